@@ -1,0 +1,70 @@
+/* Device descriptions: data/devices/NAME.json. Units stand in the key names, there are no defaults,
+ * unknown or missing keys are errors with a position, and every number has a source and a basis. */
+#ifndef EIE_HOST_DEVICE_H
+#define EIE_HOST_DEVICE_H
+
+#include "host/layer.h"
+
+enum eie_device_kind {
+    EIE_DEVICE_CPU,      /* the host's processor; no description file */
+    EIE_DEVICE_OPENCL,   /* found at run time */
+    EIE_DEVICE_CUDA,     /* found at run time */
+    EIE_DEVICE_EIE,      /* an EIE design: the accelerator model runs on it */
+    EIE_DEVICE_PUBLISHED /* a platform whose published figures are compared, nothing runs on it */
+};
+
+/* Energy of one action, in picojoules (ISCA 2016, Table II, by the derivation that the description
+ * states beside each number). */
+struct eie_energy_table {
+    double spmat_row_read_pj;    /* one read of a line of the Spmat SRAM */
+    double pointer_pair_read_pj; /* start and end of one column in one PE */
+    double queue_pop_pj;         /* one activation taken from a PE's queue */
+    double entry_arithmetic_pj;  /* codebook look-up, multiply, add of one entry */
+    double entry_activation_pj;  /* read and write of one accumulator */
+    double lnzd_node_cycle_pj;   /* one leading-non-zero-detection node for one cycle */
+};
+
+/* One EIE design (ISCA 2016, sections IV and VI). */
+struct eie_design {
+    uint32_t pe_count;
+    double clock_hz;
+    uint32_t queue_depth;        /* activation queue as labelled; one slot stays empty */
+    uint32_t spmat_line_bits;    /* width of one Spmat SRAM read */
+    uint64_t spmat_bytes_per_pe, pointer_bytes_per_pe, activation_bytes_per_pe;
+    uint32_t activation_registers_per_pe; /* source or destination, each */
+    uint32_t lnzd_node_count;
+    double technology_nm;
+    double area_mm2;             /* whole chip, as published */
+    double pe_area_um2, lnzd_node_area_um2;
+    double power_w;              /* whole chip, the convention of the published energy figures */
+    double pe_power_w, lnzd_node_power_w;
+    struct eie_energy_table energy;
+};
+
+/* Published figures of a platform (ISCA 2016, Table V); NaN where the paper prints none. */
+struct eie_published {
+    double year, technology_nm, clock_hz, area_mm2, power_w, throughput_frames_per_s;
+};
+
+struct eie_device {
+    enum eie_device_kind kind;
+    char name[EIE_NAME_MAX]; /* as in a row: "cpu", or the description's name */
+    char title[256];         /* full name */
+    union {
+        struct eie_design design;       /* EIE_DEVICE_EIE */
+        struct eie_published published; /* EIE_DEVICE_PUBLISHED */
+    };
+};
+
+/* `name` is the name of a file in data/devices without ".json", or a path. EIE_USAGE, EIE_INPUT. */
+EIE_MUST_USE enum eie_status eie_device_read(const char *name, struct eie_device *device,
+                                             struct eie_error *error);
+
+/* The host's processor as a device. */
+EIE_MUST_USE enum eie_status eie_device_host(struct eie_device *device, struct eie_error *error);
+
+/* All descriptions in data/devices, sorted by name; free with free(). */
+EIE_MUST_USE enum eie_status eie_device_list(struct eie_device **devices, uint32_t *count,
+                                             struct eie_error *error);
+
+#endif

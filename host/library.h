@@ -1,0 +1,17 @@
+/* Libraries that are looked up when they are needed, so that a program without them still runs. */
+#ifndef EIE_HOST_LIBRARY_H
+#define EIE_HOST_LIBRARY_H
+
+#include "host/error.h"
+
+/* Opens the first of the NULL-terminated file names that can be had, in the folders of
+ * EIE_LIBRARY_PATH first. `override` names an environment variable that, when set, holds the only
+ * file to try. EIE_MISSING with the loader's words. The handle is never closed. */
+EIE_MUST_USE enum eie_status eie_library_open(const char *const *names, const char *override,
+                                              void **handle, struct eie_error *error);
+
+/* EIE_MISSING when the library has no such symbol. */
+EIE_MUST_USE enum eie_status eie_library_symbol(void *handle, const char *name, void **symbol,
+                                                struct eie_error *error);
+
+#endif

@@ -1,0 +1,29 @@
+/* The arithmetic that every exact kernel, device and model shares, bit for bit:
+ *
+ *   acc_i = bias_i + sum_j codebook[code_ij] * a_j     int16 x int16; sums may wrap modulo 2^32,
+ *                                                      the final sum must fit int32
+ *   y_i   = clamp(floor((act(acc_i) + h) / 2^shift))   to int16; h = 2^(shift-1), or 0 at shift 0
+ *
+ * EIE computes in 16-bit fixed point (ISCA 2016, section VI.C and Fig. 10); the rounding is ours. */
+#ifndef EIE_HOST_NUMBERS_H
+#define EIE_HOST_NUMBERS_H
+
+#include "host/layer.h"
+
+#include <stdint.h>
+
+/* Accumulates modulo 2^32, which order cannot change. */
+static inline uint32_t eie_accumulate(uint32_t acc, int16_t weight, int16_t input)
+{
+    return acc + (uint32_t)((int32_t)weight * (int32_t)input);
+}
+
+/* The stored output of a final sum. `shift` is 0..31. */
+static inline int16_t eie_finish(int32_t acc, enum eie_activation activation, uint32_t shift)
+{
+    int64_t value = activation == EIE_ACTIVATION_RELU && acc < 0 ? 0 : acc;
+    value = (value + (shift ? INT64_C(1) << (shift - 1) : 0)) >> shift;
+    return (int16_t)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
+}
+
+#endif

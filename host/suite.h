@@ -1,0 +1,49 @@
+/* Suites: named lists of layers in data/suites/NAME.json, generated or imported. */
+#ifndef EIE_HOST_SUITE_H
+#define EIE_HOST_SUITE_H
+
+#include "host/generate.h"
+
+struct eie_suite_layer {
+    struct eie_layer_spec spec; /* generated layers */
+    char import_folder[256];    /* imported layers: folder below EIE_MODELS, else "" */
+    uint32_t import_outputs;
+    char note[512]; /* what was done and why, for `eie layer info` */
+};
+
+struct eie_suite {
+    char name[EIE_NAME_MAX];
+    char summary[256];
+    char default_kernels[256]; /* glob list that `eie bench` takes when none is named; "*" mostly */
+    bool in_default_matrix;
+    bool needs_models;     /* its layers come from EIE_MODELS */
+    uint32_t pe_count;     /* as the suite's files are written; 64 */
+    uint32_t layer_count;
+    struct eie_suite_layer *layers;
+};
+
+/* `name` is a suite's name, or the path of a JSON file (contains '/' or ends in ".json"). EIE_INPUT
+ * with file, line and path of the first fault; EIE_USAGE for an unknown name (the message lists the
+ * known ones). */
+EIE_MUST_USE enum eie_status eie_suite_read(const char *name, struct eie_suite *suite,
+                                            struct eie_error *error);
+void eie_suite_free(struct eie_suite *suite);
+
+/* All names in data/suites, sorted; free with eie_names_free. */
+struct eie_names {
+    uint32_t count;
+    char **names;
+};
+EIE_MUST_USE enum eie_status eie_suite_names(struct eie_names *names, struct eie_error *error);
+void eie_names_free(struct eie_names *names);
+
+/* Folder of real layers given by EIE_MODELS; NULL when unset or empty. */
+const char *eie_models_dir(void);
+
+/* Generates or imports one layer of the suite for `pe_count` PEs (0: the suite's own).
+ * EIE_MISSING when it needs EIE_MODELS and that is unset. */
+EIE_MUST_USE enum eie_status eie_suite_build(const struct eie_suite *suite, uint32_t index,
+                                             uint32_t pe_count, struct eie_layer **layer,
+                                             struct eie_error *error);
+
+#endif

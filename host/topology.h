@@ -1,0 +1,31 @@
+/* Cores, caches and binding, by hwloc. One topology per process, loaded on first use. */
+#ifndef EIE_HOST_TOPOLOGY_H
+#define EIE_HOST_TOPOLOGY_H
+
+#include "host/error.h"
+
+#include <stdint.h>
+
+struct eie_topology {
+    uint32_t cores;          /* physical cores that this process may use */
+    uint32_t hardware_threads;
+    uint32_t numa_nodes;
+    uint64_t l1d_bytes, l2_bytes, l3_bytes; /* of one cache each; 0 when unknown */
+    uint32_t l2_cores, l3_cores;            /* cores that share one of them */
+    uint64_t memory_bytes;
+};
+
+EIE_MUST_USE enum eie_status eie_topology_get(const struct eie_topology **topology,
+                                              struct eie_error *error);
+
+/* Binds the calling thread to the `index`-th usable core (one hardware thread of it). */
+EIE_MUST_USE enum eie_status eie_bind_thread(uint32_t index, struct eie_error *error);
+
+/* Binds every thread that the process has at this moment to the first `count` usable cores; threads
+ * that a library starts later inherit it. Reaches libraries' own thread pools. */
+EIE_MUST_USE enum eie_status eie_bind_process(uint32_t count, struct eie_error *error);
+
+/* Where `bytes` of data fit that `threads` cores read: "l1", "l2", "l3" or "dram". */
+const char *eie_resident(uint64_t bytes, uint32_t threads);
+
+#endif

@@ -1,0 +1,130 @@
+/* The one interface of every implementation: CPU and GPU kernels, libraries (peers), the accelerator
+ * models. Put a file NAME.c into kernels/FOLDER/ that defines
+ *
+ *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
+ *
+ * and the build finds it: the folder gives the compiler flags, the table is generated. Nothing else
+ * needs to be edited.
+ *
+ * The life of a plan:   supports -> prepare -> (load -> (run -> wait)* -> read)* -> destroy
+ *
+ * Everything that depends on the inputs' values (finding non-zeros, compaction, product tables)
+ * belongs to run. When wait returns, y is complete: bias, activation, rounding, natural row order.
+ * load and read only copy. Two plans of one kernel may be alive at the same time. */
+#ifndef EIE_KERNELS_KERNEL_H
+#define EIE_KERNELS_KERNEL_H
+
+#include "host/device.h"
+#include "host/error.h"
+#include "host/layer.h"
+#include "host/threads.h"
+
+#include <stdint.h>
+
+#define EIE_KERNEL_ABI 1u
+
+enum eie_kernel_flags {
+    EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
+    EIE_KERNEL_FLOAT32 = 1 << 1,     /* computes W a in float32; no bias, activation, rounding */
+    EIE_KERNEL_APPROXIMATE = 1 << 2, /* rounds its operands; never in a headline */
+    EIE_KERNEL_ESTIMATE = 1 << 3,    /* has no y: checked against counts */
+    EIE_KERNEL_REFERENCE = 1 << 4,   /* the oracle itself */
+    EIE_KERNEL_BASELINE = 1 << 5     /* the row that others are compared to: one in every group */
+};
+
+/* What is asked of a kernel. */
+struct eie_problem {
+    const struct eie_layer *layer;
+    const struct eie_device *device;
+    uint32_t batch;   /* inputs per call, at least 1 */
+    uint32_t threads; /* 1 or more on a CPU; 0 for devices and models */
+};
+
+struct eie_setup {
+    struct eie_problem problem;
+    struct eie_pool *pool; /* problem.threads bound workers; NULL where threads is 0 */
+    uint32_t copies;       /* independent copies of the prepared weights, at least 1 */
+};
+
+/* Outcome of one call beyond y. NaN where the kernel cannot know. */
+struct eie_outcome {
+    double device_ns; /* the device's own clock, or a model's time; whole batch */
+    double cycles;
+    double energy_j;
+    const char *energy_source; /* static string, NULL when there is no energy */
+};
+
+/* Exact counts for one call (whole batch) with the inputs that are loaded. */
+struct eie_cost {
+    uint64_t macs_useful;    /* weight and input both non-zero */
+    uint64_t macs_padding;   /* every other multiply that the kernel carries out */
+    uint64_t bytes_read;     /* of prepared weights and inputs, each byte once */
+    uint64_t bytes_written;  /* of outputs */
+    uint64_t prepared_bytes; /* of one copy of the prepared form */
+};
+
+struct eie_plan; /* each kernel has its own */
+
+/* Receives further columns: exactly one of text and number (text NULL) is meaningful. */
+typedef void (*eie_column)(void *context, const char *key, const char *text, double number);
+
+struct eie_kernel {
+    uint32_t abi;        /* EIE_KERNEL_ABI */
+    const char *name;    /* "FOLDER_NAME", as the symbol */
+    const char *summary; /* one line: the idea */
+    const char *isa;     /* "x86-64", "avx2", ..., or "any" */
+    enum eie_device_kind device_kind;
+    uint32_t flags;        /* enum eie_kernel_flags */
+    uint32_t max_threads;  /* 1, 0 for devices and models, or UINT32_MAX for any number */
+    uint32_t cpu_features; /* enum eie_cpu_feature that it needs; checked before probe */
+
+    /* May be NULL. EIE_UNSUPPORTED or EIE_MISSING with the reason. */
+    enum eie_status (*probe)(const struct eie_device *device, struct eie_error *error);
+
+    /* EIE_OK and an upper bound of the bytes that a plan with one copy will hold, or
+     * EIE_UNSUPPORTED with the reason. Allocates nothing. */
+    enum eie_status (*supports)(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error);
+
+    /* The layer outlives the plan. On failure nothing is left behind. */
+    enum eie_status (*prepare)(const struct eie_setup *setup, struct eie_plan **plan,
+                               struct eie_error *error);
+
+    /* Copies int16 [batch][inputs] (2-byte aligned, guarded: not one byte beyond may be read). A
+     * FLOAT32 kernel converts to float, exactly. */
+    enum eie_status (*load)(struct eie_plan *plan, const int16_t *inputs, struct eie_error *error);
+
+    /* One product with copy `copy`; no allocation, no I/O. Devices only enqueue. */
+    enum eie_status (*run)(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
+
+    /* Fence. `outcome` is set whole by the caller (NaN, NULL) before. */
+    enum eie_status (*wait)(struct eie_plan *plan, struct eie_outcome *outcome,
+                            struct eie_error *error);
+
+    /* Copies y out: int16 [batch][outputs] into `y`, or for FLOAT32 kernels float [batch][outputs],
+     * the sums in units of the accumulator. NULL function for estimates. */
+    enum eie_status (*read)(struct eie_plan *plan, void *y, struct eie_error *error);
+
+    void (*cost)(const struct eie_plan *plan, struct eie_cost *cost);
+    void (*describe)(const struct eie_plan *plan, eie_column column, void *context); /* or NULL */
+    void (*destroy)(struct eie_plan *plan); /* NULL is fine */
+};
+
+/* All kernels of this build, sorted by name (generated by the build). */
+extern const struct eie_kernel *const eie_kernels[];
+extern const uint32_t eie_kernel_count;
+
+/* NULL when there is none of that name. */
+const struct eie_kernel *eie_kernel_find(const char *name);
+
+/* device kind, CPU features, then the kernel's own probe. */
+EIE_MUST_USE enum eie_status eie_kernel_probe(const struct eie_kernel *kernel,
+                                              const struct eie_device *device,
+                                              struct eie_error *error);
+
+/* thread count, then the kernel's own supports. */
+EIE_MUST_USE enum eie_status eie_kernel_supports(const struct eie_kernel *kernel,
+                                                 const struct eie_problem *problem,
+                                                 uint64_t *plan_bytes, struct eie_error *error);
+
+#endif
