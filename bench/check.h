@@ -5,21 +5,22 @@
 
 #include "kernels/kernel.h"
 
-/* Expected results of one layer for its first `batch` inputs, from the dense oracle. */
+/* Expected results of one layer for `batch` inputs, from the dense oracle's decoder. */
 struct eie_reference {
     uint32_t batch;
     uint32_t inputs, outputs;
-    int16_t *y;           /* [batch][outputs] exact outputs */
-    double *sum;          /* [batch][outputs] W a without bias, exact integers */
-    double *magnitude;    /* [batch][outputs] sum of |w a| */
-    uint64_t macs_useful; /* weight and input both non-zero, all inputs */
-    uint64_t active_padding; /* padding entries in active columns, all inputs, by this decoder */
+    int16_t *y;              /* [batch][outputs] exact outputs */
+    double *sum;             /* [batch][outputs] W a without bias: exact integers */
+    double *magnitude;       /* [batch][outputs] sum of |w a| */
+    uint64_t macs_useful;    /* weight stored and input non-zero, all inputs */
+    uint64_t active_padding; /* padding entries in active columns, all inputs, at pe_count PEs */
 };
 
-/* EIE_INPUT when a final sum leaves int32 for one of these inputs. `inputs` is [batch][inputs]. */
+/* `inputs` is [batch][inputs]; pe_count 0 means the layer's own. EIE_INPUT when a final sum leaves
+ * int32 for one of these inputs, with the first such output. */
 EIE_MUST_USE enum eie_status eie_reference_make(const struct eie_layer *layer,
                                                 const int16_t *inputs, uint32_t batch,
-                                                struct eie_reference *reference,
+                                                uint32_t pe_count, struct eie_reference *reference,
                                                 struct eie_error *error);
 void eie_reference_free(struct eie_reference *reference);
 
@@ -29,27 +30,33 @@ EIE_MUST_USE enum eie_status eie_compare(const struct eie_kernel *kernel,
                                          const struct eie_reference *reference, const void *y,
                                          double *median_relative_error, struct eie_error *error);
 
-/* Loads, runs every copy twice with poisoned outputs between guards, compares each time, and holds
- * the kernel's counts against the reference's. EIE_MISMATCH or what the kernel returned. */
+/* Loads, runs every copy twice, reads into poisoned outputs between guards, compares each time, and
+ * holds the kernel's counts against the reference's. EIE_MISMATCH or what the kernel returned. */
 EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
                                             uint32_t copies, const int16_t *inputs,
                                             const struct eie_reference *reference,
                                             double *median_relative_error,
                                             struct eie_error *error);
 
-/* `eie check`: the nasty and the random cases. Returns the number of cases in `ran` and stops at the
+/* `eie check`: fixed nasty cases (eie_check_fixed_cases of them), then random ones. Stops at the
  * first failure, whose message ends in the command that reproduces it. */
 struct eie_check_options {
     uint64_t seed;
     uint32_t random_cases; /* beside the fixed ones */
     int64_t only_case;     /* -1: all */
-    uint32_t threads;      /* 0: the kernel's least and the machine's all */
+    uint32_t threads;      /* 0: one thread and all cores (at least two threads) */
+};
+struct eie_check_count {
+    uint32_t ran, unsupported;
 };
 EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               const struct eie_device *device,
                                               const struct eie_check_options *options,
-                                              uint32_t *ran, uint32_t *unsupported,
+                                              struct eie_check_count *count,
                                               struct eie_error *error);
 uint32_t eie_check_fixed_cases(void);
+
+/* The command that runs the case under way again; "" outside a case. For a handler of SIGSEGV. */
+extern char eie_check_reproducer[256];
 
 #endif

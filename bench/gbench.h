@@ -1,5 +1,6 @@
 /* Google Benchmark behind C: it runs the loops of one group of kernels, randomly interleaved, and
- * hands the raw repetitions back. Everything it knows about the machine comes as eie_gbench_context. */
+ * hands the raw repetitions back. Everything it knows about the machine comes as
+ * eie_gbench_context. */
 #ifndef EIE_BENCH_GBENCH_H
 #define EIE_BENCH_GBENCH_H
 
@@ -10,9 +11,11 @@
 extern "C" {
 #endif
 
-/* Prepares the next block, untimed (warms the copy up); returns false to give up on this kernel. */
+/* Prepares the next block, untimed (warms the copy up); returns false to give up on this kernel:
+ * then neither is called again, and the samples taken before stay. */
 typedef bool (*eie_gbench_warm)(void *context);
-/* Runs `calls` calls and returns the nanoseconds that they took, or a negative number on failure. */
+/* Runs `calls` calls and returns the nanoseconds that they took, or a negative number on failure:
+ * that block is no sample (nor is one of 0, NaN or infinity). Further blocks run all the same. */
 typedef double (*eie_gbench_block)(void *context, int64_t calls);
 
 struct eie_gbench_case {
@@ -31,8 +34,8 @@ struct eie_gbench_case {
 
 /* Runs all cases interleaved; returns false when Google Benchmark refused (reason in `reason`). Not
  * reentrant. `tick` is called after every block (progress); it may be NULL. */
-bool eie_gbench_run(struct eie_gbench_case *cases, int32_t count, void (*tick)(void *), void *ticker,
-                    char *reason, unsigned reason_size);
+bool eie_gbench_run(struct eie_gbench_case *cases, int32_t count, void (*tick)(void *),
+                    void *ticker, char *reason, unsigned reason_size);
 
 struct eie_gbench_cache {
     char type[16];

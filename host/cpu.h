@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum eie_cpu_feature {
-    EIE_CPU_AVX2 = 1 << 0,       /* AVX2, FMA, BMI2 */
+    EIE_CPU_AVX2 = 1 << 0,       /* x86-64-v3: AVX2, FMA, BMI1, BMI2, F16C, LZCNT, MOVBE */
     EIE_CPU_AVX512 = 1 << 1,     /* F, CD, BW, DQ, VL */
     EIE_CPU_AVX512VBMI = 1 << 2, /* VBMI, VBMI2 */
     EIE_CPU_VNNI = 1 << 3,       /* AVX512_VNNI */

@@ -28,15 +28,15 @@ struct eie_energy_table {
 struct eie_design {
     uint32_t pe_count;
     double clock_hz;
-    uint32_t queue_depth;        /* activation queue as labelled; one slot stays empty */
-    uint32_t spmat_line_bits;    /* width of one Spmat SRAM read */
+    uint32_t queue_depth;     /* activation queue as labelled; one slot stays empty */
+    uint32_t spmat_line_bits; /* width of one Spmat SRAM read; a multiple of 8 (one entry) */
     uint64_t spmat_bytes_per_pe, pointer_bytes_per_pe, activation_bytes_per_pe;
     uint32_t activation_registers_per_pe; /* source or destination, each */
     uint32_t lnzd_node_count;
     double technology_nm;
-    double area_mm2;             /* whole chip, as published */
+    double area_mm2; /* whole chip, as published */
     double pe_area_um2, lnzd_node_area_um2;
-    double power_w;              /* whole chip, the convention of the published energy figures */
+    double power_w; /* whole chip, as published (the paper's Fig. 7 takes 0.600 W) */
     double pe_power_w, lnzd_node_power_w;
     struct eie_energy_table energy;
 };
@@ -56,14 +56,17 @@ struct eie_device {
     };
 };
 
-/* `name` is the name of a file in data/devices without ".json", or a path. EIE_USAGE, EIE_INPUT. */
+/* `name` is the name of a file in data/devices without ".json", or a path (contains '/' or ends in
+ * ".json"). EIE_USAGE for an unknown name (the message lists the known ones), EIE_INPUT with file,
+ * line and key of the first fault, EIE_SYSTEM, EIE_MEMORY. On failure *device is unchanged. */
 EIE_MUST_USE enum eie_status eie_device_read(const char *name, struct eie_device *device,
                                              struct eie_error *error);
 
 /* The host's processor as a device. */
 EIE_MUST_USE enum eie_status eie_device_host(struct eie_device *device, struct eie_error *error);
 
-/* All descriptions in data/devices, sorted by name; free with free(). */
+/* All descriptions in data/devices, sorted by name; free with free(). Fails on the first that
+ * cannot be read. */
 EIE_MUST_USE enum eie_status eie_device_list(struct eie_device **devices, uint32_t *count,
                                              struct eie_error *error);
 

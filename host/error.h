@@ -1,5 +1,6 @@
-/* Statuses and messages: every function that can fail returns an eie_status, which must be used, and
- * takes a `struct eie_error *` last, which may be NULL. Libraries never print and never exit. */
+/* Statuses and messages: every function that can fail returns an eie_status, which must be used,
+ * and takes a `struct eie_error *` last, which may be NULL. Libraries never print and never exit.
+ */
 #ifndef EIE_HOST_ERROR_H
 #define EIE_HOST_ERROR_H
 

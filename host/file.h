@@ -22,11 +22,13 @@ EIE_MUST_USE enum eie_status eie_file_read(const char *path, size_t limit, struc
 void eie_bytes_free(struct eie_bytes *bytes);
 
 /* Begin, write to ->stream, then commit or abandon exactly once. A path that names something other
- * than a regular file (/dev/stdout, a pipe) is written directly. EIE_SYSTEM on any failure: no
- * permission, disk full; after a failed commit nothing is left behind. */
+ * than a regular file (/dev/stdout, a pipe) is written directly, and so is the process's own
+ * standard output or error; of a symbolic link the target is replaced. EIE_USAGE: an empty path, a
+ * folder; EIE_SYSTEM on any other failure: no permission, no such folder, disk full; after a failed
+ * commit nothing is left behind. At most 16 outputs are under way at a time. */
 struct eie_output {
     FILE *stream;
-    char *path, *temporary;
+    char *path, *temporary; /* temporary: NULL when written directly */
 };
 EIE_MUST_USE enum eie_status eie_output_begin(const char *path, struct eie_output *output,
                                               struct eie_error *error);
@@ -37,9 +39,9 @@ void eie_output_abandon(struct eie_output *output); /* after a failed or finishe
  * (calls only unlink). */
 void eie_output_unlink_pending(void);
 
-/* Folder of the program's plain data (suites, devices, tables): $EIE_DATA_DIR, else data/ beside the
- * executable, else ../share/eiebench/data, else ../../data (a build tree). The string lives until
- * the process ends. EIE_INPUT when none of them is there. */
+/* Folder of the program's plain data (suites, devices, tables): $EIE_DATA_DIR, else data/ beside
+ * the executable, else ../share/eiebench/data, else ../../data (a build tree). The string lives
+ * until the process ends. EIE_INPUT when none of them is there. */
 EIE_MUST_USE enum eie_status eie_data_dir(const char **path, struct eie_error *error);
 
 #endif

@@ -14,11 +14,20 @@ struct eie_json_file {
     json_t *root; /* an object */
 };
 
+/* Reads and parses `path` (at most 1 MiB, UTF-8, one object, no key twice in an object). EIE_INPUT
+ * with "path:line: ", EIE_SYSTEM, EIE_MEMORY; on failure there is nothing to free. */
 EIE_MUST_USE enum eie_status eie_json_read(const char *path, struct eie_json_file *file,
                                            struct eie_error *error);
 void eie_json_free(struct eie_json_file *file);
 
-/* "path:line: " of the place where `key` first stands in the file (line 1 when it does not). */
+/* A fault at `key` of `object`, or at `object` itself when `key` is NULL or not there: EIE_INPUT
+ * and "path:line: keys.down.to.it: message". `object` is one of this file's objects. */
+enum eie_status eie_json_fail_at(const struct eie_json_file *file, const json_t *object,
+                                 const char *key, struct eie_error *error, const char *format, ...)
+    EIE_PRINTF(5, 6);
+
+/* Where only a key's name is at hand: "path:line: message" with the line where `key` first stands
+ * in the file, at whatever depth (line 1 when it does not or is NULL). EIE_INPUT. */
 enum eie_status eie_json_fail(const struct eie_json_file *file, struct eie_error *error,
                               const char *key, const char *format, ...) EIE_PRINTF(4, 5);
 
@@ -40,8 +49,8 @@ EIE_MUST_USE enum eie_status eie_json_number(const struct eie_json_file *file, c
 EIE_MUST_USE enum eie_status eie_json_array(const struct eie_json_file *file, const json_t *object,
                                             const char *key, const json_t **value,
                                             struct eie_error *error);
-EIE_MUST_USE enum eie_status eie_json_object(const struct eie_json_file *file,
-                                             const json_t *object, const char *key,
-                                             const json_t **value, struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_json_object(const struct eie_json_file *file, const json_t *object,
+                                             const char *key, const json_t **value,
+                                             struct eie_error *error);
 
 #endif

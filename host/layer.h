@@ -14,6 +14,7 @@
 
 #include "host/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -8,13 +8,14 @@ struct eie_suite_layer {
     struct eie_layer_spec spec; /* generated layers */
     char import_folder[256];    /* imported layers: folder below EIE_MODELS, else "" */
     uint32_t import_outputs;
-    char note[512]; /* what was done and why, for `eie layer info` */
+    char source[256];           /* where the numbers come from; travels in the layer */
 };
 
 struct eie_suite {
     char name[EIE_NAME_MAX];
     char summary[256];
     char default_kernels[256]; /* glob list that `eie bench` takes when none is named; "*" mostly */
+    char basis[16];            /* "generated", "calibrated" or "real": what its layers are */
     bool in_default_matrix;
     bool needs_models;     /* its layers come from EIE_MODELS */
     uint32_t pe_count;     /* as the suite's files are written; 64 */
@@ -29,13 +30,18 @@ EIE_MUST_USE enum eie_status eie_suite_read(const char *name, struct eie_suite *
                                             struct eie_error *error);
 void eie_suite_free(struct eie_suite *suite);
 
-/* All names in data/suites, sorted; free with eie_names_free. */
-struct eie_names {
+/* All names in data/suites, sorted; free with eie_suite_names_free. */
+struct eie_suite_names {
     uint32_t count;
     char **names;
 };
-EIE_MUST_USE enum eie_status eie_suite_names(struct eie_names *names, struct eie_error *error);
-void eie_names_free(struct eie_names *names);
+EIE_MUST_USE enum eie_status eie_suite_list(struct eie_suite_names *names, struct eie_error *error);
+void eie_suite_names_free(struct eie_suite_names *names);
+
+/* The hash that data/suites/manifest.json states for SUITE/LAYER at the suite's own number of PEs;
+ * NULL when it states none. The string lives until the process ends. */
+EIE_MUST_USE enum eie_status eie_suite_manifest(const char *suite, const char *layer,
+                                                const char **hash, struct eie_error *error);
 
 /* Folder of real layers given by EIE_MODELS; NULL when unset or empty. */
 const char *eie_models_dir(void);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct eie_topology {
-    uint32_t cores;          /* physical cores that this process may use */
+    uint32_t cores; /* physical cores that this process may use */
     uint32_t hardware_threads;
     uint32_t numa_nodes;
     uint64_t l1d_bytes, l2_bytes, l3_bytes; /* of one cache each; 0 when unknown */
@@ -18,12 +18,19 @@ struct eie_topology {
 EIE_MUST_USE enum eie_status eie_topology_get(const struct eie_topology **topology,
                                               struct eie_error *error);
 
-/* Binds the calling thread to the `index`-th usable core (one hardware thread of it). */
+/* Binds the calling thread to the `index`-th usable core (one hardware thread of it), or with
+ * EIE_BIND_ANY sets it free to run wherever the process may. EIE_USAGE: no core of that index;
+ * EIE_SYSTEM. */
+#define EIE_BIND_ANY UINT32_MAX
 EIE_MUST_USE enum eie_status eie_bind_thread(uint32_t index, struct eie_error *error);
 
 /* Binds every thread that the process has at this moment to the first `count` usable cores; threads
- * that a library starts later inherit it. Reaches libraries' own thread pools. */
+ * that a library starts later inherit it. Reaches libraries' own thread pools; the workers of
+ * eie_pool go back to their own cores with their next run. More than there are: all of them. */
 EIE_MUST_USE enum eie_status eie_bind_process(uint32_t count, struct eie_error *error);
+
+/* How often eie_bind_process has moved all threads. */
+uint32_t eie_bind_process_count(void);
 
 /* Where `bytes` of data fit that `threads` cores read: "l1", "l2", "l3" or "dram". */
 const char *eie_resident(uint64_t bytes, uint32_t threads);

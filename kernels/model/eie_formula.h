@@ -5,46 +5,62 @@
 #define EIE_KERNELS_MODEL_EIE_FORMULA_H
 
 #include "host/device.h"
+#include "host/layer.h"
 
 #include <stdint.h>
 
-/* Work of one product on `pe_count` PEs. Mean and variance of a PE's cycles per broadcast column,
- * where a column costs max(1, entries in this PE) cycles. */
+/* Work of one product. Mean and variance of a PE's cycles per broadcast column, where a column costs
+ * max(1, entries in this PE) cycles: an empty one costs a bubble. */
 struct eie_work {
     uint32_t pe_count;
     double columns;          /* broadcast columns: non-zero inputs */
-    double scan_rows;        /* rows of pe_count inputs that the broadcast walks over */
+    double broadcast_cycles; /* least cycles of the broadcast: one per column, and one to leave each
+                                row of pe_count inputs whose last input is 0 */
     double entries;          /* entries in those columns, padding included, all PEs */
     double padding;          /* of them padding */
-    double line_reads;       /* reads of Spmat lines, all PEs */
+    double line_reads;       /* reads of Spmat lines, all PEs; a line is kept across columns */
     double *mean, *variance; /* [pe_count], owned by the work */
 };
 
 struct eie_estimate {
     double theoretical_cycles; /* entries / pe_count: perfect balance (Table IV) */
-    double expected_cycles;    /* with finite queues: see eie_estimate_time */
-    double load_balance;       /* theoretical / expected */
+    double expected_cycles;    /* with finite queues, see eie_estimate_design */
+    double load_balance;       /* theoretical / expected (Fig. 8) */
     double theoretical_ns, expected_ns;
     double energy_constant_power_j; /* published power times expected time: the paper's convention */
     double energy_actions_j;        /* action counts times the device's energy table */
-    double area_mm2;                /* PEs and LNZD nodes added up from the parts */
+    double area_mm2;                /* PEs and LNZD nodes added up */
 };
 
-/* Counts the work of one input vector on the layer as it is cut (layer->pe_count PEs). */
+/* Counts the work of one input vector ([inputs]) on the layer as it is cut. */
 EIE_MUST_USE enum eie_status eie_work_count(const struct eie_layer *layer, const int16_t *input,
                                             uint32_t spmat_line_bits, struct eie_work *work,
                                             struct eie_error *error);
 
-/* The expected work of a uniformly random layer: no matrix needed, any size. Densities in 0..1. */
-EIE_MUST_USE enum eie_status eie_work_expect(double inputs, double outputs, double weight_density,
-                                             double activation_density, uint32_t pe_count,
-                                             uint32_t spmat_line_bits, struct eie_work *work,
-                                             struct eie_error *error);
+/* The expected work of a uniformly random layer of any size, without a matrix. Densities in 0..1.
+ * Exact but for line_reads, which is an approximation stated in the body. */
+EIE_MUST_USE enum eie_status eie_work_expect(uint32_t inputs, uint32_t outputs,
+                                             double weight_density, double activation_density,
+                                             uint32_t pe_count, uint32_t spmat_line_bits,
+                                             struct eie_work *work, struct eie_error *error);
 void eie_work_free(struct eie_work *work);
 
-/* Mean padding entries and entries of one column of one PE with `rows` local rows at density p. */
-void eie_expected_column(double rows, double p, double *entries, double *padding);
+/* One column of one PE with `rows` local rows, each non-zero with probability `density`. */
+struct eie_column_moments {
+    double entries, padding;      /* means */
+    double cycles, cycles_square; /* means of max(1, entries) and of its square */
+};
+EIE_MUST_USE enum eie_status eie_column_moments(uint32_t rows, double density,
+                                                struct eie_column_moments *moments,
+                                                struct eie_error *error);
 
+/* Time, energy and area. Expected cycles with finite queues, in closed form: while the broadcast
+ * advances by c cycles a column, the lag of PE k behind it is a random walk with drift m_k - c and
+ * variance v_k a column, reflected at 0 (an empty queue). Its stationary tail falls as
+ * exp(-2 (c - m_k) lag / v_k). The broadcast stops as soon as any queue is full, at a lag of D m_k
+ * cycles, D being the usable queue slots (depth - 1: a ring). So c is where the expected number of
+ * PEs at their limit is one:  sum_k exp(-2 (c - m_k) D m_k / v_k) = 1.  For equal PEs that is
+ * c = m + v ln N / (2 D m). Nothing is fitted. */
 void eie_estimate_design(const struct eie_work *work, const struct eie_design *design,
                          struct eie_estimate *estimate);
 

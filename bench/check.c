@@ -1,0 +1,295 @@
+#include "bench/check.h"
+#include "kernels/scalar/ref_dense.h"
+#include "host/numbers.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define UNIT_ROUNDOFF  0x1p-24 /* float32, to nearest */
+#define CANARY_BYTES   64
+#define RUNS_PER_COPY  2
+#define PADDING_STRIDE 16 /* rows that one padding entry spans */
+
+/* ---- the reference -------------------------------------------------------------------------- */
+
+/* Padding entries of every column when the rows are dealt to pe_count PEs, counted from the dense
+ * matrix: independent of any encoder. */
+static enum eie_status count_padding(const struct eie_layer *layer, const uint8_t *dense,
+                                     uint32_t pe_count, uint32_t *padding, struct eie_error *error)
+{
+    const size_t inputs = layer->inputs;
+    uint32_t *next = calloc((size_t)pe_count * inputs, sizeof *next); /* local row after the last */
+    if (!next) return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
+    for (uint32_t i = 0; i < layer->outputs; i++) {
+        const uint8_t *row = dense + (size_t)i * inputs;
+        uint32_t *pe_next = next + (size_t)(i % pe_count) * inputs;
+        const uint32_t local = i / pe_count;
+        for (size_t j = 0; j < inputs; j++) {
+            if (!row[j]) continue;
+            padding[j] += (local - pe_next[j]) / PADDING_STRIDE;
+            pe_next[j] = local + 1;
+        }
+    }
+    free(next);
+    return EIE_OK;
+}
+
+static enum eie_status sum_rows(const struct eie_layer *layer, const uint8_t *dense,
+                                const int16_t *input, uint32_t b, struct eie_reference *reference,
+                                struct eie_error *error)
+{
+    const uint32_t shift = eie_layer_shift(layer);
+    for (uint32_t i = 0; i < layer->outputs; i++) {
+        const uint8_t *row = dense + (size_t)i * layer->inputs;
+        const size_t at = (size_t)b * layer->outputs + i;
+        int64_t sum = 0;
+        uint64_t magnitude = 0;
+        for (uint32_t j = 0; j < layer->inputs; j++) {
+            if (!row[j] || !input[j]) continue;
+            const int64_t product = (int64_t)layer->codebook[row[j]] * input[j];
+            sum += product;
+            magnitude += (uint64_t)llabs(product);
+            reference->macs_useful++;
+        }
+        reference->sum[at] = (double)sum;
+        reference->magnitude[at] = (double)magnitude;
+        sum += layer->bias ? layer->bias[i] : 0;
+        if (sum < INT32_MIN || sum > INT32_MAX)
+            return eie_fail(error, EIE_INPUT,
+                            "layer %s, input %u: output %u sums to %" PRId64
+                            ", which leaves int32: these inputs are too large for the layer",
+                            layer->name, b, i, sum);
+        reference->y[at] = eie_finish((int32_t)sum, layer->activation, shift);
+    }
+    return EIE_OK;
+}
+
+enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t *inputs,
+                                   uint32_t batch, uint32_t pe_count,
+                                   struct eie_reference *reference, struct eie_error *error)
+{
+    const size_t outputs = (size_t)batch * layer->outputs;
+    enum eie_status status = EIE_OK;
+    *reference = (struct eie_reference){
+        .batch = batch,
+        .inputs = layer->inputs,
+        .outputs = layer->outputs,
+        .y = malloc(outputs * sizeof *reference->y),
+        .sum = malloc(outputs * sizeof *reference->sum),
+        .magnitude = malloc(outputs * sizeof *reference->magnitude),
+    };
+    uint8_t *dense = calloc((size_t)layer->outputs, layer->inputs);
+    uint32_t *padding = calloc(layer->inputs, sizeof *padding);
+    if (!dense || !padding || !reference->y || !reference->sum || !reference->magnitude) {
+        status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference",
+                          layer->name);
+        goto done;
+    }
+    eie_ref_decode(layer, dense);
+    status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
+    for (uint32_t b = 0; b < batch && !status; b++) {
+        const int16_t *input = inputs + (size_t)b * layer->inputs;
+        status = sum_rows(layer, dense, input, b, reference, error);
+        for (uint32_t j = 0; j < layer->inputs; j++)
+            reference->active_padding += input[j] ? padding[j] : 0;
+    }
+done:
+    free(dense);
+    free(padding);
+    if (status) eie_reference_free(reference);
+    return status;
+}
+
+void eie_reference_free(struct eie_reference *reference)
+{
+    free(reference->y);
+    free(reference->sum);
+    free(reference->magnitude);
+    *reference = (struct eie_reference){0};
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static enum eie_status compare_exact(const struct eie_reference *reference, const int16_t *y,
+                                     struct eie_error *error)
+{
+    const size_t count = (size_t)reference->batch * reference->outputs;
+    size_t bad = 0, first = 0;
+    for (size_t i = count; i-- > 0;) {
+        if (y[i] == reference->y[i]) continue;
+        bad++;
+        first = i;
+    }
+    if (!bad) return EIE_OK;
+    return eie_fail(error, EIE_MISMATCH,
+                    "output %zu of input %zu is %d, must be %d (%zu of %zu outputs differ)",
+                    first % reference->outputs, first / reference->outputs, y[first],
+                    reference->y[first], bad, count);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median_of(double *values, size_t count)
+{
+    qsort(values, count, sizeof *values, ascending);
+    return count ? values[count / 2] : 0;
+}
+
+static enum eie_status compare_float(const struct eie_reference *reference, const float *y,
+                                     double *median_relative_error, struct eie_error *error)
+{
+    const size_t count = (size_t)reference->batch * reference->outputs;
+    const double k = reference->inputs, gamma = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF);
+    double *relative = malloc(count * sizeof *relative);
+    enum eie_status status = EIE_OK;
+    if (!relative) return eie_fail(error, EIE_MEMORY, "out of memory for a comparison");
+    for (size_t i = 0; i < count; i++) {
+        const double off = fabs((double)y[i] - reference->sum[i]);
+        const double bound = 2 * gamma * reference->magnitude[i];
+        relative[i] = reference->sum[i] != 0 ? off / fabs(reference->sum[i]) : off;
+        if (off <= bound) continue; /* false for NaN */
+        status = eie_fail(error, EIE_MISMATCH,
+                          "output %zu of input %zu is %.9g, must be %.17g within %.3g",
+                          i % reference->outputs, i / reference->outputs, (double)y[i],
+                          reference->sum[i], bound);
+        break;
+    }
+    if (!status && median_relative_error)
+        *median_relative_error = median_of(relative, count);
+    free(relative);
+    return status;
+}
+
+enum eie_status eie_compare(const struct eie_kernel *kernel, const struct eie_reference *reference,
+                            const void *y, double *median_relative_error, struct eie_error *error)
+{
+    if (median_relative_error) *median_relative_error = 0;
+    if (kernel->flags & EIE_KERNEL_EXACT) return compare_exact(reference, y, error);
+    if (kernel->flags & EIE_KERNEL_FLOAT32)
+        return compare_float(reference, y, median_relative_error, error);
+    return eie_fail(error, EIE_UNSUPPORTED, "kernel %s states no way to compare it", kernel->name);
+}
+
+/* ---- guarded buffers ------------------------------------------------------------------------ */
+
+/* `size` bytes that end at an unmapped page, so that one byte too many crashes, with canaries
+ * before. The start is aligned to no more than the element. */
+struct guarded {
+    uint8_t *map, *data;
+    size_t map_size, size;
+};
+
+static enum eie_status guarded_begin(size_t size, struct guarded *buffer, struct eie_error *error)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t usable = (size + CANARY_BYTES + page - 1) / page * page;
+    *buffer = (struct guarded){.map_size = usable + page, .size = size};
+    void *map = mmap(NULL, buffer->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                     -1, 0);
+    if (map == MAP_FAILED || mprotect((uint8_t *)map + usable, page, PROT_NONE)) {
+        if (map != MAP_FAILED) munmap(map, buffer->map_size);
+        return eie_fail(error, EIE_MEMORY, "out of memory for a guarded buffer");
+    }
+    buffer->map = map;
+    buffer->data = buffer->map + usable - size;
+    return EIE_OK;
+}
+
+static void poison(struct guarded *buffer, uint8_t value)
+{
+    memset(buffer->data - CANARY_BYTES, 0xFF - value, CANARY_BYTES);
+    memset(buffer->data, value, buffer->size);
+}
+
+static bool canary_alive(const struct guarded *buffer, uint8_t value)
+{
+    const uint8_t canary = (uint8_t)(0xFF - value);
+    for (size_t i = 1; i <= CANARY_BYTES; i++)
+        if (buffer->data[-(ptrdiff_t)i] != canary) return false;
+    return true;
+}
+
+static void guarded_end(struct guarded *buffer)
+{
+    if (buffer->map) munmap(buffer->map, buffer->map_size);
+    buffer->map = NULL;
+}
+
+/* ---- one plan ------------------------------------------------------------------------------- */
+
+static enum eie_status check_counts(const struct eie_kernel *kernel, const struct eie_plan *plan,
+                                    const struct eie_reference *reference, struct eie_error *error)
+{
+    struct eie_cost cost = {0};
+    kernel->cost(plan, &cost);
+    if (cost.macs_useful != reference->macs_useful)
+        return eie_fail(error, EIE_MISMATCH,
+                        "kernel counts %" PRIu64 " useful MACs, the reference %" PRIu64,
+                        cost.macs_useful, reference->macs_useful);
+    if ((kernel->flags & EIE_KERNEL_ESTIMATE) && cost.macs_padding != reference->active_padding)
+        return eie_fail(error, EIE_MISMATCH,
+                        "kernel counts %" PRIu64 " padding entries, the reference %" PRIu64,
+                        cost.macs_padding, reference->active_padding);
+    return EIE_OK;
+}
+
+static enum eie_status run_once(const struct eie_kernel *kernel, struct eie_plan *plan,
+                                uint32_t copy, struct eie_error *error)
+{
+    struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    enum eie_status status = kernel->run(plan, copy, error);
+    return status ? status : kernel->wait(plan, &outcome, error);
+}
+
+static enum eie_status read_and_compare(const struct eie_kernel *kernel, struct eie_plan *plan,
+                                        const struct eie_reference *reference, struct guarded *y,
+                                        uint8_t value, double *relative, struct eie_error *error)
+{
+    if (!kernel->read) return EIE_OK;
+    poison(y, value);
+    enum eie_status status = kernel->read(plan, y->data, error);
+    if (!status && !canary_alive(y, value))
+        status = eie_fail(error, EIE_MISMATCH, "kernel wrote before the first output");
+    return status ? status : eie_compare(kernel, reference, y->data, relative, error);
+}
+
+enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
+                               uint32_t copies, const int16_t *inputs,
+                               const struct eie_reference *reference, double *relative,
+                               struct eie_error *error)
+{
+    static const uint8_t poisons[RUNS_PER_COPY] = {0xA5, 0x5A};
+    const size_t width = kernel->flags & EIE_KERNEL_FLOAT32 ? sizeof(float) : sizeof(int16_t);
+    const size_t input_bytes = (size_t)reference->batch * reference->inputs * sizeof *inputs;
+    struct guarded x = {0}, y = {0};
+    enum eie_status status = guarded_begin(input_bytes, &x, error);
+    if (!status)
+        status = guarded_begin((size_t)reference->batch * reference->outputs * width, &y, error);
+    if (status) goto done;
+    memcpy(x.data, inputs, input_bytes);
+    status = kernel->load(plan, (const int16_t *)(const void *)x.data, error);
+    if (memcmp(x.data, inputs, input_bytes) && !status)
+        status = eie_fail(error, EIE_MISMATCH, "kernel changed its inputs");
+    guarded_end(&x); /* load copies: what it kept a pointer to is gone now */
+    for (uint32_t c = 0; c < copies; c++) {
+        for (int i = 0; i < RUNS_PER_COPY && !status; i++) {
+            status = run_once(kernel, plan, c, error);
+            if (!status)
+                status = read_and_compare(kernel, plan, reference, &y, poisons[i], relative, error);
+        }
+    }
+    if (!status) status = check_counts(kernel, plan, reference, error);
+done:
+    guarded_end(&x);
+    guarded_end(&y);
+    return status;
+}

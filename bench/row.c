@@ -1,0 +1,37 @@
+#include "bench/row.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void eie_row_free(struct eie_row *row)
+{
+    free(row->samples_ns);
+    json_decref(row->columns);
+    row->samples_ns = NULL;
+    row->columns = NULL;
+}
+
+const char *eie_row_status_name(enum eie_row_status status)
+{
+    static const char *const names[] = {"ok",       "unsupported", "skipped",
+                                        "mismatch", "suspect",     "error"};
+    return names[status];
+}
+
+void eie_row_fail(struct eie_row *row, enum eie_status status, const struct eie_error *error)
+{
+    if (status == EIE_OK) return;
+    row->error_status = status;
+    row->status = status == EIE_UNSUPPORTED ? EIE_ROW_UNSUPPORTED
+                  : status == EIE_MISSING   ? EIE_ROW_SKIPPED
+                  : status == EIE_MISMATCH  ? EIE_ROW_MISMATCH
+                                            : EIE_ROW_ERROR;
+    snprintf(row->reason, sizeof row->reason, "%s", error->message);
+}
+
+void eie_row_name(const struct eie_row *row, char *name, unsigned size)
+{
+    snprintf(name, size, "%s/%s/%s/%s/batch:%u/threads:%u/cache:%s/time:%s", row->suite, row->layer,
+             row->kernel->name, row->device->name, row->batch, row->threads, row->cache,
+             row->time_source);
+}

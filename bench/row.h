@@ -1,0 +1,53 @@
+/* One row of the benchmark matrix (design 7): its key, what became of it, and its numbers. */
+#ifndef EIE_BENCH_ROW_H
+#define EIE_BENCH_ROW_H
+
+#include "bench/stats.h"
+#include "kernels/kernel.h"
+
+#include <jansson.h>
+
+enum eie_row_status {
+    EIE_ROW_OK,
+    EIE_ROW_UNSUPPORTED, /* the kernel cannot do this problem, or not on this machine */
+    EIE_ROW_SKIPPED,     /* a library or device is absent, or memory too small */
+    EIE_ROW_MISMATCH,    /* the outputs are wrong: no number */
+    EIE_ROW_SUSPECT,     /* the number contradicts a measured ceiling */
+    EIE_ROW_ERROR        /* the kernel or the machine failed */
+};
+
+struct eie_row {
+    /* key */
+    const char *suite, *layer, *cache, *time_source; /* not owned */
+    const struct eie_kernel *kernel;
+    const struct eie_device *device;
+    struct eie_hash hash;
+    uint32_t batch, threads;
+    /* outcome */
+    enum eie_row_status status;
+    enum eie_status error_status; /* what the kernel returned, where status is not ok */
+    char reason[1024];
+    /* numbers; NaN or 0 where there are none */
+    const char *layer_basis, *provenance;
+    struct eie_stats stats;    /* nanoseconds per call, whole batch */
+    struct eie_stats cpu;      /* CPU nanoseconds per call, all threads */
+    double *samples_ns;        /* [sample_count], owned */
+    uint32_t sample_count;
+    int64_t calls;             /* per sample */
+    double prepare_ns, relative_error;
+    struct eie_cost cost;
+    struct eie_outcome outcome;
+    json_t *columns; /* what the kernel describes, an object; owned */
+};
+
+void eie_row_free(struct eie_row *row);
+
+const char *eie_row_status_name(enum eie_row_status status);
+
+/* Sets status and reason from what a function returned; EIE_OK leaves the row as it is. */
+void eie_row_fail(struct eie_row *row, enum eie_status status, const struct eie_error *error);
+
+/* The stable name: suite/layer/kernel/device/batch:B/threads:T/cache:C/time:S. */
+void eie_row_name(const struct eie_row *row, char *name, unsigned size);
+
+#endif

@@ -1,0 +1,45 @@
+# Finds kernels/FOLDER/NAME.c, compiles each folder with its own flags, and writes the table of the
+# files that define eie_kernel_FOLDER_NAME. Other .c files of a folder are its helpers.
+set(EIE_KERNEL_FOLDERS scalar avx2 avx512 peers model)
+set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
+set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
+
+set(declarations "")
+set(names "")
+set(objects "")
+foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/${folder}/*.c)
+  if(NOT sources)
+    continue()
+  endif()
+  add_library(eie_kernels_${folder} OBJECT ${sources})
+  target_link_libraries(eie_kernels_${folder} PUBLIC eie_flags PkgConfig::JANSSON)
+  target_compile_options(eie_kernels_${folder} PRIVATE ${EIE_FLAGS_${folder}} -fno-lto)
+  list(APPEND objects $<TARGET_OBJECTS:eie_kernels_${folder}>)
+  foreach(source IN LISTS sources)
+    get_filename_component(stem ${source} NAME_WE)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    file(STRINGS ${source} definition REGEX "^const struct eie_kernel eie_kernel_${folder}_${stem} =")
+    if(definition)
+      list(APPEND names ${folder}_${stem})
+    endif()
+  endforeach()
+endforeach()
+list(SORT names)
+foreach(name IN LISTS names)
+  string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
+  string(APPEND entries "    &eie_kernel_${name},\n")
+endforeach()
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_table.c CONTENT
+"/* Written by the build from kernels/FOLDER/NAME.c. */
+#include \"kernels/kernel.h\"
+
+${declarations}
+const struct eie_kernel *const eie_kernels[] = {
+${entries}    NULL,
+};
+const uint32_t eie_kernel_count = sizeof eie_kernels / sizeof *eie_kernels - 1;
+")
+add_library(eie_kernels STATIC kernels/registry.c kernels/cpu_plan.c
+            ${PROJECT_BINARY_DIR}/generated/kernel_table.c ${objects})
+target_link_libraries(eie_kernels PUBLIC eie_host)

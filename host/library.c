@@ -1,0 +1,75 @@
+#include "host/library.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Tries all names in the folders of the colon-separated `folders`. Where a file is there but does
+ * not load, that is the reason to show. */
+static void *open_in_folders(const char *folders, const char *const *names, char *reason,
+                             size_t size)
+{
+    char path[PATH_MAX];
+
+    while (folders != NULL && *folders != '\0') {
+        const char *end = strchrnul(folders, ':');
+        for (const char *const *name = names; end > folders && *name != NULL; name++) {
+            const int length =
+                snprintf(path, sizeof path, "%.*s/%s", (int)(end - folders), folders, *name);
+            if (length < 0 || (size_t)length >= sizeof path || access(path, F_OK) != 0) continue;
+            void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            if (handle != NULL) return handle;
+            const char *words = dlerror();
+            if (reason[0] == '\0' && words != NULL) snprintf(reason, size, "%s", words);
+        }
+        folders = *end == ':' ? end + 1 : NULL;
+    }
+    return NULL;
+}
+
+static void *open_plain(const char *const *names, char *reason, size_t size)
+{
+    for (const char *const *name = names; *name != NULL; name++) {
+        void *handle = dlopen(*name, RTLD_NOW | RTLD_LOCAL);
+        if (handle != NULL) return handle;
+        const char *words = dlerror();
+        if (reason[0] == '\0' && words != NULL) snprintf(reason, size, "%s", words);
+    }
+    return NULL;
+}
+
+enum eie_status eie_library_open(const char *const *names, const char *override, void **handle,
+                                 struct eie_error *error)
+{
+    const char *only = override != NULL ? getenv(override) : NULL;
+    const char *const single[] = {only, NULL};
+    char reason[512] = "";
+
+    if (only != NULL && only[0] != '\0') {
+        *handle = open_plain(single, reason, sizeof reason);
+        if (*handle != NULL) return EIE_OK;
+        return eie_fail(error, EIE_MISSING, "library given by %s cannot be loaded: %s", override,
+                        reason);
+    }
+    *handle = open_in_folders(getenv("EIE_LIBRARY_PATH"), names, reason, sizeof reason);
+    if (*handle == NULL) *handle = open_plain(names, reason, sizeof reason);
+    if (*handle != NULL) return EIE_OK;
+    return eie_fail(error, EIE_MISSING, "library cannot be loaded: %s; install it%s%s%s",
+                    reason[0] != '\0' ? reason : "no name given",
+                    override != NULL ? " or set " : "", override != NULL ? override : "",
+                    " or name its folder in EIE_LIBRARY_PATH");
+}
+
+enum eie_status eie_library_symbol(void *handle, const char *name, void **symbol,
+                                   struct eie_error *error)
+{
+    dlerror();
+    *symbol = dlsym(handle, name);
+    if (*symbol != NULL) return EIE_OK;
+    const char *words = dlerror();
+    return eie_fail(error, EIE_MISSING, "library has no %s: %s", name,
+                    words != NULL ? words : "the symbol is null");
+}

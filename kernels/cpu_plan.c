@@ -1,0 +1,91 @@
+#include "kernels/cpu_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE 64
+
+void *eie_aligned_zeroed(size_t size)
+{
+    const size_t rounded = (size / LINE + 1) * LINE; /* at least one spare byte */
+    if (rounded < size) return NULL;
+    void *memory = aligned_alloc(LINE, rounded);
+    return memory ? memset(memory, 0, rounded) : NULL;
+}
+
+static size_t input_bytes(const struct eie_problem *problem)
+{
+    return (size_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
+}
+
+static size_t output_bytes(const struct eie_problem *problem)
+{
+    return (size_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+}
+
+enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size,
+                                   struct eie_cpu_plan **plan, struct eie_error *error)
+{
+    struct eie_cpu_plan *made = eie_aligned_zeroed(size);
+    if (made) {
+        made->setup = *setup;
+        made->inputs = eie_aligned_zeroed(input_bytes(&setup->problem) + LINE);
+        made->outputs = eie_aligned_zeroed(output_bytes(&setup->problem) + LINE);
+        if (made->inputs && made->outputs) {
+            *plan = made;
+            return EIE_OK;
+        }
+        eie_cpu_plan_end(made);
+    }
+    return eie_fail(error, EIE_MEMORY, "out of memory for a plan of layer %s",
+                    setup->problem.layer->name);
+}
+
+void eie_cpu_plan_end(struct eie_cpu_plan *plan)
+{
+    if (!plan) return;
+    free(plan->inputs);
+    free(plan->outputs);
+    free(plan);
+}
+
+enum eie_status eie_cpu_plan_load(struct eie_plan *plan, const int16_t *inputs,
+                                  struct eie_error *error)
+{
+    struct eie_cpu_plan *base = (struct eie_cpu_plan *)plan;
+    (void)error;
+    memcpy(base->inputs, inputs, input_bytes(&base->setup.problem));
+    return EIE_OK;
+}
+
+enum eie_status eie_cpu_plan_wait(struct eie_plan *plan, struct eie_outcome *outcome,
+                                  struct eie_error *error)
+{
+    (void)plan, (void)outcome, (void)error; /* run has done everything, on the wall clock */
+    return EIE_OK;
+}
+
+enum eie_status eie_cpu_plan_read(struct eie_plan *plan, void *y, struct eie_error *error)
+{
+    const struct eie_cpu_plan *base = (const struct eie_cpu_plan *)plan;
+    (void)error;
+    memcpy(y, base->outputs, output_bytes(&base->setup.problem));
+    return EIE_OK;
+}
+
+uint64_t eie_cpu_plan_vector_bytes(const struct eie_problem *problem)
+{
+    return input_bytes(problem) + output_bytes(problem);
+}
+
+void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    *useful = *padding = 0;
+    for (uint32_t b = 0; b < problem->batch; b++) {
+        struct eie_layer_counts counts;
+        eie_layer_count(problem->layer, plan->inputs + (size_t)b * problem->layer->inputs, &counts);
+        *useful += counts.active_nonzeros;
+        *padding += counts.active_padding;
+    }
+}

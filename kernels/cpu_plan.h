@@ -1,0 +1,37 @@
+/* What plans of CPU kernels have in common: the setup, the plain inputs and outputs. A kernel's own
+ * plan begins with it; load and read below can stand in the kernel's table as they are. */
+#ifndef EIE_KERNELS_CPU_PLAN_H
+#define EIE_KERNELS_CPU_PLAN_H
+
+#include "kernels/kernel.h"
+
+#include <stddef.h>
+
+struct eie_cpu_plan {
+    struct eie_setup setup;
+    int16_t *inputs;  /* [batch][inputs], 64-byte aligned, zeros behind the end up to 64 bytes */
+    int16_t *outputs; /* [batch][outputs], 64-byte aligned, room behind the end up to 64 bytes */
+};
+
+/* 64-byte aligned, zeroed, whole cache lines; NULL when out of memory; free with free(). */
+void *eie_aligned_zeroed(size_t size);
+
+/* A zeroed plan of `size` bytes that begins with struct eie_cpu_plan, its buffers allocated. */
+EIE_MUST_USE enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size,
+                                                struct eie_cpu_plan **plan,
+                                                struct eie_error *error);
+void eie_cpu_plan_end(struct eie_cpu_plan *plan); /* frees the buffers and the plan */
+
+enum eie_status eie_cpu_plan_load(struct eie_plan *plan, const int16_t *inputs,
+                                  struct eie_error *error);
+enum eie_status eie_cpu_plan_wait(struct eie_plan *plan, struct eie_outcome *outcome,
+                                  struct eie_error *error);
+enum eie_status eie_cpu_plan_read(struct eie_plan *plan, void *y, struct eie_error *error);
+
+/* Bytes of inputs and outputs of one call. */
+uint64_t eie_cpu_plan_vector_bytes(const struct eie_problem *problem);
+
+/* MACs of the loaded inputs as every kernel counts them: useful, and padding entries. */
+void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding);
+
+#endif

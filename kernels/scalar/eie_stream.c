@@ -1,0 +1,233 @@
+/* The paper's algorithm, straight on the EIE stream (ISCA 2016, section III.C): the non-zero inputs
+ * are broadcast in order of their index; every PE walks its entries of that column, adds up the zero
+ * runs to a row, looks the code up in the codebook, multiplies and accumulates. A worker thread
+ * plays a range of PEs, one PE after the other, so that each PE's stream is read front to back and
+ * its accumulators stay in the first-level cache. */
+#include "host/numbers.h"
+#include "kernels/cpu_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ACC_PER_LINE 16u /* uint32 in 64 bytes: PEs' accumulators share no cache line */
+
+struct stream {
+    uint32_t *column_start;
+    uint8_t *entries;
+};
+
+struct active {
+    uint32_t column;
+    int16_t value;
+};
+
+struct plan {
+    struct eie_cpu_plan base;
+    struct stream *streams; /* [copies] */
+    uint32_t *acc;          /* [pe_count][acc_stride] */
+    struct active *active;  /* [inputs + 1]: one spare, written past the last */
+    uint32_t acc_stride, active_count;
+    uint32_t batch_index, copy; /* of the product under way */
+    uint32_t *first_pe;         /* [threads + 1], about equal entries each */
+};
+
+static size_t pointer_bytes(const struct eie_layer *layer)
+{
+    return (size_t)layer->pe_count * ((size_t)layer->inputs + 1) * sizeof(uint32_t);
+}
+
+static uint32_t acc_stride(const struct eie_layer *layer)
+{
+    const uint32_t rows = (layer->outputs - 1) / layer->pe_count + 1;
+    return (rows + ACC_PER_LINE - 1) / ACC_PER_LINE * ACC_PER_LINE;
+}
+
+static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = problem->layer;
+    if (problem->threads > layer->pe_count)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u threads cannot share %u PEs", problem->threads,
+                        layer->pe_count);
+    *plan_bytes = pointer_bytes(layer) + layer->entry_count + eie_cpu_plan_vector_bytes(problem) +
+                  (uint64_t)layer->pe_count * acc_stride(layer) * sizeof(uint32_t) +
+                  (uint64_t)layer->inputs * sizeof(struct active);
+    return EIE_OK;
+}
+
+static void destroy(struct eie_plan *opaque)
+{
+    struct plan *plan = (struct plan *)opaque;
+    if (!plan) return;
+    for (uint32_t c = 0; plan->streams && c < plan->base.setup.copies; c++) {
+        free(plan->streams[c].column_start);
+        free(plan->streams[c].entries);
+    }
+    free(plan->streams);
+    free(plan->acc);
+    free(plan->active);
+    free(plan->first_pe);
+    eie_cpu_plan_end(&plan->base);
+}
+
+/* Cuts the PEs into ranges of about equal numbers of entries, one PE at least each. */
+static void share_pes(const struct eie_layer *layer, uint32_t threads, uint32_t *first_pe)
+{
+    const size_t stride = (size_t)layer->inputs + 1;
+    first_pe[0] = 0;
+    for (uint32_t t = 1; t <= threads; t++) {
+        const uint64_t target = (uint64_t)layer->entry_count * t / threads;
+        uint32_t pe = first_pe[t - 1] + 1;
+        while (pe < layer->pe_count - (threads - t) && layer->column_start[pe * stride] < target)
+            pe++;
+        first_pe[t] = t == threads ? layer->pe_count : pe;
+    }
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
+                               struct eie_error *error)
+{
+    const struct eie_layer *layer = setup->problem.layer;
+    struct eie_cpu_plan *base;
+    enum eie_status status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);
+    if (status) return status;
+    struct plan *plan = (struct plan *)base;
+    plan->acc_stride = acc_stride(layer);
+    plan->streams = calloc(setup->copies, sizeof *plan->streams);
+    plan->acc = eie_aligned_zeroed((size_t)layer->pe_count * plan->acc_stride * sizeof(uint32_t));
+    plan->active = eie_aligned_zeroed(((size_t)layer->inputs + 1) * sizeof *plan->active);
+    plan->first_pe = calloc((size_t)setup->problem.threads + 1, sizeof *plan->first_pe);
+    bool good = plan->streams && plan->acc && plan->active && plan->first_pe;
+    for (uint32_t c = 0; good && c < setup->copies; c++) {
+        struct stream *stream = &plan->streams[c];
+        stream->column_start = eie_aligned_zeroed(pointer_bytes(layer));
+        stream->entries = eie_aligned_zeroed(layer->entry_count);
+        good = stream->column_start && stream->entries;
+        if (!good) break;
+        memcpy(stream->column_start, layer->column_start, pointer_bytes(layer));
+        if (layer->entry_count) memcpy(stream->entries, layer->entries, layer->entry_count);
+    }
+    if (!good) {
+        destroy((struct eie_plan *)plan);
+        return eie_fail(error, EIE_MEMORY, "out of memory for the streams of layer %s",
+                        layer->name);
+    }
+    share_pes(layer, setup->problem.threads, plan->first_pe);
+    *opaque = (struct eie_plan *)plan;
+    return EIE_OK;
+}
+
+/* All broadcast columns of one PE. */
+static void process_pe(const struct plan *plan, uint32_t pe)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const struct stream *stream = &plan->streams[plan->copy];
+    const uint32_t *restrict start =
+        stream->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
+    const uint8_t *restrict entries = stream->entries;
+    const int16_t *restrict codebook = layer->codebook;
+    uint32_t *restrict acc = plan->acc + (size_t)pe * plan->acc_stride;
+    memset(acc, 0, plan->acc_stride * sizeof *acc);
+    for (uint32_t k = 0; k < plan->active_count; k++) {
+        const uint32_t column = plan->active[k].column, end = start[column + 1];
+        const int16_t value = plan->active[k].value;
+        uint32_t row = 0;
+        for (uint32_t e = start[column]; e < end; e++) {
+            const uint32_t entry = entries[e];
+            row += entry & 15u;
+            acc[row] = eie_accumulate(acc[row], codebook[entry >> 4], value);
+            row++;
+        }
+    }
+}
+
+static void work(void *context, uint32_t worker)
+{
+    const struct plan *plan = context;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const struct eie_layer *layer = problem->layer;
+    for (uint32_t pe = plan->first_pe[worker]; pe < plan->first_pe[worker + 1]; pe++)
+        process_pe(plan, pe);
+    eie_pool_barrier(plan->base.setup.pool, worker);
+
+    /* natural row order; whole cache lines of y a worker */
+    const uint32_t shift = eie_layer_shift(layer), lines = (layer->outputs - 1) / 32 + 1;
+    const uint32_t begin = (uint32_t)((uint64_t)lines * worker / problem->threads) * 32;
+    uint32_t end = (uint32_t)((uint64_t)lines * (worker + 1) / problem->threads) * 32;
+    if (end > layer->outputs) end = layer->outputs;
+    int16_t *y = plan->base.outputs + (size_t)plan->batch_index * layer->outputs;
+    for (uint32_t i = begin; i < end; i++) {
+        const size_t at =
+            (size_t)(i % layer->pe_count) * plan->acc_stride + i / layer->pe_count;
+        const uint32_t sum = plan->acc[at] + (layer->bias ? (uint32_t)layer->bias[i] : 0);
+        y[i] = eie_finish((int32_t)sum, layer->activation, shift);
+    }
+}
+
+/* The leading-non-zero detection: (index, value) pairs of the non-zero inputs. */
+static uint32_t find_active(const int16_t *input, uint32_t inputs, struct active *active)
+{
+    uint32_t count = 0;
+    for (uint32_t j = 0; j < inputs; j++) {
+        active[count] = (struct active){j, input[j]};
+        count += input[j] != 0;
+    }
+    return count;
+}
+
+static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const uint32_t inputs = problem->layer->inputs;
+    (void)error;
+    plan->copy = copy;
+    for (uint32_t b = 0; b < problem->batch; b++) {
+        plan->batch_index = b;
+        plan->active_count =
+            find_active(plan->base.inputs + (size_t)b * inputs, inputs, plan->active);
+        eie_pool_run(plan->base.setup.pool, work, plan);
+    }
+    return EIE_OK;
+}
+
+static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const struct eie_layer *layer = problem->layer;
+    uint64_t columns = 0, entries = 0; /* that any input of the batch makes active */
+    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &cost->macs_padding);
+    for (uint32_t j = 0; j < layer->inputs; j++) {
+        bool active = false;
+        for (uint32_t b = 0; b < problem->batch; b++)
+            active = active || plan->base.inputs[(size_t)b * layer->inputs + j];
+        for (uint32_t pe = 0; active && pe < layer->pe_count; pe++) {
+            const uint32_t *start = layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
+            entries += start[j + 1] - start[j];
+        }
+        columns += active;
+    }
+    cost->prepared_bytes = pointer_bytes(layer) + layer->entry_count;
+    cost->bytes_read = entries + columns * layer->pe_count * sizeof(uint32_t) +
+                       (uint64_t)problem->batch * layer->inputs * sizeof(int16_t);
+    cost->bytes_written = (uint64_t)problem->batch * layer->outputs * sizeof(int16_t);
+}
+
+const struct eie_kernel eie_kernel_scalar_eie_stream = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "scalar_eie_stream",
+    .summary = "the paper's algorithm straight on the EIE stream, a thread plays a range of PEs",
+    .isa = "x86-64",
+    .device_kind = EIE_DEVICE_CPU,
+    .flags = EIE_KERNEL_EXACT,
+    .max_threads = UINT32_MAX,
+    .supports = supports,
+    .prepare = prepare,
+    .load = eie_cpu_plan_load,
+    .run = run,
+    .wait = eie_cpu_plan_wait,
+    .read = eie_cpu_plan_read,
+    .cost = cost,
+    .destroy = destroy,
+};

@@ -1,0 +1,97 @@
+"""The numbers of Fig. 6, published and of this host; figures.py draws them."""
+
+from cells import Cell, ratio
+from grid import Table
+from hostrows import HostView, cell_of, headline_caches
+from modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_mean
+from published import EIE, LAYERS, MEAN, PLATFORMS
+
+FIG6_SERIES = [(f"{short} {'compressed' if matrix == 'sparse' else matrix}", platform, matrix)
+               for short, platform in PLATFORMS.items() for matrix in ("dense", "sparse")] \
+              + [("EIE", EIE, "actual")]
+
+
+def fig6_published(results, published):
+    """Speed-up over the published CPU dense times: Table IV's platforms and the model."""
+    table = Table("fig6_speedup", "Fig. 6: speed-up over the published CPU dense times "
+                                  "(Core i7-5930K, batch 1, dense)")
+    base = published.times(PLATFORMS["CPU"], "dense")
+    for series, platform, matrix in FIG6_SERIES:
+        what = f"CPU dense batch 1 / {series} batch 1, Table IV"
+        with_mean(table, series, [ratio(over, under, what) for over, under
+                                  in zip(base, published.times(platform, matrix))], what)
+    for kernel in model_kernels(results):
+        for suite in MODEL_SUITES:
+            what = f"CPU dense batch 1, Table IV / {kernel}, suite {suite}, expected (model time)"
+            cells = [cell_of(model_row(results, kernel, suite, layer), layer) for layer in LAYERS]
+            with_mean(table, f"{kernel}, {suite}", [ratio(over, under, what)
+                                                    for over, under in zip(base, cells)], what)
+    return table
+
+
+def fig6_labels(table, published):
+    """The printed labels of Fig. 6 that do not follow from Table IV, and what they imply."""
+    labels = Table("fig6_labels", "Fig. 6: printed labels that do not follow from Table IV", corner="bar")
+    for series, platform, matrix in FIG6_SERIES:
+        for layer in LAYERS + (MEAN,):
+            printed = published.speedup_label(platform, matrix, layer)
+            recomputed = table.get(MEAN_ROW if layer == MEAN else layer, series)
+            if not agrees(printed, recomputed):
+                _label_row(labels, f"{series} {layer}", layer, printed, recomputed, published)
+    labels.notes.append("Implied time is the published CPU dense time over the label, at Table IV's one "
+                        "decimal. Times at a queue depth are Table IV's theoretical time over Fig. 8's load "
+                        "balance. All other labels follow from Table IV.")
+    return labels
+
+
+def agrees(printed, recomputed):
+    """Does the recomputed value round to the printed digits?"""
+    decimals = len(printed.text.partition(".")[2])
+    return abs(recomputed.value - printed.value) <= 0.5 * 10 ** -decimals + 1e-9
+
+
+def implied_time(published, layer):
+    """The time of EIE that the printed label of Fig. 6 needs, with the digits of Table IV."""
+    label = published.speedup_label(EIE, "actual", layer)
+    dense = published.time(PLATFORMS["CPU"], "dense", layer)
+    return Cell(round(dense.value / label.value, 1), "us", "derived",
+                "CPU dense batch 1 of Table IV / printed label of Fig. 6, one decimal")
+
+
+def _label_row(labels, name, layer, printed, recomputed, published):
+    labels.put(name, "printed", printed)
+    labels.put(name, "from Table IV", recomputed)
+    if layer == MEAN:
+        return
+    labels.put(name, "implied time (us)", implied_time(published, layer))
+    labels.put(name, "Table IV (us)", published.time(EIE, "actual", layer))
+    for depth in (4, 8):
+        theoretical, balance = published.time(EIE, "theoretical", layer), published.load_balance(layer, depth)
+        labels.put(name, f"queue depth {depth} (us)",
+                   Cell(100 * theoretical.value / balance.value, "us", "derived",
+                        f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}"))
+
+
+def fig6_host(results, published):
+    """Speed-up over this host's own dense baseline with the most threads; None without one."""
+    for cache in headline_caches(results):
+        view = HostView(results, cache, published)
+        if not view.dense():
+            continue
+        base = view.dense()[-1]
+        table = Table("fig6_host", f"This host: speed-up over its own {base.name} "
+                                   f"(batch 1, dense, wall time, cache {cache})")
+        table.baseline, table.cache = base, cache
+        for column in view.complete():
+            if column.key == base.key:
+                continue
+            what = f"this host's {base.name} / {column.name}, batch 1, {column.time_source} time, cache {cache}"
+            with_mean(table, column.name, [ratio(over, under, what) for over, under
+                                           in zip(view.times(base), view.times(column))], what)
+        what = f"this host's {base.name}, wall time, cache {cache} / EIE actual, Table IV, batch 1"
+        with_mean(table, "EIE", [ratio(over, under, what) for over, under
+                                 in zip(view.times(base), published.times(EIE, "actual"))], what)
+        table.notes.append("The baseline is this host, not the published CPU: values here and in Fig. 6 have "
+                           "different denominators.")
+        return table
+    return None

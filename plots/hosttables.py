@@ -1,0 +1,85 @@
+"""Tables of this host: its kernels, its energy, and the rows that have no number."""
+
+from cells import Cell, geometric_mean, missing
+from grid import Table
+from hostrows import DENSE_BASELINE, SUITE, cell_of, host_columns, host_groups, may_be_averaged
+from modelrows import MEAN_ROW
+from published import LAYERS
+
+
+def host_tables(results):
+    """Every measured kernel of this host; one table for each suite, batch and cache mode."""
+    groups = host_groups(results)
+    paper_groups = {group[1:] for group in groups if group[0] == SUITE}
+    tables = []
+    for suite, batch, cache in groups:
+        if suite == "real" and (batch, cache) in paper_groups:
+            continue  # stands below the line of the paper's suite
+        time = "us" if batch == 1 else "us per input vector (call / batch)"
+        table = Table(f"host_{suite}_batch{batch}_{cache}",
+                      f"This host: suite {suite}, batch {batch}, cache {cache}, {time}",
+                      in_terminal=suite == SUITE)
+        for column in host_columns(results, suite, batch, cache):
+            _host_column(table, results, column, suite, batch, cache)
+            if suite == SUITE:
+                for layer, row in column.rows(results, "real", batch, cache).items():
+                    table.put(f"{layer} (real)", column.name, cell_of(row, layer))
+        table.notes.append("kernel@threads, wall time where nothing else is said. Means need all nine layers "
+                           "and leave out reference, approximate and suspect rows. Real layers stand below "
+                           "the mean and not in it.")
+        tables.append(table)
+    return tables
+
+
+def _host_column(table, results, column, suite, batch, cache):
+    rows = column.rows(results, suite, batch, cache)
+    layers = [layer for layer in LAYERS if any(row.layer == layer for row in
+                                               results.select(suite=suite, batch=batch, cache=cache))]
+    others = sorted(set(rows) - set(LAYERS))
+    for layer in layers:
+        table.put(layer, column.name, cell_of(rows.get(layer), layer))
+    if len(layers) == len(LAYERS):
+        what = f"nine layers, suite {suite}: {column.name}, batch {batch}, cache {cache}"
+        excluded = may_be_averaged(column, results, suite, batch, cache)
+        mean = missing(f"none: {excluded}", "derived", f"{what}: {excluded} rows enter no mean", "us") \
+            if excluded else geometric_mean([table.get(layer, column.name) for layer in LAYERS], what)
+        table.put(MEAN_ROW, column.name, mean)
+    for layer in others:
+        table.put(layer, column.name, cell_of(rows[layer], layer))
+
+
+def best_of(view, columns):
+    """The column with the smallest geometric mean, or None."""
+    return min(columns, default=None, key=lambda column: geometric_mean(view.times(column), "times").value)
+
+
+def host_energy(results, unit):
+    """This host's energy: nothing but the words of the results file."""
+    words = results.context.get("eie_host_energy")
+    if not isinstance(words, str) or not words:
+        words = "unavailable: the results file says nothing about energy"
+    state, _, why = words.partition(":")
+    return missing(state.strip(), "measured", f"context eie_host_energy: {why.strip() or words}", unit)
+
+
+def table_missing(results):
+    """Rows without a number; rows that differ only in the layer share a line."""
+    table = Table("missing_rows", f"Rows without a usable number: {len(results.missing)}", corner="kernel")
+    groups = {}
+    for row in results.missing:
+        place = f"{row.threads} threads" if row.threads else row.device
+        key = (f"{row.kernel}, {place}, batch {row.batch}, cache {row.cache}, suite {row.suite}, "
+               f"{row.time_source} time", row.status, row.reason, row.provenance)
+        groups.setdefault(key, []).append(row.layer)
+    for number, ((place, status, reason, provenance), layers) in enumerate(groups.items(), 1):
+        name = f"{number}. {place}"
+        for column, words in (("status", status), ("reason", reason), ("layers", ", ".join(layers))):
+            table.put(name, column, Cell(words, "", provenance, "results file, eie_missing"))
+    return table
+
+
+def baseline_note(results):
+    """One line when the dense baseline of this host is not there at all."""
+    if any(row.kernel == DENSE_BASELINE and row.usable for row in results.rows):
+        return ""
+    return f"No usable row of {DENSE_BASELINE}: this host has no dense baseline in this file."

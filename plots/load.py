@@ -1,0 +1,168 @@
+"""Reads one results file of `eie bench` (Google Benchmark JSON with keys of our own) and checks it.
+
+Anything that is wrong raises InputError with one line that says what and where.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+
+FORMAT = "1"
+STATUSES = ("ok", "unsupported", "skipped", "mismatch", "suspect", "error")
+PROVENANCES = ("measured", "modelled", "simulated")
+TEXT_KEYS = ("eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_device", "eie_cache",
+             "eie_time_source", "eie_status")
+COUNT_KEYS = ("eie_batch", "eie_threads")
+
+
+class InputError(Exception):
+    """Bad input; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Row:
+    suite: str
+    layer: str
+    layer_hash: str
+    kernel: str
+    device: str
+    batch: int
+    threads: int
+    cache: str
+    time_source: str
+    status: str
+    reason: str
+    provenance: str
+    flags: frozenset
+    median_ns: float | None  # None: a row without a usable number
+    raw: dict
+
+    @property
+    def usable(self):
+        return self.median_ns is not None
+
+    @property
+    def averaged(self):
+        """May it stand in a mean or a headline?"""
+        return self.usable and not self.flags & {"approximate", "reference"}
+
+    @property
+    def is_model(self):
+        return self.time_source == "model"
+
+    def number(self, key):
+        """A further number of the row, or None."""
+        value = self.raw.get(key)
+        return float(value) if _is_number(value) else None
+
+    def label(self):
+        place = f"{self.threads} threads" if self.threads else self.device
+        return f"{self.suite}/{self.layer}, {self.kernel}, {place}, batch {self.batch}, {self.cache}"
+
+
+@dataclass(frozen=True)
+class Results:
+    path: str
+    context: dict
+    rows: tuple  # rows with a usable number, in file order
+    missing: tuple  # all others
+
+    def select(self, **wanted):
+        """Usable and missing rows whose attributes equal the wanted ones."""
+        return [row for row in self.rows + self.missing
+                if all(getattr(row, key) == value for key, value in wanted.items())]
+
+    def one(self, **wanted):
+        """The one such row, or None. Among several (impossible for a whole key) the first."""
+        return next(iter(self.select(**wanted)), None)
+
+
+def load(path):
+    context, lists = _read(path)
+    rows, missing, seen = [], [], {}
+    for array, entries in lists.items():
+        for index, raw in enumerate(entries):
+            where = f"{path}: {array}[{index}]"
+            row = _row(raw, where, usable_expected=array == "benchmarks")
+            key = (row.suite, row.layer, row.kernel, row.device, row.batch, row.threads, row.cache,
+                   row.time_source)
+            if key in seen:
+                raise InputError(f"{where}: same key as {seen[key]}: {row.label()}, {row.time_source}")
+            seen[key] = f"{array}[{index}]"
+            (rows if row.usable else missing).append(row)
+    return Results(str(path), context, tuple(rows), tuple(missing))
+
+
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file, parse_constant=_no_constant)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON: {one_line(error)}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("context"), dict) \
+            or not isinstance(document.get("benchmarks"), list):
+        raise InputError(f"{path}: not a results file of `eie bench`: no context or no benchmarks")
+    context = document["context"]
+    if context.get("eie_format") != FORMAT:
+        raise InputError(f"{path}: not a results file of `eie bench`: context.eie_format is "
+                         f"{context.get('eie_format')!r}, not {FORMAT!r}")
+    if not isinstance(document.get("eie_missing"), list):
+        raise InputError(f"{path}: no array eie_missing; was the file cut by another tool?")
+    return context, {"benchmarks": document["benchmarks"], "eie_missing": document["eie_missing"]}
+
+
+def _row(raw, where, usable_expected):
+    if not isinstance(raw, dict):
+        raise InputError(f"{where}: not an object")
+    for key in TEXT_KEYS:
+        _need(isinstance(raw.get(key), str), where, key, "a string")
+        _need(raw[key] or key == "eie_layer_hash", where, key, "not empty")
+    for key in COUNT_KEYS:
+        value = raw.get(key)
+        _need(_is_number(value) and value >= 0 and value == int(value), where, key, "a whole number")
+    _need(raw["eie_batch"] >= 1, where, "eie_batch", "at least 1")
+    status = raw["eie_status"]
+    _need(status in STATUSES, where, "eie_status", "one of " + ", ".join(STATUSES))
+    reason = raw.get("eie_reason") or ""
+    _need(isinstance(reason, str), where, "eie_reason", "a string")
+    flags = raw.get("eie_flags", [] if not usable_expected else None)
+    _need(isinstance(flags, list) and all(isinstance(flag, str) for flag in flags), where, "eie_flags",
+          "a list of words")
+    provenance = raw.get("eie_provenance")
+    if provenance is None and not usable_expected:
+        provenance = "modelled" if raw["eie_time_source"] == "model" else "measured"
+    _need(provenance in PROVENANCES, where, "eie_provenance", "one of " + ", ".join(PROVENANCES))
+    median = None
+    if usable_expected and status == "ok":
+        median = raw.get("eie_median_ns")
+        _need(_is_number(median) and median > 0, where, "eie_median_ns", "a number above 0")
+        median = float(median)
+    elif not reason:
+        raise InputError(f"{where}: status {status} without eie_reason")
+    return Row(raw["eie_suite"], raw["eie_layer"], raw["eie_layer_hash"], raw["eie_kernel"],
+               raw["eie_device"], int(raw["eie_batch"]), int(raw["eie_threads"]), raw["eie_cache"],
+               raw["eie_time_source"], status, one_line(reason), provenance, frozenset(flags), median, raw)
+
+
+def one_line(text):
+    return " ".join(str(text).split())
+
+
+def _need(condition, where, key, what):
+    if not condition:
+        raise InputError(f"{where}: {key} is missing or not {what}")
+
+
+def _is_number(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
+
+
+def _no_constant(name):
+    raise ValueError(f"{name} is not JSON")

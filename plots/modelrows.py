@@ -1,0 +1,30 @@
+"""Which rows of a results file are the accelerator model's, and the means over the nine layers."""
+
+from cells import geometric_mean
+from hostrows import number_cell
+from published import EIE, LAYERS
+
+MEAN_ROW = "geometric mean"
+MODEL_SUITES = ("paper", "paper-matched")
+
+
+def with_mean(table, column, cells, what):
+    """Puts the cells of the nine layers and their geometric mean into a column."""
+    for layer, cell in zip(LAYERS, cells):
+        table.put(layer, column, cell)
+    table.put(MEAN_ROW, column, geometric_mean(cells, f"nine layers: {what}"))
+
+
+def model_kernels(results):
+    return sorted({row.kernel for row in results.rows + results.missing if row.is_model})
+
+
+def model_row(results, kernel, suite, layer, device=EIE):
+    return results.one(kernel=kernel, suite=suite, layer=layer, device=device, batch=1, time_source="model")
+
+
+def model_theoretical(row, layer):
+    """On a layer whose counts were made to fit Table IV the theoretical time agrees by construction."""
+    provenance = "calibrated" if row is not None and row.raw.get("eie_layer_basis") == "calibrated" else None
+    return number_cell(row, layer, "eie_theoretical_ns", "us", 1e-3, "theoretical time (perfect balance)",
+                       provenance)

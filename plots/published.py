@@ -1,0 +1,91 @@
+"""The published numbers: data/paper/*.csv as cells."""
+
+import csv
+import os
+
+from cells import Cell, cited
+from load import InputError
+
+LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM")
+POWER_LAYERS = LAYERS[:6]  # AlexNet and VGG: the layers whose power is printed
+PLATFORMS = {"CPU": "core-i7-5930k", "GPU": "titan-x", "mGPU": "tegra-k1"}  # short name: name in the files
+EIE = "eie-64pe-45nm"  # the design whose times Table IV prints
+MEAN = "geomean"  # the layer of the means in the labels of Fig. 6 and 7
+
+
+class Published:
+    def __init__(self, data_dir):
+        self._folder = os.path.join(data_dir, "paper")
+        self._times = self._cells("eie_table4_walltime", "platform batch matrix layer", "time_us", "us")
+        self._powers = self._cells("deepcomp_power", "platform batch matrix layer", "power_w", "W")
+        self._speedups = self._cells("eie_fig6_speedup", "platform matrix layer",
+                                     "speedup_vs_cpu_dense_batch1_x", "x")
+        self._energies = self._cells("eie_fig7_energy", "platform matrix layer",
+                                     "energy_efficiency_vs_cpu_dense_batch1_x", "x")
+        self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
+        self._headline = {(row["key"],): cited(row["value"], row["unit"], row["source"])
+                          for row in self._rows("headline", "key", "value", "unit")}
+        self.layers = {row["layer"]: row for row in self._rows("eie_table3_layers", "layer", "inputs",
+                                                               "outputs", "weight_density_pct",
+                                                               "activation_density_pct", "flop_pct")}
+        self.platforms = self._rows("eie_table5_platforms", "platform", "power_w", "throughput_frames_per_s")
+        for layer in LAYERS:
+            if layer not in self.layers:
+                raise InputError(f"{self._folder}/eie_table3_layers.csv: no row for {layer}")
+
+    def _rows(self, name, *columns):
+        path = os.path.join(self._folder, name + ".csv")
+        try:
+            with open(path, encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error) as error:
+            raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        for column in columns + ("source",):
+            if not rows or column not in rows[0]:
+                raise InputError(f"{path}: no rows or no column {column}")
+        return rows
+
+    def _cells(self, name, keys, column, unit):
+        keys = keys.split()
+        cells = {}
+        for number, row in enumerate(self._rows(name, *keys, column), 2):
+            try:
+                source = row["source"] + (" (digitised)" if row.get("basis") == "digitised" else "")
+                cells[tuple(row[key] for key in keys)] = cited(row[column], unit, source)
+            except (TypeError, ValueError):
+                raise InputError(f"{self._folder}/{name}.csv:{number}: {column} is not a number, "
+                                 "or there is no source") from None
+        return cells
+
+    def _need(self, cells, key, what):
+        if key not in cells:
+            raise InputError(f"{self._folder}: no {what} for {', '.join(str(part) for part in key)}")
+        return cells[key]
+
+    def time(self, platform, matrix, layer, batch=1):
+        """Table IV, microseconds for one input vector; for EIE matrix is theoretical or actual."""
+        return self._need(self._times, (platform, str(batch), matrix, layer), "time of Table IV")
+
+    def times(self, platform, matrix, batch=1, layers=LAYERS):
+        return [self.time(platform, matrix, layer, batch) for layer in layers]
+
+    def energy(self, platform, matrix, layer):
+        """Power (Deep Compression Table 9) x time (Table IV), batch 1, for POWER_LAYERS."""
+        time = self.time(platform, matrix, layer)
+        power = self._need(self._powers, (platform, "1", matrix, layer), "power")
+        return Cell(time.value * power.value, "uJ", "derived",
+                    f"power x time, {platform} {matrix} batch 1: {power.source} x {time.source}")
+
+    def speedup_label(self, platform, matrix, layer):
+        """Fig. 6 as printed, over CPU dense batch 1."""
+        return self._need(self._speedups, (platform, matrix, layer), "label of Fig. 6")
+
+    def energy_label(self, platform, matrix, layer):
+        """Fig. 7 as printed, over CPU dense batch 1."""
+        return self._need(self._energies, (platform, matrix, layer), "label of Fig. 7")
+
+    def load_balance(self, layer, depth):
+        return self._need(self._balance, (layer, str(depth)), "load balance of Fig. 8")
+
+    def claim(self, key):
+        return self._need(self._headline, (key,), "headline number")

@@ -1,0 +1,132 @@
+"""A made-up results file for the tests of plots/. Its numbers are round and clearly not measured."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLOTS = os.path.join(REPOSITORY, "plots")
+DATA = os.path.join(REPOSITORY, "data")
+sys.path.insert(0, PLOTS)
+sys.dont_write_bytecode = True
+
+# name: inputs, outputs, share of weights, share of active inputs
+SHAPES = {
+    "Alex-6": (9216, 4096, 0.09, 0.351), "Alex-7": (4096, 4096, 0.09, 0.353),
+    "Alex-8": (4096, 1000, 0.25, 0.375), "VGG-6": (25088, 4096, 0.04, 0.183),
+    "VGG-7": (4096, 4096, 0.04, 0.375), "VGG-8": (4096, 1000, 0.23, 0.411),
+    "NT-We": (4096, 600, 0.10, 1.0), "NT-Wd": (600, 8791, 0.11, 1.0),
+    "NT-LSTM": (1201, 2400, 0.10, 1.0),
+}
+FC8 = ("alexnet-fc8", 4096, 1000, 0.257, 0.429)
+
+# kernel: flags, nanoseconds per 1000 multiplications of the dense product on one thread, dense or not
+KERNELS = {
+    "scalar_ref_dense": (["exact", "reference"], 1000, True),
+    "scalar_eie_stream": (["exact"], 20, False),
+    "peers_openblas_sgemv": (["float32", "baseline"], 100, True),
+    "fake_int8_dense": (["approximate"], 1, True),
+}
+
+
+def base_row(suite, layer, kernel, flags, device, batch, threads, cache, clock):
+    name = f"{suite}/{layer}/{kernel}/{device}/b{batch}/t{threads}/{cache}/{clock}"
+    return {"name": name, "run_name": name, "run_type": "iteration", "eie_suite": suite, "eie_layer": layer,
+            "eie_layer_hash": "fake-" + layer, "eie_kernel": kernel, "eie_device": device, "eie_batch": batch,
+            "eie_threads": threads, "eie_cache": cache, "eie_time_source": clock, "eie_flags": flags,
+            "eie_layer_basis": {"paper-matched": "calibrated", "real": "real"}.get(suite, "generated"),
+            "eie_provenance": "modelled" if clock == "model" else "measured"}
+
+
+def with_number(row, median_ns, **further):
+    row |= {"iterations": 10, "repetitions": 20, "threads": max(1, row["eie_threads"]), "real_time": median_ns,
+            "cpu_time": median_ns, "time_unit": "ns", "eie_status": "ok", "eie_reason": "",
+            "eie_median_ns": median_ns, "eie_samples_ns": [median_ns] * 3, "eie_ci95_low_ns": median_ns,
+            "eie_ci95_high_ns": median_ns, "eie_mad_ns": 0, "eie_prepare_ns": 5}
+    return row | further
+
+
+def host_row(suite, layer, shape, kernel, threads, cache, batch=1):
+    inputs, outputs, weights, active = shape
+    flags, cost, dense = KERNELS[kernel]
+    dense_macs = inputs * outputs * batch
+    useful = round(dense_macs * weights * active)
+    padding = dense_macs - useful if dense else useful // 10
+    time = dense_macs * cost / 1000 / threads * (2 if cache == "llc" else 1)
+    row = base_row(suite, layer, kernel, flags, "cpu", batch, threads, cache, "wall")
+    return with_number(row, time, eie_resident="LLC", eie_macs_useful=useful, eie_macs_padding=padding,
+                       eie_bytes=dense_macs, eie_prepared_bytes=dense_macs)
+
+
+def model_row(suite, layer, shape, device="eie-64pe-45nm"):
+    inputs, outputs, weights, active = shape
+    useful = round(inputs * outputs * weights * active)
+    padding = useful // 50
+    theoretical = (useful + padding) / 64 / 0.8
+    row = base_row(suite, layer, "model_eie_analytic", ["estimate"], device, 1, 0, "none", "model")
+    return with_number(row, theoretical / 0.8, eie_resident="none", eie_macs_useful=useful,
+                       eie_macs_padding=padding, eie_cycles=theoretical, eie_theoretical_cycles=theoretical * 0.8,
+                       eie_theoretical_ns=theoretical, eie_load_balance=0.8, eie_entries_active=useful + padding,
+                       eie_energy_j=theoretical / 0.8 * 0.6e-9, eie_energy_source="constant power",
+                       eie_energy_actions_j=theoretical * 0.5e-9, eie_area_mm2=40.0)
+
+
+def missing_row(suite, layer, kernel, flags, threads, cache, status, reason):
+    return base_row(suite, layer, kernel, flags, "cpu", 1, threads, cache, "wall") | {
+        "eie_status": status, "eie_reason": reason}
+
+
+def fake_document():
+    rows, missing = [], []
+    layers = [("paper", name, shape) for name, shape in SHAPES.items()] + [("real", FC8[0], FC8[1:])]
+    for suite, name, shape in layers:
+        for cache in ("hot", "llc"):
+            for kernel in KERNELS:
+                for threads in (1, 4) if kernel == "peers_openblas_sgemv" else (1,):
+                    rows.append(host_row(suite, name, shape, kernel, threads, cache))
+            missing.append(missing_row(suite, name, "fake_fast", ["exact"], 1, cache, "suspect",
+                                       "twice the ceiling of its level") | {"eie_median_ns": 1.0})
+            missing.append(missing_row(suite, name, "fake_avx9000", ["exact"], 1, cache, "unsupported",
+                                       "the processor has no AVX-9000"))
+        rows.append(model_row(suite, name, shape))
+    rows += [model_row("paper-matched", name, shape) for name, shape in SHAPES.items()]
+    rows += [model_row("paper", name, shape, "eie-256pe-28nm") for name, shape in SHAPES.items()]
+    rows += [host_row("paper", name, shape, "scalar_eie_stream", 1, "hot", 64) for name, shape in SHAPES.items()]
+    context = {"date": "2000-01-01T00:00:00+00:00", "host_name": "nowhere", "num_cpus": 4, "eie_format": "1",
+               "eie_cpu_name": "Made-up CPU", "eie_cpu_features": "fake1,fake2", "eie_cores": "4",
+               "eie_revision": "0000000", "eie_compiler": "fakecc 1", "eie_build_type": "Release",
+               "eie_openblas": "0.0 made up", "eie_host_energy": "unavailable: made-up machine without meter"}
+    return {"context": context, "benchmarks": rows, "eie_missing": missing}
+
+
+@pytest.fixture
+def document():
+    return fake_document()
+
+
+@pytest.fixture
+def save(tmp_path):
+    def save_document(document, name="results.json"):
+        path = tmp_path / name
+        path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
+        return path
+    return save_document
+
+
+def run_report(*arguments):
+    return subprocess.run([sys.executable, os.path.join(PLOTS, "report.py"), *map(str, arguments)],
+                          capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory):
+    """The report of the made-up file: (output folder, what was printed)."""
+    folder = tmp_path_factory.mktemp("report")
+    path = folder / "results.json"
+    path.write_text(json.dumps(fake_document()), encoding="utf-8")
+    done = run_report(path, "--out", folder / "out")
+    assert done.returncode == 0, done.stderr
+    return folder / "out", done.stdout
