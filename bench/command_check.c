@@ -1,0 +1,157 @@
+#include "bench/check.h"
+#include "bench/commands.h"
+#include "host/command.h"
+#include "host/names.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define VERB          "check"
+#define DEFAULT_SEED  1
+#define DEFAULT_CASES 32
+#define MODEL_DEVICE  "eie-64pe-45nm"
+
+static const char help[] =
+    "eie check: check kernels on fixed nasty cases and random ones; times nothing\n\n"
+    "usage: eie check [OPTIONS]\n\n"
+    "  --kernel NAMES   comma list of names or globs (default: all)\n"
+    "  --cases N        random cases beside the fixed ones (default 32)\n"
+    "  --seed S         seed of all cases (default 1)\n"
+    "  --case I         only case I\n"
+    "  --threads T      only T threads (default: 1 and all cores)\n"
+    "  --device NAME    device of the accelerator models (default " MODEL_DEVICE ")\n\n"
+    "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
+
+/* A kernel that crashes still tells how to see it again. */
+static void on_crash(int number)
+{
+    static const char before[] = "eie: kernel crashed; again: ", after[] = "\n";
+    ssize_t done = write(STDERR_FILENO, before, sizeof before - 1);
+    done += write(STDERR_FILENO, eie_check_reproducer, strlen(eie_check_reproducer));
+    done += write(STDERR_FILENO, after, sizeof after - 1);
+    (void)done, (void)number;
+    _exit(eie_exit_code(EIE_MISMATCH));
+}
+
+struct choice {
+    const char *kernels, *device;
+    struct eie_check_options options;
+};
+
+/* Returns -1 to go on, or the exit code. */
+static int parse(int argc, char **argv, struct choice *choice)
+{
+    static const struct option options[] = {
+        {"kernel", required_argument, NULL, 'k'},  {"cases", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},    {"case", required_argument, NULL, 'c'},
+        {"threads", required_argument, NULL, 't'}, {"device", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},          {0},
+    };
+    uint64_t number;
+    for (int option; (option = eie_command_option(argc, argv, VERB, options)) != -1;) {
+        if (option == '?') return eie_exit_code(EIE_USAGE);
+        if (option == 'h') return fputs(help, stdout), 0;
+        if (option == 'k') choice->kernels = optarg;
+        if (option == 'd') choice->device = optarg;
+        if (option == 's') {
+            if (!eie_parse_uint(optarg, 0, UINT64_MAX, &choice->options.seed))
+                return eie_command_usage(VERB, "--seed %s is not a number", optarg);
+        }
+        if (option == 'n') {
+            if (!eie_parse_uint(optarg, 0, 1000000, &number))
+                return eie_command_usage(VERB, "--cases %s is not 0 to 1000000", optarg);
+            choice->options.random_cases = (uint32_t)number;
+        }
+        if (option == 'c') {
+            if (!eie_parse_uint(optarg, 0, 2000000, &number))
+                return eie_command_usage(VERB, "--case %s is not a case's number", optarg);
+            choice->options.only_case = (int64_t)number;
+        }
+        if (option == 't') {
+            if (!eie_parse_uint(optarg, 1, 1024, &number))
+                return eie_command_usage(VERB, "--threads %s is not 1 to 1024", optarg);
+            choice->options.threads = (uint32_t)number;
+        }
+    }
+    if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
+    return -1;
+}
+
+/* Checks one kernel and prints its line; returns its exit code. */
+static int check_one(const struct eie_kernel *kernel, const struct choice *choice,
+                     const struct eie_device *host, const struct eie_device *model,
+                     uint32_t *checked)
+{
+    const struct eie_device *device = kernel->device_kind == EIE_DEVICE_EIE ? model : host;
+    const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
+    struct eie_check_count count;
+    struct eie_error error;
+    enum eie_status status =
+        eie_check_kernel(kernel, device, &choice->options, &count, &error);
+    if (status == EIE_UNSUPPORTED || status == EIE_MISSING) {
+        printf("%-28s %-11s %s\n", kernel->name,
+               status == EIE_MISSING ? "skipped" : "unsupported", error.message);
+        return by_name ? eie_exit_code(EIE_MISSING) : 0;
+    }
+    if (status) {
+        printf("%-28s %-11s %s\n", kernel->name, status == EIE_MISMATCH ? "MISMATCH" : "ERROR",
+               error.message);
+        return eie_exit_code(status);
+    }
+    *checked += count.ran;
+    printf("%-28s %-11s %u runs%s on %s\n", kernel->name, count.ran ? "ok" : "unsupported",
+           count.ran,
+           kernel->flags & EIE_KERNEL_EXACT      ? ", bit for bit"
+           : kernel->flags & EIE_KERNEL_ESTIMATE ? ", counts"
+                                                 : ", within the float32 bound",
+           device->name);
+    return count.ran || !by_name ? 0 : eie_exit_code(EIE_MISSING);
+}
+
+int eie_command_check(int argc, char **argv)
+{
+    struct choice choice = {.device = MODEL_DEVICE,
+                            .options = {.seed = DEFAULT_SEED,
+                                        .random_cases = DEFAULT_CASES,
+                                        .only_case = -1}};
+    const char *names[1024];
+    char unmatched[256];
+    struct eie_device host, model;
+    struct eie_error error;
+    int code = parse(argc, argv, &choice);
+    if (code >= 0) return code;
+    for (uint32_t i = 0; i < eie_kernel_count && i < 1024; i++)
+        names[i] = eie_kernels[i]->name;
+    if (eie_names_unmatched(choice.kernels, names, eie_kernel_count, unmatched, sizeof unmatched))
+        return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)", unmatched);
+    enum eie_status status = eie_device_host(&host, &error);
+    if (!status && strcmp(choice.device, "cpu"))
+        status = eie_device_read(choice.device, &model, &error);
+    else if (!status)
+        status = eie_device_read(MODEL_DEVICE, &model, &error);
+    if (status) return eie_command_fail(status, &error);
+
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
+        signal(crashes[i], on_crash);
+    uint32_t checked = 0, matched = 0;
+    int worst = 0;
+    for (uint32_t i = 0; i < eie_kernel_count; i++) {
+        if (!eie_names_match(choice.kernels, eie_kernels[i]->name)) continue;
+        matched++;
+        code = check_one(eie_kernels[i], &choice, &host, &model, &checked);
+        fflush(stdout);
+        /* 2 before 1 before 3 */
+        if (code && (!worst || code == 2 || (code == 1 && worst == 3))) worst = code;
+    }
+    printf("%u kernels, %u runs compared with the dense oracle, seed %llu\n", matched, checked,
+           (unsigned long long)choice.options.seed);
+    if (!worst && !checked) {
+        fprintf(stderr, "eie: nothing was checked: none of the kernels can run here\n");
+        worst = eie_exit_code(EIE_MISSING);
+    }
+    return worst;
+}

@@ -1,0 +1,175 @@
+#include "bench/commands.h"
+#include "host/command.h"
+#include "host/suite.h"
+#include "kernels/kernel.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERB "list"
+
+static const char help[] =
+    "eie list: what there is\n\n"
+    "usage: eie list kernels | layers | suites | devices  [--json]\n\n"
+    "  kernels   every implementation, and whether it can run on this machine\n"
+    "  layers    the layers of every suite\n"
+    "  suites    named lists of layers (data/suites)\n"
+    "  devices   this host and the descriptions in data/devices\n\n"
+    "example: eie list kernels --json\n";
+
+/* Lists are built as JSON and printed from it, so that both forms say the same. */
+static json_t *kernels(struct eie_error *error)
+{
+    json_t *list = json_array();
+    struct eie_device host;
+    if (eie_device_host(&host, error)) return json_decref(list), NULL;
+    for (uint32_t i = 0; i < eie_kernel_count; i++) {
+        const struct eie_kernel *kernel = eie_kernels[i];
+        struct eie_device device = host;
+        struct eie_error reason = {""};
+        device.kind = kernel->device_kind == EIE_DEVICE_EIE ? EIE_DEVICE_EIE : host.kind;
+        const enum eie_status status = eie_kernel_probe(kernel, &device, &reason);
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", kernel->name, "isa", kernel->isa,
+                            "status",
+                            status == EIE_OK        ? "ok"
+                            : status == EIE_MISSING ? "skipped"
+                                                    : "unsupported",
+                            "reason", status ? reason.message : "", "summary", kernel->summary));
+    }
+    return list;
+}
+
+static json_t *devices(struct eie_error *error)
+{
+    static const char *const kinds[] = {"cpu", "opencl", "cuda", "eie", "published"};
+    struct eie_device host, *described = NULL;
+    uint32_t count = 0;
+    json_t *list = json_array();
+    enum eie_status status = eie_device_host(&host, error);
+    if (!status) status = eie_device_list(&described, &count, error);
+    if (status) return json_decref(list), NULL;
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", host.name, "kind", "cpu",
+                                          "title", host.title));
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s}", "name", described[i].name, "kind",
+                                        kinds[described[i].kind], "title", described[i].title));
+    free(described);
+    return list;
+}
+
+static json_t *layer_object(const struct eie_suite *suite, const struct eie_suite_layer *layer)
+{
+    const struct eie_layer_spec *spec = &layer->spec;
+    if (*layer->import_folder)
+        return json_pack("{s:s, s:s, s:s, s:I, s:s}", "suite", suite->name, "name", spec->name,
+                         "shape", "in the imported data", "outputs",
+                         (json_int_t)layer->import_outputs, "source", layer->source);
+    char shape[64];
+    snprintf(shape, sizeof shape, "%u x %u", spec->outputs, spec->inputs);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s}", "suite", suite->name, "name",
+                     spec->name, "shape", shape, "inputs", (json_int_t)spec->inputs, "outputs",
+                     (json_int_t)spec->outputs, "nonzeros",
+                     (json_int_t)(spec->nonzeros_active + spec->nonzeros_inactive), "active_inputs",
+                     (json_int_t)spec->active_inputs, "source", layer->source);
+}
+
+static json_t *suites(bool layers, struct eie_error *error)
+{
+    struct eie_suite_names names;
+    json_t *list = json_array();
+    enum eie_status status = eie_suite_list(&names, error);
+    if (status) return json_decref(list), NULL;
+    for (uint32_t i = 0; i < names.count && !status; i++) {
+        struct eie_suite suite;
+        status = eie_suite_read(names.names[i], &suite, error);
+        if (status) break;
+        if (!layers)
+            json_array_append_new(
+                list, json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", suite.name, "basis",
+                                suite.basis, "layers", (json_int_t)suite.layer_count,
+                                "default_matrix", (int)suite.in_default_matrix, "summary",
+                                suite.summary));
+        for (uint32_t k = 0; layers && k < suite.layer_count; k++)
+            json_array_append_new(list, layer_object(&suite, &suite.layers[k]));
+        eie_suite_free(&suite);
+    }
+    eie_suite_names_free(&names);
+    if (status) return json_decref(list), NULL;
+    return list;
+}
+
+static void print_table(const json_t *list, const char *const *columns)
+{
+    size_t index;
+    json_t *object;
+    int widths[8] = {0};
+    for (int c = 0; columns[c]; c++) {
+        widths[c] = (int)strlen(columns[c]);
+        json_array_foreach(list, index, object)
+        {
+            const int length = (int)json_string_length(json_object_get(object, columns[c]));
+            if (length > widths[c]) widths[c] = length;
+        }
+    }
+    for (int c = 0; columns[c]; c++)
+        printf("%-*s%s", columns[c + 1] ? widths[c] : 0, columns[c], columns[c + 1] ? "  " : "\n");
+    json_array_foreach(list, index, object)
+    {
+        for (int c = 0; columns[c]; c++) {
+            const char *text = json_string_value(json_object_get(object, columns[c]));
+            printf("%-*s%s", columns[c + 1] ? widths[c] : 0, text ? text : "",
+                   columns[c + 1] ? "  " : "\n");
+        }
+    }
+}
+
+int eie_command_list(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const char *const kernel_columns[] = {"name", "isa", "status", "summary", "reason",
+                                                 NULL};
+    static const char *const layer_columns[] = {"suite", "name", "shape", "source", NULL};
+    static const char *const suite_columns[] = {"name", "basis", "summary", NULL};
+    static const char *const device_columns[] = {"name", "kind", "title", NULL};
+    const char *const *columns;
+    bool as_json = false;
+    struct eie_error error;
+    json_t *list;
+    for (int option; (option = eie_command_option(argc, argv, VERB, options)) != -1;) {
+        if (option == '?') return eie_exit_code(EIE_USAGE);
+        if (option == 'h') return fputs(help, stdout), 0;
+        as_json = true;
+    }
+    if (optind + 1 != argc)
+        return eie_command_usage(VERB, "name one of kernels, layers, suites, devices");
+    const char *what = argv[optind];
+    if (!strcmp(what, "kernels")) {
+        list = kernels(&error);
+        columns = kernel_columns;
+    } else if (!strcmp(what, "layers")) {
+        list = suites(true, &error);
+        columns = layer_columns;
+    } else if (!strcmp(what, "suites")) {
+        list = suites(false, &error);
+        columns = suite_columns;
+    } else if (!strcmp(what, "devices")) {
+        list = devices(&error);
+        columns = device_columns;
+    } else {
+        return eie_command_usage(VERB, "'%s' is none of kernels, layers, suites, devices", what);
+    }
+    if (!list) return eie_command_fail(EIE_INPUT, &error);
+    if (as_json) {
+        json_dumpf(list, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else {
+        print_table(list, columns);
+    }
+    json_decref(list);
+    return 0;
+}

@@ -1,0 +1,10 @@
+/* The verbs of `eie` that need kernels. Each parses its own arguments (argv[0] is the verb), prints,
+ * and returns the process's exit code (design 10). */
+#ifndef EIE_BENCH_COMMANDS_H
+#define EIE_BENCH_COMMANDS_H
+
+int eie_command_bench(int argc, char **argv);
+int eie_command_check(int argc, char **argv);
+int eie_command_list(int argc, char **argv);
+
+#endif
