@@ -105,8 +105,7 @@ static bool weight_here(const struct shape *shape, struct eie_random *random, ui
                         uint32_t j)
 {
     if (shape->empty_ends && (j == 0 || j + 1 == shape->inputs)) return false;
-    if (shape->zero_run)
-        return (i / shape->pe_count) % (shape->zero_run + 1) == shape->zero_run;
+    if (shape->zero_run) return (i / shape->pe_count) % (shape->zero_run + 1) == shape->zero_run;
     return uniform(random) < shape->density;
 }
 
@@ -122,11 +121,9 @@ static void draw_codebook(const struct shape *shape, struct eie_random *random, 
     for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
         codebook[c] = (int16_t)(eie_random_below(random, 65536) - 32768u);
     if (shape->values == VALUES_EXTREME || shape->values == VALUES_WRAP)
-        for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
-            codebook[c] = c % 2 ? INT16_MAX : INT16_MIN;
+        for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) codebook[c] = c % 2 ? INT16_MAX : INT16_MIN;
     if (shape->values == VALUES_WRAP)
-        for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
-            codebook[c] = INT16_MAX;
+        for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) codebook[c] = INT16_MAX;
     if (shape->zero_weight) codebook[7] = 0;
 }
 
@@ -135,8 +132,7 @@ static int16_t draw_input(const struct shape *shape, struct eie_random *random, 
     if (shape->values == VALUES_NONE_ACTIVE) return 0;
     /* +, +, +, -, -, - in equal steps: three products leave int32, all six come back to 0 */
     if (shape->values == VALUES_WRAP) return j % 6 < 3 ? INT16_MAX : -INT16_MAX;
-    if (shape->values == VALUES_EXTREME)
-        return eie_random_below(random, 2) ? INT16_MIN : INT16_MAX;
+    if (shape->values == VALUES_EXTREME) return eie_random_below(random, 2) ? INT16_MIN : INT16_MAX;
     if (uniform(random) >= shape->active) return 0;
     const int magnitude = 1 + (int)eie_random_below(random, INT16_MAX);
     return (int16_t)(shape->values == VALUES_SIGNED && eie_random_below(random, 2) ? -magnitude
@@ -184,8 +180,7 @@ static enum eie_status fit_inputs(struct drawn *drawn, struct eie_layer **layer,
             eie_reference_make(*layer, drawn->inputs, SAMPLES, 0, &reference, error);
         if (!status) eie_reference_free(&reference);
         if (status != EIE_INPUT) return status;
-        for (size_t i = 0; i < values; i++)
-            drawn->inputs[i] = (int16_t)(drawn->inputs[i] / 2);
+        for (size_t i = 0; i < values; i++) drawn->inputs[i] = (int16_t)(drawn->inputs[i] / 2);
     }
 }
 
@@ -230,8 +225,10 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, struct eie_layer
     if (status) eie_layer_free(*layer);
 done:
     free(drawn.bias);
-    if (status) free(drawn.inputs);
-    else *inputs = drawn.inputs;
+    if (status)
+        free(drawn.inputs);
+    else
+        *inputs = drawn.inputs;
     return status;
 }
 
@@ -254,9 +251,9 @@ static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_se
     setup.problem.layer = side->layer;
     enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &bytes, error);
     if (!status)
-        status = eie_reference_make(
-            side->layer, side->inputs, setup.problem.batch,
-            device->kind == EIE_DEVICE_EIE ? device->design.pe_count : 0, &side->reference, error);
+        status = eie_reference_make(side->layer, side->inputs, setup.problem.batch,
+                                    device->kind == EIE_DEVICE_EIE ? device->design.pe_count : 0,
+                                    &side->reference, error);
     if (!status) status = kernel->prepare(&setup, &side->plan, error);
     return status;
 }
@@ -288,12 +285,9 @@ static enum eie_status check_interleaved(const struct eie_kernel *kernel, struct
     enum eie_status status = EIE_OK;
     for (int i = 0; i < 2 && !status; i++)
         status = kernel->load(sides[i].plan, sides[i].inputs, error);
-    for (int i = 0; i < 2 && !status; i++)
-        status = kernel->run(sides[i].plan, 0, error);
-    for (int i = 0; i < 2 && !status; i++)
-        status = kernel->wait(sides[i].plan, &outcome, error);
-    for (int i = 0; i < 2 && !status; i++)
-        status = compare_side(kernel, &sides[i], error);
+    for (int i = 0; i < 2 && !status; i++) status = kernel->run(sides[i].plan, 0, error);
+    for (int i = 0; i < 2 && !status; i++) status = kernel->wait(sides[i].plan, &outcome, error);
+    for (int i = 0; i < 2 && !status; i++) status = compare_side(kernel, &sides[i], error);
     return status;
 }
 
@@ -301,14 +295,12 @@ static enum eie_status check_setup(const struct eie_kernel *kernel, const struct
                                    struct side sides[2], struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    for (int i = 0; i < 2 && !status; i++)
-        status = side_begin(kernel, *setup, &sides[i], error);
+    for (int i = 0; i < 2 && !status; i++) status = side_begin(kernel, *setup, &sides[i], error);
     for (int i = 0; i < 2 && !status; i++)
         status = eie_check_plan(kernel, sides[i].plan, setup->copies, sides[i].inputs,
                                 &sides[i].reference, NULL, error);
     if (!status) status = check_interleaved(kernel, sides, error);
-    for (int i = 0; i < 2; i++)
-        side_end(kernel, &sides[i]);
+    for (int i = 0; i < 2; i++) side_end(kernel, &sides[i]);
     return status;
 }
 
@@ -361,9 +353,10 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
     enum eie_status status = eie_kernel_probe(kernel, device, error);
     for (uint32_t index = begin; index < end && !status; index++) {
         struct side sides[2] = {0};
-        int length = snprintf(eie_check_reproducer, sizeof eie_check_reproducer,
-                              "eie check --kernel %s --device %s --seed %" PRIu64 " --case %" PRIu32,
-                              kernel->name, device->name, options->seed, index);
+        int length =
+            snprintf(eie_check_reproducer, sizeof eie_check_reproducer,
+                     "eie check --kernel %s --device %s --seed %" PRIu64 " --case %" PRIu32,
+                     kernel->name, device->name, options->seed, index);
         if (options->threads && length > 0 && (size_t)length < sizeof eie_check_reproducer)
             snprintf(eie_check_reproducer + length, sizeof eie_check_reproducer - (size_t)length,
                      " --threads %" PRIu32, options->threads);

@@ -1,6 +1,6 @@
 #include "bench/check.h"
-#include "kernels/scalar/ref_dense.h"
 #include "host/numbers.h"
+#include "kernels/scalar/ref_dense.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -86,8 +86,8 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
     uint8_t *dense = calloc((size_t)layer->outputs, layer->inputs);
     uint32_t *padding = calloc(layer->inputs, sizeof *padding);
     if (!dense || !padding || !reference->y || !reference->sum || !reference->magnitude) {
-        status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference",
-                          layer->name);
+        status =
+            eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
         goto done;
     }
     eie_ref_decode(layer, dense);
@@ -157,14 +157,12 @@ static enum eie_status compare_float(const struct eie_reference *reference, cons
         const double bound = 2 * gamma * reference->magnitude[i];
         relative[i] = reference->sum[i] != 0 ? off / fabs(reference->sum[i]) : off;
         if (off <= bound) continue; /* false for NaN */
-        status = eie_fail(error, EIE_MISMATCH,
-                          "output %zu of input %zu is %.9g, must be %.17g within %.3g",
-                          i % reference->outputs, i / reference->outputs, (double)y[i],
-                          reference->sum[i], bound);
+        status = eie_fail(
+            error, EIE_MISMATCH, "output %zu of input %zu is %.9g, must be %.17g within %.3g",
+            i % reference->outputs, i / reference->outputs, (double)y[i], reference->sum[i], bound);
         break;
     }
-    if (!status && median_relative_error)
-        *median_relative_error = median_of(relative, count);
+    if (!status && median_relative_error) *median_relative_error = median_of(relative, count);
     free(relative);
     return status;
 }
@@ -193,8 +191,8 @@ static enum eie_status guarded_begin(size_t size, struct guarded *buffer, struct
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
     const size_t usable = (size + CANARY_BYTES + page - 1) / page * page;
     *buffer = (struct guarded){.map_size = usable + page, .size = size};
-    void *map = mmap(NULL, buffer->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                     -1, 0);
+    void *map =
+        mmap(NULL, buffer->map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED || mprotect((uint8_t *)map + usable, page, PROT_NONE)) {
         if (map != MAP_FAILED) munmap(map, buffer->map_size);
         return eie_fail(error, EIE_MEMORY, "out of memory for a guarded buffer");

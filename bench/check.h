@@ -24,8 +24,8 @@ EIE_MUST_USE enum eie_status eie_reference_make(const struct eie_layer *layer,
                                                 struct eie_error *error);
 void eie_reference_free(struct eie_reference *reference);
 
-/* Compares y (int16, or float for a FLOAT32 kernel) with the reference; EIE_MISMATCH names the first
- * bad output, what came and what was expected. `median_relative_error` may be NULL. */
+/* Compares y (int16, or float for a FLOAT32 kernel) with the reference; EIE_MISMATCH names the
+ * first bad output, what came and what was expected. `median_relative_error` may be NULL. */
 EIE_MUST_USE enum eie_status eie_compare(const struct eie_kernel *kernel,
                                          const struct eie_reference *reference, const void *y,
                                          double *median_relative_error, struct eie_error *error);
@@ -35,8 +35,7 @@ EIE_MUST_USE enum eie_status eie_compare(const struct eie_kernel *kernel,
 EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
                                             uint32_t copies, const int16_t *inputs,
                                             const struct eie_reference *reference,
-                                            double *median_relative_error,
-                                            struct eie_error *error);
+                                            double *median_relative_error, struct eie_error *error);
 
 /* `eie check`: fixed nasty cases (eie_check_fixed_cases of them), then random ones. Stops at the
  * first failure, whose message ends in the command that reproduces it. */

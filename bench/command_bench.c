@@ -60,11 +60,12 @@ static bool parse_list(const char *text, uint32_t all_value, struct list *list)
     strcpy(copy, text);
     for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
         uint64_t value;
-        if (all_value && !strcmp(word, "all")) value = all_value;
-        else if (!eie_parse_uint(word, 1, 65536, &value)) return false;
+        if (all_value && !strcmp(word, "all"))
+            value = all_value;
+        else if (!eie_parse_uint(word, 1, 65536, &value))
+            return false;
         bool known = false;
-        for (uint32_t i = 0; i < list->count; i++)
-            known = known || list->values[i] == value;
+        for (uint32_t i = 0; i < list->count; i++) known = known || list->values[i] == value;
         if (known) continue;
         if (list->count == LIST_MAX) return false;
         list->values[list->count++] = (uint32_t)value;
@@ -96,12 +97,18 @@ static int parse_option(int option, uint32_t cores, struct options *options)
 static int parse(int argc, char **argv, uint32_t cores, struct options *options)
 {
     static const struct option known[] = {
-        {"suite", required_argument, NULL, 's'},  {"layer", required_argument, NULL, 'l'},
-        {"kernel", required_argument, NULL, 'k'}, {"device", required_argument, NULL, 'd'},
-        {"batch", required_argument, NULL, 'b'},  {"threads", required_argument, NULL, 't'},
-        {"cache", required_argument, NULL, 'c'},  {"budget", required_argument, NULL, 'T'},
-        {"memory", required_argument, NULL, 'm'}, {"out", required_argument, NULL, 'o'},
-        {"quiet", no_argument, NULL, 'q'},        {"help", no_argument, NULL, 'h'},
+        {"suite", required_argument, NULL, 's'},
+        {"layer", required_argument, NULL, 'l'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"device", required_argument, NULL, 'd'},
+        {"batch", required_argument, NULL, 'b'},
+        {"threads", required_argument, NULL, 't'},
+        {"cache", required_argument, NULL, 'c'},
+        {"budget", required_argument, NULL, 'T'},
+        {"memory", required_argument, NULL, 'm'},
+        {"out", required_argument, NULL, 'o'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     snprintf(options->command, sizeof options->command, "eie");
@@ -172,8 +179,7 @@ static enum eie_status read_suites(struct matrix *matrix, struct eie_error *erro
         else
             matrix->suite_count++;
     }
-    if (!status && !matrix->suite_count)
-        return eie_fail(error, EIE_USAGE, "no suite is named");
+    if (!status && !matrix->suite_count) return eie_fail(error, EIE_USAGE, "no suite is named");
     return status;
 }
 
@@ -226,7 +232,8 @@ static const char *kernels_of(const struct matrix *matrix, const struct eie_suit
 }
 
 /* Does the matrix hold this kernel at this thread count? A kernel that cannot use so many threads
- * stands with the largest count that it can use, or, where the list has none, once as unsupported. */
+ * stands with the largest count that it can use, or, where the list has none, once as unsupported.
+ */
 static bool takes_threads(const struct eie_kernel *kernel, uint32_t threads,
                           const struct list *list)
 {
@@ -306,8 +313,10 @@ static void tick(void *context, double share, const char *what)
 {
     struct matrix *matrix = context;
     char text[128];
-    if (what) snprintf(text, sizeof text, "%s %s", matrix->group_name, what);
-    else snprintf(text, sizeof text, "%s timing", matrix->group_name);
+    if (what)
+        snprintf(text, sizeof text, "%s %s", matrix->group_name, what);
+    else
+        snprintf(text, sizeof text, "%s timing", matrix->group_name);
     eie_progress_set(&matrix->progress, matrix->groups_done + share,
                      matrix->progress.terminal ? text : matrix->group_name);
 }
@@ -366,8 +375,7 @@ static enum eie_status run_group(struct matrix *matrix, const struct eie_suite *
         struct eie_error reason;
         eie_fail(&reason, EIE_UNSUPPORTED, "the layer has %u sample inputs, batch %u needs as many",
                  layer->sample_count, batch);
-        for (uint32_t i = 0; i < count; i++)
-            eie_row_fail(&rows[i], EIE_UNSUPPORTED, &reason);
+        for (uint32_t i = 0; i < count; i++) eie_row_fail(&rows[i], EIE_UNSUPPORTED, &reason);
     } else {
         const double spent = eie_now_s() - matrix->progress.begin_s;
         const double left = matrix->options->budget_s - spent;
@@ -379,8 +387,8 @@ static enum eie_status run_group(struct matrix *matrix, const struct eie_suite *
             .threads = threads,
             .rows = rows,
             .row_count = count,
-            .budget_s = left / (groups ? groups : 1) > GROUP_BUDGET_S ? left / groups
-                                                                      : GROUP_BUDGET_S,
+            .budget_s =
+                left / (groups ? groups : 1) > GROUP_BUDGET_S ? left / groups : GROUP_BUDGET_S,
             .memory_bytes = matrix->options->memory_bytes,
             .tick = tick,
             .ticker = matrix,
@@ -388,8 +396,7 @@ static enum eie_status run_group(struct matrix *matrix, const struct eie_suite *
         status = eie_group_run(&group, error);
     }
     if (!status) return status = finish_rows(matrix, rows, count, error), free(rows), status;
-    for (uint32_t i = 0; i < count; i++)
-        eie_row_free(&rows[i]);
+    for (uint32_t i = 0; i < count; i++) eie_row_free(&rows[i]);
     free(rows);
     return status;
 }
@@ -428,8 +435,8 @@ static enum eie_status run_matrix(struct matrix *matrix, struct eie_error *error
     if (!status) status = read_devices(matrix, error);
     if (!status) status = check_names(matrix, error);
     if (!status)
-        status = eie_results_begin(matrix->options->out, matrix->options->command,
-                                   &matrix->results, error);
+        status = eie_results_begin(matrix->options->out, matrix->options->command, &matrix->results,
+                                   error);
     if (status) return status;
     count_groups(matrix);
     eie_progress_begin(&matrix->progress, matrix->options->quiet, matrix->groups_total);
@@ -468,8 +475,7 @@ int eie_command_bench(int argc, char **argv)
     }
     const int worst = matrix->worst;
     eie_results_free(matrix->results);
-    for (uint32_t s = 0; s < matrix->suite_count; s++)
-        eie_suite_free(&matrix->suites[s]);
+    for (uint32_t s = 0; s < matrix->suite_count; s++) eie_suite_free(&matrix->suites[s]);
     free(matrix->devices);
     free(matrix);
     return worst;

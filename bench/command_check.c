@@ -89,11 +89,10 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
     const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
     struct eie_check_count count;
     struct eie_error error;
-    enum eie_status status =
-        eie_check_kernel(kernel, device, &choice->options, &count, &error);
+    enum eie_status status = eie_check_kernel(kernel, device, &choice->options, &count, &error);
     if (status == EIE_UNSUPPORTED || status == EIE_MISSING) {
-        printf("%-28s %-11s %s\n", kernel->name,
-               status == EIE_MISSING ? "skipped" : "unsupported", error.message);
+        printf("%-28s %-11s %s\n", kernel->name, status == EIE_MISSING ? "skipped" : "unsupported",
+               error.message);
         return by_name ? eie_exit_code(EIE_MISSING) : 0;
     }
     if (status) {
@@ -113,18 +112,16 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
 
 int eie_command_check(int argc, char **argv)
 {
-    struct choice choice = {.device = MODEL_DEVICE,
-                            .options = {.seed = DEFAULT_SEED,
-                                        .random_cases = DEFAULT_CASES,
-                                        .only_case = -1}};
+    struct choice choice = {
+        .device = MODEL_DEVICE,
+        .options = {.seed = DEFAULT_SEED, .random_cases = DEFAULT_CASES, .only_case = -1}};
     const char *names[1024];
     char unmatched[256];
     struct eie_device host, model;
     struct eie_error error;
     int code = parse(argc, argv, &choice);
     if (code >= 0) return code;
-    for (uint32_t i = 0; i < eie_kernel_count && i < 1024; i++)
-        names[i] = eie_kernels[i]->name;
+    for (uint32_t i = 0; i < eie_kernel_count && i < 1024; i++) names[i] = eie_kernels[i]->name;
     if (eie_names_unmatched(choice.kernels, names, eie_kernel_count, unmatched, sizeof unmatched))
         return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)", unmatched);
     enum eie_status status = eie_device_host(&host, &error);
@@ -135,8 +132,7 @@ int eie_command_check(int argc, char **argv)
     if (status) return eie_command_fail(status, &error);
 
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++)
-        signal(crashes[i], on_crash);
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], on_crash);
     uint32_t checked = 0, matched = 0;
     int worst = 0;
     for (uint32_t i = 0; i < eie_kernel_count; i++) {

@@ -31,13 +31,13 @@ static json_t *kernels(struct eie_error *error)
         struct eie_error reason = {""};
         device.kind = kernel->device_kind == EIE_DEVICE_EIE ? EIE_DEVICE_EIE : host.kind;
         const enum eie_status status = eie_kernel_probe(kernel, &device, &reason);
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", kernel->name, "isa", kernel->isa,
-                            "status",
-                            status == EIE_OK        ? "ok"
-                            : status == EIE_MISSING ? "skipped"
-                                                    : "unsupported",
-                            "reason", status ? reason.message : "", "summary", kernel->summary));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", kernel->name,
+                                              "isa", kernel->isa, "status",
+                                              status == EIE_OK        ? "ok"
+                                              : status == EIE_MISSING ? "skipped"
+                                                                      : "unsupported",
+                                              "reason", status ? reason.message : "", "summary",
+                                              kernel->summary));
     }
     return list;
 }
@@ -51,8 +51,8 @@ static json_t *devices(struct eie_error *error)
     enum eie_status status = eie_device_host(&host, error);
     if (!status) status = eie_device_list(&described, &count, error);
     if (status) return json_decref(list), NULL;
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", host.name, "kind", "cpu",
-                                          "title", host.title));
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:s}", "name", host.name, "kind", "cpu", "title", host.title));
     for (uint32_t i = 0; i < count; i++)
         json_array_append_new(list,
                               json_pack("{s:s, s:s, s:s}", "name", described[i].name, "kind",
@@ -88,11 +88,11 @@ static json_t *suites(bool layers, struct eie_error *error)
         status = eie_suite_read(names.names[i], &suite, error);
         if (status) break;
         if (!layers)
-            json_array_append_new(
-                list, json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", suite.name, "basis",
-                                suite.basis, "layers", (json_int_t)suite.layer_count,
-                                "default_matrix", (int)suite.in_default_matrix, "summary",
-                                suite.summary));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", suite.name,
+                                                  "basis", suite.basis, "layers",
+                                                  (json_int_t)suite.layer_count, "default_matrix",
+                                                  (int)suite.in_default_matrix, "summary",
+                                                  suite.summary));
         for (uint32_t k = 0; layers && k < suite.layer_count; k++)
             json_array_append_new(list, layer_object(&suite, &suite.layers[k]));
         eie_suite_free(&suite);
@@ -131,8 +131,8 @@ int eie_command_list(int argc, char **argv)
 {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
-    static const char *const kernel_columns[] = {"name", "isa", "status", "summary", "reason",
-                                                 NULL};
+    static const char *const kernel_columns[] = {"name",    "isa",    "status",
+                                                 "summary", "reason", NULL};
     static const char *const layer_columns[] = {"suite", "name", "shape", "source", NULL};
     static const char *const suite_columns[] = {"name", "basis", "summary", NULL};
     static const char *const device_columns[] = {"name", "kind", "title", NULL};

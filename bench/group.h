@@ -13,8 +13,8 @@ struct eie_group {
     uint32_t batch, threads;
     struct eie_row *rows; /* keys are set; everything else is filled in */
     uint32_t row_count;
-    double budget_s;       /* for the timed part */
-    uint64_t memory_bytes; /* for all plans alive at once */
+    double budget_s;                                            /* for the timed part */
+    uint64_t memory_bytes;                                      /* for all plans alive at once */
     void (*tick)(void *ticker, double share, const char *what); /* progress, may be NULL */
     void *ticker;
 };

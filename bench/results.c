@@ -86,7 +86,8 @@ static void add_google_context(json_t *context)
     set(context, "executable", "eie");
     json_object_set_new(context, "num_cpus", json_integer(google.num_cpus));
     json_object_set_new(context, "mhz_per_cpu", json_integer(google.mhz_per_cpu));
-    json_object_set_new(context, "cpu_scaling_enabled", json_boolean(google.cpu_scaling_enabled > 0));
+    json_object_set_new(context, "cpu_scaling_enabled",
+                        json_boolean(google.cpu_scaling_enabled > 0));
     json_t *caches = json_array();
     for (int i = 0; i < google.cache_count; i++) {
         const struct eie_gbench_cache *cache = &google.caches[i];
@@ -150,9 +151,12 @@ static json_t *flags_of(const struct eie_kernel *kernel)
         uint32_t flag;
         const char *word;
     } words[] = {
-        {EIE_KERNEL_EXACT, "exact"},         {EIE_KERNEL_FLOAT32, "float32"},
-        {EIE_KERNEL_APPROXIMATE, "approximate"}, {EIE_KERNEL_ESTIMATE, "estimate"},
-        {EIE_KERNEL_REFERENCE, "reference"}, {EIE_KERNEL_BASELINE, "baseline"},
+        {EIE_KERNEL_EXACT, "exact"},
+        {EIE_KERNEL_FLOAT32, "float32"},
+        {EIE_KERNEL_APPROXIMATE, "approximate"},
+        {EIE_KERNEL_ESTIMATE, "estimate"},
+        {EIE_KERNEL_REFERENCE, "reference"},
+        {EIE_KERNEL_BASELINE, "baseline"},
     };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -206,8 +210,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     set_integer(object, "eie_macs_padding", row->cost.macs_padding);
     set_integer(object, "eie_bytes", row->cost.bytes_read + row->cost.bytes_written);
     set_integer(object, "eie_prepared_bytes", row->cost.prepared_bytes);
-    if (row->threads)
-        set(object, "eie_resident", eie_resident(row->cost.bytes_read, row->threads));
+    if (row->threads) set(object, "eie_resident", eie_resident(row->cost.bytes_read, row->threads));
     if (row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
         set_number(object, "eie_median_relative_error", row->relative_error);
     set_number(object, "eie_cycles", row->outcome.cycles);

@@ -1,5 +1,5 @@
-/* The results file: Google Benchmark's JSON with our keys beside (design 7, results/README.md). Rows
- * with a number stand in "benchmarks", the others in "eie_missing" with status and reason. */
+/* The results file: Google Benchmark's JSON with our keys beside (design 7, results/README.md).
+ * Rows with a number stand in "benchmarks", the others in "eie_missing" with status and reason. */
 #ifndef EIE_BENCH_RESULTS_H
 #define EIE_BENCH_RESULTS_H
 

@@ -29,11 +29,11 @@ struct eie_row {
     char reason[1024];
     /* numbers; NaN or 0 where there are none */
     const char *layer_basis, *provenance;
-    struct eie_stats stats;    /* nanoseconds per call, whole batch */
-    struct eie_stats cpu;      /* CPU nanoseconds per call, all threads */
-    double *samples_ns;        /* [sample_count], owned */
+    struct eie_stats stats; /* nanoseconds per call, whole batch */
+    struct eie_stats cpu;   /* CPU nanoseconds per call, all threads */
+    double *samples_ns;     /* [sample_count], owned */
     uint32_t sample_count;
-    int64_t calls;             /* per sample */
+    int64_t calls; /* per sample */
     double prepare_ns, relative_error;
     struct eie_cost cost;
     struct eie_outcome outcome;

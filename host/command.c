@@ -69,9 +69,12 @@ bool eie_parse_seconds(const char *text, double *seconds)
 {
     char *end;
     if (!parse_number(text, seconds, &end)) return false;
-    if (!strcmp(end, "m")) *seconds *= 60;
-    else if (!strcmp(end, "h")) *seconds *= 3600;
-    else if (*end && strcmp(end, "s")) return false;
+    if (!strcmp(end, "m"))
+        *seconds *= 60;
+    else if (!strcmp(end, "h"))
+        *seconds *= 3600;
+    else if (*end && strcmp(end, "s"))
+        return false;
     return *seconds <= 1e6;
 }
 

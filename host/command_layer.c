@@ -35,7 +35,8 @@ static const char help[] =
     "  --pes N      cut the rows for N processing elements\n"
     "  --pe K       only PE K          --column J   only column J\n"
     "  --name NAME  name of the imported layer    --outputs N  its rows (the dump does not say)\n\n"
-    "example: eie layer gen paper/Alex-7 -o alex7.safetensors && eie layer info alex7.safetensors\n";
+    "example: eie layer gen paper/Alex-7 -o alex7.safetensors && eie layer info "
+    "alex7.safetensors\n";
 
 struct options {
     const char *what, *target, *out, *name;
@@ -122,8 +123,8 @@ static enum eie_status open_target(const struct options *options, struct eie_lay
 static enum eie_status write_set(const char *path, const struct eie_layer_set *set,
                                  struct eie_error *error)
 {
-    enum eie_status status = eie_layer_file_write(
-        path, (const struct eie_layer *const *)set->layers, set->count, error);
+    enum eie_status status =
+        eie_layer_file_write(path, (const struct eie_layer *const *)set->layers, set->count, error);
     for (uint32_t i = 0; i < set->count && !status; i++)
         printf("%s: layer %s, %u x %u, %u entries at %u PEs\n", path, set->layers[i]->name,
                set->layers[i]->outputs, set->layers[i]->inputs, set->layers[i]->entry_count,
@@ -198,12 +199,12 @@ static enum eie_status describe(const struct eie_layer *layer, json_t **describe
     const double columns = layer->inputs, rows = layer->outputs;
     const double active = (double)counts.active_columns;
     const uint64_t active_entries = counts.active_nonzeros + counts.active_padding;
-    json_t *o = json_pack(
-        "{s:s, s:I, s:I, s:I, s:s, s:I, s:I}", "name", layer->name, "inputs",
-        (json_int_t)layer->inputs, "outputs", (json_int_t)layer->outputs, "pe_count",
-        (json_int_t)layer->pe_count, "activation",
-        layer->activation == EIE_ACTIVATION_RELU ? "relu" : "none", "nonzeros",
-        (json_int_t)counts.nonzeros, "padding_entries", (json_int_t)counts.padding);
+    json_t *o =
+        json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:I}", "name", layer->name, "inputs",
+                  (json_int_t)layer->inputs, "outputs", (json_int_t)layer->outputs, "pe_count",
+                  (json_int_t)layer->pe_count, "activation",
+                  layer->activation == EIE_ACTIVATION_RELU ? "relu" : "none", "nonzeros",
+                  (json_int_t)counts.nonzeros, "padding_entries", (json_int_t)counts.padding);
     set_share(o, "weight_density", (double)counts.nonzeros, columns * rows);
     json_object_set_new(o, "sample_inputs", json_integer(layer->sample_count));
     if (layer->sample_inputs) {
@@ -220,14 +221,14 @@ static enum eie_status describe(const struct eie_layer *layer, json_t **describe
         json_object_set_new(o, "theoretical_cycles", json_real(cycles));
         json_object_set_new(o, "theoretical_us_at_800_mhz", json_real(cycles / CLOCK_MHZ));
     }
-    json_object_update_new(
-        o, json_pack("{s:I, s:I, s:I, s:s, s:s, s:s}", "weight_fraction_bits",
-                     (json_int_t)layer->weight_fraction_bits, "input_fraction_bits",
-                     (json_int_t)layer->input_fraction_bits, "output_fraction_bits",
-                     (json_int_t)layer->output_fraction_bits, "int32_sums",
-                     bound <= INT32_MAX ? "proven for every input"
-                                        : "checked for each input by the reference",
-                     "source", layer->source, "hash", hash.hex));
+    json_object_update_new(o,
+                           json_pack("{s:I, s:I, s:I, s:s, s:s, s:s}", "weight_fraction_bits",
+                                     (json_int_t)layer->weight_fraction_bits, "input_fraction_bits",
+                                     (json_int_t)layer->input_fraction_bits, "output_fraction_bits",
+                                     (json_int_t)layer->output_fraction_bits, "int32_sums",
+                                     bound <= INT32_MAX ? "proven for every input"
+                                                        : "checked for each input by the reference",
+                                     "source", layer->source, "hash", hash.hex));
     *described = o;
     return EIE_OK;
 }
@@ -238,10 +239,12 @@ static void print_object(const json_t *object)
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
-        if (json_is_string(value)) printf("  %-36s %s\n", key, json_string_value(value));
+        if (json_is_string(value))
+            printf("  %-36s %s\n", key, json_string_value(value));
         else if (json_is_integer(value))
             printf("  %-36s %" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
-        else printf("  %-36s %.6g\n", key, json_real_value(value));
+        else
+            printf("  %-36s %.6g\n", key, json_real_value(value));
     }
     putchar('\n');
 }
@@ -304,8 +307,7 @@ static enum eie_status dump(const struct options *options, struct eie_error *err
                               layer->name, layer->pe_count - 1, layer->inputs - 1);
     }
     if (!status) printf("pe,column,row,code,run,weight\n");
-    for (uint32_t i = 0; i < set.count && !status; i++)
-        dump_layer(set.layers[i], options);
+    for (uint32_t i = 0; i < set.count && !status; i++) dump_layer(set.layers[i], options);
     eie_layer_set_free(&set);
     eie_suite_free(&suite);
     return status;
@@ -347,10 +349,14 @@ static enum eie_status verify(const struct options *options, struct eie_error *e
 static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        {"out", required_argument, NULL, 'o'},    {"pes", required_argument, NULL, 'N'},
-        {"name", required_argument, NULL, 'n'},   {"outputs", required_argument, NULL, 'O'},
-        {"pe", required_argument, NULL, 'p'},     {"column", required_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},         {"help", no_argument, NULL, 'h'},
+        {"out", required_argument, NULL, 'o'},
+        {"pes", required_argument, NULL, 'N'},
+        {"name", required_argument, NULL, 'n'},
+        {"outputs", required_argument, NULL, 'O'},
+        {"pe", required_argument, NULL, 'p'},
+        {"column", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     uint64_t number = 0;
@@ -382,9 +388,8 @@ int eie_command_layer(int argc, char **argv)
         enum eie_status (*run)(const struct options *options, struct eie_error *error);
         bool writes, needs_target;
     } actions[] = {
-        {"gen", generate, true, true},   {"import", import, true, false},
-        {"info", info, false, true},     {"dump", dump, false, true},
-        {"verify", verify, false, true},
+        {"gen", generate, true, true}, {"import", import, true, false}, {"info", info, false, true},
+        {"dump", dump, false, true},   {"verify", verify, false, true},
     };
     struct options options = {.name = "alexnet-fc8", .outputs = 1000, .pe = -1, .column = -1};
     struct eie_error error;
@@ -399,7 +404,8 @@ int eie_command_layer(int argc, char **argv)
         enum eie_status status = actions[i].run(&options, &error);
         return status ? eie_command_fail(status, &error) : 0;
     }
-    return eie_command_usage(VERB, options.what ? "'%s' is none of gen, import, info, dump, verify"
-                                                : "name one of gen, import, info, dump, verify%s",
+    return eie_command_usage(VERB,
+                             options.what ? "'%s' is none of gen, import, info, dump, verify"
+                                          : "name one of gen, import, info, dump, verify%s",
                              options.what ? options.what : "");
 }

@@ -21,24 +21,24 @@ static enum eie_status check_spec(const struct eie_layer_spec *spec, struct eie_
     const uint64_t places = (uint64_t)spec->inputs * spec->outputs;
     const uint64_t total = spec->nonzeros_active + spec->nonzeros_inactive;
     if (!spec->inputs || !spec->outputs || places > UINT32_MAX)
-        return eie_fail(error, EIE_USAGE, "layer %s: %u x %u is not a matrix of 1 to 2^32 - 1 places",
-                        spec->name, spec->outputs, spec->inputs);
+        return eie_fail(error, EIE_USAGE,
+                        "layer %s: %u x %u is not a matrix of 1 to 2^32 - 1 places", spec->name,
+                        spec->outputs, spec->inputs);
     if (spec->active_inputs > spec->inputs)
         return eie_fail(error, EIE_USAGE, "layer %s: %u active inputs of %u", spec->name,
                         spec->active_inputs, spec->inputs);
     if (total > places ||
-        (spec->split &&
-         (spec->nonzeros_active > (uint64_t)spec->active_inputs * spec->outputs ||
-          spec->nonzeros_inactive >
-              (uint64_t)(spec->inputs - spec->active_inputs) * spec->outputs)))
+        (spec->split && (spec->nonzeros_active > (uint64_t)spec->active_inputs * spec->outputs ||
+                         spec->nonzeros_inactive >
+                             (uint64_t)(spec->inputs - spec->active_inputs) * spec->outputs)))
         return eie_fail(error, EIE_USAGE,
                         "layer %s: %" PRIu64 " + %" PRIu64 " non-zeros do not fit", spec->name,
                         spec->nonzeros_active, spec->nonzeros_inactive);
     return EIE_OK;
 }
 
-/* Fifteen distinct shared weights over nearly the whole of int16, sum close to 0: seven negative and
- * eight positive steps, low bits drawn so that no kernel profits from trailing zeros. */
+/* Fifteen distinct shared weights over nearly the whole of int16, sum close to 0: seven negative
+ * and eight positive steps, low bits drawn so that no kernel profits from trailing zeros. */
 static void draw_codebook(const struct eie_layer_spec *spec, int16_t codebook[EIE_CODEBOOK_SIZE])
 {
     struct eie_random random;
@@ -146,8 +146,7 @@ static uint32_t scale_samples(const struct eie_layer_spec *spec, const int16_t *
     sum_range(codebook, codes, samples, spec->sample_count, sum, least, most);
     while (!fits(*least, *most) && halvings < 15) {
         uint32_t step = 0; /* as many as the sums need, were they to shrink in proportion */
-        while (!fits(*least >> step, *most >> step))
-            step++;
+        while (!fits(*least >> step, *most >> step)) step++;
         for (size_t i = 0; i < count; i++) {
             if (!samples[i]) continue;
             const int magnitude = abs(samples[i]) >> step, kept = magnitude ? magnitude : 1;
@@ -211,9 +210,8 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
         goto done;
     }
     parts.input_fraction_bits = 15 - halvings; /* values below 1 in magnitude */
-    parts.output_fraction_bits =
-        parts.weight_fraction_bits + parts.input_fraction_bits -
-        output_shift(least, most, spec->activation);
+    parts.output_fraction_bits = parts.weight_fraction_bits + parts.input_fraction_bits -
+                                 output_shift(least, most, spec->activation);
     status = eie_layer_encode(&parts, &codes, layer, error);
 done:
     free(column_start);

@@ -3,7 +3,8 @@
  * over 1..15, an exact number of active inputs in each of the samples, magnitudes scaled so that no
  * final sum leaves int32.
  *
- * Streams are drawn from seeds named "<layer>/<purpose>", so that changing one leaves the others. */
+ * Streams are drawn from seeds named "<layer>/<purpose>", so that changing one leaves the others.
+ */
 #ifndef EIE_HOST_GENERATE_H
 #define EIE_HOST_GENERATE_H
 
@@ -26,7 +27,8 @@ struct eie_layer_spec {
     const char *source;    /* for the layer; NULL: a stated default */
 };
 
-/* EIE_USAGE when the numbers contradict each other (more non-zeros than places, ...); EIE_MEMORY. */
+/* EIE_USAGE when the numbers contradict each other (more non-zeros than places, ...); EIE_MEMORY.
+ */
 EIE_MUST_USE enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_count,
                                           struct eie_layer **layer, struct eie_error *error);
 

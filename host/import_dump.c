@@ -33,8 +33,7 @@ static uint32_t count_pes(const char *folder)
     char path[PATH_SIZE];
     struct stat info;
     uint32_t count = 0;
-    while (count < PE_MAX && (path_of(path, folder, "ptr", count), !stat(path, &info)))
-        count++;
+    while (count < PE_MAX && (path_of(path, folder, "ptr", count), !stat(path, &info))) count++;
     return count;
 }
 
@@ -58,8 +57,9 @@ static enum eie_status read_pointers(const char *folder, uint32_t pe, struct dum
     const uint32_t *pointers = (const uint32_t *)(const void *)bytes.data;
     const size_t stride = (size_t)dump->inputs + 1;
     if (bytes.size != stride * sizeof *pointers) {
-        status = eie_fail(error, EIE_INPUT, "%s: %zu bytes, but %u inputs and a bias column need %zu",
-                          path, bytes.size, dump->inputs - 1, stride * sizeof *pointers);
+        status =
+            eie_fail(error, EIE_INPUT, "%s: %zu bytes, but %u inputs and a bias column need %zu",
+                     path, bytes.size, dump->inputs - 1, stride * sizeof *pointers);
     } else if (dump->entry_count + pointers[stride - 1] > UINT32_MAX) {
         status = eie_fail(error, EIE_INPUT, "%s: more than 2^32 - 1 entries in all", path);
     } else {

@@ -58,7 +58,10 @@ static enum eie_status allocate(const struct eie_layer *parts, uint32_t entry_co
     return EIE_OK;
 }
 
-void eie_layer_free(struct eie_layer *layer) { free(layer); }
+void eie_layer_free(struct eie_layer *layer)
+{
+    free(layer);
+}
 
 /* ---- validation ----------------------------------------------------------------------------- */
 
@@ -78,8 +81,7 @@ static enum eie_status validate_fields(const struct eie_layer *layer, struct eie
                         "layer name '%s': use 1 to %d letters, digits, '-', '_' or '.'",
                         layer->name ? layer->name : "", EIE_NAME_MAX - 1);
     const char *name = layer->name;
-    if (!layer->source)
-        return eie_fail(error, EIE_INPUT, "layer %s: has no source", name);
+    if (!layer->source) return eie_fail(error, EIE_INPUT, "layer %s: has no source", name);
     if (!layer->inputs || !layer->outputs || !layer->pe_count)
         return eie_fail(error, EIE_INPUT,
                         "layer %s: inputs %u, outputs %u and PEs %u must all be at least 1", name,
@@ -239,8 +241,7 @@ static void write_entries(const struct eie_sparse_codes *codes, uint32_t pe_coun
                           uint32_t *cursor)
 {
     const size_t stride = (size_t)codes->inputs + 1;
-    for (uint32_t pe = 0; pe < pe_count; pe++)
-        cursor[pe] = start[pe * stride];
+    for (uint32_t pe = 0; pe < pe_count; pe++) cursor[pe] = start[pe * stride];
     for (uint32_t j = 0; j < codes->inputs; j++) {
         memset(next_row, 0, pe_count * sizeof *next_row);
         for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++) {
@@ -328,11 +329,9 @@ enum eie_status eie_layer_decode(const struct eie_layer *layer, struct eie_spars
         memset(place, 0, (depth + 1) * sizeof *place);
         for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
             const uint32_t count = decode_column(layer, pe, j, row, code);
-            for (uint32_t i = 0; i < count; i++)
-                place[row[i] / layer->pe_count + 1]++;
+            for (uint32_t i = 0; i < count; i++) place[row[i] / layer->pe_count + 1]++;
         }
-        for (size_t d = 0; d < depth; d++)
-            place[d + 1] += place[d];
+        for (size_t d = 0; d < depth; d++) place[d + 1] += place[d];
         base[j + 1] = base[j] + place[depth];
         for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
             const uint32_t count = decode_column(layer, pe, j, row, code);
@@ -415,8 +414,7 @@ void eie_layer_count(const struct eie_layer *layer, const int16_t *input,
                      struct eie_layer_counts *counts)
 {
     *counts = (struct eie_layer_counts){0};
-    for (uint32_t j = 0; j < layer->inputs; j++)
-        counts->active_columns += !input || input[j];
+    for (uint32_t j = 0; j < layer->inputs; j++) counts->active_columns += !input || input[j];
     for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
         const uint32_t *start = layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
         for (uint32_t j = 0; j < layer->inputs; j++) {

@@ -1,11 +1,12 @@
 /* The compressed layer: one pruned, weight-shared fully-connected layer in EIE's interleaved CSC
  * form (Han et al., ISCA 2016, section III.B and Figs. 2 and 3).
  *
- * W has `outputs` rows and `inputs` columns. Row i belongs to processing element (PE) i mod pe_count
- * and is that PE's local row i div pe_count. Each PE stores its own rows column by column. An entry
- * is one byte: the high nibble is the weight's code, the low nibble the number of zeros (0..15) of
- * this PE's rows since the previous entry of the same column. Code 0 is the value 0 and belongs to
- * padding: where more than 15 zeros precede a weight, a padding entry 0x0F stands for 16 rows.
+ * W has `outputs` rows and `inputs` columns. Row i belongs to processing element (PE) i mod
+ * pe_count and is that PE's local row i div pe_count. Each PE stores its own rows column by column.
+ * An entry is one byte: the high nibble is the weight's code, the low nibble the number of zeros
+ * (0..15) of this PE's rows since the previous entry of the same column. Code 0 is the value 0 and
+ * belongs to padding: where more than 15 zeros precede a weight, a padding entry 0x0F stands for 16
+ * rows.
  *
  * A layer is valid when every position is a row of its PE, code 0 occurs only as 0x0F, and no
  * column of a PE ends in padding. So each matrix has exactly one encoding per PE count. */
@@ -28,22 +29,22 @@ enum eie_activation { EIE_ACTIVATION_NONE = 0, EIE_ACTIVATION_RELU = 1 };
 /* Immutable once built; everything lies in one 64-byte-aligned allocation, freed by
  * eie_layer_free. Arrays are contiguous, row-major as written. */
 struct eie_layer {
-    const char *name;                     /* letters, digits, '-', '_', '.'; at most 63 bytes */
-    const char *source;                   /* where it comes from, one line; never NULL */
-    uint32_t inputs;                      /* columns of W, at least 1 */
-    uint32_t outputs;                     /* rows of W, at least 1 */
-    uint32_t pe_count;                    /* at least 1 */
-    enum eie_activation activation;       /* applied to the accumulator before rounding */
-    uint32_t weight_fraction_bits;        /* fixed-point places of the codebook */
-    uint32_t input_fraction_bits;         /* of the inputs */
-    uint32_t output_fraction_bits;        /* of the outputs; see eie_layer_shift */
-    int16_t codebook[EIE_CODEBOOK_SIZE];  /* shared weights; [0] is 0 */
-    uint32_t entry_count;                 /* entries, padding included; fewer than 2^32 */
-    const uint32_t *column_start;         /* [pe_count][inputs + 1], absolute entry indices */
-    const uint8_t *entries;               /* [entry_count] */
-    const int32_t *bias;                  /* [outputs] at the accumulator's scale, or NULL */
-    uint32_t sample_count;                /* inputs that travel with the layer, may be 0 */
-    const int16_t *sample_inputs;         /* [sample_count][inputs], or NULL when there are none */
+    const char *name;                    /* letters, digits, '-', '_', '.'; at most 63 bytes */
+    const char *source;                  /* where it comes from, one line; never NULL */
+    uint32_t inputs;                     /* columns of W, at least 1 */
+    uint32_t outputs;                    /* rows of W, at least 1 */
+    uint32_t pe_count;                   /* at least 1 */
+    enum eie_activation activation;      /* applied to the accumulator before rounding */
+    uint32_t weight_fraction_bits;       /* fixed-point places of the codebook */
+    uint32_t input_fraction_bits;        /* of the inputs */
+    uint32_t output_fraction_bits;       /* of the outputs; see eie_layer_shift */
+    int16_t codebook[EIE_CODEBOOK_SIZE]; /* shared weights; [0] is 0 */
+    uint32_t entry_count;                /* entries, padding included; fewer than 2^32 */
+    const uint32_t *column_start;        /* [pe_count][inputs + 1], absolute entry indices */
+    const uint8_t *entries;              /* [entry_count] */
+    const int32_t *bias;                 /* [outputs] at the accumulator's scale, or NULL */
+    uint32_t sample_count;               /* inputs that travel with the layer, may be 0 */
+    const int16_t *sample_inputs;        /* [sample_count][inputs], or NULL when there are none */
 };
 
 /* The same matrix without PEs: codes by column, rows ascending within a column. */
@@ -91,9 +92,9 @@ EIE_MUST_USE enum eie_status eie_layer_reencode(const struct eie_layer *layer, u
 
 void eie_layer_free(struct eie_layer *layer); /* NULL is fine */
 
-/* SHA-256 over inputs, outputs, pe_count, activation, weight, input and output fraction bits (uint32
- * each), then codebook, column_start, entries, bias and sample_inputs, each preceded by its length
- * in bytes (uint64); all little-endian. Depends on neither the file nor the layer's name. */
+/* SHA-256 over inputs, outputs, pe_count, activation, weight, input and output fraction bits
+ * (uint32 each), then codebook, column_start, entries, bias and sample_inputs, each preceded by its
+ * length in bytes (uint64); all little-endian. Depends on neither the file nor the layer's name. */
 struct eie_hash {
     char hex[65];
 };

@@ -41,8 +41,10 @@ static enum eie_status metadata_uint(const struct reading *in, const char *layer
     if (status) return status;
     uint64_t number = 0;
     const size_t digits = strspn(text, "0123456789");
-    if (digits && digits <= 10 && !text[digits]) number = strtoull(text, NULL, 10);
-    else number = UINT64_MAX;
+    if (digits && digits <= 10 && !text[digits])
+        number = strtoull(text, NULL, 10);
+    else
+        number = UINT64_MAX;
     if (number > UINT32_MAX)
         return eie_fail(in->error, EIE_INPUT, "%s: metadata '%s.%s' is not a 32-bit number",
                         in->path, layer, part);
@@ -61,9 +63,9 @@ static enum eie_status tensor_of(const struct reading *in, const char *layer, co
     *tensor = eie_safetensors_find(in->file, key);
     *data = *copy = NULL;
     if (!*tensor)
-        return optional ? EIE_OK
-                        : eie_fail(in->error, EIE_INPUT, "%s: tensor '%s' is missing", in->path,
-                                   key);
+        return optional
+                   ? EIE_OK
+                   : eie_fail(in->error, EIE_INPUT, "%s: tensor '%s' is missing", in->path, key);
     if ((*tensor)->dtype != dtype || (*tensor)->rank != rank)
         return eie_fail(in->error, EIE_INPUT, "%s: tensor '%s' is %s of rank %u, must be %s of %u",
                         in->path, key, eie_dtype_name((*tensor)->dtype), (*tensor)->rank,
@@ -94,7 +96,8 @@ static enum eie_status read_scalars(const struct reading *in, const char *name,
         (status = metadata(in, name, "source", &parts->source)) ||
         (status = metadata(in, name, "activation", &activation)))
         return status;
-    if (!strcmp(activation, "relu")) parts->activation = EIE_ACTIVATION_RELU;
+    if (!strcmp(activation, "relu"))
+        parts->activation = EIE_ACTIVATION_RELU;
     else if (strcmp(activation, "none"))
         return eie_fail(in->error, EIE_INPUT, "%s: layer %s: unknown activation '%s'", in->path,
                         name, activation);
@@ -110,14 +113,14 @@ static enum eie_status read_layer(const struct reading *in, const char *name, ui
     void *copy[TENSOR_PARTS] = {0};
     enum eie_status status = read_scalars(in, name, &parts);
     if (status) return status;
-    if ((status = tensor_of(in, name, "codebook", EIE_I16, 1, false, &codebook, &data[0],
-                            &copy[0])) ||
-        (status = tensor_of(in, name, "column_start", EIE_U32, 2, false, &starts, &data[1],
-                            &copy[1])) ||
+    if ((status =
+             tensor_of(in, name, "codebook", EIE_I16, 1, false, &codebook, &data[0], &copy[0])) ||
+        (status =
+             tensor_of(in, name, "column_start", EIE_U32, 2, false, &starts, &data[1], &copy[1])) ||
         (status = tensor_of(in, name, "entries", EIE_U8, 1, false, &entries, &data[2], &copy[2])) ||
         (status = tensor_of(in, name, "bias", EIE_I32, 1, true, &bias, &data[3], &copy[3])) ||
-        (status = tensor_of(in, name, "sample_inputs", EIE_I16, 2, true, &samples, &data[4],
-                            &copy[4])))
+        (status =
+             tensor_of(in, name, "sample_inputs", EIE_I16, 2, true, &samples, &data[4], &copy[4])))
         goto done;
     if (codebook->shape[0] != EIE_CODEBOOK_SIZE) {
         status = shape_fault(in, name, "codebook");
@@ -146,8 +149,7 @@ static enum eie_status read_layer(const struct reading *in, const char *name, ui
         if (status) eie_error_prefix(in->error, status, "%s", in->path);
     }
 done:
-    for (int i = 0; i < TENSOR_PARTS; i++)
-        free(copy[i]);
+    for (int i = 0; i < TENSOR_PARTS; i++) free(copy[i]);
     return status;
 }
 
@@ -193,12 +195,14 @@ enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, const char *path,
     status = check_file(&in);
     if (status) goto done;
     const char *list = eie_safetensors_metadata(&file, "eie.layers");
-    if (!list || !*list) {
-        status = eie_fail(error, EIE_INPUT, "%s: metadata 'eie.layers' is missing", path);
+    const size_t length = list ? strlen(list) : 0;
+    if (!length || *list == ',' || list[length - 1] == ',' || strstr(list, ",,")) {
+        status = eie_fail(error, EIE_INPUT, "%s: metadata 'eie.layers' is missing%s", path,
+                          length ? " a name" : "");
         goto done;
     }
     names = strdup(list);
-    set->layers = calloc(strlen(list) / 2 + 1, sizeof(struct eie_layer *));
+    set->layers = calloc(length / 2 + 1, sizeof(struct eie_layer *));
     if (!names || !set->layers) {
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
         goto done;
@@ -233,8 +237,7 @@ enum eie_status eie_layer_file_read(const char *path, struct eie_layer_set *set,
 
 void eie_layer_set_free(struct eie_layer_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++)
-        eie_layer_free(set->layers[i]);
+    for (uint32_t i = 0; i < set->count; i++) eie_layer_free(set->layers[i]);
     free(set->layers);
     *set = (struct eie_layer_set){0};
 }
@@ -249,8 +252,7 @@ static uint32_t list_tensors(const struct eie_layer *layer, char (*keys)[KEY_MAX
         const char *part;
         struct eie_tensor tensor;
     } all[TENSOR_PARTS] = {
-        {"column_start",
-         {NULL, EIE_U32, 2, {layer->pe_count, inputs + 1}, layer->column_start, 0}},
+        {"column_start", {NULL, EIE_U32, 2, {layer->pe_count, inputs + 1}, layer->column_start, 0}},
         {"bias", {NULL, EIE_I32, 1, {layer->outputs}, layer->bias, 0}},
         {"codebook", {NULL, EIE_I16, 1, {EIE_CODEBOOK_SIZE}, layer->codebook, 0}},
         {"sample_inputs",
@@ -325,6 +327,7 @@ enum eie_status eie_layer_file_write(const char *path, const struct eie_layer *c
 {
     enum eie_status status = EIE_OK;
     struct eie_hash hash;
+    if (!count) return eie_fail(error, EIE_USAGE, "%s: no layer to write", path);
     const size_t room = (size_t)count * TENSOR_PARTS + 1;
     struct eie_tensor *tensors = calloc(2 * room, sizeof *tensors);
     char(*keys)[KEY_MAX] = calloc(room, sizeof *keys);
@@ -335,8 +338,8 @@ enum eie_status eie_layer_file_write(const char *path, const struct eie_layer *c
     for (uint32_t i = 0; !full && i < count; i++) {
         for (uint32_t k = 0; k < i; k++) {
             if (strcmp(layers[i]->name, layers[k]->name)) continue;
-            status = eie_fail(error, EIE_USAGE, "%s: two layers are named %s", path,
-                              layers[i]->name);
+            status =
+                eie_fail(error, EIE_USAGE, "%s: two layers are named %s", path, layers[i]->name);
             goto done;
         }
         sprintf(names + strlen(names), "%s%s", i ? "," : "", layers[i]->name);

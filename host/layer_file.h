@@ -1,7 +1,7 @@
 /* Layers on disk: one safetensors file holds one layer or a whole network. Tensors of layer L:
  * L.codebook I16 [16], L.column_start U32 [pe_count, inputs + 1], L.entries U8 [n], L.bias I32
- * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers (names,
- * comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
+ * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
+ * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
  * L.source. */
 #ifndef EIE_HOST_LAYER_FILE_H
@@ -23,7 +23,7 @@ EIE_MUST_USE enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, /* ta
                                                   struct eie_error *error);
 void eie_layer_set_free(struct eie_layer_set *set);
 
-/* Writes all layers, or leaves no file. Names must differ: EIE_USAGE. EIE_SYSTEM. */
+/* Writes all layers, at least one, or leaves no file. Names must differ: EIE_USAGE. EIE_SYSTEM. */
 EIE_MUST_USE enum eie_status eie_layer_file_write(const char *path,
                                                   const struct eie_layer *const *layers,
                                                   uint32_t count, struct eie_error *error);

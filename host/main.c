@@ -21,8 +21,9 @@ static const struct {
 
 static void help(FILE *stream)
 {
-    fprintf(stream, "eie %s (%s): kernels of EIE's compressed layers, checked and timed\n\n"
-                    "usage: eie VERB [ARGUMENTS]\n\n",
+    fprintf(stream,
+            "eie %s (%s): kernels of EIE's compressed layers, checked and timed\n\n"
+            "usage: eie VERB [ARGUMENTS]\n\n",
             EIE_VERSION, EIE_REVISION);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         fprintf(stream, "  %-7s %s\n", verbs[i].name, verbs[i].summary);
@@ -53,8 +54,8 @@ int main(int argc, char **argv)
     signal(SIGTERM, on_signal);
     signal(SIGHUP, on_signal);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit becomes a failed write */
-    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
-                     !strcmp(argv[1], "help"))) {
+    if (argc > 1 &&
+        (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
         help(stdout);
         return 0;
     }
@@ -64,7 +65,9 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[1], verbs[i].name)) return finish(verbs[i].run(argc - 1, argv + 1));
-    if (argc > 1) fprintf(stderr, "eie: unknown verb '%s'; try eie --help\n", argv[1]);
-    else help(stderr);
+    if (argc > 1)
+        fprintf(stderr, "eie: unknown verb '%s'; try eie --help\n", argv[1]);
+    else
+        help(stderr);
     return eie_exit_code(EIE_USAGE);
 }

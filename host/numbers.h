@@ -4,7 +4,8 @@
  *                                                      the final sum must fit int32
  *   y_i   = clamp(floor((act(acc_i) + h) / 2^shift))   to int16; h = 2^(shift-1), or 0 at shift 0
  *
- * EIE computes in 16-bit fixed point (ISCA 2016, section VI.C and Fig. 10); the rounding is ours. */
+ * EIE computes in 16-bit fixed point (ISCA 2016, section VI.C and Fig. 10); the rounding is ours.
+ */
 #ifndef EIE_HOST_NUMBERS_H
 #define EIE_HOST_NUMBERS_H
 

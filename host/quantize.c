@@ -44,16 +44,14 @@ static bool all_finite(const float *values, size_t count)
 
 static void quantize_all(const float *values, size_t count, uint32_t bits, int16_t *quantized)
 {
-    for (size_t i = 0; i < count; i++)
-        quantized[i] = (int16_t)scaled(values[i], bits);
+    for (size_t i = 0; i < count; i++) quantized[i] = (int16_t)scaled(values[i], bits);
 }
 
 /* Final sums of one sample in int64; bias at the accumulator's scale. */
 static void final_sums(const struct eie_sparse_codes *codes, const int16_t *codebook,
                        const double *bias, const int16_t *input, int64_t *sum)
 {
-    for (uint32_t i = 0; i < codes->outputs; i++)
-        sum[i] = bias ? (int64_t)bias[i] : 0;
+    for (uint32_t i = 0; i < codes->outputs; i++) sum[i] = bias ? (int64_t)bias[i] : 0;
     for (uint32_t j = 0; j < codes->inputs; j++)
         if (input[j])
             for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
@@ -114,8 +112,7 @@ static enum eie_status measure_error(const struct work *work, const struct eie_l
     if (!exact) return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", in->name);
     for (uint32_t s = 0; s < in->sample_count; s++) {
         const float *input = in->sample_inputs + (size_t)s * codes->inputs;
-        for (uint32_t i = 0; i < codes->outputs; i++)
-            exact[i] = in->bias ? (double)in->bias[i] : 0;
+        for (uint32_t i = 0; i < codes->outputs; i++) exact[i] = in->bias ? (double)in->bias[i] : 0;
         for (uint32_t j = 0; j < codes->inputs; j++)
             for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
                 exact[codes->row[e]] += (double)in->codebook[codes->code[e]] * (double)input[j];
@@ -160,8 +157,8 @@ enum eie_status eie_quantize(const struct eie_float_layer *in, struct eie_layer 
     }
     const int weight_bits = bits_without_saturation(in->codebook, EIE_CODEBOOK_SIZE);
     int input_bits = bits_without_saturation(in->sample_inputs, values), shift = -1;
-    if (weight_bits >= 0) quantize_all(in->codebook, EIE_CODEBOOK_SIZE, (uint32_t)weight_bits,
-                                       work.codebook);
+    if (weight_bits >= 0)
+        quantize_all(in->codebook, EIE_CODEBOOK_SIZE, (uint32_t)weight_bits, work.codebook);
     while (weight_bits >= 0 && input_bits >= 0 &&
            !sums_fit(&work, (uint32_t)weight_bits, (uint32_t)input_bits))
         input_bits--;
@@ -177,8 +174,7 @@ enum eie_status eie_quantize(const struct eie_float_layer *in, struct eie_layer 
     report->output_fraction_bits = (uint32_t)(weight_bits + input_bits - shift);
     for (size_t i = 0; i < values; i++)
         report->inputs_lost += in->sample_inputs[i] != 0.0f && work.samples[i] == 0;
-    for (size_t i = 0; bias && i < outputs; i++)
-        bias[i] = (int32_t)work.bias[i];
+    for (size_t i = 0; bias && i < outputs; i++) bias[i] = (int32_t)work.bias[i];
     struct eie_layer parts = {
         .name = in->name,
         .source = in->source,

@@ -10,8 +10,7 @@ static uint64_t splitmix64(uint64_t *state)
 
 void eie_random_seed(struct eie_random *random, uint64_t seed)
 {
-    for (int i = 0; i < 4; i++)
-        random->state[i] = splitmix64(&seed);
+    for (int i = 0; i < 4; i++) random->state[i] = splitmix64(&seed);
 }
 
 uint64_t eie_random_seed_of(uint64_t base, const char *name)

@@ -1,6 +1,6 @@
-/* The documented random generator behind every generated layer and input: xoshiro256** 1.0 (Blackman
- * and Vigna, "Scrambled linear pseudorandom number generators", 2021), seeded by SplitMix64 from a
- * 64-bit seed. Integers only, so that every machine draws the same numbers. */
+/* The documented random generator behind every generated layer and input: xoshiro256** 1.0
+ * (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021), seeded by
+ * SplitMix64 from a 64-bit seed. Integers only, so that every machine draws the same numbers. */
 #ifndef EIE_HOST_RANDOM_H
 #define EIE_HOST_RANDOM_H
 
@@ -12,7 +12,8 @@ struct eie_random {
 
 void eie_random_seed(struct eie_random *random, uint64_t seed);
 
-/* A seed that depends on a base seed and a name: FNV-1a over the name's bytes, mixed by SplitMix64. */
+/* A seed that depends on a base seed and a name: FNV-1a over the name's bytes, mixed by SplitMix64.
+ */
 uint64_t eie_random_seed_of(uint64_t base, const char *name);
 
 static inline uint64_t eie_random_next(struct eie_random *random)
@@ -35,8 +36,7 @@ static inline uint32_t eie_random_below(struct eie_random *random, uint32_t limi
     uint64_t product = (eie_random_next(random) >> 32) * limit;
     if ((uint32_t)product < limit) {
         const uint32_t threshold = -limit % limit;
-        while ((uint32_t)product < threshold)
-            product = (eie_random_next(random) >> 32) * limit;
+        while ((uint32_t)product < threshold) product = (eie_random_next(random) >> 32) * limit;
     }
     return (uint32_t)(product >> 32);
 }

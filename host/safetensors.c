@@ -10,9 +10,9 @@ static const struct {
     const char *name;
     uint32_t size;
 } dtypes[EIE_DTYPE_COUNT] = {
-    [EIE_U8] = {"U8", 1},   [EIE_I8] = {"I8", 1},   [EIE_I16] = {"I16", 2},
-    [EIE_U16] = {"U16", 2}, [EIE_I32] = {"I32", 4}, [EIE_U32] = {"U32", 4},
-    [EIE_I64] = {"I64", 8}, [EIE_U64] = {"U64", 8}, [EIE_F16] = {"F16", 2},
+    [EIE_U8] = {"U8", 1},     [EIE_I8] = {"I8", 1},   [EIE_I16] = {"I16", 2},
+    [EIE_U16] = {"U16", 2},   [EIE_I32] = {"I32", 4}, [EIE_U32] = {"U32", 4},
+    [EIE_I64] = {"I64", 8},   [EIE_U64] = {"U64", 8}, [EIE_F16] = {"F16", 2},
     [EIE_BF16] = {"BF16", 2}, [EIE_F32] = {"F32", 4}, [EIE_F64] = {"F64", 8},
 };
 
@@ -209,9 +209,9 @@ static char *make_header(const struct eie_tensor *tensors, uint32_t count, json_
         json_t *shape = json_array();
         for (uint32_t d = 0; d < tensors[i].rank; d++)
             json_array_append_new(shape, json_integer((json_int_t)tensors[i].shape[d]));
-        json_t *value = json_pack("{s:s, s:o, s:[I, I]}", "dtype",
-                                  eie_dtype_name(tensors[i].dtype), "shape", shape, "data_offsets",
-                                  (json_int_t)offset, (json_int_t)(offset + tensors[i].size));
+        json_t *value = json_pack("{s:s, s:o, s:[I, I]}", "dtype", eie_dtype_name(tensors[i].dtype),
+                                  "shape", shape, "data_offsets", (json_int_t)offset,
+                                  (json_int_t)(offset + tensors[i].size));
         if (json_object_set_new(header, tensors[i].name, value)) goto done;
         offset += tensors[i].size;
     }

@@ -8,8 +8,21 @@
 
 #include <jansson.h>
 
-enum eie_dtype { EIE_U8, EIE_I8, EIE_I16, EIE_U16, EIE_I32, EIE_U32, EIE_I64, EIE_U64,
-                 EIE_F16, EIE_BF16, EIE_F32, EIE_F64, EIE_DTYPE_COUNT };
+enum eie_dtype {
+    EIE_U8,
+    EIE_I8,
+    EIE_I16,
+    EIE_U16,
+    EIE_I32,
+    EIE_U32,
+    EIE_I64,
+    EIE_U64,
+    EIE_F16,
+    EIE_BF16,
+    EIE_F32,
+    EIE_F64,
+    EIE_DTYPE_COUNT
+};
 
 #define EIE_TENSOR_RANK_MAX 8
 

@@ -4,7 +4,10 @@
 #include <stdio.h>
 
 /* struct eie_sha256 is libcrypto's context under our name */
-static EVP_MD_CTX *context(struct eie_sha256 *sha) { return (EVP_MD_CTX *)sha; }
+static EVP_MD_CTX *context(struct eie_sha256 *sha)
+{
+    return (EVP_MD_CTX *)sha;
+}
 
 enum eie_status eie_sha256_begin(struct eie_sha256 **sha, struct eie_error *error)
 {
@@ -34,9 +37,11 @@ enum eie_status eie_sha256_end(struct eie_sha256 *sha, struct eie_hash *hash,
     eie_sha256_free(sha);
     if (!good || size != sizeof digest)
         return eie_fail(error, EIE_MEMORY, "SHA-256 failed in libcrypto");
-    for (unsigned i = 0; i < size; i++)
-        snprintf(hash->hex + (size_t)2 * i, 3, "%02x", digest[i]);
+    for (unsigned i = 0; i < size; i++) snprintf(hash->hex + (size_t)2 * i, 3, "%02x", digest[i]);
     return EIE_OK;
 }
 
-void eie_sha256_free(struct eie_sha256 *sha) { EVP_MD_CTX_free(context(sha)); }
+void eie_sha256_free(struct eie_sha256 *sha)
+{
+    EVP_MD_CTX_free(context(sha));
+}

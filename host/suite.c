@@ -21,6 +21,11 @@ static int is_suite_file(const struct dirent *entry)
     return dot && dot != entry->d_name && !strcmp(dot, ".json") && strcmp(entry->d_name, MANIFEST);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 enum eie_status eie_suite_list(struct eie_suite_names *names, struct eie_error *error)
 {
     char path[PATH_SIZE];
@@ -30,7 +35,7 @@ enum eie_status eie_suite_list(struct eie_suite_names *names, struct eie_error *
     enum eie_status status = eie_data_dir(&data, error);
     if (status) return status;
     snprintf(path, sizeof path, "%s/suites", data);
-    const int found = scandir(path, &entries, is_suite_file, alphasort);
+    const int found = scandir(path, &entries, is_suite_file, NULL);
     if (found < 0) return eie_fail(error, EIE_INPUT, "%s: cannot be listed", path);
     names->names = calloc((size_t)found + 1, sizeof *names->names);
     for (int i = 0; i < found; i++) {
@@ -40,6 +45,7 @@ enum eie_status eie_suite_list(struct eie_suite_names *names, struct eie_error *
         free(entries[i]);
     }
     free(entries);
+    if (names->names) qsort(names->names, names->count, sizeof *names->names, by_name);
     if (names->names && names->count == (uint32_t)found) return EIE_OK;
     eie_suite_names_free(names);
     return eie_fail(error, EIE_MEMORY, "out of memory");
@@ -47,8 +53,7 @@ enum eie_status eie_suite_list(struct eie_suite_names *names, struct eie_error *
 
 void eie_suite_names_free(struct eie_suite_names *names)
 {
-    for (uint32_t i = 0; i < names->count; i++)
-        free(names->names[i]);
+    for (uint32_t i = 0; i < names->count; i++) free(names->names[i]);
     free(names->names);
     *names = (struct eie_suite_names){0};
 }
@@ -73,8 +78,7 @@ static enum eie_status path_of(const char *name, char path[PATH_SIZE], struct ei
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known.names[i]);
     }
     eie_suite_names_free(&known);
-    if (!found)
-        return eie_fail(error, EIE_USAGE, "unknown suite '%s'; there are: %s", name, list);
+    if (!found) return eie_fail(error, EIE_USAGE, "unknown suite '%s'; there are: %s", name, list);
     snprintf(path, PATH_SIZE, "%s/suites/%s.json", data, name);
     return EIE_OK;
 }
@@ -136,7 +140,8 @@ static enum eie_status read_shape(const struct eie_json_file *file, const json_t
         (status = eie_json_string(file, object, "activation", &activation, error)) ||
         (status = eie_json_number(file, object, "activation_density", 0, 1, &density, error)))
         return status;
-    if (!strcmp(activation, "relu")) spec->activation = EIE_ACTIVATION_RELU;
+    if (!strcmp(activation, "relu"))
+        spec->activation = EIE_ACTIVATION_RELU;
     else if (strcmp(activation, "none"))
         return eie_json_fail(file, error, "activation", "activation '%s' is neither none nor relu",
                              activation);
@@ -173,8 +178,7 @@ static enum eie_status read_generated(const struct eie_json_file *file, const js
     }
     double density;
     status = eie_json_number(file, object, "weight_density", 0, 1, &density, error);
-    if (!status)
-        spec->nonzeros_active = (uint64_t)llround(density * spec->inputs * spec->outputs);
+    if (!status) spec->nonzeros_active = (uint64_t)llround(density * spec->inputs * spec->outputs);
     return status;
 }
 
@@ -220,9 +224,9 @@ static enum eie_status read_layers(const struct eie_json_file *file, const json_
 static enum eie_status read_suite(const struct eie_json_file *file, struct eie_suite *suite,
                                   struct eie_error *error)
 {
-    static const char *const keys[] = {"format", "summary", "basis",    "default_matrix",
-                                       "default_kernels",   "needs_models", "pe_count",
-                                       "seed",   "signed",  "samples",  "layers", NULL};
+    static const char *const keys[] = {
+        "format",   "summary", "basis",  "default_matrix", "default_kernels", "needs_models",
+        "pe_count", "seed",    "signed", "samples",        "layers",          NULL};
     struct eie_layer_spec common = {0};
     const json_t *layers;
     const char *format;
@@ -237,8 +241,8 @@ static enum eie_status read_suite(const struct eie_json_file *file, struct eie_s
         (status = copy_text(file, file->root, "basis", suite->basis, sizeof suite->basis, error)) ||
         (status = copy_text(file, file->root, "default_kernels", suite->default_kernels,
                             sizeof suite->default_kernels, error)) ||
-        (status = read_bool(file, file->root, "default_matrix", &suite->in_default_matrix,
-                            error)) ||
+        (status =
+             read_bool(file, file->root, "default_matrix", &suite->in_default_matrix, error)) ||
         (status = read_bool(file, file->root, "needs_models", &suite->needs_models, error)) ||
         (status = read_bool(file, file->root, "signed", &common.is_signed, error)) ||
         (status = read_uint32(file, file->root, "pe_count", 1, 65536, &suite->pe_count, error)) ||

@@ -8,7 +8,7 @@ struct eie_suite_layer {
     struct eie_layer_spec spec; /* generated layers */
     char import_folder[256];    /* imported layers: folder below EIE_MODELS, else "" */
     uint32_t import_outputs;
-    char source[256];           /* where the numbers come from; travels in the layer */
+    char source[256]; /* where the numbers come from; travels in the layer */
 };
 
 struct eie_suite {
@@ -17,8 +17,8 @@ struct eie_suite {
     char default_kernels[256]; /* glob list that `eie bench` takes when none is named; "*" mostly */
     char basis[16];            /* "generated", "calibrated" or "real": what its layers are */
     bool in_default_matrix;
-    bool needs_models;     /* its layers come from EIE_MODELS */
-    uint32_t pe_count;     /* as the suite's files are written; 64 */
+    bool needs_models; /* its layers come from EIE_MODELS */
+    uint32_t pe_count; /* as the suite's files are written; 64 */
     uint32_t layer_count;
     struct eie_suite_layer *layers;
 };

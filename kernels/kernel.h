@@ -1,5 +1,5 @@
-/* The one interface of every implementation: CPU and GPU kernels, libraries (peers), the accelerator
- * models. Put a file NAME.c into kernels/FOLDER/ that defines
+/* The one interface of every implementation: CPU and GPU kernels, libraries (peers), the
+ * accelerator models. Put a file NAME.c into kernels/FOLDER/ that defines
  *
  *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
  *

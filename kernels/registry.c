@@ -1,5 +1,5 @@
-#include "kernels/kernel.h"
 #include "host/cpu.h"
+#include "kernels/kernel.h"
 
 #include <string.h>
 

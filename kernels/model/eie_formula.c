@@ -60,8 +60,7 @@ static void count_pe(const struct eie_layer *layer, const int16_t *input, uint32
     work->line_reads += (double)lines;
     if (!columns) return;
     work->mean[pe] = (double)cycles / (double)columns;
-    work->variance[pe] =
-        (double)squares / (double)columns - work->mean[pe] * work->mean[pe];
+    work->variance[pe] = (double)squares / (double)columns - work->mean[pe] * work->mean[pe];
 }
 
 enum eie_status eie_work_count(const struct eie_layer *layer, const int16_t *input,
@@ -70,8 +69,7 @@ enum eie_status eie_work_count(const struct eie_layer *layer, const int16_t *inp
 {
     enum eie_status status = work_begin(layer->pe_count, work, error);
     if (status) return status;
-    for (uint32_t j = 0; j < layer->inputs; j++)
-        work->columns += input[j] != 0;
+    for (uint32_t j = 0; j < layer->inputs; j++) work->columns += input[j] != 0;
     work->broadcast_cycles = broadcast_cycles(layer, input);
     for (uint32_t pe = 0; pe < layer->pe_count; pe++)
         count_pe(layer, input, pe, spmat_line_bits / BITS_OF_BYTE, work);
@@ -130,8 +128,10 @@ static double normal_quantile(double probability)
     double low = -40, high = 40;
     for (int i = 0; i < 100; i++) {
         const double middle = (low + high) / 2;
-        if (0.5 * erfc(-middle / sqrt(2)) < probability) low = middle;
-        else high = middle;
+        if (0.5 * erfc(-middle / sqrt(2)) < probability)
+            low = middle;
+        else
+            high = middle;
     }
     return (low + high) / 2;
 }
@@ -143,7 +143,8 @@ enum eie_status eie_work_expect(uint32_t inputs, uint32_t outputs, double weight
 {
     if (!inputs || !outputs || !pe_count || !(weight_density >= 0 && weight_density <= 1) ||
         !(activation_density >= 0 && activation_density <= 1))
-        return eie_fail(error, EIE_USAGE, "a shape needs sizes of at least 1 and densities in 0..1");
+        return eie_fail(error, EIE_USAGE,
+                        "a shape needs sizes of at least 1 and densities in 0..1");
     struct eie_column_moments few, many; /* PEs have one of two row counts */
     const uint32_t rows = outputs / pe_count, fuller = outputs % pe_count;
     enum eie_status status = eie_column_moments(rows, weight_density, &few, error);
@@ -171,9 +172,9 @@ enum eie_status eie_work_expect(uint32_t inputs, uint32_t outputs, double weight
         /* A line of L entries spans 1 + (L - 1) / n columns of n entries; it is read when one of
            them is active. */
         if (m->entries > 0)
-            work->line_reads += inputs * m->entries / line_entries *
-                                (1 - pow(1 - activation_density,
-                                         1 + (line_entries - 1) / m->entries));
+            work->line_reads +=
+                inputs * m->entries / line_entries *
+                (1 - pow(1 - activation_density, 1 + (line_entries - 1) / m->entries));
     }
     return EIE_OK;
 }
@@ -204,8 +205,10 @@ static double cycles_per_column(const struct eie_work *work, double slots)
     double high = low + widest * (1 + log(work->pe_count)) + 1;
     for (int i = 0; i < 200; i++) {
         const double middle = (low + high) / 2;
-        if (blocked(work, middle, slots) > 1) low = middle;
-        else high = middle;
+        if (blocked(work, middle, slots) > 1)
+            low = middle;
+        else
+            high = middle;
     }
     return high;
 }

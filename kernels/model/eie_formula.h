@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-/* Work of one product. Mean and variance of a PE's cycles per broadcast column, where a column costs
- * max(1, entries in this PE) cycles: an empty one costs a bubble. */
+/* Work of one product. Mean and variance of a PE's cycles per broadcast column, where a column
+ * costs max(1, entries in this PE) cycles: an empty one costs a bubble. */
 struct eie_work {
     uint32_t pe_count;
     double columns;          /* broadcast columns: non-zero inputs */
@@ -27,9 +27,10 @@ struct eie_estimate {
     double expected_cycles;    /* with finite queues, see eie_estimate_design */
     double load_balance;       /* theoretical / expected (Fig. 8) */
     double theoretical_ns, expected_ns;
-    double energy_constant_power_j; /* published power times expected time: the paper's convention */
-    double energy_actions_j;        /* action counts times the device's energy table */
-    double area_mm2;                /* PEs and LNZD nodes added up */
+    double
+        energy_constant_power_j; /* published power times expected time: the paper's convention */
+    double energy_actions_j;     /* action counts times the device's energy table */
+    double area_mm2;             /* PEs and LNZD nodes added up */
 };
 
 /* Counts the work of one input vector ([inputs]) on the layer as it is cut. */

@@ -72,8 +72,7 @@ static void destroy(struct eie_plan *opaque)
 {
     struct plan *plan = (struct plan *)opaque;
     if (!plan) return;
-    for (uint32_t c = 0; plan->dense && c < plan->base.setup.copies; c++)
-        free(plan->dense[c]);
+    for (uint32_t c = 0; plan->dense && c < plan->base.setup.copies; c++) free(plan->dense[c]);
     free(plan->dense);
     free(plan->x);
     free(plan->y);
@@ -128,8 +127,7 @@ static enum eie_status load(struct eie_plan *opaque, const int16_t *inputs, stru
     struct plan *plan = (struct plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
     const size_t count = (size_t)problem->batch * problem->layer->inputs;
-    for (size_t i = 0; i < count; i++)
-        plan->x[i] = (float)inputs[i];
+    for (size_t i = 0; i < count; i++) plan->x[i] = (float)inputs[i];
     return eie_cpu_plan_load(opaque, inputs, error);
 }
 
@@ -142,8 +140,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     if (blas.get_threads() != (int)problem->threads) blas.set_threads((int)problem->threads);
     for (uint32_t b = 0; b < problem->batch; b++)
         blas.sgemv(ROW_MAJOR, NO_TRANSPOSE, rows, columns, 1.0f, plan->dense[copy], columns,
-                   plan->x + (size_t)b * (size_t)columns, 1, 0.0f, plan->y + (size_t)b * (size_t)rows,
-                   1);
+                   plan->x + (size_t)b * (size_t)columns, 1, 0.0f,
+                   plan->y + (size_t)b * (size_t)rows, 1);
     return EIE_OK;
 }
 

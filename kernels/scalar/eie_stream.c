@@ -1,8 +1,8 @@
 /* The paper's algorithm, straight on the EIE stream (ISCA 2016, section III.C): the non-zero inputs
- * are broadcast in order of their index; every PE walks its entries of that column, adds up the zero
- * runs to a row, looks the code up in the codebook, multiplies and accumulates. A worker thread
- * plays a range of PEs, one PE after the other, so that each PE's stream is read front to back and
- * its accumulators stay in the first-level cache. */
+ * are broadcast in order of their index; every PE walks its entries of that column, adds up the
+ * zero runs to a row, looks the code up in the codebook, multiplies and accumulates. A worker
+ * thread plays a range of PEs, one PE after the other, so that each PE's stream is read front to
+ * back and its accumulators stay in the first-level cache. */
 #include "host/numbers.h"
 #include "kernels/cpu_plan.h"
 
@@ -157,8 +157,7 @@ static void work(void *context, uint32_t worker)
     if (end > layer->outputs) end = layer->outputs;
     int16_t *y = plan->base.outputs + (size_t)plan->batch_index * layer->outputs;
     for (uint32_t i = begin; i < end; i++) {
-        const size_t at =
-            (size_t)(i % layer->pe_count) * plan->acc_stride + i / layer->pe_count;
+        const size_t at = (size_t)(i % layer->pe_count) * plan->acc_stride + i / layer->pe_count;
         const uint32_t sum = plan->acc[at] + (layer->bias ? (uint32_t)layer->bias[i] : 0);
         y[i] = eie_finish((int32_t)sum, layer->activation, shift);
     }

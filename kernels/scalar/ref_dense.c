@@ -49,8 +49,7 @@ static enum eie_status fill(const struct eie_layer *layer, int16_t *dense)
     uint8_t *codes = calloc(places, 1);
     if (!codes) return EIE_MEMORY;
     eie_ref_decode(layer, codes);
-    for (size_t i = 0; i < places; i++)
-        dense[i] = layer->codebook[codes[i]];
+    for (size_t i = 0; i < places; i++) dense[i] = layer->codebook[codes[i]];
     free(codes);
     return EIE_OK;
 }
@@ -59,8 +58,7 @@ static void destroy(struct eie_plan *opaque)
 {
     struct plan *plan = (struct plan *)opaque;
     if (!plan) return;
-    for (uint32_t c = 0; plan->dense && c < plan->base.setup.copies; c++)
-        free(plan->dense[c]);
+    for (uint32_t c = 0; plan->dense && c < plan->base.setup.copies; c++) free(plan->dense[c]);
     free(plan->dense);
     eie_cpu_plan_end(&plan->base);
 }
@@ -98,8 +96,7 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
         for (uint32_t i = 0; i < layer->outputs; i++) {
             const int16_t *w = plan->dense[copy] + (size_t)i * layer->inputs;
             int64_t sum = layer->bias ? layer->bias[i] : 0;
-            for (uint32_t j = 0; j < layer->inputs; j++)
-                sum += (int64_t)w[j] * a[j];
+            for (uint32_t j = 0; j < layer->inputs; j++) sum += (int64_t)w[j] * a[j];
             if (sum < INT32_MIN || sum > INT32_MAX)
                 return eie_fail(error, EIE_INPUT,
                                 "layer %s: output %u of input %u sums to %lld, which leaves int32",
