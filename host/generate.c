@@ -19,7 +19,6 @@ static void stream(struct eie_random *random, const struct eie_layer_spec *spec,
 static enum eie_status check_spec(const struct eie_layer_spec *spec, struct eie_error *error)
 {
     const uint64_t places = (uint64_t)spec->inputs * spec->outputs;
-    const uint64_t total = spec->nonzeros_active + spec->nonzeros_inactive;
     if (!spec->inputs || !spec->outputs || places > UINT32_MAX)
         return eie_fail(error, EIE_USAGE,
                         "layer %s: %u x %u is not a matrix of 1 to 2^32 - 1 places", spec->name,
@@ -27,7 +26,8 @@ static enum eie_status check_spec(const struct eie_layer_spec *spec, struct eie_
     if (spec->active_inputs > spec->inputs)
         return eie_fail(error, EIE_USAGE, "layer %s: %u active inputs of %u", spec->name,
                         spec->active_inputs, spec->inputs);
-    if (total > places ||
+    if (spec->nonzeros_active > places ||
+        spec->nonzeros_inactive > places - spec->nonzeros_active ||
         (spec->split && (spec->nonzeros_active > (uint64_t)spec->active_inputs * spec->outputs ||
                          spec->nonzeros_inactive >
                              (uint64_t)(spec->inputs - spec->active_inputs) * spec->outputs)))

@@ -1,9 +1,9 @@
 #include "host/import_dump.h"
 #include "host/file.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PATH_SIZE   4096
 #define PE_MAX      65536u
@@ -28,13 +28,28 @@ static enum eie_status read_sized(const char *path, size_t unit, struct eie_byte
     return status;
 }
 
+/* One more than the highest number among the files KINDn.dat. */
+static uint32_t count_files(const char *folder, const char *kind)
+{
+    char path[PATH_SIZE], name[32];
+    uint32_t count = 0;
+    snprintf(path, sizeof path, "%s/%s", folder, kind);
+    DIR *files = opendir(path);
+    for (const struct dirent *file; files && (file = readdir(files));) {
+        const unsigned long pe =
+            strtoul(file->d_name + strcspn(file->d_name, "0123456789"), NULL, 10);
+        snprintf(name, sizeof name, "%s%lu.dat", kind, pe);
+        if (!strcmp(name, file->d_name) && pe >= count && pe < PE_MAX) count = (uint32_t)pe + 1;
+    }
+    if (files) closedir(files);
+    return count;
+}
+
+/* Of either kind, so that a file missing in their midst is missed when it is to be read. */
 static uint32_t count_pes(const char *folder)
 {
-    char path[PATH_SIZE];
-    struct stat info;
-    uint32_t count = 0;
-    while (count < PE_MAX && (path_of(path, folder, "ptr", count), !stat(path, &info))) count++;
-    return count;
+    const uint32_t pointers = count_files(folder, "ptr"), entries = count_files(folder, "spm");
+    return pointers > entries ? pointers : entries;
 }
 
 /* The dump while it is read: its own form is our encoding, one uint32 per nibble. */

@@ -8,8 +8,8 @@
 
 #include "host/quantize.h"
 
-/* `outputs` is not in the dump: the caller states it. The number of PEs is the number of ptr files.
- * EIE_INPUT with file and position of the first fault. */
+/* `outputs` is not in the dump: the caller states it. The number of PEs is one more than the
+ * highest K. EIE_INPUT with file and position of the first fault. */
 EIE_MUST_USE enum eie_status eie_import_dump(const char *folder, const char *name, uint32_t outputs,
                                              struct eie_layer **layer,
                                              struct eie_quantization *report,

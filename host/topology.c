@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct {
     struct eie_topology summary;
@@ -86,7 +87,7 @@ static enum eie_status load(struct eie_error *error)
     summary->l1d_bytes = cache_of_first_core(HWLOC_OBJ_L1CACHE, &l1_cores);
     summary->l2_bytes = cache_of_first_core(HWLOC_OBJ_L2CACHE, &summary->l2_cores);
     summary->l3_bytes = cache_of_first_core(HWLOC_OBJ_L3CACHE, &summary->l3_cores);
-    summary->memory_bytes = hwloc_get_root_obj(machine.hwloc)->total_memory;
+    summary->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     return EIE_OK;
 }
 

@@ -10,6 +10,9 @@
 #include <string.h>
 
 #define ACC_PER_LINE 16u /* uint32 in 64 bytes: PEs' accumulators share no cache line */
+#define WORD_ENTRIES 8u  /* entries in the word that is read at once */
+#define SHORT_COLUMN                                                                               \
+    2.5 /* mean entries of a column and PE below which half a word a step is faster */
 
 struct stream {
     uint32_t *column_start;
@@ -26,7 +29,9 @@ struct plan {
     struct stream *streams; /* [copies] */
     uint32_t *acc;          /* [pe_count][acc_stride] */
     struct active *active;  /* [inputs + 1]: one spare, written past the last */
+    uint32_t *scratch;      /* [threads][scratch_stride] */
     uint32_t acc_stride, active_count;
+    bool short_columns;
     uint32_t batch_index, copy; /* of the product under way */
     uint32_t *first_pe;         /* [threads + 1], about equal entries each */
 };
@@ -42,6 +47,12 @@ static uint32_t acc_stride(const struct eie_layer *layer)
     return (rows + ACC_PER_LINE - 1) / ACC_PER_LINE * ACC_PER_LINE;
 }
 
+/* A worker's accumulators: those of a PE, and the rows that a step can run past the last one. */
+static size_t scratch_stride(const struct plan *plan)
+{
+    return (size_t)plan->acc_stride + ACC_PER_LINE;
+}
+
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
                                 struct eie_error *error)
 {
@@ -50,7 +61,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
         return eie_fail(error, EIE_UNSUPPORTED, "%u threads cannot share %u PEs", problem->threads,
                         layer->pe_count);
     *plan_bytes = pointer_bytes(layer) + layer->entry_count + eie_cpu_plan_vector_bytes(problem) +
-                  (uint64_t)layer->pe_count * acc_stride(layer) * sizeof(uint32_t) +
+                  ((uint64_t)layer->pe_count + problem->threads) *
+                      (acc_stride(layer) + ACC_PER_LINE) * sizeof(uint32_t) +
                   (uint64_t)layer->inputs * sizeof(struct active);
     return EIE_OK;
 }
@@ -66,6 +78,7 @@ static void destroy(struct eie_plan *opaque)
     free(plan->streams);
     free(plan->acc);
     free(plan->active);
+    free(plan->scratch);
     free(plan->first_pe);
     eie_cpu_plan_end(&plan->base);
 }
@@ -97,11 +110,15 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     plan->acc = eie_aligned_zeroed((size_t)layer->pe_count * plan->acc_stride * sizeof(uint32_t));
     plan->active = eie_aligned_zeroed(((size_t)layer->inputs + 1) * sizeof *plan->active);
     plan->first_pe = calloc((size_t)setup->problem.threads + 1, sizeof *plan->first_pe);
-    bool good = plan->streams && plan->acc && plan->active && plan->first_pe;
+    plan->scratch =
+        eie_aligned_zeroed(setup->problem.threads * scratch_stride(plan) * sizeof *plan->scratch);
+    plan->short_columns =
+        layer->entry_count < SHORT_COLUMN * ((double)layer->inputs * layer->pe_count);
+    bool good = plan->streams && plan->acc && plan->active && plan->scratch && plan->first_pe;
     for (uint32_t c = 0; good && c < setup->copies; c++) {
         struct stream *stream = &plan->streams[c];
         stream->column_start = eie_aligned_zeroed(pointer_bytes(layer));
-        stream->entries = eie_aligned_zeroed(layer->entry_count);
+        stream->entries = eie_aligned_zeroed((size_t)layer->entry_count + WORD_ENTRIES);
         good = stream->column_start && stream->entries;
         if (!good) break;
         memcpy(stream->column_start, layer->column_start, pointer_bytes(layer));
@@ -117,28 +134,52 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     return EIE_OK;
 }
 
-/* All broadcast columns of one PE. */
-static void process_pe(const struct plan *plan, uint32_t pe)
+/* Up to eight entries from `entries` on, the ones from `count` on replaced by 0: code 0 adds 0. */
+static inline uint64_t load_entries(const uint8_t *entries, uint32_t count)
+{
+    uint64_t word;
+    memcpy(&word, entries, sizeof word);
+    return count < WORD_ENTRIES ? word & ((UINT64_C(1) << (8 * count)) - 1) : word;
+}
+
+/* All broadcast columns of one PE, `step` entries at a time (a constant where this is inlined). A
+ * column ends after a handful of entries, which no branch predictor foresees: it is cheaper to work
+ * through a whole step, padded with entries that add 0. */
+static inline void process_pe(const struct plan *plan, uint32_t pe, uint32_t *restrict acc,
+                              uint32_t step)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct stream *stream = &plan->streams[plan->copy];
     const uint32_t *restrict start =
         stream->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
-    const uint8_t *restrict entries = stream->entries;
     const int16_t *restrict codebook = layer->codebook;
-    uint32_t *restrict acc = plan->acc + (size_t)pe * plan->acc_stride;
-    memset(acc, 0, plan->acc_stride * sizeof *acc);
     for (uint32_t k = 0; k < plan->active_count; k++) {
         const uint32_t column = plan->active[k].column, end = start[column + 1];
-        const int16_t value = plan->active[k].value;
-        uint32_t row = 0;
-        for (uint32_t e = start[column]; e < end; e++) {
-            const uint32_t entry = entries[e];
-            row += entry & 15u;
-            acc[row] = eie_accumulate(acc[row], codebook[entry >> 4], value);
-            row++;
-        }
+        const int32_t value = plan->active[k].value;
+        uint32_t row = 0, at = start[column];
+        do {
+            uint64_t word = load_entries(stream->entries + at, end - at);
+            for (uint32_t i = 0; i < step; i++, word >>= 8) {
+                row += word & 15u;
+                acc[row] += (uint32_t)(codebook[word >> 4 & 15u] * value);
+                row++;
+            }
+            at += step;
+        } while (at < end);
     }
+}
+
+/* One PE into its own accumulators, by way of the worker's: what a step adds behind the PE's last
+ * row is 0, but must not touch what other workers hold. */
+static void play_pe(const struct plan *plan, uint32_t pe, uint32_t *restrict scratch)
+{
+    const size_t size = plan->acc_stride * sizeof *scratch;
+    memset(scratch, 0, size);
+    if (plan->short_columns)
+        process_pe(plan, pe, scratch, WORD_ENTRIES / 2);
+    else
+        process_pe(plan, pe, scratch, WORD_ENTRIES);
+    memcpy(plan->acc + (size_t)pe * plan->acc_stride, scratch, size);
 }
 
 static void work(void *context, uint32_t worker)
@@ -147,7 +188,7 @@ static void work(void *context, uint32_t worker)
     const struct eie_problem *problem = &plan->base.setup.problem;
     const struct eie_layer *layer = problem->layer;
     for (uint32_t pe = plan->first_pe[worker]; pe < plan->first_pe[worker + 1]; pe++)
-        process_pe(plan, pe);
+        play_pe(plan, pe, plan->scratch + worker * scratch_stride(plan));
     eie_pool_barrier(plan->base.setup.pool, worker);
 
     /* natural row order; whole cache lines of y a worker */
