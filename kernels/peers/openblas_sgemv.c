@@ -44,6 +44,9 @@ static enum eie_status probe(const struct eie_device *device, struct eie_error *
     enum eie_status status;
     (void)device;
     if (blas.sgemv) return EIE_OK;
+    /* its workers shall sleep soon after a call (2^16 ticks), or they take a core from the next
+       kernel of the group; read when the library is loaded, a user's own setting stands */
+    setenv("OPENBLAS_THREAD_TIMEOUT", "16", 0);
     if ((status = eie_library_open(names, "EIE_OPENBLAS", &handle, error)) ||
         (status = symbol(handle, "openblas_set_num_threads", &blas.set_threads, error)) ||
         (status = symbol(handle, "openblas_get_num_threads", &blas.get_threads, error)) ||

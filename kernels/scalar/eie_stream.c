@@ -47,10 +47,11 @@ static uint32_t acc_stride(const struct eie_layer *layer)
     return (rows + ACC_PER_LINE - 1) / ACC_PER_LINE * ACC_PER_LINE;
 }
 
-/* A worker's accumulators: those of a PE, and the rows that a step can run past the last one. */
+/* A worker's accumulators: those of a PE, the rows that a step can run past the last one, and a
+ * distance to the next worker's that the prefetcher of neighbouring lines does not bridge. */
 static size_t scratch_stride(const struct plan *plan)
 {
-    return (size_t)plan->acc_stride + ACC_PER_LINE;
+    return ((size_t)plan->acc_stride / (4 * ACC_PER_LINE) + 2) * 4 * ACC_PER_LINE;
 }
 
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
@@ -62,7 +63,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                         layer->pe_count);
     *plan_bytes = pointer_bytes(layer) + layer->entry_count + eie_cpu_plan_vector_bytes(problem) +
                   ((uint64_t)layer->pe_count + problem->threads) *
-                      (acc_stride(layer) + ACC_PER_LINE) * sizeof(uint32_t) +
+                      (acc_stride(layer) + 8 * ACC_PER_LINE) * sizeof(uint32_t) +
                   (uint64_t)layer->inputs * sizeof(struct active);
     return EIE_OK;
 }
