@@ -7,6 +7,7 @@
 #include "host/suite.h"
 #include "host/topology.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,7 @@ struct matrix {
     struct eie_results *results;
     uint32_t rows, numbers; /* matched, with a number */
     int worst;              /* exit code so far */
+    char missing[1200];     /* the first row asked for by exact name that could not run */
     char group_name[96];
 };
 
@@ -260,7 +262,9 @@ static uint32_t rows_of_group(const struct matrix *matrix, const struct eie_suit
             if (device->kind != kernel->device_kind ||
                 !eie_names_match(matrix->options->devices, device->name))
                 continue;
-            if (rows) rows[count] = (struct eie_row){.kernel = kernel, .device = device};
+            if (rows)
+                rows[count] = (struct eie_row){
+                    .kernel = kernel, .device = device, .outcome = {NAN, NAN, NAN, NULL}};
             count++;
         }
     }
@@ -331,8 +335,12 @@ static void judge(struct matrix *matrix, const struct eie_row *row)
     matrix->numbers += row->status == EIE_ROW_OK;
     if (row->status == EIE_ROW_MISMATCH) worsen(matrix, 1);
     if (row->status == EIE_ROW_ERROR) worsen(matrix, eie_exit_code(row->error_status));
-    if (by_name && (row->status == EIE_ROW_UNSUPPORTED || row->status == EIE_ROW_SKIPPED))
+    if (by_name && (row->status == EIE_ROW_UNSUPPORTED || row->status == EIE_ROW_SKIPPED)) {
         worsen(matrix, 3);
+        if (!*matrix->missing)
+            snprintf(matrix->missing, sizeof matrix->missing, "%s: %s", row->kernel->name,
+                     row->reason);
+    }
 }
 
 static enum eie_status finish_rows(struct matrix *matrix, struct eie_row *rows, uint32_t count,
@@ -469,6 +477,11 @@ int eie_command_bench(int argc, char **argv)
     status = run_matrix(matrix, &error);
     if (status) {
         worsen(matrix, eie_command_fail(status, &error));
+    } else if (*matrix->missing) {
+        fprintf(stderr, "eie: asked for by name, but cannot run: %s\n", matrix->missing);
+    } else if (!matrix->rows && !matrix->worst) {
+        worsen(matrix, eie_command_usage(VERB, "the chosen kernels, devices and thread counts "
+                                               "have no row in common"));
     } else if (!matrix->numbers && !matrix->worst) {
         fprintf(stderr, "eie: %u rows were matched and none of them could run\n", matrix->rows);
         worsen(matrix, 3);

@@ -1,6 +1,7 @@
 #include "bench/check.h"
 #include "bench/commands.h"
 #include "host/command.h"
+#include "host/cpu.h"
 #include "host/names.h"
 
 #include <signal.h>
@@ -80,6 +81,13 @@ static int parse(int argc, char **argv, struct choice *choice)
     return -1;
 }
 
+static int asked_by_name(const struct eie_kernel *kernel, const char *reason)
+{
+    fflush(stdout);
+    fprintf(stderr, "eie: asked for by name, but cannot run: %s: %s\n", kernel->name, reason);
+    return eie_exit_code(EIE_MISSING);
+}
+
 /* Checks one kernel and prints its line; returns its exit code. */
 static int check_one(const struct eie_kernel *kernel, const struct choice *choice,
                      const struct eie_device *host, const struct eie_device *model,
@@ -93,7 +101,7 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
     if (status == EIE_UNSUPPORTED || status == EIE_MISSING) {
         printf("%-28s %-11s %s\n", kernel->name, status == EIE_MISSING ? "skipped" : "unsupported",
                error.message);
-        return by_name ? eie_exit_code(EIE_MISSING) : 0;
+        return by_name ? asked_by_name(kernel, error.message) : 0;
     }
     if (status) {
         printf("%-28s %-11s %s\n", kernel->name, status == EIE_MISMATCH ? "MISMATCH" : "ERROR",
@@ -107,7 +115,7 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
            : kernel->flags & EIE_KERNEL_ESTIMATE ? ", counts"
                                                  : ", within the float32 bound",
            device->name);
-    return count.ran || !by_name ? 0 : eie_exit_code(EIE_MISSING);
+    return count.ran || !by_name ? 0 : asked_by_name(kernel, "no case suits it");
 }
 
 int eie_command_check(int argc, char **argv)
@@ -119,6 +127,7 @@ int eie_command_check(int argc, char **argv)
     char unmatched[256];
     struct eie_device host, model;
     struct eie_error error;
+    uint32_t features;
     int code = parse(argc, argv, &choice);
     if (code >= 0) return code;
     for (uint32_t i = 0; i < eie_kernel_count && i < 1024; i++) names[i] = eie_kernels[i]->name;
@@ -129,6 +138,7 @@ int eie_command_check(int argc, char **argv)
         status = eie_device_read(choice.device, &model, &error);
     else if (!status)
         status = eie_device_read(MODEL_DEVICE, &model, &error);
+    if (!status) status = eie_cpu_features(&features, &error); /* EIE_ISA_MASK may be wrong */
     if (status) return eie_command_fail(status, &error);
 
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};

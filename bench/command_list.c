@@ -1,5 +1,6 @@
 #include "bench/commands.h"
 #include "host/command.h"
+#include "host/cpu.h"
 #include "host/suite.h"
 #include "kernels/kernel.h"
 
@@ -24,7 +25,9 @@ static json_t *kernels(struct eie_error *error)
 {
     json_t *list = json_array();
     struct eie_device host;
-    if (eie_device_host(&host, error)) return json_decref(list), NULL;
+    uint32_t features;
+    if (eie_device_host(&host, error) || eie_cpu_features(&features, error))
+        return json_decref(list), NULL;
     for (uint32_t i = 0; i < eie_kernel_count; i++) {
         const struct eie_kernel *kernel = eie_kernels[i];
         struct eie_device device = host;

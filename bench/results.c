@@ -26,7 +26,8 @@ struct eie_results {
 
 static void set(json_t *object, const char *key, const char *value)
 {
-    json_object_set_new(object, key, json_string(value));
+    json_t *text = json_string(value); /* a path on the command line need not be UTF-8 */
+    json_object_set_new(object, key, text ? text : json_string("(not UTF-8)"));
 }
 
 static void set_number(json_t *object, const char *key, double value)
@@ -210,7 +211,8 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     set_integer(object, "eie_macs_padding", row->cost.macs_padding);
     set_integer(object, "eie_bytes", row->cost.bytes_read + row->cost.bytes_written);
     set_integer(object, "eie_prepared_bytes", row->cost.prepared_bytes);
-    if (row->threads) set(object, "eie_resident", eie_resident(row->cost.bytes_read, row->threads));
+    set(object, "eie_resident",
+        row->threads ? eie_resident(row->cost.bytes_read, row->threads) : "none");
     if (row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
         set_number(object, "eie_median_relative_error", row->relative_error);
     set_number(object, "eie_cycles", row->outcome.cycles);

@@ -28,6 +28,19 @@ int eie_command_usage(const char *verb, const char *format, ...)
     return eie_exit_code(EIE_USAGE);
 }
 
+/* The word that getopt_long has just refused. It has moved past it, unless it stands amid short
+ * options. */
+static void refused(char **argv, const struct option *options, char *text, size_t size)
+{
+    bool is_long = !optopt; /* 0: an unknown long one; known: --json=1, which takes no value */
+    for (const struct option *o = options; o->name; o++)
+        is_long = is_long || (o->val == optopt && !strncmp(argv[optind - 1], "--", 2));
+    if (is_long)
+        snprintf(text, size, "%s", argv[optind - 1]);
+    else
+        snprintf(text, size, "-%c", optopt);
+}
+
 int eie_command_option(int argc, char **argv, const char *verb, const struct option *options)
 {
     char letters[128] = ":"; /* a missing argument comes back as ':' */
@@ -38,13 +51,16 @@ int eie_command_option(int argc, char **argv, const char *verb, const struct opt
                  o->has_arg == required_argument ? ":" : "");
     }
     opterr = 0;
-    const char *text = optind < argc ? argv[optind] : "";
     const int found = getopt_long(argc, argv, letters, options, NULL);
     if (found == ':') {
         eie_command_usage(verb, "option %s needs a value", argv[optind - 1]);
         return '?';
     }
-    if (found == '?') eie_command_usage(verb, "unknown option %s", text);
+    if (found == '?') {
+        char text[256];
+        refused(argv, options, text, sizeof text);
+        eie_command_usage(verb, "unknown option %s", text);
+    }
     return found;
 }
 

@@ -76,7 +76,7 @@ static void format_raw(char *raw, const char *format, va_list arguments)
     while (length > 0 && strchr(" \t\r\n", raw[length - 1]) != NULL) raw[--length] = '\0';
 }
 
-enum eie_status eie_fail(struct eie_error *error, enum eie_status status, const char *format, ...)
+enum eie_status(eie_fail)(struct eie_error *error, enum eie_status status, const char *format, ...)
 {
     char raw[RAW_SIZE];
     va_list arguments;

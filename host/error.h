@@ -28,6 +28,11 @@ struct eie_error {
 enum eie_status eie_fail(struct eie_error *error, enum eie_status status, const char *format, ...)
     EIE_PRINTF(3, 4);
 
+#ifdef __clang_analyzer__
+/* the analyzer does not look into other files: tell it that a failure is never EIE_OK */
+#define eie_fail(error, status, ...) ((eie_fail)((error), (status), __VA_ARGS__), (status))
+#endif
+
 /* Puts "prefix: " before the message that `error` already holds; returns `status`. */
 enum eie_status eie_error_prefix(struct eie_error *error, enum eie_status status,
                                  const char *format, ...) EIE_PRINTF(3, 4);

@@ -249,7 +249,7 @@ static void write_entries(const struct eie_sparse_codes *codes, uint32_t pe_coun
             uint32_t zeros = row - next_row[pe];
             for (; zeros > EIE_RUN_MAX; zeros -= EIE_RUN_MAX + 1)
                 entries[cursor[pe]++] = EIE_PADDING_ENTRY;
-            entries[cursor[pe]++] = (uint8_t)(codes->code[e] << 4 | zeros);
+            entries[cursor[pe]++] = (uint8_t)((uint32_t)codes->code[e] << 4 | zeros);
             next_row[pe] = row + 1;
         }
     }

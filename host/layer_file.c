@@ -209,7 +209,7 @@ enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, const char *path,
     }
     for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         for (uint32_t i = 0; i < set->count && !status; i++)
-            if (!strcmp(set->layers[i]->name, name))
+            if (!strcmp(set->layers[i]->name, name)) /* NOLINT: all before count are set */
                 status = eie_fail(error, EIE_INPUT, "%s: layer %s stands twice", path, name);
         if (!status && strlen(name) >= EIE_NAME_MAX)
             status = eie_fail(error, EIE_INPUT, "%s: a layer's name is too long", path);

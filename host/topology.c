@@ -101,7 +101,7 @@ enum eie_status eie_topology_get(const struct eie_topology **topology, struct ei
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, load_once);
-    *topology = machine.status == EIE_OK ? &machine.summary : NULL;
+    *topology = &machine.summary;
     if (machine.status == EIE_OK) return EIE_OK;
     return eie_fail(error, machine.status, "%s", machine.error.message);
 }
