@@ -191,7 +191,7 @@ enum eie_status eie_import_dump(const char *folder, const char *name, uint32_t o
         eie_error_prefix(error, status, "import of %s", folder);
         goto done;
     }
-    sample = malloc(dump.inputs * sizeof *sample);
+    sample = calloc((size_t)dump.inputs + 1, sizeof *sample);
     if (!sample) {
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", folder);
         goto done;

@@ -1,14 +1,14 @@
 """A cell: a value with its unit, where it comes from, and how it is shown.
 
 Every number of the report is a Cell, from the file it was read in to the line that prints it, so none
-can lose its provenance on the way. A missing number is a Cell too: words stand in place of the value
-and the source says why.
+can lose its provenance on the way. A missing number is a Cell too: shown as "-", with the reason in a
+note; the CSV file has a word for it.
 """
 
 import math
 from dataclasses import dataclass
 
-# Provenance and the letter that stands after a value in the terminal and in Markdown.
+# Provenance and the letter that stands for it in the terminal and in Markdown.
 MARKS = {
     "measured": "m",
     "simulated": "s",
@@ -32,11 +32,12 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Cell:
-    value: float | str  # a number, or the words that stand in its place
+    value: float | str  # a number, words, or the word that stands for a missing number in the CSV
     unit: str  # "us", "x", "%", ... or "" for words and counts
     provenance: str  # a key of MARKS
     source: str  # where the value was read, from what it was derived, or why there is none
-    text: str = ""  # the value as it shall be shown; empty: two decimals (one from 1000 on)
+    text: str = ""  # the digits that the source prints; empty: three significant digits
+    reason: str = ""  # why the number is missing, in short; empty: it is not
 
     def __post_init__(self):
         if self.provenance not in MARKS:
@@ -50,25 +51,33 @@ class Cell:
     def is_number(self):
         return not isinstance(self.value, str)
 
-    def plain(self):
-        """The value with its unit where the unit is short, without the mark."""
+    def digits(self, decimals=None):
+        """The value alone. `decimals` are the column's; printed digits beyond them are kept."""
         if not self.is_number:
-            return self.value
-        text = self.text or number_text(self.value)
-        return text + {"x": "x", "%": " %"}.get(self.unit, "")
+            return "-" if self.reason else self.value
+        if not self.text:
+            return number_text(self.value, decimals)
+        printed = len(self.text.partition(".")[2])
+        return number_text(float(self.text), max(printed, decimals or 0), sign=self.text.startswith("+"))
 
-    def shown(self):
-        return f"{self.plain()} {MARKS[self.provenance]}"
+    def shown(self, decimals=None):
+        """With its unit where that is short, and with the mark of its provenance."""
+        if not self.is_number:
+            return self.digits()
+        return self.digits(decimals) + {"x": "x", "%": " %"}.get(self.unit, "") + " " + MARKS[self.provenance]
 
 
-def number_text(value):
-    if value != 0 and abs(value) < 0.1:
-        return f"{value:.3g}"
-    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.2f}"
+def number_text(value, decimals=None, sign=False):
+    """Three significant digits, or fixed decimals; five digits and more are grouped."""
+    if decimals is None:
+        value = float(f"{value:.2e}")
+        decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    group = "," if abs(value) >= 10000 else ""
+    return format(value, f"{'+' if sign else ''}{group}.{decimals}f")
 
 
-def missing(words, provenance, why, unit=""):
-    return Cell(words, unit, provenance, why)
+def missing(word, provenance, source, unit="", reason=""):
+    return Cell(word, unit, provenance, source, reason=reason or source)
 
 
 def cited(text, unit, source):
@@ -80,9 +89,10 @@ def ratio(over, under, what, unit="x"):
     """over / under; `what` names both ends."""
     for cell in (over, under):
         if not cell.is_number:
-            return missing(cell.value, "derived", f"{what}: {cell.source}", unit)
+            return missing(cell.value, "derived", f"{what}: {cell.source}", unit, cell.reason)
     if under.value == 0:
-        return missing("undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit)
+        return missing("undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit,
+                       "the denominator is zero")
     return Cell(over.value / under.value, unit, "derived", what)
 
 
@@ -110,6 +120,12 @@ def geometric_mean(cells, what):
         why = "no rows"
         if absent:
             why = f"{len(absent)} of {len(cells)} values missing or not above 0, first: {absent[0].source}"
-        return missing("incomplete", "derived", f"geometric mean of {what}: {why}", unit)
+        return missing("incomplete", "derived", f"geometric mean of {what}: {why}", unit,
+                       "no mean: a layer is missing")
     mean = math.exp(sum(math.log(cell.value) for cell in cells) / len(cells))
     return Cell(mean, unit, _from(cells), f"geometric mean of {what}")
+
+
+def mean_ratio(overs, unders, what, layers="nine layers"):
+    return geometric_mean([ratio(over, under, what) for over, under in zip(overs, unders)],
+                          f"{layers}: {what}")

@@ -1,4 +1,4 @@
-"""A table of cells: shown in a terminal, written as Markdown and as long CSV."""
+"""A table of cells, written as Markdown and as long CSV; screen.py shows it in a terminal."""
 
 import csv
 import io
@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from tabulate import tabulate
 
-from cells import MARKS, MEANINGS, Cell
+from cells import MARKS, MEANINGS, Cell, missing
 
-COLUMNS_PER_BLOCK = 7  # wider tables are broken into blocks with the same rows
+COLUMNS_PER_BLOCK = 7  # wider Markdown tables are broken into blocks with the same rows
+NAMES_PER_GAP = 4  # rows or columns that a note on missing cells names before it counts them
 CSV_HEADER = ["table", "row", "column", "value", "unit", "provenance", "source"]
 
 
@@ -20,7 +21,7 @@ class Table:
     columns: list = field(default_factory=list)
     rows: list = field(default_factory=list)
     notes: list = field(default_factory=list)
-    in_terminal: bool = True
+    decimals: dict = field(default_factory=dict)  # column: fixed decimals; else three significant digits
     cells: dict = field(default_factory=dict)
 
     def put(self, row, column, cell):
@@ -34,40 +35,52 @@ class Table:
     def get(self, row, column):
         return self.cells.get((row, column))
 
-    def column(self, column, rows):
-        return [self.cells[row, column] for row in rows]
+    def fill(self, reason):
+        """No cell stays empty: `reason` says why it has no number."""
+        for row in self.rows:
+            for column in self.columns:
+                if (row, column) not in self.cells:
+                    self.put(row, column, missing("none", "derived", reason))
 
-    def legend(self):
-        used = {cell.provenance for cell in self.cells.values()}
+    def legend(self, columns=None):
+        used = {cell.provenance for (_, column), cell in self.cells.items()
+                if cell.is_number and (columns is None or column in columns)}
         return "; ".join(f"{MARKS[word]} = {MEANINGS[word]}" for word in MARKS if word in used)
 
-    def _blocks(self, style):
-        for start in range(0, max(len(self.columns), 1), COLUMNS_PER_BLOCK):
-            columns = self.columns[start:start + COLUMNS_PER_BLOCK]
-            body = []
-            for row in self.rows:
-                cells = [self.get(row, column) for column in columns]
-                body.append([row] + [cell.shown() if cell else "" for cell in cells])
-            if style == "github":
-                body = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in body]
-            numeric = [any(self.get(row, column) and self.get(row, column).is_number for row in self.rows)
-                       for column in columns]
-            align = ["left"] + ["right" if right else "left" for right in numeric]
-            yield tabulate(body, headers=[self.corner] + columns, tablefmt=style,
-                           colalign=align, disable_numparse=True)
-
-    def terminal(self):
-        parts = [self.title, "-" * len(self.title)]
-        parts += ["\n\n".join(self._blocks("simple"))] if self.rows else ["(no rows)"]
-        parts += [self.legend()] if self.rows else []
-        return "\n".join(parts + self.notes)
+    def gaps(self, columns=None):
+        """One sentence for each reason why cells show "-"."""
+        reasons = {}
+        for (row, column), cell in self.cells.items():
+            if cell.reason and (columns is None or column in columns):
+                rows, names = reasons.setdefault(cell.reason, ({}, {}))
+                rows[row], names[column] = True, True
+        return [f"\"-\" in {_names(rows, self.rows, 'rows')}, {_names(names, columns or self.columns, 'columns')}: "
+                f"{reason}." for reason, (rows, names) in reasons.items()]
 
     def markdown(self):
         parts = [f"### {self.title}"]
-        parts += list(self._blocks("github")) if self.rows else ["No rows."]
-        parts += [f"*{self.legend()}.* All cells with their sources: [{self.name}.csv]({self.name}.csv)."] \
-            if self.rows else []
-        return "\n\n".join(parts + self.notes)
+        parts += list(self._blocks()) if self.rows else ["No rows."]
+        sources = f"All cells with their sources: [{self.name}.csv]({self.name}.csv)."
+        parts += [f"*{self.legend()}.* {sources}" if self.legend() else sources] if self.rows else []
+        parts += ["\n".join(f"- {gap}" for gap in self.gaps())] if self.gaps() else []
+        return "\n\n".join(parts + [" ".join(self.notes)] if self.notes else parts)
+
+    def _blocks(self):
+        for start in range(0, max(len(self.columns), 1), COLUMNS_PER_BLOCK):
+            columns = self.columns[start:start + COLUMNS_PER_BLOCK]
+            body = [[row] + [self._text(row, column) for column in columns] for row in self.rows]
+            body = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in body]
+            words = [all(not cell.is_number and not cell.reason for cell in self._cells(column))
+                     for column in columns]
+            yield tabulate(body, headers=[self.corner] + columns, tablefmt="github", disable_numparse=True,
+                           colalign=["left"] + ["left" if word else "right" for word in words])
+
+    def _text(self, row, column):
+        cell = self.get(row, column)
+        return cell.shown(self.decimals.get(column)) if cell else ""
+
+    def _cells(self, column):
+        return [self.cells[row, column] for row in self.rows if (row, column) in self.cells]
 
     def csv(self):
         out = io.StringIO()
@@ -81,3 +94,12 @@ class Table:
                 value = format(cell.value, ".10g") if cell.is_number else cell.value
                 writer.writerow([self.name, row, column, value, cell.unit, cell.provenance, cell.source])
         return out.getvalue()
+
+
+def _names(some, every, noun):
+    some = list(some)
+    if len(some) == len(every) > 1:
+        return f"all {noun}"
+    if len(some) > NAMES_PER_GAP:
+        return f"{len(some)} {noun}"
+    return " and ".join(some)

@@ -1,6 +1,6 @@
 """Which rows of a results file are compared with which: baselines, candidates, columns."""
 
-from cells import Cell, missing
+from cells import Cell, geometric_mean, missing
 from published import LAYERS
 
 DENSE_BASELINE = "peers_openblas_sgemv"  # this host's dense baseline, as MKL GEMV is the paper's
@@ -9,12 +9,14 @@ CACHE_ORDER = ("llc", "dram", "hot", "none")  # the first that is there is the o
 
 
 def cell_of(row, layer, unit="us"):
-    """Time of a row for one input vector, in microseconds; words where there is none."""
+    """Time of a row for one input vector, in microseconds; missing where there is none."""
     if row is None:
-        return missing("not run", "measured", f"no row for {layer} in the results file", unit)
+        return missing("not run", "measured", f"no row for {layer} in the results file", unit,
+                       "not run: no such row in the results file")
     where = f"{row.label()}, {row.time_source} time"
     if not row.usable:
-        return missing(row.status, row.provenance, f"{where}: {row.status}: {row.reason}", unit)
+        return missing(row.status, row.provenance, f"{where}: {row.status}: {row.reason}", unit,
+                       f"{row.status}: {row.reason}")
     if row.batch == 1:
         return Cell(row.median_ns / 1e3, unit, row.provenance, f"results file: median of {where}"
                     if row.provenance == "measured" else f"results file: {where}")
@@ -29,7 +31,8 @@ def number_cell(row, layer, key, unit, scale, what, provenance=None):
         return time
     value = row.number(key)
     if value is None:
-        return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit)
+        return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit,
+                       f"the row has no {key}")
     return Cell(value * scale, unit, provenance or row.provenance, f"results file: {what}, {row.label()}")
 
 
@@ -75,9 +78,9 @@ def host_columns(results, suite, batch, cache):
     return [columns[key] for key in sorted(columns, key=lambda key: (key[0], key[2], key[1], key[3]))]
 
 
-def may_be_averaged(column, results, suite, batch, cache):
-    """"" or the word why this column stands in no mean and no headline."""
-    for row in column.rows(results, suite, batch, cache).values():
+def exclusion(rows):
+    """"" or the word why a column with these rows stands in no mean and no headline."""
+    for row in rows:
         for flag in ("reference", "approximate"):
             if flag in row.flags:
                 return flag
@@ -91,43 +94,74 @@ def headline_caches(results):
     return [cache for suite, batch, cache in host_groups(results) if suite == SUITE and batch == 1]
 
 
+def headline_view(results, published):
+    """The host as headlines and Table IV show it, or None."""
+    caches = headline_caches(results)
+    return HostView(results, caches[0], published) if caches else None
+
+
 class HostView:
-    """The paper's suite at batch 1 in one cache mode: what headlines and Fig. 6 need."""
+    """The paper's suite at batch 1 in one cache mode: what headlines, Table IV and Fig. 6 need.
+
+    Only equal thread counts are ever compared: whoever asks, asks for one thread count.
+    """
 
     def __init__(self, results, cache, published):
         self.cache = cache
-        self._results, self._published = results, published
-        self._columns = host_columns(results, SUITE, 1, cache)
+        self._context, self._published = results.context, published
+        columns = host_columns(results, SUITE, 1, cache)
+        self._rows = {column.key: column.rows(results, SUITE, 1, cache) for column in columns}
+        self._columns = [column for column in columns if not exclusion(self._rows[column.key].values())]
 
     def times(self, column):
-        rows = column.rows(self._results, SUITE, 1, self.cache)
-        return [cell_of(rows.get(layer), layer) for layer in LAYERS]
+        return [cell_of(self._rows[column.key].get(layer), layer) for layer in LAYERS]
 
     def complete(self):
         """Columns that may stand in a headline: every layer there, nothing excluded."""
-        return [column for column in self._columns
-                if not may_be_averaged(column, self._results, SUITE, 1, self.cache)
-                and all(cell.is_number for cell in self.times(column))]
+        return [column for column in self._columns if all(cell.is_number for cell in self.times(column))]
 
-    def dense(self):
-        """The complete dense baseline columns, fewest threads first."""
-        return sorted((column for column in self.complete()
-                       if column.kernel == DENSE_BASELINE and column.device == "cpu"),
-                      key=lambda column: column.threads)
+    def thread_counts(self):
+        """One thread and the most: the two at which kernels are compared."""
+        counts = {column.threads for column in self._columns if column.device == "cpu"}
+        return sorted({min(counts), max(counts)}) if counts else []
 
-    def compressed(self):
-        """Complete, exact columns on the CPU that do fewer multiplications than the dense product."""
-        return [column for column in self.complete()
-                if column.device == "cpu" and self._is_exact(column) and not self._is_dense(column)]
+    def thread_words(self, threads):
+        if threads == 1:
+            return "1 thread"
+        machine = {str(self._context.get(key)) for key in ("eie_cores", "eie_hardware_threads")}
+        return f"all {threads} threads" if str(threads) in machine else f"{threads} threads"
 
-    def _is_exact(self, column):
-        rows = column.rows(self._results, SUITE, 1, self.cache).values()
-        return all("exact" in row.flags for row in rows)
+    def dense(self, threads):
+        """The complete dense baseline at this thread count, or None."""
+        return next((column for column in self.complete() if column.device == "cpu"
+                     and column.kernel == DENSE_BASELINE and column.threads == threads), None)
+
+    def best(self, threads):
+        """The exact compressed CPU kernel with the smallest geometric mean at this thread count, or None."""
+        return min((column for column in self._compressed(threads) if column in self.complete()), default=None,
+                   key=lambda column: geometric_mean(self.times(column), "times").value)
+
+    def best_per_layer(self, threads):
+        """For each layer the time and the name of the fastest exact compressed CPU kernel."""
+        best = []
+        for index, layer in enumerate(LAYERS):
+            times = [(self.times(column)[index], column.name) for column in self._compressed(threads)]
+            times = [(cell, name) for cell, name in times if cell.is_number]
+            best.append(min(times, key=lambda pair: pair[0].value) if times else
+                        (missing("missing", "measured", f"no exact compressed kernel ran {layer} "
+                                 f"on {self.thread_words(threads)}", "us"), ""))
+        return best
+
+    def _compressed(self, threads):
+        """Exact columns on the CPU that do fewer multiplications than the dense product."""
+        return [column for column in self._columns if column.device == "cpu" and column.threads == threads
+                and all("exact" in row.flags for row in self._rows[column.key].values())
+                and not self._is_dense(column)]
 
     def _is_dense(self, column):
-        for row in column.rows(self._results, SUITE, 1, self.cache).values():
+        for row in self._rows[column.key].values():
             shape = self._published.layers.get(row.layer)
-            if shape is None:
+            if shape is None or not row.usable:
                 continue
             useful, padding = row.number("eie_macs_useful"), row.number("eie_macs_padding")
             if useful is None or padding is None \

@@ -2,7 +2,7 @@
 
 from cells import Cell, geometric_mean, missing
 from grid import Table
-from hostrows import DENSE_BASELINE, SUITE, cell_of, host_columns, host_groups, may_be_averaged
+from hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from modelrows import MEAN_ROW
 from published import LAYERS
 
@@ -17,13 +17,13 @@ def host_tables(results):
             continue  # stands below the line of the paper's suite
         time = "us" if batch == 1 else "us per input vector (call / batch)"
         table = Table(f"host_{suite}_batch{batch}_{cache}",
-                      f"This host: suite {suite}, batch {batch}, cache {cache}, {time}",
-                      in_terminal=suite == SUITE)
+                      f"This host: suite {suite}, batch {batch}, cache {cache}, {time}")
         for column in host_columns(results, suite, batch, cache):
             _host_column(table, results, column, suite, batch, cache)
             if suite == SUITE:
                 for layer, row in column.rows(results, "real", batch, cache).items():
                     table.put(f"{layer} (real)", column.name, cell_of(row, layer))
+        table.fill("not run: no such row in the results file")
         table.notes.append("kernel@threads, wall time where nothing else is said. Means need all nine layers "
                            "and leave out reference, approximate and suspect rows. Real layers stand below "
                            "the mean and not in it.")
@@ -40,17 +40,13 @@ def _host_column(table, results, column, suite, batch, cache):
         table.put(layer, column.name, cell_of(rows.get(layer), layer))
     if len(layers) == len(LAYERS):
         what = f"nine layers, suite {suite}: {column.name}, batch {batch}, cache {cache}"
-        excluded = may_be_averaged(column, results, suite, batch, cache)
-        mean = missing(f"none: {excluded}", "derived", f"{what}: {excluded} rows enter no mean", "us") \
+        excluded = exclusion(rows.values())
+        mean = missing(f"none: {excluded}", "derived", f"{what}: {excluded} rows enter no mean", "us",
+                       f"{excluded} rows enter no mean") \
             if excluded else geometric_mean([table.get(layer, column.name) for layer in LAYERS], what)
         table.put(MEAN_ROW, column.name, mean)
     for layer in others:
         table.put(layer, column.name, cell_of(rows[layer], layer))
-
-
-def best_of(view, columns):
-    """The column with the smallest geometric mean, or None."""
-    return min(columns, default=None, key=lambda column: geometric_mean(view.times(column), "times").value)
 
 
 def host_energy(results, unit):
@@ -58,8 +54,9 @@ def host_energy(results, unit):
     words = results.context.get("eie_host_energy")
     if not isinstance(words, str) or not words:
         words = "unavailable: the results file says nothing about energy"
-    state, _, why = words.partition(":")
-    return missing(state.strip(), "measured", f"context eie_host_energy: {why.strip() or words}", unit)
+    state, _, why = (part.strip() for part in words.partition(":"))
+    return missing(state, "measured", f"context eie_host_energy: {why or words}", unit,
+                   f"this host's energy is {state}: {why}" if why else f"this host's energy: {words}")
 
 
 def table_missing(results):
@@ -78,8 +75,10 @@ def table_missing(results):
     return table
 
 
-def baseline_note(results):
-    """One line when the dense baseline of this host is not there at all."""
-    if any(row.kernel == DENSE_BASELINE and row.usable for row in results.rows):
-        return ""
-    return f"No usable row of {DENSE_BASELINE}: this host has no dense baseline in this file."
+def missing_lines(results):
+    """One line for each kernel, status and reason; missing_rows.csv has every row."""
+    groups = {}
+    for row in results.missing:
+        groups.setdefault((row.status, row.reason, row.kernel), []).append(row)
+    return [f"{kernel}: {len(rows)} row{'s' if len(rows) > 1 else ''} {status}: {reason}."
+            for (status, reason, kernel), rows in groups.items()]

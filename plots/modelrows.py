@@ -6,6 +6,7 @@ from published import EIE, LAYERS
 
 MEAN_ROW = "geometric mean"
 MODEL_SUITES = ("paper", "paper-matched")
+FC8 = "alexnet-fc8"  # the real layer, in suite real
 
 
 def with_mean(table, column, cells, what):

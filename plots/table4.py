@@ -1,0 +1,115 @@
+"""Table IV side by side: published, model, this host. The terminal's first table."""
+
+from cells import deviation, missing
+from grid import Table
+from hostrows import cell_of, headline_view, number_cell
+from modelrows import FC8, MEAN_ROW, model_kernels, model_row, model_theoretical, with_mean
+from papertables import SIMULATOR_FC8_ACTUAL, SIMULATOR_FC8_CYCLES, SIMULATOR_FC8_THEORETICAL
+from published import EIE, LAYERS, PLATFORMS
+
+EIE_ACTUAL = "EIE actual"
+
+
+class SideBySide:
+    """The table, and the groups of (column, two-line header) in which a terminal shows it."""
+
+    def __init__(self, results, published):
+        self.table = Table("table4", "Table IV, batch 1: published, modelled, measured; us per input vector")
+        self.groups = []
+        self._results, self._published = results, published
+        self._published_columns()
+        for kernel in model_kernels(results)[:1]:
+            self._model_columns(kernel)
+        view = headline_view(results, published)
+        if view:
+            self._host_columns(view)
+        self.table.fill("no such number for this layer")
+
+    def _published_columns(self):
+        group = []
+        for short, platform in PLATFORMS.items():
+            self._column(group, f"{short} dense", f"{short}\ndense", self._published.times(platform, "dense"),
+                         missing("none", "cited", f"Table IV has no {FC8}",
+                                 reason="Table IV does not have this layer"), 1)
+        self.groups.append(group)
+        group = []
+        for matrix, simulated in (("theoretical", SIMULATOR_FC8_THEORETICAL), ("actual", SIMULATOR_FC8_ACTUAL)):
+            self._column(group, f"EIE {matrix}", "EIE\n" + {"theoretical": "theo"}.get(matrix, matrix),
+                         self._published.times(EIE, matrix), simulated, 1)
+        self.groups.append(group)
+        self.table.notes += [
+            "CPU, GPU, mGPU: Core i7-5930K, Titan X and Tegra K1, dense float32, wall time (c). EIE: 64 PEs, "
+            "45 nm, 800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
+
+    def _model_columns(self, kernel):
+        for suite, name in (("paper", "model"), ("paper-matched", "matched")):
+            group = []
+            rows = [model_row(self._results, kernel, suite, layer) for layer in LAYERS]
+            real = self._results.one(kernel=kernel, layer=FC8, device=EIE, batch=1, time_source="model") \
+                if suite == "paper" else None
+            kinds = [("expected", "exp", cell_of, EIE_ACTUAL)]
+            if suite == "paper":
+                kinds.insert(0, ("theoretical", "theo", model_theoretical, "EIE theoretical"))
+            for kind, short, cell, against in kinds:
+                column = f"{name} {kind}"
+                below = cell(real, FC8) if real else missing(
+                    "none", "modelled", f"{FC8} is not in suite {suite}", reason=f"{FC8} is not in suite {suite}")
+                self._column(group, column, f"{name}\n{short}", [cell(row, layer) for row, layer
+                                                                in zip(rows, LAYERS)], below, 2)
+                group.append((f"{column} deviation", "dev\n%"))
+                for row in self.table.rows:
+                    self.table.put(row, f"{column} deviation", deviation(
+                        self.table.get(row, column), self.table.get(row, against),
+                        f"{kernel}, suite {suite}, {kind} / {against}"))
+            self.groups.append(group)
+        self.table.notes += [
+            f"model: {kernel}, suite paper (e): theo as above; exp: expected, with the waiting that full queues "
+            "cause, compares with actual. dev: deviation from EIE's column (d). matched: suite paper-matched, whose "
+            "entries are calibrated to EIE's theoretical times: its own theoretical times agree by construction, "
+            "only exp says something."]
+        self._fc8_note(kernel)
+
+    def _fc8_note(self, kernel):
+        row = self._results.one(kernel=kernel, layer=FC8, device=EIE, batch=1, time_source="model")
+        cycles = [number_cell(row, FC8, key, "cycles", 1, "cycles") for key in ("eie_theoretical_cycles", "eie_cycles")]
+        if all(cell.is_number for cell in cycles):
+            theoretical, expected = (cell.digits(1) for cell in cycles)
+            off = deviation(cycles[1], SIMULATOR_FC8_CYCLES, f"{kernel} on {FC8} / authors' simulator")
+            self.table.notes.append(
+                f"{FC8}: the real weights and one real input of AlexNet FC8, in no mean. Its EIE columns are the "
+                f"authors' simulator on this very layer: {SIMULATOR_FC8_CYCLES.digits()} cycles = "
+                f"{SIMULATOR_FC8_ACTUAL.digits()} us (c). The model: {theoretical} cycles in theory, "
+                f"{expected} expected (e), {off.digits()} % (d).")
+
+    def _host_columns(self, view):
+        group = []
+        for kind, find in (("OpenBLAS", view.dense), ("kernel", view.best)):
+            for threads in view.thread_counts():
+                column = find(threads)
+                words = view.thread_words(threads)
+                name = column.name if column else f"{kind}@{threads}"
+                if column:
+                    cells = view.times(column)
+                    below = cell_of(self._real_row(column, view.cache), FC8)
+                else:
+                    what = "dense OpenBLAS" if kind == "OpenBLAS" else "exact compressed kernel"
+                    below = missing("missing", "measured", f"no {what} with all nine layers on {words}", "us")
+                    cells = [below] * len(LAYERS)
+                self._column(group, name, f"{kind}\n{threads} thr", cells, below, None)
+        self.groups.append(group)
+        best = [(view.best(threads), view.thread_words(threads)) for threads in view.thread_counts()]
+        names = ", ".join(f"{column.kernel} on {words}" for column, words in best if column)
+        self.table.notes.append(
+            f"This host, wall time, cache {view.cache} (m). OpenBLAS: dense float32 sgemv. kernel: the exact "
+            "compressed kernel with the smallest geometric mean at that thread count"
+            + (f": {names}." if names else "."))
+
+    def _real_row(self, column, cache):
+        return column.rows(self._results, "real", 1, cache).get(FC8)
+
+    def _column(self, group, name, header, cells, below, decimals):
+        with_mean(self.table, name, cells, name)
+        self.table.put(FC8, name, below)
+        if decimals:
+            self.table.decimals[name] = decimals
+        group.append((name, header))

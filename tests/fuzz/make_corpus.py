@@ -1,0 +1,255 @@
+"""Writes the seeds of the fuzz targets into corpus/: python3 make_corpus.py
+
+Safetensors files are put together here by hand, so they do not depend on the code under test."""
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).parent
+DATA = HERE.parent.parent / "data"
+
+
+def write(target, name, content):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+# ---- layer files -------------------------------------------------------------------------------
+
+
+def whole(header, data, stated=None):
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text) if stated is None else stated) + text + data
+
+
+def tensors(parts):
+    """parts: (name, dtype, shape, bytes) -> header, data"""
+    header, data = {}, b""
+    for name, dtype, shape, content in parts:
+        header[name] = {
+            "dtype": dtype,
+            "shape": shape,
+            "data_offsets": [len(data), len(data) + len(content)],
+        }
+        data += content
+    return header, data
+
+
+CODEBOOK = struct.pack("<16h", 0, *range(-700, 800, 100))
+
+
+def layer_parts(name, starts, entries, outputs, bias=None, samples=None):
+    inputs = len(starts[0]) - 1
+    parts = [
+        (f"{name}.column_start", "U32", [len(starts), inputs + 1],
+         b"".join(struct.pack(f"<{inputs + 1}I", *row) for row in starts)),
+    ]
+    if bias:
+        parts.append((f"{name}.bias", "I32", [outputs], struct.pack(f"<{outputs}i", *bias)))
+    parts.append((f"{name}.codebook", "I16", [16], CODEBOOK))
+    if samples:
+        flat = [value for sample in samples for value in sample]
+        parts.append((f"{name}.sample_inputs", "I16", [len(samples), inputs],
+                      struct.pack(f"<{len(flat)}h", *flat)))
+    parts.append((f"{name}.entries", "U8", [len(entries)], bytes(entries)))
+    return parts
+
+
+def layer_metadata(name, outputs, activation="relu", **changes):
+    metadata = {
+        f"{name}.outputs": str(outputs),
+        f"{name}.activation": activation,
+        f"{name}.weight_fraction_bits": "12",
+        f"{name}.input_fraction_bits": "4",
+        f"{name}.output_fraction_bits": "8",
+        f"{name}.source": "a seed of the fuzz targets",
+    }
+    metadata.update(changes)
+    return metadata
+
+
+def layer_file(layers, parts, **changes):
+    """layers: (name, outputs) -> header, data"""
+    header, data = tensors(parts)
+    metadata = {"eie.format": "1", "eie.layers": ",".join(name for name, _ in layers)}
+    for name, outputs in layers:
+        metadata |= layer_metadata(name, outputs)
+    metadata["eie.sha256"] = hashlib.sha256(data).hexdigest()
+    metadata |= changes
+    return {"__metadata__": metadata} | header, data
+
+
+# 2 PEs, 3 inputs, 40 outputs; a column with padding
+STARTS = [[0, 3, 3, 4], [4, 4, 5, 5]]
+ENTRIES = [0x10, 0x0F, 0x22, 0x35, 0x43]
+
+
+def small(starts=STARTS, entries=ENTRIES, outputs=40, **changes):
+    return layer_file([("a", outputs)], layer_parts("a", starts, entries, outputs), **changes)
+
+
+def layer_files():
+    good = whole(*small())
+    full_parts = layer_parts("b", [[0, 1, 2], [2, 2, 3], [3, 3, 3]], [0x10, 0x20, 0xF0], 2,
+                             bias=[5, -6], samples=[[1, -1], [0, 32767], [-32768, 0]])
+    full = layer_file([("b", 2)], full_parts)
+    two = layer_file([("b", 2), ("a", 40)], full_parts + layer_parts("a", STARTS, ENTRIES, 40))
+    odd_order = layer_file([("a", 40)], layer_parts("a", STARTS, ENTRIES, 40)[::-1])
+    backward = [[0, 3, 2, 4], [4, 4, 5, 5]]
+    files = {
+        "good": good,
+        "good-bias-samples": whole(*full),
+        "good-two-layers": whole(*two),
+        "good-other-order-unaligned": whole(*odd_order),
+        "good-no-entries": whole(*small([[0, 0], [0, 0]], [], 1)),
+        "empty": b"",
+        "truncated-header": good[:100],
+        "truncated-data": good[:-3],
+        "longer": good + b"\0",
+        "header-2-63": whole(*small(), stated=1 << 63),
+        "header-too-long": whole(*small(), stated=len(good) - 7),
+        "backward-pointers": whole(*small(backward)),
+        "pointer-beyond": whole(*small([[0, 3, 3, 4], [4, 4, 9, 9]])),
+        "first-pointer-1": whole(*small([[1, 3, 3, 4], [4, 4, 5, 5]])),
+        "pe-starts-elsewhere": whole(*small([[0, 3, 3, 4], [3, 4, 5, 5]])),
+        "ends-in-padding": whole(*small(entries=[0x10, 0x0F, 0x22, 0x35, 0x0F])),
+        "code-0": whole(*small(entries=[0x10, 0x0F, 0x22, 0x05, 0x43])),
+        "row-beyond": whole(*small(outputs=30)),
+        "outputs-2-32": whole(*small(**{"a.outputs": "4294967295"})),
+        "outputs-word": whole(*small(**{"a.outputs": "many"})),
+        "unknown-activation": whole(*small(**{"a.activation": "tanh"})),
+        "shift-40": whole(*small(**{"a.weight_fraction_bits": "31",
+                                    "a.input_fraction_bits": "17"})),
+        "list-comma": whole(*small(**{"eie.layers": ","})),
+        "list-twice": whole(*small(**{"eie.layers": "a,a"})),
+        "list-other": whole(*small(**{"eie.layers": "c"})),
+        "format-2": whole(*small(**{"eie.format": "2"})),
+    }
+    header, data = small()
+    header["a.entries"]["dtype"] = "I8"
+    files["wrong-dtype"] = whole(header, data)
+    header, data = small()
+    header["a.column_start"]["shape"] = [1, 8]
+    files["wrong-shape"] = whole(header, data)
+    header, data = small()
+    header["more.tensor"] = {"dtype": "U8", "shape": [0], "data_offsets": [len(data)] * 2}
+    files["tensor-of-no-layer"] = whole(header, data)
+    return files
+
+
+def safetensors_files():
+    header, data = small()
+    plain, bytes_ = tensors([(f"t{i}", dtype, shape, bytes(size)) for i, (dtype, shape, size) in
+                             enumerate([("F64", [2], 16), ("I32", [], 4), ("BF16", [1, 3], 6),
+                                        ("U8", [0, 9], 0), ("I8", [5], 5)])])
+    files = {
+        "good": whole(header, data),
+        "good-types": whole(plain, bytes_),
+        "good-empty": whole({}, b""),
+        "good-metadata-only": whole({"__metadata__": {"a": "b"}}, b""),
+        "no-object": struct.pack("<Q", 2) + b"[]",
+        "no-json": struct.pack("<Q", 4) + b"{a:1",
+        "deep": struct.pack("<Q", 3000) + b"[" * 3000,
+        "twice": struct.pack("<Q", 15) + b'{"a":{},"a":{}}',
+        "bad-utf8": struct.pack("<Q", 8) + b'{"\xff":1}',
+        "nul-in-key": struct.pack("<Q", 14) + b'{"\\u0000x":{}}',
+        "metadata-number": whole({"__metadata__": {"a": 1}}, b""),
+        "short": b"\x02\0\0",
+    }
+
+    def changed(name, key, value):
+        header = json.loads(json.dumps(plain))
+        header["t0"][key] = value
+        files[name] = whole(header, bytes_)
+
+    changed("overlap", "data_offsets", [4, 20])
+    changed("gap", "data_offsets", [1, 17])
+    changed("beyond", "data_offsets", [0, 1 << 60])
+    changed("backwards", "data_offsets", [16, 0])
+    changed("negative", "data_offsets", [-16, 0])
+    changed("huge-shape", "shape", [(1 << 63) - 1, 2])
+    changed("product-overflow", "shape", [1 << 32, 1 << 32])
+    changed("rank-9", "shape", [1] * 8 + [2])
+    changed("real-shape", "shape", [2.0])
+    changed("unknown-dtype", "dtype", "F8")
+    return files
+
+
+# ---- suites and devices ------------------------------------------------------------------------
+
+
+def changed_texts(good, changes):
+    files = {"good": good}
+    for name, (old, new) in changes.items():
+        assert old in good, old
+        files[name] = good.replace(old, new, 1)
+    return files
+
+
+def suite_files():
+    good = json.dumps({
+        "format": "eie-suite-1", "summary": "A seed", "basis": "generated", "default_matrix": True,
+        "default_kernels": "*", "needs_models": False, "pe_count": 4, "seed": 1, "signed": True,
+        "samples": 2,
+        "layers": [
+            {"name": "a", "inputs": 8, "outputs": 40, "weight_density": 0.25, "activation": "relu",
+             "activation_density": 0.5, "source": "t"},
+            {"name": "b", "inputs": 9, "outputs": 4, "activation": "none",
+             "activation_density": 0.34, "nonzeros_in_active_columns": 7,
+             "nonzeros_in_inactive_columns": 5, "source": "t"},
+            {"name": "c", "import_dump": "folder", "outputs": 5, "source": "t"},
+        ],
+    }, indent=1)
+    return changed_texts(good, {
+        "zero-rows": ('"outputs": 40', '"outputs": 0'),
+        "density-2": ('"weight_density": 0.25', '"weight_density": 2'),
+        "density-1e999": ('"weight_density": 0.25', '"weight_density": 1e999'),
+        "too-many-nonzeros": ('"nonzeros_in_active_columns": 7', '"nonzeros_in_active_columns": 99'),
+        "unknown-key": ('"seed": 1', '"seed": 1, "sead": 1'),
+        "twice": ('"seed": 1', '"seed": 1, "seed": 1'),
+        "missing-key": ('"seed": 1,', ""),
+        "same-name": ('"name": "b"', '"name": "a"'),
+        "bad-name": ('"name": "b"', '"name": "a b\\n"'),
+        "long-name": ('"name": "b"', f'"name": "{"x" * 80}"'),
+        "no-text": ('"summary": "A seed"', '"summary": null'),
+        "truncated": ('"name": "c"', "\0"),
+        "control": ('"A seed"', '"\\u0007\\u202e"'),
+    })
+
+
+def device_files():
+    good = (DATA / "devices" / "eie-64pe-45nm.json").read_text()
+    published = (DATA / "devices" / "truenorth.json").read_text()
+    device = json.loads(good)
+    for entry in device["numbers"].values():
+        entry["source"] = "s"
+    short = json.dumps(device, separators=(",", ":"))
+    files = changed_texts(short, {
+        "zero-pes": ('"pe_count":{"value":64', '"pe_count":{"value":0'),
+        "odd-line": ('"spmat_line_bits":{"value":64', '"spmat_line_bits":{"value":65'),
+        "null": ('"pe_count":{"value":64', '"pe_count":{"value":null'),
+        "unknown-basis": ('"basis":"', '"basis":"guess'),
+        "unknown-key": ('"numbers":{', '"numbers":{"x":1,'),
+    })
+    files["good-published"] = published
+    files["truncated"] = published[:200]
+    files["list"] = "[]"
+    return files
+
+
+def main():
+    for target, files in {
+        "fuzz_layer_file": layer_files(),
+        "fuzz_safetensors": safetensors_files(),
+        "fuzz_suite": suite_files(),
+        "fuzz_device": device_files(),
+    }.items():
+        for name, content in files.items():
+            write(target, name, content)
+
+
+main()

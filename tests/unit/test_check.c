@@ -1,0 +1,485 @@
+/* bench/check.h: the checker passes the kernels that are right and catches every one that was
+ * broken on purpose. A checker that cannot fail would prove nothing. */
+#include "bench/check.h"
+#include "host/numbers.h"
+#include "kernels/cpu_plan.h"
+#include "tests/support/layers.h"
+
+#include <math.h>
+
+/* ---- a kernel that can be broken ------------------------------------------------------------- */
+
+enum fault {
+    NOTHING,
+    LAST_ROW_OFF_BY_ONE,
+    IGNORES_BIAS,
+    IGNORES_RELU,
+    ROUNDS_TO_EVEN,
+    ROUNDS_DOWN,
+    ROUNDS_NEGATIVE_AWAY,
+    DOES_NOT_SATURATE,
+    SATURATES_AT_MINUS_32767,
+    SATURATES_PARTIAL_SUMS,
+    SUMS_IN_FLOAT,
+    RELU_BEFORE_BIAS,
+    DROPS_LAST_ENTRY,
+    DROPS_LAST_COLUMN,
+    TREATS_PADDING_AS_WEIGHT,
+    PADDING_SPANS_15_ROWS,
+    CUTS_RUNS_AT_8,
+    SKIPS_NEGATIVE_INPUTS,
+    LOSES_SIGN_OF_MINIMUM,
+    STALE_ACCUMULATORS,
+    STALE_ACTIVE_LIST,
+    ONE_OUTPUT_TOO_FEW,
+    WRITES_BEFORE_FIRST_OUTPUT,
+    NATURAL_ORDER_MISSING,
+    BATCH_READS_FIRST_INPUT,
+    STATE_SHARED_BETWEEN_PLANS,
+    COPY_1_HAS_STALE_WEIGHTS,
+    COUNTS_PADDING_AS_USEFUL,
+    COUNTS_ONE_MAC_TOO_MANY,
+    COUNTS_FIRST_INPUT_ONLY,
+    MODIFIES_ITS_INPUTS,
+    FAULTS
+};
+
+static const char *const fault_names[FAULTS] = {
+    "nothing",
+    "last row off by one",
+    "ignores bias",
+    "ignores relu",
+    "rounds halves to even",
+    "rounds down",
+    "rounds negative halves away from zero",
+    "does not saturate",
+    "saturates at -32767",
+    "saturates partial sums",
+    "sums in float",
+    "applies relu before the bias",
+    "drops the last entry",
+    "drops the last column",
+    "treats padding as a weight",
+    "padding spans 15 rows",
+    "cuts runs at 8",
+    "skips negative inputs",
+    "loses the sign of -32768",
+    "stale accumulators",
+    "stale list of active inputs",
+    "one output too few",
+    "writes before the first output",
+    "outputs in the order of the PEs",
+    "batch reads the first input only",
+    "state shared between plans",
+    "copy 1 has stale weights",
+    "counts padding as useful",
+    "counts one MAC too many",
+    "counts the first input only",
+    "modifies its inputs",
+};
+
+static enum fault fault;
+
+struct plan {
+    struct eie_cpu_plan base;
+    struct eie_layer *copies[2]; /* the stream and its pointers, once a copy */
+    int64_t *acc;                /* [outputs] */
+    bool *active;                /* [inputs] */
+};
+
+static int16_t shared_outputs[1 << 16];
+
+static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error)
+{
+    (void)problem, (void)error;
+    *plan_bytes = 1 << 20;
+    return EIE_OK;
+}
+
+static void destroy(struct eie_plan *opaque)
+{
+    struct plan *plan = (struct plan *)opaque;
+    if (!plan) return;
+    eie_layer_free(plan->copies[0]);
+    eie_layer_free(plan->copies[1]);
+    free(plan->acc);
+    free(plan->active);
+    eie_cpu_plan_end(&plan->base);
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
+                               struct eie_error *error)
+{
+    const struct eie_layer *layer = setup->problem.layer;
+    struct eie_cpu_plan *base;
+    enum eie_status status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);
+    if (status) return status;
+    struct plan *plan = (struct plan *)base;
+    plan->acc = calloc(layer->outputs, sizeof *plan->acc);
+    plan->active = calloc(layer->inputs, sizeof *plan->active);
+    for (uint32_t c = 0; c < setup->copies && c < 2 && !status; c++) {
+        struct eie_layer parts = *layer;
+        if (fault == COPY_1_HAS_STALE_WEIGHTS && c == 1)
+            parts.codebook[5] = (int16_t)(parts.codebook[5] + 1);
+        status = eie_layer_create(&parts, &plan->copies[c], error);
+    }
+    if (!plan->acc || !plan->active) status = EIE_MEMORY;
+    if (status)
+        destroy((struct eie_plan *)plan);
+    else
+        *opaque = (struct eie_plan *)plan;
+    return status;
+}
+
+static enum eie_status load(struct eie_plan *opaque, const int16_t *inputs, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    enum eie_status status = eie_cpu_plan_load(opaque, inputs, error);
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const size_t count = (size_t)problem->batch * problem->layer->inputs;
+    if (fault == MODIFIES_ITS_INPUTS) ((int16_t *)(uintptr_t)inputs)[count - 1] ^= 1;
+    return status;
+}
+
+static int64_t add_product(int64_t acc, int16_t weight, int16_t input)
+{
+    if (fault == SUMS_IN_FLOAT) return (int64_t)((float)acc + (float)weight * (float)input);
+    const int64_t sum = acc + (int64_t)weight * input;
+    if (fault == SATURATES_PARTIAL_SUMS)
+        return sum > INT32_MAX ? INT32_MAX : sum < INT32_MIN ? INT32_MIN : sum;
+    return (int32_t)eie_accumulate((uint32_t)acc, weight, input);
+}
+
+static void add_column(const struct plan *plan, const struct eie_layer *layer, uint32_t pe,
+                       uint32_t column, int16_t input)
+{
+    const uint32_t *start = layer->column_start + (size_t)pe * (layer->inputs + 1u) + column;
+    uint32_t row = 0;
+    for (uint32_t e = start[0]; e < start[1]; e++) {
+        const uint32_t code = layer->entries[e] >> 4, run = layer->entries[e] & 15u;
+        int16_t weight = layer->codebook[code];
+        if (fault == DROPS_LAST_ENTRY && e + 1 == layer->entry_count) continue;
+        if (fault == TREATS_PADDING_AS_WEIGHT && !code) weight = layer->codebook[1];
+        row += fault == CUTS_RUNS_AT_8 ? run & 7u : run;
+        const size_t i = (size_t)row * layer->pe_count + pe;
+        plan->acc[i] = add_product(plan->acc[i], weight, input);
+        row += fault == PADDING_SPANS_15_ROWS && !code ? 0 : 1;
+    }
+}
+
+static int16_t finish(const struct eie_layer *layer, int64_t sum, uint32_t i)
+{
+    const uint32_t shift = eie_layer_shift(layer);
+    const int64_t half = shift ? INT64_C(1) << (shift - 1) : 0;
+    const bool relu = layer->activation == EIE_ACTIVATION_RELU && fault != IGNORES_RELU;
+    if (fault == RELU_BEFORE_BIAS && relu && sum < 0) sum = 0;
+    if (layer->bias && fault != IGNORES_BIAS) sum = (int32_t)(sum + layer->bias[i]);
+    if (relu && sum < 0 && fault != RELU_BEFORE_BIAS) sum = 0;
+    int64_t y = (sum + half) >> shift;
+    if (fault == ROUNDS_TO_EVEN && shift && (y & 1) && (sum & ((INT64_C(1) << shift) - 1)) == half)
+        y--;
+    if (fault == ROUNDS_DOWN) y = sum >> shift;
+    if (fault == ROUNDS_NEGATIVE_AWAY && sum < 0) y = -((-sum + half) >> shift);
+    if (fault == DOES_NOT_SATURATE) return (int16_t)y;
+    const int least = fault == SATURATES_AT_MINUS_32767 ? -32767 : -32768;
+    return (int16_t)(y < least ? least : y > 32767 ? 32767 : y);
+}
+
+static void run_one(const struct plan *plan, const struct eie_layer *layer, const int16_t *input,
+                    int16_t *y)
+{
+    uint32_t place = 0;
+    if (fault != STALE_ACCUMULATORS) memset(plan->acc, 0, layer->outputs * sizeof *plan->acc);
+    if (fault != STALE_ACTIVE_LIST) memset(plan->active, 0, layer->inputs);
+    for (uint32_t j = 0; j < layer->inputs; j++) {
+        int16_t value = input[j];
+        if (fault == SKIPS_NEGATIVE_INPUTS && value < 0) value = 0;
+        if (fault == LOSES_SIGN_OF_MINIMUM && value == INT16_MIN) value = INT16_MAX;
+        if (fault == DROPS_LAST_COLUMN && j + 1 == layer->inputs) value = 0;
+        /* a list that only grows is wrong where an old active input is 0 now and counts as 1 */
+        if (fault == STALE_ACTIVE_LIST && plan->active[j] && !value) value = 1;
+        plan->active[j] = plan->active[j] || value;
+        for (uint32_t pe = 0; value && pe < layer->pe_count; pe++)
+            add_column(plan, layer, pe, j, value);
+    }
+    for (uint32_t pe = 0; fault == NATURAL_ORDER_MISSING && pe < layer->pe_count; pe++)
+        for (uint32_t i = pe; i < layer->outputs; i += layer->pe_count)
+            y[place++] = finish(layer, plan->acc[i], i);
+    for (uint32_t i = 0; fault != NATURAL_ORDER_MISSING && i < layer->outputs; i++)
+        y[i] = finish(layer, plan->acc[i], i);
+    if (fault == LAST_ROW_OFF_BY_ONE) y[layer->outputs - 1] ^= 1;
+}
+
+static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    const struct eie_layer *layer = plan->copies[copy];
+    const uint32_t batch = plan->base.setup.problem.batch;
+    (void)error;
+    for (uint32_t b = 0; b < batch; b++) {
+        const uint32_t from = fault == BATCH_READS_FIRST_INPUT ? 0 : b;
+        run_one(plan, layer, plan->base.inputs + (size_t)from * layer->inputs,
+                plan->base.outputs + (size_t)b * layer->outputs);
+    }
+    if (fault == STATE_SHARED_BETWEEN_PLANS)
+        memcpy(shared_outputs, plan->base.outputs,
+               (size_t)batch * layer->outputs * sizeof(int16_t));
+    return EIE_OK;
+}
+
+static enum eie_status read_outputs(struct eie_plan *opaque, void *y, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const size_t count = (size_t)problem->batch * problem->layer->outputs;
+    (void)error;
+    const int16_t *from = fault == STATE_SHARED_BETWEEN_PLANS ? shared_outputs : plan->base.outputs;
+    memcpy(y, from, (count - (fault == ONE_OUTPUT_TOO_FEW)) * sizeof(int16_t));
+    if (fault == WRITES_BEFORE_FIRST_OUTPUT) ((uint8_t *)y)[-1] = 0;
+    return EIE_OK;
+}
+
+static void cost(const struct eie_plan *opaque, struct eie_cost *result)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    eie_cpu_plan_count(&plan->base, &result->macs_useful, &result->macs_padding);
+    if (fault == COUNTS_PADDING_AS_USEFUL) result->macs_useful += result->macs_padding;
+    if (fault == COUNTS_ONE_MAC_TOO_MANY) result->macs_useful++;
+    if (fault == COUNTS_FIRST_INPUT_ONLY) {
+        struct eie_layer_counts counts;
+        eie_layer_count(layer, plan->base.inputs, &counts);
+        result->macs_useful = counts.active_nonzeros;
+    }
+}
+
+static const struct eie_kernel kernel = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "test_breakable",
+    .summary = "a kernel that can be broken",
+    .isa = "x86-64",
+    .device_kind = EIE_DEVICE_CPU,
+    .flags = EIE_KERNEL_EXACT,
+    .max_threads = 1,
+    .supports = supports,
+    .prepare = prepare,
+    .load = load,
+    .run = run,
+    .wait = eie_cpu_plan_wait,
+    .read = read_outputs,
+    .cost = cost,
+    .destroy = destroy,
+};
+
+/* ---- the checker can fail -------------------------------------------------------------------- */
+
+static struct eie_device host_device(void)
+{
+    struct eie_device device;
+    struct eie_error error = {""};
+    assert_good(eie_device_host(&device, &error), error);
+    return device;
+}
+
+static const struct eie_check_options all_cases = {
+    .seed = 5, .random_cases = 30, .only_case = -1, .threads = 1};
+
+static void the_kernel_that_is_not_broken_passes(void **state)
+{
+    const struct eie_device device = host_device();
+    struct eie_check_count count;
+    struct eie_error error = {""};
+    (void)state;
+    fault = NOTHING;
+    assert_good(eie_check_kernel(&kernel, &device, &all_cases, &count, &error), error);
+    assert_int_equal(count.ran, 2 * (eie_check_fixed_cases() + 30)); /* two batches each */
+    assert_int_equal(count.unsupported, 0);
+    assert_string_equal(eie_check_reproducer, "");
+}
+
+/* Caught by the fixed cases alone, and the command in the message reproduces it. */
+static void every_broken_kernel_is_caught(void **state)
+{
+    const struct eie_device device = host_device();
+    (void)state;
+    for (fault = NOTHING + 1; fault < FAULTS; fault++) {
+        struct eie_check_options options = all_cases;
+        struct eie_check_count count;
+        struct eie_error error = {""};
+        options.random_cases = 0;
+        enum eie_status status = eie_check_kernel(&kernel, &device, &options, &count, &error);
+        if (status != EIE_MISMATCH)
+            fail_msg("%s: status %d after %u runs: %s", fault_names[fault], (int)status, count.ran,
+                     error.message);
+        const char *again = strstr(error.message, "again: eie check --kernel test_breakable");
+        if (!again) fail_msg("%s: no reproducer in: %s", fault_names[fault], error.message);
+        const char *number = strstr(again, "--case ");
+        assert_non_null(number);
+        assert_non_null(strstr(again, "--seed 5"));
+        options.only_case = strtol(number + strlen("--case "), NULL, 10);
+        status = eie_check_kernel(&kernel, &device, &options, &count, &error);
+        if (status != EIE_MISMATCH)
+            fail_msg("%s: case %d alone does not fail", fault_names[fault], (int)options.only_case);
+    }
+    fault = NOTHING;
+}
+
+/* ---- float kernels and estimates ------------------------------------------------------------- */
+
+static double float_error;
+static bool float_nan;
+
+static enum eie_status read_float(struct eie_plan *opaque, void *y, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    struct eie_reference reference;
+    enum eie_status status =
+        eie_reference_make(problem->layer, plan->base.inputs, problem->batch, 0, &reference, error);
+    if (status) return status;
+    for (size_t i = 0; i < (size_t)problem->batch * problem->layer->outputs; i++) {
+        const float sum = (float)(reference.sum[i] + reference.magnitude[i] * float_error);
+        ((float *)y)[i] = float_nan && i % 7 == 3 ? NAN : sum;
+    }
+    eie_reference_free(&reference);
+    return EIE_OK;
+}
+
+static void float_kernels_are_held_to_their_bound(void **state)
+{
+    const struct eie_device device = host_device();
+    struct eie_kernel floating = kernel;
+    struct eie_check_count count;
+    struct eie_error error = {""};
+    (void)state;
+    fault = NOTHING;
+    floating.flags = EIE_KERNEL_FLOAT32;
+    floating.read = read_float;
+    float_error = 0, float_nan = false;
+    assert_good(eie_check_kernel(&floating, &device, &all_cases, &count, &error), error);
+    float_error = 1e-3;
+    assert_bad(eie_check_kernel(&floating, &device, &all_cases, &count, &error), EIE_MISMATCH,
+               error, "within");
+    float_error = -1e-5;
+    assert_bad(eie_check_kernel(&floating, &device, &all_cases, &count, &error), EIE_MISMATCH,
+               error, "within");
+    float_error = 0, float_nan = true;
+    assert_bad(eie_check_kernel(&floating, &device, &all_cases, &count, &error), EIE_MISMATCH,
+               error, "nan");
+}
+
+static void estimates_are_held_to_their_counts(void **state)
+{
+    struct eie_device device;
+    struct eie_kernel estimate = kernel;
+    struct eie_check_count count;
+    struct eie_error error = {""};
+    const struct eie_kernel *model = eie_kernel_find("model_eie_analytic");
+    (void)state;
+    fault = NOTHING;
+    assert_non_null(model);
+    assert_good(eie_device_read("eie-64pe-45nm", &device, &error), error);
+    assert_good(eie_check_kernel(model, &device, &all_cases, &count, &error), error);
+    assert_true(count.ran > 100);
+    /* counts at the layer's own number of PEs, where the design's is asked for */
+    estimate.flags = EIE_KERNEL_ESTIMATE;
+    estimate.device_kind = EIE_DEVICE_EIE;
+    estimate.max_threads = 0;
+    estimate.read = NULL;
+    assert_bad(eie_check_kernel(&estimate, &device, &all_cases, &count, &error), EIE_MISMATCH,
+               error, "padding entries");
+    fault = COUNTS_ONE_MAC_TOO_MANY;
+    assert_bad(eie_check_kernel(&estimate, &device, &all_cases, &count, &error), EIE_MISMATCH,
+               error, "useful MACs");
+    fault = NOTHING;
+}
+
+static void a_kernel_of_another_device_is_not_run(void **state)
+{
+    struct eie_device device = host_device();
+    struct eie_kernel other = kernel;
+    struct eie_check_count count;
+    struct eie_error error = {""};
+    (void)state;
+    other.device_kind = EIE_DEVICE_CUDA;
+    assert_bad(eie_check_kernel(&other, &device, &all_cases, &count, &error), EIE_UNSUPPORTED,
+               error, "does not run on device cpu");
+    assert_int_equal(count.ran, 0);
+    other = kernel;
+    other.abi++;
+    assert_bad(eie_check_kernel(&other, &device, &all_cases, &count, &error), EIE_UNSUPPORTED,
+               error, "interface");
+}
+
+/* ---- the reference --------------------------------------------------------------------------- */
+
+static void sums_beyond_int32_are_an_error(void **state)
+{
+    struct test_matrix matrix = test_matrix_empty(3, 2);
+    struct eie_layer parts = test_parts("large", 1);
+    struct eie_reference reference;
+    struct eie_error error = {""};
+    const int16_t inputs[] = {INT16_MIN, 0, 0, INT16_MIN, INT16_MIN, 0};
+    (void)state;
+    parts.codebook[1] = INT16_MIN;
+    for (uint32_t j = 0; j < 3; j++) *test_at(&matrix, 1, j) = 1;
+    struct eie_layer *layer = test_encode(&matrix, &parts);
+    assert_good(eie_reference_make(layer, inputs, 1, 0, &reference, &error), error);
+    assert_true(reference.sum[1] == 0x1p30);
+    assert_int_equal(reference.y[0], 0);
+    assert_int_equal(reference.y[1], INT16_MAX);
+    assert_int_equal(reference.macs_useful, 1);
+    eie_reference_free(&reference);
+    assert_bad(eie_reference_make(layer, inputs, 2, 0, &reference, &error), EIE_INPUT, error,
+               "layer large, input 1: output 1 sums to 2147483648");
+    assert_null(reference.y);
+    eie_layer_free(layer);
+    test_matrix_free(&matrix);
+}
+
+/* ---- all kernels of this build --------------------------------------------------------------- */
+
+static void the_kernels_of_this_build_pass(void **state)
+{
+    const struct eie_device device = host_device();
+    const uint32_t fixed = eie_check_fixed_cases();
+    const uint32_t cases[] = {0, 8, 24, 48, 49, 54, 56, 60, 64, fixed - 3, fixed, fixed + 1};
+    uint32_t checked = 0;
+    (void)state;
+    fault = NOTHING;
+    for (uint32_t k = 0; k < eie_kernel_count; k++) {
+        struct eie_error error = {""};
+        uint32_t ran = 0;
+        if (eie_kernels[k]->device_kind != EIE_DEVICE_CPU) continue;
+        if (eie_kernel_probe(eie_kernels[k], &device, &error)) {
+            printf("  not checked: %s: %s\n", eie_kernels[k]->name, error.message);
+            continue;
+        }
+        for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+            const struct eie_check_options options = {
+                .seed = 5, .random_cases = 2, .only_case = cases[i]};
+            struct eie_check_count count;
+            assert_good(eie_check_kernel(eie_kernels[k], &device, &options, &count, &error), error);
+            ran += count.ran;
+        }
+        printf("  %s: %u runs\n", eie_kernels[k]->name, ran);
+        assert_true(ran > 0);
+        checked++;
+    }
+    assert_true(checked >= 2); /* the oracle and the stream run everywhere */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_kernel_that_is_not_broken_passes),
+        cmocka_unit_test(every_broken_kernel_is_caught),
+        cmocka_unit_test(float_kernels_are_held_to_their_bound),
+        cmocka_unit_test(estimates_are_held_to_their_counts),
+        cmocka_unit_test(a_kernel_of_another_device_is_not_run),
+        cmocka_unit_test(sums_beyond_int32_are_an_error),
+        cmocka_unit_test(the_kernels_of_this_build_pass),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
