@@ -28,7 +28,7 @@ struct eie_energy_table {
 struct eie_design {
     uint32_t pe_count;
     double clock_hz;
-    uint32_t queue_depth;     /* activation queue as labelled; one slot stays empty */
+    uint32_t queue_depth;     /* activation queue as labelled; a ring, so one slot stays empty */
     uint32_t spmat_line_bits; /* width of one Spmat SRAM read; a multiple of 8 (one entry) */
     uint64_t spmat_bytes_per_pe, pointer_bytes_per_pe, activation_bytes_per_pe;
     uint32_t activation_registers_per_pe; /* source or destination, each */

@@ -86,6 +86,9 @@ static enum eie_status validate_fields(const struct eie_layer *layer, struct eie
         return eie_fail(error, EIE_INPUT,
                         "layer %s: inputs %u, outputs %u and PEs %u must all be at least 1", name,
                         layer->inputs, layer->outputs, layer->pe_count);
+    if (layer->outputs > EIE_OUTPUTS_MAX)
+        return eie_fail(error, EIE_INPUT, "layer %s: %u outputs are more than 2^26", name,
+                        layer->outputs);
     if ((uint64_t)layer->pe_count * ((uint64_t)layer->inputs + 1) > UINT32_MAX)
         return eie_fail(error, EIE_INPUT, "layer %s: %u PEs x %u inputs is more than 2^32 pointers",
                         name, layer->pe_count, layer->inputs);

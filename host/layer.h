@@ -23,6 +23,9 @@
 #define EIE_RUN_MAX       15   /* largest zero run that an entry can hold */
 #define EIE_PADDING_ENTRY 0x0F /* code 0, run 15: spans 16 rows of the PE */
 #define EIE_NAME_MAX      64   /* bytes of a layer's name, the terminating 0 included */
+#define EIE_OUTPUTS_MAX                                                                            \
+    (UINT32_C(1) << 26) /* rows: no stored byte stands for one, so that without                    \
+                           a limit a tiny file could ask for all memory */
 
 enum eie_activation { EIE_ACTIVATION_NONE = 0, EIE_ACTIVATION_RELU = 1 };
 
@@ -32,7 +35,7 @@ struct eie_layer {
     const char *name;                    /* letters, digits, '-', '_', '.'; at most 63 bytes */
     const char *source;                  /* where it comes from, one line; never NULL */
     uint32_t inputs;                     /* columns of W, at least 1 */
-    uint32_t outputs;                    /* rows of W, at least 1 */
+    uint32_t outputs;                    /* rows of W, 1 to EIE_OUTPUTS_MAX */
     uint32_t pe_count;                   /* at least 1 */
     enum eie_activation activation;      /* applied to the accumulator before rounding */
     uint32_t weight_fraction_bits;       /* fixed-point places of the codebook */

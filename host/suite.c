@@ -266,7 +266,9 @@ enum eie_status eie_suite_read(const char *name, struct eie_suite *suite, struct
     if (!status) status = eie_json_read(path, &file, error);
     if (status) return status;
     const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path;
-    const size_t length = strcspn(stem, ".");
+    const size_t stem_length = strlen(stem);
+    const bool json = stem_length > 5 && !strcmp(stem + stem_length - 5, ".json");
+    const size_t length = json ? stem_length - 5 : stem_length;
     if (!length || length >= sizeof suite->name)
         status = eie_fail(error, EIE_INPUT, "%s: a suite's file name has 1 to %zu letters", path,
                           sizeof suite->name - 1);
