@@ -363,8 +363,8 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
         /* the companion is the previous case, a layer of another shape */
         status = make_case(options->seed, index, &sides[0].layer, &sides[0].inputs, error);
         if (!status)
-            status = make_case(options->seed, index ? index - 1 : cases, &sides[1].layer,
-                               &sides[1].inputs, error);
+            status = make_case(options->seed, index ? index - 1 : eie_check_fixed_cases(),
+                               &sides[1].layer, &sides[1].inputs, error);
         if (!status) status = check_case(kernel, device, options, sides, count, error);
         for (int i = 0; i < 2; i++) {
             eie_layer_free(sides[i].layer);

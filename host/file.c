@@ -154,12 +154,17 @@ static struct slot *slot_take(void)
     return NULL;
 }
 
+static void slot_leave(struct slot *slot, int to)
+{
+    const int code = errno;
+    while (!slot_move(slot, SLOT_SET, to)) sched_yield(); /* a handler on another thread is at it */
+    errno = code;
+}
+
 static void slot_release(char *temporary)
 {
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
-        if (temporary == slots[i].path)
-            while (!slot_move(&slots[i], SLOT_SET, SLOT_FREE))
-                sched_yield(); /* a handler on another thread is at it */
+        if (temporary == slots[i].path) slot_leave(&slots[i], SLOT_FREE);
 }
 
 void eie_output_unlink_pending(void)
@@ -200,10 +205,14 @@ static int create_temporary(struct eie_output *output)
             errno = ENAMETOOLONG;
             break;
         }
+        atomic_store(&slot->state, SLOT_SET); /* before: a signal may come right behind open */
         file = open(slot->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0) slot_leave(slot, SLOT_BUSY);
     } while (file < 0 && (errno == EEXIST || errno == EINTR));
-    atomic_store(&slot->state, file < 0 ? SLOT_FREE : SLOT_SET);
-    if (file >= 0) output->temporary = slot->path;
+    if (file >= 0)
+        output->temporary = slot->path;
+    else
+        atomic_store(&slot->state, SLOT_FREE);
     return file;
 }
 

@@ -318,24 +318,29 @@ enum eie_status eie_layer_decode(const struct eie_layer *layer, struct eie_spars
     const size_t n = counts.nonzeros, starts = (size_t)layer->inputs + 1;
     const size_t depth = (layer->outputs - 1) / layer->pe_count + 1; /* rows of the fullest PE */
     uint32_t *base = malloc((starts + n) * sizeof *base + n + 1);
-    uint32_t *place = malloc((2 * depth + 1) * sizeof *place + depth);
-    if (!base || !place) {
+    uint32_t *place = calloc(2 * depth + 1, sizeof *place);
+    uint8_t *code = malloc(depth);
+    if (!base || !place || !code) {
         free(base);
         free(place);
+        free(code);
         return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
     }
     uint32_t *all_rows = base + starts, *row = place + depth + 1;
-    uint8_t *all_codes = (uint8_t *)(all_rows + n), *code = (uint8_t *)(row + depth);
+    uint8_t *all_codes = (uint8_t *)(all_rows + n);
     base[0] = 0;
     for (uint32_t j = 0; j < layer->inputs; j++) {
-        /* counting sort by local row; PEs in order keep the rows of one local row ascending */
-        memset(place, 0, (depth + 1) * sizeof *place);
+        /* counting sort by local row; PEs in order keep the rows of one local row ascending. Only
+           as many local rows are touched as the column's entries reach. */
+        uint32_t reached = 0;
         for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
             const uint32_t count = decode_column(layer, pe, j, row, code);
             for (uint32_t i = 0; i < count; i++) place[row[i] / layer->pe_count + 1]++;
+            if (count && row[count - 1] / layer->pe_count + 1 > reached)
+                reached = row[count - 1] / layer->pe_count + 1;
         }
-        for (size_t d = 0; d < depth; d++) place[d + 1] += place[d];
-        base[j + 1] = base[j] + place[depth];
+        for (uint32_t d = 0; d < reached; d++) place[d + 1] += place[d];
+        base[j + 1] = base[j] + place[reached];
         for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
             const uint32_t count = decode_column(layer, pe, j, row, code);
             for (uint32_t i = 0; i < count; i++) {
@@ -344,7 +349,9 @@ enum eie_status eie_layer_decode(const struct eie_layer *layer, struct eie_spars
                 all_codes[at] = code[i];
             }
         }
+        memset(place, 0, ((size_t)reached + 1) * sizeof *place);
     }
+    free(code);
     free(place);
     *codes = (struct eie_sparse_codes){layer->inputs, layer->outputs, base, all_rows, all_codes};
     return EIE_OK;

@@ -57,11 +57,11 @@ int main(int argc, char **argv)
     if (argc > 1 &&
         (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
         help(stdout);
-        return 0;
+        return finish(0);
     }
     if (argc > 1 && !strcmp(argv[1], "--version")) {
         printf("eie %s (%s)\n", EIE_VERSION, EIE_REVISION);
-        return 0;
+        return finish(0);
     }
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[1], verbs[i].name)) return finish(verbs[i].run(argc - 1, argv + 1));

@@ -161,7 +161,6 @@ METADATA = {
     "no source": ("even.source", None, "even.source"),
     "unknown activation": ("even.activation", "tanh", "'tanh'"),
     "many fraction bits": ("even.weight_fraction_bits", "99", "fraction bits"),
-    "a shift beyond 31": ("even.output_fraction_bits", "0", "0..31"),
     "a negative shift": ("even.output_fraction_bits", "62", "0..31"),
     "no list of layers": ("eie.layers", None, "eie.layers"),
     "an empty list of layers": ("eie.layers", "", "eie.layers"),
@@ -181,6 +180,12 @@ def test_metadata_that_lie(bad, file, what):
     else:
         file.metadata[key] = value
     bad(file.write(), reason)
+
+
+def test_shift_beyond_31(bad, file):
+    file.metadata |= {"even.weight_fraction_bits": "31", "even.input_fraction_bits": "1",
+                      "even.output_fraction_bits": "0"}
+    bad(file.write(), "is 32, must be 0..31")
 
 
 def test_layer_name_that_is_a_path(bad, file):
@@ -205,19 +210,13 @@ def wrong_pointers(change):
     return mutate
 
 
-def busy_column(file):
-    """A column of PE 0 with entries: (column, first entry, behind the last)."""
-    starts = file.array("even.column_start")
-    column = int(numpy.flatnonzero(numpy.diff(starts[0].astype(int)))[0])
-    return column, int(starts[0, column]), int(starts[0, column + 1])
-
-
-def wrong_entry(value, last=False):
+def wrong_entry(layer, value):
+    """Puts `value` where a column of PE 0 has its only entry."""
     def mutate(file):
-        entries = file.array("even.entries").copy()
-        _, first, end = busy_column(file)
-        entries[end - 1 if last else first] = value
-        file.set_array("even.entries", entries)
+        starts, entries = file.array(f"{layer}.column_start"), file.array(f"{layer}.entries").copy()
+        column = numpy.flatnonzero(numpy.diff(starts[0].astype(int)) == 1)[0]
+        entries[starts[0, column]] = value
+        file.set_array(f"{layer}.entries", entries)
     return mutate
 
 
@@ -259,9 +258,9 @@ STREAMS = {
     "first pointer not 0": ("first pointer is 1", wrong_pointers(first_pointer)),
     "gap between two PEs": ("PE 1", wrong_pointers(gap_between_pes)),
     "entries without a pointer": ("pointers end at", wrong_pointers(too_few)),
-    "code 0 that is no padding": ("neither a weight nor padding", wrong_entry(0x03)),
-    "padding at the end of a column": ("padding", wrong_entry(0x0F, last=True)),
-    "row beyond the PE": ("beyond the PE's", wrong_entry(0x1F)),
+    "code 0 that is no padding": ("neither a weight nor padding", wrong_entry("even", 0x03)),
+    "padding at the end of a column": ("ends in padding", wrong_entry("sparse", 0x0F)),
+    "row beyond the PE": ("beyond the PE's", wrong_entry("even", 0x1F)),
     "codebook[0] not 0": ("codebook[0]", wrong_codebook),
     "samples of another width": ("even.sample_inputs", fewer_samples),
 }

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conftest import suite_object
+from command import suite_object
 
 
 def test_without_a_verb_shows_the_help(eie):

@@ -1,0 +1,88 @@
+"""The command `eie` as its users run it. EIE_BINARY names it, else build/release/eie; EIE_MODELS as set
+when the tests start names the real layers. Every test works in a folder of its own."""
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+DATA = REPOSITORY / "data"
+BINARY = pathlib.Path(os.environ.get("EIE_BINARY") or REPOSITORY / "build/release/eie").resolve()
+MODELS = os.environ.get("EIE_MODELS")
+
+TINY_LAYERS = [
+    {"name": "even", "inputs": 64, "outputs": 48, "weight_density": 0.2, "activation": "relu",
+     "activation_density": 0.5, "source": "a test"},
+    {"name": "sparse", "inputs": 40, "outputs": 700, "weight_density": 0.01, "activation": "none",
+     "activation_density": 1.0, "source": "a test: columns with padding entries"},
+    {"name": "odd", "inputs": 17, "outputs": 33, "weight_density": 0.3, "activation": "none",
+     "activation_density": 0.4, "source": "a test: more PEs than some columns have weights"},
+]
+
+
+def suite_object(layers=None, **changes):
+    return {"format": "eie-suite-1", "summary": "tiny layers of the tests", "basis": "generated",
+            "default_matrix": False, "default_kernels": "*", "needs_models": False, "pe_count": 4, "seed": 7,
+            "signed": True, "samples": 4, "layers": TINY_LAYERS if layers is None else layers} | changes
+
+
+def listing(folder):
+    """Everything below a folder: names, kinds and contents."""
+    found = {}
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        kind = "link" if path.is_symlink() else "folder" if path.is_dir() else "file"
+        readable = kind == "file" and os.access(path, os.R_OK)
+        found[str(path.relative_to(folder))] = (
+            kind, hashlib.sha256(path.read_bytes()).hexdigest() if readable else "")
+    return found
+
+
+class Command:
+    """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
+        self.environment = kept | {"EIE_DATA_DIR": str(DATA)}
+
+    def popen(self, *arguments, env=None, **further):
+        further = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | further
+        return subprocess.Popen([BINARY, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                env=self.environment | (env or {}), **further)
+
+    def run(self, *arguments, env=None, **further):
+        process = self.popen(*arguments, env=env, **further)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(process.args, process.returncode, (out or b"").decode(),
+                                           (err or b"").decode())
+
+    def __call__(self, *arguments, **further):
+        done = self.run(*arguments, **further)
+        assert done.returncode == 0, (done.args, done.stderr)
+        return done
+
+    def fails(self, code, culprit, *arguments, **further):
+        """Exit code `code`, one line on stderr that names the culprit, no file made or changed."""
+        before = listing(self.folder)
+        done = self.run(*arguments, **further)
+        assert done.returncode == code, (done.args, done.returncode, done.stdout, done.stderr)
+        assert done.stderr.startswith("eie") and done.stderr.endswith("\n"), done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert culprit in done.stderr
+        assert listing(self.folder) == before
+        return done
+
+    def layers(self, target, *options):
+        """What `eie layer info` says."""
+        return json.loads(self("layer", "info", target, "--json", *options).stdout)
+
+    def bench(self, *arguments, code=0, **further):
+        """The results file of a short run."""
+        done = self.run("bench", "--quiet", "--budget", "1", "--out", "out.json", *arguments, **further)
+        assert done.returncode == code, (done.args, done.returncode, done.stderr)
+        return json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
