@@ -116,12 +116,12 @@ def geometric_mean(cells, what):
     cells = list(cells)
     absent = [cell for cell in cells if not cell.is_number or cell.value <= 0]
     unit = next((cell.unit for cell in cells if cell.unit), "")
-    if absent or not cells:
-        why = "no rows"
-        if absent:
-            why = f"{len(absent)} of {len(cells)} values missing or not above 0, first: {absent[0].source}"
+    if absent:
+        why = f"{len(absent)} of {len(cells)} values missing or not above 0, first: {absent[0].source}"
+        reasons = {cell.reason for cell in absent}
+        all_alike = len(absent) == len(cells) and len(reasons) == 1
         return missing("incomplete", "derived", f"geometric mean of {what}: {why}", unit,
-                       "no mean: a layer is missing")
+                       reasons.pop() if all_alike else f"no mean: {len(absent)} of {len(cells)} layers missing")
     mean = math.exp(sum(math.log(cell.value) for cell in cells) / len(cells))
     return Cell(mean, unit, _from(cells), f"geometric mean of {what}")
 

@@ -3,18 +3,20 @@
 from load import one_line
 
 SIZES = {"eie_l1d_bytes": "L1d", "eie_l2_bytes": "L2", "eie_l3_bytes": "L3", "eie_memory_bytes": "memory"}
-GROUPS = (
-    ("Machine", (("", "eie_cpu_name"), ("cores", "eie_cores"), ("hardware threads", "eie_hardware_threads"),
-                 ("NUMA nodes", "eie_numa_nodes"), ("MHz", "mhz_per_cpu"), ("features", "eie_cpu_features"),
-                 ("features taken away", "eie_isa_mask"))),
-    ("Memory", tuple((words, key) for key, words in SIZES.items())
-     + (("huge pages", "eie_transparent_huge_pages"),)),
-    ("System", (("", "eie_operating_system"), ("governor", "eie_governor"),
-                ("frequency scaling", "cpu_scaling_enabled"), ("load average", "load_avg"))),
-    ("Build", (("eiebench", "eie_version"), ("revision", "eie_revision"), ("", "eie_compiler"),
-               ("", "eie_compiler_flags"), ("", "eie_build_type"), ("Google Benchmark", "eie_google_benchmark"))),
-    ("Energy of this host", (("", "eie_host_energy"),)),
-    ("Command", (("", "eie_command"), ("date", "date"))),
+GROUPS = (  # title: (words around the value, key)
+    ("Machine", (("{}", "eie_cpu_name"), ("{} cores", "eie_cores"), ("{} hardware threads", "eie_hardware_threads"),
+                 ("{} NUMA nodes", "eie_numa_nodes"), ("{} MHz", "mhz_per_cpu"), ("features {}", "eie_cpu_features"),
+                 ("without {}", "eie_isa_mask"))),
+    ("Memory", tuple((words + " {}", key) for key, words in SIZES.items())
+     + (("transparent huge pages {}", "eie_transparent_huge_pages"),)),
+    ("System", (("{}", "eie_operating_system"), ("governor {}", "eie_governor"),
+                ("frequency scaling {}", "cpu_scaling_enabled"), ("load average {}", "load_avg"))),
+    ("Build", (("eiebench {}", "eie_version"), ("revision {}", "eie_revision"), ("{}", "eie_compiler"),
+               ("{}", "eie_compiler_flags"), ("{}", "eie_build_type"),
+               ("Google Benchmark {}", "eie_google_benchmark"))),
+    ("Energy", (("{}", "eie_host_energy"),)),
+    ("Command", (("`{}`", "eie_command"),)),
+    ("Date", (("{}", "date"),)),
 )
 HIDDEN = {"host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus"}
 
@@ -23,10 +25,8 @@ def context_lines(results):
     context = results.context
     lines = []
     for title, keys in GROUPS:
-        parts = [f"{words} {_text(key, context[key])}".strip() for words, key in keys
+        parts = [words.format(_text(key, context[key])) for words, key in keys
                  if context.get(key) not in (None, "", [])]
-        if title == "Energy of this host" and not parts:
-            parts = ["the results file says nothing about it"]
         lines += [f"- {title}: {', '.join(parts)}"] if parts else []
     libraries = sorted({_library(row) for row in results.rows if isinstance(row.raw.get("eie_library"), str)})
     lines += [f"- Library: {text}" for text in libraries]

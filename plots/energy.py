@@ -8,7 +8,7 @@ from modelrows import FC8, MODEL_SUITES, model_kernels, model_row
 from published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 from speed import NINE, than_each
 
-SIX = "geometric mean of the six AlexNet and VGG layers"
+SIX = "geometric mean of six layers"
 KINDS = (("eie_energy_j", "constant power"), ("eie_energy_actions_j", "action counts"))
 CHIP_POWERS = ("chip_power_abstract", "chip_power_text")  # 0.600 W, which Fig. 7 needs, and Table V's 0.59 W
 
@@ -47,7 +47,7 @@ def energy_table(results, published):
 
 
 def power_column(chip):
-    return f"{chip.text} W x Table IV actual"
+    return f"{chip.value:.3f} W x Table IV actual"
 
 
 def published_energy(published, chip):
@@ -68,46 +68,43 @@ def _model_watts(results):
 
 def _power_note(results):
     watts = _model_watts(results)
-    model = "" if watts is None else f"The model's constant power is {watts:.3g} W (its device file, Table V) times " \
-                                     "the expected time; "
-    return model + "Fig. 7's labels follow from 0.600 W (abstract) and from no other printed power, with Table IV's " \
-                   "actual times."
+    model = "" if watts is None else f" The model's constant power is {watts:.3f} W times its expected time."
+    return "Fig. 7's labels follow from 0.600 W (abstract) and Table IV's actual times, not from 0.590 W (text, " \
+           "Table V)." + model
 
 
 def _action_note(results):
     counts = counts_table(results)
-    text = ("Action counts: entries, Spmat line reads, pointer-pair reads, queue pops and LNZD cycles times an energy "
-            "each, which Table II's module powers give if a PE does one entry per cycle and reads one line and one "
-            "pointer pair every 8 cycles.")
+    text = ("Action counts: Spmat line reads, pointer-pair reads, queue pops, entries and LNZD cycles, each at the "
+            "energy that follows from Table II's module powers at one entry per cycle and one line and one pointer "
+            "pair every 8 cycles.")
     spans = []
     for column, words in (("entries per line read", "a line"), ("entries per pointer read", "a pointer pair")):
         values = [cell.value for (_, name), cell in counts.cells.items() if name.endswith(column) and cell.is_number]
         if values:
             spans.append(f"{words} every {min(values):.2g} to {max(values):.2g} entries")
-    return text + (f" Counted, the nine layers and {FC8} read {' and '.join(spans)}, mostly more often than that "
-                   "ideal, and pay for it; no clock, leakage or filler beyond Table II's modules, no DRAM."
+    return text + (f" Counted: {' and '.join(spans)} of a PE, mostly more often than that ideal. No DRAM."
                    if spans else "")
 
 
 def energy_lines(table, results, published):
     def against(column):
-        cells = {short: table.get(f"{short} dense", column) for short in PLATFORMS}
-        absent = [cell for cell in cells.values() if not cell.is_number]
-        return f"has no number ({absent[0].reason})" if absent else \
-            "needs " + than_each(cells, lambda cell: f"{cell.shown()} less energy").replace(" less energy than GPU",
-                "  than GPU").replace("  than GPU", " less than GPU").replace("less energy than mGPU", "less than mGPU")
+        text = than_each({short: table.get(f"{short} dense", column) for short in PLATFORMS},
+                         "less energy", "more energy")
+        return f"is {text}" if text.startswith("not ") else f"needs {text}"
 
-    abstract, text = (published.claim(key) for key in CHIP_POWERS)
-    other = " / ".join(table.get(f"{short} dense", power_column(text)).shown() for short in PLATFORMS)
+    abstract, text = (power_column(published.claim(key)) for key in CHIP_POWERS)
     lines = [f"EIE (as printed) {against('printed')}: dense, batch 1, {NINE}.",
              f"EIE (bars of Fig. 7) {against('nine bars of Fig. 7')}: dense, batch 1, {NINE}.",
-             f"EIE ({abstract.text} W x Table IV's actual time) {against(power_column(abstract))}: dense, batch 1, printed "
-             f"powers x wall times, {SIX}, the only ones with printed powers; with {text.text} W {other}."]
-    for column in table.columns[4:]:
-        kernel, suite, words = column.split(", ")
-        lines.append(f"EIE ({kernel}, suite {suite}, {words}) {against(column)}: dense, batch 1, printed powers x wall "
-                     f"times against model, {SIX}.")
-    return lines + [note for note in (_power_note(results), _action_note(results) if table.columns[4:] else "") if note]
+             f"EIE ({abstract}) {against(abstract)}: dense, batch 1, printed power x wall time, {SIX}.",
+             f"EIE ({text}) {against(text)}: dense, batch 1, printed power x wall time, {SIX}."]
+    for kernel in model_kernels(results):
+        for _, words in KINDS:
+            needs = against(f"{kernel}, paper, {words}")
+            lines.append(f"EIE ({kernel}, suite paper, {words}) {needs}: dense, batch 1, printed power x wall "
+                         f"time against model, {SIX}.")
+    return lines + ["Six layers: the powers of the NeuralTalk layers are not printed. " + _power_note(results)] \
+        + ([_action_note(results)] if model_kernels(results) else [])
 
 
 def per_layer_energy(results, published):

@@ -2,7 +2,7 @@
 
 from cells import Cell, ratio
 from grid import Table
-from hostrows import HostView, cell_of, headline_caches
+from hostrows import cell_of, headline_view
 from modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_mean
 from published import EIE, LAYERS, MEAN, PLATFORMS
 
@@ -73,25 +73,27 @@ def _label_row(labels, name, layer, printed, recomputed, published):
 
 
 def fig6_host(results, published):
-    """Speed-up over this host's own dense baseline with the most threads; None without one."""
-    for cache in headline_caches(results):
-        view = HostView(results, cache, published)
-        if not view.dense():
-            continue
-        base = view.dense()[-1]
-        table = Table("fig6_host", f"This host: speed-up over its own {base.name} "
-                                   f"(batch 1, dense, wall time, cache {cache})")
-        table.baseline, table.cache = base, cache
-        for column in view.complete():
-            if column.key == base.key:
-                continue
-            what = f"this host's {base.name} / {column.name}, batch 1, {column.time_source} time, cache {cache}"
+    """Speed-up over this host's own dense baseline, a table for one thread and one for all. Each compares
+    that thread count only; devices, which have no threads, stand beside all threads."""
+    view = headline_view(results, published)
+    counts = view.thread_counts() if view else []
+    return [_host_table(view, threads, threads == counts[-1], published) for threads in counts if view.dense(threads)]
+
+
+def _host_table(view, threads, with_devices, published):
+    base, words = view.dense(threads), view.thread_words(threads)
+    table = Table(f"fig6_host_threads{threads}",
+                  f"This host, {words}: speed-up over its own dense OpenBLAS (batch 1, wall time, cache {view.cache})")
+    for column in view.complete():
+        beside = column.threads == threads if column.device == "cpu" else with_devices
+        if beside and column.key != base.key:
+            what = f"this host's {base.name}, wall time / {column.name}, {column.time_source} time, batch 1, " \
+                   f"cache {view.cache}"
             with_mean(table, column.name, [ratio(over, under, what) for over, under
                                            in zip(view.times(base), view.times(column))], what)
-        what = f"this host's {base.name}, wall time, cache {cache} / EIE actual, Table IV, batch 1"
-        with_mean(table, "EIE", [ratio(over, under, what) for over, under
-                                 in zip(view.times(base), published.times(EIE, "actual"))], what)
-        table.notes.append("The baseline is this host, not the published CPU: values here and in Fig. 6 have "
-                           "different denominators.")
-        return table
-    return None
+    what = f"this host's {base.name}, wall time, cache {view.cache} / EIE actual, Table IV, batch 1"
+    with_mean(table, "EIE", [ratio(over, under, what) for over, under
+                             in zip(view.times(base), published.times(EIE, "actual"))], what)
+    table.notes.append(f"The baseline is {base.name}, not the published CPU: values here and in Fig. 6 have different "
+                       "denominators.")
+    return table

@@ -1,15 +1,16 @@
-"""Draws Fig. 6 from the two tables of fig6.py. Same input, same picture, byte for byte."""
+"""Draws Fig. 6 from the tables of fig6.py. Same input, same picture, byte for byte."""
 
 import io
 
 import matplotlib
+from PIL import Image
 
 matplotlib.use("Agg")
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.patheffects import withStroke  # noqa: E402
-from matplotlib.ticker import FuncFormatter  # noqa: E402
+from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
 from fig6 import agrees  # noqa: E402
 from modelrows import MEAN_ROW  # noqa: E402
@@ -20,27 +21,33 @@ PUBLISHED_COLOURS = {
     "CPU compressed": "#E69F00",
     "GPU dense": "#A6D4F2", "GPU compressed": "#0072B2",
     "mGPU dense": "#A9DCCB", "mGPU compressed": "#009E73",
-    "EIE": "#111111",
+    "EIE": "#222222",
 }
-MODEL_COLOURS = ("#D55E00", "#CC79A7")
-HOST_COLOURS = ("#E69F00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#D55E00")
-HALO = [withStroke(linewidth=3, foreground="white")]  # keeps numbers legible over bars
-HOST_BARS = 6  # kernels in the lower panel; the table has them all
-STYLE = {"font.size": 12, "axes.spines.top": False, "axes.spines.right": False, "hatch.linewidth": 0.8,
+MODEL_MARKS = (("o", "#D55E00"), ("D", "#F0E442"))  # suite paper, suite paper-matched
+HOST_COLOURS = ("#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#F0E442", "#999999")
+HOST_BARS = 4  # kernels in a lower panel, two panels at most; their tables have them all
+LONGEST_DEVICE = 24
+MEAN_GAP = 0.35
+HALO = [withStroke(linewidth=2.5, foreground="white")]  # keeps numbers legible over bars and lines
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
          "svg.hashsalt": "eiebench", "svg.fonttype": "path"}
+WIDTH, UPPER, LOWER = 9.0, 5.0, 3.3  # inches; 9 inches at 160 dpi stay readable at 900 pixels
+ROWS = LAYERS + (MEAN_ROW,)
 
 
-def draw(published_table, host_table, published):
-    """{"png": bytes, "svg": bytes}; host_table may be None."""
+def draw(published_table, host_tables, published):
+    """{"png": bytes, "svg": bytes}; without host tables one panel says so."""
+    heights = [UPPER] + ([LOWER] * len(host_tables) or [1.0])
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(13, 10.2), layout="constrained")
-        upper, lower = figure.subplots(2, 1)
+        figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
+        figure.get_layout_engine().set(hspace=0.06)
+        upper, *lower = figure.subplots(len(heights), 1, height_ratios=heights)
         _published_panel(upper, published_table, published)
-        if host_table is None:
-            _empty_panel(lower)
-        else:
-            _host_panel(lower, host_table)
-        return {"png": _bytes(figure, "png", dpi=110, metadata={"Software": None}),
+        for axes, table in zip(lower, host_tables):
+            _host_panel(axes, table, host_tables)
+        if not host_tables:
+            _empty_panel(lower[0])
+        return {"png": _few_colours(_bytes(figure, "png", dpi=160)),
                 "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
 
 
@@ -50,43 +57,83 @@ def _bytes(figure, kind, **options):
     return out.getvalue()
 
 
+def _few_colours(png):
+    """A palette instead of true colour: half the size, no visible difference."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
 def _published_panel(axes, table, published):
-    series = [(name, name + (" (Table IV)" if name == "EIE" else ""), colour, None)
-              for name, colour in PUBLISHED_COLOURS.items()]
+    handles = _bars(axes, table, list(PUBLISHED_COLOURS.items()), wide="EIE")
     models = [column for column in table.columns if ", " in column and table.get(MEAN_ROW, column).is_number]
-    series += [(column, column.replace(", ", "\nsuite "), colour, "///")
-               for column, colour in zip(models, MODEL_COLOURS)]
-    places, legend = _bars(axes, table, series, labelled=("EIE",))
-    _printed_marks(axes, places["EIE"], legend, table, published)
-    _title(axes, "EIE and published platforms: speed-up over CPU dense, batch 1 (Core i7-5930K, Table IV)",
-           "solid: derived from cited wall times of Table IV; hatched: modelled, expected model time")
-    axes.set_ylabel("speed-up (log)")
+    for (marker, colour), column in zip(MODEL_MARKS, models):
+        handles.append(_model_marks(axes, table, column, marker, colour))
+    for place, row in enumerate(ROWS):
+        highest = max(table.get(row, column).value for column in ["EIE"] + models
+                      if table.get(row, column).is_number)
+        printed = published.speedup_label(EIE, "actual", MEAN if row == MEAN_ROW else row)
+        text = _value_text(table.get(row, "EIE").value)
+        if not agrees(printed, table.get(row, "EIE")):
+            text = f"(printed {printed.text})\n{text}"
+        _label(axes, _x(place, row) + 0.28, highest, text, lift=6)
+    values = _values(table, [*PUBLISHED_COLOURS, *models[:len(MODEL_MARKS)]])
+    _frame(axes, min(values) / 1.7, max(values) * 3.2)
+    axes.text(3.5, 0.9, "CPU dense = 1x", ha="center", va="top", fontsize=9)  # no bar goes down there
+    _title(axes, "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
+           "bars: derived from the cited times of Table IV (EIE: its authors' simulation); marks: modelled, "
+           "expected time")
+    _legend(axes, handles, columns=4)
 
 
-def _host_panel(axes, table):
-    def mean(column):
-        return table.get(MEAN_ROW, column).value
+def _model_marks(axes, table, column, marker, colour):
+    side = {"o": -1, "D": 1}[marker]
+    style = dict(marker=marker, color=colour, markeredgecolor="#222222", markeredgewidth=0.8, linestyle="none",
+                 markersize=5.5 if marker == "o" else 4.8)
+    for place, row in enumerate(ROWS):
+        cell = table.get(row, column)
+        if cell.is_number:
+            axes.plot([_x(place, row) + 0.3 + side * 0.065], [cell.value], zorder=5, **style)
+    kernel, _, suite = column.partition(", ")
+    return Line2D([], [], label=f"{'model' if kernel == 'model_eie_analytic' else kernel}, suite {suite}", **style)
 
-    best = {}
-    for column in table.columns:
-        kernel = column.partition("@")[0]
-        if column != "EIE" and mean(column) > mean(best.get(kernel, column)) - 1e-12:
-            best[kernel] = column
-    shown = sorted(best.values(), key=mean, reverse=True)[:HOST_BARS]
-    series = [(column, column, colour, None) for column, colour in zip(shown, HOST_COLOURS)]
-    series += [("EIE", "EIE (Table IV, published)", PUBLISHED_COLOURS["EIE"], None)]
-    top = series[0][0]
-    _bars(axes, table, series, labelled=(top, "EIE") if top != "EIE" else ("EIE",))
-    left_out = len(best) - len(shown)
+
+def _host_panel(axes, table, host_tables):
+    shown = _shown_kernels(table)
+    kernels = list(dict.fromkeys(_kernel(column) for each in host_tables for column in _shown_kernels(each)))
+    colour_of = dict(zip(kernels, HOST_COLOURS))
+    series = [(column, colour_of[_kernel(column)]) for column in shown] + [("EIE", PUBLISHED_COLOURS["EIE"])]
+    handles = _bars(axes, table, series, labels={column: f"{_kernel(column)} (measured)" for column in shown}
+                    | {"EIE": "EIE (cited, Table IV)"})
+    for place, row in enumerate(ROWS):
+        fastest = max(shown, default="EIE", key=lambda column: table.get(row, column).value)
+        for index, (column, _) in enumerate(series):
+            if column in (fastest, "EIE"):
+                value = table.get(row, column).value
+                _label(axes, _bar_x(place, row, index, len(series)), value, _value_text(value))
+    values = [value for each in host_tables for value in _values(each, _shown_kernels(each) + ["EIE"])]
+    _frame(axes, min(values + [1]) / 2.6, max(values) * 3)
+    left_out = len(table.columns) - 1 - len(shown)
     more = f"; {left_out} slower kernels left out" if left_out else ""
-    _title(axes, f"Another baseline, this host: speed-up over its own dense {table.baseline.name}, batch 1",
-           f"measured wall time, cache {table.cache}, best thread count of each kernel{more}; EIE's time is cited")
-    axes.set_ylabel("speed-up (log)")
+    _title(axes, f"{table.title.partition(':')[0]}: speed-up over its own dense OpenBLAS at equal threads, batch 1",
+           f"{table.title.rpartition(', ')[2].rstrip(')')}, wall time{more}; OpenBLAS on this host = 1x, another "
+           "baseline than above")
+    _legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
 
 
-def _title(axes, title, subtitle):
-    axes.set_title(title + "\n", loc="left", fontweight="bold")
-    axes.text(0, 1.02, subtitle, transform=axes.transAxes, fontsize=11)
+def _shown_kernels(table):
+    """The fastest columns; a device with two clocks has two."""
+    columns = [column for column in table.columns if column != "EIE"]
+    return sorted(columns, key=lambda column: table.get(MEAN_ROW, column).value, reverse=True)[:HOST_BARS]
+
+
+def _kernel(column):
+    """The name in the legend: without the thread count, a device's name cut short."""
+    name, on, device = column.partition(" on ")
+    if not on:
+        return name.partition("@")[0]
+    device, _, clock = device.rpartition(" (")
+    return f"{name} on {device.rpartition(':')[2][:LONGEST_DEVICE]} ({clock}"
 
 
 def _empty_panel(axes):
@@ -95,66 +142,67 @@ def _empty_panel(axes):
               ha="center", va="center", transform=axes.transAxes)
 
 
-def _bars(axes, table, series, labelled):
-    """Grouped bars from 1x, means set apart; returns {series: {row: (x, value)}} and the legend."""
-    rows = LAYERS + (MEAN_ROW,)
-    width = 0.84 / len(series)
-    places, values, legend = {}, [], []
-    for index, (column, label, colour, hatch) in enumerate(series):
-        places[column] = {}
-        for place, row in enumerate(rows):
+def _x(place, row):
+    return place + (MEAN_GAP if row == MEAN_ROW else 0)
+
+
+def _bar_x(place, row, index, count):
+    width = 0.8 / count
+    return _x(place, row) + (index - (count - 1) / 2) * width
+
+
+def _bars(axes, table, series, labels=None, wide=None):
+    """Grouped bars from 1x; returns the handles of the legend. `wide` has a double bar at the right."""
+    handles = []
+    for index, (column, colour) in enumerate(series):
+        for place, row in enumerate(ROWS):
             cell = table.get(row, column)
-            if cell is None or not cell.is_number:
+            if not cell.is_number:
                 continue
-            x = place + (0.25 if row == MEAN_ROW else 0) + (index - (len(series) - 1) / 2) * width
-            places[column][row] = (x, cell.value)
-            values.append(cell.value)
-            axes.bar(x, cell.value - 1, width * 0.92, bottom=1, color="white" if hatch else colour,
-                     edgecolor=colour, hatch=hatch, linewidth=0.8)
-            if column in labelled:
-                _value(axes, x, cell.value)
-        legend.append(Patch(facecolor="white" if hatch else colour, edgecolor=colour, hatch=hatch, label=label))
+            if wide:
+                x, width = (_x(place, row) + 0.3, 0.24) if column == wide else \
+                    (_x(place, row) - 0.36 + index * 0.115, 0.105)
+            else:
+                x, width = _bar_x(place, row, index, len(series)), 0.74 / len(series)
+            axes.bar(x, cell.value - 1, width, bottom=1, color=colour)
+        handles.append(Patch(facecolor=colour, label=(labels or {}).get(column, column)))
+    return handles
+
+
+def _values(table, columns):
+    return [table.get(row, column).value for row in ROWS for column in columns if table.get(row, column).is_number]
+
+
+def _frame(axes, lowest, highest):
     axes.set_yscale("log")
-    axes.set_ylim(min(values + [1]) / 1.8, max(values) * 3)
+    axes.set_ylim(lowest, highest)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
-    axes.axhline(1, color="#444444", linewidth=0.9)
-    axes.axvline(len(LAYERS) - 0.375, color="#BBBBBB", linewidth=0.9)
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.axhline(1, color="#222222", linewidth=0.9)
+    axes.axvline(len(LAYERS) - 0.32, color="#BBBBBB", linewidth=0.9)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#E4E4E4", linewidth=0.8)
-    axes.set_xlim(-0.55, len(rows) - 0.2)
-    axes.set_xticks([place + (0.25 if row == MEAN_ROW else 0) for place, row in enumerate(rows)],
-                    [row.replace(" ", "\n") for row in rows])
+    axes.set_xlim(-0.5, len(ROWS) - 0.5 + MEAN_GAP)
+    axes.set_xticks([_x(place, row) for place, row in enumerate(ROWS)],
+                    ["geo. mean" if row == MEAN_ROW else row for row in ROWS])
     axes.tick_params(axis="x", length=0)
-    _legend(axes, legend)
-    return places, legend
 
 
-def _legend(axes, handles):
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.005, 0.5), frameon=False, fontsize=11,
-                handlelength=1.2, labelspacing=0.7)
+def _title(axes, title, subtitle):
+    axes.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=11, x=-0.055)
+    axes.text(-0.055, 1.025, subtitle, transform=axes.transAxes, fontsize=9, color="#444444")
 
 
-def _value(axes, x, value):
-    text = f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+def _legend(axes, handles, columns):
+    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False, fontsize=9,
+                ncols=columns, handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
+
+
+def _value_text(value):
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
+def _label(axes, x, value, text, lift=2):
     above = value >= 1
-    axes.annotate(text, (x, value), xytext=(0, 3 if above else -3), textcoords="offset points",
-                  ha="center", va="bottom" if above else "top", fontsize=9.5,
-                  path_effects=HALO, zorder=6)
-
-
-def _printed_marks(axes, places, legend, table, published):
-    """A diamond at the label that the paper prints, where Table IV gives another number."""
-    marked = False
-    for row, (x, _) in places.items():
-        printed = published.speedup_label(EIE, "actual", MEAN if row == MEAN_ROW else row)
-        if agrees(printed, table.get(row, "EIE")):
-            continue
-        axes.plot([x], [printed.value], marker="D", markersize=5.5, color="white", markeredgecolor="#D00000",
-                  markeredgewidth=1.4, linestyle="none", zorder=5)
-        axes.annotate(f"printed {printed.text}", (x, table.get(row, "EIE").value), xytext=(0, 16),
-                      textcoords="offset points", ha="center", va="bottom", fontsize=9.5, color="#D00000",
-                      path_effects=HALO, zorder=6)
-        marked = True
-    if marked:
-        _legend(axes, legend + [Line2D([], [], marker="D", color="white", markeredgecolor="#D00000",
-                                       linestyle="none", label="label printed in Fig. 6")])
+    axes.annotate(text, (x, value), xytext=(0, lift if above else -lift), textcoords="offset points", ha="center",
+                  va="bottom" if above else "top", fontsize=8.5, linespacing=1.05, path_effects=HALO, zorder=6)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import dataclass, field
 
 from tabulate import tabulate
@@ -42,32 +43,41 @@ class Table:
                 if (row, column) not in self.cells:
                     self.put(row, column, missing("none", "derived", reason))
 
-    def legend(self, columns=None):
-        used = {cell.provenance for (_, column), cell in self.cells.items()
-                if cell.is_number and (columns is None or column in columns)}
+    def legend(self):
+        used = {cell.provenance for cell in self.cells.values() if cell.is_number}
         return "; ".join(f"{MARKS[word]} = {MEANINGS[word]}" for word in MARKS if word in used)
 
     def gaps(self, columns=None):
-        """One sentence for each reason why cells show "-"."""
+        """One sentence for each reason why cells show "-": where, and why."""
         reasons = {}
-        for (row, column), cell in self.cells.items():
-            if cell.reason and (columns is None or column in columns):
-                rows, names = reasons.setdefault(cell.reason, ({}, {}))
-                rows[row], names[column] = True, True
-        return [f"\"-\" in {_names(rows, self.rows, 'rows')}, {_names(names, columns or self.columns, 'columns')}: "
-                f"{reason}." for reason, (rows, names) in reasons.items()]
+        for column in columns or self.columns:
+            rows = {}
+            for row in self.rows:
+                cell = self.get(row, column)
+                if cell and cell.reason:
+                    rows.setdefault(cell.reason, []).append(row)
+            for reason, names in rows.items():
+                reasons.setdefault(reason, {}).setdefault(tuple(names), []).append(column)
+        return [f"\"-\" ({self._places(where, columns or self.columns)}): {reason}."
+                for reason, where in reasons.items()]
+
+    def _places(self, where, columns):
+        return "; ".join(f"{_names(rows, self.rows, 'rows')}: {_names(names, columns, 'columns')}"
+                         for rows, names in where.items())
 
     def markdown(self):
         parts = [f"### {self.title}"]
         parts += list(self._blocks()) if self.rows else ["No rows."]
         sources = f"All cells with their sources: [{self.name}.csv]({self.name}.csv)."
         parts += [f"*{self.legend()}.* {sources}" if self.legend() else sources] if self.rows else []
-        parts += ["\n".join(f"- {gap}" for gap in self.gaps())] if self.gaps() else []
-        return "\n\n".join(parts + [" ".join(self.notes)] if self.notes else parts)
+        remarks = (self.notes + self.gaps()) if self.rows else []
+        return "\n\n".join(parts + ["\n".join(f"- {text}" for text in remarks)] if remarks else parts)
 
     def _blocks(self):
-        for start in range(0, max(len(self.columns), 1), COLUMNS_PER_BLOCK):
-            columns = self.columns[start:start + COLUMNS_PER_BLOCK]
+        count = max(1, math.ceil(len(self.columns) / COLUMNS_PER_BLOCK))
+        size = max(1, math.ceil(len(self.columns) / count))
+        for start in range(0, len(self.columns), size):
+            columns = self.columns[start:start + size]
             body = [[row] + [self._text(row, column) for column in columns] for row in self.rows]
             body = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in body]
             words = [all(not cell.is_number and not cell.reason for cell in self._cells(column))
@@ -102,4 +112,4 @@ def _names(some, every, noun):
         return f"all {noun}"
     if len(some) > NAMES_PER_GAP:
         return f"{len(some)} {noun}"
-    return " and ".join(some)
+    return ", ".join(some)

@@ -116,6 +116,9 @@ class HostView:
     def times(self, column):
         return [cell_of(self._rows[column.key].get(layer), layer) for layer in LAYERS]
 
+    def rows(self, column):
+        return list(self._rows[column.key].values())
+
     def complete(self):
         """Columns that may stand in a headline: every layer there, nothing excluded."""
         return [column for column in self._columns if all(cell.is_number for cell in self.times(column))]

@@ -1,10 +1,12 @@
 """EIE against this host, and this host's kernels against its own dense baseline: equal threads only."""
 
+import re
+
 from cells import Cell, mean_ratio, missing
 from grid import Table
 from hostrows import HostView, headline_caches
 from published import EIE, LAYERS
-from speed import NINE, times_faster
+from speed import NINE, direction
 
 DENSE, BEST, PER_LAYER = "dense OpenBLAS", "best kernel", "best kernel per layer"
 # (who is faster, than whom): both on this host at the same thread count, or EIE against one of them
@@ -67,24 +69,22 @@ def _lines_at(table, column, words):
     def get(row):
         return table.get(f"{row}, {words}", column)
 
-    tail = f"batch 1, host wall time, {column}, {NINE}."
-    kernel = get(BEST).digits()
-    different = get(f"EIE actual over {PER_LAYER}").is_number and get(BEST).is_number \
-        and get(f"EIE actual over {PER_LAYER}").value != get(f"EIE actual over {BEST}").value
+    chosen = {BEST: get(BEST).digits(),
+              PER_LAYER: ", ".join(sorted(set(re.findall(r": ([^;]+)", get(PER_LAYER).digits()))))}
+    by_layer, by_mean = get(f"EIE actual over {PER_LAYER}"), get(f"EIE actual over {BEST}")
+    pairs = [pair for pair in PAIRS if PER_LAYER not in pair or by_layer.value != by_mean.value]
     lines = []
-    for faster, slower in PAIRS:
-        if PER_LAYER in (faster, slower) and not different:
-            continue
+    for faster, slower in pairs:
         cell = get(f"{faster} over {slower}")
-        subject = "EIE (published actual)" if faster == "EIE actual" else f"This host's {SPOKEN[faster]}"
-        subject += f" ({kernel})" if faster == BEST and cell.is_number else ""
+        names = {side: SPOKEN[side] + (f" ({chosen[side]})" if side in chosen else "") for side in SPOKEN}
+        eie = faster == "EIE actual"
+        subject, whose = ("EIE (published actual)", "this host's") if eie else (f"This host's {names[faster]}", "its")
         if not cell.is_number:
-            lines.append(f"{subject} over this host's {SPOKEN[slower]} on {words}: no number; {cell.reason}.")
+            lines.append(f"{subject} over {names[slower]} on {words}: not compared; {cell.reason}.")
             continue
-        target = SPOKEN[slower] + (f" ({kernel})" if slower == BEST else "")
-        whose = "this host's" if faster == "EIE actual" else "its"
-        both = "" if faster == "EIE actual" else "both "
-        kind = "compressed against dense" if faster != "EIE actual" else "dense" if slower == DENSE else "compressed"
-        lines.append(f"{subject} is {times_faster(cell)} than {whose} {target}, {both}on {words}: "
-                     .replace(", on", " on") + f"{kind}, {tail}")
+        cell, word = direction(cell, "faster", "slower")
+        kind = "compressed against " + ("dense" if slower == DENSE else "compressed")
+        clock = "wall time against simulation" if eie else "wall time"
+        lines.append(f"{subject} is {cell.shown()} {word} than {whose} {names[slower]} "
+                     f"on {words}: {kind}, batch 1, {clock}, {column}, {NINE}.")
     return lines

@@ -76,9 +76,9 @@ def table_missing(results):
 
 
 def missing_lines(results):
-    """One line for each kernel, status and reason; missing_rows.csv has every row."""
+    """One line for each status and reason; missing_rows.csv has every row."""
     groups = {}
     for row in results.missing:
-        groups.setdefault((row.status, row.reason, row.kernel), []).append(row)
-    return [f"{kernel}: {len(rows)} row{'s' if len(rows) > 1 else ''} {status}: {reason}."
-            for (status, reason, kernel), rows in groups.items()]
+        groups.setdefault((row.status, row.reason), []).append(row.kernel)
+    return [f"{', '.join(sorted(set(kernels)))}: {len(kernels)} row{'s' if len(kernels) > 1 else ''} {status}: "
+            f"{reason.rstrip('.')}." for (status, reason), kernels in groups.items()]

@@ -42,11 +42,6 @@ class Row:
         return self.median_ns is not None
 
     @property
-    def averaged(self):
-        """May it stand in a mean or a headline?"""
-        return self.usable and not self.flags & {"approximate", "reference"}
-
-    @property
     def is_model(self):
         return self.time_source == "model"
 

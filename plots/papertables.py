@@ -15,12 +15,15 @@ SIMULATOR_FC8_ACTUAL = cited("9.91", "us", SIMULATOR + " (7926 cycles at 800 MHz
 
 # Column of Table III in a terminal: two-line header. The two groups stay together.
 TABLE3_GROUPS = [
-    [("inputs", "\ninputs"), ("outputs", "\noutputs"), ("weights", "weights\npubl. %"),
-     ("paper: weights", "\npaper %"), ("activations", "active\npubl. %"), ("paper: activations", "\npaper %"),
-     ("FLOP", "FLOP\npubl. %"), ("weights x activations", "\nprod. %"), ("paper: useful MACs", "\npaper %"),
-     ("paper: deviation", "\ndev %")],
-    [("paper-matched: useful MACs", "\nmatch. %"), ("paper-matched: deviation", "\ndev %")],
+    [("inputs", "\ninputs"), ("outputs", "\noutputs"), ("weights", "weights\npubl."), ("paper: weights", "\npaper"),
+     ("activations", "active\npubl."), ("paper: activations", "\npaper"), ("FLOP", "FLOP\npubl."),
+     ("weights x activations", "\nprod."), ("paper: useful MACs", "\npaper"), ("paper: deviation", "dev\n%")],
+    [("paper-matched: useful MACs", "matched\nFLOP"), ("paper-matched: deviation", "dev\n%")],
 ]
+TABLE3_NOTE = ("weights: share that is kept; active: inputs that are not 0; FLOP: share of the dense multiplications "
+               "that is left; all in %. publ.: as printed, rounded (c). paper: counted in the generated layers of "
+               "suite paper; matched: suite paper-matched, made to fit Table IV's theoretical times. prod.: published "
+               "weights x active; dev: deviation from prod.")
 
 
 def table3(results, published):
@@ -60,11 +63,6 @@ def table3(results, published):
                        "Table III. Generated weights are counted in the columns of active inputs. Padding is the "
                        "share of padding entries among the entries of these columns.")
     return table
-
-
-TABLE3_NOTE = ("publ.: as printed, rounded (c). paper: generated, suite paper; match.: suite paper-matched, made to "
-               "fit Table IV's theoretical times. weights: of these kept; active: inputs that are not 0; FLOP: "
-               "share of dense multiplications left; prod.: published weights x active; dev: against prod.")
 
 
 def _percent(part, whole, what):

@@ -9,7 +9,7 @@ from published import EIE, LAYERS, PLATFORMS
 
 NINE = "geometric mean of nine layers"
 BASELINES = [(batch, matrix) for batch in (1, 64) for matrix in ("dense", "sparse")]
-AUTHORS = "baselines wall time, EIE its authors' simulation"
+WALL = f"wall time against its authors' simulation, {NINE}"
 
 
 def speed_table(results, published):
@@ -53,40 +53,43 @@ def _with_label_times(published):
     return times
 
 
-def times_faster(cell):
-    """A speed-up with its direction in words, so that 0.5x cannot be misread."""
-    if cell.is_number and cell.value < 1:
-        slower = Cell(1 / cell.value, cell.unit, cell.provenance, f"1 / ({cell.source})")
-        return f"{slower.shown()} slower"
-    return f"{cell.shown()} faster"
+def direction(cell, more, less):
+    """(cell, word): below 1x the inverse and the opposite word, so that 0.5x cannot be misread."""
+    if cell.value < 1:
+        return Cell(1 / cell.value, cell.unit, cell.provenance, f"1 / ({cell.source})"), less
+    return cell, more
 
 
-def than_each(cells, words=times_faster):
-    """"8.3x d faster than CPU, 50x d faster than mGPU" from {name: cell}."""
-    return ", ".join(f"{words(cell)} than {name}" for name, cell in cells.items())
+def than_each(cells, more="faster", less="slower"):
+    """"8.3x d faster than CPU, 50x d than mGPU" from {name: cell}; the word stands where it changes."""
+    absent = [cell for cell in cells.values() if not cell.is_number]
+    if absent:
+        return f"not compared ({absent[0].reason})"
+    parts, said = [], ""
+    for name, cell in cells.items():
+        cell, word = direction(cell, more, less)
+        parts.append(f"{cell.shown()} {'' if word == said else word + ' '}than {name}")
+        said = word
+    return ", ".join(parts)
 
 
 def speed_lines(table, published):
     def against(column, matrix, batch):
-        cells = {short: table.get(f"{short} {matrix}, batch {batch}", column) for short in PLATFORMS}
-        absent = [cell for cell in cells.values() if not cell.is_number]
-        return f"no number ({absent[0].reason})" if absent else than_each(cells)
+        return than_each({short: table.get(f"{short} {matrix}, batch {batch}", column) for short in PLATFORMS})
 
     lines = [
-        f"EIE (as printed) is {against('printed', 'dense', 1)}: dense, batch 1, {AUTHORS}, {NINE}.",
-        f"EIE (published actual, Table IV) is {against('EIE actual', 'dense', 1)}: dense, batch 1, {AUTHORS}, {NINE}.",
-        _label_line(published) + f" With the bars' times EIE is {against('EIE, Fig. 6 times', 'dense', 1)}.",
-        f"EIE (published actual, Table IV) is {against('EIE actual', 'sparse', 1)}: sparse (CSR), batch 1, {AUTHORS}, "
-        f"{NINE}.",
-        f"EIE (published actual, Table IV, batch 1) is {against('EIE actual', 'dense', 64)}: dense, batch 64 per input "
-        f"vector, {AUTHORS}, {NINE}.",
-        f"EIE (published actual, Table IV, batch 1) is {against('EIE actual', 'sparse', 64)}: sparse (CSR), batch 64 "
-        f"per input vector, {AUTHORS}, {NINE}.",
+        f"EIE (as printed) is {against('printed', 'dense', 1)}: dense, batch 1, {WALL}.",
+        f"EIE (published actual) is {against('EIE actual', 'dense', 1)}: dense, batch 1, {WALL}.",
+        f"{_label_line(published)} With the bars' times EIE is {against('EIE, Fig. 6 times', 'dense', 1)}.",
+        f"EIE (published actual) is {against('EIE actual', 'sparse', 1)}: sparse, batch 1, {WALL}.",
+        f"EIE (published actual, batch 1) is {against('EIE actual', 'dense', 64)}: dense, batch 64 per input, {WALL}.",
+        f"EIE (published actual, batch 1) is {against('EIE actual', 'sparse', 64)}: sparse, batch 64 per input, "
+        f"{WALL}.",
     ]
     for column in table.columns[4:]:
         kernel, _, suite = column.partition(", ")
-        lines.append(f"EIE ({kernel}, suite {suite}, expected) is {against(column, 'dense', 1)}: dense, batch 1, "
-                     f"baselines wall time (Table IV), EIE model time, {NINE}.")
+        lines.append(f"EIE ({kernel}, suite {suite}) is {against(column, 'dense', 1)}: dense, batch 1, wall time "
+                     f"against expected model time, {NINE}.")
     return lines
 
 

@@ -3,7 +3,7 @@
 from cells import deviation, missing
 from grid import Table
 from hostrows import cell_of, headline_view, number_cell
-from modelrows import FC8, MEAN_ROW, model_kernels, model_row, model_theoretical, with_mean
+from modelrows import FC8, model_kernels, model_row, model_theoretical, with_mean
 from papertables import SIMULATOR_FC8_ACTUAL, SIMULATOR_FC8_CYCLES, SIMULATOR_FC8_THEORETICAL
 from published import EIE, LAYERS, PLATFORMS
 
@@ -38,6 +38,7 @@ class SideBySide:
                          self._published.times(EIE, matrix), simulated, 1)
         self.groups.append(group)
         self.table.notes += [
+            "Letters: c cited, m measured on this host, e modelled (an estimate), s simulated, d derived.",
             "CPU, GPU, mGPU: Core i7-5930K, Titan X and Tegra K1, dense float32, wall time (c). EIE: 64 PEs, "
             "45 nm, 800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
 
@@ -102,7 +103,19 @@ class SideBySide:
         self.table.notes.append(
             f"This host, wall time, cache {view.cache} (m). OpenBLAS: dense float32 sgemv. kernel: the exact "
             "compressed kernel with the smallest geometric mean at that thread count"
-            + (f": {names}." if names else "."))
+            + (f": {names}." if names else ".") + self._spread(view))
+
+    def _spread(self, view):
+        """How sure the medians are: the widest confidence interval among the host's columns."""
+        widths = []
+        for threads in view.thread_counts():
+            for column in filter(None, (view.dense(threads), view.best(threads))):
+                for row in view.rows(column):
+                    low, high = row.number("eie_ci95_low_ns"), row.number("eie_ci95_high_ns")
+                    if low is not None and high is not None:
+                        off = max(high - row.median_ns, row.median_ns - low)
+                        widths.append((100 * off / row.median_ns, f"{row.layer}, {column.name}"))
+        return f" Widest 95 % interval of a median: +-{max(widths)[0]:.2g} % ({max(widths)[1]})." if widths else ""
 
     def _real_row(self, column, cache):
         return column.rows(self._results, "real", 1, cache).get(FC8)

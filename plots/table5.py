@@ -28,6 +28,7 @@ def table5(results, published):
                         f"printed throughput / printed power, {source}", "frames/J"))
     _table5_model(table, results)
     _table5_host(table, results, published)
+    table.decimals = {"frames/s": 0, "frames/s from Table IV": 0, "frames/J": 0, "frames/J from frames/s and W": 2}
     table.fill("does not apply, or not known for this row")
     table.notes.append("TrueNorth ran a TIMIT LSTM, not Alex-7. Throughput of this host and of the model is 1 / "
                        "time of Alex-7 in suite paper; the model's power is its energy over its time.")

@@ -6,7 +6,12 @@ import re
 
 import pytest
 
-from conftest import FC8, KERNELS, fake_document, run_report
+from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, fake_document, run_report
+import screen  # conftest has put plots/ on the path
+from cells import Cell, cited, missing, number_text
+from load import load
+from published import EIE, POWER_LAYERS, Published
+from table4 import SideBySide
 
 PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibrated", "assumed"}
 
@@ -69,9 +74,20 @@ def test_energy_of_fig7_and_of_printed_powers(report):
     bars = cell(report[0], "headline_energy", "CPU dense", "nine bars of Fig. 7")
     assert float(bars["value"]) == pytest.approx(24206.8, abs=0.05)
     assert float(cell(report[0], "energy_layers", "Alex-6", "CPU dense")["value"]) == pytest.approx(7516.2 * 83.5)
-    six = cell(report[0], "headline_energy", "CPU dense", "power x time, six layers")
+    six = cell(report[0], "headline_energy", "CPU dense", "0.600 W x Table IV actual")
     assert float(six["value"]) == pytest.approx(
         (34521.6 * 61532.91 * 14826.3 * 119796.98 * 76783.69 * 11828.06) ** (1 / 6), rel=1e-4)
+    other = cell(report[0], "headline_energy", "CPU dense", "0.590 W x Table IV actual")
+    assert float(other["value"]) == pytest.approx(float(six["value"]) * 0.6 / 0.59)
+
+
+def test_labels_of_fig7_need_600_milliwatts():
+    published = Published(DATA)
+    matches = {watts: sum(round(published.energy("core-i7-5930k", "dense", layer).value
+                                / (watts * published.time(EIE, "actual", layer).value))
+                          == published.energy_label(EIE, "actual", layer).value for layer in POWER_LAYERS)
+               for watts in (0.6, 0.59)}
+    assert matches == {0.6: 6, 0.59: 0}
 
 
 def test_exactly_three_labels_of_fig6_do_not_follow(report):
@@ -125,18 +141,20 @@ def test_no_mean_of_excluded_rows(report, name, words):
     for cache in ("hot", "llc"):
         mean = cell(report[0], f"host_paper_batch1_{cache}", "geometric mean", f"{name}@1")
         assert mean["value"] == words
-    for table in ("fig6_host", "headline_host", "headline_speed"):
+    for table in ("fig6_host_threads1", "fig6_host_threads4", "headline_host", "headline_speed"):
         assert not any(name in line["column"] or name in line["value"] for line in read(report[0], table))
 
 
 def test_one_missing_layer_gives_no_mean(document, save, tmp_path):
-    document["benchmarks"] = [row for row in document["benchmarks"]
-                              if (row["eie_kernel"], row["eie_layer"]) != ("scalar_eie_stream", "VGG-7")]
+    document["benchmarks"] = [row for row in document["benchmarks"] if "fake_eie_pool" != row["eie_kernel"]
+                              and (row["eie_kernel"], row["eie_layer"]) != ("scalar_eie_stream", "VGG-7")]
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
     mean = cell(tmp_path / "out", "host_paper_batch1_llc", "geometric mean", "scalar_eie_stream@1")
     assert mean["value"] == "incomplete" and "1 of 9" in mean["source"]
-    assert cell(tmp_path / "out", "headline_host",
-                "EIE actual over this host's best exact compressed kernel", "cache llc")["value"] == "missing"
+    for kind in ("best kernel", "best kernel per layer"):
+        for words in ("1 thread", "all 4 threads"):
+            found = cell(tmp_path / "out", "headline_host", f"EIE actual over {kind}, {words}", "cache llc")
+            assert found["value"] == "incomplete"
 
 
 def test_the_real_layer_is_in_no_mean(document, save, tmp_path, report):
@@ -156,13 +174,46 @@ def test_the_real_layer_is_in_no_mean(document, save, tmp_path, report):
 
 
 def test_host_headline_by_hand(report):
-    ratio = "this host's best exact compressed kernel over its dense OpenBLAS, one thread"
-    expected = KERNELS["peers_openblas_sgemv"][1] / KERNELS["scalar_eie_stream"][1]
-    for cache in ("cache hot", "cache llc"):
-        assert float(cell(report[0], "headline_host", ratio, cache)["value"]) == pytest.approx(expected)
-    most = cell(report[0], "headline_host", ratio.replace("one thread", "most threads"), "cache llc")
-    assert float(most["value"]) == pytest.approx(expected / 4)
-    assert "peers_openblas_sgemv@4 / scalar_eie_stream@1" in most["source"] and "batch 1" in most["source"]
+    dense, stream, pool = (KERNELS[name][1] for name in
+                           ("peers_openblas_sgemv", "scalar_eie_stream", "fake_eie_pool"))
+    pool_mean = (pool ** 6 * POOL_COST_NEURALTALK ** 3) ** (1 / 9)
+    layer_mean = (stream ** 6 * POOL_COST_NEURALTALK ** 3) ** (1 / 9)
+    expected = {("best kernel", "1 thread"): dense / stream, ("best kernel per layer", "1 thread"): dense / layer_mean,
+                ("best kernel", "all 4 threads"): dense / pool_mean,
+                ("best kernel per layer", "all 4 threads"): dense / pool_mean}
+    for (kind, words), value in expected.items():
+        for cache in ("cache hot", "cache llc"):
+            found = cell(report[0], "headline_host", f"{kind} over dense OpenBLAS, {words}", cache)
+            assert float(found["value"]) == pytest.approx(value) and "batch 1" in found["source"]
+    assert cell(report[0], "headline_host", "best kernel, 1 thread", "cache llc")["value"] == "scalar_eie_stream"
+    assert cell(report[0], "headline_host", "best kernel, all 4 threads", "cache llc")["value"] == "fake_eie_pool"
+    layers = cell(report[0], "headline_host", "best kernel per layer, 1 thread", "cache llc")["value"]
+    assert "VGG-8: scalar_eie_stream" in layers and "NT-Wd: fake_eie_pool" in layers
+
+
+def test_only_equal_thread_counts_are_compared(report):
+    """No ratio of this host mixes thread counts, in the headline, in Fig. 6 or in Table IV."""
+    for name, words in (("headline_host", None), ("fig6_host_threads1", "1"), ("fig6_host_threads4", "4")):
+        lines = read(report[0], name)
+        assert lines
+        for line in lines:
+            counts = set(re.findall(r"@(\d+)", line["source"] + line["column"]))
+            wanted = words or re.search(r"(\d+) threads?$", line["row"]).group(1)
+            assert counts <= {wanted}, line
+    columns = {line["column"] for line in read(report[0], "table4")}
+    assert {"peers_openblas_sgemv@1", "peers_openblas_sgemv@4", "scalar_eie_stream@1", "fake_eie_pool@4"} <= columns
+    assert "most threads" not in report[1] and "all 4 threads" in report[1]
+
+
+def test_a_kernel_without_the_thread_count_of_the_baseline_is_not_compared(document, save, tmp_path):
+    document["benchmarks"] = [row for row in document["benchmarks"]
+                              if (row["eie_kernel"], row["eie_threads"]) != ("peers_openblas_sgemv", 4)]
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0
+    assert cell(tmp_path / "out", "headline_host", "best kernel over dense OpenBLAS, all 4 threads",
+                "cache llc")["value"] == "incomplete"
+    assert "not compared; no dense OpenBLAS with all nine layers on all 4 threads" in " ".join(done.stdout.split())
+    assert not (tmp_path / "out" / "fig6_host_threads4.csv").exists()
 
 
 def test_batch_64_is_per_input_vector(report):
@@ -185,16 +236,94 @@ def test_energy_of_the_host_is_never_a_silent_zero(report):
     for column_name in ("printed", "nine bars of Fig. 7"):
         found = cell(report[0], "headline_energy", "this host", column_name)
         assert found["value"] == "unavailable" and "made-up machine without meter" in found["source"]
-    assert "This host's energy: unavailable m (context eie_host_energy: made-up machine" in report[1]
+    assert "This host's energy is unavailable: made-up machine without meter." in report[1]
 
 
 def test_no_usable_row_still_gives_the_published_part(document, save, tmp_path):
     document["benchmarks"] = []
     done = run_report(save(document), "--out", tmp_path / "out")
-    assert done.returncode == 0 and "no usable row" in done.stdout and "193.95x d" in done.stdout
+    assert done.returncode == 0 and "no usable row" in done.stdout and "194x d faster than CPU" in done.stdout
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "no usable row" in text and "No row of the accelerator model" in text and "no AVX-9000" in text
     assert (tmp_path / "out" / "fig6_speedup.png").stat().st_size > 10000
+
+
+def test_a_missing_value_is_a_dash_without_letter_and_with_its_reason(report):
+    assert missing("absent", "measured", "there is none").shown() == "-"
+    text = (report[0] / "report.md").read_text(encoding="utf-8")
+    for place in (text, report[1]):
+        assert not re.search(r"(not printed|unavailable|missing|absent|-) [cmsedka]\b *(\||$)", place, re.MULTILINE)
+    assert "Table IV does not have this layer" in report[1]
+    for path in report[0].glob("*.csv"):
+        for line in read(report[0], path.stem):
+            assert line["value"] != "-"
+
+
+# ---- the terminal ------------------------------------------------------------------------------
+
+def test_no_line_exceeds_100_columns_when_piped(report, document, save, tmp_path):
+    document["benchmarks"] = []
+    empty = run_report(save(document, "e.json"), "--out", tmp_path / "e").stdout
+    for text in (report[1], empty):
+        lines = [line for line in text.splitlines() if not line.startswith(("Report: ", "Picture: "))]
+        assert len(lines) > 40 and max(map(len, lines)) <= 100
+    assert len(report[1].splitlines()) < 160
+
+
+@pytest.mark.parametrize("width, blocks", [(180, 1), (100, 2), (70, 3)])
+def test_table4_is_split_to_the_width(width, blocks, document, save):
+    results, published = load(save(document)), Published(DATA)
+    side = SideBySide(results, published)
+    lines = screen.table(side.table, side.groups, width, "EIE actual")
+    assert max(map(len, lines)) <= width
+    assert sum(line.startswith("Alex-6") for line in lines) >= blocks
+    assert blocks > 1 or sum(line.startswith("Alex-6") for line in lines) == 1
+
+
+def test_the_terminal_keeps_its_order(report):
+    titles = ["Table IV, batch 1", "Table III:", "\nSpeed\n", "\nSpeed, this host\n", "\nEnergy\n",
+              "\nWhat is missing\n", "\nReport:", "\nPicture:"]
+    places = [report[1].index(title) for title in titles]
+    assert places == sorted(places)
+
+
+def test_alexnet_fc8_stands_beside_the_authors_simulator(report):
+    assert cell(report[0], "table4", FC8[0], "EIE actual")["value"] == "9.91"
+    assert cell(report[0], "table4", FC8[0], "EIE theoretical")["value"] == "8.86"
+    ours = float(cell(report[0], "table4", FC8[0], "model expected")["value"])
+    off = cell(report[0], "table4", FC8[0], "model expected deviation")
+    assert float(off["value"]) == pytest.approx(100 * (ours / 9.91 - 1), abs=1e-5) and off["provenance"] == "derived"
+    assert "7926 cycles = 9.91 us (c)" in report[1]
+
+
+def test_directions_are_words(report):
+    """A ratio below 1 is never called faster."""
+    assert "1.74x d slower than GPU" in " ".join(report[1].split())
+    for text in (report[1], (report[0] / "report.md").read_text(encoding="utf-8")):
+        assert not re.search(r"\b0\.\d+x [a-z] (faster|slower|less|more)", text)
+
+
+@pytest.mark.parametrize("value, decimals, text", [
+    (10419.5, None, "10,400"), (9.996, None, "10.0"), (0.0, None, "0"), (0.5782, None, "0.578"),
+    (193.95, None, "194"), (35022.8, 1, "35,022.8"), (1316.0, 1, "1316.0"), (-0.2, 1, "-0.2")])
+def test_number_text(value, decimals, text):
+    assert number_text(value, decimals) == text
+
+
+def test_printed_digits_are_kept():
+    assert cited("65", "us", "s").digits(1) == "65.0" and cited("8.86", "us", "s").digits(1) == "8.86"
+    assert Cell(6.3, "%", "derived", "s", text="+6.3").shown() == "+6.3 % d"
+
+
+# ---- report.md ---------------------------------------------------------------------------------
+
+def test_contents_lead_to_sections_and_libraries_are_named(report):
+    text = (report[0] / "report.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    links = re.findall(r"^- \[(.+)\]\(#(.+)\)$", text, re.MULTILINE)
+    assert [title for title, _ in links] == headings[1:] and len(set(links)) == len(links)
+    assert text.index("![") < text.index("| layer")
+    assert "OpenBLAS 0.0 made up (peers_openblas_sgemv, runs its Fakewell code)" in text and "L2 1.5 MiB" in text
 
 
 def test_empty_arrays_are_fine(document, save, tmp_path):
@@ -275,7 +404,8 @@ def test_pictures_are_written_and_reproducible(report, save, document, tmp_path)
     assert done.returncode == 0 and done.stdout == ""
     for name in ("fig6_speedup.png", "fig6_speedup.svg", "report.md"):
         assert (tmp_path / "out" / name).read_bytes() == (report[0] / name).read_bytes()
-    assert (tmp_path / "out" / "fig6_speedup.png").read_bytes().startswith(b"\x89PNG")
+    png = (tmp_path / "out" / "fig6_speedup.png").read_bytes()
+    assert png.startswith(b"\x89PNG") and len(png) <= 200_000
     svg = (tmp_path / "out" / "fig6_speedup.svg").read_text(encoding="utf-8")
     assert "<svg" in svg and "dc:date" not in svg
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")) == []
@@ -284,5 +414,5 @@ def test_pictures_are_written_and_reproducible(report, save, document, tmp_path)
 def test_the_order_of_rows_does_not_matter(report, save, document, tmp_path):
     document["benchmarks"].reverse()
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
-    for name in ("headline_speed", "headline_host", "headline_energy", "fig6_host"):
+    for name in ("headline_speed", "headline_host", "headline_energy", "fig6_host_threads1", "table4"):
         assert read(tmp_path / "out", name) == read(report[0], name)
