@@ -27,9 +27,9 @@ CONTAINS = """\
   measured only where a number stands.
 - Reference, approximate and suspect rows, and real layers, are in no mean and no headline."""
 
-MARKS_TEXT = ("Letters: c cited, m measured on this host, e modelled (an estimate), s simulated, d derived from other "
-              "cells, k calibrated (agrees by construction), a assumed. `-` is a missing number; the reason stands "
-              "under the table. \"3x faster\" means a third of the time.")
+LETTERS = "Letters: c cited, m measured here, e modelled, s simulated, d derived, k calibrated, a assumed."
+MARKS_TEXT = (f"{LETTERS} `-` is a missing number; the reason stands under the table. \"3x faster\" means a third of "
+              "the time.")
 FIGURE = "![Speed-up over dense CPU: published, modelled, and this host](fig6_speedup.png)"
 FIGURE_TEXT = ("Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the "
                "model. Lower panels: measured on this host, over its own dense OpenBLAS with the same number of "
@@ -37,25 +37,20 @@ FIGURE_TEXT = ("Upper panel: over the published CPU; bars are derived from the c
                "[fig6_speedup.svg](fig6_speedup.svg).")
 
 
-def markdown(results, warnings, lines, sections):
-    """`lines`: {heading: [sentence]}; `sections`: {heading: [table]}."""
+def markdown(results, warnings, headlines, missing, sections):
+    """`missing`: sentences; `sections`: {heading: [table]}."""
     head = ["# EIE: published, modelled, measured",
             f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "
             f"a number. {MARKS_TEXT}"]
     head += [f"**{warning}**" for warning in warnings]
-    parts = ["## Headline"]
-    for title, texts in lines.items():
-        parts += [f"### {title}", _bullets(texts)]
+    parts = ["## Headline"] + [head.markdown() for head in headlines]
+    parts += ["### What is missing", "\n".join(f"- {text}" for text in missing)]
     parts += ["## Fig. 6", FIGURE, FIGURE_TEXT]
     for title, tables in sections.items():
         parts += [f"## {title}"] + [table.markdown() for table in tables]
     parts += ["## What the numbers contain and what they do not", CONTAINS,
               "## Machine and build", "\n".join(context_lines(results))]
     return "\n\n".join(head + _contents(parts) + parts) + "\n"
-
-
-def _bullets(texts):
-    return "\n".join(f"- {text}" for text in texts)
 
 
 def _contents(parts):

@@ -1,14 +1,13 @@
 """Energy of EIE and of its model against the published baselines, and what the model counts."""
 
-from cells import Cell, mean_ratio, ratio
+from cells import MARKS, Cell, mean_ratio, ratio
 from grid import Table
+from headline import Headline
 from hosttables import host_energy
-from hostrows import number_cell
-from modelrows import FC8, MODEL_SUITES, model_kernels, model_row
+from hostrows import cell_of, number_cell
+from modelrows import FC8, MODEL_SUITES, model_kernels, model_names, model_row
 from published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
-from speed import NINE, than_each
 
-SIX = "geometric mean of six layers"
 KINDS = (("eie_energy_j", "constant power"), ("eie_energy_actions_j", "action counts"))
 CHIP_POWERS = ("chip_power_abstract", "chip_power_text")  # 0.600 W, which Fig. 7 needs, and Table V's 0.59 W
 
@@ -39,10 +38,8 @@ def energy_table(results, published):
                         "six layers"))
     for column in table.columns:
         table.put("this host", column, host_energy(results, "x"))
-    table.notes += ["Powers are printed for the six AlexNet and VGG layers only, so all but the first two columns are "
-                    "means over those six. Bars of GPU and mGPU in Fig. 7 are printed with one or two digits, which "
-                    "limits the second column. CPU: socket and DRAM; EIE: chip without DRAM.", _power_note(results),
-                    _action_note(results)]
+    table.notes.append("All but the first two columns are means over the six AlexNet and VGG layers. Bars of GPU and "
+                       "mGPU in Fig. 7 are printed with one or two digits, which limits the second column.")
     return table
 
 
@@ -56,55 +53,60 @@ def published_energy(published, chip):
             for time in published.times(EIE, "actual", layers=POWER_LAYERS)]
 
 
-def _model_watts(results):
-    """The power that the model's constant-power energy stands on, as the rows have it; None without rows."""
+def energy_headline(table, results, published):
+    head = Headline("Energy: how many times less energy EIE (64 PEs) needs, dense, batch 1, wall time, geometric mean",
+                    PLATFORMS)
+
+    def put(label, column):
+        head.put_row(label, [table.get(f"{short} dense", column) for short in PLATFORMS])
+
+    bars = "nine bars of Fig. 7"
+    put("printed, nine layers", "printed")
+    put(bars, bars)
+    head.decimals[bars, "CPU"] = 1  # the CPU's bars are 1; those of GPU and mGPU have one or two digits
+    for key in CHIP_POWERS:
+        chip = published.claim(key)
+        put(f"{_watts(chip)} x Table IV actual, six layers", power_column(chip))
+    for kernel, name in model_names(results).items():
+        for suite in MODEL_SUITES:
+            for _, words in KINDS:
+                put(f"{name}, suite {suite}, {words}, six layers", f"{kernel}, {suite}, {words}")
+    host = host_energy(results, "x")
+    head.put_row("this host", [Cell(host.value, "", host.provenance, host.source)] * len(PLATFORMS))
+    abstract, text = (_watts(published.claim(key)) for key in CHIP_POWERS)
+    head.notes.append(f"Six layers: NeuralTalk's powers are not printed. Fig. 7 follows from {abstract} (abstract), "
+                      f"not from {text} (text, Table V). EIE: chip without DRAM; CPU: socket and DRAM.")
+    head.notes += _model_notes(results) + [f"{host.reason[0].upper()}{host.reason[1:]}."]
+    return head
+
+
+def _watts(cell):
+    return f"{cell.value:.3f} W {MARKS[cell.provenance]}"
+
+
+def _model_notes(results):
+    """What the two energies of the model stand on, as the rows have it."""
+    power = _model_power(results)
+    if power is None:
+        return []
+    counts = counts_table(results)
+    spans = []
+    for column in ("entries per line read", "entries per pointer read"):
+        values = [cell.value for (_, name), cell in counts.cells.items() if name.endswith(column) and cell.is_number]
+        spans += [f"{min(values):.2g} to {max(values):.2g} {MARKS['derived']}"] if values else []
+    counted = f" (counted: {' and '.join(spans)} entries)" if spans else ""
+    return [f"Model: constant power is {_watts(power)} x expected time; action counts are memory reads, queue pops, "
+            "entries and LNZD cycles at Table II's powers, taken at a Spmat line and a pointer pair every 8 entries"
+            f"{counted}."]
+
+
+def _model_power(results):
     for kernel in model_kernels(results):
         row = model_row(results, kernel, "paper", LAYERS[0])
-        energy = number_cell(row, LAYERS[0], "eie_energy_j", "J", 1, "energy")
+        energy = number_cell(row, LAYERS[0], "eie_energy_j", "uJ", 1e6, "energy")
         if energy.is_number:
-            return energy.value / (row.median_ns * 1e-9)
+            return ratio(energy, cell_of(row, LAYERS[0]), f"energy / expected time, {row.label()}", "W")
     return None
-
-
-def _power_note(results):
-    watts = _model_watts(results)
-    model = "" if watts is None else f" The model's constant power is {watts:.3f} W times its expected time."
-    return "Fig. 7's labels follow from 0.600 W (abstract) and Table IV's actual times, not from 0.590 W (text, " \
-           "Table V)." + model
-
-
-def _action_note(results):
-    counts = counts_table(results)
-    text = ("Action counts: Spmat line reads, pointer-pair reads, queue pops, entries and LNZD cycles, each at the "
-            "energy that follows from Table II's module powers at one entry per cycle and one line and one pointer "
-            "pair every 8 cycles.")
-    spans = []
-    for column, words in (("entries per line read", "a line"), ("entries per pointer read", "a pointer pair")):
-        values = [cell.value for (_, name), cell in counts.cells.items() if name.endswith(column) and cell.is_number]
-        if values:
-            spans.append(f"{words} every {min(values):.2g} to {max(values):.2g} entries")
-    return text + (f" Counted: {' and '.join(spans)} of a PE, mostly more often than that ideal. No DRAM."
-                   if spans else "")
-
-
-def energy_lines(table, results, published):
-    def against(column):
-        text = than_each({short: table.get(f"{short} dense", column) for short in PLATFORMS},
-                         "less energy", "more energy")
-        return f"is {text}" if text.startswith("not ") else f"needs {text}"
-
-    abstract, text = (power_column(published.claim(key)) for key in CHIP_POWERS)
-    lines = [f"EIE (as printed) {against('printed')}: dense, batch 1, {NINE}.",
-             f"EIE (bars of Fig. 7) {against('nine bars of Fig. 7')}: dense, batch 1, {NINE}.",
-             f"EIE ({abstract}) {against(abstract)}: dense, batch 1, printed power x wall time, {SIX}.",
-             f"EIE ({text}) {against(text)}: dense, batch 1, printed power x wall time, {SIX}."]
-    for kernel in model_kernels(results):
-        for _, words in KINDS:
-            needs = against(f"{kernel}, paper, {words}")
-            lines.append(f"EIE ({kernel}, suite paper, {words}) {needs}: dense, batch 1, printed power x wall "
-                         f"time against model, {SIX}.")
-    return lines + ["Six layers: the powers of the NeuralTalk layers are not printed. " + _power_note(results)] \
-        + ([_action_note(results)] if model_kernels(results) else [])
 
 
 def per_layer_energy(results, published):

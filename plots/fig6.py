@@ -58,6 +58,11 @@ def implied_time(published, layer):
                 "CPU dense batch 1 of Table IV / printed label of Fig. 6, one decimal")
 
 
+def time_at_depth(published, layer, depth):
+    return Cell(100 * published.time(EIE, "theoretical", layer).value / published.load_balance(layer, depth).value,
+                "us", "derived", f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}")
+
+
 def _label_row(labels, name, layer, printed, recomputed, published):
     labels.put(name, "printed", printed)
     labels.put(name, "from Table IV", recomputed)
@@ -66,10 +71,7 @@ def _label_row(labels, name, layer, printed, recomputed, published):
     labels.put(name, "implied time (us)", implied_time(published, layer))
     labels.put(name, "Table IV (us)", published.time(EIE, "actual", layer))
     for depth in (4, 8):
-        theoretical, balance = published.time(EIE, "theoretical", layer), published.load_balance(layer, depth)
-        labels.put(name, f"queue depth {depth} (us)",
-                   Cell(100 * theoretical.value / balance.value, "us", "derived",
-                        f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}"))
+        labels.put(name, f"queue depth {depth} (us)", time_at_depth(published, layer, depth))
 
 
 def fig6_host(results, published):

@@ -100,6 +100,12 @@ def headline_view(results, published):
     return HostView(results, caches[0], published) if caches else None
 
 
+def kernel_words(pairs):
+    """"a" or "a on 1 thread, b on all 4 threads" from (kernel, words for the thread count) pairs."""
+    names = {name for name, _ in pairs}
+    return names.pop() if len(names) == 1 else ", ".join(f"{name} on {words}" for name, words in pairs)
+
+
 class HostView:
     """The paper's suite at batch 1 in one cache mode: what headlines, Table IV and Fig. 6 need.
 

@@ -1,18 +1,18 @@
 """EIE against this host, and this host's kernels against its own dense baseline: equal threads only."""
 
-import re
-
 from cells import Cell, mean_ratio, missing
 from grid import Table
-from hostrows import HostView, headline_caches
+from headline import Headline
+from hostrows import HostView, headline_caches, kernel_words
 from published import EIE, LAYERS
-from speed import NINE, direction
+from speed import NINE
 
 DENSE, BEST, PER_LAYER = "dense OpenBLAS", "best kernel", "best kernel per layer"
 # (who is faster, than whom): both on this host at the same thread count, or EIE against one of them
 PAIRS = (("EIE actual", DENSE), ("EIE actual", BEST), ("EIE actual", PER_LAYER), (BEST, DENSE), (PER_LAYER, DENSE))
-SPOKEN = {DENSE: "dense OpenBLAS", BEST: "best exact compressed kernel",
+SPOKEN = {"EIE actual": "EIE (published actual)", DENSE: "dense OpenBLAS", BEST: "best exact compressed kernel",
           PER_LAYER: "best exact compressed kernel for each layer"}
+TITLE = "Speed, this host: wall time, {}batch 1, " + NINE
 
 
 def host_table(results, published):
@@ -55,36 +55,32 @@ def _none(why):
     return missing("missing", "measured", why, "us")
 
 
-def host_lines(table, results, published):
-    """The headline cache mode in sentences; the table has all of them."""
-    lines = []
-    for cache in headline_caches(results)[:1]:
-        view = HostView(results, cache, published)
-        for threads in view.thread_counts():
-            lines += _lines_at(table, f"cache {cache}", view.thread_words(threads))
-    return lines or ["No measured row of suite paper at batch 1 in the results file."]
+def host_headline(table, results, published):
+    """The headline cache mode; the table has all of them."""
+    caches = headline_caches(results)[:1]
+    head = Headline(TITLE.format(f"cache {caches[0]}, " if caches else ""), [])
+    if not caches:
+        head.notes.append("No measured row of suite paper at batch 1 in the results file.")
+        return head
+    column, view = f"cache {caches[0]}", HostView(results, caches[0], published)
+    head.columns = [view.thread_words(threads) for threads in view.thread_counts()]
+
+    def across(row):
+        return [table.get(f"{row}, {words}", column) for words in head.columns]
+
+    values = [[cell.value for cell in across(f"EIE actual over {name}")] for name in (BEST, PER_LAYER)]
+    kinds = [BEST] if values[0] == values[1] else [BEST, PER_LAYER]
+    for faster, slower in PAIRS:
+        if PER_LAYER not in (faster, slower) or PER_LAYER in kinds:
+            head.put_row(f"{SPOKEN[faster]} faster than {SPOKEN[slower]}", across(f"{faster} over {slower}"))
+    head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation.")
+    for kind in kinds:
+        chosen = [(_names(cell.value), words) for words, cell in zip(head.columns, across(kind)) if not cell.reason]
+        if chosen:
+            head.notes.append(f"{SPOKEN[kind][0].upper()}{SPOKEN[kind][1:]}: {kernel_words(chosen)}.")
+    return head
 
 
-def _lines_at(table, column, words):
-    def get(row):
-        return table.get(f"{row}, {words}", column)
-
-    chosen = {BEST: get(BEST).digits(),
-              PER_LAYER: ", ".join(sorted(set(re.findall(r": ([^;]+)", get(PER_LAYER).digits()))))}
-    by_layer, by_mean = get(f"EIE actual over {PER_LAYER}"), get(f"EIE actual over {BEST}")
-    pairs = [pair for pair in PAIRS if PER_LAYER not in pair or by_layer.value != by_mean.value]
-    lines = []
-    for faster, slower in pairs:
-        cell = get(f"{faster} over {slower}")
-        names = {side: SPOKEN[side] + (f" ({chosen[side]})" if side in chosen else "") for side in SPOKEN}
-        eie = faster == "EIE actual"
-        subject, whose = ("EIE (published actual)", "this host's") if eie else (f"This host's {names[faster]}", "its")
-        if not cell.is_number:
-            lines.append(f"{subject} over {names[slower]} on {words}: not compared; {cell.reason}.")
-            continue
-        cell, word = direction(cell, "faster", "slower")
-        kind = "compressed against " + ("dense" if slower == DENSE else "compressed")
-        clock = "wall time against simulation" if eie else "wall time"
-        lines.append(f"{subject} is {cell.shown()} {word} than {whose} {names[slower]} "
-                     f"on {words}: {kind}, batch 1, {clock}, {column}, {NINE}.")
-    return lines
+def _names(choice):
+    """The kernels' names from "layer: name; ..." or from a single name."""
+    return " or ".join(sorted({part.rpartition(": ")[2] for part in choice.split("; ")}))

@@ -20,6 +20,12 @@ def model_kernels(results):
     return sorted({row.kernel for row in results.rows + results.missing if row.is_model})
 
 
+def model_names(results):
+    """{kernel: what headlines call it}: a single one is just the model."""
+    kernels = model_kernels(results)
+    return {kernel: "model" if len(kernels) == 1 else kernel for kernel in kernels}
+
+
 def model_row(results, kernel, suite, layer, device=EIE):
     return results.one(kernel=kernel, suite=suite, layer=layer, device=device, batch=1, time_source="model")
 

@@ -6,13 +6,6 @@ from hostrows import cell_of, number_cell
 from modelrows import FC8, MEAN_ROW, MODEL_SUITES, model_kernels, model_row, model_theoretical, with_mean
 from published import EIE, LAYERS, PLATFORMS
 
-# The authors' own simulator on the real layer alexnet-fc8 (their public development snapshot).
-SIMULATOR = "the EIE authors' simulator on this layer, github.com/RalphMao/EIE-simulator"
-SIMULATOR_FC8_CYCLES = cited("7926", "cycles", SIMULATOR + ", queue depth 8")
-SIMULATOR_FC8_THEORETICAL = cited("8.86", "us", SIMULATOR)
-SIMULATOR_FC8_ACTUAL = cited("9.91", "us", SIMULATOR + " (7926 cycles at 800 MHz, queue depth 8)")
-
-
 # Column of Table III in a terminal: two-line header. The two groups stay together.
 TABLE3_GROUPS = [
     [("inputs", "\ninputs"), ("outputs", "\noutputs"), ("weights", "weights\npubl."), ("paper: weights", "\npaper"),
@@ -20,10 +13,9 @@ TABLE3_GROUPS = [
      ("weights x activations", "\nprod."), ("paper: useful MACs", "\npaper"), ("paper: deviation", "dev\n%")],
     [("paper-matched: useful MACs", "matched\nFLOP"), ("paper-matched: deviation", "dev\n%")],
 ]
-TABLE3_NOTE = ("weights: share that is kept; active: inputs that are not 0; FLOP: share of the dense multiplications "
-               "that is left; all in %. publ.: as printed, rounded (c). paper: counted in the generated layers of "
-               "suite paper; matched: suite paper-matched, made to fit Table IV's theoretical times. prod.: published "
-               "weights x active; dev: deviation from prod.")
+TABLE3_NOTE = ("In %: weights kept; active (non-zero) inputs; FLOP: dense multiplications left. publ.: as printed, "
+               "rounded. paper: counted in the generated layers of suite paper; matched: in suite paper-matched, made "
+               "to fit Table IV's theoretical times. prod.: published weights x active; dev: from prod.")
 
 
 def table3(results, published):
@@ -134,7 +126,6 @@ def table4_model(results, published, kernel):
 
 def _real_layer(table, results, published, kernel, kinds, against):
     row = results.one(kernel=kernel, layer=FC8, device=EIE, batch=1, time_source="model")
-    simulated = {"theoretical": SIMULATOR_FC8_THEORETICAL, "expected": SIMULATOR_FC8_ACTUAL}
     name = f"{FC8} (real)"
     for kind, matrix in against.items():
         ours, theirs = kinds[kind](row, FC8), published.time(EIE, matrix, "Alex-8")
@@ -143,9 +134,10 @@ def _real_layer(table, results, published, kernel, kinds, against):
         table.put(name, f"paper {kind} deviation",
                   deviation(ours, theirs, f"{kernel} on {FC8}, {kind} / EIE {matrix} of Alex-8, Table IV"))
         again = f"{FC8} (authors' simulator)"
-        table.put(again, f"EIE {matrix}", simulated[kind])
+        simulated = published.simulator_fc8(f"{matrix}_time")
+        table.put(again, f"EIE {matrix}", simulated)
         table.put(again, f"paper {kind} deviation",
-                  deviation(ours, simulated[kind], f"{kernel} on {FC8}, {kind} / authors' simulator"))
+                  deviation(ours, simulated, f"{kernel} on {FC8}, {kind} / authors' simulator"))
 
 
 def table_other_designs(results):

@@ -3,7 +3,7 @@
 import csv
 import os
 
-from cells import Cell, cited
+from cells import Cell
 from load import InputError
 
 LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM")
@@ -23,8 +23,8 @@ class Published:
         self._energies = self._cells("eie_fig7_energy", "platform matrix layer",
                                      "energy_efficiency_vs_cpu_dense_batch1_x", "x")
         self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
-        self._headline = {(row["key"],): cited(row["value"], row["unit"], row["source"])
-                          for row in self._rows("headline", "key", "value", "unit")}
+        self._headline = self._cells("headline", "key", "value")
+        self._simulator = self._cells("eie_simulator_fc8", "key", "value", by_basis=True)
         self.layers = {row["layer"]: row for row in self._rows("eie_table3_layers", "layer", "inputs",
                                                                "outputs", "weight_density_pct",
                                                                "activation_density_pct", "flop_pct")}
@@ -45,13 +45,18 @@ class Published:
                 raise InputError(f"{path}: no rows or no column {column}")
         return rows
 
-    def _cells(self, name, keys, column, unit):
+    def _cells(self, name, keys, column, unit=None, by_basis=False):
+        """Cited cells; without `unit` each row has its own; `by_basis` the row's basis is the provenance."""
         keys = keys.split()
+        further = ([] if unit else ["unit"]) + (["basis", "conditions"] if by_basis else [])
         cells = {}
-        for number, row in enumerate(self._rows(name, *keys, column), 2):
+        for number, row in enumerate(self._rows(name, *keys, column, *further), 2):
             try:
                 source = row["source"] + (" (digitised)" if row.get("basis") == "digitised" else "")
-                cells[tuple(row[key] for key in keys)] = cited(row[column], unit, source)
+                source += f": {row['conditions']}" if by_basis else ""
+                cells[tuple(row[key] for key in keys)] = Cell(
+                    float(row[column]), unit or row["unit"], row["basis"] if by_basis else "cited", source,
+                    text=row[column])
             except (TypeError, ValueError):
                 raise InputError(f"{self._folder}/{name}.csv:{number}: {column} is not a number, "
                                  "or there is no source") from None
@@ -86,6 +91,10 @@ class Published:
 
     def load_balance(self, layer, depth):
         return self._need(self._balance, (layer, str(depth)), "load balance of Fig. 8")
+
+    def simulator_fc8(self, key):
+        """The authors' simulator on the real layer alexnet-fc8, run by this project's founders."""
+        return self._need(self._simulator, (key,), "number of the authors' simulator")
 
     def claim(self, key):
         return self._need(self._headline, (key,), "headline number")

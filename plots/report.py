@@ -42,10 +42,10 @@ class Report:
         self.fig6_host = fig6.fig6_host(results, published)
         speeds, hosts = speed.speed_table(results, published), hostspeed.host_table(results, published)
         energies = energy.energy_table(results, published)
-        self.lines = {"Speed": speed.speed_lines(speeds, published),
-                      "Speed, this host": hostspeed.host_lines(hosts, results, published),
-                      "Energy": energy.energy_lines(energies, results, published)}
-        self.missing = _missing(results)
+        self.headlines = [speed.speed_headline(speeds, results, published),
+                          hostspeed.host_headline(hosts, results, published),
+                          energy.energy_headline(energies, results, published)]
+        self.missing = hosttables.missing_lines(results) or ["Nothing: every row of the results file has a number."]
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.table3],
@@ -62,33 +62,28 @@ class Report:
 
     def files(self):
         tables = [table for tables in self.sections.values() for table in tables]
-        lines = self.lines | {"What is missing": self.missing or ["Nothing: every row has a number."]}
         return {f"{table.name}.csv": table.csv() for table in tables} \
-            | {"report.md": document.markdown(self.results, _warnings(self.results), lines, self.sections)}
+            | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
+                                              self.sections)}
 
     def terminal(self, out):
         width = screen.columns()
         parts = screen.lines(_warnings(self.results), width, "! ")
-        parts += screen.section(self.table4.table.title)
+        parts += screen.lines([self.table4.table.title], width, "")
         parts += screen.table(self.table4.table, self.table4.groups, width, EIE_ACTUAL)
         parts += screen.lines(self.table4.table.notes + self.table4.table.gaps(), width, "  ") + [""]
-        parts += screen.section(self.table3.title)
+        parts += screen.lines([self.table3.title], width, "")
         parts += screen.table(self.table3, papertables.TABLE3_GROUPS, width)
         shown = [column for group in papertables.TABLE3_GROUPS for column, _ in group]
         parts += screen.lines([papertables.TABLE3_NOTE] + self.table3.gaps(shown), width, "  ") + [""]
-        for title, texts in self.lines.items():
-            parts += screen.section(title) + screen.lines(texts, width) + [""]
-        if self.missing:
-            more = len(self.missing) - MOST_MISSING_LINES
-            texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
-            parts += screen.section("What is missing") + screen.lines(texts, width) + [""]
+        for head in self.headlines:
+            parts += screen.headline(head, width) + [""]
+        more = len(self.missing) - MOST_MISSING_LINES
+        texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
+        parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
+        parts += screen.lines([document.LETTERS], width, "")
         parts += [f"Report:  {os.path.join(out, 'report.md')}", f"Picture: {os.path.join(out, 'fig6_speedup.png')}"]
         return "\n".join(parts)
-
-
-def _missing(results):
-    reason = hosttables.host_energy(results, "J").reason
-    return hosttables.missing_lines(results) + [f"{reason[0].upper()}{reason[1:]}."]
 
 
 def _warnings(results):

@@ -25,15 +25,24 @@ def columns():
         return PIPE_COLUMNS
 
 
-def section(title):
-    return [title, "-" * len(title)]
-
-
 def lines(texts, width, bullet="- "):
     """Each text wrapped, with its bullet and a hanging indent; a number keeps its letter and unit."""
     return [line.replace("\xa0", " ") for text in texts
             for line in textwrap.wrap(TOGETHER.sub("\xa0", text), width, initial_indent=bullet,
                                       subsequent_indent=" " * len(bullet), break_on_hyphens=False)]
+
+
+def headline(head, width):
+    """Title, column names, one line a row, notes; long labels wrap, so that the numbers stay aligned."""
+    strips = [_padded([column] + [head.shown(row, column) for row in head.rows], str.rjust)
+              for column in head.columns] if head.rows else []
+    room = width - sum(len(GAP) + len(strip[0]) for strip in strips)
+    labels = [textwrap.wrap(GAP + row, room, subsequent_indent=GAP) for row in head.rows]
+    left = max((len(line) for label in labels for line in label), default=0)
+    shown = lines([head.title], width, "")
+    for label, *texts in zip([[""]] + labels, *strips) if strips else ():
+        shown += label[:-1] + [GAP.join([label[-1].ljust(left)] + texts)]
+    return shown + lines(head.remarks(), width, "  - ")
 
 
 def table(table, groups, width, anchor=None):
@@ -61,8 +70,8 @@ def _block(table, names, headers):
     head = len(headers[names[0]]) + 1
     body = shown[:head] + [rule]
     for row, line in zip(table.rows, shown[head:]):
-        body += [rule, line, rule] if row == MEAN_ROW else [line]
-    return body[:-1] if body[-1] == rule else body
+        body += [rule, line] if row == MEAN_ROW else [line]
+    return body
 
 
 def _padded(texts, pad):

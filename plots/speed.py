@@ -1,15 +1,15 @@
-"""Speed-up of EIE and of its model over the published baselines: a table and the headline lines."""
+"""Speed-up of EIE and of its model over the published baselines: a table and its headline."""
 
-from cells import Cell, mean_ratio, missing, ratio
-from fig6 import agrees, implied_time
+from cells import mean_ratio, missing, ratio
+from fig6 import agrees, implied_time, time_at_depth
 from grid import Table
+from headline import Headline
 from hostrows import cell_of
-from modelrows import MODEL_SUITES, model_kernels, model_row
+from modelrows import MODEL_SUITES, model_kernels, model_names, model_row
 from published import EIE, LAYERS, PLATFORMS
 
 NINE = "geometric mean of nine layers"
 BASELINES = [(batch, matrix) for batch in (1, 64) for matrix in ("dense", "sparse")]
-WALL = f"wall time against its authors' simulation, {NINE}"
 
 
 def speed_table(results, published):
@@ -53,60 +53,40 @@ def _with_label_times(published):
     return times
 
 
-def direction(cell, more, less):
-    """(cell, word): below 1x the inverse and the opposite word, so that 0.5x cannot be misread."""
-    if cell.value < 1:
-        return Cell(1 / cell.value, cell.unit, cell.provenance, f"1 / ({cell.source})"), less
-    return cell, more
+def speed_headline(table, results, published):
+    head = Headline(f"Speed: how many times faster EIE (64 PEs) is, batch 1, wall time, {NINE}", PLATFORMS)
+
+    def put(label, column, matrix="dense", batch=1):
+        head.put_row(label, [table.get(f"{short} {matrix}, batch {batch}", column) for short in PLATFORMS])
+
+    bars = _bars_off_the_table(published)
+    put("printed (Fig. 6), dense", "printed")
+    put("recomputed from Table IV, dense", "EIE actual")
+    put(f"  with Fig. 6's {', '.join(f'{layer} {implied.shown(1)}' for layer, implied in bars)} us",
+        "EIE, Fig. 6 times")
+    for batch, matrix in BASELINES[1:]:
+        put(f"recomputed, {matrix}" + (", baseline batch 64 per input" if batch == 64 else " baselines"),
+            "EIE actual", matrix, batch)
+    for kernel, name in model_names(results).items():
+        for suite in MODEL_SUITES:
+            put(f"{name}, suite {suite}, dense", f"{kernel}, {suite}")
+    models = "; model: expected time" if model_kernels(results) else ""
+    head.notes += [f"Below 1x the baseline is faster. EIE: its authors' simulation, batch 1{models}.",
+                   _depth_note(published, [layer for layer, _ in bars])]
+    return head
 
 
-def than_each(cells, more="faster", less="slower"):
-    """"8.3x d faster than CPU, 50x d than mGPU" from {name: cell}; the word stands where it changes."""
-    absent = [cell for cell in cells.values() if not cell.is_number]
-    if absent:
-        return f"not compared ({absent[0].reason})"
-    parts, said = [], ""
-    for name, cell in cells.items():
-        cell, word = direction(cell, more, less)
-        parts.append(f"{cell.shown()} {'' if word == said else word + ' '}than {name}")
-        said = word
-    return ", ".join(parts)
+def _bars_off_the_table(published):
+    """The layers whose bar in Fig. 6 does not follow from Table IV, and EIE's time that it implies."""
+    return [(layer, time) for layer, time, actual
+            in zip(LAYERS, _with_label_times(published), published.times(EIE, "actual")) if time is not actual]
 
 
-def speed_lines(table, published):
-    def against(column, matrix, batch):
-        return than_each({short: table.get(f"{short} {matrix}, batch {batch}", column) for short in PLATFORMS})
+def _depth_note(published, layers):
+    def times(cells):
+        return ", ".join(cell.shown(1) for cell in cells)
 
-    lines = [
-        f"EIE (as printed) is {against('printed', 'dense', 1)}: dense, batch 1, {WALL}.",
-        f"EIE (published actual) is {against('EIE actual', 'dense', 1)}: dense, batch 1, {WALL}.",
-        f"{_label_line(published)} With the bars' times EIE is {against('EIE, Fig. 6 times', 'dense', 1)}.",
-        f"EIE (published actual) is {against('EIE actual', 'sparse', 1)}: sparse, batch 1, {WALL}.",
-        f"EIE (published actual, batch 1) is {against('EIE actual', 'dense', 64)}: dense, batch 64 per input, {WALL}.",
-        f"EIE (published actual, batch 1) is {against('EIE actual', 'sparse', 64)}: sparse, batch 64 per input, "
-        f"{WALL}.",
-    ]
-    for column in table.columns[4:]:
-        kernel, _, suite = column.partition(", ")
-        lines.append(f"EIE ({kernel}, suite {suite}) is {against(column, 'dense', 1)}: dense, batch 1, wall time "
-                     f"against expected model time, {NINE}.")
-    return lines
-
-
-def _label_line(published):
-    odd = [(layer, time, actual) for layer, time, actual
-           in zip(LAYERS, _with_label_times(published), published.times(EIE, "actual")) if time is not actual]
-
-    def both(cells):
-        return " and ".join(cell.shown(1) for cell in cells)
-
-    depth = {depth: both(_at_depth(published, layer, depth) for layer, _, _ in odd) for depth in (4, 8)}
-    return (f"Why these differ: Fig. 6's bars of {' and '.join(layer for layer, _, _ in odd)} imply "
-            f"{both(time for _, time, _ in odd)} us, Table IV has {both(actual for _, _, actual in odd)} us. "
-            f"Theoretical time / load balance (Fig. 8) is {depth[4]} us at queue depth 4, {depth[8]} us at depth 8: "
-            "the bars fit depth 4, the table depth 8.")
-
-
-def _at_depth(published, layer, depth):
-    return Cell(100 * published.time(EIE, "theoretical", layer).value / published.load_balance(layer, depth).value,
-                "us", "derived", f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}")
+    depth = {depth: times(time_at_depth(published, layer, depth) for layer in layers) for depth in (4, 8)}
+    actual = times(published.time(EIE, "actual", layer) for layer in layers)
+    return ("Printed fits queue depth 4, Table IV depth 8: theoretical time / load balance (Fig. 8) of "
+            f"{', '.join(layers)} is {depth[4]} us at depth 4, {depth[8]} us at depth 8; Table IV has {actual} us.")

@@ -1,10 +1,9 @@
 """Table IV side by side: published, model, this host. The terminal's first table."""
 
-from cells import deviation, missing
+from cells import MARKS, deviation, missing
 from grid import Table
-from hostrows import cell_of, headline_view, number_cell
+from hostrows import cell_of, headline_view, kernel_words, number_cell
 from modelrows import FC8, model_kernels, model_row, model_theoretical, with_mean
-from papertables import SIMULATOR_FC8_ACTUAL, SIMULATOR_FC8_CYCLES, SIMULATOR_FC8_THEORETICAL
 from published import EIE, LAYERS, PLATFORMS
 
 EIE_ACTUAL = "EIE actual"
@@ -33,14 +32,13 @@ class SideBySide:
                                  reason="Table IV does not have this layer"), 1)
         self.groups.append(group)
         group = []
-        for matrix, simulated in (("theoretical", SIMULATOR_FC8_THEORETICAL), ("actual", SIMULATOR_FC8_ACTUAL)):
+        for matrix in ("theoretical", "actual"):
             self._column(group, f"EIE {matrix}", "EIE\n" + {"theoretical": "theo"}.get(matrix, matrix),
-                         self._published.times(EIE, matrix), simulated, 1)
+                         self._published.times(EIE, matrix), self._published.simulator_fc8(f"{matrix}_time"), 1)
         self.groups.append(group)
         self.table.notes += [
-            "Letters: c cited, m measured on this host, e modelled (an estimate), s simulated, d derived.",
-            "CPU, GPU, mGPU: Core i7-5930K, Titan X and Tegra K1, dense float32, wall time (c). EIE: 64 PEs, "
-            "45 nm, 800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
+            "CPU, GPU, mGPU: Core i7-5930K, Titan X, Tegra K1, dense float32, wall time (c). EIE: 64 PEs, 45 nm, "
+            "800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
 
     def _model_columns(self, kernel):
         for suite, name in (("paper", "model"), ("paper-matched", "matched")):
@@ -54,7 +52,7 @@ class SideBySide:
             for kind, short, cell, against in kinds:
                 column = f"{name} {kind}"
                 below = cell(real, FC8) if real else missing(
-                    "none", "modelled", f"{FC8} is not in suite {suite}", reason=f"{FC8} is not in suite {suite}")
+                    "none", "modelled", f"{FC8} is not in suite {suite}", reason="not in this suite")
                 self._column(group, column, f"{name}\n{short}", [cell(row, layer) for row, layer
                                                                 in zip(rows, LAYERS)], below, 2)
                 group.append((f"{column} deviation", "dev\n%"))
@@ -64,23 +62,20 @@ class SideBySide:
                         f"{kernel}, suite {suite}, {kind} / {against}"))
             self.groups.append(group)
         self.table.notes += [
-            f"model: {kernel}, suite paper (e): theo as above; exp: expected, with the waiting that full queues "
-            "cause, compares with actual. dev: deviation from EIE's column (d). matched: suite paper-matched, whose "
-            "entries are calibrated to EIE's theoretical times: its own theoretical times agree by construction, "
-            "only exp says something."]
+            f"model: {kernel}, suite paper (e); exp: expected, with waiting, compares with actual; dev: from "
+            "EIE's column (d). matched: suite paper-matched, calibrated to EIE's theo, so only exp says something."]
         self._fc8_note(kernel)
 
     def _fc8_note(self, kernel):
         row = self._results.one(kernel=kernel, layer=FC8, device=EIE, batch=1, time_source="model")
-        cycles = [number_cell(row, FC8, key, "cycles", 1, "cycles") for key in ("eie_theoretical_cycles", "eie_cycles")]
-        if all(cell.is_number for cell in cycles):
-            theoretical, expected = (cell.digits(1) for cell in cycles)
-            off = deviation(cycles[1], SIMULATOR_FC8_CYCLES, f"{kernel} on {FC8} / authors' simulator")
+        ours = number_cell(row, FC8, "eie_cycles", "cycles", 1, "cycles")
+        if ours.is_number:
+            theirs, time = (self._published.simulator_fc8(key) for key in ("actual_cycles", "actual_time"))
+            off = deviation(ours, theirs, f"{kernel} on {FC8} / authors' simulator")
             self.table.notes.append(
-                f"{FC8}: the real weights and one real input of AlexNet FC8, in no mean. Its EIE columns are the "
-                f"authors' simulator on this very layer: {SIMULATOR_FC8_CYCLES.digits()} cycles = "
-                f"{SIMULATOR_FC8_ACTUAL.digits()} us (c). The model: {theoretical} cycles in theory, "
-                f"{expected} expected (e), {off.digits()} % (d).")
+                f"{FC8}: the real weights and one real input of AlexNet FC8, in no mean. EIE's columns: its authors' "
+                f"simulator on it, {_noted(theirs)} cycles = {_noted(time)} us; the model: {_noted(ours, 1)} cycles, "
+                f"{_noted(off)}.")
 
     def _host_columns(self, view):
         group = []
@@ -99,11 +94,10 @@ class SideBySide:
                 self._column(group, name, f"{kind}\n{threads} thr", cells, below, None)
         self.groups.append(group)
         best = [(view.best(threads), view.thread_words(threads)) for threads in view.thread_counts()]
-        names = ", ".join(f"{column.kernel} on {words}" for column, words in best if column)
+        names = kernel_words([(column.kernel, words) for column, words in best if column])
         self.table.notes.append(
-            f"This host, wall time, cache {view.cache} (m). OpenBLAS: dense float32 sgemv. kernel: the exact "
-            "compressed kernel with the smallest geometric mean at that thread count"
-            + (f": {names}." if names else ".") + self._spread(view))
+            f"This host: wall time, cache {view.cache}, medians (m). OpenBLAS: dense float32 sgemv. kernel: best exact "
+            f"compressed kernel by geometric mean{': ' if names else ''}{names}." + self._spread(view))
 
     def _spread(self, view):
         """How sure the medians are: the widest confidence interval among the host's columns."""
@@ -126,3 +120,8 @@ class SideBySide:
         if decimals:
             self.table.decimals[name] = decimals
         group.append((name, header))
+
+
+def _noted(cell, decimals=None):
+    """For a sentence: the letter in brackets."""
+    return f"{cell.digits(decimals)}{' %' if cell.unit == '%' else ''} ({MARKS[cell.provenance]})"
