@@ -238,22 +238,27 @@ done:
  * beside it. */
 struct side {
     struct eie_layer *layer;
-    int16_t *inputs;
-    struct eie_reference reference;
-    struct eie_plan *plan;
+    int16_t *inputs;                   /* [SAMPLES][inputs] */
+    struct eie_reference reference[2]; /* of the first and of the last `batch` samples */
+    struct eie_check_vectors vectors[2];
+    struct eie_plan *plan; /* NULL where the kernel does not support the layer */
 };
 
 static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_setup setup,
                                   struct side *side, struct eie_error *error)
 {
     const struct eie_device *device = setup.problem.device;
+    const uint32_t pe_count = device->kind == EIE_DEVICE_EIE ? device->design.pe_count : 0;
+    const uint32_t batch = setup.problem.batch, first[2] = {0, SAMPLES - batch};
     uint64_t bytes;
     setup.problem.layer = side->layer;
     enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &bytes, error);
-    if (!status)
-        status = eie_reference_make(side->layer, side->inputs, setup.problem.batch,
-                                    device->kind == EIE_DEVICE_EIE ? device->design.pe_count : 0,
-                                    &side->reference, error);
+    for (int i = 0; i < 2 && !status; i++) {
+        const int16_t *inputs = side->inputs + (size_t)first[i] * side->layer->inputs;
+        status =
+            eie_reference_make(side->layer, inputs, batch, pe_count, &side->reference[i], error);
+        side->vectors[i] = (struct eie_check_vectors){inputs, &side->reference[i]};
+    }
     if (!status) status = kernel->prepare(&setup, &side->plan, error);
     return status;
 }
@@ -262,17 +267,18 @@ static void side_end(const struct eie_kernel *kernel, struct side *side)
 {
     kernel->destroy(side->plan);
     side->plan = NULL;
-    eie_reference_free(&side->reference);
+    for (int i = 0; i < 2; i++) eie_reference_free(&side->reference[i]);
 }
 
 static enum eie_status compare_side(const struct eie_kernel *kernel, struct side *side,
                                     struct eie_error *error)
 {
     if (!kernel->read) return EIE_OK;
-    void *y = malloc((size_t)side->reference.batch * side->reference.outputs * sizeof(float));
+    const struct eie_reference *reference = &side->reference[0];
+    void *y = malloc((size_t)reference->batch * reference->outputs * sizeof(float));
     if (!y) return eie_fail(error, EIE_MEMORY, "out of memory for outputs");
     enum eie_status status = kernel->read(side->plan, y, error);
-    if (!status) status = eie_compare(kernel, &side->reference, y, NULL, error);
+    if (!status) status = eie_compare(kernel, reference, y, NULL, error);
     free(y);
     return status;
 }
@@ -284,7 +290,7 @@ static enum eie_status check_interleaved(const struct eie_kernel *kernel, struct
     struct eie_outcome outcome = {0};
     enum eie_status status = EIE_OK;
     for (int i = 0; i < 2 && !status; i++)
-        status = kernel->load(sides[i].plan, sides[i].inputs, error);
+        status = kernel->load(sides[i].plan, sides[i].vectors[0].inputs, error);
     for (int i = 0; i < 2 && !status; i++) status = kernel->run(sides[i].plan, 0, error);
     for (int i = 0; i < 2 && !status; i++) status = kernel->wait(sides[i].plan, &outcome, error);
     for (int i = 0; i < 2 && !status; i++) status = compare_side(kernel, &sides[i], error);
@@ -294,26 +300,37 @@ static enum eie_status check_interleaved(const struct eie_kernel *kernel, struct
 static enum eie_status check_setup(const struct eie_kernel *kernel, const struct eie_setup *setup,
                                    struct side sides[2], struct eie_error *error)
 {
-    enum eie_status status = EIE_OK;
-    for (int i = 0; i < 2 && !status; i++) status = side_begin(kernel, *setup, &sides[i], error);
+    enum eie_status status = side_begin(kernel, *setup, &sides[0], error);
+    if (!status) {
+        status = side_begin(kernel, *setup, &sides[1], error);
+        if (status == EIE_UNSUPPORTED) status = EIE_OK; /* then without a companion */
+    }
     for (int i = 0; i < 2 && !status; i++)
-        status = eie_check_plan(kernel, sides[i].plan, setup->copies, sides[i].inputs,
-                                &sides[i].reference, NULL, error);
-    if (!status) status = check_interleaved(kernel, sides, error);
+        if (sides[i].plan)
+            status =
+                eie_check_plan(kernel, sides[i].plan, setup->copies, sides[i].vectors, NULL, error);
+    if (!status && sides[1].plan) status = check_interleaved(kernel, sides, error);
     for (int i = 0; i < 2; i++) side_end(kernel, &sides[i]);
     return status;
 }
 
+#define THREAD_CHOICES 4
+
 static uint32_t thread_counts(const struct eie_kernel *kernel,
-                              const struct eie_check_options *options, uint32_t counts[2])
+                              const struct eie_check_options *options,
+                              uint32_t counts[THREAD_CHOICES])
 {
     const struct eie_topology *topology;
-    if (!kernel->max_threads) return counts[0] = 0, 1;
-    if (options->threads) return counts[0] = options->threads, 1;
-    counts[0] = 1;
-    if (kernel->max_threads == 1 || eie_topology_get(&topology, NULL)) return 1;
-    counts[1] = topology->cores > 2 ? topology->cores : 2;
-    return 2;
+    uint32_t count = 3;
+    if (!kernel->max_threads || options->threads) {
+        counts[0] = kernel->max_threads ? options->threads : 0;
+        return 1;
+    }
+    for (uint32_t i = 0; i < count; i++) counts[i] = i + 1;
+    if (!eie_topology_get(&topology, NULL) && topology->cores > count)
+        counts[count++] = topology->cores;
+    while (count > 1 && counts[count - 1] > kernel->max_threads) count--;
+    return count;
 }
 
 static enum eie_status check_case(const struct eie_kernel *kernel, const struct eie_device *device,
@@ -321,10 +338,10 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
                                   struct eie_check_count *count, struct eie_error *error)
 {
     static const uint32_t batches[] = {1, MAX_BATCH};
-    uint32_t threads[2];
+    uint32_t threads[THREAD_CHOICES];
     const uint32_t thread_choices = thread_counts(kernel, options, threads);
-    for (uint32_t b = 0; b < COUNT(batches); b++) {
-        for (uint32_t t = 0; t < thread_choices; t++) {
+    for (uint32_t t = 0; t < thread_choices; t++) {
+        for (uint32_t b = 0; b < COUNT(batches); b++) {
             struct eie_setup setup = {{NULL, device, batches[b], threads[t]}, NULL, 2};
             enum eie_status status = EIE_OK;
             if (threads[t]) status = eie_pool_get(threads[t], &setup.pool, error);
@@ -337,6 +354,7 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
                 return eie_error_prefix(error, status, "batch %u, %u threads", batches[b],
                                         threads[t]);
             count->ran++;
+            count->threaded += threads[t] > 1;
         }
     }
     return EIE_OK;

@@ -1,4 +1,5 @@
 #include "bench/check.h"
+#include "bench/stats.h"
 #include "host/numbers.h"
 #include "kernels/scalar/ref_dense.h"
 
@@ -12,7 +13,6 @@
 
 #define UNIT_ROUNDOFF  0x1p-24 /* float32, to nearest */
 #define CANARY_BYTES   64
-#define RUNS_PER_COPY  2
 #define PADDING_STRIDE 16 /* rows that one padding entry spans */
 
 /* ---- the reference -------------------------------------------------------------------------- */
@@ -54,6 +54,7 @@ static enum eie_status sum_rows(const struct eie_layer *layer, const uint8_t *de
             const int64_t product = (int64_t)layer->codebook[row[j]] * input[j];
             sum += product;
             magnitude += (uint64_t)llabs(product);
+            reference->products[at] += product != 0;
             reference->macs_useful++;
         }
         reference->sum[at] = (double)sum;
@@ -82,10 +83,12 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
         .y = malloc(outputs * sizeof *reference->y),
         .sum = malloc(outputs * sizeof *reference->sum),
         .magnitude = malloc(outputs * sizeof *reference->magnitude),
+        .products = calloc(outputs, sizeof *reference->products),
     };
     uint8_t *dense = calloc((size_t)layer->outputs, layer->inputs);
     uint32_t *padding = calloc(layer->inputs, sizeof *padding);
-    if (!dense || !padding || !reference->y || !reference->sum || !reference->magnitude) {
+    if (!dense || !padding || !reference->y || !reference->sum || !reference->magnitude ||
+        !reference->products) {
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
         goto done;
@@ -110,6 +113,7 @@ void eie_reference_free(struct eie_reference *reference)
     free(reference->y);
     free(reference->sum);
     free(reference->magnitude);
+    free(reference->products);
     *reference = (struct eie_reference){0};
 }
 
@@ -132,37 +136,32 @@ static enum eie_status compare_exact(const struct eie_reference *reference, cons
                     reference->y[first], bad, count);
 }
 
-static int ascending(const void *a, const void *b)
+/* Adding a product of 0 rounds nothing, so a row's bound rests on its non-zero products alone. */
+static double float_bound(const struct eie_reference *reference, size_t at)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median_of(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, ascending);
-    return count ? values[count / 2] : 0;
+    const double k = reference->products[at];
+    const double gamma = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF);
+    return 2 * gamma * reference->magnitude[at];
 }
 
 static enum eie_status compare_float(const struct eie_reference *reference, const float *y,
                                      double *median_relative_error, struct eie_error *error)
 {
     const size_t count = (size_t)reference->batch * reference->outputs;
-    const double k = reference->inputs, gamma = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF);
     double *relative = malloc(count * sizeof *relative);
     enum eie_status status = EIE_OK;
     if (!relative) return eie_fail(error, EIE_MEMORY, "out of memory for a comparison");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !status; i++) {
         const double off = fabs((double)y[i] - reference->sum[i]);
-        const double bound = 2 * gamma * reference->magnitude[i];
         relative[i] = reference->sum[i] != 0 ? off / fabs(reference->sum[i]) : off;
-        if (off <= bound) continue; /* false for NaN */
-        status = eie_fail(
-            error, EIE_MISMATCH, "output %zu of input %zu is %.9g, must be %.17g within %.3g",
-            i % reference->outputs, i / reference->outputs, (double)y[i], reference->sum[i], bound);
-        break;
+        if (!(off <= float_bound(reference, i))) /* nor may it be NaN */
+            status = eie_fail(error, EIE_MISMATCH,
+                              "output %zu of input %zu is %.9g, must be %.17g within %.3g",
+                              i % reference->outputs, i / reference->outputs, (double)y[i],
+                              reference->sum[i], float_bound(reference, i));
     }
-    if (!status && median_relative_error) *median_relative_error = median_of(relative, count);
+    if (!status && median_relative_error)
+        *median_relative_error = eie_stats_of(relative, (uint32_t)count).median;
     free(relative);
     return status;
 }
@@ -248,6 +247,12 @@ static enum eie_status run_once(const struct eie_kernel *kernel, struct eie_plan
     return status ? status : kernel->wait(plan, &outcome, error);
 }
 
+static size_t output_bytes(const struct eie_kernel *kernel, const struct eie_reference *reference)
+{
+    const size_t width = kernel->flags & EIE_KERNEL_FLOAT32 ? sizeof(float) : sizeof(int16_t);
+    return (size_t)reference->batch * reference->outputs * width;
+}
+
 static enum eie_status read_and_compare(const struct eie_kernel *kernel, struct eie_plan *plan,
                                         const struct eie_reference *reference, struct guarded *y,
                                         uint8_t value, double *relative, struct eie_error *error)
@@ -260,34 +265,59 @@ static enum eie_status read_and_compare(const struct eie_kernel *kernel, struct 
     return status ? status : eie_compare(kernel, reference, y->data, relative, error);
 }
 
-enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
-                               uint32_t copies, const int16_t *inputs,
-                               const struct eie_reference *reference, double *relative,
-                               struct eie_error *error)
+/* From a guarded buffer that is gone afterwards: load must have copied. */
+static enum eie_status load_guarded(const struct eie_kernel *kernel, struct eie_plan *plan,
+                                    const struct eie_check_vectors *vectors,
+                                    struct eie_error *error)
 {
-    static const uint8_t poisons[RUNS_PER_COPY] = {0xA5, 0x5A};
-    const size_t width = kernel->flags & EIE_KERNEL_FLOAT32 ? sizeof(float) : sizeof(int16_t);
-    const size_t input_bytes = (size_t)reference->batch * reference->inputs * sizeof *inputs;
-    struct guarded x = {0}, y = {0};
-    enum eie_status status = guarded_begin(input_bytes, &x, error);
-    if (!status)
-        status = guarded_begin((size_t)reference->batch * reference->outputs * width, &y, error);
-    if (status) goto done;
-    memcpy(x.data, inputs, input_bytes);
+    const size_t bytes =
+        (size_t)vectors->reference->batch * vectors->reference->inputs * sizeof *vectors->inputs;
+    struct guarded x;
+    enum eie_status status = guarded_begin(bytes, &x, error);
+    if (status) return status;
+    memcpy(x.data, vectors->inputs, bytes);
     status = kernel->load(plan, (const int16_t *)(const void *)x.data, error);
-    if (memcmp(x.data, inputs, input_bytes) && !status)
+    if (!status && memcmp(x.data, vectors->inputs, bytes))
         status = eie_fail(error, EIE_MISMATCH, "kernel changed its inputs");
-    guarded_end(&x); /* load copies: what it kept a pointer to is gone now */
+    guarded_end(&x);
+    return status;
+}
+
+enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
+                               uint32_t copies, const struct eie_check_vectors vectors[2],
+                               double *relative, struct eie_error *error)
+{
+    static const struct {
+        int vectors;
+        bool load;
+        uint8_t poison;
+    } steps[] = {{0, true, 0xA5}, {0, false, 0x5A}, {1, true, 0xA5}, {0, true, 0x5A}};
+    struct guarded y;
+    enum eie_status status = guarded_begin(output_bytes(kernel, vectors[0].reference), &y, error);
+    if (status) return status;
     for (uint32_t c = 0; c < copies; c++) {
-        for (int i = 0; i < RUNS_PER_COPY && !status; i++) {
-            status = run_once(kernel, plan, c, error);
+        for (size_t i = 0; i < sizeof steps / sizeof *steps && !status; i++) {
+            const struct eie_check_vectors *now = &vectors[steps[i].vectors];
+            if (steps[i].load) status = load_guarded(kernel, plan, now, error);
+            if (!status) status = run_once(kernel, plan, c, error);
             if (!status)
-                status = read_and_compare(kernel, plan, reference, &y, poisons[i], relative, error);
+                status = read_and_compare(kernel, plan, now->reference, &y, steps[i].poison,
+                                          relative, error);
         }
     }
-    if (!status) status = check_counts(kernel, plan, reference, error);
-done:
-    guarded_end(&x);
+    if (!status) status = check_counts(kernel, plan, vectors[0].reference, error);
+    guarded_end(&y);
+    return status;
+}
+
+enum eie_status eie_check_outputs(const struct eie_kernel *kernel, struct eie_plan *plan,
+                                  const struct eie_reference *reference, double *relative,
+                                  struct eie_error *error)
+{
+    struct guarded y;
+    enum eie_status status = guarded_begin(output_bytes(kernel, reference), &y, error);
+    if (status) return status;
+    status = read_and_compare(kernel, plan, reference, &y, 0xA5, relative, error);
     guarded_end(&y);
     return status;
 }

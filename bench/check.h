@@ -1,5 +1,7 @@
 /* Checking before timing (design 6): no number is printed for a kernel that was not checked on that
- * very layer in that very process. */
+ * very layer in that very process. The reference decodes the layer with the oracle's decoder
+ * (kernels/scalar/ref_dense.h), which shares nothing with host/layer.c, and sums in int64; only the
+ * final rounding (eie_finish, tested on its own) is the one that kernels use too. */
 #ifndef EIE_BENCH_CHECK_H
 #define EIE_BENCH_CHECK_H
 
@@ -12,6 +14,7 @@ struct eie_reference {
     int16_t *y;              /* [batch][outputs] exact outputs */
     double *sum;             /* [batch][outputs] W a without bias: exact integers */
     double *magnitude;       /* [batch][outputs] sum of |w a| */
+    uint32_t *products;      /* [batch][outputs] products that are not 0 */
     uint64_t macs_useful;    /* weight stored and input non-zero, all inputs */
     uint64_t active_padding; /* padding entries in active columns, all inputs, at pe_count PEs */
 };
@@ -30,12 +33,27 @@ EIE_MUST_USE enum eie_status eie_compare(const struct eie_kernel *kernel,
                                          const struct eie_reference *reference, const void *y,
                                          double *median_relative_error, struct eie_error *error);
 
-/* Loads, runs every copy twice, reads into poisoned outputs between guards, compares each time, and
- * holds the kernel's counts against the reference's. EIE_MISMATCH or what the kernel returned. */
+/* Inputs [batch][inputs] and what must come out. */
+struct eie_check_vectors {
+    const int16_t *inputs;
+    const struct eie_reference *reference;
+};
+
+/* Every copy: loads the first vectors and runs them twice, then the second ones, then the first
+ * again, so that no result can be left from before; reads into poisoned outputs between guards and
+ * compares each time; holds the kernel's counts against the reference's. Afterwards the first
+ * vectors are loaded. EIE_MISMATCH or what the kernel returned. */
 EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
-                                            uint32_t copies, const int16_t *inputs,
-                                            const struct eie_reference *reference,
+                                            uint32_t copies,
+                                            const struct eie_check_vectors vectors[2],
                                             double *median_relative_error, struct eie_error *error);
+
+/* Reads and compares once more what the last run left: after timing. */
+EIE_MUST_USE enum eie_status eie_check_outputs(const struct eie_kernel *kernel,
+                                               struct eie_plan *plan,
+                                               const struct eie_reference *reference,
+                                               double *median_relative_error,
+                                               struct eie_error *error);
 
 /* `eie check`: fixed nasty cases (eie_check_fixed_cases of them), then random ones. Stops at the
  * first failure, whose message ends in the command that reproduces it. */
@@ -43,10 +61,10 @@ struct eie_check_options {
     uint64_t seed;
     uint32_t random_cases; /* beside the fixed ones */
     int64_t only_case;     /* -1: all */
-    uint32_t threads;      /* 0: one thread and all cores (at least two threads) */
+    uint32_t threads;      /* 0: 1, 2, 3 and all cores */
 };
 struct eie_check_count {
-    uint32_t ran, unsupported;
+    uint32_t ran, threaded, unsupported; /* threaded: of those that ran, with several threads */
 };
 EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               const struct eie_device *device,

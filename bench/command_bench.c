@@ -15,8 +15,11 @@
 #define VERB           "bench"
 #define LIST_MAX       64
 #define SUITES_MAX     64
+#define DEVICES_MAX    1024
 #define BUDGET_S       60
 #define MEMORY_BYTES   (UINT64_C(2) << 30)
+#define OVERRUN        1.5  /* groups begin until so many times the budget */
+#define OVERRUN_S      10   /* and so long, for small budgets */
 #define GROUP_BUDGET_S 0.05 /* of the timed part at least; more samples than that are a luxury */
 
 static const char help[] =
@@ -26,8 +29,10 @@ static const char help[] =
     "                    default matrix: paper, paper-matched for the models, and real where\n"
     "                    EIE_MODELS names a folder)\n"
     "  --layer NAMES     comma list of names or globs (default: all)\n"
-    "  --kernel NAMES    comma list of names or globs (default: what the suite names)\n"
-    "  --device NAMES    comma list of names or globs of devices (default: all)\n"
+    "  --kernel NAMES    comma list of names or globs (default: what the suite names, but not the\n"
+    "                    oracle)\n"
+    "  --device NAMES    comma list of names or globs of devices, or paths of descriptions\n"
+    "                    (default: all)\n"
     "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
     "  --threads LIST    thread counts; 'all' is every core (default 1,all)\n"
     "  --cache LIST      hot: one copy, used over and over (the only mode of this version)\n"
@@ -86,6 +91,10 @@ static int parse_option(int option, uint32_t cores, struct options *options)
         return eie_command_usage(VERB, "--batch %s is not a list of sizes", optarg);
     if (option == 't' && !parse_list(optarg, cores, &options->threads))
         return eie_command_usage(VERB, "--threads %s is not a list of thread counts", optarg);
+    for (uint32_t i = 0; option == 't' && i < options->threads.count; i++)
+        if (options->threads.values[i] > cores)
+            return eie_command_usage(VERB, "--threads %s: this process may use %u cores", optarg,
+                                     cores);
     if (option == 'c' && strcmp(optarg, "hot"))
         return eie_command_usage(VERB, "--cache %s: this version measures hot only", optarg);
     if (option == 'T' && !eie_parse_seconds(optarg, &options->budget_s))
@@ -135,6 +144,7 @@ struct matrix {
     uint32_t suite_count;
     struct eie_device *devices; /* the host, then the descriptions */
     uint32_t device_count;
+    char device_names[1024]; /* of --device, paths replaced by names; "" means all */
     uint32_t groups_total, groups_done;
     struct eie_progress progress;
     struct eie_results *results;
@@ -176,7 +186,11 @@ static enum eie_status read_suites(struct matrix *matrix, struct eie_error *erro
             return eie_fail(error, EIE_USAGE, "more than %d suites", SUITES_MAX);
         status = eie_suite_read(name, suite, error);
         if (status) break;
-        if (!given && (!suite->in_default_matrix || (suite->needs_models && !eie_models_dir())))
+        bool unwanted =
+            !given && (!suite->in_default_matrix || (suite->needs_models && !eie_models_dir()));
+        for (uint32_t i = 0; i < matrix->suite_count && given; i++)
+            unwanted = unwanted || !strcmp(matrix->suites[i].name, suite->name);
+        if (unwanted)
             eie_suite_free(suite);
         else
             matrix->suite_count++;
@@ -185,22 +199,59 @@ static enum eie_status read_suites(struct matrix *matrix, struct eie_error *erro
     return status;
 }
 
+static bool is_path(const char *word)
+{
+    const size_t length = strlen(word);
+    return strchr(word, '/') || (length > 5 && !strcmp(word + length - 5, ".json"));
+}
+
+/* Adds the descriptions that --device names by path, and puts their names in the place of the
+ * paths. */
+static enum eie_status read_device_paths(struct matrix *matrix, struct eie_error *error)
+{
+    char copy[sizeof matrix->device_names], *rest = NULL;
+    if (!matrix->options->devices) return EIE_OK;
+    if (strlen(matrix->options->devices) >= sizeof copy)
+        return eie_fail(error, EIE_USAGE, "--device is too long");
+    strcpy(copy, matrix->options->devices);
+    for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        const size_t used = strlen(matrix->device_names);
+        const char *name = word;
+        if (is_path(word)) {
+            if (matrix->device_count == DEVICES_MAX)
+                return eie_fail(error, EIE_USAGE, "more than %d devices", DEVICES_MAX);
+            struct eie_device *device = &matrix->devices[matrix->device_count];
+            enum eie_status status = eie_device_read(word, device, error);
+            if (status) return status;
+            for (uint32_t i = 0; i < matrix->device_count; i++)
+                if (!strcmp(matrix->devices[i].name, device->name))
+                    return eie_fail(error, EIE_USAGE, "%s: there is a device %s already", word,
+                                    device->name);
+            matrix->device_count++;
+            name = device->name;
+        }
+        snprintf(matrix->device_names + used, sizeof matrix->device_names - used, "%s%s",
+                 used ? "," : "", name);
+    }
+    return EIE_OK;
+}
+
 static enum eie_status read_devices(struct matrix *matrix, struct eie_error *error)
 {
     struct eie_device *described;
     uint32_t count;
     enum eie_status status = eie_device_list(&described, &count, error);
     if (status) return status;
-    matrix->devices = calloc((size_t)count + 1, sizeof *matrix->devices);
-    if (!matrix->devices) {
+    matrix->devices = calloc(DEVICES_MAX, sizeof *matrix->devices);
+    if (!matrix->devices || count >= DEVICES_MAX) {
         free(described);
-        return eie_fail(error, EIE_MEMORY, "out of memory for devices");
+        return eie_fail(error, EIE_MEMORY, "no room for %u devices", count);
     }
     status = eie_device_host(&matrix->devices[0], error);
     memcpy(matrix->devices + 1, described, count * sizeof *described);
     matrix->device_count = count + 1;
     free(described);
-    return status;
+    return status ? status : read_device_paths(matrix, error);
 }
 
 /* Every pattern of every option must match something. */
@@ -217,7 +268,7 @@ static enum eie_status check_names(const struct matrix *matrix, struct eie_error
     count = 0;
     for (uint32_t i = 0; i < matrix->device_count && count < 4096; i++)
         names[count++] = matrix->devices[i].name;
-    if (eie_names_unmatched(options->devices, names, count, unmatched, sizeof unmatched))
+    if (eie_names_unmatched(matrix->device_names, names, count, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)", unmatched);
     count = 0;
     for (uint32_t s = 0; s < matrix->suite_count; s++)
@@ -255,12 +306,13 @@ static uint32_t rows_of_group(const struct matrix *matrix, const struct eie_suit
     for (uint32_t k = 0; k < eie_kernel_count; k++) {
         const struct eie_kernel *kernel = eie_kernels[k];
         if (!eie_names_match(kernels_of(matrix, suite), kernel->name) ||
+            (kernel->flags & EIE_KERNEL_REFERENCE && !matrix->options->kernels) ||
             !takes_threads(kernel, threads, &matrix->options->threads))
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
             const struct eie_device *device = &matrix->devices[d];
             if (device->kind != kernel->device_kind ||
-                !eie_names_match(matrix->options->devices, device->name))
+                !eie_names_match(matrix->device_names, device->name))
                 continue;
             if (rows)
                 rows[count] = (struct eie_row){
@@ -353,87 +405,124 @@ static enum eie_status finish_rows(struct matrix *matrix, struct eie_row *rows, 
         judge(matrix, &rows[i]);
         eie_row_free(&rows[i]);
     }
-    return status ? status : eie_results_save(matrix->results, error);
+    return status ? status : eie_results_save(matrix->results, false, error);
 }
 
-static enum eie_status run_group(struct matrix *matrix, const struct eie_suite *suite,
-                                 const struct eie_layer *layer, const struct eie_hash *hash,
-                                 uint32_t batch, uint32_t threads, struct eie_error *error)
+/* One layer of the matrix, or why it could not be built. */
+struct target {
+    const struct eie_suite *suite;
+    const char *name;
+    struct eie_layer *layer; /* NULL when there is none */
+    struct eie_hash hash;
+    enum eie_status status;
+    struct eie_error error;
+};
+
+static enum eie_status start_rows(const struct matrix *matrix, const struct target *target,
+                                  uint32_t batch, uint32_t threads, struct eie_row **rows,
+                                  uint32_t *count, struct eie_error *error)
 {
-    const uint32_t count = rows_of_group(matrix, suite, threads, NULL);
-    if (!count) return EIE_OK;
-    struct eie_row *rows = calloc(count, sizeof *rows);
-    if (!rows) return eie_fail(error, EIE_MEMORY, "out of memory for rows");
-    rows_of_group(matrix, suite, threads, rows);
-    for (uint32_t i = 0; i < count; i++) {
-        rows[i].suite = suite->name;
-        rows[i].layer = layer->name;
-        rows[i].layer_basis = suite->basis;
-        rows[i].hash = *hash;
-        rows[i].batch = batch;
-        rows[i].threads = threads;
-        rows[i].cache = threads ? "hot" : "none";
-        rows[i].time_source = threads ? "wall" : "model";
-        rows[i].provenance = threads ? "measured" : "modelled";
+    *count = rows_of_group(matrix, target->suite, threads, NULL);
+    *rows = calloc((size_t)*count + 1, sizeof **rows);
+    if (!*rows) return eie_fail(error, EIE_MEMORY, "out of memory for rows");
+    rows_of_group(matrix, target->suite, threads, *rows);
+    for (uint32_t i = 0; i < *count; i++) {
+        struct eie_row *row = &(*rows)[i];
+        row->suite = target->suite->name;
+        row->layer = target->name;
+        row->layer_basis = target->suite->basis;
+        row->hash = target->hash;
+        row->batch = batch;
+        row->threads = threads;
+        row->cache = threads ? "hot" : "none";
+        row->time_source = threads ? "wall" : "model";
+        row->provenance = threads ? "measured" : "modelled";
     }
-    snprintf(matrix->group_name, sizeof matrix->group_name, "%s/%s, %u thread%s", suite->name,
-             layer->name, threads, threads == 1 ? "" : "s");
-    enum eie_status status = EIE_OK;
-    if (batch > layer->sample_count) {
-        struct eie_error reason;
-        eie_fail(&reason, EIE_UNSUPPORTED, "the layer has %u sample inputs, batch %u needs as many",
-                 layer->sample_count, batch);
-        for (uint32_t i = 0; i < count; i++) eie_row_fail(&rows[i], EIE_UNSUPPORTED, &reason);
-    } else {
-        const double spent = eie_now_s() - matrix->progress.begin_s;
-        const double left = matrix->options->budget_s - spent;
-        const uint32_t groups = matrix->groups_total - matrix->groups_done;
-        struct eie_group group = {
-            .layer = layer,
-            .inputs = layer->sample_inputs,
-            .batch = batch,
-            .threads = threads,
-            .rows = rows,
-            .row_count = count,
-            .budget_s =
-                left / (groups ? groups : 1) > GROUP_BUDGET_S ? left / groups : GROUP_BUDGET_S,
-            .memory_bytes = matrix->options->memory_bytes,
-            .tick = tick,
-            .ticker = matrix,
-        };
-        status = eie_group_run(&group, error);
-    }
-    if (!status) return status = finish_rows(matrix, rows, count, error), free(rows), status;
+    return EIE_OK;
+}
+
+static double spent_s(const struct matrix *matrix)
+{
+    return eie_now_s() - matrix->progress.begin_s;
+}
+
+/* EIE_OK, or why no row of this group can have a number. */
+static enum eie_status can_run(const struct matrix *matrix, const struct target *target,
+                               uint32_t batch, struct eie_error *error)
+{
+    if (target->status) return eie_fail(error, target->status, "%s", target->error.message);
+    if (batch > target->layer->sample_count)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "the layer has %u sample inputs, batch %u needs as many",
+                        target->layer->sample_count, batch);
+    if (spent_s(matrix) > OVERRUN * matrix->options->budget_s + OVERRUN_S)
+        return eie_fail(error, EIE_MISSING, "--budget %.0f s was spent on the rows before",
+                        matrix->options->budget_s);
+    return EIE_OK;
+}
+
+static enum eie_status run_rows(struct matrix *matrix, const struct target *target, uint32_t batch,
+                                uint32_t threads, struct eie_row *rows, uint32_t count,
+                                struct eie_error *error)
+{
+    const uint32_t groups = matrix->groups_total - matrix->groups_done;
+    const double share_s = (matrix->options->budget_s - spent_s(matrix)) / (groups ? groups : 1);
+    struct eie_group group = {
+        .layer = target->layer,
+        .inputs = target->layer->sample_inputs,
+        .batch = batch,
+        .threads = threads,
+        .rows = rows,
+        .row_count = count,
+        .budget_s = share_s > GROUP_BUDGET_S ? share_s : GROUP_BUDGET_S,
+        .memory_bytes = matrix->options->memory_bytes,
+        .tick = tick,
+        .ticker = matrix,
+    };
+    return eie_group_run(&group, error);
+}
+
+static enum eie_status run_group(struct matrix *matrix, const struct target *target, uint32_t batch,
+                                 uint32_t threads, struct eie_error *error)
+{
+    struct eie_row *rows;
+    struct eie_error reason;
+    uint32_t count;
+    enum eie_status status = start_rows(matrix, target, batch, threads, &rows, &count, error);
+    if (status) return status;
+    snprintf(matrix->group_name, sizeof matrix->group_name, "%s/%s, %u thread%s",
+             target->suite->name, target->name, threads, threads == 1 ? "" : "s");
+    const enum eie_status why_not = can_run(matrix, target, batch, &reason);
+    for (uint32_t i = 0; i < count; i++) eie_row_fail(&rows[i], why_not, &reason);
+    if (!why_not && count) status = run_rows(matrix, target, batch, threads, rows, count, error);
+    if (!status) status = finish_rows(matrix, rows, count, error);
     for (uint32_t i = 0; i < count; i++) eie_row_free(&rows[i]);
     free(rows);
     return status;
 }
 
-/* A layer that cannot be built is no row: its message is printed, and the rest goes on. */
+/* A layer that cannot be built still has its rows, each with the reason. */
 static enum eie_status run_layer(struct matrix *matrix, const struct eie_suite *suite,
                                  uint32_t index, struct eie_error *error)
 {
-    struct eie_layer *layer;
-    struct eie_hash hash;
-    snprintf(matrix->group_name, sizeof matrix->group_name, "%s/%s", suite->name,
-             suite->layers[index].spec.name);
+    struct target target = {.suite = suite, .name = suite->layers[index].spec.name};
+    snprintf(matrix->group_name, sizeof matrix->group_name, "%s/%s", suite->name, target.name);
     tick(matrix, 0, "building the layer");
-    enum eie_status status = eie_suite_build(suite, index, 0, &layer, error);
-    if (status) {
+    target.status = eie_suite_build(suite, index, 0, &target.layer, &target.error);
+    if (!target.status) target.status = eie_layer_hash(target.layer, &target.hash, &target.error);
+    if (target.status) {
         eie_progress_clear(&matrix->progress);
-        worsen(matrix, eie_command_fail(status, error));
-        return EIE_OK;
+        worsen(matrix, eie_command_fail(target.status, &target.error));
     }
-    status = eie_layer_hash(layer, &hash, error);
+    enum eie_status status = EIE_OK;
     for (uint32_t b = 0; b < matrix->options->batches.count && !status; b++) {
         for (uint32_t t = 0; t <= matrix->options->threads.count && !status; t++) {
             const uint32_t threads = group_threads(matrix, t);
-            status = run_group(matrix, suite, layer, &hash, matrix->options->batches.values[b],
-                               threads, error);
+            status = run_group(matrix, &target, matrix->options->batches.values[b], threads, error);
             matrix->groups_done += threads && rows_of_group(matrix, suite, threads, NULL);
         }
     }
-    eie_layer_free(layer);
+    eie_layer_free(target.layer);
     return status;
 }
 
@@ -454,7 +543,7 @@ static enum eie_status run_matrix(struct matrix *matrix, struct eie_error *error
             if (eie_names_match(matrix->options->layers, matrix->suites[s].layers[i].spec.name))
                 status = run_layer(matrix, &matrix->suites[s], i, error);
     eie_progress_clear(&matrix->progress);
-    return status;
+    return status ? status : eie_results_save(matrix->results, true, error);
 }
 
 int eie_command_bench(int argc, char **argv)

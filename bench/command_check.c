@@ -22,7 +22,7 @@ static const char help[] =
     "  --cases N        random cases beside the fixed ones (default 32)\n"
     "  --seed S         seed of all cases (default 1)\n"
     "  --case I         only case I\n"
-    "  --threads T      only T threads (default: 1 and all cores)\n"
+    "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
     "  --device NAME    device of the accelerator models (default " MODEL_DEVICE ")\n\n"
     "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
 
@@ -109,8 +109,11 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
         return eie_exit_code(status);
     }
     *checked += count.ran;
-    printf("%-28s %-11s %u runs%s on %s\n", kernel->name, count.ran ? "ok" : "unsupported",
-           count.ran,
+    char threaded[48] = "";
+    if (kernel->max_threads > 1)
+        snprintf(threaded, sizeof threaded, " (%u with several threads)", count.threaded);
+    printf("%-28s %-11s %u runs%s%s on %s\n", kernel->name, count.ran ? "ok" : "unsupported",
+           count.ran, threaded,
            kernel->flags & EIE_KERNEL_EXACT      ? ", bit for bit"
            : kernel->flags & EIE_KERNEL_ESTIMATE ? ", counts"
                                                  : ", within the float32 bound",

@@ -5,6 +5,7 @@
 
 int eie_command_bench(int argc, char **argv);
 int eie_command_check(int argc, char **argv);
+int eie_command_estimate(int argc, char **argv);
 int eie_command_list(int argc, char **argv);
 
 #endif

@@ -14,11 +14,10 @@
 #define WARM_SHARED_S                                                                              \
     60e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
-#define CALIBRATIONS   3
-#define SAMPLES_MIN    9
-#define SAMPLES_MAX    301
-#define REFERENCES_MAX 8
-#define CALLS_MAX      (INT64_C(1) << 40)
+#define CALIBRATIONS 3
+#define SAMPLES_MIN  9
+#define SAMPLES_MAX  301
+#define CALLS_MAX    (INT64_C(1) << 40)
 
 /* A row's plan while its group is under way. */
 struct contender {
@@ -34,11 +33,16 @@ struct timing {
     int64_t blocks_done, blocks_total;
 };
 
-/* References by PE count: padding depends on how the rows are dealt. */
+/* References by PE count: padding depends on how the rows are dealt. [0] is of the group's inputs,
+ * [1] of no active input at all. */
+struct reference_pair {
+    uint32_t pe_count;
+    struct eie_reference of[2];
+};
 struct references {
     uint32_t count;
-    uint32_t pe_count[REFERENCES_MAX];
-    struct eie_reference reference[REFERENCES_MAX];
+    struct reference_pair *pairs;
+    int16_t *zeros; /* [batch][inputs] */
 };
 
 static void tick(const struct eie_group *group, double share, const char *what)
@@ -46,23 +50,48 @@ static void tick(const struct eie_group *group, double share, const char *what)
     if (group->tick) group->tick(group->ticker, share, what);
 }
 
-static enum eie_status reference_of(const struct eie_group *group, const struct eie_row *row,
-                                    struct references *all, const struct eie_reference **reference,
-                                    struct eie_error *error)
+static void pair_free(struct reference_pair *pair)
+{
+    eie_reference_free(&pair->of[0]);
+    eie_reference_free(&pair->of[1]);
+}
+
+static enum eie_status add_pair(const struct eie_group *group, uint32_t pe_count,
+                                struct references *all, struct eie_error *error)
+{
+    struct reference_pair *grown =
+        realloc(all->pairs, ((size_t)all->count + 1) * sizeof *all->pairs);
+    if (!grown) return eie_fail(error, EIE_MEMORY, "out of memory for references");
+    all->pairs = grown;
+    if (!all->zeros)
+        all->zeros = calloc((size_t)group->batch * group->layer->inputs, sizeof *all->zeros);
+    if (!all->zeros) return eie_fail(error, EIE_MEMORY, "out of memory for references");
+    struct reference_pair *pair = &all->pairs[all->count];
+    *pair = (struct reference_pair){.pe_count = pe_count};
+    enum eie_status status = eie_reference_make(group->layer, group->inputs, group->batch, pe_count,
+                                                &pair->of[0], error);
+    if (!status)
+        status = eie_reference_make(group->layer, all->zeros, group->batch, pe_count, &pair->of[1],
+                                    error);
+    if (status)
+        pair_free(pair);
+    else
+        all->count++;
+    return status;
+}
+
+static enum eie_status vectors_of(const struct eie_group *group, const struct eie_row *row,
+                                  struct references *all, struct eie_check_vectors vectors[2],
+                                  struct eie_error *error)
 {
     const uint32_t pe_count =
         row->device->kind == EIE_DEVICE_EIE ? row->device->design.pe_count : group->layer->pe_count;
-    for (uint32_t i = 0; i < all->count; i++) {
-        *reference = &all->reference[i];
-        if (all->pe_count[i] == pe_count) return EIE_OK;
-    }
-    if (all->count == REFERENCES_MAX)
-        return eie_fail(error, EIE_USAGE, "more than %d PE counts at once", REFERENCES_MAX);
-    enum eie_status status = eie_reference_make(group->layer, group->inputs, group->batch, pe_count,
-                                                &all->reference[all->count], error);
+    uint32_t at = 0;
+    while (at < all->count && all->pairs[at].pe_count != pe_count) at++;
+    enum eie_status status = at < all->count ? EIE_OK : add_pair(group, pe_count, all, error);
     if (status) return status;
-    all->pe_count[all->count] = pe_count;
-    *reference = &all->reference[all->count++];
+    vectors[0] = (struct eie_check_vectors){group->inputs, &all->pairs[at].of[0]};
+    vectors[1] = (struct eie_check_vectors){all->zeros, &all->pairs[at].of[1]};
     return EIE_OK;
 }
 
@@ -105,7 +134,7 @@ static enum eie_status prepare(struct eie_group *group, struct contender *conten
 
 static bool in_private_cache(const struct eie_row *row)
 {
-    const char *where = eie_resident(row->cost.bytes_read, row->threads ? row->threads : 1);
+    const char *where = eie_resident(row->cost.prepared_bytes, row->threads);
     return !strcmp(where, "l1") || !strcmp(where, "l2");
 }
 
@@ -114,13 +143,13 @@ static void admit(struct eie_group *group, struct contender *contender, struct e
                   uint64_t *memory_left, struct references *references)
 {
     struct eie_row *row = contender->row;
-    const struct eie_reference *reference;
+    struct eie_check_vectors vectors[2];
     struct eie_error error;
     enum eie_status status = prepare(group, contender, pool, memory_left, &error);
-    if (!status) status = reference_of(group, row, references, &reference, &error);
+    if (!status) status = vectors_of(group, row, references, vectors, &error);
     if (!status)
-        status = eie_check_plan(row->kernel, contender->plan, 1, group->inputs, reference,
-                                &row->relative_error, &error);
+        status =
+            eie_check_plan(row->kernel, contender->plan, 1, vectors, &row->relative_error, &error);
     if (!status) {
         row->kernel->cost(contender->plan, &row->cost);
         contender->warm_s = in_private_cache(row) ? WARM_S : WARM_SHARED_S;
@@ -212,6 +241,26 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
     one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
 }
 
+static double mean_of(const double *values, uint32_t count)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < count; i++) sum += values[i];
+    return sum / count;
+}
+
+/* What the timed calls left must still be right. */
+static void check_after(const struct eie_group *group, struct contender *contender,
+                        struct references *references)
+{
+    struct eie_check_vectors vectors[2];
+    struct eie_row *row = contender->row;
+    if (!contender->status)
+        contender->status = vectors_of(group, row, references, vectors, &contender->error);
+    if (!contender->status)
+        contender->status = eie_check_outputs(row->kernel, contender->plan, vectors[0].reference,
+                                              NULL, &contender->error);
+}
+
 static void keep_samples(struct contender *contender, struct eie_gbench_case *one)
 {
     struct eie_row *row = contender->row;
@@ -227,14 +276,14 @@ static void keep_samples(struct contender *contender, struct eie_gbench_case *on
         row->sample_count = (uint32_t)one->samples;
         row->calls = one->calls;
         row->stats = eie_stats_of(one->sample_ns, row->sample_count);
-        row->cpu = eie_stats_of(one->sample_cpu_ns, row->sample_count);
+        row->cpu_ns = mean_of(one->sample_cpu_ns, row->sample_count);
         row->samples_ns = one->sample_ns;
         one->sample_ns = NULL;
     }
 }
 
 static enum eie_status time_all(struct eie_group *group, struct contender *contenders,
-                                struct eie_error *error)
+                                struct references *references, struct eie_error *error)
 {
     struct eie_gbench_case *cases = calloc(group->row_count, sizeof *cases);
     struct timing timing = {.group = group};
@@ -261,7 +310,10 @@ static enum eie_status time_all(struct eie_group *group, struct contender *conte
         !eie_gbench_run(cases, count, block_done, &timing, reason, sizeof reason))
         status = eie_fail(error, EIE_SYSTEM, "Google Benchmark: %s", reason);
     for (int32_t i = 0; i < count; i++) {
-        if (!status) keep_samples(cases[i].context, &cases[i]);
+        if (!status) {
+            check_after(group, cases[i].context, references);
+            keep_samples(cases[i].context, &cases[i]);
+        }
         free(cases[i].sample_ns);
     }
     free(cases);
@@ -288,7 +340,7 @@ static void ask_model(struct contender *contender)
     row->calls = 1;
     row->outcome = outcome;
     row->stats = eie_stats_of(row->samples_ns, 1);
-    row->cpu = row->stats;
+    row->cpu_ns = row->stats.median;
 }
 
 enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
@@ -313,11 +365,13 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
     if (!status && group->threads) {
         status = eie_bind_process(group->threads, error); /* now that all threads are there */
         if (!status) status = eie_bind_thread(0, error);
-        if (!status) status = time_all(group, contenders, error);
+        if (!status) status = time_all(group, contenders, &references, error);
     }
     for (uint32_t i = 0; i < group->row_count; i++)
         if (contenders[i].plan) contenders[i].row->kernel->destroy(contenders[i].plan);
-    for (uint32_t i = 0; i < references.count; i++) eie_reference_free(&references.reference[i]);
+    for (uint32_t i = 0; i < references.count; i++) pair_free(&references.pairs[i]);
+    free(references.pairs);
+    free(references.zeros);
     free(contenders);
     return status;
 }

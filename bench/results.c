@@ -5,10 +5,12 @@
 #include "host/file.h"
 #include "host/topology.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -19,6 +21,7 @@
 
 struct eie_results {
     char *path;
+    bool direct; /* not a regular file: written once */
     json_t *context, *benchmarks, *missing, *names;
 };
 
@@ -68,7 +71,9 @@ static const char *host_energy(void)
         fclose(file);
         return "unavailable: this version does not read the machine's energy counter (RAPL)";
     }
-    return "unavailable: the machine shows no energy counter (no readable " RAPL_FILE ")";
+    return errno == EACCES || errno == EPERM
+               ? "no permission: " RAPL_FILE " may be read by root only"
+               : "unavailable: the machine shows no energy counter (no " RAPL_FILE ")";
 }
 
 static void add_google_context(json_t *context)
@@ -194,7 +199,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     json_object_set_new(object, "iterations", json_integer(row->calls));
     set_integer(object, "repetitions", row->sample_count);
     set_number(object, "real_time", row->stats.median);
-    set_number(object, "cpu_time", row->cpu.median);
+    set_number(object, "cpu_time", row->cpu_ns);
     set(object, "time_unit", "ns");
     set_number(object, "eie_median_ns", row->stats.median);
     set_number(object, "eie_min_ns", row->stats.minimum);
@@ -212,7 +217,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     set_integer(object, "eie_bytes", row->cost.bytes_read + row->cost.bytes_written);
     set_integer(object, "eie_prepared_bytes", row->cost.prepared_bytes);
     set(object, "eie_resident",
-        row->threads ? eie_resident(row->cost.bytes_read, row->threads) : "none");
+        row->threads ? eie_resident(row->cost.prepared_bytes, row->threads) : "none");
     if (row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
         set_number(object, "eie_median_relative_error", row->relative_error);
     set_number(object, "eie_cycles", row->outcome.cycles);
@@ -257,7 +262,9 @@ enum eie_status eie_results_begin(const char *path, const char *command,
     }
     add_google_context(made->context);
     status = add_own_context(made->context, command, error);
-    if (!status && path) {
+    struct stat info;
+    made->direct = path && !stat(path, &info) && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    if (!status && path && !made->direct) {
         struct eie_output probe; /* can a file be made there at all? */
         status = eie_output_begin(path, &probe, error);
         if (!status) eie_output_abandon(&probe);
@@ -271,10 +278,10 @@ fail:
     return status;
 }
 
-enum eie_status eie_results_save(struct eie_results *results, struct eie_error *error)
+enum eie_status eie_results_save(struct eie_results *results, bool last, struct eie_error *error)
 {
     struct eie_output output;
-    if (!results->path) return EIE_OK;
+    if (!results->path || (results->direct && !last)) return EIE_OK;
     enum eie_status status = eie_output_begin(results->path, &output, error);
     if (status) return status;
     json_t *root = json_pack("{s:O, s:O, s:O}", "context", results->context, "benchmarks",

@@ -30,7 +30,8 @@ struct eie_row {
     /* numbers; NaN or 0 where there are none */
     const char *layer_basis, *provenance;
     struct eie_stats stats; /* nanoseconds per call, whole batch */
-    struct eie_stats cpu;   /* CPU nanoseconds per call, all threads */
+    double cpu_ns;          /* CPU time per call, all threads: the mean over all samples, since the
+                               system adds up other threads' time only now and then */
     double *samples_ns;     /* [sample_count], owned */
     uint32_t sample_count;
     int64_t calls; /* per sample */

@@ -315,32 +315,44 @@ static enum eie_status dump(const struct options *options, struct eie_error *err
 
 /* ---- verify --------------------------------------------------------------------------------- */
 
+/* A layer of a suite against the manifest; a suite of the user's own need not stand there. */
+static enum eie_status verify_hash(const struct eie_suite *suite, const struct eie_layer *layer,
+                                   bool own, struct eie_error *error)
+{
+    struct eie_hash hash;
+    const char *stated = NULL;
+    enum eie_status status = eie_layer_hash(layer, &hash, error);
+    if (!status && suite->layer_count)
+        status = eie_suite_manifest(suite->name, layer->name, &stated, error);
+    if (status) return status;
+    const bool same = stated && !strcmp(stated, hash.hex);
+    printf("%-14s %s  %s\n", layer->name, hash.hex,
+           !suite->layer_count ? "valid"
+           : own && !stated    ? "valid, not in the manifest"
+           : same              ? "as in the manifest"
+           : stated            ? "DIFFERS from the manifest"
+                               : "MISSING from the manifest");
+    if (!suite->layer_count || same || (own && !stated)) return EIE_OK;
+    return eie_fail(error, EIE_MISMATCH, "layer %s is not what data/suites/manifest.json states",
+                    layer->name);
+}
+
 static enum eie_status verify(const struct options *options, struct eie_error *error)
 {
     struct eie_layer_set set;
     struct eie_suite suite;
+    if (options->pes)
+        return eie_fail(error, EIE_USAGE,
+                        "verify takes no --pes: hashes are of layers as they are");
     enum eie_status status = open_target(options, &set, &suite, error), verdict = EIE_OK;
     if (status) return status;
-    for (uint32_t i = 0; i < set.count && !status; i++) {
-        struct eie_hash hash;
-        const char *stated = NULL;
-        status = eie_layer_hash(set.layers[i], &hash, error);
-        if (!status && suite.layer_count)
-            status = eie_suite_manifest(suite.name, set.layers[i]->name, &stated, error);
-        if (status) break;
-        const bool same = !stated || !strcmp(stated, hash.hex);
-        printf("%-14s %s  %s\n", set.layers[i]->name, hash.hex,
-               !suite.layer_count ? "valid"
-               : !stated          ? "not in the manifest"
-               : same             ? "as in the manifest"
-                                  : "DIFFERS from the manifest");
-        if (!same)
-            verdict = eie_fail(error, EIE_MISMATCH, "layer %s is not what the manifest states",
-                               set.layers[i]->name);
+    for (uint32_t i = 0; i < set.count && (!status || status == EIE_MISMATCH); i++) {
+        status = verify_hash(&suite, set.layers[i], ends_in(options->target, ".json"), error);
+        if (status) verdict = status;
     }
     eie_layer_set_free(&set);
     eie_suite_free(&suite);
-    return status ? status : verdict;
+    return verdict;
 }
 
 /* ---- options -------------------------------------------------------------------------------- */

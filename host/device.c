@@ -2,6 +2,7 @@
 #include "host/cpu.h"
 #include "host/file.h"
 #include "host/json.h"
+#include "host/sha256.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -251,6 +252,7 @@ static enum eie_status read_path(const char *path, struct eie_device *device,
     if (status == EIE_OK) status = eie_json_read(path, &file, error);
     if (status != EIE_OK) return status;
     status = read_root(&file, &result, error);
+    if (status == EIE_OK) status = eie_sha256_of(file.text, strlen(file.text), &result.hash, error);
     if (status == EIE_OK) *device = result;
     eie_json_free(&file);
     return status;

@@ -50,6 +50,7 @@ struct eie_device {
     enum eie_device_kind kind;
     char name[EIE_NAME_MAX]; /* as in a row: "cpu", or the description's name */
     char title[256];         /* full name */
+    struct eie_hash hash;    /* SHA-256 of the description's file; "" for the host */
     union {
         struct eie_design design;       /* EIE_DEVICE_EIE */
         struct eie_published published; /* EIE_DEVICE_PUBLISHED */

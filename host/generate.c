@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HALVINGS_MAX 15 /* of 15-bit magnitudes */
+
 /* One independent stream per layer and purpose. */
 static void stream(struct eie_random *random, const struct eie_layer_spec *spec,
                    const char *purpose)
@@ -144,7 +146,7 @@ static uint32_t scale_samples(const struct eie_layer_spec *spec, const int16_t *
     const size_t count = (size_t)spec->sample_count * spec->inputs;
     uint32_t halvings = 0;
     sum_range(codebook, codes, samples, spec->sample_count, sum, least, most);
-    while (!fits(*least, *most) && halvings < 15) {
+    while (!fits(*least, *most) && halvings < HALVINGS_MAX) {
         uint32_t step = 0; /* as many as the sums need, were they to shrink in proportion */
         while (!fits(*least >> step, *most >> step)) step++;
         for (size_t i = 0; i < count; i++) {
@@ -156,17 +158,6 @@ static uint32_t scale_samples(const struct eie_layer_spec *spec, const int16_t *
         sum_range(codebook, codes, samples, spec->sample_count, sum, least, most);
     }
     return halvings;
-}
-
-/* Smallest shift at which no output saturates. */
-static uint32_t output_shift(int64_t least, int64_t most, enum eie_activation activation)
-{
-    for (uint32_t shift = 0;; shift++) {
-        const int64_t half = shift ? INT64_C(1) << (shift - 1) : 0;
-        if (((most + half) >> shift) <= INT16_MAX &&
-            (activation == EIE_ACTIVATION_RELU || ((least + half) >> shift) >= INT16_MIN))
-            return shift;
-    }
 }
 
 enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_count,
@@ -209,9 +200,9 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
                           spec->name);
         goto done;
     }
-    parts.input_fraction_bits = 15 - halvings; /* values below 1 in magnitude */
+    parts.input_fraction_bits = HALVINGS_MAX - halvings; /* values below 1 in magnitude */
     parts.output_fraction_bits = parts.weight_fraction_bits + parts.input_fraction_bits -
-                                 output_shift(least, most, spec->activation);
+                                 eie_output_shift(least, most, spec->activation);
     status = eie_layer_encode(&parts, &codes, layer, error);
 done:
     free(column_start);

@@ -157,7 +157,6 @@ static enum eie_status check_file(const struct reading *in)
 {
     const char *format = eie_safetensors_metadata(in->file, "eie.format");
     const char *stated = eie_safetensors_metadata(in->file, "eie.sha256");
-    struct eie_sha256 *sha;
     struct eie_hash hash;
     if (!format || !stated)
         return eie_fail(in->error, EIE_INPUT,
@@ -167,14 +166,7 @@ static enum eie_status check_file(const struct reading *in)
     if (strcmp(format, FORMAT))
         return eie_fail(in->error, EIE_INPUT, "%s: format '%s', this program reads '" FORMAT "'",
                         in->path, format);
-    enum eie_status status = eie_sha256_begin(&sha, in->error);
-    if (status) return status;
-    status = eie_sha256_add(sha, in->file->data, in->file->data_size, in->error);
-    if (status) {
-        eie_sha256_free(sha);
-        return status;
-    }
-    status = eie_sha256_end(sha, &hash, in->error);
+    enum eie_status status = eie_sha256_of(in->file->data, in->file->data_size, &hash, in->error);
     if (!status && strcmp(hash.hex, stated))
         return eie_fail(in->error, EIE_INPUT,
                         "%s: damaged: its data do not have the SHA-256 that its header states",

@@ -15,6 +15,7 @@ static const struct {
 } verbs[] = {
     {"bench", "check kernels, time them, write a results file", eie_command_bench},
     {"check", "check kernels on random and nasty cases, time nothing", eie_command_check},
+    {"estimate", "EIE's time, energy and area for a layer of any size", eie_command_estimate},
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},
 };
@@ -26,7 +27,7 @@ static void help(FILE *stream)
             "usage: eie VERB [ARGUMENTS]\n\n",
             EIE_VERSION, EIE_REVISION);
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        fprintf(stream, "  %-7s %s\n", verbs[i].name, verbs[i].summary);
+        fprintf(stream, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
     fprintf(stream, "\nEvery verb has --help with an example.\n"
                     "Exit codes: 0 good; 1 mismatch or failed check; 2 usage or bad input;\n"
                     "            3 nothing could run, or the machine failed.\n");

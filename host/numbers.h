@@ -27,4 +27,15 @@ static inline int16_t eie_finish(int32_t acc, enum eie_activation activation, ui
     return (int16_t)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
+/* Smallest shift at which no output saturates, for final sums (int32) from `least` to `most`. */
+static inline uint32_t eie_output_shift(int64_t least, int64_t most, enum eie_activation activation)
+{
+    for (uint32_t shift = 0;; shift++) {
+        const int64_t half = shift ? INT64_C(1) << (shift - 1) : 0;
+        if (((most + half) >> shift) <= INT16_MAX &&
+            (activation == EIE_ACTIVATION_RELU || ((least + half) >> shift) >= INT16_MIN))
+            return shift;
+    }
+}
+
 #endif

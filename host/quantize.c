@@ -89,17 +89,11 @@ static bool sums_fit(struct work *work, uint32_t weight_bits, uint32_t input_bit
     return work->least >= INT32_MIN && work->most <= INT32_MAX;
 }
 
-/* Smallest shift at which no output saturates and the output bits are not negative. */
+/* Smallest shift at which no output saturates, -1 when the output bits would be negative. */
 static int output_shift(const struct work *work, uint32_t accumulator_bits)
 {
-    const bool relu = work->in->activation == EIE_ACTIVATION_RELU;
-    for (int shift = 0; shift <= 31 && shift <= (int)accumulator_bits; shift++) {
-        const int64_t half = shift ? INT64_C(1) << (shift - 1) : 0;
-        if (((work->most + half) >> shift) <= INT16_MAX &&
-            (relu || ((work->least + half) >> shift) >= INT16_MIN))
-            return shift;
-    }
-    return -1;
+    const uint32_t shift = eie_output_shift(work->least, work->most, work->in->activation);
+    return shift <= accumulator_bits ? (int)shift : -1;
 }
 
 /* Error of the outputs of all samples against float64 arithmetic on the given floats. */

@@ -45,3 +45,15 @@ void eie_sha256_free(struct eie_sha256 *sha)
 {
     EVP_MD_CTX_free(context(sha));
 }
+
+enum eie_status eie_sha256_of(const void *bytes, size_t size, struct eie_hash *hash,
+                              struct eie_error *error)
+{
+    struct eie_sha256 *sha = NULL;
+    enum eie_status status = eie_sha256_begin(&sha, error);
+    if (status) return status;
+    status = eie_sha256_add(sha, bytes, size, error);
+    if (!status) return eie_sha256_end(sha, hash, error);
+    eie_sha256_free(sha);
+    return status;
+}

@@ -4,9 +4,11 @@
 #include "kernels/kernel.h"
 #include "kernels/model/eie_formula.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define POINTER_BYTES 2 /* EIE's pointers have 16 bits (ISCA 2016, section IV) */
 
 struct eie_plan {
     struct eie_setup setup;
@@ -131,11 +133,36 @@ static void cost(const struct eie_plan *plan, struct eie_cost *cost)
     const uint64_t pointers = (uint64_t)plan->layer->pe_count * ((uint64_t)plan->layer->inputs + 1);
     cost->macs_useful = (uint64_t)(plan->entries - plan->padding);
     cost->macs_padding = (uint64_t)plan->padding;
-    cost->prepared_bytes = plan->layer->entry_count + pointers * 2; /* 16-bit pointers */
+    cost->prepared_bytes = plan->layer->entry_count + pointers * POINTER_BYTES;
     cost->bytes_read = (uint64_t)plan->line_reads * line_bytes +
                        (uint64_t)plan->columns * plan->layer->pe_count * 4 +
                        vectors * plan->layer->inputs;
     cost->bytes_written = vectors * plan->layer->outputs;
+}
+
+/* Does the layer fit the design's SRAMs? The published times assume that it does. */
+static void describe_capacity(const struct eie_plan *plan, eie_column column, void *context)
+{
+    const struct eie_layer *layer = plan->layer;
+    const struct eie_design *design = &plan->setup.problem.device->design;
+    const uint64_t pointers = ((uint64_t)layer->inputs + 1) * POINTER_BYTES;
+    const uint64_t longer = layer->inputs > layer->outputs ? layer->inputs : layer->outputs;
+    const uint64_t activations = (longer + layer->pe_count - 1) / layer->pe_count * sizeof(int16_t);
+    uint64_t entries = 0;
+    for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
+        const uint32_t *start = layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
+        if (start[layer->inputs] - start[0] > entries) entries = start[layer->inputs] - start[0];
+    }
+    char text[256];
+    snprintf(text, sizeof text, "%s%s%s",
+             entries > design->spmat_bytes_per_pe ? "no: Spmat SRAM; " : "",
+             pointers > design->pointer_bytes_per_pe ? "no: pointer SRAM; " : "",
+             activations > design->activation_bytes_per_pe ? "no: activation SRAM; " : "");
+    const size_t length = strlen(text);
+    if (length) text[length - 2] = 0;
+    column(context, "eie_fits_on_chip", length ? text : "yes", 0);
+    column(context, "eie_spmat_bytes_fullest_pe", NULL, (double)entries);
+    column(context, "eie_pointer_bytes_per_pe", NULL, (double)pointers);
 }
 
 static void describe(const struct eie_plan *plan, eie_column column, void *context)
@@ -149,6 +176,8 @@ static void describe(const struct eie_plan *plan, eie_column column, void *conte
     column(context, "eie_spmat_line_reads", NULL, plan->line_reads);
     column(context, "eie_energy_actions_j", NULL, sum->energy_actions_j);
     column(context, "eie_area_mm2", NULL, sum->area_mm2);
+    column(context, "eie_device_hash", plan->setup.problem.device->hash.hex, 0);
+    describe_capacity(plan, column, context);
 }
 
 const struct eie_kernel eie_kernel_model_eie_analytic = {

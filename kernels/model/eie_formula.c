@@ -116,7 +116,7 @@ enum eie_status eie_column_moments(uint32_t rows, double density,
     free(p);
     const double empty = pow(1 - density, rows); /* max(1, n) adds 1 where n is 0 */
     moments->entries = mean;
-    moments->padding = mean - rows * density;
+    moments->padding = rows > RUN_ROWS ? mean - rows * density : 0;
     moments->cycles = mean + empty;
     moments->cycles_square = square + empty;
     return EIE_OK;

@@ -98,6 +98,11 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     const struct eie_layer *layer = problem->layer;
     struct eie_sparse_codes codes;
     struct eie_cpu_plan *base;
+    blas.set_threads((int)problem->threads);
+    if (blas.get_threads() != (int)problem->threads)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "this OpenBLAS uses %d threads where %u are asked for", blas.get_threads(),
+                        problem->threads);
     enum eie_status status = eie_layer_decode(layer, &codes, error);
     if (status) return status;
     status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);

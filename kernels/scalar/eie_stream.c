@@ -58,9 +58,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    if (problem->threads > layer->pe_count)
-        return eie_fail(error, EIE_UNSUPPORTED, "%u threads cannot share %u PEs", problem->threads,
-                        layer->pe_count);
+    (void)error;
     *plan_bytes = pointer_bytes(layer) + layer->entry_count + eie_cpu_plan_vector_bytes(problem) +
                   ((uint64_t)layer->pe_count + problem->threads) *
                       (acc_stride(layer) + 8 * ACC_PER_LINE) * sizeof(uint32_t) +
@@ -84,17 +82,18 @@ static void destroy(struct eie_plan *opaque)
     eie_cpu_plan_end(&plan->base);
 }
 
-/* Cuts the PEs into ranges of about equal numbers of entries, one PE at least each. */
+/* Cuts the PEs into ranges of about equal numbers of entries; where threads outnumber PEs, some
+ * ranges are empty. */
 static void share_pes(const struct eie_layer *layer, uint32_t threads, uint32_t *first_pe)
 {
     const size_t stride = (size_t)layer->inputs + 1;
     first_pe[0] = 0;
     for (uint32_t t = 1; t <= threads; t++) {
         const uint64_t target = (uint64_t)layer->entry_count * t / threads;
-        uint32_t pe = first_pe[t - 1] + 1;
-        while (pe < layer->pe_count - (threads - t) && layer->column_start[pe * stride] < target)
+        uint32_t pe = first_pe[t - 1];
+        while (pe < layer->pe_count && (t == threads || layer->column_start[pe * stride] < target))
             pe++;
-        first_pe[t] = t == threads ? layer->pe_count : pe;
+        first_pe[t] = pe;
     }
 }
 
@@ -156,13 +155,13 @@ static inline void process_pe(const struct plan *plan, uint32_t pe, uint32_t *re
     const int16_t *restrict codebook = layer->codebook;
     for (uint32_t k = 0; k < plan->active_count; k++) {
         const uint32_t column = plan->active[k].column, end = start[column + 1];
-        const int32_t value = plan->active[k].value;
+        const int16_t value = plan->active[k].value;
         uint32_t row = 0, at = start[column];
         do {
             uint64_t word = load_entries(stream->entries + at, end - at);
             for (uint32_t i = 0; i < step; i++, word >>= 8) {
                 row += word & 15u;
-                acc[row] += (uint32_t)(codebook[word >> 4 & 15u] * value);
+                acc[row] = eie_accumulate(acc[row], codebook[word >> 4 & 15u], value);
                 row++;
             }
             at += step;
@@ -232,25 +231,43 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     return EIE_OK;
 }
 
+/* Entries of one column over all PEs, and multiplications that the steps carry out for them. */
+static void count_column(const struct plan *plan, uint32_t column, uint64_t *entries,
+                         uint64_t *macs)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const uint32_t step = plan->short_columns ? WORD_ENTRIES / 2 : WORD_ENTRIES;
+    *entries = *macs = 0;
+    for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
+        const uint32_t *start =
+            layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1) + column;
+        const uint32_t length = start[1] - start[0];
+        *entries += length;
+        *macs += length ? (length + step - 1) / step * step : step;
+    }
+}
+
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
     const struct eie_layer *layer = problem->layer;
-    uint64_t columns = 0, entries = 0; /* that any input of the batch makes active */
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &cost->macs_padding);
+    uint64_t columns = 0, all_entries = 0, all_macs = 0, padding;
+    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
     for (uint32_t j = 0; j < layer->inputs; j++) {
-        bool active = false;
+        uint64_t entries, macs, active = 0; /* inputs of the batch that need this column */
         for (uint32_t b = 0; b < problem->batch; b++)
-            active = active || plan->base.inputs[(size_t)b * layer->inputs + j];
-        for (uint32_t pe = 0; active && pe < layer->pe_count; pe++) {
-            const uint32_t *start = layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
-            entries += start[j + 1] - start[j];
-        }
-        columns += active;
+            active += plan->base.inputs[(size_t)b * layer->inputs + j] != 0;
+        if (!active) continue;
+        count_column(plan, j, &entries, &macs);
+        columns++;
+        all_entries += entries;
+        all_macs += active * macs;
     }
+    cost->macs_padding =
+        all_macs - cost->macs_useful; /* padding entries, masked places of a step */
     cost->prepared_bytes = pointer_bytes(layer) + layer->entry_count;
-    cost->bytes_read = entries + columns * layer->pe_count * sizeof(uint32_t) +
+    cost->bytes_read = all_entries + columns * layer->pe_count * sizeof(uint32_t) +
                        (uint64_t)problem->batch * layer->inputs * sizeof(int16_t);
     cost->bytes_written = (uint64_t)problem->batch * layer->outputs * sizeof(int16_t);
 }

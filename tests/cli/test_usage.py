@@ -16,7 +16,7 @@ def test_version(eie):
     assert eie("--version").stdout.startswith("eie ")
 
 
-@pytest.mark.parametrize("verb", ["bench", "check", "layer", "list"])
+@pytest.mark.parametrize("verb", ["bench", "check", "estimate", "layer", "list"])
 def test_help_of_every_verb_has_an_example(eie, verb):
     done = eie(verb, "--help")
     assert f"example: eie {verb}" in done.stdout and done.stderr == ""
@@ -196,7 +196,16 @@ def test_suite_that_is_no_suite(eie, tmp_path, content):
     eie.fails(2, "bad.json", "bench", "--suite", "bad.json", "--out", "x.json")
 
 
-def test_suite_named_twice_is_a_duplicate_key(eie, tiny):
-    done = eie.run("bench", "--quiet", "--suite", f"{tiny},{tiny}", "--layer", "odd", "--kernel", "model_*")
-    assert done.returncode == 2 and "tiny/odd/model_eie_analytic" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_suite_named_twice_is_one(eie, tiny):
+    results = eie.bench("--suite", f"{tiny},{tiny}", "--layer", "odd", "--kernel", "model_*")
+    assert len({row["name"] for row in results["benchmarks"]}) == len(results["benchmarks"])
+
+
+def test_estimate(eie):
+    done = json.loads(eie("estimate", "--inputs", "4096", "--outputs", "4096", "--weights", "0.09",
+                          "--activations", "0.353", "--device", "eie-64*", "--json").stdout)
+    assert done[0]["device"] == "eie-64pe-45nm" and 12 < done[0]["theoretical_us"] < done[0]["expected_us"] < 14
+    eie.fails(2, "--weights", "estimate", "--inputs", "1", "--outputs", "1", "--activations", "1")
+    eie.fails(2, "--weights 2", "estimate", "--weights", "2")
+    eie.fails(2, "nope", "estimate", "--inputs", "1", "--outputs", "1", "--weights", "1", "--activations", "1",
+              "--device", "nope")
