@@ -490,8 +490,9 @@ static enum eie_status run_group(struct matrix *matrix, const struct target *tar
     uint32_t count;
     enum eie_status status = start_rows(matrix, target, batch, threads, &rows, &count, error);
     if (status) return status;
-    snprintf(matrix->group_name, sizeof matrix->group_name, "%s/%s, %u thread%s",
-             target->suite->name, target->name, threads, threads == 1 ? "" : "s");
+    if (threads)
+        snprintf(matrix->group_name, sizeof matrix->group_name, "%s/%s, %u thread%s",
+                 target->suite->name, target->name, threads, threads == 1 ? "" : "s");
     const enum eie_status why_not = can_run(matrix, target, batch, &reason);
     for (uint32_t i = 0; i < count; i++) eie_row_fail(&rows[i], why_not, &reason);
     if (!why_not && count) status = run_rows(matrix, target, batch, threads, rows, count, error);

@@ -54,7 +54,7 @@ def _with_label_times(published):
 
 
 def speed_headline(table, results, published):
-    head = Headline(f"Speed: how many times faster EIE (64 PEs) is, batch 1, wall time, {NINE}", PLATFORMS)
+    head = Headline(f"Speed: EIE (64 PEs, simulated) over baselines (wall time), batch 1, {NINE}", PLATFORMS)
 
     def put(label, column, matrix="dense", batch=1):
         head.put_row(label, [table.get(f"{short} {matrix}, batch {batch}", column) for short in PLATFORMS])
