@@ -1,0 +1,79 @@
+"""The stock suites are what they say: Table III's shapes and densities, Table IV's theoretical times."""
+
+import csv
+
+import pytest
+
+from command import DATA
+
+US_TO_ENTRIES = 64 * 800  # 64 PEs at 800 MHz: entries in a microsecond at perfect balance
+ROUNDING = 0.05 * US_TO_ENTRIES  # of a time printed with one decimal
+
+
+def table(name):
+    with open(DATA / "paper" / f"{name}.csv", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def published():
+    return {row["layer"]: row for row in table("eie_table3_layers")}
+
+
+@pytest.fixture(scope="module")
+def theoretical_us():
+    return {row["layer"]: float(row["time_us"]) for row in table("eie_table4_walltime")
+            if row["matrix"] == "theoretical"}
+
+
+def counted(row):
+    """Inputs, outputs, non-zeros and active inputs that Table III's percentages mean."""
+    inputs, outputs = int(row["inputs"]), int(row["outputs"])
+    return (inputs, outputs, round(float(row["weight_density_pct"]) / 100 * inputs * outputs),
+            round(float(row["activation_density_pct"]) / 100 * inputs))
+
+
+@pytest.mark.parametrize("suite", ["paper", "paper-signed"])
+def test_paper_has_the_counts_of_table_iii(eie, published, suite):
+    layers = eie.layers(suite)
+    assert [layer["name"] for layer in layers] == list(published)
+    for layer in layers:
+        assert (layer["inputs"], layer["outputs"], layer["nonzeros"], layer["active_inputs"]) == \
+            counted(published[layer["name"]])
+
+
+def test_matched_has_the_theoretical_times_of_table_iv(eie, published, theoretical_us):
+    denser, sparser = set(), set()
+    for layer in eie.layers("paper-matched"):
+        name = layer["name"]
+        assert layer["pe_count"] == 64
+        target = theoretical_us[name] * US_TO_ENTRIES
+        assert abs(layer["entries_in_active_columns"] - target) <= ROUNDING, name
+        inputs, outputs, nonzeros, active = counted(published[name])
+        assert (layer["inputs"], layer["outputs"], layer["active_inputs"]) == (inputs, outputs, active)
+        if active < inputs:
+            assert layer["nonzeros"] == nonzeros
+            more = layer["weight_density_of_active_columns"] > layer["weight_density_of_inactive_columns"]
+            (denser if more else sparser).add(name)
+        assert "Table IV's theoretical" in layer["source"]
+    assert denser == {"Alex-6", "Alex-8", "VGG-6", "VGG-7"} and sparser == {"Alex-7", "VGG-8"}
+
+
+def test_matched_moves_the_density_where_all_inputs_are_active(eie):
+    densities = {name: eie.layers(f"paper-matched/{name}")[0]["weight_density"]
+                 for name in ("NT-We", "NT-Wd", "NT-LSTM")}
+    assert densities == pytest.approx({"NT-We": 0.108, "NT-Wd": 0.109, "NT-LSTM": 0.105}, abs=0.0006)
+
+
+def test_other_pe_counts_cut_the_same_matrix(eie):
+    own, = eie.layers("paper-matched/NT-LSTM")
+    for pes in (1, 16, 256):
+        layer, = eie.layers("paper-matched/NT-LSTM", "--pes", pes)
+        assert layer["pe_count"] == pes and layer["nonzeros"] == own["nonzeros"]
+        assert (layer["padding_entries"] == 0) == (pes == 256)  # 10 rows a PE cannot need padding
+
+
+@pytest.mark.parametrize("suite", ["paper", "paper-signed", "paper-matched"])
+def test_every_layer_is_that_of_the_manifest(eie, suite):
+    printed = eie("layer", "verify", suite).stdout.splitlines()
+    assert len(printed) == 9 and all(line.endswith("as in the manifest") for line in printed)
