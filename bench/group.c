@@ -363,8 +363,7 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
             ask_model(&contenders[i]);
     }
     if (!status && group->threads) {
-        status = eie_bind_process(group->threads, error); /* now that all threads are there */
-        if (!status) status = eie_bind_thread(0, error);
+        status = eie_bind_threads_apart(group->threads, error); /* now that all are there */
         if (!status) status = time_all(group, contenders, &references, error);
     }
     for (uint32_t i = 0; i < group->row_count; i++)

@@ -6,6 +6,7 @@
 #include <hwloc/linux.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,13 +130,26 @@ enum eie_status eie_bind_thread(uint32_t index, struct eie_error *error)
 
 static _Atomic uint32_t process_bindings;
 
-enum eie_status eie_bind_process(uint32_t count, struct eie_error *error)
+/* The cores of the `others`-th thread beside the caller: all of them, or, spread, one each. */
+static void choose_cores(hwloc_bitmap_t set, uint32_t count, bool spread, bool caller,
+                         uint32_t others)
+{
+    hwloc_bitmap_zero(set);
+    if (spread)
+        hwloc_bitmap_set(set, machine.units[caller || count == 1 ? 0 : 1 + others % (count - 1)]);
+    for (uint32_t i = 0; i < count && !spread; i++) hwloc_bitmap_set(set, machine.units[i]);
+}
+
+static enum eie_status bind_all(uint32_t count, bool spread, struct eie_error *error)
 {
     const struct eie_topology *topology;
+    const pid_t caller = gettid();
+    uint32_t others = 0;
     enum eie_status status = eie_topology_get(&topology, error);
 
     if (status != EIE_OK) return status;
     if (count == 0) return eie_fail(error, EIE_USAGE, "a process cannot be bound to no core");
+    if (count > topology->cores) count = topology->cores;
     hwloc_bitmap_t set = hwloc_bitmap_alloc();
     DIR *tasks = opendir("/proc/self/task");
     if (set == NULL || tasks == NULL) {
@@ -143,12 +157,13 @@ enum eie_status eie_bind_process(uint32_t count, struct eie_error *error)
                           strerror(errno));
         goto end;
     }
-    for (uint32_t i = 0; i < count && i < topology->cores; i++)
-        hwloc_bitmap_set(set, machine.units[i]);
     atomic_fetch_add(&process_bindings, 1);
-    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) { /* in order of creation */
         const pid_t id = (pid_t)strtol(task->d_name, NULL, 10);
-        if (id <= 0 || hwloc_linux_set_tid_cpubind(machine.hwloc, id, set) == 0) continue;
+        if (id <= 0) continue;
+        choose_cores(set, count, spread, id == caller, others);
+        others += id != caller;
+        if (hwloc_linux_set_tid_cpubind(machine.hwloc, id, set) == 0) continue;
         if (errno == ESRCH) continue; /* ended meanwhile */
         status = eie_fail(error, EIE_SYSTEM, "the process cannot be bound to cores: %s",
                           strerror(errno));
@@ -158,6 +173,16 @@ end:
     if (tasks != NULL) closedir(tasks);
     hwloc_bitmap_free(set);
     return status;
+}
+
+enum eie_status eie_bind_process(uint32_t count, struct eie_error *error)
+{
+    return bind_all(count, false, error);
+}
+
+enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_error *error)
+{
+    return bind_all(count, true, error);
 }
 
 uint32_t eie_bind_process_count(void)

@@ -29,7 +29,12 @@ EIE_MUST_USE enum eie_status eie_bind_thread(uint32_t index, struct eie_error *e
  * eie_pool go back to their own cores with their next run. More than there are: all of them. */
 EIE_MUST_USE enum eie_status eie_bind_process(uint32_t count, struct eie_error *error);
 
-/* How often eie_bind_process has moved all threads. */
+/* Binds the calling thread to the first usable core and every other thread that the process has, in
+ * order of creation, to the second to `count`-th in turn: a library's workers must not share a core
+ * with the caller, which computes too, only because the scheduler leaves them there. */
+EIE_MUST_USE enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_error *error);
+
+/* How often these two have moved all threads. */
 uint32_t eie_bind_process_count(void);
 
 /* Where `bytes` of data fit that `threads` cores read: "l1", "l2", "l3" or "dram". */

@@ -23,7 +23,17 @@ static size_t output_bytes(const struct eie_problem *problem)
     return (size_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
 }
 
-enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size,
+static bool allocate_copies(struct eie_cpu_plan *plan, uint32_t count, size_t bytes)
+{
+    plan->copies = calloc(count, sizeof *plan->copies);
+    for (uint32_t c = 0; plan->copies && c < count; c++) {
+        plan->copies[c] = eie_aligned_zeroed(bytes);
+        if (!plan->copies[c]) return false;
+    }
+    return plan->copies != NULL;
+}
+
+enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size, size_t copy_bytes,
                                    struct eie_cpu_plan **plan, struct eie_error *error)
 {
     struct eie_cpu_plan *made = eie_aligned_zeroed(size);
@@ -31,22 +41,29 @@ enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size,
         made->setup = *setup;
         made->inputs = eie_aligned_zeroed(input_bytes(&setup->problem) + LINE);
         made->outputs = eie_aligned_zeroed(output_bytes(&setup->problem) + LINE);
-        if (made->inputs && made->outputs) {
+        if (made->inputs && made->outputs && allocate_copies(made, setup->copies, copy_bytes)) {
             *plan = made;
             return EIE_OK;
         }
         eie_cpu_plan_end(made);
     }
-    return eie_fail(error, EIE_MEMORY, "out of memory for a plan of layer %s",
-                    setup->problem.layer->name);
+    return eie_fail(error, EIE_MEMORY, "out of memory for a plan of layer %s (%zu bytes a copy)",
+                    setup->problem.layer->name, copy_bytes);
 }
 
 void eie_cpu_plan_end(struct eie_cpu_plan *plan)
 {
     if (!plan) return;
+    for (uint32_t c = 0; plan->copies && c < plan->setup.copies; c++) free(plan->copies[c]);
+    free(plan->copies);
     free(plan->inputs);
     free(plan->outputs);
     free(plan);
+}
+
+void eie_cpu_plan_destroy(struct eie_plan *plan)
+{
+    eie_cpu_plan_end((struct eie_cpu_plan *)plan);
 }
 
 enum eie_status eie_cpu_plan_load(struct eie_plan *plan, const int16_t *inputs,

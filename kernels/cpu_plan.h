@@ -1,5 +1,6 @@
-/* What plans of CPU kernels have in common: the setup, the plain inputs and outputs. A kernel's own
- * plan begins with it; load and read below can stand in the kernel's table as they are. */
+/* What plans of CPU kernels have in common: the setup, the plain inputs and outputs, the copies of
+ * the prepared weights. A kernel's own plan begins with it; load, wait and read below can stand in
+ * the kernel's table as they are, and destroy too where the plan owns nothing more. */
 #ifndef EIE_KERNELS_CPU_PLAN_H
 #define EIE_KERNELS_CPU_PLAN_H
 
@@ -11,16 +12,20 @@ struct eie_cpu_plan {
     struct eie_setup setup;
     int16_t *inputs;  /* [batch][inputs], 64-byte aligned, zeros behind the end up to 64 bytes */
     int16_t *outputs; /* [batch][outputs], 64-byte aligned, room behind the end up to 64 bytes */
+    void **copies; /* [setup.copies] of copy_bytes each, 64-byte aligned, zeroed, for the kernel to
+                      fill in */
 };
 
 /* 64-byte aligned, zeroed, whole cache lines; NULL when out of memory; free with free(). */
 void *eie_aligned_zeroed(size_t size);
 
-/* A zeroed plan of `size` bytes that begins with struct eie_cpu_plan, its buffers allocated. */
+/* A zeroed plan of `size` bytes that begins with struct eie_cpu_plan, its buffers and copies
+ * allocated; copy_bytes may be 0. EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size,
-                                                struct eie_cpu_plan **plan,
+                                                size_t copy_bytes, struct eie_cpu_plan **plan,
                                                 struct eie_error *error);
-void eie_cpu_plan_end(struct eie_cpu_plan *plan); /* frees the buffers and the plan */
+void eie_cpu_plan_end(struct eie_cpu_plan *plan); /* frees buffers, copies and the plan */
+void eie_cpu_plan_destroy(struct eie_plan *plan); /* the same, for the kernel's table */
 
 enum eie_status eie_cpu_plan_load(struct eie_plan *plan, const int16_t *inputs,
                                   struct eie_error *error);

@@ -22,9 +22,8 @@ static struct {
 } blas;
 
 struct plan {
-    struct eie_cpu_plan base;
-    float **dense; /* [copies] of [outputs][inputs] */
-    float *x, *y;  /* [batch][inputs], [batch][outputs] */
+    struct eie_cpu_plan base; /* copies are float [outputs][inputs] */
+    float *x, *y;             /* [batch][inputs], [batch][outputs] */
 };
 
 /* dlsym hands out object pointers; POSIX guarantees that they hold functions */
@@ -75,8 +74,6 @@ static void destroy(struct eie_plan *opaque)
 {
     struct plan *plan = (struct plan *)opaque;
     if (!plan) return;
-    for (uint32_t c = 0; plan->dense && c < plan->base.setup.copies; c++) free(plan->dense[c]);
-    free(plan->dense);
     free(plan->x);
     free(plan->y);
     eie_cpu_plan_end(&plan->base);
@@ -105,29 +102,18 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
                         problem->threads);
     enum eie_status status = eie_layer_decode(layer, &codes, error);
     if (status) return status;
-    status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);
-    if (status) {
-        eie_sparse_codes_free(&codes);
-        return status;
-    }
+    status = eie_cpu_plan_begin(setup, sizeof(struct plan), dense_bytes(layer), &base, error);
+    for (uint32_t c = 0; !status && c < setup->copies; c++)
+        fill_dense(layer, &codes, base->copies[c]);
+    eie_sparse_codes_free(&codes);
+    if (status) return status;
     struct plan *plan = (struct plan *)base;
     plan->x = eie_aligned_zeroed((size_t)problem->batch * layer->inputs * sizeof(float));
     plan->y = eie_aligned_zeroed((size_t)problem->batch * layer->outputs * sizeof(float));
-    plan->dense = calloc(setup->copies, sizeof *plan->dense);
-    bool good = plan->x && plan->y && plan->dense;
-    for (uint32_t c = 0; good && c < setup->copies; c++) {
-        plan->dense[c] = eie_aligned_zeroed(dense_bytes(layer));
-        good = plan->dense[c] != NULL;
-        if (good) fill_dense(layer, &codes, plan->dense[c]);
-    }
-    eie_sparse_codes_free(&codes);
-    if (!good) {
-        destroy((struct eie_plan *)plan);
-        return eie_fail(error, EIE_MEMORY, "out of memory for layer %s as a dense float matrix",
-                        layer->name);
-    }
     *opaque = (struct eie_plan *)plan;
-    return EIE_OK;
+    if (plan->x && plan->y) return EIE_OK;
+    destroy(*opaque);
+    return eie_fail(error, EIE_MEMORY, "out of memory for vectors of layer %s", layer->name);
 }
 
 static enum eie_status load(struct eie_plan *opaque, const int16_t *inputs, struct eie_error *error)
@@ -147,7 +133,7 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     (void)error;
     if (blas.get_threads() != (int)problem->threads) blas.set_threads((int)problem->threads);
     for (uint32_t b = 0; b < problem->batch; b++)
-        blas.sgemv(ROW_MAJOR, NO_TRANSPOSE, rows, columns, 1.0f, plan->dense[copy], columns,
+        blas.sgemv(ROW_MAJOR, NO_TRANSPOSE, rows, columns, 1.0f, plan->base.copies[copy], columns,
                    plan->x + (size_t)b * (size_t)columns, 1, 0.0f,
                    plan->y + (size_t)b * (size_t)rows, 1);
     return EIE_OK;

@@ -14,22 +14,16 @@
 #define SHORT_COLUMN                                                                               \
     2.5 /* mean entries of a column and PE below which half a word a step is faster */
 
-struct stream {
-    uint32_t *column_start;
-    uint8_t *entries;
-};
-
 struct active {
     uint32_t column;
     int16_t value;
 };
 
 struct plan {
-    struct eie_cpu_plan base;
-    struct stream *streams; /* [copies] */
-    uint32_t *acc;          /* [pe_count][acc_stride] */
-    struct active *active;  /* [inputs + 1]: one spare, written past the last */
-    uint32_t *scratch;      /* [threads][scratch_stride] */
+    struct eie_cpu_plan base; /* a copy: column_start, then entries */
+    uint32_t *acc;            /* [pe_count][acc_stride] */
+    struct active *active;    /* [inputs + 1]: one spare, written past the last */
+    uint32_t *scratch;        /* [threads][scratch_stride] */
     uint32_t acc_stride, active_count;
     bool short_columns;
     uint32_t batch_index, copy; /* of the product under way */
@@ -70,11 +64,6 @@ static void destroy(struct eie_plan *opaque)
 {
     struct plan *plan = (struct plan *)opaque;
     if (!plan) return;
-    for (uint32_t c = 0; plan->streams && c < plan->base.setup.copies; c++) {
-        free(plan->streams[c].column_start);
-        free(plan->streams[c].entries);
-    }
-    free(plan->streams);
     free(plan->acc);
     free(plan->active);
     free(plan->scratch);
@@ -101,12 +90,18 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
                                struct eie_error *error)
 {
     const struct eie_layer *layer = setup->problem.layer;
+    const size_t pointers = pointer_bytes(layer);
     struct eie_cpu_plan *base;
-    enum eie_status status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);
+    enum eie_status status = eie_cpu_plan_begin(
+        setup, sizeof(struct plan), pointers + layer->entry_count + WORD_ENTRIES, &base, error);
     if (status) return status;
+    for (uint32_t c = 0; c < setup->copies; c++) {
+        memcpy(base->copies[c], layer->column_start, pointers);
+        if (layer->entry_count)
+            memcpy((char *)base->copies[c] + pointers, layer->entries, layer->entry_count);
+    }
     struct plan *plan = (struct plan *)base;
     plan->acc_stride = acc_stride(layer);
-    plan->streams = calloc(setup->copies, sizeof *plan->streams);
     plan->acc = eie_aligned_zeroed((size_t)layer->pe_count * plan->acc_stride * sizeof(uint32_t));
     plan->active = eie_aligned_zeroed(((size_t)layer->inputs + 1) * sizeof *plan->active);
     plan->first_pe = calloc((size_t)setup->problem.threads + 1, sizeof *plan->first_pe);
@@ -114,19 +109,9 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
         eie_aligned_zeroed(setup->problem.threads * scratch_stride(plan) * sizeof *plan->scratch);
     plan->short_columns =
         layer->entry_count < SHORT_COLUMN * ((double)layer->inputs * layer->pe_count);
-    bool good = plan->streams && plan->acc && plan->active && plan->scratch && plan->first_pe;
-    for (uint32_t c = 0; good && c < setup->copies; c++) {
-        struct stream *stream = &plan->streams[c];
-        stream->column_start = eie_aligned_zeroed(pointer_bytes(layer));
-        stream->entries = eie_aligned_zeroed((size_t)layer->entry_count + WORD_ENTRIES);
-        good = stream->column_start && stream->entries;
-        if (!good) break;
-        memcpy(stream->column_start, layer->column_start, pointer_bytes(layer));
-        if (layer->entry_count) memcpy(stream->entries, layer->entries, layer->entry_count);
-    }
-    if (!good) {
+    if (!plan->acc || !plan->active || !plan->scratch || !plan->first_pe) {
         destroy((struct eie_plan *)plan);
-        return eie_fail(error, EIE_MEMORY, "out of memory for the streams of layer %s",
+        return eie_fail(error, EIE_MEMORY, "out of memory for the accumulators of layer %s",
                         layer->name);
     }
     share_pes(layer, setup->problem.threads, plan->first_pe);
@@ -149,16 +134,16 @@ static inline void process_pe(const struct plan *plan, uint32_t pe, uint32_t *re
                               uint32_t step)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
-    const struct stream *stream = &plan->streams[plan->copy];
-    const uint32_t *restrict start =
-        stream->column_start + (size_t)pe * ((size_t)layer->inputs + 1);
+    const uint32_t *column_start = plan->base.copies[plan->copy];
+    const uint8_t *restrict entries = (const uint8_t *)column_start + pointer_bytes(layer);
+    const uint32_t *restrict start = column_start + (size_t)pe * ((size_t)layer->inputs + 1);
     const int16_t *restrict codebook = layer->codebook;
     for (uint32_t k = 0; k < plan->active_count; k++) {
         const uint32_t column = plan->active[k].column, end = start[column + 1];
         const int16_t value = plan->active[k].value;
         uint32_t row = 0, at = start[column];
         do {
-            uint64_t word = load_entries(stream->entries + at, end - at);
+            uint64_t word = load_entries(entries + at, end - at);
             for (uint32_t i = 0; i < step; i++, word >>= 8) {
                 row += word & 15u;
                 acc[row] = eie_accumulate(acc[row], codebook[word >> 4 & 15u], value);

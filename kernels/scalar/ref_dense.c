@@ -6,11 +6,6 @@
 
 #include <stdlib.h>
 
-struct plan {
-    struct eie_cpu_plan base;
-    int16_t **dense; /* [copies] of [outputs][inputs] */
-};
-
 static size_t dense_bytes(const struct eie_layer *layer)
 {
     return (size_t)layer->outputs * layer->inputs * sizeof(int16_t);
@@ -54,54 +49,38 @@ static enum eie_status fill(const struct eie_layer *layer, int16_t *dense)
     return EIE_OK;
 }
 
-static void destroy(struct eie_plan *opaque)
-{
-    struct plan *plan = (struct plan *)opaque;
-    if (!plan) return;
-    for (uint32_t c = 0; plan->dense && c < plan->base.setup.copies; c++) free(plan->dense[c]);
-    free(plan->dense);
-    eie_cpu_plan_end(&plan->base);
-}
-
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
                                struct eie_error *error)
 {
     const struct eie_layer *layer = setup->problem.layer;
-    struct eie_cpu_plan *base;
-    enum eie_status status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);
-    if (status) return status;
-    struct plan *plan = (struct plan *)base;
-    plan->dense = calloc(setup->copies, sizeof *plan->dense);
-    bool good = plan->dense != NULL;
-    for (uint32_t c = 0; good && c < setup->copies; c++) {
-        plan->dense[c] = eie_aligned_zeroed(dense_bytes(layer));
-        good = plan->dense[c] && fill(layer, plan->dense[c]) == EIE_OK;
+    struct eie_cpu_plan *plan;
+    enum eie_status status =
+        eie_cpu_plan_begin(setup, sizeof *plan, dense_bytes(layer), &plan, error);
+    for (uint32_t c = 0; !status && c < setup->copies; c++) {
+        if (fill(layer, plan->copies[c]) == EIE_OK) continue;
+        status = eie_fail(error, EIE_MEMORY, "out of memory to decode layer %s", layer->name);
+        eie_cpu_plan_end(plan);
     }
-    if (!good) {
-        destroy((struct eie_plan *)plan);
-        return eie_fail(error, EIE_MEMORY, "out of memory for layer %s as a dense matrix",
-                        layer->name);
-    }
-    *opaque = (struct eie_plan *)plan;
-    return EIE_OK;
+    if (!status) *opaque = (struct eie_plan *)plan;
+    return status;
 }
 
 static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
 {
-    const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const struct eie_cpu_plan *plan = (const struct eie_cpu_plan *)opaque;
+    const struct eie_layer *layer = plan->setup.problem.layer;
     const uint32_t shift = eie_layer_shift(layer);
-    for (uint32_t b = 0; b < plan->base.setup.problem.batch; b++) {
-        const int16_t *a = plan->base.inputs + (size_t)b * layer->inputs;
+    for (uint32_t b = 0; b < plan->setup.problem.batch; b++) {
+        const int16_t *a = plan->inputs + (size_t)b * layer->inputs;
         for (uint32_t i = 0; i < layer->outputs; i++) {
-            const int16_t *w = plan->dense[copy] + (size_t)i * layer->inputs;
+            const int16_t *w = (const int16_t *)plan->copies[copy] + (size_t)i * layer->inputs;
             int64_t sum = layer->bias ? layer->bias[i] : 0;
             for (uint32_t j = 0; j < layer->inputs; j++) sum += (int64_t)w[j] * a[j];
             if (sum < INT32_MIN || sum > INT32_MAX)
                 return eie_fail(error, EIE_INPUT,
                                 "layer %s: output %u of input %u sums to %lld, which leaves int32",
                                 layer->name, i, b, (long long)sum);
-            plan->base.outputs[(size_t)b * layer->outputs + i] =
+            plan->outputs[(size_t)b * layer->outputs + i] =
                 eie_finish((int32_t)sum, layer->activation, shift);
         }
     }
@@ -110,10 +89,10 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
-    const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
+    const struct eie_cpu_plan *plan = (const struct eie_cpu_plan *)opaque;
+    const struct eie_problem *problem = &plan->setup.problem;
     uint64_t useful, padding;
-    eie_cpu_plan_count(&plan->base, &useful, &padding);
+    eie_cpu_plan_count(plan, &useful, &padding);
     cost->macs_useful = useful;
     cost->macs_padding =
         (uint64_t)problem->batch * problem->layer->inputs * problem->layer->outputs - useful;
@@ -138,5 +117,5 @@ const struct eie_kernel eie_kernel_scalar_ref_dense = {
     .wait = eie_cpu_plan_wait,
     .read = eie_cpu_plan_read,
     .cost = cost,
-    .destroy = destroy,
+    .destroy = eie_cpu_plan_destroy,
 };

@@ -118,7 +118,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 {
     const struct eie_layer *layer = setup->problem.layer;
     struct eie_cpu_plan *base;
-    enum eie_status status = eie_cpu_plan_begin(setup, sizeof(struct plan), &base, error);
+    enum eie_status status = eie_cpu_plan_begin(setup, sizeof(struct plan), 0, &base, error);
     if (status) return status;
     struct plan *plan = (struct plan *)base;
     plan->acc = calloc(layer->outputs, sizeof *plan->acc);

@@ -117,6 +117,34 @@ static void bind_process(void **state)
     sem_destroy(&s.go);
 }
 
+static void bind_threads_apart(void **state)
+{
+    struct sleeper s = {.before = 0};
+    struct eie_error error;
+    pthread_t thread;
+    cpu_set_t mine, set;
+    (void)state;
+    sem_init(&s.ready, 0, 0);
+    sem_init(&s.go, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, sleeper, &s), 0);
+    sem_wait(&s.ready);
+    assert_int_equal(eie_bind_threads_apart(get()->cores, &error), EIE_OK);
+    assert_int_equal(bound_to(), 1);
+    assert_int_equal(sched_getaffinity(0, sizeof mine, &mine), 0);
+    assert_int_equal(pthread_getaffinity_np(thread, sizeof set, &set), 0);
+    assert_int_equal(CPU_COUNT(&set), 1);
+    assert_int_equal(CPU_EQUAL(&mine, &set) != 0, get()->cores == 1);
+    sem_post(&s.go);
+    pthread_join(thread, NULL);
+    assert_int_equal(s.after, 1);
+    assert_int_equal(eie_bind_threads_apart(1, &error), EIE_OK);
+    assert_int_equal(bound_to(), 1);
+    assert_int_equal(eie_bind_threads_apart(0, &error), EIE_USAGE);
+    assert_int_equal(eie_bind_thread(EIE_BIND_ANY, &error), EIE_OK);
+    sem_destroy(&s.ready);
+    sem_destroy(&s.go);
+}
+
 static void resident(void **state)
 {
     const struct eie_topology *t = get();
@@ -144,9 +172,8 @@ int main(void)
     CPU_ZERO(&at_start);
     if (sched_getaffinity(0, sizeof at_start, &at_start) != 0) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(summary),
-        cmocka_unit_test(bind_thread),
-        cmocka_unit_test(bind_process),
+        cmocka_unit_test(summary),      cmocka_unit_test(bind_thread),
+        cmocka_unit_test(bind_process), cmocka_unit_test(bind_threads_apart),
         cmocka_unit_test(resident),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
