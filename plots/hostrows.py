@@ -95,9 +95,10 @@ def headline_caches(results):
 
 
 def headline_view(results, published):
-    """The host as headlines and Table IV show it, or None."""
-    caches = headline_caches(results)
-    return HostView(results, caches[0], published) if caches else None
+    """The host as headlines and Table IV show it, or None: the first cache mode in which the dense baseline and
+    a kernel have all layers at one thread count; where there is none, the first."""
+    views = [HostView(results, cache, published) for cache in headline_caches(results)]
+    return next((view for view in views if view.compares()), views[0] if views else None)
 
 
 def kernel_words(pairs):
@@ -139,6 +140,10 @@ class HostView:
             return "1 thread"
         machine = {str(self._context.get(key)) for key in ("eie_cores", "eie_hardware_threads")}
         return f"all {threads} threads" if str(threads) in machine else f"{threads} threads"
+
+    def compares(self):
+        """Is there a thread count at which a kernel compares with the dense baseline on all layers?"""
+        return any(self.dense(threads) and self.best(threads) for threads in self.thread_counts())
 
     def dense(self, threads):
         """The complete dense baseline at this thread count, or None."""

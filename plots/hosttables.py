@@ -33,12 +33,12 @@ def host_tables(results):
 
 def _host_column(table, results, column, suite, batch, cache):
     rows = column.rows(results, suite, batch, cache)
-    layers = [layer for layer in LAYERS if any(row.layer == layer for row in
-                                               results.select(suite=suite, batch=batch, cache=cache))]
+    in_group = {row.layer for row in results.select(suite=suite, batch=batch, cache=cache) if not row.is_model}
+    layers = LAYERS if in_group & set(LAYERS) else ()  # all nine, even where one has no row at all
     others = sorted(set(rows) - set(LAYERS))
     for layer in layers:
         table.put(layer, column.name, cell_of(rows.get(layer), layer))
-    if len(layers) == len(LAYERS):
+    if layers:
         what = f"nine layers, suite {suite}: {column.name}, batch {batch}, cache {cache}"
         excluded = exclusion(rows.values())
         mean = missing(f"none: {excluded}", "derived", f"{what}: {excluded} rows enter no mean", "us",
@@ -76,9 +76,34 @@ def table_missing(results):
 
 
 def missing_lines(results):
-    """One line for each status and reason; missing_rows.csv has every row."""
+    """One line for each set of layers without rows, and one for each status and reason; missing_rows.csv has
+    every row that is there."""
+    return _absent_lines(results) + _reason_lines(results)
+
+
+def _absent_lines(results):
+    """Layers of the nine that have no row, where the same kernel has rows of other ones."""
+    seen = {}
+    for row in results.rows + results.missing:
+        if row.suite != "real":
+            key = (row.suite, row.kernel, row.device, row.batch, row.threads, row.cache, row.time_source)
+            seen.setdefault(key, set()).add(row.layer)
+    groups = {}
+    for (suite, kernel, *_), layers in sorted(seen.items()):
+        absent = tuple(layer for layer in LAYERS if layer not in layers)
+        if absent and len(absent) < len(LAYERS):
+            groups.setdefault((suite, absent), []).append(kernel)
+    return [f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels) * len(absent))} absent: suite {suite} has no row "
+            f"of {', '.join(absent)} there." for (suite, absent), kernels in groups.items()]
+
+
+def _rows(count):
+    return f"{count} row{'' if count == 1 else 's'}"
+
+
+def _reason_lines(results):
     groups = {}
     for row in results.missing:
         groups.setdefault((row.status, row.reason), []).append(row.kernel)
-    return [f"{', '.join(sorted(set(kernels)))}: {len(kernels)} row{'s' if len(kernels) > 1 else ''} {status}: "
+    return [f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels))} {status}: "
             f"{reason.rstrip('.')}." for (status, reason), kernels in groups.items()]

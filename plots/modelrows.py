@@ -30,8 +30,11 @@ def model_row(results, kernel, suite, layer, device=EIE):
     return results.one(kernel=kernel, suite=suite, layer=layer, device=device, batch=1, time_source="model")
 
 
+def fitted(row):
+    """"calibrated" for what was made to fit Table IV on the row's layer, else None: the row's own provenance."""
+    return "calibrated" if row is not None and row.raw.get("eie_layer_basis") == "calibrated" else None
+
+
 def model_theoretical(row, layer):
     """On a layer whose counts were made to fit Table IV the theoretical time agrees by construction."""
-    provenance = "calibrated" if row is not None and row.raw.get("eie_layer_basis") == "calibrated" else None
-    return number_cell(row, layer, "eie_theoretical_ns", "us", 1e-3, "theoretical time (perfect balance)",
-                       provenance)
+    return number_cell(row, layer, "eie_theoretical_ns", "us", 1e-3, "theoretical time (perfect balance)", fitted(row))

@@ -1,9 +1,11 @@
 """Tables III and IV as the paper prints them, and the model beside them."""
 
+from dataclasses import replace
+
 from cells import Cell, cited, deviation, missing, ratio
 from grid import Table
 from hostrows import cell_of, number_cell
-from modelrows import FC8, MEAN_ROW, MODEL_SUITES, model_kernels, model_row, model_theoretical, with_mean
+from modelrows import FC8, MEAN_ROW, MODEL_SUITES, fitted, model_kernels, model_row, model_theoretical, with_mean
 from published import EIE, LAYERS, PLATFORMS
 
 # Column of Table III in a terminal: two-line header. The two groups stay together.
@@ -15,7 +17,7 @@ TABLE3_GROUPS = [
 ]
 TABLE3_NOTE = ("In %: weights kept; active (non-zero) inputs; FLOP: dense multiplications left. publ.: as printed, "
                "rounded. paper: counted in the generated layers of suite paper; matched: in suite paper-matched, made "
-               "to fit Table IV's theoretical times. prod.: published weights x active; dev: from prod.")
+               "to fit Table IV's theoretical times (k). prod.: published weights x active; dev: from prod.")
 
 
 def table3(results, published):
@@ -39,11 +41,12 @@ def table3(results, published):
         table.put(layer, "weights x activations", product)
         whole = Cell(inputs.value * outputs.value, "MACs", "derived", f"inputs x outputs: {source}")
         for suite, row in rows.items():
-            useful = number_cell(row, layer, "eie_macs_useful", "MACs", 1, "useful MACs")
+            useful = number_cell(row, layer, "eie_macs_useful", "MACs", 1, "useful MACs", fitted(row))
             share = _percent(useful, whole, f"useful MACs of suite {suite} / (inputs x outputs)")
             table.put(layer, f"{suite}: useful MACs", share)
             table.put(layer, f"{suite}: deviation",
-                      deviation(share, product, f"FLOP share of suite {suite} / weights x activations of {source}"))
+                      deviation(replace(share, provenance="derived"), product,
+                                f"FLOP share of suite {suite} / weights x activations of {source}"))
             entries = number_cell(row, layer, "eie_entries_active", "", 1, "entries in active columns")
             table.put(layer, f"{suite}: padding", _padding_share(entries, useful, suite))
     table.decimals = {"activations": 1, "paper: activations": 1, "weights x activations": 2, "paper: weights": 2} \
@@ -59,7 +62,8 @@ def table3(results, published):
 
 def _percent(part, whole, what):
     share = ratio(part, whole, what, "%")
-    return Cell(100 * share.value, "%", "derived", what) if share.is_number else share
+    provenance = "calibrated" if part.provenance == "calibrated" else "derived"
+    return Cell(100 * share.value, "%", provenance, what) if share.is_number else share
 
 
 def _weight_share(row, layer, outputs):
@@ -83,7 +87,7 @@ def _padding_share(entries, useful, suite):
 
 
 def table4_published(published):
-    table = Table("table4_published", "Table IV as published: wall times, batch 1, us per input vector")
+    table = Table("table4_published", "Table IV as published: printed as wall times, batch 1, us per input vector")
     for short, platform in PLATFORMS.items():
         for matrix in ("dense", "sparse"):
             with_mean(table, f"{short} {matrix}", published.times(platform, matrix),

@@ -45,7 +45,7 @@ class Report:
         self.headlines = [speed.speed_headline(speeds, results, published),
                           hostspeed.host_headline(hosts, results, published),
                           energy.energy_headline(energies, results, published)]
-        self.missing = hosttables.missing_lines(results) or ["Nothing: every row of the results file has a number."]
+        self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.table3],

@@ -37,8 +37,8 @@ class SideBySide:
                          self._published.times(EIE, matrix), self._published.simulator_fc8(f"{matrix}_time"), 1)
         self.groups.append(group)
         self.table.notes += [
-            "CPU, GPU, mGPU: Core i7-5930K, Titan X, Tegra K1, dense float32, wall time (c). EIE: 64 PEs, 45 nm, "
-            "800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
+            "CPU, GPU, mGPU: Core i7-5930K, Titan X, Tegra K1, dense float32, printed as wall time (c). EIE: 64 PEs, "
+            "45 nm, 800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
 
     def _model_columns(self, kernel):
         for suite, name in (("paper", "model"), ("paper-matched", "matched")):
@@ -62,9 +62,15 @@ class SideBySide:
                         f"{kernel}, suite {suite}, {kind} / {against}"))
             self.groups.append(group)
         self.table.notes += [
-            f"model: {kernel}, suite paper (e); exp: expected, with waiting, compares with actual; dev: from "
-            "EIE's column (d). matched: suite paper-matched, calibrated to EIE's theo, so only exp says something."]
+            f"model: {kernel}, suite paper{self._model_mark(kernel)}; exp: expected, with waiting, compares with actual; dev: "
+            "from EIE's column (d). matched: suite paper-matched, calibrated to EIE's theo, so only exp says something."]
         self._fc8_note(kernel)
+
+    def _model_mark(self, kernel):
+        """The letters of what the rows themselves say they are: modelled or simulated."""
+        rows = self._results.select(kernel=kernel, suite="paper", time_source="model")
+        letters = sorted({MARKS[row.provenance] for row in rows if row.usable})
+        return f" ({', '.join(letters)})" if letters else ""
 
     def _fc8_note(self, kernel):
         row = self._results.one(kernel=kernel, layer=FC8, device=EIE, batch=1, time_source="model")

@@ -236,6 +236,43 @@ def test_missing_rows_are_shown_with_their_reason(report):
     assert found["value"] == "unsupported" and "no AVX-9000" in found["source"]
 
 
+def test_one_layer_of_a_better_cache_mode_does_not_take_the_headline(document, save, tmp_path):
+    document["benchmarks"] = [row for row in document["benchmarks"] if row["eie_cache"] != "llc"
+                              or row["eie_layer"] == "Alex-7"]
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0 and "Speed, this host: wall time, cache hot," in done.stdout
+    assert "Hot: one copy of the weights" in done.stdout
+    assert re.search(r"EIE \(published actual\) faster than dense OpenBLAS +\S+x d +\S+x d", done.stdout)
+
+
+def test_a_layer_without_any_row_is_listed_and_named(document, save, tmp_path):
+    for array in ("benchmarks", "eie_missing"):
+        document[array] = [row for row in document[array] if row["eie_layer"] != "Alex-7"]
+    document["eie_missing"] = []
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    found = cell(tmp_path / "out", "host_paper_batch1_hot", "Alex-7", "scalar_eie_stream@1")
+    assert found["value"] == "not run"
+    mean = cell(tmp_path / "out", "host_paper_batch1_hot", "geometric mean", "scalar_eie_stream@1")
+    assert mean["value"] == "incomplete"
+    text = " ".join((tmp_path / "out" / "report.md").read_text(encoding="utf-8").split())
+    for place in (" ".join(done.stdout.split()), text):
+        assert "suite paper has no row of Alex-7" in place and "Nothing:" not in place
+        assert "model_eie_analytic: 1 row absent: suite paper-matched has no row of Alex-7" in place
+    assert max(len(line) for line in done.stdout.splitlines() if ": /" not in line) <= 100
+
+
+def test_fitted_and_derived_numbers_have_their_letters(report):
+    assert cell(report[0], "table3_layers", "Alex-7", "paper-matched: useful MACs")["provenance"] == "calibrated"
+    assert cell(report[0], "table3_layers", "Alex-7", "paper-matched: deviation")["provenance"] == "derived"
+    assert cell(report[0], "table3_layers", "Alex-7", "paper: useful MACs")["provenance"] == "derived"
+    for words, watts in (("constant power", 0.6), ("action counts", 0.4)):
+        for key in ("power (W)", "frames/J"):
+            found = cell(report[0], "table5_platforms", f"model_eie_analytic, {EIE}, {words}", key)
+            assert found["provenance"] == "derived" and words in found["source"]
+            assert key == "frames/J" or float(found["value"]) == pytest.approx(watts)
+
+
 def test_energy_of_the_host_is_never_a_silent_zero(report):
     for column_name in ("printed", "nine bars of Fig. 7"):
         found = cell(report[0], "headline_energy", "this host", column_name)
@@ -309,6 +346,7 @@ def test_alexnet_fc8_stands_beside_the_authors_simulator(report):
     ("recomputed, sparse, baseline batch 64 per input", "30.11x d 2.16x d 59.85x d"),
     ("printed, nine layers", "24,000x c 3,400x c 2,700x c"),
     ("nine bars of Fig. 7", "24,206.8x d 3,356x d 2,700x d"),
+    ("six AlexNet/VGG bars of Fig. 7", "38,828x d 4,762x d 3,912x d"),
 ])
 def test_headlines_keep_their_digits_and_letters(report, label, numbers):
     rows = [" ".join(line.split()) for line in report[1].splitlines()]
