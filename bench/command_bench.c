@@ -298,7 +298,7 @@ static bool takes_threads(const struct eie_kernel *kernel, uint32_t threads,
     return threads == list->values[0];
 }
 
-/* Calls `visit` for each kernel and device of one group. */
+/* Fills in kernel and device of each row of one group ([count], or NULL to count only). */
 static uint32_t rows_of_group(const struct matrix *matrix, const struct eie_suite *suite,
                               uint32_t threads, struct eie_row *rows)
 {

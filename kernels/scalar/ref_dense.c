@@ -1,5 +1,6 @@
 /* The oracle: the layer decoded to a dense matrix by a decoder of its own, every product summed in
- * int64. Slow and plain on purpose; it shares no code with the kernels that it judges. */
+ * int64. Slow and plain on purpose; it shares neither
+ * decoder nor sums with the kernels that it judges, only the final rounding (eie_finish). */
 #include "kernels/scalar/ref_dense.h"
 #include "host/numbers.h"
 #include "kernels/cpu_plan.h"
