@@ -261,8 +261,8 @@ static enum eie_status check_names(const struct matrix *matrix, struct eie_error
     const char *names[4096];
     char unmatched[256];
     unsigned count = 0;
-    for (uint32_t i = 0; i < eie_kernel_count && count < 4096; i++)
-        names[count++] = eie_kernels[i]->name;
+    for (uint32_t i = 0; i < eie_kernel_count() && count < 4096; i++)
+        names[count++] = eie_kernel_at(i)->name;
     if (eie_names_unmatched(options->kernels, names, count, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no kernel matches '%s' (eie list kernels)", unmatched);
     count = 0;
@@ -303,8 +303,8 @@ static uint32_t rows_of_group(const struct matrix *matrix, const struct eie_suit
                               uint32_t threads, struct eie_row *rows)
 {
     uint32_t count = 0;
-    for (uint32_t k = 0; k < eie_kernel_count; k++) {
-        const struct eie_kernel *kernel = eie_kernels[k];
+    for (uint32_t k = 0; k < eie_kernel_count(); k++) {
+        const struct eie_kernel *kernel = eie_kernel_at(k);
         if (!eie_names_match(kernels_of(matrix, suite), kernel->name) ||
             (kernel->flags & EIE_KERNEL_REFERENCE && !matrix->options->kernels) ||
             !takes_threads(kernel, threads, &matrix->options->threads))

@@ -133,8 +133,8 @@ int eie_command_check(int argc, char **argv)
     uint32_t features;
     int code = parse(argc, argv, &choice);
     if (code >= 0) return code;
-    for (uint32_t i = 0; i < eie_kernel_count && i < 1024; i++) names[i] = eie_kernels[i]->name;
-    if (eie_names_unmatched(choice.kernels, names, eie_kernel_count, unmatched, sizeof unmatched))
+    for (uint32_t i = 0; i < eie_kernel_count() && i < 1024; i++) names[i] = eie_kernel_at(i)->name;
+    if (eie_names_unmatched(choice.kernels, names, eie_kernel_count(), unmatched, sizeof unmatched))
         return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)", unmatched);
     enum eie_status status = eie_device_host(&host, &error);
     if (!status && strcmp(choice.device, "cpu"))
@@ -148,10 +148,10 @@ int eie_command_check(int argc, char **argv)
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], on_crash);
     uint32_t checked = 0, matched = 0;
     int worst = 0;
-    for (uint32_t i = 0; i < eie_kernel_count; i++) {
-        if (!eie_names_match(choice.kernels, eie_kernels[i]->name)) continue;
+    for (uint32_t i = 0; i < eie_kernel_count(); i++) {
+        if (!eie_names_match(choice.kernels, eie_kernel_at(i)->name)) continue;
         matched++;
-        code = check_one(eie_kernels[i], &choice, &host, &model, &checked);
+        code = check_one(eie_kernel_at(i), &choice, &host, &model, &checked);
         fflush(stdout);
         /* 2 before 1 before 3 */
         if (code && (!worst || code == 2 || (code == 1 && worst == 3))) worst = code;

@@ -28,8 +28,8 @@ static json_t *kernels(struct eie_error *error)
     uint32_t features;
     if (eie_device_host(&host, error) || eie_cpu_features(&features, error))
         return json_decref(list), NULL;
-    for (uint32_t i = 0; i < eie_kernel_count; i++) {
-        const struct eie_kernel *kernel = eie_kernels[i];
+    for (uint32_t i = 0; i < eie_kernel_count(); i++) {
+        const struct eie_kernel *kernel = eie_kernel_at(i);
         struct eie_device device = host;
         struct eie_error reason = {""};
         device.kind = kernel->device_kind == EIE_DEVICE_EIE ? EIE_DEVICE_EIE : host.kind;

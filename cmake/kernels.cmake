@@ -35,10 +35,13 @@ file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_table.c CONTENT
 #include \"kernels/kernel.h\"
 
 ${declarations}
-const struct eie_kernel *const eie_kernels[] = {
+extern const struct eie_kernel *const eie_builtin_kernels[];
+extern const uint32_t eie_builtin_kernel_count;
+const struct eie_kernel *const eie_builtin_kernels[] = {
 ${entries}    NULL,
 };
-const uint32_t eie_kernel_count = sizeof eie_kernels / sizeof *eie_kernels - 1;
+const uint32_t eie_builtin_kernel_count =
+    sizeof eie_builtin_kernels / sizeof *eie_builtin_kernels - 1;
 ")
 add_library(eie_kernels STATIC kernels/registry.c kernels/cpu_plan.c
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c ${objects})

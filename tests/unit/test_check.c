@@ -461,22 +461,23 @@ static void the_kernels_of_this_build_pass(void **state)
     uint32_t checked = 0;
     (void)state;
     fault = NOTHING;
-    for (uint32_t k = 0; k < eie_kernel_count; k++) {
+    for (uint32_t k = 0; k < eie_kernel_count(); k++) {
         struct eie_error error = {""};
         uint32_t ran = 0;
-        if (eie_kernels[k]->device_kind != EIE_DEVICE_CPU) continue;
-        if (eie_kernel_probe(eie_kernels[k], &device, &error)) {
-            printf("  not checked: %s: %s\n", eie_kernels[k]->name, error.message);
+        if (eie_kernel_at(k)->device_kind != EIE_DEVICE_CPU) continue;
+        if (eie_kernel_probe(eie_kernel_at(k), &device, &error)) {
+            printf("  not checked: %s: %s\n", eie_kernel_at(k)->name, error.message);
             continue;
         }
         for (size_t i = 0; i < TEST_COUNT(cases); i++) {
             const struct eie_check_options options = {
                 .seed = 5, .random_cases = 2, .only_case = cases[i]};
             struct eie_check_count count;
-            assert_good(eie_check_kernel(eie_kernels[k], &device, &options, &count, &error), error);
+            assert_good(eie_check_kernel(eie_kernel_at(k), &device, &options, &count, &error),
+                        error);
             ran += count.ran;
         }
-        printf("  %s: %u runs\n", eie_kernels[k]->name, ran);
+        printf("  %s: %u runs\n", eie_kernel_at(k)->name, ran);
         assert_true(ran > 0);
         checked++;
     }
