@@ -198,15 +198,26 @@ static uint64_t reached(uint64_t bytes, uint32_t sharing, uint32_t threads)
     return sharing == 0 ? 0 : bytes * ((threads + sharing - 1) / sharing);
 }
 
-const char *eie_resident(uint64_t bytes, uint32_t threads)
+uint64_t eie_cache_bytes(uint32_t level, uint32_t threads)
 {
     const struct eie_topology *t;
 
-    if (eie_topology_get(&t, NULL) != EIE_OK) return "dram";
+    if (eie_topology_get(&t, NULL) != EIE_OK) return 0;
     if (threads == 0) threads = 1;
     if (threads > t->cores) threads = t->cores;
-    if (bytes <= t->l1d_bytes * threads) return "l1";
-    if (bytes <= reached(t->l2_bytes, t->l2_cores, threads)) return "l2";
-    if (bytes <= reached(t->l3_bytes, t->l3_cores, threads)) return "l3";
-    return "dram";
+    if (level == 1) return t->l1d_bytes * threads;
+    if (level == 2) return reached(t->l2_bytes, t->l2_cores, threads);
+    return level == 3 ? reached(t->l3_bytes, t->l3_cores, threads) : 0;
+}
+
+uint64_t eie_private_bytes(uint32_t threads)
+{
+    return eie_cache_bytes(1, threads) + eie_cache_bytes(2, threads);
+}
+
+const char *eie_resident(uint64_t bytes, uint32_t threads)
+{
+    if (bytes <= eie_cache_bytes(1, threads)) return "l1";
+    if (bytes <= eie_cache_bytes(2, threads)) return "l2";
+    return bytes <= eie_cache_bytes(3, threads) ? "l3" : "dram";
 }

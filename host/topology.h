@@ -37,6 +37,13 @@ EIE_MUST_USE enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_e
 /* How often these two have moved all threads. */
 uint32_t eie_bind_process_count(void);
 
+/* Bytes of all caches of one level (1: of data) that the first `threads` cores reach, together; 0
+ * where the machine shows none. */
+uint64_t eie_cache_bytes(uint32_t level, uint32_t threads);
+
+/* The caches that these cores share with no other core, together: of levels 1 and 2. */
+uint64_t eie_private_bytes(uint32_t threads);
+
 /* Where `bytes` of data fit that `threads` cores read: "l1", "l2", "l3" or "dram". */
 const char *eie_resident(uint64_t bytes, uint32_t threads);
 

@@ -1,0 +1,215 @@
+#include "bench/ceilings.h"
+#include "bench/loops.h"
+#include "bench/progress.h"
+#include "host/topology.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define TRIES         5
+#define READ_S        0.5e-3 /* one try reads at least so long: passes are added until it does */
+#define MAC_ROUNDS    UINT64_C(20000)
+#define LINE_SET      1024u /* working sets are multiples of this */
+#define DRAM_LEAST    (UINT64_C(64) << 20)
+#define DRAM_MOST     (UINT64_C(1) << 30)
+#define DRAM_CACHES   3 /* last-level caches that the working set for DRAM exceeds */
+#define PRIVATE_TIMES 4 /* of the private caches, for the shared one */
+
+static const char *const level_names[EIE_LEVELS] = {"l1", "l2", "l3", "dram"};
+static const char *const operation_names[EIE_OPERATIONS] = {"int16", "int8", "float32"};
+
+/* ---- working sets --------------------------------------------------------------------------- */
+
+/* Bytes a thread for each level; 0: the machine shows no such level, or it does not show against
+ * the one before. */
+static void working_sets(uint32_t threads, uint64_t memory_bytes, uint64_t sets[EIE_LEVELS])
+{
+    const struct eie_topology *t;
+    memset(sets, 0, EIE_LEVELS * sizeof *sets);
+    if (eie_topology_get(&t, NULL)) return;
+    const uint64_t private_bytes = eie_private_bytes(threads);
+    const uint64_t l2 = eie_cache_bytes(2, threads), l3 = eie_cache_bytes(3, threads);
+    uint64_t last = l3 ? l3 : private_bytes, dram = DRAM_CACHES * last;
+    if (dram < DRAM_LEAST) dram = DRAM_LEAST;
+    if (dram > DRAM_MOST) dram = DRAM_MOST > 2 * last ? DRAM_MOST : 2 * last;
+    sets[EIE_L1] = t->l1d_bytes / 4 * 3;
+    if (l2) sets[EIE_L2] = l2 / 2 / threads;
+    if (l3 && l3 / 2 > private_bytes) {
+        const uint64_t wanted = PRIVATE_TIMES * private_bytes;
+        sets[EIE_L3] = (wanted < l3 / 2 ? wanted : l3 / 2) / threads;
+    }
+    if (dram <= memory_bytes) sets[EIE_DRAM] = dram / threads;
+    for (int level = 0; level < EIE_LEVELS; level++) sets[level] -= sets[level] % LINE_SET;
+}
+
+/* ---- measuring ------------------------------------------------------------------------------ */
+
+struct reading {
+    struct eie_pool *pool;
+    uint8_t *data; /* [threads][stride] */
+    size_t stride, bytes;
+    uint32_t passes;
+    uint64_t (*read)(const uint8_t *data, size_t bytes);
+    uint64_t (*multiply)(uint64_t rounds);
+    uint64_t rounds;
+};
+
+static volatile uint64_t sink; /* results must be wanted by someone */
+
+static void touch(void *context, uint32_t worker)
+{
+    const struct reading *r = context;
+    memset(r->data + worker * r->stride, 1, r->stride);
+}
+
+static void read_part(void *context, uint32_t worker)
+{
+    const struct reading *r = context;
+    uint64_t all = 0;
+    for (uint32_t i = 0; i < r->passes; i++) all += r->read(r->data + worker * r->stride, r->bytes);
+    sink = all;
+}
+
+static void multiply_part(void *context, uint32_t worker)
+{
+    const struct reading *r = context;
+    (void)worker;
+    sink = r->multiply(r->rounds);
+}
+
+static double run_s(struct reading *r, eie_pool_work work)
+{
+    const double begin = eie_now_s();
+    eie_pool_run(r->pool, work, r);
+    return eie_now_s() - begin;
+}
+
+static void keep(struct eie_ceiling *ceiling, double per_s, uint64_t bytes, const char *loop)
+{
+    if (per_s > ceiling->per_s) *ceiling = (struct eie_ceiling){per_s, bytes, loop};
+}
+
+static void measure_level(struct reading *r, uint32_t threads, struct eie_ceiling *ceiling)
+{
+    struct eie_read_loop loops[EIE_READ_LOOPS_MAX];
+    const uint32_t count = eie_read_loops(loops);
+    for (uint32_t i = 0; i < count; i++) {
+        r->read = loops[i].run;
+        r->passes = 1;
+        run_s(r, read_part);
+        while (run_s(r, read_part) < READ_S && r->passes < 1u << 20) r->passes *= 2;
+        double least = INFINITY;
+        for (int k = 0; k < TRIES; k++) least = fmin(least, run_s(r, read_part));
+        keep(ceiling, (double)r->passes * (double)r->bytes * threads / least, r->bytes * threads,
+             loops[i].name);
+    }
+}
+
+static void measure_macs(struct reading *r, uint32_t threads, struct eie_ceilings *ceilings)
+{
+    struct eie_mac_loop loops[EIE_MAC_LOOPS_MAX];
+    const uint32_t count = eie_mac_loops(loops);
+    for (uint32_t i = 0; i < count; i++) {
+        r->multiply = loops[i].run;
+        r->rounds = MAC_ROUNDS;
+        double least = INFINITY;
+        for (int k = 0; k < TRIES; k++) least = fmin(least, run_s(r, multiply_part));
+        for (int o = 0; o < EIE_OPERATIONS; o++)
+            if (!strcmp(operation_names[o], loops[i].operation))
+                keep(&ceilings->macs[o], (double)r->rounds * loops[i].macs * threads / least, 0,
+                     loops[i].name);
+    }
+}
+
+enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes,
+                                     struct eie_ceilings *ceilings, struct eie_error *error)
+{
+    const uint32_t threads = eie_pool_threads(pool);
+    uint64_t sets[EIE_LEVELS], most = LINE_SET;
+    working_sets(threads, memory_bytes, sets);
+    for (int level = 0; level < EIE_LEVELS; level++)
+        if (sets[level] > most) most = sets[level];
+    const size_t huge = (size_t)2 << 20, stride = (most + huge - 1) / huge * huge;
+    struct reading r = {.pool = pool, .stride = stride};
+    r.data = aligned_alloc(huge, stride * threads);
+    if (!r.data) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
+    madvise(r.data, stride * threads, MADV_HUGEPAGE); /* only a hint */
+    eie_pool_run(pool, touch, &r);
+    ceilings->threads = threads;
+    for (int level = 0; level < EIE_LEVELS; level++) {
+        r.bytes = sets[level];
+        if (r.bytes) measure_level(&r, threads, &ceilings->read[level]);
+    }
+    measure_macs(&r, threads, ceilings);
+    free(r.data);
+    return EIE_OK;
+}
+
+/* ---- the floor ------------------------------------------------------------------------------ */
+
+static double arithmetic_s(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
+{
+    double per_s = ceilings->macs[EIE_FLOAT32].per_s;
+    if (!demand->float32) /* exact products can be put together from any integers */
+        per_s = fmax(ceilings->macs[EIE_INT16].per_s, ceilings->macs[EIE_INT8].per_s);
+    return per_s > 0 ? (double)demand->macs / per_s : 0;
+}
+
+struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
+{
+    struct eie_floor floor = {0, "none"};
+    const struct eie_topology *topology;
+    if (!ceilings->threads || eie_topology_get(&topology, NULL)) return floor;
+    const double footprint =
+        (double)(demand->footprint > demand->bytes ? demand->footprint : demand->bytes);
+    double left = footprint, most = 0, reading_s = 0;
+    for (int level = 0; level < EIE_LEVELS && left > 0; level++) {
+        const double per_s = ceilings->read[level].per_s;
+        const double holds = level == EIE_DRAM ? left
+                             : level == EIE_L1
+                                 ? (double)topology->l1d_bytes * ceilings->threads
+                                 : (double)eie_cache_bytes((uint32_t)level + 1, ceilings->threads);
+        if (!(per_s > 0)) continue;
+        const double here = fmin(left, holds);
+        const double spent = here / footprint * (double)demand->bytes / per_s;
+        left -= here;
+        reading_s += spent;
+        if (spent > most) {
+            most = spent;
+            floor.bound = level_names[level];
+        }
+    }
+    const double multiplying_s = arithmetic_s(ceilings, demand);
+    if (multiplying_s > reading_s) floor.bound = "arithmetic";
+    floor.ns = 1e9 * fmax(reading_s, multiplying_s);
+    return floor;
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists)
+{
+    json_t *reads = json_object_get(lists, "eie_ceilings");
+    json_t *peaks = json_object_get(lists, "eie_peaks");
+    if (!reads) json_object_set_new(lists, "eie_ceilings", reads = json_array());
+    if (!peaks) json_object_set_new(lists, "eie_peaks", peaks = json_array());
+    for (int level = 0; level < EIE_LEVELS; level++) {
+        const struct eie_ceiling *one = &ceilings->read[level];
+        if (one->per_s > 0)
+            json_array_append_new(
+                reads, json_pack("{s:I, s:s, s:f, s:I, s:s}", "threads",
+                                 (json_int_t)ceilings->threads, "level", level_names[level],
+                                 "bytes_per_s", one->per_s, "working_set_bytes",
+                                 (json_int_t)one->working_set_bytes, "loop", one->loop));
+    }
+    for (int o = 0; o < EIE_OPERATIONS; o++) {
+        const struct eie_ceiling *one = &ceilings->macs[o];
+        if (one->per_s > 0)
+            json_array_append_new(peaks, json_pack("{s:I, s:s, s:f, s:s}", "threads",
+                                                   (json_int_t)ceilings->threads, "operation",
+                                                   operation_names[o], "macs_per_s", one->per_s,
+                                                   "loop", one->loop));
+    }
+}

@@ -1,0 +1,56 @@
+/* What this machine can do at most, measured in the run whose numbers are held against it: read
+ * bandwidth of each level of the memory hierarchy, and multiply-accumulates in registers. From them
+ * follows the least time that a call can take (its place under the roofline), and that a row which
+ * took less is suspect. */
+#ifndef EIE_BENCH_CEILINGS_H
+#define EIE_BENCH_CEILINGS_H
+
+#include "host/error.h"
+#include "host/threads.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum eie_level { EIE_L1, EIE_L2, EIE_L3, EIE_DRAM, EIE_LEVELS };
+enum eie_operation { EIE_INT16, EIE_INT8, EIE_FLOAT32, EIE_OPERATIONS };
+
+struct eie_ceiling {
+    double per_s; /* bytes read, or multiply-accumulates; 0: there is none */
+    uint64_t working_set_bytes;
+    const char *loop; /* the best of several; static */
+};
+
+/* For one thread count. */
+struct eie_ceilings {
+    uint32_t threads; /* 0: not measured */
+    struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS];
+};
+
+/* Measures on the pool's threads, and keeps whatever is higher than what `ceilings` holds already:
+ * on a shared machine a second look is a better one. `memory_bytes` bounds what is allocated; the
+ * level that needs more is left out. Takes about a second. EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes,
+                                                  struct eie_ceilings *ceilings,
+                                                  struct eie_error *error);
+
+/* What one call does, for its floor. */
+struct eie_demand {
+    uint64_t bytes;     /* read and written by one call */
+    uint64_t footprint; /* bytes that are used over and over: of all copies that are rotated */
+    uint64_t macs;      /* multiply-accumulates carried out, useful or not */
+    bool float32;
+};
+
+/* The least time of such a call. Caches are taken to keep as much of the footprint as they hold,
+ * from the first level on, and to hold nothing else: a bound from below. */
+struct eie_floor {
+    double ns;         /* 0: no ceilings */
+    const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic" */
+};
+struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand);
+
+/* {"eie_ceilings": [...], "eie_peaks": [...]} with units in the keys. */
+void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists);
+
+#endif
