@@ -39,35 +39,62 @@ static enum eie_status count_padding(const struct eie_layer *layer, const uint8_
     return EIE_OK;
 }
 
+/* One output of one input, from the weights of its row: `columns` and `weights` ([count]). */
+static enum eie_status sum_row(const struct eie_layer *layer, const int16_t *input,
+                               const uint32_t *columns, const int16_t *weights, uint32_t count,
+                               uint32_t b, uint32_t i, struct eie_reference *reference,
+                               struct eie_error *error)
+{
+    const size_t at = (size_t)b * layer->outputs + i;
+    int64_t sum = 0;
+    uint64_t magnitude = 0;
+    uint32_t products = 0, useful = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        const int64_t product = (int64_t)weights[k] * input[columns[k]];
+        sum += product;
+        magnitude += (uint64_t)llabs(product);
+        products += product != 0;
+        useful += input[columns[k]] != 0;
+    }
+    reference->products[at] = products;
+    reference->macs_useful += useful;
+    reference->sum[at] = (double)sum;
+    reference->magnitude[at] = (double)magnitude;
+    sum += layer->bias ? layer->bias[i] : 0;
+    if (sum < INT32_MIN || sum > INT32_MAX)
+        return eie_fail(error, EIE_INPUT,
+                        "layer %s, input %u: output %u sums to %" PRId64
+                        ", which leaves int32: these inputs are too large for the layer",
+                        layer->name, b, i, sum);
+    reference->y[at] = eie_finish((int32_t)sum, layer->activation, eie_layer_shift(layer));
+    return EIE_OK;
+}
+
 static enum eie_status sum_rows(const struct eie_layer *layer, const uint8_t *dense,
-                                const int16_t *input, uint32_t b, struct eie_reference *reference,
+                                const int16_t *inputs, struct eie_reference *reference,
                                 struct eie_error *error)
 {
-    const uint32_t shift = eie_layer_shift(layer);
-    for (uint32_t i = 0; i < layer->outputs; i++) {
+    enum eie_status status = EIE_OK;
+    uint32_t *columns = calloc(layer->inputs, sizeof *columns);
+    int16_t *weights = calloc(layer->inputs, sizeof *weights);
+    if (!columns || !weights)
+        status =
+            eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
+    for (uint32_t i = 0; i < layer->outputs && !status; i++) {
         const uint8_t *row = dense + (size_t)i * layer->inputs;
-        const size_t at = (size_t)b * layer->outputs + i;
-        int64_t sum = 0;
-        uint64_t magnitude = 0;
+        uint32_t count = 0;
         for (uint32_t j = 0; j < layer->inputs; j++) {
-            if (!row[j] || !input[j]) continue;
-            const int64_t product = (int64_t)layer->codebook[row[j]] * input[j];
-            sum += product;
-            magnitude += (uint64_t)llabs(product);
-            reference->products[at] += product != 0;
-            reference->macs_useful++;
+            if (!row[j]) continue;
+            columns[count] = j;
+            weights[count++] = layer->codebook[row[j]];
         }
-        reference->sum[at] = (double)sum;
-        reference->magnitude[at] = (double)magnitude;
-        sum += layer->bias ? layer->bias[i] : 0;
-        if (sum < INT32_MIN || sum > INT32_MAX)
-            return eie_fail(error, EIE_INPUT,
-                            "layer %s, input %u: output %u sums to %" PRId64
-                            ", which leaves int32: these inputs are too large for the layer",
-                            layer->name, b, i, sum);
-        reference->y[at] = eie_finish((int32_t)sum, layer->activation, shift);
+        for (uint32_t b = 0; b < reference->batch && !status; b++)
+            status = sum_row(layer, inputs + (size_t)b * layer->inputs, columns, weights, count, b,
+                             i, reference, error);
     }
-    return EIE_OK;
+    free(columns);
+    free(weights);
+    return status;
 }
 
 enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t *inputs,
@@ -95,12 +122,9 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
     }
     eie_ref_decode(layer, dense);
     status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
-    for (uint32_t b = 0; b < batch && !status; b++) {
-        const int16_t *input = inputs + (size_t)b * layer->inputs;
-        status = sum_rows(layer, dense, input, b, reference, error);
-        for (uint32_t j = 0; j < layer->inputs; j++)
-            reference->active_padding += input[j] ? padding[j] : 0;
-    }
+    if (!status) status = sum_rows(layer, dense, inputs, reference, error);
+    for (size_t k = 0; k < (size_t)batch * layer->inputs; k++)
+        reference->active_padding += inputs[k] ? padding[k % layer->inputs] : 0;
 done:
     free(dense);
     free(padding);

@@ -14,93 +14,86 @@
 #define WARM_SHARED_S                                                                              \
     60e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
-#define CALIBRATIONS 3
-#define SAMPLES_MIN  9
-#define SAMPLES_MAX  301
-#define CALLS_MAX    (INT64_C(1) << 40)
+#define CALIBRATIONS    3
+#define SAMPLES_MIN     9
+#define SAMPLES_MAX     301
+#define CALLS_MAX       (INT64_C(1) << 40)
+#define ABOVE_CEILING   1.15 /* a row that is faster than so many times its ceiling is suspect */
+#define CEILING_RETRIES 3    /* looks at the ceilings before a group calls a row suspect */
+
+enum contender_state { WAITING, ADMITTED, FAILED, TIMED };
 
 /* A row's plan while its group is under way. */
 struct contender {
+    const struct eie_group *group;
     struct eie_row *row;
+    uint32_t index;
+    enum contender_state state;
     struct eie_plan *plan;
+    uint64_t held_bytes;   /* by the plan */
+    uint32_t copy;         /* whose turn it is */
     double call_s, warm_s; /* estimate of one call; untimed part of a block */
     struct eie_error error;
     enum eie_status status;
 };
 
-struct timing {
+struct session {
     struct eie_group *group;
+    struct eie_pool *pool;
+    struct contender *contenders; /* [row_count] */
+    uint64_t held_bytes;          /* by all plans */
+    uint32_t part;
+    double row_s;        /* time for one row's samples */
+    uint32_t looks_left; /* at the ceilings */
     int64_t blocks_done, blocks_total;
-};
-
-/* References by PE count: padding depends on how the rows are dealt. [0] is of the group's inputs,
- * [1] of no active input at all. */
-struct reference_pair {
-    uint32_t pe_count;
-    struct eie_reference of[2];
-};
-struct references {
-    uint32_t count;
-    struct reference_pair *pairs;
-    int16_t *zeros; /* [batch][inputs] */
 };
 
 static void tick(const struct eie_group *group, double share, const char *what)
 {
-    if (group->tick) group->tick(group->ticker, share, what);
+    if (group->tick) group->tick(group->watcher, share, what);
 }
 
-static void pair_free(struct reference_pair *pair)
+static void enter(const struct contender *contender, const char *what)
 {
-    eie_reference_free(&pair->of[0]);
-    eie_reference_free(&pair->of[1]);
+    const struct eie_group *group = contender->group;
+    if (group->enter) group->enter(group->watcher, what ? contender->index : EIE_NO_ROW, what);
 }
 
-static enum eie_status add_pair(const struct eie_group *group, uint32_t pe_count,
-                                struct references *all, struct eie_error *error)
+static bool is_baseline(const struct contender *contender)
 {
-    struct reference_pair *grown =
-        realloc(all->pairs, ((size_t)all->count + 1) * sizeof *all->pairs);
-    if (!grown) return eie_fail(error, EIE_MEMORY, "out of memory for references");
-    all->pairs = grown;
-    if (!all->zeros)
-        all->zeros = calloc((size_t)group->batch * group->layer->inputs, sizeof *all->zeros);
-    if (!all->zeros) return eie_fail(error, EIE_MEMORY, "out of memory for references");
-    struct reference_pair *pair = &all->pairs[all->count];
-    *pair = (struct reference_pair){.pe_count = pe_count};
-    enum eie_status status = eie_reference_make(group->layer, group->inputs, group->batch, pe_count,
-                                                &pair->of[0], error);
-    if (!status)
-        status = eie_reference_make(group->layer, all->zeros, group->batch, pe_count, &pair->of[1],
-                                    error);
-    if (status)
-        pair_free(pair);
-    else
-        all->count++;
-    return status;
+    return contender->row->kernel->flags & EIE_KERNEL_BASELINE;
 }
 
-static enum eie_status vectors_of(const struct eie_group *group, const struct eie_row *row,
-                                  struct references *all, struct eie_check_vectors vectors[2],
-                                  struct eie_error *error)
+static enum eie_status vectors_of(const struct contender *contender,
+                                  struct eie_check_vectors vectors[2], struct eie_error *error)
 {
-    const uint32_t pe_count =
-        row->device->kind == EIE_DEVICE_EIE ? row->device->design.pe_count : group->layer->pe_count;
-    uint32_t at = 0;
-    while (at < all->count && all->pairs[at].pe_count != pe_count) at++;
-    enum eie_status status = at < all->count ? EIE_OK : add_pair(group, pe_count, all, error);
-    if (status) return status;
-    vectors[0] = (struct eie_check_vectors){group->inputs, &all->pairs[at].of[0]};
-    vectors[1] = (struct eie_check_vectors){all->zeros, &all->pairs[at].of[1]};
-    return EIE_OK;
+    const struct eie_group *group = contender->group;
+    const struct eie_device *device = contender->row->device;
+    return eie_references_get(group->references,
+                              device->kind == EIE_DEVICE_EIE ? device->design.pe_count
+                                                             : group->layer->pe_count,
+                              vectors, error);
 }
 
-static enum eie_status call_once(const struct contender *contender, struct eie_outcome *outcome,
+/* One call with the copy whose turn it is. */
+static enum eie_status call_once(struct contender *contender, struct eie_outcome *outcome,
                                  struct eie_error *error)
 {
     const struct eie_kernel *kernel = contender->row->kernel;
-    enum eie_status status = kernel->run(contender->plan, 0, error);
+    enum eie_status status = kernel->run(contender->plan, contender->copy, error);
+    contender->copy = contender->copy + 1 < contender->row->copies ? contender->copy + 1 : 0;
     return status ? status : kernel->wait(contender->plan, outcome, error);
+}
+
+static void end_plan(struct session *session, struct contender *contender)
+{
+    if (!contender->plan) return;
+    enter(contender, "ending");
+    contender->row->kernel->destroy(contender->plan);
+    enter(contender, NULL);
+    session->held_bytes -= contender->held_bytes;
+    contender->plan = NULL;
+    contender->held_bytes = 0;
 }
 
 /* ---- preparing and checking ----------------------------------------------------------------- */
@@ -111,55 +104,123 @@ static void add_column(void *context, const char *key, const char *text, double 
     if (value) json_object_set_new(context, key, value);
 }
 
-static enum eie_status prepare(struct eie_group *group, struct contender *contender,
-                               struct eie_pool *pool, uint64_t *memory_left,
-                               struct eie_error *error)
+/* EIE_OK and whether `bytes` more fit beside the plans that are alive; EIE_MISSING when they never
+ * will. */
+static enum eie_status fits(const struct session *session, uint64_t bytes, bool *now,
+                            struct eie_error *error)
 {
-    struct eie_row *row = contender->row;
-    const struct eie_setup setup = {{group->layer, row->device, row->batch, row->threads}, pool, 1};
-    uint64_t bytes;
-    enum eie_status status = eie_kernel_probe(row->kernel, row->device, error);
-    if (!status) status = eie_kernel_supports(row->kernel, &setup.problem, &bytes, error);
+    const uint64_t most = session->group->memory_bytes;
+    uint64_t others = 0; /* the baseline stays */
+    for (uint32_t i = 0; i < session->group->row_count; i++)
+        if (is_baseline(&session->contenders[i])) others += session->contenders[i].held_bytes;
+    if (bytes > most || others > most - bytes)
+        return eie_fail(error, EIE_MISSING, "its plan needs %.0f MiB%s, and --memory is %.0f MiB",
+                        (double)bytes / 0x1p20, others ? " beside the baseline's" : "",
+                        (double)most / 0x1p20);
+    *now = session->held_bytes <= most - bytes;
+    return EIE_OK;
+}
+
+static enum eie_status make_plan(struct session *session, struct contender *contender,
+                                 uint32_t copies, uint64_t bytes, struct eie_error *error)
+{
+    const struct eie_group *group = session->group;
+    const struct eie_row *row = contender->row;
+    const struct eie_setup setup = {
+        {group->layer, row->device, row->batch, row->threads}, session->pool, copies};
+    struct eie_check_vectors vectors[2];
+    enum eie_status status = vectors_of(contender, vectors, error);
     if (status) return status;
-    if (bytes > *memory_left)
-        return eie_fail(error, EIE_MISSING,
-                        "its plan needs %.0f MiB, of --memory %.0f MiB are left beside the others",
-                        (double)bytes / 0x1p20, (double)*memory_left / 0x1p20);
-    *memory_left -= bytes;
+    enter(contender, "preparing");
     const double begin = eie_now_s();
     status = row->kernel->prepare(&setup, &contender->plan, error);
-    row->prepare_ns = 1e9 * (eie_now_s() - begin);
+    if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
+    if (status) {
+        contender->plan = NULL;
+    } else {
+        contender->held_bytes = bytes;
+        session->held_bytes += bytes;
+        enter(contender, "checking");
+        status = eie_check_plan(row->kernel, contender->plan, copies, vectors,
+                                &contender->row->relative_error, error);
+    }
+    if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
+    enter(contender, NULL);
     return status;
 }
 
-static bool in_private_cache(const struct eie_row *row)
+/* With one copy first, which tells how large a copy is; then with as many as the cache mode takes.
+ * `later`: does not fit beside the others, and was left for the next part. */
+static enum eie_status prepare(struct session *session, struct contender *contender, bool *later,
+                               struct eie_error *error)
 {
-    const char *where = eie_resident(row->cost.prepared_bytes, row->threads);
-    return !strcmp(where, "l1") || !strcmp(where, "l2");
+    struct eie_row *row = contender->row;
+    const struct eie_problem problem = {session->group->layer, row->device, row->batch,
+                                        row->threads};
+    uint64_t bytes = 0;
+    bool now = false;
+    *later = false;
+    enter(contender, "asking what it supports");
+    enum eie_status status = eie_kernel_probe(row->kernel, row->device, error);
+    if (!status) status = eie_kernel_supports(row->kernel, &problem, &bytes, error);
+    enter(contender, NULL);
+    if (!status) status = fits(session, bytes, &now, error);
+    if (status) return status;
+    if (!now) {
+        *later = true;
+        return EIE_OK;
+    }
+    status = make_plan(session, contender, 1, bytes, error);
+    if (!status)
+        status = eie_cache_copies(session->group->cache, row->threads, row->cost.prepared_bytes,
+                                  &row->copies, error);
+    if (status || row->copies == 1) return status;
+    end_plan(session, contender);
+    bytes += (uint64_t)(row->copies - 1) * row->cost.prepared_bytes;
+    status = fits(session, bytes, &now, error);
+    *later = !status && !now;
+    return status || *later ? status : make_plan(session, contender, row->copies, bytes, error);
+}
+
+/* The bytes that are used again and again: of all copies that take turns. */
+static uint64_t footprint(const struct eie_row *row, uint64_t bytes)
+{
+    return bytes * row->copies;
+}
+
+static bool in_private_caches(const struct eie_row *row)
+{
+    return footprint(row, row->cost.prepared_bytes) <= eie_cache_bytes(2, row->threads);
+}
+
+static void fail(struct session *session, struct contender *contender, enum eie_status status,
+                 const struct eie_error *error)
+{
+    eie_row_fail(contender->row, status, error);
+    contender->state = FAILED;
+    end_plan(session, contender);
 }
 
 /* Prepare, check, count: afterwards the plan may be timed, or the row says why not. */
-static void admit(struct eie_group *group, struct contender *contender, struct eie_pool *pool,
-                  uint64_t *memory_left, struct references *references)
+static void admit(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
-    struct eie_check_vectors vectors[2];
     struct eie_error error;
-    enum eie_status status = prepare(group, contender, pool, memory_left, &error);
-    if (!status) status = vectors_of(group, row, references, vectors, &error);
-    if (!status)
-        status =
-            eie_check_plan(row->kernel, contender->plan, 1, vectors, &row->relative_error, &error);
-    if (!status) {
-        row->kernel->cost(contender->plan, &row->cost);
-        contender->warm_s = in_private_cache(row) ? WARM_S : WARM_SHARED_S;
-        row->columns = json_object();
-        if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
+    bool later;
+    tick(session->group, 0, row->kernel->name);
+    enum eie_status status = prepare(session, contender, &later, &error);
+    if (status) {
+        fail(session, contender, status, &error);
         return;
     }
-    eie_row_fail(row, status, &error);
-    row->kernel->destroy(contender->plan);
-    contender->plan = NULL;
+    if (later) return;
+    contender->state = ADMITTED;
+    contender->warm_s = in_private_caches(row) ? WARM_S : WARM_SHARED_S;
+    row->part = session->part;
+    enter(contender, "describing itself");
+    row->columns = json_object();
+    if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
+    enter(contender, NULL);
 }
 
 /* ---- timing --------------------------------------------------------------------------------- */
@@ -194,10 +255,13 @@ static enum eie_status calibrate(struct contender *contender, struct eie_error *
     return eie_fail(error, EIE_SYSTEM, "calls take no time on this clock");
 }
 
+/* Untimed calls. They go through the copies as the timed ones do, so that with rotated copies the
+ * last level holds what it can of them, whatever the neighbours left there. */
 static bool warm(void *context)
 {
     struct contender *contender = context;
     struct eie_outcome outcome;
+    enter(contender, "timing");
     const double begin = eie_now_s();
     do {
         contender->status = call_once(contender, &outcome, &contender->error);
@@ -213,14 +277,15 @@ static double block(void *context, int64_t calls)
     for (int64_t i = 0; i < calls && !contender->status; i++)
         contender->status = call_once(contender, &outcome, &contender->error);
     const double spent = eie_now_s() - begin;
+    enter(contender, NULL);
     return contender->status ? -1 : 1e9 * spent;
 }
 
 static void block_done(void *context)
 {
-    struct timing *timing = context;
-    timing->blocks_done++;
-    tick(timing->group, (double)timing->blocks_done / (double)timing->blocks_total, NULL);
+    struct session *session = context;
+    session->blocks_done++;
+    tick(session->group, (double)session->blocks_done / (double)session->blocks_total, NULL);
 }
 
 static void set_case(struct eie_gbench_case *one, struct contender *contender, double row_s)
@@ -249,128 +314,238 @@ static double mean_of(const double *values, uint32_t count)
 }
 
 /* What the timed calls left must still be right. */
-static void check_after(const struct eie_group *group, struct contender *contender,
-                        struct references *references)
+static void check_after(struct contender *contender)
 {
     struct eie_check_vectors vectors[2];
-    struct eie_row *row = contender->row;
+    enter(contender, "checking after timing");
+    if (!contender->status) contender->status = vectors_of(contender, vectors, &contender->error);
     if (!contender->status)
-        contender->status = vectors_of(group, row, references, vectors, &contender->error);
-    if (!contender->status)
-        contender->status = eie_check_outputs(row->kernel, contender->plan, vectors[0].reference,
-                                              NULL, &contender->error);
+        contender->status = eie_check_outputs(contender->row->kernel, contender->plan,
+                                              vectors[0].reference, NULL, &contender->error);
+    enter(contender, NULL);
 }
 
-static void keep_samples(struct contender *contender, struct eie_gbench_case *one)
+/* Where the row stands under the ceilings; suspect when it is above them. */
+static void judge(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
-    if (contender->status) {
-        eie_row_fail(row, contender->status, &contender->error);
-    } else if (one->samples < SAMPLES_MIN) {
+    const struct eie_cost *cost = &row->cost;
+    const uint64_t bytes = cost->bytes_read + cost->bytes_written;
+    const struct eie_demand demand = {bytes, footprint(row, bytes),
+                                      cost->macs_useful + cost->macs_padding,
+                                      row->kernel->flags & EIE_KERNEL_FLOAT32};
+    for (;; session->looks_left--) {
+        row->floor = eie_floor_of(session->group->ceilings, &demand);
+        if (row->stats.median * ABOVE_CEILING >= row->floor.ns) return;
+        if (!session->looks_left) break;
         struct eie_error error;
-        eie_row_fail(row,
-                     eie_fail(&error, EIE_SYSTEM, "only %d of %d samples could be taken",
-                              one->samples, one->repetitions),
-                     &error);
-    } else {
-        row->sample_count = (uint32_t)one->samples;
-        row->calls = one->calls;
-        row->stats = eie_stats_of(one->sample_ns, row->sample_count);
-        row->cpu_ns = mean_of(one->sample_cpu_ns, row->sample_count);
-        row->samples_ns = one->sample_ns;
-        one->sample_ns = NULL;
+        tick(session->group, 1, "measuring the ceilings again");
+        if (eie_ceilings_measure(session->pool, session->group->memory_bytes,
+                                 session->group->ceilings, &error))
+            break;
     }
+    row->status = EIE_ROW_SUSPECT;
+    snprintf(
+        row->reason, sizeof row->reason,
+        "%.3g us a call is %.2f times what this machine's %s ceiling allows for the %llu bytes "
+        "and %llu multiplications that the kernel counts: its counts or its clock are wrong",
+        row->stats.median / 1e3, row->floor.ns / row->stats.median, row->floor.bound,
+        (unsigned long long)bytes, (unsigned long long)demand.macs);
 }
 
-static enum eie_status time_all(struct eie_group *group, struct contender *contenders,
-                                struct references *references, struct eie_error *error)
+static void keep_samples(struct session *session, struct contender *contender,
+                         struct eie_gbench_case *one)
 {
+    struct eie_row *row = contender->row;
+    struct eie_error error;
+    if (!contender->status && one->samples < SAMPLES_MIN)
+        contender->status =
+            eie_fail(&contender->error, EIE_SYSTEM, "only %d of %d samples could be taken",
+                     one->samples, one->repetitions);
+    if (contender->status) {
+        error = contender->error;
+        fail(session, contender, contender->status, &error);
+        return;
+    }
+    row->sample_count = (uint32_t)one->samples;
+    row->calls = one->calls;
+    row->stats = eie_stats_of(one->sample_ns, row->sample_count);
+    row->cpu_ns = mean_of(one->sample_cpu_ns, row->sample_count);
+    row->samples_ns = one->sample_ns;
+    one->sample_ns = NULL;
+    contender->state = TIMED;
+    judge(session, contender);
+}
+
+/* The rows of this part say what the baseline took among them. */
+static void note_baseline(struct session *session, double median_ns)
+{
+    for (uint32_t i = 0; i < session->group->row_count; i++)
+        if (session->group->rows[i].part == session->part)
+            session->group->rows[i].part_baseline_ns = median_ns;
+}
+
+static void finish_case(struct session *session, struct eie_gbench_case *one)
+{
+    struct contender *contender = one->context;
+    const bool again = contender->state == TIMED; /* the baseline, in a later part */
+    check_after(contender);
+    if (again && !contender->status && one->samples >= SAMPLES_MIN)
+        note_baseline(session, eie_stats_of(one->sample_ns, (uint32_t)one->samples).median);
+    if (again) return;
+    keep_samples(session, contender, one);
+    if (is_baseline(contender) && contender->state == TIMED)
+        note_baseline(session, contender->row->stats.median);
+}
+
+static enum eie_status time_part(struct session *session, struct eie_error *error)
+{
+    const struct eie_group *group = session->group;
     struct eie_gbench_case *cases = calloc(group->row_count, sizeof *cases);
-    struct timing timing = {.group = group};
     int32_t count = 0;
     char reason[256];
     enum eie_status status = EIE_OK;
     if (!cases) return eie_fail(error, EIE_MEMORY, "out of memory for samples");
-    uint32_t alive = 0;
-    for (uint32_t i = 0; i < group->row_count; i++) {
-        struct contender *contender = &contenders[i];
-        if (!contender->plan) continue;
-        contender->status = calibrate(contender, &contender->error);
-        eie_row_fail(contender->row, contender->status, &contender->error);
-        alive += contender->status == EIE_OK;
-    }
+    session->blocks_done = session->blocks_total = 0;
     for (uint32_t i = 0; i < group->row_count && !status; i++) {
-        if (!contenders[i].plan || contenders[i].status) continue;
-        set_case(&cases[count], &contenders[i], group->budget_s / alive);
-        timing.blocks_total += cases[count].repetitions;
+        struct contender *contender = &session->contenders[i];
+        if (!contender->plan) continue;
+        enter(contender, "timing");
+        contender->status = calibrate(contender, &contender->error);
+        enter(contender, NULL);
+        if (contender->status) {
+            const struct eie_error why = contender->error;
+            fail(session, contender, contender->status, &why);
+            continue;
+        }
+        set_case(&cases[count], contender, session->row_s);
+        session->blocks_total += cases[count].repetitions;
         if (!cases[count++].sample_ns)
             status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
     }
     if (!status && count &&
-        !eie_gbench_run(cases, count, block_done, &timing, reason, sizeof reason))
+        !eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
         status = eie_fail(error, EIE_SYSTEM, "Google Benchmark: %s", reason);
     for (int32_t i = 0; i < count; i++) {
-        if (!status) {
-            check_after(group, cases[i].context, references);
-            keep_samples(cases[i].context, &cases[i]);
-        }
+        if (!status) finish_case(session, &cases[i]);
         free(cases[i].sample_ns);
     }
     free(cases);
     return status;
 }
 
+/* ---- models --------------------------------------------------------------------------------- */
+
 /* A model states its time instead of taking it: one call, one sample. */
-static void ask_model(struct contender *contender)
+static void ask_model(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
     struct eie_error error;
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    enter(contender, "estimating");
     enum eie_status status = call_once(contender, &outcome, &error);
+    enter(contender, NULL);
     if (!status && !(outcome.device_ns >= 0))
         status = eie_fail(&error, EIE_SYSTEM, "the model stated no time");
     if (!status) {
         row->samples_ns = malloc(sizeof *row->samples_ns);
         if (!row->samples_ns) status = eie_fail(&error, EIE_MEMORY, "out of memory");
     }
-    eie_row_fail(row, status, &error);
-    if (status) return;
+    if (status) {
+        fail(session, contender, status, &error);
+        return;
+    }
     *row->samples_ns = outcome.device_ns;
     row->sample_count = 1;
     row->calls = 1;
     row->outcome = outcome;
     row->stats = eie_stats_of(row->samples_ns, 1);
     row->cpu_ns = row->stats.median;
+    contender->state = TIMED;
+}
+
+/* ---- the group ------------------------------------------------------------------------------ */
+
+/* Admits as many waiting rows as fit, the baseline first; false when none is left to time. */
+static bool admit_part(struct session *session)
+{
+    bool any = false;
+    session->part++;
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < session->group->row_count; i++) {
+            struct contender *contender = &session->contenders[i];
+            if (contender->state != WAITING || is_baseline(contender) != (round == 0)) continue;
+            admit(session, contender);
+            any = any || contender->state == ADMITTED;
+        }
+    }
+    return any;
+}
+
+static uint32_t count_state(const struct session *session, enum contender_state state)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < session->group->row_count; i++)
+        count += session->contenders[i].state == state;
+    return count;
+}
+
+static enum eie_status run_part(struct session *session, struct eie_error *error)
+{
+    struct eie_group *group = session->group;
+    enum eie_status status = EIE_OK;
+    if (session->part == 1)
+        session->row_s =
+            group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
+    /* libraries' threads, now that all are there */
+    if (group->threads) status = eie_bind_threads_apart(group->threads, error);
+    if (!status && group->threads) status = time_part(session, error);
+    for (uint32_t i = 0; i < group->row_count && !status; i++) {
+        struct contender *contender = &session->contenders[i];
+        if (!group->threads && contender->state == ADMITTED) ask_model(session, contender);
+        if (!is_baseline(contender) || !count_state(session, WAITING)) end_plan(session, contender);
+    }
+    return status;
+}
+
+static enum eie_status begin_session(struct session *session, struct eie_error *error)
+{
+    const struct eie_group *group = session->group;
+    const uint32_t threads = group->threads;
+    enum eie_status status = EIE_OK;
+    if (threads) {
+        /* threads that a library starts now inherit the group's cores */
+        status = eie_bind_process(threads, error);
+        if (!status) status = eie_pool_get(threads, &session->pool, error);
+        if (!status) status = eie_bind_process(threads, error);
+        if (!status && !group->ceilings->threads) {
+            tick(group, 0, "measuring the machine's ceilings");
+            status =
+                eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, error);
+        }
+    }
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        session->contenders[i] =
+            (struct contender){.group = group, .row = &group->rows[i], .index = i};
+        group->rows[i].copies = 1;
+    }
+    return status;
 }
 
 enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
 {
-    struct references references = {0};
-    struct eie_pool *pool = NULL;
-    uint64_t memory_left = group->memory_bytes;
-    enum eie_status status = EIE_OK;
-    struct contender *contenders = calloc(group->row_count, sizeof *contenders);
-    if (!contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
-    /* threads that a library starts now inherit the group's cores */
-    if (group->threads) status = eie_bind_process(group->threads, error);
-    if (!status && group->threads) status = eie_pool_get(group->threads, &pool, error);
-    if (!status && group->threads) status = eie_bind_process(group->threads, error);
-    for (uint32_t i = 0; i < group->row_count && !status; i++) {
-        contenders[i].row = &group->rows[i];
-        tick(group, 0, group->rows[i].kernel->name);
-        admit(group, &contenders[i], pool, &memory_left, &references);
-        if (contenders[i].plan && group->rows[i].kernel->flags & EIE_KERNEL_ESTIMATE)
-            ask_model(&contenders[i]);
+    struct session session = {.group = group, .looks_left = CEILING_RETRIES};
+    session.contenders = calloc(group->row_count, sizeof *session.contenders);
+    if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
+    enum eie_status status = begin_session(&session, error);
+    while (!status && admit_part(&session)) status = run_part(&session, error);
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        end_plan(&session, &session.contenders[i]);
+        if (session.part > 2)
+            continue; /* the last part is empty: split where there were two more */
+        group->rows[i].part = 0;
+        group->rows[i].part_baseline_ns = 0;
     }
-    if (!status && group->threads) {
-        status = eie_bind_threads_apart(group->threads, error); /* now that all are there */
-        if (!status) status = time_all(group, contenders, &references, error);
-    }
-    for (uint32_t i = 0; i < group->row_count; i++)
-        if (contenders[i].plan) contenders[i].row->kernel->destroy(contenders[i].plan);
-    for (uint32_t i = 0; i < references.count; i++) pair_free(&references.pairs[i]);
-    free(references.pairs);
-    free(references.zeros);
-    free(contenders);
+    free(session.contenders);
     return status;
 }

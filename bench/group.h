@@ -1,22 +1,35 @@
 /* One group of the matrix: all kernels on one layer at one batch, cache mode and thread count. They
- * are prepared together, checked, and then timed randomly interleaved. */
+ * are prepared together, checked, and then timed randomly interleaved. Where their plans do not fit
+ * into the memory together, they are timed in parts, the baseline being in each. */
 #ifndef EIE_BENCH_GROUP_H
 #define EIE_BENCH_GROUP_H
 
+#include "bench/cache.h"
+#include "bench/ceilings.h"
+#include "bench/references.h"
 #include "bench/row.h"
 
 #include <stdint.h>
+
+#define EIE_NO_ROW UINT32_MAX
 
 struct eie_group {
     const struct eie_layer *layer;
     const int16_t *inputs; /* [batch][inputs], the layer's first samples */
     uint32_t batch, threads;
-    struct eie_row *rows; /* keys are set; everything else is filled in */
+    enum eie_cache cache;
+    struct eie_references *references; /* of this layer and batch */
+    struct eie_ceilings *ceilings;     /* for these threads: measured when they are not yet, and
+                                          again when a row seems to be above them */
+    struct eie_row *rows;              /* keys are set; everything else is filled in */
     uint32_t row_count;
-    double budget_s;                                            /* for the timed part */
-    uint64_t memory_bytes;                                      /* for all plans alive at once */
-    void (*tick)(void *ticker, double share, const char *what); /* progress, may be NULL */
-    void *ticker;
+    double budget_s;                                             /* for the timed part */
+    uint64_t memory_bytes;                                       /* for all plans alive at once */
+    void (*tick)(void *watcher, double share, const char *what); /* progress */
+    /* before a kernel's own code is run (`row` counts from 0; EIE_NO_ROW: back in ours), and what
+       for: if the process ends there, it was that kernel */
+    void (*enter)(void *watcher, uint32_t row, const char *what);
+    void *watcher;
 };
 
 /* Failures go into the rows; only what stops the whole matrix is returned (out of memory, no

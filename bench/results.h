@@ -1,26 +1,44 @@
 /* The results file: Google Benchmark's JSON with our keys beside (design 7, results/README.md).
- * Rows with a number stand in "benchmarks", the others in "eie_missing" with status and reason. */
+ * Rows with a number stand in "benchmarks", the others in "eie_missing" with status and reason. The
+ * file is always whole: it is written anew under a temporary name after each group, then renamed.
+ */
 #ifndef EIE_BENCH_RESULTS_H
 #define EIE_BENCH_RESULTS_H
 
-#include "bench/row.h"
+#include "host/error.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct eie_results;
 
 /* `path` may be NULL: nothing is written. The path of a regular file is tried at once, so that a
- * folder without permission is found before an hour of measuring. */
-EIE_MUST_USE enum eie_status eie_results_begin(const char *path, const char *command,
+ * folder without permission is found before an hour of measuring. With `resume`, the rows of a file
+ * that is already there stay: those with a number and those whose status is a verdict
+ * (unsupported, mismatch, suspect); skipped ones and errors are tried again. EIE_INPUT when it is
+ * no such file; EIE_USAGE when it comes from another machine, build or environment. */
+EIE_MUST_USE enum eie_status eie_results_begin(const char *path, const char *command, bool resume,
                                                struct eie_results **results,
                                                struct eie_error *error);
 
-/* Adds a row; EIE_USAGE when its key stands already. */
-EIE_MUST_USE enum eie_status eie_results_add(struct eie_results *results, const struct eie_row *row,
+/* The hash of the layer of the row with this name, or NULL when there is no such row yet. */
+const char *eie_results_hash(const struct eie_results *results, const char *name);
+
+/* Calls `each` for every row that was there when the file was taken up again. */
+void eie_results_each(const struct eie_results *results,
+                      void (*each)(void *context, const json_t *row), void *context);
+
+/* Adds a row (eie_row_json), whose reference is taken over; EIE_USAGE when its key stands
+ * already. */
+EIE_MUST_USE enum eie_status eie_results_add(struct eie_results *results, json_t *row,
                                              struct eie_error *error);
 
-/* Writes everything so far under a temporary name and renames it. A path that is no regular file (a
- * pipe, /dev/stdout) takes one document, at the end: `last`. */
+/* The ceilings of this run for one thread count (eie_ceilings_add_json) in the place of earlier
+ * ones; `lists` is left to the caller. */
+void eie_results_set_ceilings(struct eie_results *results, const json_t *lists);
+
+/* Writes everything so far. A path that is no regular file (a pipe, /dev/stdout) takes one
+ * document, at the end: `last`. */
 EIE_MUST_USE enum eie_status eie_results_save(struct eie_results *results, bool last,
                                               struct eie_error *error);
 

@@ -2,6 +2,7 @@
 #ifndef EIE_BENCH_ROW_H
 #define EIE_BENCH_ROW_H
 
+#include "bench/ceilings.h"
 #include "bench/stats.h"
 #include "kernels/kernel.h"
 
@@ -16,6 +17,13 @@ enum eie_row_status {
     EIE_ROW_ERROR        /* the kernel or the machine failed */
 };
 
+/* Facts of the layer and the inputs, the same for every kernel. */
+struct eie_work_facts {
+    uint32_t inputs, outputs;
+    uint64_t nonzeros, entries; /* of the whole layer; entries with padding */
+    uint64_t active_inputs;     /* that are not 0, summed over the batch */
+};
+
 struct eie_row {
     /* key */
     const char *suite, *layer, *cache, *time_source; /* not owned */
@@ -27,18 +35,23 @@ struct eie_row {
     enum eie_row_status status;
     enum eie_status error_status; /* what the kernel returned, where status is not ok */
     char reason[1024];
+    char again[512]; /* the command that reproduces the row */
     /* numbers; NaN or 0 where there are none */
     const char *layer_basis, *provenance;
+    struct eie_work_facts facts;
     struct eie_stats stats; /* nanoseconds per call, whole batch */
     double cpu_ns;          /* CPU time per call, all threads: the mean over all samples, since the
                                system adds up other threads' time only now and then */
     double *samples_ns;     /* [sample_count], owned */
-    uint32_t sample_count;
+    uint32_t sample_count, copies;
     int64_t calls; /* per sample */
     double prepare_ns, relative_error;
     struct eie_cost cost;
     struct eie_outcome outcome;
-    json_t *columns; /* what the kernel describes, an object; owned */
+    struct eie_floor floor;  /* the least time by the ceilings that were measured */
+    uint32_t part;           /* of a group that was split, from 1; else 0 */
+    double part_baseline_ns; /* median of the baseline in the same part; 0: none */
+    json_t *columns;         /* what the kernel describes, an object; owned */
 };
 
 void eie_row_free(struct eie_row *row);
@@ -50,5 +63,8 @@ void eie_row_fail(struct eie_row *row, enum eie_status status, const struct eie_
 
 /* The stable name: suite/layer/kernel/device/batch:B/threads:T/cache:C/time:S. */
 void eie_row_name(const struct eie_row *row, char *name, unsigned size);
+
+/* The row as it stands in a results file (results/README.md); NULL when out of memory. */
+json_t *eie_row_json(const struct eie_row *row);
 
 #endif

@@ -1,17 +1,21 @@
 #include "host/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ALIGNMENT      64u
+#define SWEEP_AGE_S    60
 #define FIRST_CAPACITY 65536u /* where the size is not known beforehand */
 
 /* What to do about an errno value, beside the system's own words for it. */
@@ -318,6 +322,39 @@ void eie_output_abandon(struct eie_output *output)
     }
     free(output->path);
     *output = (struct eie_output){0};
+}
+
+/* ---- leftovers ------------------------------------------------------------------------------ */
+
+static void sweep_one(int folder, const char *name)
+{
+    struct stat info;
+    char *end = NULL;
+
+    if (strncmp(name, ".eie-", 5) != 0) return;
+    const long process = strtol(name + 5, &end, 10);
+    const char *rest = end != NULL && *end == '-' ? end + 1 + strspn(end + 1, "0123456789") : "";
+    if (process <= 0 || strcmp(rest, ".tmp") != 0) return;
+    if (kill((pid_t)process, 0) == 0 || errno != ESRCH) return;
+    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
+        time(NULL) - info.st_mtime < SWEEP_AGE_S)
+        return;
+    unlinkat(folder, name, 0);
+}
+
+void eie_output_sweep(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int length = slash == NULL ? 0 : (int)(slash + 1 - path);
+
+    if ((size_t)length >= sizeof folder) return;
+    snprintf(folder, sizeof folder, "%.*s", length, path);
+    DIR *entries = opendir(length > 0 ? folder : ".");
+    if (entries == NULL) return;
+    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        sweep_one(dirfd(entries), entry->d_name);
+    closedir(entries);
 }
 
 /* ---- data folder ---------------------------------------------------------------------------- */

@@ -39,6 +39,11 @@ void eie_output_abandon(struct eie_output *output); /* after a failed or finishe
  * (calls only unlink). */
 void eie_output_unlink_pending(void);
 
+/* Removes what outputs of processes that were killed left in the folder of `path`: temporary files
+ * whose process is gone. A process on another machine that writes into the same folder looks gone,
+ * so only files older than a minute count. */
+void eie_output_sweep(const char *path);
+
 /* Folder of the program's plain data (suites, devices, tables): $EIE_DATA_DIR, else data/ beside
  * the executable, else ../share/eiebench/data, else ../../data (a build tree). The string lives
  * until the process ends. EIE_INPUT when none of them is there. */

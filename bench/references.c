@@ -1,0 +1,85 @@
+#include "bench/references.h"
+
+#include <stdlib.h>
+
+struct pair {
+    uint32_t pe_count;
+    struct eie_reference of[2];
+};
+
+struct eie_references {
+    const struct eie_layer *layer;
+    const int16_t *inputs;
+    int16_t *zeros; /* [batch][inputs] */
+    uint32_t batch, count;
+    struct pair **pairs; /* each in its own allocation: what was handed out stays where it is */
+};
+
+enum eie_status eie_references_begin(const struct eie_layer *layer, const int16_t *inputs,
+                                     uint32_t batch, struct eie_references **references,
+                                     struct eie_error *error)
+{
+    struct eie_references *made = calloc(1, sizeof *made);
+    if (made) made->zeros = calloc((size_t)batch * layer->inputs, sizeof *made->zeros);
+    if (!made || !made->zeros) {
+        eie_references_free(made);
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references", layer->name);
+    }
+    made->layer = layer;
+    made->inputs = inputs;
+    made->batch = batch;
+    *references = made;
+    return EIE_OK;
+}
+
+static void pair_free(struct pair *pair)
+{
+    if (!pair) return;
+    eie_reference_free(&pair->of[0]);
+    eie_reference_free(&pair->of[1]);
+    free(pair);
+}
+
+void eie_references_free(struct eie_references *references)
+{
+    if (!references) return;
+    for (uint32_t i = 0; i < references->count; i++) pair_free(references->pairs[i]);
+    free(references->pairs);
+    free(references->zeros);
+    free(references);
+}
+
+static enum eie_status add_pair(struct eie_references *all, uint32_t pe_count,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = all->layer;
+    struct pair **grown = realloc(all->pairs, ((size_t)all->count + 1) * sizeof(struct pair *));
+    if (grown) all->pairs = grown;
+    struct pair *pair = grown ? calloc(1, sizeof *pair) : NULL;
+    if (!pair)
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references", layer->name);
+    pair->pe_count = pe_count;
+    enum eie_status status =
+        eie_reference_make(layer, all->inputs, all->batch, pe_count, &pair->of[0], error);
+    if (!status)
+        status = eie_reference_make(layer, all->zeros, all->batch, pe_count, &pair->of[1], error);
+    if (status)
+        pair_free(pair);
+    else
+        all->pairs[all->count++] = pair;
+    return status;
+}
+
+enum eie_status eie_references_get(struct eie_references *references, uint32_t pe_count,
+                                   struct eie_check_vectors vectors[2], struct eie_error *error)
+{
+    uint32_t at = 0;
+    while (at < references->count && references->pairs[at]->pe_count != pe_count) at++;
+    enum eie_status status =
+        at < references->count ? EIE_OK : add_pair(references, pe_count, error);
+    if (status) return status;
+    const struct pair *pair = references->pairs[at];
+    vectors[0] = (struct eie_check_vectors){references->inputs, &pair->of[0]};
+    vectors[1] = (struct eie_check_vectors){references->zeros, &pair->of[1]};
+    return EIE_OK;
+}
