@@ -14,8 +14,11 @@
 #define WARM_SHARED_S                                                                              \
     60e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
+#define LONG_CALL_S                                                                                \
+    100e-3 /* from here on one call tells, and what others left in the caches does not */
 #define CALIBRATIONS    3
 #define SAMPLES_MIN     9
+#define SAMPLES_LONG    5 /* the least of long calls */
 #define SAMPLES_MAX     301
 #define CALLS_MAX       (INT64_C(1) << 40)
 #define ABOVE_CEILING   1.15 /* a row that is faster than so many times its ceiling is suspect */
@@ -244,7 +247,7 @@ static enum eie_status calibrate(struct contender *contender, struct eie_error *
 {
     for (int64_t calls = 1; calls < CALLS_MAX; calls *= 2) {
         double fastest = INFINITY, spent = 0;
-        for (int i = 0; i < CALIBRATIONS && fastest >= BLOCK_S; i++) {
+        for (int i = 0; i < CALIBRATIONS && fastest >= BLOCK_S && spent < LONG_CALL_S; i++) {
             enum eie_status status = time_calls(contender, calls, &spent, error);
             if (status) return status;
             fastest = fmin(fastest, spent);
@@ -262,6 +265,7 @@ static bool warm(void *context)
     struct contender *contender = context;
     struct eie_outcome outcome;
     enter(contender, "timing");
+    if (contender->call_s >= LONG_CALL_S) return contender->status == EIE_OK;
     const double begin = eie_now_s();
     do {
         contender->status = call_once(contender, &outcome, &contender->error);
@@ -299,9 +303,11 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
         .block = block,
         .context = contender,
     };
-    const double untimed_s = fmax(contender->call_s, contender->warm_s);
+    const bool is_long = contender->call_s >= LONG_CALL_S;
+    const double untimed_s = is_long ? 0 : fmax(contender->call_s, contender->warm_s);
     const double blocks = row_s / ((double)one->calls * contender->call_s + untimed_s);
-    one->repetitions = (int32_t)fmin(SAMPLES_MAX, fmax(SAMPLES_MIN, floor(blocks)));
+    one->repetitions =
+        (int32_t)fmin(SAMPLES_MAX, fmax(is_long ? SAMPLES_LONG : SAMPLES_MIN, floor(blocks)));
     one->sample_ns = calloc((size_t)one->repetitions * 2, sizeof *one->sample_ns);
     one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
 }
@@ -358,7 +364,7 @@ static void keep_samples(struct session *session, struct contender *contender,
 {
     struct eie_row *row = contender->row;
     struct eie_error error;
-    if (!contender->status && one->samples < SAMPLES_MIN)
+    if (!contender->status && one->samples < SAMPLES_LONG)
         contender->status =
             eie_fail(&contender->error, EIE_SYSTEM, "only %d of %d samples could be taken",
                      one->samples, one->repetitions);
@@ -390,7 +396,7 @@ static void finish_case(struct session *session, struct eie_gbench_case *one)
     struct contender *contender = one->context;
     const bool again = contender->state == TIMED; /* the baseline, in a later part */
     check_after(contender);
-    if (again && !contender->status && one->samples >= SAMPLES_MIN)
+    if (again && !contender->status && one->samples >= SAMPLES_LONG)
         note_baseline(session, eie_stats_of(one->sample_ns, (uint32_t)one->samples).median);
     if (again) return;
     keep_samples(session, contender, one);

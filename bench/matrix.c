@@ -1,0 +1,303 @@
+#include "bench/matrix.h"
+#include "host/names.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUITES_MAX  64
+#define DEVICES_MAX 1024
+#define NAMES_MAX   4096
+
+static bool is_path(const char *word)
+{
+    const size_t length = strlen(word);
+    return strchr(word, '/') || (length > 5 && !strcmp(word + length - 5, ".json"));
+}
+
+/* ---- suites --------------------------------------------------------------------------------- */
+
+static enum eie_status default_suites(char *words, size_t size, struct eie_error *error)
+{
+    struct eie_suite_names names = {0};
+    enum eie_status status = eie_suite_list(&names, error);
+    for (uint32_t i = 0; i < names.count; i++) {
+        const size_t used = strlen(words);
+        snprintf(words + used, size - used, "%s,", names.names[i]);
+    }
+    eie_suite_names_free(&names);
+    return status;
+}
+
+static enum eie_status add_suite(struct eie_matrix *matrix, const char *word, bool named,
+                                 struct eie_error *error)
+{
+    struct eie_suite *suite = &matrix->suites[matrix->suite_count];
+    if (matrix->suite_count == SUITES_MAX)
+        return eie_fail(error, EIE_USAGE, "more than %d suites", SUITES_MAX);
+    enum eie_status status = eie_suite_read(word, suite, error);
+    if (status) return status;
+    bool unwanted =
+        !named && (!suite->in_default_matrix || (suite->needs_models && !eie_models_dir()));
+    for (uint32_t i = 0; i < matrix->suite_count && named; i++)
+        unwanted = unwanted || !strcmp(matrix->suites[i].name, suite->name);
+    if (unwanted) {
+        eie_suite_free(suite);
+        return EIE_OK;
+    }
+    matrix->suite_words[matrix->suite_count++] = strdup(word);
+    return EIE_OK;
+}
+
+static enum eie_status read_suites(struct eie_matrix *matrix, struct eie_error *error)
+{
+    const char *given = matrix->options->suites;
+    char copy[1024] = "", *rest = NULL;
+    enum eie_status status = EIE_OK;
+    if (given && strlen(given) >= sizeof copy)
+        return eie_fail(error, EIE_USAGE, "--suite is too long");
+    if (given)
+        strcpy(copy, given);
+    else
+        status = default_suites(copy, sizeof copy, error);
+    matrix->suites = calloc(SUITES_MAX + 1, sizeof *matrix->suites);
+    matrix->suite_words = calloc(SUITES_MAX + 1, sizeof *matrix->suite_words);
+    if (!matrix->suites || !matrix->suite_words)
+        return eie_fail(error, EIE_MEMORY, "out of memory for suites");
+    for (char *word = strtok_r(copy, ",", &rest); word && !status;
+         word = strtok_r(NULL, ",", &rest))
+        status = add_suite(matrix, word, given != NULL, error);
+    if (!status && !matrix->suite_count) return eie_fail(error, EIE_USAGE, "no suite is named");
+    return status;
+}
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+static enum eie_status add_device_path(struct eie_matrix *matrix, const char *path,
+                                       const char **name, struct eie_error *error)
+{
+    struct eie_device *device = &matrix->devices[matrix->device_count];
+    const size_t used = strlen(matrix->device_paths);
+    if (matrix->device_count == DEVICES_MAX)
+        return eie_fail(error, EIE_USAGE, "more than %d devices", DEVICES_MAX);
+    enum eie_status status = eie_device_read(path, device, error);
+    if (status) return status;
+    for (uint32_t i = 0; i < matrix->device_count; i++)
+        if (!strcmp(matrix->devices[i].name, device->name))
+            return eie_fail(error, EIE_USAGE, "%s: there is a device %s already", path,
+                            device->name);
+    matrix->device_count++;
+    *name = device->name;
+    snprintf(matrix->device_paths + used, sizeof matrix->device_paths - used, "%s%s",
+             used ? "," : "", path);
+    return EIE_OK;
+}
+
+/* Adds the descriptions that --device names by path, and puts their names in the place of the
+ * paths. */
+static enum eie_status read_device_paths(struct eie_matrix *matrix, struct eie_error *error)
+{
+    const char *given = matrix->options->devices;
+    char copy[sizeof matrix->device_names], *rest = NULL;
+    if (!given) return EIE_OK;
+    if (strlen(given) >= sizeof copy) return eie_fail(error, EIE_USAGE, "--device is too long");
+    strcpy(copy, given);
+    for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        const size_t used = strlen(matrix->device_names);
+        const char *name = word;
+        enum eie_status status =
+            is_path(word) ? add_device_path(matrix, word, &name, error) : EIE_OK;
+        if (status) return status;
+        snprintf(matrix->device_names + used, sizeof matrix->device_names - used, "%s%s",
+                 used ? "," : "", name);
+    }
+    return EIE_OK;
+}
+
+static enum eie_status read_devices(struct eie_matrix *matrix, struct eie_error *error)
+{
+    struct eie_device *described;
+    uint32_t count;
+    enum eie_status status = eie_device_list(&described, &count, error);
+    if (status) return status;
+    matrix->devices = calloc(DEVICES_MAX + 1, sizeof *matrix->devices);
+    if (!matrix->devices || count >= DEVICES_MAX) {
+        free(described);
+        return eie_fail(error, EIE_MEMORY, "no room for %u devices", count);
+    }
+    status = eie_device_host(&matrix->devices[0], error);
+    memcpy(matrix->devices + 1, described, count * sizeof *described);
+    matrix->device_count = count + 1;
+    free(described);
+    return status ? status : read_device_paths(matrix, error);
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+/* Every pattern of every option must match something. */
+static enum eie_status check_names(const struct eie_matrix *matrix, struct eie_error *error)
+{
+    const struct eie_matrix_options *options = matrix->options;
+    const char *names[NAMES_MAX];
+    char unmatched[256];
+    unsigned count = 0;
+    for (uint32_t i = 0; i < eie_kernel_count() && count < NAMES_MAX; i++)
+        names[count++] = eie_kernel_at(i)->name;
+    if (eie_names_unmatched(options->kernels, names, count, unmatched, sizeof unmatched))
+        return eie_fail(error, EIE_USAGE, "no kernel matches '%s' (eie list kernels)", unmatched);
+    count = 0;
+    for (uint32_t i = 0; i < matrix->device_count && count < NAMES_MAX; i++)
+        names[count++] = matrix->devices[i].name;
+    if (eie_names_unmatched(matrix->device_names, names, count, unmatched, sizeof unmatched))
+        return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)", unmatched);
+    count = 0;
+    for (uint32_t s = 0; s < matrix->suite_count; s++)
+        for (uint32_t i = 0; i < matrix->suites[s].layer_count && count < NAMES_MAX; i++)
+            names[count++] = matrix->suites[s].layers[i].spec.name;
+    if (eie_names_unmatched(options->layers, names, count, unmatched, sizeof unmatched))
+        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)", unmatched);
+    return EIE_OK;
+}
+
+enum eie_status eie_matrix_begin(const struct eie_matrix_options *options,
+                                 struct eie_matrix *matrix, struct eie_error *error)
+{
+    *matrix = (struct eie_matrix){.options = options};
+    enum eie_status status = read_suites(matrix, error);
+    if (!status) status = read_devices(matrix, error);
+    if (!status) status = check_names(matrix, error);
+    if (status) eie_matrix_end(matrix);
+    return status;
+}
+
+void eie_matrix_end(struct eie_matrix *matrix)
+{
+    for (uint32_t s = 0; s < matrix->suite_count; s++) {
+        eie_suite_free(&matrix->suites[s]);
+        free(matrix->suite_words[s]);
+    }
+    free(matrix->suites);
+    free(matrix->suite_words);
+    free(matrix->devices);
+    *matrix = (struct eie_matrix){0};
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_suite *suite)
+{
+    return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
+}
+
+/* Does a kernel that takes `least` to `most` stand at `value` of the list? At every value that it
+ * can take; where the list has none, once, at the first, to say that it is unsupported. */
+static bool stands_at(uint32_t least, uint32_t most, uint32_t value, const struct eie_list *list)
+{
+    if (value >= least && value <= most) return true;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->values[i] >= least && list->values[i] <= most) return false;
+    return value == list->values[0];
+}
+
+static bool stands_in(const struct eie_kernel *kernel, const struct eie_matrix_options *options,
+                      const struct eie_group_key *group)
+{
+    const uint32_t batch_most = kernel->batch_max ? kernel->batch_max : UINT32_MAX;
+    if (!kernel->max_threads != !group->threads) return false;
+    return stands_at(kernel->batch_min, batch_most, group->batch, &options->batches) &&
+           (!group->threads ||
+            stands_at(1, kernel->max_threads, group->threads, &options->threads));
+}
+
+static void describe_again(const struct eie_matrix *matrix, const struct eie_group_key *group,
+                           struct eie_row *row)
+{
+    const size_t size = sizeof row->again;
+    size_t used = (size_t)snprintf(
+        row->again, size, "eie bench --suite %s --layer %s --kernel %s --device %s --batch %u",
+        matrix->suite_words[group->suite], row->layer, row->kernel->name, row->device->name,
+        row->batch);
+    if (row->threads && used < size)
+        snprintf(row->again + used, size - used, " --threads %u --cache %s", row->threads,
+                 row->cache);
+}
+
+static void set_key(const struct eie_matrix *matrix, const struct eie_group_key *group,
+                    struct eie_row *row)
+{
+    const struct eie_suite *suite = &matrix->suites[group->suite];
+    row->suite = suite->name;
+    row->layer = suite->layers[group->layer].spec.name;
+    row->layer_basis = suite->basis;
+    row->batch = group->batch;
+    row->threads = group->threads;
+    row->cache = eie_cache_name(group->cache);
+    row->time_source = group->threads ? "wall" : "model";
+    row->provenance = group->threads ? "measured" : "modelled";
+    row->outcome = (struct eie_outcome){NAN, NAN, NAN, NULL};
+    describe_again(matrix, group, row);
+}
+
+uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group_key *group,
+                         struct eie_row *rows)
+{
+    const struct eie_matrix_options *options = matrix->options;
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < eie_kernel_count(); k++) {
+        const struct eie_kernel *kernel = eie_kernel_at(k);
+        if (!eie_names_match(kernels_of(matrix, &matrix->suites[group->suite]), kernel->name) ||
+            (kernel->flags & EIE_KERNEL_REFERENCE && !options->kernels) ||
+            !stands_in(kernel, options, group))
+            continue;
+        for (uint32_t d = 0; d < matrix->device_count; d++) {
+            const struct eie_device *device = &matrix->devices[d];
+            if (device->kind != kernel->device_kind ||
+                !eie_names_match(matrix->device_names, device->name))
+                continue;
+            if (rows) {
+                rows[count] = (struct eie_row){.kernel = kernel, .device = device};
+                set_key(matrix, group, &rows[count]);
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+/* The groups of one layer at one batch; false when the visitor has had enough. */
+static bool each_of_layer(const struct eie_matrix *matrix, struct eie_group_key *group,
+                          bool (*visit)(void *context, const struct eie_group_key *group),
+                          void *context)
+{
+    const struct eie_list *threads = &matrix->options->threads, *caches = &matrix->options->caches;
+    group->threads = 0;
+    group->cache = EIE_CACHE_NONE;
+    if (eie_matrix_rows(matrix, group, NULL) && !visit(context, group)) return false;
+    for (uint32_t t = 0; t < threads->count; t++) {
+        for (uint32_t c = 0; c < caches->count; c++) {
+            group->threads = threads->values[t];
+            group->cache = (enum eie_cache)caches->values[c];
+            if (eie_matrix_rows(matrix, group, NULL) && !visit(context, group)) return false;
+        }
+    }
+    return true;
+}
+
+void eie_matrix_each_group(const struct eie_matrix *matrix,
+                           bool (*visit)(void *context, const struct eie_group_key *group),
+                           void *context)
+{
+    const struct eie_matrix_options *options = matrix->options;
+    struct eie_group_key group;
+    for (group.suite = 0; group.suite < matrix->suite_count; group.suite++) {
+        const struct eie_suite *suite = &matrix->suites[group.suite];
+        for (uint32_t b = 0; b < options->batches.count; b++) {
+            group.batch = options->batches.values[b];
+            for (group.layer = 0; group.layer < suite->layer_count; group.layer++)
+                if (eie_names_match(options->layers, suite->layers[group.layer].spec.name) &&
+                    !each_of_layer(matrix, &group, visit, context))
+                    return;
+        }
+    }
+}

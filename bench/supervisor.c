@@ -1,0 +1,329 @@
+#include "bench/supervisor.h"
+#include "bench/group.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define POLL_MS    100
+#define READ_BYTES 65536
+
+/* The worker under way and what it has said. */
+struct shift {
+    struct eie_supervision *all;
+    pid_t process;
+    int pipe;
+    char *line; /* the line that is not finished yet */
+    size_t used, room;
+    json_t *begun;           /* the rows of the group under way, taken out as they come; or NULL */
+    uint32_t arrived;        /* of them */
+    char layer[256];         /* being built, or "" */
+    uint32_t suite, index;   /* of that layer */
+    bool done, timed_out;    /* said so itself; ended by us */
+    enum eie_status stopped; /* by the worker's own word */
+    uint64_t beats;
+    double beat_s;
+};
+
+/* ---- the worker's process -------------------------------------------------------------------- */
+
+static enum eie_status start(struct shift *shift, struct eie_error *error)
+{
+    struct eie_job *job = &shift->all->job;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return eie_fail(error, EIE_SYSTEM, "no pipe to a worker: %s", strerror(errno));
+    fflush(stdout);
+    fflush(stderr);
+    const pid_t parent = getpid();
+    atomic_store(&job->watch->row, EIE_NO_ROW);
+    atomic_store(&job->watch->groups_done, 0);
+    atomic_store(&job->watch->permille, 0);
+    shift->process = fork();
+    if (shift->process == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever ends us ends the worker */
+        if (getppid() != parent) _exit(3);
+        close(ends[0]);
+        eie_worker_run(job, ends[1]);
+        _exit(0);
+    }
+    close(ends[1]);
+    shift->pipe = ends[0];
+    if (shift->process > 0) return EIE_OK;
+    close(ends[0]);
+    return eie_fail(error, EIE_SYSTEM, "no process for a worker: %s", strerror(errno));
+}
+
+static int stop(struct shift *shift)
+{
+    int how = 0;
+    close(shift->pipe);
+    kill(shift->process, SIGKILL);
+    while (waitpid(shift->process, &how, 0) < 0 && errno == EINTR) continue;
+    return how;
+}
+
+/* What ended the worker, in words. */
+static void describe_end(const struct shift *shift, int how, char *text, size_t size)
+{
+    if (shift->timed_out)
+        snprintf(text, size, "gave no sign of life for %.0f s (--timeout) and was stopped",
+                 shift->all->timeout_s);
+    else if (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL)
+        snprintf(text, size, "was killed (out of memory?)");
+    else if (WIFSIGNALED(how))
+        snprintf(text, size, "crashed (%s)", strsignal(WTERMSIG(how)));
+    else
+        snprintf(text, size, "ended the process (exit code %d)", WEXITSTATUS(how));
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static enum eie_status keep(struct shift *shift, json_t *row, int code, struct eie_error *error)
+{
+    json_incref(row);
+    enum eie_status status = eie_results_add(shift->all->results, row, error);
+    if (!status) shift->all->on_row(shift->all->context, row, code);
+    json_decref(row);
+    return status;
+}
+
+static enum eie_status lose(struct shift *shift, json_t *row, const char *reason,
+                            struct eie_error *error)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "%s; again: %s", reason, text_of(row, "eie_again"));
+    json_object_set_new(row, "eie_reason", json_string(text));
+    json_incref(row);
+    return keep(shift, row, eie_exit_code(EIE_SYSTEM), error);
+}
+
+/* The worker is gone in the midst of a group. The row whose kernel was at work is lost; where it
+ * was none's, all that have not come yet. */
+static enum eie_status lose_group(struct shift *shift, const char *how, struct eie_error *error)
+{
+    const struct eie_watch *watch = shift->all->job.watch;
+    const uint32_t row = atomic_load(&watch->row);
+    const char *doing = atomic_load(&watch->doing);
+    char reason[512];
+    enum eie_status status = EIE_OK;
+    json_t *culprit = json_array_get(shift->begun, row);
+    if (culprit) {
+        snprintf(reason, sizeof reason, "the kernel %s while %s", how, doing ? doing : "running");
+        status = lose(shift, culprit, reason, error);
+    }
+    for (size_t i = shift->arrived; !culprit && i < json_array_size(shift->begun) && !status; i++) {
+        snprintf(reason, sizeof reason, "the measuring process %s between kernels", how);
+        status = lose(shift, json_array_get(shift->begun, i), reason, error);
+    }
+    return status ? status : eie_results_save(shift->all->results, false, error);
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+static enum eie_status hear(struct shift *shift, const json_t *message, struct eie_error *error)
+{
+    const struct eie_supervision *all = shift->all;
+    json_t *row = json_object_get(message, "row"), *begin = json_object_get(message, "begin");
+    const json_t *end = json_object_get(message, "end");
+    const int code = (int)json_integer_value(json_object_get(message, "code"));
+    if (json_object_get(message, "layer")) {
+        snprintf(shift->layer, sizeof shift->layer, "%s", text_of(message, "layer"));
+        shift->suite = (uint32_t)json_integer_value(json_object_get(message, "suite"));
+        shift->index = (uint32_t)json_integer_value(json_object_get(message, "index"));
+    }
+    if (begin) {
+        json_decref(shift->begun);
+        shift->begun = json_incref(begin);
+        shift->arrived = 0;
+        shift->layer[0] = 0;
+    }
+    if (row) {
+        shift->arrived++;
+        return keep(shift, json_incref(row), code, error);
+    }
+    if (end) {
+        json_decref(shift->begun);
+        shift->begun = NULL;
+        if (json_object_size(end)) eie_results_set_ceilings(all->results, end);
+        return eie_results_save(all->results, false, error);
+    }
+    if (json_object_get(message, "complaint"))
+        all->on_complaint(all->context, text_of(message, "complaint"), code);
+    if (json_object_get(message, "done")) shift->done = true;
+    if (json_object_get(message, "stop")) {
+        shift->stopped = (enum eie_status)json_integer_value(json_object_get(message, "status"));
+        return eie_fail(error, shift->stopped, "%s", text_of(message, "stop"));
+    }
+    return EIE_OK;
+}
+
+static enum eie_status hear_lines(struct shift *shift, struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    size_t begin = 0;
+    for (char *end; !status && (end = memchr(shift->line + begin, '\n', shift->used - begin));
+         begin = (size_t)(end - shift->line) + 1) {
+        json_t *message =
+            json_loadb(shift->line + begin, (size_t)(end - shift->line) - begin, 0, NULL);
+        status = message ? hear(shift, message, error)
+                         : eie_fail(error, EIE_SYSTEM, "the worker's word is not understood");
+        json_decref(message);
+    }
+    shift->used -= begin;
+    memmove(shift->line, shift->line + begin, shift->used);
+    return status;
+}
+
+/* Takes what the pipe has; *more is false at its end. */
+static enum eie_status listen_once(struct shift *shift, bool *more, struct eie_error *error)
+{
+    if (shift->room - shift->used < READ_BYTES) {
+        char *grown = realloc(shift->line, 2 * shift->room + READ_BYTES);
+        if (!grown) return eie_fail(error, EIE_MEMORY, "out of memory for the worker's words");
+        shift->line = grown;
+        shift->room = 2 * shift->room + READ_BYTES;
+    }
+    const ssize_t got = read(shift->pipe, shift->line + shift->used, READ_BYTES);
+    if (got < 0 && errno == EINTR) return EIE_OK;
+    if (got <= 0) {
+        *more = false;
+        return EIE_OK;
+    }
+    shift->used += (size_t)got;
+    return hear_lines(shift, error);
+}
+
+/* ---- watching ------------------------------------------------------------------------------- */
+
+static void show_progress(struct shift *shift)
+{
+    struct eie_supervision *all = shift->all;
+    const struct eie_watch *watch = all->job.watch;
+    char text[sizeof watch->group + sizeof watch->step + 2];
+    snprintf(text, sizeof text, all->progress.terminal ? "%s %s" : "%s", watch->group, watch->step);
+    eie_progress_set(&all->progress,
+                     atomic_load(&watch->groups_done) + 1e-3 * atomic_load(&watch->permille),
+                     *watch->group ? text : NULL);
+}
+
+/* A kernel that does not come back is ended; our own code may take its time. */
+static void watch_over(struct shift *shift)
+{
+    const struct eie_watch *watch = shift->all->job.watch;
+    const uint64_t beats = atomic_load(&watch->beats);
+    if (beats != shift->beats || atomic_load(&watch->row) == EIE_NO_ROW) {
+        shift->beats = beats;
+        shift->beat_s = eie_now_s();
+    } else if (eie_now_s() - shift->beat_s > shift->all->timeout_s) {
+        shift->timed_out = true;
+        kill(shift->process, SIGKILL);
+    }
+}
+
+static enum eie_status follow(struct shift *shift, struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    shift->beat_s = eie_now_s();
+    for (bool more = true; more && !status && !shift->done;) {
+        struct pollfd pipe = {shift->pipe, POLLIN, 0};
+        const int ready = poll(&pipe, 1, POLL_MS);
+        if (ready > 0) status = listen_once(shift, &more, error);
+        show_progress(shift);
+        watch_over(shift);
+    }
+    return status;
+}
+
+/* ---- layers that end a worker ---------------------------------------------------------------- */
+
+static const char ***make_broken(const struct eie_matrix *matrix)
+{
+    const char ***broken = calloc((size_t)matrix->suite_count + 1, sizeof *broken);
+    for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
+        broken[s] = calloc((size_t)matrix->suites[s].layer_count + 1, sizeof *broken[s]);
+        if (!broken[s]) return NULL; /* the process ends on it */
+    }
+    return broken;
+}
+
+static void free_broken(const struct eie_matrix *matrix, const char ***broken)
+{
+    for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
+        for (uint32_t i = 0; broken[s] && i < matrix->suites[s].layer_count; i++)
+            free((char *)(uintptr_t)broken[s][i]);
+        free(broken[s]);
+    }
+    free(broken);
+}
+
+/* ---- the matrix ----------------------------------------------------------------------------- */
+
+/* What the worker left when it ended without saying so. */
+static enum eie_status after_crash(struct shift *shift, int how, const char ***broken,
+                                   struct eie_error *error)
+{
+    char words[160], *reason = NULL;
+    describe_end(shift, how, words, sizeof words);
+    if (shift->begun) return lose_group(shift, words, error);
+    if (!*shift->layer)
+        return eie_fail(error, EIE_SYSTEM, "the measuring process %s outside any row", words);
+    if (asprintf(&reason, "the measuring process %s while the layer was built", words) < 0)
+        return eie_fail(error, EIE_MEMORY, "out of memory");
+    broken[shift->suite][shift->index] = reason;
+    char line[300];
+    snprintf(line, sizeof line, "layer %s: %s", shift->layer, reason);
+    shift->all->on_complaint(shift->all->context, line, eie_exit_code(EIE_SYSTEM));
+    return EIE_OK;
+}
+
+static enum eie_status run_shift(struct eie_supervision *all, const char ***broken, bool *done,
+                                 struct eie_error *error)
+{
+    struct shift shift = {.all = all, .layer = ""};
+    eie_progress_begin(&all->progress, all->quiet, eie_job_groups_left(&all->job, false));
+    enum eie_status status = start(&shift, error);
+    if (status) return status;
+    status = follow(&shift, error);
+    const int how = stop(&shift);
+    *done = shift.done;
+    if (!status && !shift.done) status = after_crash(&shift, how, broken, error);
+    eie_progress_clear(&all->progress);
+    json_decref(shift.begun);
+    free(shift.line);
+    return status;
+}
+
+enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *error)
+{
+    const char ***broken = make_broken(all->job.matrix);
+    struct eie_watch *watch =
+        mmap(NULL, sizeof *watch, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    bool done = false;
+    enum eie_status status = EIE_OK;
+    if (!broken || watch == MAP_FAILED)
+        status = eie_fail(error, EIE_MEMORY, "out of memory to watch over the matrix");
+    all->job.results = all->results;
+    all->job.begin_s = eie_now_s();
+    all->job.broken = (const char *const *const *)broken;
+    all->job.watch = watch;
+    while (!status && !done) status = run_shift(all, broken, &done, error);
+    if (!status) status = eie_results_save(all->results, true, error);
+    if (watch != MAP_FAILED) munmap(watch, sizeof *watch);
+    free_broken(all->job.matrix, broken);
+    return status;
+}
