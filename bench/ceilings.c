@@ -4,6 +4,7 @@
 #include "host/topology.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -91,11 +92,14 @@ static void keep(struct eie_ceiling *ceiling, double per_s, uint64_t bytes, cons
     if (per_s > ceiling->per_s) *ceiling = (struct eie_ceiling){per_s, bytes, loop};
 }
 
-static void measure_level(struct reading *r, uint32_t threads, struct eie_ceiling *ceiling)
+/* Where memory is the limit, only the widest loads are tried: a pass takes long, and their width
+ * does not matter. */
+static void measure_level(struct reading *r, uint32_t threads, bool widest,
+                          struct eie_ceiling *ceiling)
 {
     struct eie_read_loop loops[EIE_READ_LOOPS_MAX];
     const uint32_t count = eie_read_loops(loops);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = widest ? count - EIE_READ_LOOPS_WIDTH : 0; i < count; i++) {
         r->read = loops[i].run;
         r->passes = 1;
         run_s(r, read_part);
@@ -140,7 +144,7 @@ enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_byte
     ceilings->threads = threads;
     for (int level = 0; level < EIE_LEVELS; level++) {
         r.bytes = sets[level];
-        if (r.bytes) measure_level(&r, threads, &ceilings->read[level]);
+        if (r.bytes) measure_level(&r, threads, level == EIE_DRAM, &ceilings->read[level]);
     }
     measure_macs(&r, threads, ceilings);
     free(r.data);

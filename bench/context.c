@@ -98,7 +98,8 @@ static void add_environment(json_t *context)
 {
     static const char *const prefixes[] = {"EIE_", "OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_",
                                            "MKL_", "MALLOC_",   "POCL_", "OCL_", "CUDA_", "LD_"};
-    static const char *const unwanted[] = {"EIE_MODELS=", "EIE_DATA_DIR=", "EIE_BINARY="};
+    static const char *const unwanted[] = {
+        "EIE_MODELS=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
     json_t *kept = json_object();
     for (char **word = environ; *word; word++) {
         bool wanted = false;

@@ -112,8 +112,8 @@ static volatile uint32_t factor_bits = 0x3f800001u; /* the compiler must not kno
             STEP_ONE(f, step, place)                                                               \
             STEP_ONE(g, step, place)                                                               \
             STEP_ONE(h, step, place)                                                               \
-            STEP_ONE(i, step, place) STEP_ONE(j, step, place) STEP_ONE(k, step, place)             \
-                STEP_ONE(l, step, place)                                                           \
+            STEP_ONE(i, step, place)                                                               \
+            STEP_ONE(j, step, place) STEP_ONE(k, step, place) STEP_ONE(l, step, place)             \
         }                                                                                          \
         return (uint64_t)first_bits(a) + (uint64_t)first_bits(b) + (uint64_t)first_bits(c) +       \
                (uint64_t)first_bits(d) + (uint64_t)first_bits(e) + (uint64_t)first_bits(f) +       \

@@ -12,8 +12,9 @@ struct eie_read_loop {
     const char *name; /* "avx512, 4 streams, prefetch": static */
     uint64_t (*run)(const uint8_t *data, size_t bytes);
 };
-/* `loops` receives up to EIE_READ_LOOPS_MAX; returns how many. */
-#define EIE_READ_LOOPS_MAX 12
+/* `loops` receives up to EIE_READ_LOOPS_MAX, those with the widest loads last; returns how many. */
+#define EIE_READ_LOOPS_MAX   12
+#define EIE_READ_LOOPS_WIDTH 4 /* of each width */
 uint32_t eie_read_loops(struct eie_read_loop *loops);
 
 /* `rounds` rounds of multiply-accumulates in registers; returns what they add up to. */

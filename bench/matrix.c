@@ -190,24 +190,23 @@ static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_
     return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
 }
 
-/* Does a kernel that takes `least` to `most` stand at `value` of the list? At every value that it
- * can take; where the list has none, once, at the first, to say that it is unsupported. */
-static bool stands_at(uint32_t least, uint32_t most, uint32_t value, const struct eie_list *list)
+/* A kernel stands at every thread count of the list that it can take; where the list has none,
+ * once, at the first, to say that it is unsupported. */
+static bool takes_threads(const struct eie_kernel *kernel, uint32_t threads,
+                          const struct eie_list *list)
 {
-    if (value >= least && value <= most) return true;
+    if (!kernel->max_threads || !threads) return !kernel->max_threads && !threads;
+    if (threads <= kernel->max_threads) return true;
     for (uint32_t i = 0; i < list->count; i++)
-        if (list->values[i] >= least && list->values[i] <= most) return false;
-    return value == list->values[0];
+        if (list->values[i] <= kernel->max_threads) return false;
+    return threads == list->values[0];
 }
 
-static bool stands_in(const struct eie_kernel *kernel, const struct eie_matrix_options *options,
-                      const struct eie_group_key *group)
+/* At another batch than it takes, a kernel stands only where it was asked for by name. */
+static bool takes_batch(const struct eie_kernel *kernel, uint32_t batch, const char *asked_for)
 {
-    const uint32_t batch_most = kernel->batch_max ? kernel->batch_max : UINT32_MAX;
-    if (!kernel->max_threads != !group->threads) return false;
-    return stands_at(kernel->batch_min, batch_most, group->batch, &options->batches) &&
-           (!group->threads ||
-            stands_at(1, kernel->max_threads, group->threads, &options->threads));
+    return (batch >= kernel->batch_min && (!kernel->batch_max || batch <= kernel->batch_max)) ||
+           (asked_for && eie_names_exact(asked_for, kernel->name));
 }
 
 static void describe_again(const struct eie_matrix *matrix, const struct eie_group_key *group,
@@ -248,7 +247,8 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
         const struct eie_kernel *kernel = eie_kernel_at(k);
         if (!eie_names_match(kernels_of(matrix, &matrix->suites[group->suite]), kernel->name) ||
             (kernel->flags & EIE_KERNEL_REFERENCE && !options->kernels) ||
-            !stands_in(kernel, options, group))
+            !takes_threads(kernel, group->threads, &options->threads) ||
+            !takes_batch(kernel, group->batch, options->kernels))
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
             const struct eie_device *device = &matrix->devices[d];

@@ -34,7 +34,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     (folder / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
     done = Command(folder)("bench", "--quiet", "--suite", "tiny.json", "--layer", "even,odd", "--batch", "1,4",
-                           "--budget", "1", "--out", "out.json", env={"EIE_OPENBLAS": "/nonexistent.so"})
+                           "--cache", "hot", "--budget", "1", "--out", "out.json", env={"EIE_OPENBLAS": "/nonexistent.so"})
     assert sorted(path.name for path in folder.iterdir()) == ["out.json", "tiny.json"]
     return json.loads((folder / "out.json").read_text(encoding="utf-8")), done
 
@@ -196,14 +196,15 @@ def test_missing_library_by_glob_leaves_the_rest(run):
     assert done.returncode == 0 and missing
     for row in missing:
         assert all(key in row for key in MISSING_KEYS)
-        assert row["eie_kernel"] == "peers_openblas_sgemv" and row["eie_status"] == "skipped"
+        wanted = "peers_openblas_sgemv" if row["eie_batch"] == 1 else "peers_openblas_sgemm"
+        assert row["eie_kernel"] == wanted and row["eie_status"] == "skipped"
         assert "/nonexistent.so" in row["eie_reason"]
         assert "real_time" not in row and "eie_median_ns" not in row
 
 
 def test_missing_library_by_exact_name_is_exit_3(eie, tiny):
     done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel",
-                   "peers_openblas_sgemv,scalar_*", "--budget", "1", "--threads", "1", "--out", "out.json",
+                   "peers_openblas_sgemv,scalar_*", "--budget", "1", "--threads", "1", "--cache", "hot", "--out", "out.json",
                    env={"EIE_OPENBLAS": "/nonexistent.so"})
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,268 @@
+"""`eie bench`: cache modes, groups that are split, matrices that are taken up again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from command import suite_object
+
+KERNEL = "scalar_eie_stream"
+
+
+@pytest.fixture
+def many(make_suite):
+    """Forty small layers: a matrix that takes a few seconds."""
+    odd = suite_object()["layers"][2]
+    return make_suite("many.json", [odd | {"name": f"odd-{i}"} for i in range(40)])
+
+
+def names(results):
+    return [row["name"] for row in results["benchmarks"] + results["eie_missing"]]
+
+
+def one(results, **wanted):
+    row, = (row for row in results["benchmarks"] + results["eie_missing"]
+            if all(row[f"eie_{key}"] == value for key, value in wanted.items()))
+    return row
+
+
+# ---- cache modes -------------------------------------------------------------------------------
+
+def test_cache_modes_rotate_copies(eie, tiny):
+    results = eie.bench("--suite", tiny, "--layer", "sparse", "--kernel", KERNEL, "--threads", "1",
+                        "--cache", "hot,llc,dram")
+    context = results["context"]
+    assert one(results, cache="hot")["eie_copies"] == 1
+    private, last = context["eie_l1d_bytes"] + context["eie_l2_bytes"], context["eie_l3_bytes"]
+    llc, dram = one(results, cache="llc"), one(results, cache="dram")
+    if llc["eie_status"] == "ok":
+        bytes_ = llc["eie_copies"] * llc["eie_prepared_bytes"]
+        assert 4 * private <= bytes_ < 4 * private + llc["eie_prepared_bytes"] and bytes_ < last
+    else:
+        assert llc["eie_status"] == "unsupported" and "last-level cache" in llc["eie_reason"]
+    assert dram["eie_copies"] * dram["eie_prepared_bytes"] >= 2 * last
+
+
+@pytest.mark.parametrize("value", ["warm", "", "hot,", "hot,cold", "none", ","])
+def test_unknown_cache_mode(eie, tiny, value):
+    if value == "hot,":  # an empty word is no word
+        eie("bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--cache", value)
+    else:
+        eie.fails(2, "--cache", "bench", "--suite", tiny, "--cache", value)
+
+
+def test_rows_say_where_they_stand_under_the_ceilings(eie, tiny):
+    results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", f"{KERNEL},model_*", "--threads", "1")
+    run, = results["context"]["eie_runs"]
+    levels = {ceiling["level"] for ceiling in run["eie_ceilings"]}
+    assert {"l1", "dram"} <= levels <= {"l1", "l2", "l3", "dram"}
+    assert {peak["operation"] for peak in run["eie_peaks"]} >= {"int16", "float32"}
+    assert all(entry["threads"] == 1 for entry in run["eie_ceilings"] + run["eie_peaks"])
+    assert all(ceiling["bytes_per_s"] > 0 and ceiling["loop"] for ceiling in run["eie_ceilings"])
+    row = one(results, kernel=KERNEL)
+    assert row["eie_run"] == 0
+    assert row["eie_floor_bound"] in levels | {"arithmetic"}
+    assert row["eie_floor_share"] == pytest.approx(row["eie_floor_ns"] / row["eie_median_ns"], rel=1e-6)
+    assert 0 < row["eie_floor_share"] < 1.15
+    for row in results["benchmarks"]:
+        if row["eie_time_source"] == "model":
+            assert "eie_floor_ns" not in row
+        assert row["eie_inputs"] == 64 and row["eie_outputs"] == 48 and row["eie_active_inputs"] == 32
+        assert row["eie_nonzeros"] == 614 and row["eie_entries"] >= row["eie_nonzeros"]
+
+
+def test_every_row_names_a_command_that_repeats_it(eie, tiny):
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1", "--batch", "4")
+    row, = results["benchmarks"]
+    words = row["eie_again"].split()
+    assert words[0] == "eie"
+    again = eie(*words[1:], "--quiet", "--budget", "1", "--out", "again.json")
+    assert again.returncode == 0
+    repeated = json.loads((eie.folder / "again.json").read_text(encoding="utf-8"))
+    assert names(repeated) == [row["name"]]
+
+
+# ---- groups that do not fit --------------------------------------------------------------------
+
+def test_group_that_needs_more_memory_is_split(eie, tiny):
+    """The dense baseline needs 13 KB, the oracle 10, the stream 6: two at a time."""
+    arguments = ["--suite", tiny, "--layer", "even", "--threads", "1",
+                 "--kernel", f"peers_openblas_sgemv,scalar_ref_dense,{KERNEL}"]
+    whole = eie.bench(*arguments)
+    assert len(whole["benchmarks"]) == 3 and not any("eie_part" in row for row in whole["benchmarks"])
+    for memory in range(8000, 60000, 1000):
+        split = eie.bench(*arguments, "--memory", memory, code=None)
+        parts = {row["eie_kernel"]: row.get("eie_part") for row in split["benchmarks"]}
+        if len(parts) == 3 and any(parts.values()):
+            break
+    assert parts["peers_openblas_sgemv"] == 1
+    assert sorted(parts.values()) == [1, 1, 2]
+    for row in split["benchmarks"]:
+        assert row["eie_part_baseline_ns"] > 0
+    first = {row["eie_part_baseline_ns"] for row in split["benchmarks"] if row["eie_part"] == 1}
+    assert first == {one(split, kernel="peers_openblas_sgemv")["eie_median_ns"]}
+
+
+# ---- taking a matrix up again ------------------------------------------------------------------
+
+def test_resume_runs_the_rest_and_keeps_the_rows(eie, tiny):
+    first = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1")
+    second = eie.bench("--suite", tiny, "--kernel", KERNEL, "--threads", "1", "--resume")
+    assert second["benchmarks"][0] == first["benchmarks"][0]
+    assert {row["eie_layer"] for row in second["benchmarks"]} == {"even", "sparse", "odd"}
+    assert len(second["benchmarks"]) == 3 == len(set(names(second)))
+    assert len(second["context"]["eie_runs"]) == 2
+    assert [row["eie_run"] for row in second["benchmarks"]] == [0, 1, 1]
+    assert second["context"]["date"] == first["context"]["date"]
+    assert all(run["eie_ceilings"] for run in second["context"]["eie_runs"])
+
+
+def test_resume_of_a_finished_matrix_runs_nothing(eie, tiny):
+    arguments = ["--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1"]
+    first = eie.bench(*arguments)
+    second = eie.bench(*arguments, "--resume")
+    assert second["benchmarks"] == first["benchmarks"]
+
+
+def test_resume_without_a_file_begins_one(eie, tiny):
+    assert eie.bench("--suite", tiny, "--kernel", "model_*", "--resume")["benchmarks"]
+
+
+def test_resume_tries_skipped_rows_again(eie, tiny):
+    arguments = ["--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1"]
+    assert eie.bench(*arguments, "--memory", "1", code=3)["eie_missing"]
+    second = eie.bench(*arguments, "--resume")
+    assert second["benchmarks"] and not second["eie_missing"]
+
+
+def test_resume_needs_a_file(eie, tiny):
+    eie.fails(2, "--out", "bench", "--suite", tiny, "--resume")
+    eie.fails(2, "regular file", "bench", "--suite", tiny, "--resume", "--out", "/dev/null")
+
+
+@pytest.mark.parametrize("env", [{"EIE_ISA_MASK": "avx2"}, {"OMP_NUM_THREADS": "1"}], ids=lambda env: min(env))
+def test_resume_never_mixes_environments(eie, tiny, env):
+    eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "model_*")
+    eie.fails(2, "another machine or build", "bench", "--suite", tiny, "--kernel", "model_*", "--out", "out.json",
+              "--resume", env=env)
+
+
+@pytest.mark.parametrize("key", ["eie_cpu_name", "host_name", "eie_cores", "eie_l3_bytes", "eie_revision",
+                                 "eie_compiler", "eie_compiler_flags", "eie_binary_sha256"])
+def test_resume_never_mixes_machines_or_builds(eie, tiny, key):
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "model_*")
+    results["context"][key] = 4711 if isinstance(results["context"][key], int) else "another"
+    (eie.folder / "out.json").write_text(json.dumps(results), encoding="utf-8")
+    eie.fails(2, key, "bench", "--suite", tiny, "--kernel", "model_*", "--out", "out.json", "--resume")
+
+
+def test_resume_never_mixes_layers_of_one_name(eie, make_suite):
+    suite = make_suite("made.json")
+    eie.bench("--suite", suite, "--layer", "odd,even", "--kernel", "model_eie_analytic", "--device", "eie-64pe-45nm")
+    make_suite("made.json", seed=8)
+    before = (eie.folder / "out.json").read_bytes()
+    done = eie.run("bench", "--quiet", "--suite", suite, "--kernel", "model_*", "--out", "out.json", "--resume")
+    assert done.returncode == 2 and "another layer" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert json.loads((eie.folder / "out.json").read_text())["benchmarks"] == json.loads(before)["benchmarks"]
+
+
+def damaged(results):
+    row = results["benchmarks"][0]
+    yield "", "an empty document"
+    yield "{", "a truncated document"
+    yield json.dumps(results)[:-40], "a document without its end"
+    yield "[]", "a list"
+    yield json.dumps(results | {"context": 1}), "a context that is a number"
+    yield json.dumps(results | {"benchmarks": {}}), "rows that are no list"
+    yield json.dumps(results | {"benchmarks": [row, row]}), "a row twice"
+    yield json.dumps(results | {"benchmarks": [row | {"eie_status": "fine"}]}), "an unknown status"
+    yield json.dumps(results | {"benchmarks": [row | {"name": 5}]}), "a name that is a number"
+    yield json.dumps(results | {"benchmarks": [row | {"real_time": 0}]}), "a row without a time"
+    yield json.dumps(results | {"benchmarks": [row | {"real_time": "1"}]}), "a time that is text"
+    yield json.dumps(results | {"eie_missing": [row]}), "a number among the missing ones"
+    yield json.dumps(results | {"benchmarks": [3]}), "a row that is a number"
+    yield json.dumps(results | {"context": results["context"] | {"eie_runs": []}}), "no run"
+
+
+def test_resume_of_a_damaged_file_leaves_it_alone(eie, tiny):
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "model_*")
+    for text, what in damaged(results):
+        if not text:
+            continue
+        (eie.folder / "out.json").write_text(text, encoding="utf-8")
+        done = eie.fails(2, "out.json", "bench", "--suite", tiny, "--kernel", "model_*", "--out", "out.json", "--resume")
+        assert not done.stdout, what
+
+
+def test_resume_of_an_empty_file_begins_anew(eie, tiny):
+    (eie.folder / "out.json").write_bytes(b"")
+    assert eie.bench("--suite", tiny, "--kernel", "model_*", "--resume")["benchmarks"]
+
+
+# ---- a matrix survives -------------------------------------------------------------------------
+
+def gone(group):
+    """Waits until no process of the group is left: the worker must not outlive its supervisor."""
+    for _ in range(500):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_killed_fifty_times_and_nothing_is_lost(eie, many):
+    """SIGKILL at any moment: the file is whole, rows only join, and the end is the whole matrix."""
+    arguments = ["bench", "--quiet", "--suite", "many.json", "--kernel", "*", "--threads", "1", "--cache", "hot",
+                 "--budget", "0.5", "--out", "out.json", "--resume"]
+    clock = random.Random(3)
+    out, known = eie.folder / "out.json", {}
+    for _ in range(50):
+        process = eie.popen(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(clock.uniform(0.0, 0.6))
+        process.kill()
+        process.wait(30)
+        assert gone(process.pid), "the worker lives on"
+        if not out.exists():
+            continue
+        results = json.loads(out.read_text(encoding="utf-8"))
+        rows = {row["name"]: row for row in results["benchmarks"]}
+        assert len(rows) == len(results["benchmarks"])
+        assert all(rows[name] == row for name, row in known.items()), "a finished row was lost or changed"
+        known = rows
+    leftovers = [path for path in eie.folder.iterdir() if path.name not in ("many.json", "out.json")]
+    assert all(path.name.startswith(".eie-") and path.name.endswith(".tmp") for path in leftovers)
+    (eie.folder / f".eie-{process.pid}-7.tmp").touch()
+    for path in eie.folder.glob(".eie-*"):
+        os.utime(path, (1, 1))
+    done = eie.run(*arguments[:-5], "--budget", "20", *arguments[-3:])
+    assert done.returncode == 0, done.stderr
+    results = json.loads(out.read_text(encoding="utf-8"))
+    assert all(row in results["benchmarks"] for row in known.values())
+    assert len(names(results)) == len(set(names(results))) == 40 * 4 and not results["eie_missing"]
+    assert sorted(path.name for path in eie.folder.iterdir()) == ["many.json", "out.json"]
+
+
+def test_ctrl_c_ends_all_and_resume_goes_on(eie, many):
+    arguments = ["bench", "--quiet", "--suite", "many.json", "--kernel", KERNEL, "--threads", "1", "--cache",
+                 "hot", "--out", "out.json"]
+    process = eie.popen(*arguments, "--budget", "1h", start_new_session=True)
+    try:
+        while not (eie.folder / "out.json").exists():
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.wait(30) == -signal.SIGINT
+        assert gone(process.pid)
+    finally:
+        process.kill()
+        process.communicate()
+    before = json.loads((eie.folder / "out.json").read_text())["benchmarks"]
+    assert 0 < len(before) < 40
+    after = eie.bench(*arguments[2:-2], "--resume")["benchmarks"]
+    assert after[:len(before)] == before and len(after) == 40
