@@ -3,7 +3,8 @@
     python3 plots/merge.py --out MERGED.json [--pairing ID] RUN.json ...
 
 A merged row carries eie_run_medians_ns, one median a run; two merged files with the same context.eie_pairing
-are compared run by run; prepare and CPU time are medians over the runs. A row without a number in one run has none in the merged file.
+are compared run by run. Prepare and CPU time are medians over the runs, calls per sample those of the first.
+A row without a number in one run has none in the merged file.
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
 

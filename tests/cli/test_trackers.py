@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
     (made / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
     for name in "ab":
         Command(made)("bench", "--quiet", "--suite", "tiny.json", "--layer", "even,odd", "--kernel",
-                      f"{STREAM},{OTHER},peers_openblas_sgemv,model_*", "--budget", "1", "--out", f"{name}.json")
+                      f"{STREAM},{OTHER},peers_*,model_*", "--budget", "1", "--out", f"{name}.json")
     return made
 
 
@@ -176,4 +176,5 @@ def test_planted_faults_of_the_context(results, key):
 
 
 def test_planted_faults_of_the_file(results):
-    assert faults_of([]) and faults_of(results | {"benchmarks": []}) and faults_of({"benchmarks": results["benchmarks"]})
+    assert faults_of([]) and faults_of(results | {"benchmarks": []})
+    assert faults_of({"benchmarks": results["benchmarks"]})

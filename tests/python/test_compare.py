@@ -270,6 +270,12 @@ def test_a_new_row_that_mismatches(compare):
     assert done.code == 1 and "MISMATCH in 1" in done.document["verdict"]
 
 
+def test_a_mismatch_of_old(compare):
+    """It stays one, and is named."""
+    done = compare(*[results(row(OTHER), missing=[without("mismatch")])] * 2)
+    assert done.code == 1 and "mismatch -> mismatch: why" in done.out
+
+
 def test_a_row_that_gets_its_number_back(compare):
     done = compare(results(row(OTHER), missing=[without("suspect")]), results(row(), row(OTHER)))
     assert done.code == 0 and "suspect -> ok" in done.out and len(done.document["rows"]) == 1
@@ -312,6 +318,13 @@ def test_a_machine_without_a_name(compare):
     fails(compare(results(row()), results(row(), eie_cpu_name="")), "eie_cpu_name", "new.json")
 
 
+def test_the_same_program_is_named(compare):
+    words = "the same program"
+    assert words in compare(*[results(row(), eie_binary_sha256="one")] * 2).out
+    assert words not in compare(results(row(), eie_binary_sha256="one"), results(row(), eie_binary_sha256="two")).out
+    assert words not in compare(results(row()), results(row())).out
+
+
 def test_other_settings_are_named(compare):
     done = compare(results(row(), eie_build_type="Release"), results(row(), eie_build_type="Debug"))
     assert done.code == 0 and "build_type: Release -> Debug" in done.out
@@ -319,7 +332,8 @@ def test_other_settings_are_named(compare):
 
 def test_as_a_program(save):
     paths = [save(results(row(time=time)), f"{time}.json") for time in (1000, 2000)]
-    codes = [subprocess.run([sys.executable, os.path.join(PLOTS, "compare.py"), *arguments], capture_output=True).returncode
+    program = [sys.executable, os.path.join(PLOTS, "compare.py")]
+    codes = [subprocess.run(program + arguments, capture_output=True).returncode
              for arguments in (paths, paths[::-1], paths[:1])]
     assert codes == [1, 0, 2]
 
