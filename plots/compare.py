@@ -83,7 +83,7 @@ class Comparison:
 
     def remarks(self):
         return [f"{text}." for text in
-                self._basis() + self._drift() + self._binary()
+                self._basis() + self._drift() + self._binary() + self._advice()
                 + [f"the files differ in {text}" for text in setting_differences(self.old, self.new)]]
 
     def _basis(self):
@@ -119,6 +119,10 @@ class Comparison:
     def _binary(self):
         hashes = {str(results.context.get("eie_binary_sha256", "")) for results in (self.old, self.new)}
         return [] if len(hashes) > 1 or "" in hashes else ["both files were measured with the same program"]
+
+    def _advice(self):
+        return ["ambiguous rows need longer runs (eie bench --budget) or runs in turn (./run ab --budget)"] \
+            if self.count("ambiguous") else []
 
     def named(self):
         """{heading: [line]} of everything that is no comparison."""

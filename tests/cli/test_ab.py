@@ -23,7 +23,7 @@ endif()
 configure_file(eie.in eie @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 """
 PRESETS = {"version": 6,
-           "configurePresets": [{"name": "release", "binaryDir": "${sourceDir}/build/release"}],
+           "configurePresets": [{"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}],
            "buildPresets": [{"name": "release", "configurePreset": "release"}]}
 STAND_IN = r'''#!/usr/bin/env python3
 """Writes one row of the time in `speed`, or does what that says; keeps a diary."""
