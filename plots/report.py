@@ -8,7 +8,6 @@ Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 import argparse
 import os
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 
@@ -20,6 +19,7 @@ import hosttables  # noqa: E402
 import papertables  # noqa: E402
 import screen  # noqa: E402
 import speed  # noqa: E402
+from commandline import write  # noqa: E402
 from load import InputError, load  # noqa: E402
 from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
@@ -93,22 +93,6 @@ def _warnings(results):
     if not any(row.kernel == DENSE_BASELINE and row.usable for row in results.rows):
         lines.append(f"No usable row of {DENSE_BASELINE}: this host has no dense baseline in this file.")
     return lines
-
-
-def write(folder, files):
-    """Each file whole or not at all: under a temporary name first, then renamed."""
-    os.makedirs(folder, exist_ok=True)
-    for name, content in files.items():
-        data = content if isinstance(content, bytes) else content.encode("utf-8")
-        handle, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, os.path.join(folder, name))
-        except BaseException:
-            os.unlink(temporary)
-            raise
 
 
 def main(arguments=None):

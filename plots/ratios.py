@@ -1,0 +1,98 @@
+"""Ratios of medians with 95 % intervals, and what an interval says about a threshold.
+
+Everything is deterministic: the bootstrap has a fixed seed, and a row's interval depends on its samples
+alone.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy
+from scipy.special import stdtrit
+
+SEED = 1
+DRAWS = 4000
+TAIL = 0.025
+NORMAL = 1.96  # half a 95 % interval in standard deviations
+FEWEST_SAMPLES = 6  # as in bench/stats.h
+FEWEST_PAIRS = 3
+FEWEST_BASELINES = 4  # that a scatter can be told from
+
+
+@dataclass(frozen=True)
+class Ratio:
+    value: float
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""  # why there is no interval
+
+    def widened(self, scatter):
+        """With a further independent error of the logarithm; `scatter` is its standard deviation."""
+        if self.low is None or not scatter:
+            return self
+        below, above = (math.hypot(math.log(end / self.value), NORMAL * scatter) for end in (self.low, self.high))
+        return Ratio(self.value, self.value * math.exp(-below), self.value * math.exp(above))
+
+    def verdict(self, threshold_percent):
+        """The whole interval must lie on one side of the threshold; the thresholds of faster and slower are
+        reciprocals."""
+        limit = 1 + threshold_percent / 100
+        if self.low is None:
+            return "ambiguous"
+        if self.low > limit:
+            return "slower"
+        if self.high < 1 / limit:
+            return "faster"
+        return "same" if self.low >= 1 / limit and self.high <= limit else "ambiguous"
+
+
+def bootstrap(overs, unders):
+    """Product of the medians of the lists `overs` through that of `unders`."""
+    value = math.exp(_log_medians(overs) - _log_medians(unders))
+    fewest = min(len(samples) for samples in overs + unders)
+    if fewest < FEWEST_SAMPLES:
+        return Ratio(value, reason=f"{fewest} samples are too few for an interval")
+    generator = numpy.random.default_rng(SEED)
+    logs = sum(_draws(samples, generator) for samples in overs) \
+        - sum(_draws(samples, generator) for samples in unders)
+    low, high = numpy.exp(numpy.quantile(logs, (TAIL, 1 - TAIL)))
+    return Ratio(value, min(float(low), value), max(float(high), value))
+
+
+def paired(ratios):
+    """Geometric mean of the ratios of pairs of runs, with Student's interval of their logarithms: what varies
+    from run to run is in it."""
+    logs = numpy.log(ratios)
+    value = float(numpy.exp(logs.mean()))
+    if len(logs) < FEWEST_PAIRS:
+        return Ratio(value, reason=f"{len(logs)} pairs are too few for an interval")
+    half = stdtrit(len(logs) - 1, 1 - TAIL) * logs.std(ddof=1) / math.sqrt(len(logs))
+    return Ratio(value, value * math.exp(-half), value * math.exp(half))
+
+
+def scatter(ratios):
+    """Standard deviation of the logarithms about their median, from the median deviation; None for too few."""
+    if len(ratios) < FEWEST_BASELINES:
+        return None
+    logs = numpy.log(ratios)
+    return 1.4826 * float(numpy.median(numpy.abs(logs - numpy.median(logs))))
+
+
+def geometric_mean(values):
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _log_medians(lists):
+    return sum(math.log(numpy.median(samples)) for samples in lists)
+
+
+def _draws(samples, generator):
+    """Logarithms of DRAWS medians of resamples, drawn without resampling: the k-th smallest of n uniform
+    picks from n sorted samples is the sample at place n U, U ~ Beta(k, n + 1 - k)."""
+    ordered, count = numpy.sort(samples), len(samples)
+    middle = (count + 1) // 2
+    lower = upper = generator.beta(middle, count + 1 - middle, DRAWS)
+    if count % 2 == 0:  # the next one is the smallest of the picks above
+        upper = lower + (1 - lower) * generator.beta(1, count - middle, DRAWS)
+    places = [numpy.minimum((place * count).astype(int), count - 1) for place in (lower, upper)]
+    return numpy.log((ordered[places[0]] + ordered[places[1]]) / 2)

@@ -1,0 +1,194 @@
+"""`./run ab` in a small repository of its own, whose program `eie` is a stand-in: it writes rows as the file
+`speed` of its revision says. So revisions, builds, order, merging, verdict and cleaning up are those of `run`."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from command import REPOSITORY
+
+PROJECT = """\
+cmake_minimum_required(VERSION 3.25)
+project(stand_in LANGUAGES NONE)
+file(READ speed speed)
+if(speed MATCHES broken)
+  message(FATAL_ERROR "a broken revision")
+endif()
+configure_file(eie.in eie @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+"""
+PRESETS = {"version": 6,
+           "configurePresets": [{"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}],
+           "buildPresets": [{"name": "release", "configurePreset": "release"}]}
+STAND_IN = r'''#!/usr/bin/env python3
+"""Writes one row of the time in `speed`, or does what that says; keeps a diary."""
+import json, os, pathlib, sys, time
+source = pathlib.Path("@CMAKE_SOURCE_DIR@")
+speed = (source / "speed").read_text().strip()
+arguments = sys.argv[1:]
+with open(os.environ["DIARY"], "a") as diary:
+    diary.write(json.dumps({"speed": speed, "arguments": arguments}) + "\n")
+if speed == "refuses":
+    print("eie bench: no such kernel", file=sys.stderr)
+    sys.exit(2)
+if speed == "sleeps":
+    time.sleep(60)
+row = {"name": "a", "eie_suite": "s", "eie_layer": "l", "eie_layer_hash": "h", "eie_kernel": "k",
+       "eie_device": "cpu", "eie_batch": 1, "eie_threads": 1, "eie_cache": "hot", "eie_time_source": "wall",
+       "eie_provenance": "measured", "eie_flags": []}
+good, bad = [], []
+if speed == "mismatches":
+    bad = [row | {"eie_status": "mismatch", "eie_reason": "bits"}]
+else:
+    good = [row | {"eie_status": "ok", "eie_reason": "", "eie_median_ns": float(speed),
+                   "eie_samples_ns": [float(speed)] * 9}]
+pathlib.Path(arguments[arguments.index("--out") + 1]).write_text(json.dumps(
+    {"context": {"eie_format": "1", "eie_cpu_name": "c", "num_cpus": 1}, "benchmarks": good, "eie_missing": bad}))
+sys.exit(1 if bad else 0)
+'''
+
+
+class Repository:
+    def __init__(self, folder):
+        self.folder, self.diary = folder / "repository", folder / "diary"
+        tools = folder / "tools"
+        tools.mkdir()
+        (tools / "dpkg-query").write_text("#!/bin/sh\necho installed\n")  # so that nothing is installed
+        (tools / "dpkg-query").chmod(0o755)
+        shutil.copytree(REPOSITORY / "plots", self.folder / "plots", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPOSITORY / "run", self.folder / "run")
+        (self.folder / "CMakeLists.txt").write_text(PROJECT)
+        (self.folder / "CMakePresets.json").write_text(json.dumps(PRESETS))
+        (self.folder / "eie.in").write_text(STAND_IN)
+        (self.folder / ".gitignore").write_text("/build/\n/.venv/\n")
+        (self.folder / ".venv/bin").mkdir(parents=True)
+        (self.folder / ".venv/bin/python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        (self.folder / ".venv/bin/python").chmod(0o755)
+        shutil.copy(self.folder / "plots/requirements.txt", self.folder / ".venv/requirements.txt")
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
+            "PATH": f"{tools}:{os.environ['PATH']}", "DIARY": str(self.diary), "GIT_CONFIG_GLOBAL": "/dev/null",
+            **{f"GIT_{who}_{what}": "nobody@nowhere" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}}
+        self.git("init", "-q")
+
+    def git(self, *arguments):
+        return subprocess.run(["git", *arguments], cwd=self.folder, env=self.environment, check=True,
+                              capture_output=True, text=True).stdout
+
+    def commit(self, name, speed):
+        self.speed(speed)
+        self.git("add", "-A")
+        self.git("commit", "-qm", name)
+        self.git("tag", name)
+
+    def speed(self, speed):
+        (self.folder / "speed").write_text(f"{speed}\n")
+
+    def popen(self, *arguments):
+        return subprocess.Popen(["./run", "ab", *arguments], cwd=self.folder, env=self.environment, text=True,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                start_new_session=True)
+
+    def ab(self, *arguments):
+        process = self.popen(*arguments)
+        out, err = process.communicate(timeout=120)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def runs(self):
+        return [json.loads(line) for line in self.diary.read_text().splitlines()] if self.diary.exists() else []
+
+    def left(self):
+        """What is left of worktrees and of the folder of the runs."""
+        trees = self.git("worktree", "list").splitlines()[1:]
+        folder = self.folder / "build/ab"
+        return trees + sorted(path.name for path in folder.iterdir()) if folder.exists() else trees
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = Repository(tmp_path)
+    made.commit("first", 1000)
+    return made
+
+
+def test_a_slower_revision(repository):
+    repository.commit("second", 1200)
+    done = repository.ab("first", "second", "--budget", "60", "--", "--kernel", "some kernel")
+    assert done.returncode == 1, done.stderr
+    assert "SLOWER beyond 5 %, worst 1.200x" in done.stdout and "pairs of runs" in done.stdout
+    runs = repository.runs()
+    assert [run["speed"] for run in runs] == ["1000", "1200"] * 5
+    assert all(run["arguments"][:6] == ["bench", "--kernel", "some kernel", "--quiet", "--budget", "6"] for run in runs)
+    assert repository.left() == ["a.json", "b.json"]
+    merged = json.loads((repository.folder / "build/ab/b.json").read_text())
+    assert merged["benchmarks"][0]["eie_run_medians_ns"] == [1200.0] * 5
+
+
+def test_the_working_tree_as_it_is(repository):
+    repository.speed(800)
+    done = repository.ab("HEAD", ".", "--pairs", "3", "--json", "build/compared.json")
+    assert done.returncode == 0 and "1 faster" in done.stdout, done.stderr
+    assert [run["speed"] for run in repository.runs()] == ["1000", "800"] * 3
+    assert json.loads((repository.folder / "build/compared.json").read_text())["exit_code"] == 0
+    assert repository.git("status", "--short") == " M speed\n"
+
+
+def test_the_threshold_reaches_the_comparison(repository):
+    repository.commit("second", 1200)
+    assert repository.ab("first", "second", "--threshold", "25").returncode == 0
+
+
+def test_a_mismatch_of_the_new_revision(repository):
+    repository.commit("second", "mismatches")
+    done = repository.ab("first", "second", "--pairs", "3")
+    assert done.returncode == 1 and "MISMATCH" in done.stdout and len(repository.runs()) == 6
+
+
+@pytest.mark.parametrize("speed, code, words", [("broken", 3, "a broken revision"), ("refuses", 2, "no such kernel")])
+def test_a_revision_that_does_not_work(repository, speed, code, words):
+    repository.commit("second", speed)
+    done = repository.ab("first", "second")
+    assert done.returncode == code and words in done.stderr and done.stdout == "" and repository.left() == []
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted(repository, number, code):
+    repository.commit("second", "sleeps")
+    process = repository.popen("first", "second")
+    deadline = time.monotonic() + 60
+    while len(repository.runs()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(repository.left()) == 2 + 1  # two worktrees, one folder
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    assert process.returncode == code and repository.left() == []
+
+
+BAD = {
+    "no revision": ["two revisions"],
+    "one revision": ["two revisions", "first"],
+    "three revisions": ["two revisions", "first", "first", "first"],
+    "unknown revision": ["'nope'", "first", "nope"],
+    "a tree, no commit": ["'first^{tree}'", "first^{tree}", "first"],
+    "unknown option": ["'--frob'", "--frob", "first", "first"],
+    "no time": ["--budget", "first", "first", "--budget"],
+    "bad time": ["'soon'", "first", "first", "--budget", "soon"],
+    "too short": ["less than a second", "first", "first", "--budget", "9"],
+    "too few pairs": ["--pairs", "first", "first", "--pairs", "2"],
+    "bad threshold": ["--threshold", "first", "first", "--threshold", "-5"],
+    "no file": ["--json", "first", "first", "--json"],
+    "output of bench": ["--out", "first", "first", "--", "--out", "x"],
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_usage(repository, what):
+    culprit, *arguments = BAD[what]
+    done = repository.ab(*arguments)
+    assert done.returncode == 2 and culprit in done.stderr and done.stdout == ""
+    assert done.stderr.startswith("run: ") and len(done.stderr.splitlines()) == 1, done.stderr
+    assert repository.runs() == [] and repository.left() == [] and not (repository.folder / "build").exists()
