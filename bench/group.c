@@ -18,7 +18,7 @@
     100e-3 /* from here on one call tells, and what others left in the caches does not */
 #define CALIBRATIONS    3
 #define SAMPLES_MIN     9
-#define SAMPLES_LONG    5 /* the least of long calls */
+#define SAMPLES_LONG    6 /* the least of long calls: fewer have no confidence interval */
 #define SAMPLES_MAX     301
 #define CALLS_MAX       (INT64_C(1) << 40)
 #define ABOVE_CEILING   1.15 /* a row that is faster than so many times its ceiling is suspect */
@@ -522,6 +522,7 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
     if (threads) {
         /* threads that a library starts now inherit the group's cores */
         status = eie_bind_process(threads, error);
+        if (!status) status = eie_bind_memory(threads, error);
         if (!status) status = eie_pool_get(threads, &session->pool, error);
         if (!status) status = eie_bind_process(threads, error);
         if (!status && !group->ceilings->threads) {

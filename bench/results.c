@@ -14,8 +14,9 @@ struct eie_results {
     char *path;
     bool direct; /* not a regular file: written once */
     json_t *context, *benchmarks, *missing;
-    json_t *hashes; /* name of each row: hash of its layer */
-    size_t run;     /* index of this run in context.eie_runs */
+    json_t *hashes;   /* name of each row: hash of its layer */
+    json_t *runs;     /* context.eie_runs, borrowed */
+    json_t *this_run; /* joins them with its first row */
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -40,7 +41,12 @@ static enum eie_status add(struct eie_results *results, json_t *row, struct eie_
 
 enum eie_status eie_results_add(struct eie_results *results, json_t *row, struct eie_error *error)
 {
-    json_object_set_new(row, "eie_run", json_integer((json_int_t)results->run));
+    if (results->this_run) {
+        json_array_append_new(results->runs, results->this_run);
+        results->this_run = NULL;
+    }
+    json_object_set_new(row, "eie_run",
+                        json_integer((json_int_t)json_array_size(results->runs) - 1));
     enum eie_status status = add(results, row, error);
     json_decref(row);
     return status;
@@ -125,8 +131,7 @@ static enum eie_status keep_context(struct eie_results *results, json_t *there,
                         results->path, other);
     if (!json_is_array(runs) || !json_array_size(runs))
         return eie_fail(error, EIE_INPUT, "%s: names no run", results->path);
-    results->run = json_array_size(runs);
-    json_array_extend(runs, json_object_get(results->context, "eie_runs"));
+    results->runs = runs;
     json_incref(there);
     json_decref(results->context);
     results->context = there;
@@ -176,6 +181,11 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
     if ((path && !made->path) || !made->benchmarks || !made->missing || !made->hashes)
         status = eie_fail(error, EIE_MEMORY, "out of memory for results");
     if (!status) status = eie_context_make(command, &made->context, error);
+    if (!status) {
+        made->runs = json_object_get(made->context, "eie_runs");
+        made->this_run = json_incref(json_array_get(made->runs, 0));
+        json_array_clear(made->runs);
+    }
     struct stat info;
     const bool there = path && !stat(path, &info);
     made->direct = there && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
@@ -209,6 +219,7 @@ enum eie_status eie_results_save(struct eie_results *results, bool last, struct 
 void eie_results_free(struct eie_results *results)
 {
     if (!results) return;
+    json_decref(results->this_run);
     json_decref(results->context);
     json_decref(results->benchmarks);
     json_decref(results->missing);

@@ -185,6 +185,32 @@ enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_error *error)
     return bind_all(count, true, error);
 }
 
+enum eie_status eie_bind_memory(uint32_t count, struct eie_error *error)
+{
+    const struct eie_topology *topology;
+    enum eie_status status = eie_topology_get(&topology, error);
+
+    if (status != EIE_OK || topology->numa_nodes < 2) return status;
+    if (count > topology->cores) count = topology->cores;
+    hwloc_bitmap_t cores = hwloc_bitmap_alloc(), nodes = hwloc_bitmap_alloc();
+    if (cores == NULL || nodes == NULL) {
+        status = eie_fail(error, EIE_MEMORY, "out of memory for a cpu set");
+        goto end;
+    }
+    for (uint32_t i = 0; i < count; i++) hwloc_bitmap_set(cores, machine.units[i]);
+    hwloc_cpuset_to_nodeset(machine.hwloc, cores, nodes);
+    const hwloc_membind_policy_t policy =
+        hwloc_bitmap_weight(nodes) > 1 ? HWLOC_MEMBIND_INTERLEAVE : HWLOC_MEMBIND_BIND;
+    if (hwloc_set_membind(machine.hwloc, nodes, policy,
+                          HWLOC_MEMBIND_THREAD | HWLOC_MEMBIND_BYNODESET) != 0)
+        status = eie_fail(error, EIE_SYSTEM, "memory cannot be bound to NUMA nodes: %s",
+                          strerror(errno));
+end:
+    hwloc_bitmap_free(cores);
+    hwloc_bitmap_free(nodes);
+    return status;
+}
+
 uint32_t eie_bind_process_count(void)
 {
     return atomic_load_explicit(&process_bindings, memory_order_relaxed);

@@ -34,6 +34,11 @@ EIE_MUST_USE enum eie_status eie_bind_process(uint32_t count, struct eie_error *
  * with the caller, which computes too, only because the scheduler leaves them there. */
 EIE_MUST_USE enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_error *error);
 
+/* From now on the calling thread's memory, and that of threads it starts, comes from the NUMA nodes
+ * of the first `count` usable cores, page by page in turn where they are several. Nothing to do on
+ * a machine with one node. EIE_SYSTEM where the system refuses. */
+EIE_MUST_USE enum eie_status eie_bind_memory(uint32_t count, struct eie_error *error);
+
 /* How often these two have moved all threads. */
 uint32_t eie_bind_process_count(void);
 
