@@ -282,17 +282,25 @@ static void tell_begin(const struct worker *worker, const struct eie_row *rows, 
     tell(worker, json_pack("{s:o}", "begin", list));
 }
 
-static void tell_end(struct worker *worker, const struct eie_group_key *key,
-                     const struct eie_row *rows, uint32_t count)
+/* A failure ends in the command that shows it again. */
+static void add_again(struct eie_row *row)
+{
+    const size_t used = strlen(row->reason);
+    if (row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR)
+        snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again);
+}
+
+static void tell_end(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,
+                     uint32_t count)
 {
     json_t *lists = json_object();
     const struct eie_ceilings *ceilings = ceilings_for(worker, key->threads);
-    for (uint32_t i = 0; i < count; i++)
-        tell(worker,
-             json_pack("{s:o, s:i}", "row", eie_row_json(&rows[i]), "code",
-                       rows[i].status == EIE_ROW_MISMATCH ? 1
-                       : rows[i].status == EIE_ROW_ERROR  ? eie_exit_code(rows[i].error_status)
-                                                          : 0));
+    for (uint32_t i = 0; i < count; i++) {
+        const bool failed = rows[i].status == EIE_ROW_MISMATCH || rows[i].status == EIE_ROW_ERROR;
+        add_again(&rows[i]);
+        tell(worker, json_pack("{s:o, s:i}", "row", eie_row_json(&rows[i]), "code",
+                               failed ? eie_exit_code(rows[i].error_status) : 0));
+    }
     if (key->threads && ceilings->threads) eie_ceilings_add_json(ceilings, lists);
     tell(worker, json_pack("{s:o}", "end", lists));
 }
