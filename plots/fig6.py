@@ -91,8 +91,8 @@ def _host_table(view, threads, with_devices, published):
         if beside and column.key != base.key:
             what = f"this host's {base.name}, wall time / {column.name}, {column.time_source} time, batch 1, " \
                    f"cache {view.cache}"
-            with_mean(table, column.name, [ratio(over, under, what) for over, under
-                                           in zip(view.times(base), view.times(column))], what)
+            with_mean(table, column.name, [ratio(over, under, what) for over, under in zip(
+                view.dense_times_for(column, threads), view.times(column))], what)
     what = f"this host's {base.name}, wall time, cache {view.cache} / EIE actual, Table IV, batch 1"
     with_mean(table, "EIE", [ratio(over, under, what) for over, under
                              in zip(view.times(base), published.times(EIE, "actual"))], what)

@@ -24,7 +24,7 @@ from load import InputError, load  # noqa: E402
 from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
 from published import Published  # noqa: E402
-from table4 import EIE_ACTUAL, SideBySide  # noqa: E402
+from table4 import EIE_ACTUAL, BatchedSideBySide, SideBySide  # noqa: E402
 from table5 import table5  # noqa: E402
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -37,18 +37,19 @@ class Report:
     def __init__(self, results, published):
         self.results = results
         self.table4 = SideBySide(results, published)
+        self.batched = BatchedSideBySide(results, published)
         self.table3 = papertables.table3(results, published)
         self.fig6 = fig6.fig6_published(results, published)
         self.fig6_host = fig6.fig6_host(results, published)
         speeds, hosts = speed.speed_table(results, published), hostspeed.host_table(results, published)
         energies = energy.energy_table(results, published)
         self.headlines = [speed.speed_headline(speeds, results, published),
-                          hostspeed.host_headline(hosts, results, published),
+                          *hostspeed.host_headlines(hosts, results, published),
                           energy.energy_headline(energies, results, published)]
         self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
         other = papertables.table_other_designs(results)
         self.sections = {
-            "Tables IV and III side by side": [self.table4.table, self.table3],
+            "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
             "Speed tables": [speeds, hosts],
             "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results)],
             "Published and modelled in full":
@@ -69,9 +70,10 @@ class Report:
     def terminal(self, out):
         width = screen.columns()
         parts = screen.lines(_warnings(self.results), width, "! ")
-        parts += screen.lines([self.table4.table.title], width, "")
-        parts += screen.table(self.table4.table, self.table4.groups, width, EIE_ACTUAL)
-        parts += screen.lines(self.table4.table.notes + self.table4.table.gaps(), width, "  ") + [""]
+        for side in (self.table4, self.batched):
+            parts += screen.lines([side.table.title], width, "")
+            parts += screen.table(side.table, side.groups, width, EIE_ACTUAL)
+            parts += screen.lines(side.table.notes + side.table.gaps(), width, "  ") + [""]
         parts += screen.lines([self.table3.title], width, "")
         parts += screen.table(self.table3, papertables.TABLE3_GROUPS, width)
         shown = [column for group in papertables.TABLE3_GROUPS for column, _ in group]
