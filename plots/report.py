@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 import document  # noqa: E402
 import energy  # noqa: E402
 import fig6  # noqa: E402
+import fig7  # noqa: E402
 import hostspeed  # noqa: E402
 import hosttables  # noqa: E402
 import papertables  # noqa: E402
@@ -41,17 +42,20 @@ class Report:
         self.table3 = papertables.table3(results, published)
         self.fig6 = fig6.fig6_published(results, published)
         self.fig6_host = fig6.fig6_host(results, published)
+        self.fig7 = fig7.fig7_table(results, published)
         speeds, hosts = speed.speed_table(results, published), hostspeed.host_table(results, published)
         energies = energy.energy_table(results, published)
         self.headlines = [speed.speed_headline(speeds, results, published),
                           *hostspeed.host_headlines(hosts, results, published),
                           energy.energy_headline(energies, results, published)]
+        self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
         self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
             "Speed tables": [speeds, hosts],
-            "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results)],
+            "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
+                              self.fig7, fig7.implied_powers(published)],
             "Published and modelled in full":
                 [papertables.table4_published(published)]
                 + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]

@@ -1,7 +1,7 @@
 """Speed-up of EIE and of its model over the published baselines: a table and its headline."""
 
-from cells import Cell, mean_ratio, missing, ratio
-from fig6 import agrees, implied_time, time_at_depth
+from cells import Cell, mean_ratio, missing
+from fig6 import figure_time, time_at_depth
 from grid import Table
 from headline import Headline
 from hostrows import cell_of
@@ -17,7 +17,7 @@ def speed_table(results, published):
     table = Table("headline_speed", f"Speed-up of EIE over the published baselines, {NINE}",
                   corner="baseline (Table IV)")
     actual = published.times(EIE, "actual")
-    with_labels = _with_label_times(published)
+    with_labels = [figure_time(published, layer) for layer in LAYERS]
     for batch, matrix in BASELINES:
         for short, platform in PLATFORMS.items():
             row = f"{short} {matrix}, batch {batch}"
@@ -55,16 +55,6 @@ def _slower_than(table, published, batch, matrix):
             "batch 1, Table IV", text=str(count)))
 
 
-def _with_label_times(published):
-    """Table IV's actual times, but where Fig. 6's label differs the time that the label implies."""
-    times = []
-    for layer, actual in zip(LAYERS, published.times(EIE, "actual")):
-        printed = published.speedup_label(EIE, "actual", layer)
-        recomputed = ratio(published.time(PLATFORMS["CPU"], "dense", layer), actual, "Fig. 6 from Table IV")
-        times.append(actual if agrees(printed, recomputed) else implied_time(published, layer))
-    return times
-
-
 def speed_headline(table, results, published):
     head = Headline(f"Speed: EIE (simulated) over baselines printed as wall time, batch 1, {NINE}", PLATFORMS)
 
@@ -92,8 +82,8 @@ def speed_headline(table, results, published):
 
 def _bars_off_the_table(published):
     """The layers whose bar in Fig. 6 does not follow from Table IV, and EIE's time that it implies."""
-    return [(layer, time) for layer, time, actual
-            in zip(LAYERS, _with_label_times(published), published.times(EIE, "actual")) if time is not actual]
+    times = [(layer, figure_time(published, layer)) for layer in LAYERS]
+    return [(layer, time) for layer, time in times if time is not published.time(EIE, "actual", layer)]
 
 
 def _depth_note(published, layers):
