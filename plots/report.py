@@ -88,7 +88,7 @@ class Report:
         texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
         parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
         parts += screen.lines([document.LETTERS], width, "")
-        parts += [f"Report:  {os.path.join(out, 'report.md')}", f"Picture: {os.path.join(out, 'fig6_speedup.png')}"]
+        parts += [f"Report:  {os.path.join(out, 'report.md')}", f"Pictures: {os.path.join(out, '*.png')}"]
         return "\n".join(parts)
 
 
@@ -137,8 +137,10 @@ def main(arguments=None):
         return 2
     import figures  # late: matplotlib is slow to load, and bad input needs none of it
 
-    pictures = figures.draw(report.fig6, report.fig6_host, published)
-    files = {f"fig6_speedup.{kind}": data for kind, data in pictures.items()} | report.files()
+    pictures = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
+                "fig7_energy": figures.draw_energy(report.fig7)}
+    files = {f"{name}.{kind}": data for name, kinds in pictures.items() for kind, data in kinds.items()} \
+        | report.files()
     try:
         write(out, files)
     except OSError as error:
