@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
 from fig6 import agrees  # noqa: E402
-from modelrows import MEAN_ROW  # noqa: E402
+from modelrows import MEAN_ROW, MODEL_SUITES  # noqa: E402
 from published import EIE, LAYERS, MEAN, POWER_LAYERS  # noqa: E402
 
 # Okabe and Ito's palette for colour-blind readers: one hue a platform, pale dense, full compressed.
@@ -94,7 +94,7 @@ def _speed_panel(axes, table, published):
 
 def _energy_panel(axes, table):
     models = [column for column in table.columns
-              if column.startswith("model") and any(table.get(row, column).is_number for row in ROWS)]
+              if column.split(", ")[1] in MODEL_SUITES and any(table.get(row, column).is_number for row in ROWS)]
     marks = [(column, f"{_model(column)}, {column.partition(', ')[2].replace('paper-', '')}", *mark)
              for mark, column in zip(ENERGY_MARKS, models)]
     axes.axvspan(len(POWER_LAYERS) - 0.5, len(LAYERS) - 0.32, color="#F4F4F4", zorder=0)

@@ -26,6 +26,7 @@ class Published:
         self._energies = self._cells("eie_fig7_energy", "platform matrix layer",
                                      "energy_efficiency_vs_cpu_dense_batch1_x", "x")
         self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
+        self._poster = self._cells("poster", "key", "value", with_conditions=True)
         self._headline = self._cells("headline", "key", "value")
         self._simulator = self._cells("eie_simulator_fc8", "key", "value", with_conditions=True)
         self._operations = self._cells("eie_table1_energy", "operation", "energy_pj", "pJ")
@@ -113,6 +114,9 @@ class Published:
 
     def claim(self, key):
         return self._need(self._headline, (key,), "headline number")
+
+    def poster_cell(self, key):
+        return self._need(self._poster, (key,), "number of the poster")
 
     def operation_energy(self, operation):
         """Table I."""

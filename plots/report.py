@@ -8,10 +8,10 @@ Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 import argparse
 import os
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 
+import decomposition  # noqa: E402
 import document  # noqa: E402
 import energy  # noqa: E402
 import fig6  # noqa: E402
@@ -24,11 +24,12 @@ import speed  # noqa: E402
 from load import InputError, load  # noqa: E402
 from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
+from output import DATA, write  # noqa: E402
+from poster import poster_page  # noqa: E402
 from published import Published  # noqa: E402
 from table4 import EIE_ACTUAL, BatchedSideBySide, SideBySide  # noqa: E402
 from table5 import table5  # noqa: E402
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOST_MISSING_LINES = 12  # in the terminal; report.md has them all
 
 
@@ -36,7 +37,7 @@ class Report:
     """Everything that is shown, in the terminal, in report.md or in the picture."""
 
     def __init__(self, results, published):
-        self.results = results
+        self.results, self.published = results, published
         self.table4 = SideBySide(results, published)
         self.batched = BatchedSideBySide(results, published)
         self.table3 = papertables.table3(results, published)
@@ -48,7 +49,9 @@ class Report:
         self.headlines = [speed.speed_headline(speeds, results, published),
                           *hostspeed.host_headlines(hosts, results, published),
                           energy.energy_headline(energies, results, published)]
+        factors = decomposition.decompositions(results, published)
         self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
+        self.headlines.append(decomposition.decomposition_headline(factors))
         self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
         other = papertables.table_other_designs(results)
         self.sections = {
@@ -56,6 +59,7 @@ class Report:
             "Speed tables": [speeds, hosts],
             "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
                               self.fig7, fig7.implied_powers(published)],
+            "Claimed energy factors": list(factors.values()),
             "Published and modelled in full":
                 [papertables.table4_published(published)]
                 + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
@@ -69,7 +73,8 @@ class Report:
         tables = [table for tables in self.sections.values() for table in tables]
         return {f"{table.name}.csv": table.csv() for table in tables} \
             | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
-                                              self.sections)}
+                                              self.sections),
+               "POSTER.md": poster_page(self.results, self.published)}
 
     def terminal(self, out):
         width = screen.columns()
@@ -101,29 +106,13 @@ def _warnings(results):
     return lines
 
 
-def write(folder, files):
-    """Each file whole or not at all: under a temporary name first, then renamed."""
-    os.makedirs(folder, exist_ok=True)
-    for name, content in files.items():
-        data = content if isinstance(content, bytes) else content.encode("utf-8")
-        handle, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, os.path.join(folder, name))
-        except BaseException:
-            os.unlink(temporary)
-            raise
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="report.py", description="Tables, Fig. 6 and headline from one "
                                      "results file of `eie bench`, beside the published numbers.",
                                      epilog="example: python3 plots/report.py results.json --out report")
     parser.add_argument("results", metavar="RESULTS.json")
     parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
-    parser.add_argument("--data", metavar="DIR", default=os.path.join(REPOSITORY, "data"),
+    parser.add_argument("--data", metavar="DIR", default=DATA,
                         help="folder with paper/ (default: data of the repository)")
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
     options = parser.parse_args(arguments)

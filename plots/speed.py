@@ -70,7 +70,7 @@ def speed_headline(table, results, published):
         put(f"recomputed, {matrix}" + (", baseline batch 64 per input" if batch == 64 else " baselines"),
             "EIE actual", matrix, batch)
         if batch == 64:
-            put(f"  layers of nine where the {matrix} baseline is faster", FASTER, matrix, batch)
+            put(f"  {matrix} baseline faster on, of nine layers", FASTER, matrix, batch)
     for kernel, name in model_names(results).items():
         for suite in MODEL_SUITES:
             put(f"{name}, suite {suite}, dense", f"{kernel}, {suite}")

@@ -306,9 +306,9 @@ def test_no_line_exceeds_100_columns_when_piped(report, document, save, tmp_path
     document["benchmarks"] = []
     empty = run_report(save(document, "e.json"), "--out", tmp_path / "e").stdout
     for text in (report[1], empty):
-        lines = [line for line in text.splitlines() if not line.startswith(("Report: ", "Picture: "))]
+        lines = [line for line in text.splitlines() if not line.startswith(("Report: ", "Pictures: "))]
         assert len(lines) > 40 and max(map(len, lines)) <= 100
-    assert len(report[1].splitlines()) < 130
+    assert len(report[1].splitlines()) < 180
 
 
 @pytest.mark.parametrize("width, blocks", [(180, 1), (100, 2), (70, 3)])
@@ -323,7 +323,7 @@ def test_table4_is_split_to_the_width(width, blocks, document, save):
 
 def test_the_terminal_keeps_its_order(report):
     titles = ["Table IV, batch 1", "\nTable III:", "\nSpeed: ", "\nSpeed, this host: ", "\nEnergy: ",
-              "\nWhat is missing\n", "\nLetters: ", "\nReport:", "\nPicture:"]
+              "\nWhat is missing\n", "\nLetters: ", "\nReport:", "\nPictures:"]
     places = [report[1].index(title) for title in titles]
     assert places == sorted(places)
 
@@ -363,7 +363,7 @@ def test_headlines_say_what_below_1_means_and_carry_their_conditions(report):
         assert "Below 1x the baseline is faster." in place
         assert not re.search(r"\b0\.\d+x [a-z] (faster|less)", place)
         for title in re.findall(r"^(?:### )?(Speed: .*|Speed, this host: .*|Energy: .*)$", place, re.MULTILINE):
-            assert all(words in title for words in ("batch 1", "wall time", "geometric mean")), title
+            assert all(words in title for words in ("batch ", "wall time", "geometric mean")), title
 
 
 @pytest.mark.parametrize("width", [60, 80, 180])
