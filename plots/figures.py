@@ -87,7 +87,7 @@ def _speed_panel(axes, table, published):
     marks = [(column, f"{_model(column)}, suite {column.partition(', ')[2]}", *mark)
              for mark, column in zip(MODEL_MARKS, models)]
     _published_bars(axes, table, "", marks, text)
-    _title(axes, "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
+    put_title(axes, "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
            "bars: derived from the cited times of Table IV (EIE: its authors' simulation); marks: modelled, "
            "expected time")
 
@@ -101,7 +101,7 @@ def _energy_panel(axes, table):
     _published_bars(axes, table, ", printed", marks, lambda row: f"{table.get(row, 'EIE, printed').value:,.0f}")
     axes.text((len(POWER_LAYERS) + len(LAYERS) - 0.82) / 2, 0.98, "powers not printed: cited only", ha="center", va="top",
               fontsize=8.5, color="#444444", transform=axes.get_xaxis_transform())
-    _title(axes, "EIE and the published platforms: energy efficiency over dense CPU (Core i7-5930K), batch 1",
+    put_title(axes, "EIE and the published platforms: energy efficiency over dense CPU (Core i7-5930K), batch 1",
            "bars: cited labels of Fig. 7 (EIE: the chip without DRAM); marks: CPU's printed power x time / modelled "
            "energy")
 
@@ -120,7 +120,7 @@ def _published_bars(axes, table, suffix, marks, text):
     values = _values(table, [name + suffix for name in PUBLISHED_COLOURS] + columns)
     _frame(axes, min(values + [1]) / 1.7, max(values) * 3.2)
     axes.text(3.5, 0.9, "CPU dense = 1x", ha="center", va="top", fontsize=9)  # no bar goes down there
-    _legend(axes, handles, columns=4)
+    put_legend(axes, handles, columns=4)
 
 
 def _model(column):
@@ -155,10 +155,10 @@ def _host_panel(axes, table, host_tables):
     _frame(axes, min(values + [1]) / 2.6, max(values) * 3)
     left_out = len(table.columns) - 1 - len(shown)
     more = f"; {left_out} slower kernels left out" if left_out else ""
-    _title(axes, f"{table.title.partition(':')[0]}: speed-up over its own dense OpenBLAS at equal threads, batch 1",
+    put_title(axes, f"{table.title.partition(':')[0]}: speed-up over its own dense OpenBLAS at equal threads, batch 1",
            f"{table.title.rpartition(', ')[2].rstrip(')')}, wall time{more}; OpenBLAS on this host = 1x, another "
            "baseline than above")
-    _legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
+    put_legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
 
 
 def _shown_kernels(table):
@@ -228,12 +228,12 @@ def _frame(axes, lowest, highest):
     axes.tick_params(axis="x", length=0)
 
 
-def _title(axes, title, subtitle):
+def put_title(axes, title, subtitle):
     axes.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=11, x=-0.055)
     axes.text(-0.055, 1.025, subtitle, transform=axes.transAxes, fontsize=9, color="#444444")
 
 
-def _legend(axes, handles, columns):
+def put_legend(axes, handles, columns):
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False, fontsize=9,
                 ncols=columns, handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
 

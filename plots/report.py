@@ -11,6 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import ceilings  # noqa: E402
 import decomposition  # noqa: E402
 import document  # noqa: E402
 import energy  # noqa: E402
@@ -53,6 +54,9 @@ class Report:
         self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
         self.headlines.append(decomposition.decomposition_headline(factors))
         self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
+        self.ceilings = ceilings.Ceilings(results)
+        floors = ceilings.floor_tables(results)
+        self.points = ceilings.points_table(results)
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
@@ -66,12 +70,13 @@ class Report:
                 + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
                 + ([other] if other.rows else []),
             "This host in full": hosttables.host_tables(results) + self.fig6_host,
+            "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
             "Rows without a number": [hosttables.table_missing(results)],
         }
 
     def files(self):
         tables = [table for tables in self.sections.values() for table in tables]
-        return {f"{table.name}.csv": table.csv() for table in tables} \
+        return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
             | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
                                               self.sections),
                "POSTER.md": poster_page(self.results, self.published)}
@@ -125,9 +130,11 @@ def main(arguments=None):
         print(f"report.py: {error}", file=sys.stderr)
         return 2
     import figures  # late: matplotlib is slow to load, and bad input needs none of it
+    import roofline
 
     pictures = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
-                "fig7_energy": figures.draw_energy(report.fig7)}
+                "fig7_energy": figures.draw_energy(report.fig7),
+                "roofline": roofline.draw_roofline(ceilings.roofline_rows(results), report.ceilings)}
     files = {f"{name}.{kind}": data for name, kinds in pictures.items() for kind, data in kinds.items()} \
         | report.files()
     try:
