@@ -40,7 +40,7 @@ def draw_roofline(rows, ceilings):
         panels[0].set_ylabel("multiply-adds per second")
         left_out = len({row.kernel for row in rows}) - len(kernels)
         put_title(panels[0], "This host: what each kernel does, under what the machine can do",
-                  "useful and padding multiply-adds; lines: measured ceilings"
+                  "suite paper; useful and padding multiply-adds" + ("; lines: measured ceilings" if ceilings.runs else "")
                   + (f"; {left_out} slower kernels left out" if left_out else ""))
         figure.legend(handles=_handles(rows, kernels), loc="outside lower center", frameon=False, fontsize=9, ncols=3,
                       handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
@@ -133,6 +133,7 @@ def _handles(rows, kernels):
     handles = [mark(kernel, marker=MARKERS[index], color="#444444") for index, kernel in enumerate(kernels)]
     for cache in sorted({row.cache for row in rows}):
         handles.append(mark(f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR)))
-    if any(row.batch > 1 for row in rows):
-        handles.append(mark("hollow: batches", marker="o", markerfacecolor="white", markeredgecolor="#444444"))
+    batches = sorted({row.batch for row in rows if row.batch > 1})
+    if batches:
+        handles.append(mark(f"hollow: batch {', '.join(map(str, batches))}", marker="o", markerfacecolor="white", markeredgecolor="#444444"))
     return handles

@@ -1,12 +1,11 @@
 """The report of a made-up results file: published means, provenance, what is missing, what is left out."""
 
-import csv
 import json
 import re
 
 import pytest
 
-from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, fake_document, run_report
+from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, cell, column, fake_document, read, run_report
 import screen  # conftest has put plots/ on the path
 from cells import Cell, cited, missing, number_text
 from headline import ratio_text
@@ -16,21 +15,6 @@ from report import Report
 from table4 import SideBySide
 
 PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibrated", "assumed"}
-
-
-def read(folder, name):
-    with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def cell(folder, name, row, column):
-    found = [line for line in read(folder, name) if (line["row"], line["column"]) == (row, column)]
-    assert len(found) == 1, (name, row, column)
-    return found[0]
-
-
-def column(folder, name, column_name):
-    return {line["row"]: line for line in read(folder, name) if line["column"] == column_name}
 
 
 # ---- published numbers -------------------------------------------------------------------------
