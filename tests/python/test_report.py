@@ -465,7 +465,8 @@ def test_output_that_cannot_be_written(save, document, tmp_path):
 def test_pictures_are_written_and_reproducible(report, save, document, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out", "--quiet")
     assert done.returncode == 0 and done.stdout == ""
-    for name in ("fig6_speedup.png", "fig6_speedup.svg", "report.md"):
+    for name in [f"{stem}.{kind}" for stem in ("fig6_speedup", "fig7_energy", "roofline") for kind in ("png", "svg")] \
+            + ["report.md", "POSTER.md"]:
         assert (tmp_path / "out" / name).read_bytes() == (report[0] / name).read_bytes()
     png = (tmp_path / "out" / "fig6_speedup.png").read_bytes()
     assert png.startswith(b"\x89PNG") and len(png) <= 200_000
