@@ -39,9 +39,6 @@ class Ceilings:
         if best is None or value > best.value:
             found[threads, entry[name]] = Cell(float(value), unit, "measured", source)
 
-    def thread_counts(self):
-        return sorted({threads for threads, _ in (*self.bandwidth, *self.peak)})
-
     def of(self, found, threads):
         """{level or operation: Cell} at this thread count."""
         return {name: cell for (count, name), cell in found.items() if count == threads}
@@ -66,8 +63,8 @@ def ceilings_table(ceilings):
     if not table.rows:
         table.put("bandwidths and peaks", "this host", missing("absent", "measured", NONE))
         return table
-    table.notes.append("The best of several loops, each over a working set that fits the level. They bound the floor of a "
-                       "row; a row that is more than 1.15 times faster than its level's ceiling is suspect.")
+    table.notes.append("The best of several loops, each over a working set that fits the level. They bound the floor "
+                       "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect.")
     return table
 
 
@@ -91,8 +88,8 @@ def floor_tables(results):
                                     "derived")
                 table.put(layer, column.name, share)
             table.put("set by", column.name, _bounds(found))
-        table.notes.append("100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by layer "
-                           "where it differs.")
+        table.notes.append("100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by "
+                           "layer where it differs.")
         tables.append(table)
     return tables
 
@@ -126,8 +123,9 @@ def point(row):
         cells = {"MACs per byte": Cell(macs / moved, "MAC/B", "derived", "(useful + padding MACs) / eie_bytes"),
                  "MAC/s": Cell(macs / (row.median_ns * 1e-9), "MAC/s", "derived",
                                "(useful + padding MACs) / median time")}
-    for column, key, unit, factor in (("floor (us)", "eie_floor_ns", "us", 1e-3), ("share", "eie_floor_share", "%", 100),
-                                      ("copies", "eie_copies", "", 1), ("run", "eie_run", "", 1)):
+    for column, key, unit, factor in (
+            ("floor (us)", "eie_floor_ns", "us", 1e-3), ("share", "eie_floor_share", "%", 100),
+            ("copies", "eie_copies", "", 1), ("run", "eie_run", "", 1)):
         cells[column] = number_cell(row, row.layer, key, unit, factor, key)
     for column, key in (("set by", "eie_floor_bound"), ("level", "eie_resident"), ("again", "eie_again")):
         words = row.raw.get(key)

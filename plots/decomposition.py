@@ -78,8 +78,8 @@ def _table(name, words, counts, published):
     table.decimals = dict.fromkeys((COMPUTATION, FOOTPRINT, DYNAMIC), 2) | dict.fromkeys(FACTORS, 0)
     table.notes.append("Pruning, computation: inputs x outputs / non-zero weights; footprint: inputs x outputs / (2 x "
                        "entries), an entry being 4 bits of weight and 4 of index; dynamic: inputs / active inputs; "
-                       "sharing: 32 / 4 bits. The product multiplies footprint, dynamic, sharing and memory (120x in "
-                       "the text, 128x by Table I); the last one takes computation instead of footprint, as the paper "
+                       "sharing: 32 / 4 bits. The product multiplies footprint, dynamic, sharing and memory (the "
+                       "text's or Table I's); the last one takes computation instead of footprint, as the paper "
                        "does. NeuralTalk's inputs are all active: they do not come out of a ReLU.")
     return table
 
@@ -136,7 +136,8 @@ def _claims(published):
         PAPER: {COMPUTATION: paper("energy_factor_weight_sparsity"),
                 DYNAMIC: paper("energy_factor_activation_sparsity"), SHARING: paper("energy_factor_weight_sharing"),
                 TEXT: paper("energy_factor_sram_instead_of_dram"),
-                TABLE1: paper("energy_factor_sram_instead_of_dram_table"), PRODUCT_PAPER: paper("energy_factor_product")},
+                TABLE1: paper("energy_factor_sram_instead_of_dram_table"),
+                PRODUCT_PAPER: paper("energy_factor_product")},
     }
 
 
@@ -147,7 +148,8 @@ def decomposition_headline(tables):
     claims, real = tables[TABLE3], tables[MODEL_SUITES[0]]
     for row in (POSTER, PAPER):
         head.put_row(row, [claims.get(row, column) for column in columns])
-    for words, table in tables.items():
+    for name, table in tables.items():
+        words = name if name == TABLE3 else f"suite {name}"
         for row, layers in ((MEAN_ROW, "nine layers"), (SIX_ROW, "AlexNet, VGG")):
             if table.get(row, PRODUCT).is_number:
                 head.put_row(f"{words}, {layers}", [table.get(row, column) for column in columns])
@@ -155,10 +157,10 @@ def decomposition_headline(tables):
         head.put_row(FC8, [real.get(FC8, column) for column in columns])
     constants = ", ".join(f"{words} {ratio_text(claims.get(MEAN_ROW, column))}" for column, words in
                           ((SHARING, "sharing"), (TEXT, "memory"), (TABLE1, "or by Table I")))
-    head.notes += [f"Pruning by computation and by footprint (indices counted). Product: footprint x dynamic x {constants}. "
-                   f"The paper takes computation: {ratio_text(claims.get(PAPER, PRODUCT_PAPER))} claimed, "
-                   f"{ratio_text(claims.get(MEAN_ROW, PRODUCT_PAPER))} on Table III's nine layers. NeuralTalk's inputs are "
-                   "all active. Layer by layer: decomposition_*.csv."]
+    head.notes += ["Pruning by computation and by footprint (indices counted). Product: footprint x dynamic x "
+                   f"{constants}. The paper takes computation: {ratio_text(claims.get(PAPER, PRODUCT_PAPER))} claimed, "
+                   f"{ratio_text(claims.get(MEAN_ROW, PRODUCT_PAPER))} on Table III's nine layers. NeuralTalk's inputs "
+                   "are all active. Layer by layer: decomposition_*.csv."]
     if not real.get(MEAN_ROW, PRODUCT).is_number:
         head.notes.append(f"Suite paper: {real.get(MEAN_ROW, PRODUCT).reason}.")
     return head

@@ -42,18 +42,18 @@ MARKS_TEXT = (f"{LETTERS} `-` is a missing number; the reason stands under the t
               "the time.")
 PICTURES = (  # section, file, alternative text, what it shows
     ("Fig. 6", "fig6_speedup", "Speed-up over dense CPU: published, modelled, and this host",
-     "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. Lower "
-     "panels: this host's measured times over its own dense OpenBLAS with the same number of threads; EIE's bars there "
-     "are this host's measured dense times over EIE's cited ones. That is another baseline: bars of different panels do "
-     "not compare."),
+     "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. "
+     "Lower panels: this host's measured times over its own dense OpenBLAS with the same number of threads; EIE's bars "
+     "there are this host's measured dense times over EIE's cited ones. That is another baseline: bars of different "
+     "panels do not compare."),
     ("Fig. 7", "fig7_energy", "Energy efficiency over dense CPU: published and modelled",
-     "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed from "
-     "printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time over the "
-     "model's energy."),
+     "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed "
+     "from printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time "
+     "over the model's energy."),
     ("Roofline", "roofline", "Multiply-adds per second over multiply-adds per byte, with measured ceilings",
      "Each point is a kernel on a layer of suite paper: multiply-adds per second, those with zeros included, over "
-     "multiply-adds per byte read or written. Lines are what this machine did at best, by level of memory and by kind of "
-     "arithmetic."))
+     "multiply-adds per byte read or written. Lines are what this machine did at best, by level of memory and by kind "
+     "of arithmetic."))
 
 
 def markdown(results, warnings, headlines, missing, sections):

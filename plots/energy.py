@@ -80,8 +80,8 @@ def energy_headline(table, results, published):
     host = host_energy(results, "x")
     head.put_row("this host", [Cell(host.value, "", host.provenance, host.source)] * len(PLATFORMS))
     abstract, text, pes = (_watts(published.claim(key)) for key in CHIP_POWERS)
-    head.notes.append(f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} (abstract), {text} (text, Table "
-                      f"V), {pes} (64 x Table II's 9.157 mW); the chip without DRAM. CPU: socket and DRAM.")
+    head.notes.append(f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} (abstract), {text} (text, "
+                      f"Table V), {pes} (its PEs by Table II); the chip without DRAM. CPU: socket and DRAM.")
     head.notes += _model_notes(results) + [f"{host.reason[0].upper()}{host.reason[1:]}."]
     return head
 

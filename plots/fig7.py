@@ -84,8 +84,8 @@ def label_counts(table, published):
 
 def label_words(counts):
     total = next(iter(counts.values()))[1]
-    return (f"Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG, without "
-            f"the 1x of dense CPU): " + ", ".join(f"{same} d of {total} with EIE at {watts}"
+    return ("Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG, without "
+            "the 1x of dense CPU): " + ", ".join(f"{same} d of {total} with EIE at {watts}"
                                                   for watts, (same, _) in counts.items()) + ".")
 
 

@@ -99,8 +99,8 @@ def _energy_panel(axes, table):
              for mark, column in zip(ENERGY_MARKS, models)]
     axes.axvspan(len(POWER_LAYERS) - 0.5, len(LAYERS) - 0.32, color="#F4F4F4", zorder=0)
     _published_bars(axes, table, ", printed", marks, lambda row: f"{table.get(row, 'EIE, printed').value:,.0f}")
-    axes.text((len(POWER_LAYERS) + len(LAYERS) - 0.82) / 2, 0.98, "powers not printed: cited only", ha="center", va="top",
-              fontsize=8.5, color="#444444", transform=axes.get_xaxis_transform())
+    axes.text((len(POWER_LAYERS) + len(LAYERS) - 0.82) / 2, 0.98, "powers not printed: cited only", ha="center",
+              va="top", fontsize=8.5, color="#444444", transform=axes.get_xaxis_transform())
     put_title(axes, "EIE and the published platforms: energy efficiency over dense CPU (Core i7-5930K), batch 1",
            "bars: cited labels of Fig. 7 (EIE: the chip without DRAM); marks: CPU's printed power x time / modelled "
            "energy")
@@ -216,7 +216,8 @@ def _values(table, columns):
 def _frame(axes, lowest, highest):
     axes.set_yscale("log")
     axes.set_ylim(lowest, highest)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}x" if value >= 10000 else f"{value:g}x"))
+    axes.yaxis.set_major_formatter(FuncFormatter(
+        lambda value, _: f"{value:,.10g}x" if value >= 10000 else f"{value:g}x"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(1, color="#222222", linewidth=0.9)
     axes.axvline(len(LAYERS) - 0.32, color="#BBBBBB", linewidth=0.9)

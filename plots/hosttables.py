@@ -70,8 +70,9 @@ def table_missing(results):
         groups.setdefault(key, []).append(row)
     for number, ((place, status, reason, provenance), rows) in enumerate(groups.items(), 1):
         name = f"{number}. {place}"
+        again = [row.raw["eie_again"] for row in rows if isinstance(row.raw.get("eie_again"), str)]
         columns = {"status": status, "reason": reason, "layers": ", ".join(map(_layer_words, rows)),
-                   "again": next((row.raw["eie_again"] for row in rows if isinstance(row.raw.get("eie_again"), str)), "")}
+                   "again": next(iter(again), "")}
         for column, words in columns.items():
             if words:
                 table.put(name, column, Cell(words, "", provenance, "results file, eie_missing"))

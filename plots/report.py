@@ -1,4 +1,4 @@
-"""Turns one results file of `eie bench` into tables, Fig. 6 and the headline. Measures nothing.
+"""Turns one results file of `eie bench` into tables, pictures, headlines and the poster's page. Measures nothing.
 
     python3 plots/report.py RESULTS.json [--out DIR] [--data DIR] [--quiet]
 
@@ -112,7 +112,7 @@ def _warnings(results):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="report.py", description="Tables, Fig. 6 and headline from one "
+    parser = argparse.ArgumentParser(prog="report.py", description="Tables, pictures and headlines from one "
                                      "results file of `eie bench`, beside the published numbers.",
                                      epilog="example: python3 plots/report.py results.json --out report")
     parser.add_argument("results", metavar="RESULTS.json")

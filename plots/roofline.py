@@ -40,7 +40,8 @@ def draw_roofline(rows, ceilings):
         panels[0].set_ylabel("multiply-adds per second")
         left_out = len({row.kernel for row in rows}) - len(kernels)
         put_title(panels[0], "This host: what each kernel does, under what the machine can do",
-                  "suite paper; useful and padding multiply-adds" + ("; lines: measured ceilings" if ceilings.runs else "")
+                  "suite paper; useful and padding multiply-adds"
+                  + ("; lines: measured ceilings" if ceilings.runs else "")
                   + (f"; {left_out} slower kernels left out" if left_out else ""))
         figure.legend(handles=_handles(rows, kernels), loc="outside lower center", frameon=False, fontsize=9, ncols=3,
                       handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
@@ -65,7 +66,7 @@ def _limits(panels, rows, ceilings, threads):
     peaks = [cell.value for (count, _), cell in ceilings.peak.items() if count in threads]
     panels[0].set_xscale("log")
     panels[0].set_yscale("log")
-    panels[0].set_xlim(min(xs) / 2.5, max(xs) * 2.5)
+    panels[0].set_xlim(min(xs) / 6, max(xs) * 2.5)  # the left has the labels of the bandwidths
     panels[0].set_ylim(min(ys) / 2.5, max(ys + peaks) * 2.5)
     for axes in panels:
         axes.set_axisbelow(True)
@@ -91,9 +92,9 @@ def _roofs(axes, ceilings, threads):
         start = max(low, bottom / speed)
         slanted.append((axes, axes.annotate(
             f"{name.upper()} {speed / 1e9:.3g} GB/s", (start, start * speed), xytext=(6, 7), textcoords="offset points",
-            ha="left", va="bottom", rotation_mode="anchor", fontsize=8, path_effects=HALO, zorder=6)))
+            ha="left", va="bottom", rotation_mode="anchor", fontsize=8, path_effects=HALO, zorder=3)))
     if not bandwidth and not peaks:
-        words = "no ceilings measured in this file" if not ceilings.runs else f"no ceilings measured on {threads} threads"
+        words = "no ceilings measured " + (f"on {threads} threads" if ceilings.runs else "in this file")
         axes.text(0.5, 0.9, words, ha="center", va="top", transform=axes.transAxes, fontsize=9, color="#444444")
     return slanted
 
@@ -135,5 +136,6 @@ def _handles(rows, kernels):
         handles.append(mark(f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR)))
     batches = sorted({row.batch for row in rows if row.batch > 1})
     if batches:
-        handles.append(mark(f"hollow: batch {', '.join(map(str, batches))}", marker="o", markerfacecolor="white", markeredgecolor="#444444"))
+        handles.append(mark(f"hollow: batch {', '.join(map(str, batches))}", marker="o", markerfacecolor="white",
+                            markeredgecolor="#444444"))
     return handles

@@ -61,7 +61,8 @@ def _inconsistencies(table, published):
         for row in table.rows:
             printed, again = table.get(row, column), table.get(row, f"{column} recomputed")
             if printed.is_number and again.is_number and not agrees(printed, again):
-                notes.append(f"{row}: {column} is printed as {_said(printed)}, its printed numbers give {_said(again)}.")
+                notes.append(f"{row}: {column} is printed as {_said(printed)}, its printed numbers give "
+                             f"{_said(again)}.")
     for row in table.rows:
         printed, again = table.get(row, "frames/s"), table.get(row, "frames/s from Table IV")
         if again.is_number and not agrees(printed, again):
@@ -70,8 +71,8 @@ def _inconsistencies(table, published):
                     for column in ("frames/s", "clock (MHz)"))
     more_pes = published.claim("speedup_256_over_64_pes")
     per_clock = ratio(speed, more_pes, "frames/s of the two designs / speed-up from 64 to 256 PEs")
-    notes.append(f"{PROJECTED} is a projection: its frames/s is {speed.shown()} that of 64 PEs, {more_pes.shown()} of it "
-                 f"counted for four times the PEs, so {per_clock.shown()} for the clock; the printed clocks are "
+    notes.append(f"{PROJECTED} is a projection: its frames/s is {speed.shown()} that of 64 PEs, {more_pes.shown()} of "
+                 f"it counted for four times the PEs, so {per_clock.shown()} for the clock; the printed clocks are "
                  f"{clock.shown()} apart.")
     return notes
 
@@ -101,7 +102,7 @@ def _table5_model(table, results):
                 area = number_cell(row, "Alex-7", "eie_area_mm2", "mm2", 1, "area")
                 table.put(name, "area (mm2)", area)
                 table.put(name, "frames/s", _per_second(time))
-                table.put(name, PER_AREA, ratio(_per_second(time), area, f"frames/s / area, {row.label()}", "frames/s/mm2"))
+                table.put(name, PER_AREA, ratio(_per_second(time), area, f"frames/s / area, {row.label()}", PER_AREA))
                 if energy.is_number and energy.value > 0:
                     table.put(name, "power (W)", Cell(energy.value / (time.value * 1e-6), "W", "derived",
                                                       f"energy by {words} / expected time, {row.label()}"))

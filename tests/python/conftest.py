@@ -95,7 +95,8 @@ def with_ceilings(document):
         if row["eie_time_source"] == "wall":
             floor = row["eie_bytes"] / CEILINGS["l3"] * 1e9
             row |= {"eie_floor_ns": floor, "eie_floor_bound": "l3", "eie_copies": 3, "eie_run": 0,
-                    "eie_floor_share": floor / row["eie_median_ns"], "eie_again": "eie bench --layer " + row["eie_layer"]}
+                    "eie_floor_share": floor / row["eie_median_ns"],
+                    "eie_again": "eie bench --layer " + row["eie_layer"]}
     return document
 
 

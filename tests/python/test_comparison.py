@@ -37,7 +37,8 @@ def printed_times(platform, matrix, batch):
 def test_batch_64_stands_beside_eie(report, short, matrix):
     times, eie = printed_times(PLATFORMS[short], matrix, 64), printed_times(EIE, "actual", 1)
     for layer in LAYERS:
-        for table, name in (("table4_batch64", f"{short} {matrix}"), ("table4_published", f"{short} {matrix}, batch 64")):
+        for table, name in (("table4_batch64", f"{short} {matrix}"),
+                            ("table4_published", f"{short} {matrix}, batch 64")):
             found = cell(report[0], table, layer, name)
             assert float(found["value"]) == times[layer] and found["provenance"] == "cited"
         ratio = cell(report[0], "table4_batch64", layer, f"EIE over {short} {matrix}")
@@ -50,8 +51,8 @@ def test_batch_64_stands_beside_eie(report, short, matrix):
 
 
 def test_the_headline_says_where_the_gpu_wins(report):
-    lines = [" ".join(line.replace("|", " ").split())
-             for text in (report[1], (report[0] / "report.md").read_text(encoding="utf-8")) for line in text.splitlines()]
+    texts = report[1], (report[0] / "report.md").read_text(encoding="utf-8")
+    lines = [" ".join(line.replace("|", " ").split()) for text in texts for line in text.splitlines()]
     assert lines.count("dense baseline faster on, of nine layers 0 d 7 d 0 d") == 2
     assert lines.count("sparse baseline faster on, of nine layers 0 d 1 d 0 d") == 2
 
@@ -92,7 +93,8 @@ def test_a_row_of_a_split_group_compares_with_the_baseline_of_its_part(document,
         if (row["eie_suite"], row["eie_layer"], row["eie_kernel"], row["eie_threads"], row["eie_batch"]) \
                 == ("paper", "Alex-7", "scalar_eie_stream", 1, 1):
             inputs, outputs, *_ = SHAPES["Alex-7"]
-            dense = inputs * outputs * KERNELS["peers_openblas_sgemv"][1] / 1000 * (2 if row["eie_cache"] == "llc" else 1)
+            dense = inputs * outputs * KERNELS["peers_openblas_sgemv"][1] / 1000
+            dense *= 2 if row["eie_cache"] == "llc" else 1
             row |= {"eie_part": 2, "eie_part_baseline_ns": 4 * dense}
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
     for table, row, name, factor in (
@@ -139,8 +141,9 @@ def test_fig7_keeps_printed_recomputed_and_missing_apart(report):
         times = printed_times(platform, matrix, 1)
         for layer in POWER_LAYERS:
             found = cell(report[0], "fig7_energy", layer, f"{series}, power x time")
+            energy = times[layer] * powers[platform, matrix, layer]
             assert found["provenance"] == "derived" and float(found["value"]) == pytest.approx(
-                dense[layer] * powers[PLATFORMS["CPU"], "dense", layer] / (times[layer] * powers[platform, matrix, layer]))
+                dense[layer] * powers[PLATFORMS["CPU"], "dense", layer] / energy)
     for layer in NEURALTALK:
         assert cell(report[0], "fig7_energy", layer, "EIE, printed")["provenance"] == "cited"
         for name in ("EIE, 0.600 W", "GPU dense, power x time", "model_eie_analytic, paper, constant power"):
@@ -190,7 +193,8 @@ def test_table5_names_what_does_not_follow(report, save, document, changed_data)
 def factors(shape, padding):
     inputs, outputs, weights, active = shape
     nonzeros = round(inputs * outputs * weights)
-    return inputs * outputs / nonzeros, inputs * outputs / (2 * round(nonzeros * padding)), inputs / round(inputs * active)
+    entries = round(nonzeros * padding)
+    return inputs * outputs / nonzeros, inputs * outputs / (2 * entries), inputs / round(inputs * active)
 
 
 @pytest.mark.parametrize("suite", ["paper", "paper_matched"])

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import DATA, fake_document, run_report
 import poster
+import posterways
 from load import InputError, load
 from poster import VERDICTS, Poster, rounds_to
 from published import Published
@@ -44,7 +45,8 @@ def test_every_number_of_the_poster_has_a_line(report):
     (193.95, "189", False), (189.23, "189", True), (189.5, "189", True), (189.6, "189", False),
     (24206.8, "24000", True), (24600, "24000", False), (3356, "3400", True), (128, "120", False), (124.9, "120", True),
     (9.96, "10", True), (10.6, "10", False), (2.09, "3", False), (40.8375, "40.8", True), (40.9, "40.8", False),
-    (81967.2, "81967", True), (81968, "81967", False), (34.78, "35", True), (14400, "14400", True), (7.03, "6.9", False)])
+    (81967.2, "81967", True), (81968, "81967", False), (34.78, "35", True), (14400, "14400", True),
+    (7.03, "6.9", False)])
 def test_what_counts_as_the_same_digits(value, printed, same):
     assert rounds_to(value, printed) is same
 
@@ -61,7 +63,7 @@ def test_verdicts_that_rest_on_published_numbers_alone(page, key, verdicts):
 def test_first_ways(page):
     assert [page.verdicts[key][0] for key in ("speedup_cpu", "speedup_gpu", "energy_cpu", "throughput", "power",
                                               "factor_product", "max_model", "dynamic_sparsity")] \
-        == ["contradicted", "reproduced", "cited", "reproduced", "reproduced", "reproduced", "reproduced", "contradicted"]
+        == ["contradicted", "reproduced", "cited"] + ["reproduced"] * 4 + ["contradicted"]
     power = page.ways["power"]
     assert power[0].ours.value == pytest.approx(64 * 9.157) and power[1].ours.value == pytest.approx(600, abs=0.1)
     assert page.ways["max_model"][0].ours.value == pytest.approx(131072 * 64 * 10 / 1e6)
@@ -90,7 +92,7 @@ def test_numbers_that_rest_on_neuraltalks_powers_are_never_reproduced(page):
 def test_an_estimate_may_be_ten_per_cent_off(page):
     claimed = Published(DATA).poster_cell("throughput")
     for off, verdict in ((1.09, "reproduced"), (0.91, "reproduced"), (1.11, "contradicted"), (0.89, "contradicted")):
-        way = poster.Way(poster._derived(claimed.value * off, "layers/s", "made up"), "made up", estimate=True)
+        way = posterways.Way(posterways.derived(claimed.value * off, "layers/s", "made up"), "made up", estimate=True)
         assert poster.judge(way, claimed) == verdict
 
 
