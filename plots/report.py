@@ -98,7 +98,8 @@ class Report:
         texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
         parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
         parts += screen.lines([document.LETTERS], width, "")
-        parts += [f"Report:  {os.path.join(out, 'report.md')}", f"Pictures: {os.path.join(out, '*.png')}"]
+        parts += [f"Report:   {os.path.join(out, 'report.md')}", f"Poster:   {os.path.join(out, 'POSTER.md')}",
+                  f"Pictures: {os.path.join(out, '*.png')}"]
         return "\n".join(parts)
 
 

@@ -290,7 +290,7 @@ def test_no_line_exceeds_100_columns_when_piped(report, document, save, tmp_path
     document["benchmarks"] = []
     empty = run_report(save(document, "e.json"), "--out", tmp_path / "e").stdout
     for text in (report[1], empty):
-        lines = [line for line in text.splitlines() if not line.startswith(("Report: ", "Pictures: "))]
+        lines = [line for line in text.splitlines() if not line.startswith(("Report: ", "Poster: ", "Pictures: "))]
         assert len(lines) > 40 and max(map(len, lines)) <= 100
     assert len(report[1].splitlines()) < 180
 
