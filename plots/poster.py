@@ -104,10 +104,14 @@ class Poster:
             f"{first[verdict]} {verdict}" for verdict in VERDICTS) + "."]
         for title, both in (("Contradicted by every way that tests it", {CONTRADICTED}),
                             ("Reproduced in one way, contradicted in another", {REPRODUCED, CONTRADICTED})):
-            names = [items[key] for key, verdicts in self.verdicts.items()
-                     if set(verdicts) & {REPRODUCED, CONTRADICTED} == both]
+            names = [items[key] for key in items if self._tested(key) == both]
             lines += [f"{title}: {'; '.join(names)}."] if names else []
         return lines
+
+    def _tested(self, key):
+        """The verdicts of the ways that test the poster's own number, not one of fewer layers."""
+        return {verdict for way, verdict in zip(self.ways[key], self.verdicts[key])
+                if way.claimed is None and verdict in (REPRODUCED, CONTRADICTED)}
 
     def caveats(self):
         """What the poster leaves out, said beside it."""

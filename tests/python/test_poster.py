@@ -100,6 +100,8 @@ def test_the_summary_counts_all_numbers(page):
     counts = re.findall(r"(\d+) (reproduced|cited|out of reach|contradicted)", page.summary()[0])
     assert sum(int(count) for count, _ in counts) == len(poster_rows()) and len(counts) == len(VERDICTS)
     assert "SRAM instead of DRAM: energy" in page.summary()[1]
+    assert "Speed-up over CPU" in page.summary()[2]
+    assert not any("Energy efficiency" in line for line in page.summary())  # its ways test six layers, not the number
 
 
 def test_a_file_without_counts_puts_them_out_of_reach(save, document):
