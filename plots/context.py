@@ -18,7 +18,7 @@ GROUPS = (  # title: (words around the value, key)
     ("Command", (("`{}`", "eie_command"),)),
     ("Date", (("{}", "date"),)),
 )
-HIDDEN = {"host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus"}
+HIDDEN = {"eie_runs", "host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus"}
 
 
 def context_lines(results):
@@ -28,11 +28,22 @@ def context_lines(results):
         parts = [words.format(_text(key, context[key])) for words, key in keys
                  if context.get(key) not in (None, "", [])]
         lines += [f"- {title}: {', '.join(parts)}"] if parts else []
+    lines += _run_lines(context.get("eie_runs"))
     libraries = sorted({_library(row) for row in results.rows if isinstance(row.raw.get("eie_library"), str)})
     lines += [f"- Library: {text}" for text in libraries]
     known = HIDDEN | {key for _, keys in GROUPS for _, key in keys}
     others = [f"{key} {_text(key, value)}" for key, value in sorted(context.items()) if key not in known]
     return lines + ([f"- Further: {', '.join(others)}"] if others else [])
+
+
+def _run_lines(runs):
+    """A line for each run that wrote into the file; rows name theirs by its number."""
+    lines = []
+    for number, run in enumerate(runs if isinstance(runs, list) else []):
+        parts = [words.format(_text(key, run[key])) for words, key in
+                 (("{}", "date"), ("`{}`", "command"), ("load average {}", "load_avg")) if run.get(key)]
+        lines += [f"- Run {number}: {', '.join(parts)}"] if parts else []
+    return lines
 
 
 def _library(row):

@@ -9,7 +9,10 @@ CONTAINS = """\
 - **The nine layers are generated.** They have the shapes and densities of Table III and random positions
   and weights, not the trained weights. `alexnet-fc8` is real and stands apart, in no mean.
 - **Batch 1, one layer.** Each time is one matrix-vector product; no network, no latency of a whole
-  request. Batch 64, where shown, is per input vector.
+  request. Batch 64, where shown, is per input vector: time of the call / 64. EIE takes one input at a time,
+  so its batch-1 time stands against the others' batch 64.
+- **The dense baseline of this host** is OpenBLAS: sgemv at batch 1, sgemm at batch 64. Where a group was too
+  large for the memory and ran in parts, a row compares with the baseline of its own part.
 - **Cache.** `hot` repeats one copy of the weights, so that what fits into the caches stays there; a larger
   dense copy (Alex-6, VGG-6) may still stream from memory; `llc`
   rotates copies so that the private caches do not hold them. Times of this host are medians over
@@ -27,17 +30,30 @@ CONTAINS = """\
 - **The model's expected time is an estimate in closed form with nothing fitted.** Suite `paper` predicts
   from Table III; the theoretical times of suite `paper-matched` are calibrated to Table IV.
 - **Energy** of EIE is the chip without DRAM; that of the CPU is socket and DRAM. This host's energy is
-  measured only where a number stands.
+  measured only where a number stands. Fig. 7's bars of NeuralTalk are cited: no paper prints the powers
+  behind them, and those that they imply count as reproduced nowhere.
+- **Claimed energy factors** multiply as if they were independent; the products say what would be saved at
+  most, not what was measured.
+- **Ceilings** of this host are the best of several loops, and a row's floor is the least time that they allow.
 - Reference, approximate and suspect rows, and real layers, are in no mean and no headline."""
 
 LETTERS = "Letters: c cited, m measured here, e modelled, s simulated, d derived, k calibrated, a assumed."
 MARKS_TEXT = (f"{LETTERS} `-` is a missing number; the reason stands under the table. \"3x faster\" means a third of "
               "the time.")
-FIGURE = "![Speed-up over dense CPU: published, modelled, and this host](fig6_speedup.png)"
-FIGURE_TEXT = ("Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the "
-               "model. Lower panels: this host's measured times over its own dense OpenBLAS with the same number of "
-               "threads; EIE's bars there are this host's measured dense times over EIE's cited ones. That is another "
-               "baseline: bars of different panels do not compare. Vector version: [fig6_speedup.svg](fig6_speedup.svg).")
+PICTURES = (  # section, file, alternative text, what it shows
+    ("Fig. 6", "fig6_speedup", "Speed-up over dense CPU: published, modelled, and this host",
+     "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. "
+     "Lower panels: this host's measured times over its own dense OpenBLAS with the same number of threads; EIE's bars "
+     "there are this host's measured dense times over EIE's cited ones. That is another baseline: bars of different "
+     "panels do not compare."),
+    ("Fig. 7", "fig7_energy", "Energy efficiency over dense CPU: published and modelled",
+     "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed "
+     "from printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time "
+     "over the model's energy."),
+    ("Roofline", "roofline", "Multiply-adds per second over multiply-adds per byte, with measured ceilings",
+     "Each point is a kernel on a layer of suite paper: multiply-adds per second, those with zeros included, over "
+     "multiply-adds per byte read or written. Lines are what this machine did at best, by level of memory and by kind "
+     "of arithmetic."))
 
 
 def markdown(results, warnings, headlines, missing, sections):
@@ -48,7 +64,9 @@ def markdown(results, warnings, headlines, missing, sections):
     head += [f"**{warning}**" for warning in warnings]
     parts = ["## Headline"] + [head.markdown() for head in headlines]
     parts += ["### What is missing", "\n".join(f"- {text}" for text in missing)]
-    parts += ["## Fig. 6", FIGURE, FIGURE_TEXT]
+    parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began."]
+    for section, stem, words, text in PICTURES:
+        parts += [f"## {section}", f"![{words}]({stem}.png)", f"{text} Vector version: [{stem}.svg]({stem}.svg)."]
     for title, tables in sections.items():
         parts += [f"## {title}"] + [table.markdown() for table in tables]
     parts += ["## What the numbers contain and what they do not", CONTAINS,

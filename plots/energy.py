@@ -10,7 +10,7 @@ from published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 
 KINDS = (("eie_energy_j", "constant power"), ("eie_energy_actions_j", "action counts"))
 SIX_BARS = "six AlexNet/VGG bars of Fig. 7"
-CHIP_POWERS = ("chip_power_abstract", "chip_power_text")  # 0.600 W, which Fig. 7 needs, and Table V's 0.59 W
+CHIP_POWERS = ("chip_power_abstract", "chip_power_text", "chip_power_pe_sum")
 
 
 def energy_table(results, published):
@@ -79,9 +79,9 @@ def energy_headline(table, results, published):
                 put(f"{name}, suite {suite}, {words}, six layers", f"{kernel}, {suite}, {words}")
     host = host_energy(results, "x")
     head.put_row("this host", [Cell(host.value, "", host.provenance, host.source)] * len(PLATFORMS))
-    abstract, text = (_watts(published.claim(key)) for key in CHIP_POWERS)
-    head.notes.append(f"Six layers: NeuralTalk's powers are not printed. Fig. 7 follows from {abstract} (abstract), "
-                      f"not from {text} (text, Table V). EIE: chip without DRAM; CPU: socket and DRAM.")
+    abstract, text, pes = (_watts(published.claim(key)) for key in CHIP_POWERS)
+    head.notes.append(f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} (abstract), {text} (text, "
+                      f"Table V), {pes} (its PEs by Table II); the chip without DRAM. CPU: socket and DRAM.")
     head.notes += _model_notes(results) + [f"{host.reason[0].upper()}{host.reason[1:]}."]
     return head
 

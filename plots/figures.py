@@ -1,4 +1,4 @@
-"""Draws Fig. 6 from the tables of fig6.py. Same input, same picture, byte for byte."""
+"""Draws Fig. 6 and 7 from the tables of fig6.py and fig7.py. Same input, same picture, byte for byte."""
 
 import io
 
@@ -13,8 +13,8 @@ from matplotlib.patheffects import withStroke  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
 from fig6 import agrees  # noqa: E402
-from modelrows import MEAN_ROW  # noqa: E402
-from published import EIE, LAYERS, MEAN  # noqa: E402
+from modelrows import MEAN_ROW, MODEL_SUITES  # noqa: E402
+from published import EIE, LAYERS, MEAN, POWER_LAYERS  # noqa: E402
 
 # Okabe and Ito's palette for colour-blind readers: one hue a platform, pale dense, full compressed.
 PUBLISHED_COLOURS = {
@@ -23,7 +23,8 @@ PUBLISHED_COLOURS = {
     "mGPU dense": "#A9DCCB", "mGPU compressed": "#009E73",
     "EIE": "#222222",
 }
-MODEL_MARKS = (("o", "#D55E00"), ("D", "#F0E442"))  # suite paper, suite paper-matched
+MODEL_MARKS = (("o", "#D55E00", -1), ("D", "#F0E442", 1))  # suite paper, suite paper-matched; the side they stand
+ENERGY_MARKS = (("o", "#D55E00", -1), ("s", "#D55E00", -1), ("D", "#F0E442", 1), ("^", "#F0E442", 1))  # and the kind
 HOST_COLOURS = ("#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#F0E442", "#999999")
 HOST_BARS = 4  # kernels in a lower panel, two panels at most; their tables have them all
 LONGEST_DEVICE = 24
@@ -35,20 +36,32 @@ WIDTH, UPPER, LOWER = 9.0, 5.0, 3.3  # inches; 9 inches at 160 dpi stay readable
 ROWS = LAYERS + (MEAN_ROW,)
 
 
-def draw(published_table, host_tables, published):
-    """{"png": bytes, "svg": bytes}; without host tables one panel says so."""
+def draw_speed(published_table, host_tables, published):
+    """Fig. 6 as {"png": bytes, "svg": bytes}; without host tables one panel says so."""
     heights = [UPPER] + ([LOWER] * len(host_tables) or [1.0])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         figure.get_layout_engine().set(hspace=0.06)
         upper, *lower = figure.subplots(len(heights), 1, height_ratios=heights)
-        _published_panel(upper, published_table, published)
+        _speed_panel(upper, published_table, published)
         for axes, table in zip(lower, host_tables):
             _host_panel(axes, table, host_tables)
         if not host_tables:
             _empty_panel(lower[0])
-        return {"png": _few_colours(_bytes(figure, "png", dpi=160)),
-                "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
+        return picture(figure)
+
+
+def draw_energy(table):
+    """Fig. 7."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, UPPER + 0.3), layout="constrained")
+        _energy_panel(figure.subplots(), table)
+        return picture(figure)
+
+
+def picture(figure):
+    return {"png": _few_colours(_bytes(figure, "png", dpi=160)),
+            "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
 
 
 def _bytes(figure, kind, **options):
@@ -64,38 +77,65 @@ def _few_colours(png):
     return out.getvalue()
 
 
-def _published_panel(axes, table, published):
-    handles = _bars(axes, table, list(PUBLISHED_COLOURS.items()), wide="EIE")
-    models = [column for column in table.columns if ", " in column and table.get(MEAN_ROW, column).is_number]
-    for (marker, colour), column in zip(MODEL_MARKS, models):
-        handles.append(_model_marks(axes, table, column, marker, colour))
-    for place, row in enumerate(ROWS):
-        highest = max(table.get(row, column).value for column in ["EIE"] + models
-                      if table.get(row, column).is_number)
+def _speed_panel(axes, table, published):
+    def text(row):
         printed = published.speedup_label(EIE, "actual", MEAN if row == MEAN_ROW else row)
-        text = _value_text(table.get(row, "EIE").value)
-        if not agrees(printed, table.get(row, "EIE")):
-            text = f"(printed {printed.text})\n{text}"
-        _label(axes, _x(place, row) + 0.28, highest, text, lift=6)
-    values = _values(table, [*PUBLISHED_COLOURS, *models[:len(MODEL_MARKS)]])
-    _frame(axes, min(values) / 1.7, max(values) * 3.2)
-    axes.text(3.5, 0.9, "CPU dense = 1x", ha="center", va="top", fontsize=9)  # no bar goes down there
-    _title(axes, "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
+        value = _value_text(table.get(row, "EIE").value)
+        return value if agrees(printed, table.get(row, "EIE")) else f"(printed {printed.text})\n{value}"
+
+    models = [column for column in table.columns if ", " in column and table.get(MEAN_ROW, column).is_number]
+    marks = [(column, f"{_model(column)}, suite {column.partition(', ')[2]}", *mark)
+             for mark, column in zip(MODEL_MARKS, models)]
+    _published_bars(axes, table, "", marks, text)
+    put_title(axes, "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
            "bars: derived from the cited times of Table IV (EIE: its authors' simulation); marks: modelled, "
            "expected time")
-    _legend(axes, handles, columns=4)
 
 
-def _model_marks(axes, table, column, marker, colour):
-    side = {"o": -1, "D": 1}[marker]
+def _energy_panel(axes, table):
+    models = [column for column in table.columns
+              if column.split(", ")[1] in MODEL_SUITES and any(table.get(row, column).is_number for row in ROWS)]
+    marks = [(column, f"{_model(column)}, {column.partition(', ')[2].replace('paper-', '')}", *mark)
+             for mark, column in zip(ENERGY_MARKS, models)]
+    axes.axvspan(len(POWER_LAYERS) - 0.5, len(LAYERS) - 0.32, color="#F4F4F4", zorder=0)
+    _published_bars(axes, table, ", printed", marks, lambda row: f"{table.get(row, 'EIE, printed').value:,.0f}")
+    axes.text((len(POWER_LAYERS) + len(LAYERS) - 0.82) / 2, 0.98, "powers not printed: cited only", ha="center",
+              va="top", fontsize=8.5, color="#444444", transform=axes.get_xaxis_transform())
+    put_title(axes, "EIE and the published platforms: energy efficiency over dense CPU (Core i7-5930K), batch 1",
+           "bars: cited labels of Fig. 7 (EIE: the chip without DRAM); marks: CPU's printed power x time / modelled "
+           "energy")
+
+
+def _published_bars(axes, table, suffix, marks, text):
+    """A bar for each platform, EIE's with marks of the model and a number over it."""
+    eie = "EIE" + suffix
+    handles = _bars(axes, table, [(name + suffix, colour) for name, colour in PUBLISHED_COLOURS.items()], wide=eie,
+                    labels={name + suffix: name for name in PUBLISHED_COLOURS})
+    for column, label, *mark in marks:
+        handles.append(_model_marks(axes, table, column, label, *mark))
+    columns = [column for column, *_ in marks]
+    for place, row in enumerate(ROWS):
+        highest = max(table.get(row, column).value for column in [eie] + columns if table.get(row, column).is_number)
+        _label(axes, _x(place, row) + 0.28, highest, text(row), lift=6)
+    values = _values(table, [name + suffix for name in PUBLISHED_COLOURS] + columns)
+    _frame(axes, min(values + [1]) / 1.7, max(values) * 3.2)
+    axes.text(3.5, 0.9, "CPU dense = 1x", ha="center", va="top", fontsize=9)  # no bar goes down there
+    put_legend(axes, handles, columns=4)
+
+
+def _model(column):
+    kernel = column.partition(", ")[0]
+    return "model" if kernel == "model_eie_analytic" else kernel
+
+
+def _model_marks(axes, table, column, label, marker, colour, side):
     style = dict(marker=marker, color=colour, markeredgecolor="#222222", markeredgewidth=0.8, linestyle="none",
-                 markersize=5.5 if marker == "o" else 4.8)
+                 markersize={"o": 5.5, "D": 4.8}.get(marker, 5.2))
     for place, row in enumerate(ROWS):
         cell = table.get(row, column)
         if cell.is_number:
             axes.plot([_x(place, row) + 0.3 + side * 0.065], [cell.value], zorder=5, **style)
-    kernel, _, suite = column.partition(", ")
-    return Line2D([], [], label=f"{'model' if kernel == 'model_eie_analytic' else kernel}, suite {suite}", **style)
+    return Line2D([], [], label=label, **style)
 
 
 def _host_panel(axes, table, host_tables):
@@ -115,10 +155,10 @@ def _host_panel(axes, table, host_tables):
     _frame(axes, min(values + [1]) / 2.6, max(values) * 3)
     left_out = len(table.columns) - 1 - len(shown)
     more = f"; {left_out} slower kernels left out" if left_out else ""
-    _title(axes, f"{table.title.partition(':')[0]}: speed-up over its own dense OpenBLAS at equal threads, batch 1",
+    put_title(axes, f"{table.title.partition(':')[0]}: speed-up over its own dense OpenBLAS at equal threads, batch 1",
            f"{table.title.rpartition(', ')[2].rstrip(')')}, wall time{more}; OpenBLAS on this host = 1x, another "
            "baseline than above")
-    _legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
+    put_legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
 
 
 def _shown_kernels(table):
@@ -176,7 +216,8 @@ def _values(table, columns):
 def _frame(axes, lowest, highest):
     axes.set_yscale("log")
     axes.set_ylim(lowest, highest)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
+    axes.yaxis.set_major_formatter(FuncFormatter(
+        lambda value, _: f"{value:,.10g}x" if value >= 10000 else f"{value:g}x"))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(1, color="#222222", linewidth=0.9)
     axes.axvline(len(LAYERS) - 0.32, color="#BBBBBB", linewidth=0.9)
@@ -188,12 +229,12 @@ def _frame(axes, lowest, highest):
     axes.tick_params(axis="x", length=0)
 
 
-def _title(axes, title, subtitle):
+def put_title(axes, title, subtitle):
     axes.set_title(f"{title}\n", loc="left", fontweight="bold", fontsize=11, x=-0.055)
     axes.text(-0.055, 1.025, subtitle, transform=axes.transAxes, fontsize=9, color="#444444")
 
 
-def _legend(axes, handles, columns):
+def put_legend(axes, handles, columns):
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False, fontsize=9,
                 ncols=columns, handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
 

@@ -67,13 +67,13 @@ class Table:
 
     def markdown(self):
         parts = [f"### {self.title}"]
-        parts += list(self._blocks()) if self.rows else ["No rows."]
+        parts += list(self.blocks()) if self.rows else ["No rows."]
         sources = f"All cells with their sources: [{self.name}.csv]({self.name}.csv)."
         parts += [f"*{self.legend()}.* {sources}" if self.legend() else sources] if self.rows else []
         remarks = (self.notes + self.gaps()) if self.rows else []
         return "\n\n".join(parts + ["\n".join(f"- {text}" for text in remarks)] if remarks else parts)
 
-    def _blocks(self):
+    def blocks(self):
         count = max(1, math.ceil(len(self.columns) / COLUMNS_PER_BLOCK))
         size = max(1, math.ceil(len(self.columns) / count))
         for start in range(0, len(self.columns), size):

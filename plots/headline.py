@@ -19,7 +19,7 @@ class Headline(Table):
         return self.notes + self.gaps()
 
     def markdown(self):
-        parts = [f"### {self.title}"] + (list(self._blocks()) if self.rows else [])
+        parts = [f"### {self.title}"] + (list(self.blocks()) if self.rows else [])
         return "\n\n".join(parts + ["\n".join(f"- {text}" for text in self.remarks())])
 
     def shown(self, row, column):

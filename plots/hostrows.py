@@ -3,9 +3,14 @@
 from cells import Cell, geometric_mean, missing
 from published import LAYERS
 
-DENSE_BASELINE = "peers_openblas_sgemv"  # this host's dense baseline, as MKL GEMV is the paper's
+# This host's dense baseline, as MKL's GEMV at batch 1 and its GEMM at batch 64 are the paper's.
+DENSE_BASELINE, DENSE_BASELINE_BATCHED = "peers_openblas_sgemv", "peers_openblas_sgemm"
 SUITE = "paper"
 CACHE_ORDER = ("llc", "dram", "hot", "none")  # the first that is there is the one for headlines
+
+
+def dense_baseline(batch):
+    return DENSE_BASELINE if batch == 1 else DENSE_BASELINE_BATCHED
 
 
 def cell_of(row, layer, unit="us"):
@@ -34,6 +39,16 @@ def number_cell(row, layer, key, unit, scale, what, provenance=None):
         return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit,
                        f"the row has no {key}")
     return Cell(value * scale, unit, provenance or row.provenance, f"results file: {what}, {row.label()}")
+
+
+def part_baseline(row):
+    """The dense baseline's time in the part of the group in which this row ran, per input; None: no parts."""
+    time = row.number("eie_part_baseline_ns") if row is not None and row.usable else None
+    if time is None:
+        return None
+    return Cell(time / 1e3 / row.batch, "us", "measured" if row.batch == 1 else "derived",
+                f"results file: median of {dense_baseline(row.batch)} in part {row.raw.get('eie_part', '?')} of the "
+                f"group of {row.label()}")
 
 
 class HostColumn:
@@ -89,15 +104,15 @@ def exclusion(rows):
     return ""
 
 
-def headline_caches(results):
-    """Cache modes with the paper's suite at batch 1 on the host, best one for a headline first."""
-    return [cache for suite, batch, cache in host_groups(results) if suite == SUITE and batch == 1]
+def headline_caches(results, batch=1):
+    """Cache modes with the paper's suite at this batch on the host, best one for a headline first."""
+    return [cache for suite, size, cache in host_groups(results) if suite == SUITE and size == batch]
 
 
-def headline_view(results, published):
+def headline_view(results, published, batch=1):
     """The host as headlines and Table IV show it, or None: the first cache mode in which the dense baseline and
     a kernel have all layers at one thread count; where there is none, the first."""
-    views = [HostView(results, cache, published) for cache in headline_caches(results)]
+    views = [HostView(results, cache, published, batch) for cache in headline_caches(results, batch)]
     return next((view for view in views if view.compares()), views[0] if views else None)
 
 
@@ -108,16 +123,16 @@ def kernel_words(pairs):
 
 
 class HostView:
-    """The paper's suite at batch 1 in one cache mode: what headlines, Table IV and Fig. 6 need.
+    """The paper's suite at one batch in one cache mode: what headlines, Table IV and Fig. 6 need.
 
     Only equal thread counts are ever compared: whoever asks, asks for one thread count.
     """
 
-    def __init__(self, results, cache, published):
-        self.cache = cache
+    def __init__(self, results, cache, published, batch=1):
+        self.cache, self.batch = cache, batch
         self._context, self._published = results.context, published
-        columns = host_columns(results, SUITE, 1, cache)
-        self._rows = {column.key: column.rows(results, SUITE, 1, cache) for column in columns}
+        columns = host_columns(results, SUITE, batch, cache)
+        self._rows = {column.key: column.rows(results, SUITE, batch, cache) for column in columns}
         self._columns = [column for column in columns if not exclusion(self._rows[column.key].values())]
 
     def times(self, column):
@@ -148,7 +163,17 @@ class HostView:
     def dense(self, threads):
         """The complete dense baseline at this thread count, or None."""
         return next((column for column in self.complete() if column.device == "cpu"
-                     and column.kernel == DENSE_BASELINE and column.threads == threads), None)
+                     and column.kernel == dense_baseline(self.batch) and column.threads == threads), None)
+
+    def dense_times_for(self, column, threads):
+        """For each layer the time of the dense baseline with which this column's row compares. A group that was
+        too large for the memory ran in parts, each with the baseline in it: only the same part compares."""
+        base = self.dense(threads)
+        times = self.times(base) if base else [missing(
+            "missing", "measured", f"no dense OpenBLAS with all nine layers on {self.thread_words(threads)}", "us")] \
+            * len(LAYERS)
+        rows = [self._rows[column.key].get(layer) for layer in LAYERS]
+        return [part_baseline(row) or time for row, time in zip(rows, times)]
 
     def best(self, threads):
         """The exact compressed CPU kernel with the smallest geometric mean at this thread count, or None."""
@@ -156,14 +181,14 @@ class HostView:
                    key=lambda column: geometric_mean(self.times(column), "times").value)
 
     def best_per_layer(self, threads):
-        """For each layer the time and the name of the fastest exact compressed CPU kernel."""
+        """For each layer the time, the column (or None) of the fastest exact compressed CPU kernel."""
         best = []
         for index, layer in enumerate(LAYERS):
-            times = [(self.times(column)[index], column.name) for column in self._compressed(threads)]
-            times = [(cell, name) for cell, name in times if cell.is_number]
+            times = [(self.times(column)[index], column) for column in self._compressed(threads)]
+            times = [(cell, column) for cell, column in times if cell.is_number]
             best.append(min(times, key=lambda pair: pair[0].value) if times else
                         (missing("missing", "measured", f"no exact compressed kernel ran {layer} "
-                                 f"on {self.thread_words(threads)}", "us"), ""))
+                                 f"on {self.thread_words(threads)}", "us"), None))
         return best
 
     def _compressed(self, threads):
@@ -179,6 +204,6 @@ class HostView:
                 continue
             useful, padding = row.number("eie_macs_useful"), row.number("eie_macs_padding")
             if useful is None or padding is None \
-                    or useful + padding >= int(shape["inputs"]) * int(shape["outputs"]):
+                    or useful + padding >= int(shape["inputs"]) * int(shape["outputs"]) * self.batch:
                 return True
         return False

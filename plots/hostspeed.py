@@ -14,42 +14,54 @@ SPOKEN = {"EIE actual": "EIE (published actual)", DENSE: "dense OpenBLAS", BEST:
           PER_LAYER: "best exact compressed kernel for each layer"}
 HOT_NOTE = ("Hot: one copy of the weights, used over and over. A dense copy larger than what this host gives of its L3 "
             "still streams from memory, as on the largest layers: ratios on Alex-6 and VGG-6 depend on that.")
-TITLE = "Speed, this host: wall time, {}batch 1, " + NINE
+TITLE = "Speed, this host: wall time, {}batch {}, " + NINE
+BATCHES = (1, 64)
 
 
 def host_table(results, published):
-    table = Table("headline_host", f"This host and EIE, batch 1, {NINE}", corner="faster than, at equal threads")
-    for cache in headline_caches(results):
-        view = HostView(results, cache, published)
-        for threads in view.thread_counts():
-            _at_threads(table, f"cache {cache}", view, threads, published)
+    table = Table("headline_host", f"This host and EIE (always batch 1), {NINE}",
+                  corner="faster than, at equal threads")
+    for batch in BATCHES:
+        for cache in headline_caches(results, batch):
+            view = HostView(results, cache, published, batch)
+            for threads in view.thread_counts():
+                _at_threads(table, _column(view), view, threads, published)
     table.fill("not run in this cache mode")
     table.notes.append("\"A over B\" is how many times faster A is than B; below 1x it is slower. Best kernel: one "
                        "exact compressed kernel for all layers, chosen by its geometric mean; per layer: the fastest "
                        "one for each layer. EIE is a published 45 nm design of 2016 and its time its authors' "
-                       "simulation, this host is measured: read the ratio with both ends in mind.")
+                       "simulation, this host is measured: read the ratio with both ends in mind. At batch 64 this "
+                       "host's times are per input, and its dense baseline is OpenBLAS sgemm instead of sgemv.")
     if "cache hot" in table.columns:
         table.notes.append(HOT_NOTE)
     return table
 
 
+def _column(view):
+    return f"cache {view.cache}" + ("" if view.batch == 1 else f", batch {view.batch}")
+
+
 def _at_threads(table, column, view, threads, published):
     words = view.thread_words(threads)
     layers = view.best_per_layer(threads)
-    named = sorted({name for _, name in layers if name})
+    named = sorted({found.name for _, found in layers if found})
     sides = {"EIE actual": ("EIE actual, Table IV", published.times(EIE, "actual")),
              PER_LAYER: (" or ".join(named), [cell for cell, _ in layers])}
     for name, found in ((DENSE, view.dense(threads)), (BEST, view.best(threads))):
         sides[name] = (found.name, view.times(found)) if found else \
             (f"no {SPOKEN[name]}", [_none(f"no {SPOKEN[name]} with all nine layers on {words}")] * len(LAYERS))
-    for faster, slower in PAIRS:
-        what = f"{sides[slower][0]}, wall time / {sides[faster][0]}, batch 1, {words}, {column}"
-        table.put(f"{faster} over {slower}, {words}", column, mean_ratio(sides[slower][1], sides[faster][1], what))
     best = view.best(threads)
+    compared = {BEST: view.dense_times_for(best, threads) if best else sides[DENSE][1],
+                PER_LAYER: [view.dense_times_for(found, threads)[index] if found else sides[DENSE][1][index]
+                            for index, (_, found) in enumerate(layers)]}
+    for faster, slower in PAIRS:
+        what = f"{sides[slower][0]}, wall time / {sides[faster][0]}, batch {view.batch}, {words}, {column}"
+        over = compared[faster] if slower == DENSE and faster in compared else sides[slower][1]
+        table.put(f"{faster} over {slower}, {words}", column, mean_ratio(over, sides[faster][1], what))
     table.put(f"{BEST}, {words}", column,
               Cell(best.kernel, "", "measured", "smallest geometric mean of the nine layers") if best
               else _none(f"no {SPOKEN[BEST]} with all nine layers on {words}"))
-    choice = "; ".join(f"{layer}: {name.partition('@')[0]}" for layer, (_, name) in zip(LAYERS, layers) if name)
+    choice = "; ".join(f"{layer}: {found.kernel}" for layer, (_, found) in zip(LAYERS, layers) if found)
     table.put(f"{PER_LAYER}, {words}", column,
               Cell(choice, "", "measured", "smallest time of each layer") if choice
               else _none(f"no {SPOKEN[BEST]} on {words}"))
@@ -59,14 +71,21 @@ def _none(why):
     return missing("missing", "measured", why, "us")
 
 
-def host_headline(table, results, published):
-    """The headline cache mode; the table has all of them."""
-    view = headline_view(results, published)
-    head = Headline(TITLE.format(f"cache {view.cache}, " if view else ""), [])
-    if not view:
+def host_headlines(table, results, published):
+    """One for each batch that was measured; the table has all cache modes."""
+    views = [headline_view(results, published, batch) for batch in BATCHES]
+    found = [_host_headline(table, results, view) for view in views if view]
+    if not views[0]:
+        head = Headline(TITLE.format("", 1), [])
         head.notes.append("No measured row of suite paper at batch 1 in the results file.")
-        return head
-    column = f"cache {view.cache}"
+        found.insert(0, head)
+    return found
+
+
+def _host_headline(table, results, view):
+    per_input = "" if view.batch == 1 else " per input"
+    head = Headline(TITLE.format(f"cache {view.cache}, ", f"{view.batch}{per_input}"), [])
+    column = _column(view)
     head.columns = [view.thread_words(threads) for threads in view.thread_counts()]
 
     def across(row):
@@ -77,13 +96,17 @@ def host_headline(table, results, published):
     for faster, slower in PAIRS:
         if PER_LAYER not in (faster, slower) or PER_LAYER in kinds:
             head.put_row(f"{SPOKEN[faster]} faster than {SPOKEN[slower]}", across(f"{faster} over {slower}"))
-    head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation.")
+    head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation"
+                      + (", at batch 1: it takes one input at a time." if per_input else "."))
     for kind in kinds:
         chosen = [(_names(cell.value), words) for words, cell in zip(head.columns, across(kind)) if not cell.reason]
         if chosen:
             head.notes.append(f"{SPOKEN[kind][0].upper()}{SPOKEN[kind][1:]}: {kernel_words(chosen)}.")
-    if view.cache == "hot":
+    if view.cache == "hot" and view.batch == 1:
         head.notes.append(HOT_NOTE)
+    others = [cache for cache in headline_caches(results, view.batch) if cache != view.cache]
+    if others:
+        head.notes.append(f"Cache {', '.join(others)}: headline_host.csv has the same ratios there.")
     return head
 
 

@@ -1,6 +1,6 @@
 """Tables of this host: its kernels, its energy, and the rows that have no number."""
 
-from cells import Cell, geometric_mean, missing
+from cells import Cell, geometric_mean, missing, number_text
 from grid import Table
 from hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from modelrows import MEAN_ROW
@@ -63,16 +63,33 @@ def table_missing(results):
     """Rows without a number; rows that differ only in the layer share a line."""
     table = Table("missing_rows", f"Rows without a usable number: {len(results.missing)}", corner="kernel")
     groups = {}
-    for row in results.missing:
+    for row in _worst_first(results.missing):
         place = f"{row.threads} threads" if row.threads else row.device
         key = (f"{row.kernel}, {place}, batch {row.batch}, cache {row.cache}, suite {row.suite}, "
                f"{row.time_source} time", row.status, row.reason, row.provenance)
-        groups.setdefault(key, []).append(row.layer)
-    for number, ((place, status, reason, provenance), layers) in enumerate(groups.items(), 1):
+        groups.setdefault(key, []).append(row)
+    for number, ((place, status, reason, provenance), rows) in enumerate(groups.items(), 1):
         name = f"{number}. {place}"
-        for column, words in (("status", status), ("reason", reason), ("layers", ", ".join(layers))):
-            table.put(name, column, Cell(words, "", provenance, "results file, eie_missing"))
+        again = [row.raw["eie_again"] for row in rows if isinstance(row.raw.get("eie_again"), str)]
+        columns = {"status": status, "reason": reason, "layers": ", ".join(map(_layer_words, rows)),
+                   "again": next(iter(again), "")}
+        for column, words in columns.items():
+            if words:
+                table.put(name, column, Cell(words, "", provenance, "results file, eie_missing"))
+    table.fill("the results file has no command that repeats it")
     return table
+
+
+def _worst_first(rows):
+    """In file order, but first what went wrong: what merely cannot run here is no news."""
+    order = {status: rank for rank, status in enumerate(("mismatch", "error", "suspect"))}
+    return sorted(rows, key=lambda row: order.get(row.status, len(order)))
+
+
+def _layer_words(row):
+    """A suspect row has a time: it is shown here and nowhere else."""
+    time = row.number("eie_median_ns") if row.status == "suspect" else None
+    return row.layer if time is None else f"{row.layer} ({number_text(time / 1e3)} us)"
 
 
 def missing_lines(results):
@@ -103,7 +120,7 @@ def _rows(count):
 
 def _reason_lines(results):
     groups = {}
-    for row in results.missing:
+    for row in _worst_first(results.missing):
         groups.setdefault((row.status, row.reason), []).append(row.kernel)
     return [f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels))} {status}: "
             f"{reason.rstrip('.')}." for (status, reason), kernels in groups.items()]

@@ -1,4 +1,4 @@
-"""Turns one results file of `eie bench` into tables, Fig. 6 and the headline. Measures nothing.
+"""Turns one results file of `eie bench` into tables, pictures, headlines and the poster's page. Measures nothing.
 
     python3 plots/report.py RESULTS.json [--out DIR] [--data DIR] [--quiet]
 
@@ -11,9 +11,12 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import ceilings  # noqa: E402
+import decomposition  # noqa: E402
 import document  # noqa: E402
 import energy  # noqa: E402
 import fig6  # noqa: E402
+import fig7  # noqa: E402
 import hostspeed  # noqa: E402
 import hosttables  # noqa: E402
 import papertables  # noqa: E402
@@ -23,11 +26,12 @@ from commandline import write  # noqa: E402
 from load import InputError, load  # noqa: E402
 from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
+from output import DATA, write  # noqa: E402
+from poster import poster_page  # noqa: E402
 from published import Published  # noqa: E402
-from table4 import EIE_ACTUAL, SideBySide  # noqa: E402
+from table4 import EIE_ACTUAL, BatchedSideBySide, SideBySide  # noqa: E402
 from table5 import table5  # noqa: E402
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MOST_MISSING_LINES = 12  # in the terminal; report.md has them all
 
 
@@ -35,43 +39,56 @@ class Report:
     """Everything that is shown, in the terminal, in report.md or in the picture."""
 
     def __init__(self, results, published):
-        self.results = results
+        self.results, self.published = results, published
         self.table4 = SideBySide(results, published)
+        self.batched = BatchedSideBySide(results, published)
         self.table3 = papertables.table3(results, published)
         self.fig6 = fig6.fig6_published(results, published)
         self.fig6_host = fig6.fig6_host(results, published)
+        self.fig7 = fig7.fig7_table(results, published)
         speeds, hosts = speed.speed_table(results, published), hostspeed.host_table(results, published)
         energies = energy.energy_table(results, published)
         self.headlines = [speed.speed_headline(speeds, results, published),
-                          hostspeed.host_headline(hosts, results, published),
+                          *hostspeed.host_headlines(hosts, results, published),
                           energy.energy_headline(energies, results, published)]
+        factors = decomposition.decompositions(results, published)
+        self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
+        self.headlines.append(decomposition.decomposition_headline(factors))
         self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
+        self.ceilings = ceilings.Ceilings(results)
+        floors = ceilings.floor_tables(results)
+        self.points = ceilings.points_table(results)
         other = papertables.table_other_designs(results)
         self.sections = {
-            "Tables IV and III side by side": [self.table4.table, self.table3],
+            "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
             "Speed tables": [speeds, hosts],
-            "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results)],
+            "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
+                              self.fig7, fig7.implied_powers(published)],
+            "Claimed energy factors": list(factors.values()),
             "Published and modelled in full":
                 [papertables.table4_published(published)]
                 + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
                 + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
                 + ([other] if other.rows else []),
             "This host in full": hosttables.host_tables(results) + self.fig6_host,
+            "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
             "Rows without a number": [hosttables.table_missing(results)],
         }
 
     def files(self):
         tables = [table for tables in self.sections.values() for table in tables]
-        return {f"{table.name}.csv": table.csv() for table in tables} \
+        return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
             | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
-                                              self.sections)}
+                                              self.sections),
+               "POSTER.md": poster_page(self.results, self.published)}
 
     def terminal(self, out):
         width = screen.columns()
         parts = screen.lines(_warnings(self.results), width, "! ")
-        parts += screen.lines([self.table4.table.title], width, "")
-        parts += screen.table(self.table4.table, self.table4.groups, width, EIE_ACTUAL)
-        parts += screen.lines(self.table4.table.notes + self.table4.table.gaps(), width, "  ") + [""]
+        for side in (self.table4, self.batched):
+            parts += screen.lines([side.table.title], width, "")
+            parts += screen.table(side.table, side.groups, width, EIE_ACTUAL)
+            parts += screen.lines(side.table.notes + side.table.gaps(), width, "  ") + [""]
         parts += screen.lines([self.table3.title], width, "")
         parts += screen.table(self.table3, papertables.TABLE3_GROUPS, width)
         shown = [column for group in papertables.TABLE3_GROUPS for column, _ in group]
@@ -82,7 +99,8 @@ class Report:
         texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
         parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
         parts += screen.lines([document.LETTERS], width, "")
-        parts += [f"Report:  {os.path.join(out, 'report.md')}", f"Picture: {os.path.join(out, 'fig6_speedup.png')}"]
+        parts += [f"Report:   {os.path.join(out, 'report.md')}", f"Poster:   {os.path.join(out, 'POSTER.md')}",
+                  f"Pictures: {os.path.join(out, '*.png')}"]
         return "\n".join(parts)
 
 
@@ -96,12 +114,12 @@ def _warnings(results):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="report.py", description="Tables, Fig. 6 and headline from one "
+    parser = argparse.ArgumentParser(prog="report.py", description="Tables, pictures and headlines from one "
                                      "results file of `eie bench`, beside the published numbers.",
                                      epilog="example: python3 plots/report.py results.json --out report")
     parser.add_argument("results", metavar="RESULTS.json")
     parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
-    parser.add_argument("--data", metavar="DIR", default=os.path.join(REPOSITORY, "data"),
+    parser.add_argument("--data", metavar="DIR", default=DATA,
                         help="folder with paper/ (default: data of the repository)")
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
     options = parser.parse_args(arguments)
@@ -114,9 +132,13 @@ def main(arguments=None):
         print(f"report.py: {error}", file=sys.stderr)
         return 2
     import figures  # late: matplotlib is slow to load, and bad input needs none of it
+    import roofline
 
-    pictures = figures.draw(report.fig6, report.fig6_host, published)
-    files = {f"fig6_speedup.{kind}": data for kind, data in pictures.items()} | report.files()
+    pictures = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
+                "fig7_energy": figures.draw_energy(report.fig7),
+                "roofline": roofline.draw_roofline(ceilings.roofline_rows(results), report.ceilings)}
+    files = {f"{name}.{kind}": data for name, kinds in pictures.items() for kind, data in kinds.items()} \
+        | report.files()
     try:
         write(out, files)
     except OSError as error:

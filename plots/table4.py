@@ -1,21 +1,112 @@
 """Table IV side by side: published, model, this host. The terminal's first table."""
 
-from cells import MARKS, deviation, missing
+from cells import MARKS, deviation, missing, ratio
 from grid import Table
-from hostrows import cell_of, headline_view, kernel_words, number_cell
-from modelrows import FC8, model_kernels, model_row, model_theoretical, with_mean
+from hostrows import cell_of, dense_baseline, headline_view, kernel_words, number_cell
+from modelrows import FC8, MEAN_ROW, model_kernels, model_row, model_theoretical, with_mean
 from published import EIE, LAYERS, PLATFORMS
 
 EIE_ACTUAL = "EIE actual"
 
 
-class SideBySide:
-    """The table, and the groups of (column, two-line header) in which a terminal shows it."""
+class _Beside:
+    """A table, and the groups of (column, two-line header) in which a terminal shows it."""
+
+    def __init__(self, results, published, table):
+        self.table, self.groups = table, []
+        self._results, self._published = results, published
+
+    def _host_columns(self, view):
+        group = []
+        for kind, find in (("OpenBLAS", view.dense), ("kernel", view.best)):
+            for threads in view.thread_counts():
+                column = find(threads)
+                words = view.thread_words(threads)
+                name = column.name if column else f"{kind}@{threads}"
+                if column:
+                    cells, below = view.times(column), cell_of(self._real_row(column, view), FC8)
+                else:
+                    what = "dense OpenBLAS" if kind == "OpenBLAS" else "exact compressed kernel"
+                    below = missing("missing", "measured", f"no {what} with all nine layers on {words}", "us")
+                    cells = [below] * len(LAYERS)
+                real = self._results.select(suite="real", layer=FC8, batch=view.batch, cache=view.cache)
+                self._column(group, name, f"{kind}\n{threads} thr", cells, below if real else None, None)
+        self.groups.append(group)
+        best = [(view.best(threads), view.thread_words(threads)) for threads in view.thread_counts()]
+        names = kernel_words([(column.kernel, words) for column, words in best if column])
+        self.table.notes.append(
+            f"This host: wall time, cache {view.cache}, medians (m). OpenBLAS: dense float32 "
+            f"{dense_baseline(view.batch).rpartition('_')[2]}. kernel: best exact "
+            f"compressed kernel by geometric mean{': ' if names else ''}{names}." + self._spread(view))
+
+    def _spread(self, view):
+        """How sure the medians are: the widest confidence interval among the host's columns."""
+        widths = []
+        for threads in view.thread_counts():
+            for column in filter(None, (view.dense(threads), view.best(threads))):
+                for row in view.rows(column):
+                    low, high = row.number("eie_ci95_low_ns"), row.number("eie_ci95_high_ns")
+                    if low is not None and high is not None:
+                        off = max(high - row.median_ns, row.median_ns - low)
+                        widths.append((100 * off / row.median_ns, f"{row.layer}, {column.name}"))
+        return f" Widest 95 % interval of a median: +-{max(widths)[0]:.2g} % ({max(widths)[1]})." if widths else ""
+
+    def _real_row(self, column, view):
+        return column.rows(self._results, "real", view.batch, view.cache).get(FC8)
+
+    def _column(self, group, name, header, cells, below, decimals):
+        with_mean(self.table, name, cells, name)
+        if below:
+            self.table.put(FC8, name, below)
+        if decimals:
+            self.table.decimals[name] = decimals
+        group.append((name, header))
+
+
+class BatchedSideBySide(_Beside):
+    """Table IV's batch 64, per input, where the published GPU beats EIE on most dense layers."""
+
+    BATCH = 64
 
     def __init__(self, results, published):
-        self.table = Table("table4", "Table IV, batch 1: published, modelled, measured; us per input vector")
-        self.groups = []
-        self._results, self._published = results, published
+        super().__init__(results, published, Table(
+            f"table4_batch{self.BATCH}", f"Table IV, batch {self.BATCH}: published and measured; us per input vector"))
+        for matrix in ("dense", "sparse"):
+            for short, platform in PLATFORMS.items():
+                group = []
+                self._column(group, f"{short} {matrix}", f"{short}\n{matrix}",
+                             published.times(platform, matrix, self.BATCH), None, 1)
+                if matrix == "dense" or short == "GPU":  # a terminal is narrow
+                    self.groups.append(group)
+        group = []
+        self._column(group, EIE_ACTUAL, "EIE b1\nactual", published.times(EIE, "actual"), None, 1)
+        self._ratios()
+        self.groups.append(group + [("EIE over GPU dense", "EIE/GPU\ndense")])
+        self.table.notes.append(
+            "EIE takes one input at a time, so its batch 1 stands here. EIE / GPU, in x: how many times faster EIE is; "
+            f"below 1 the GPU is. {self.table.name}.csv has all ratios and all sparse columns.")
+        view = headline_view(results, published, self.BATCH)
+        if view:
+            self._host_columns(view)
+        self.table.fill("no such number for this layer")
+
+    def _ratios(self):
+        for short in PLATFORMS:
+            for matrix in ("dense", "sparse"):
+                name = f"EIE over {short} {matrix}"
+                for row in LAYERS + (MEAN_ROW,):
+                    self.table.put(row, name, ratio(
+                        self.table.get(row, f"{short} {matrix}"), self.table.get(row, EIE_ACTUAL),
+                        f"{short} {matrix} batch {self.BATCH} per input, Table IV / EIE actual, batch 1, Table IV"))
+                self.table.decimals[name] = 2
+
+
+class SideBySide(_Beside):
+    """Batch 1."""
+
+    def __init__(self, results, published):
+        super().__init__(results, published, Table(
+            "table4", "Table IV, batch 1: published, modelled, measured; us per input vector"))
         self._published_columns()
         for kernel in model_kernels(results)[:1]:
             self._model_columns(kernel)
@@ -82,50 +173,6 @@ class SideBySide:
                 f"{FC8}: the real weights and one real input of AlexNet FC8, in no mean. EIE's columns: its authors' "
                 f"simulator on it, {_noted(theirs)} cycles = {_noted(time)} us; the model: {_noted(ours, 1)} cycles, "
                 f"{_noted(off)}.")
-
-    def _host_columns(self, view):
-        group = []
-        for kind, find in (("OpenBLAS", view.dense), ("kernel", view.best)):
-            for threads in view.thread_counts():
-                column = find(threads)
-                words = view.thread_words(threads)
-                name = column.name if column else f"{kind}@{threads}"
-                if column:
-                    cells = view.times(column)
-                    below = cell_of(self._real_row(column, view.cache), FC8)
-                else:
-                    what = "dense OpenBLAS" if kind == "OpenBLAS" else "exact compressed kernel"
-                    below = missing("missing", "measured", f"no {what} with all nine layers on {words}", "us")
-                    cells = [below] * len(LAYERS)
-                self._column(group, name, f"{kind}\n{threads} thr", cells, below, None)
-        self.groups.append(group)
-        best = [(view.best(threads), view.thread_words(threads)) for threads in view.thread_counts()]
-        names = kernel_words([(column.kernel, words) for column, words in best if column])
-        self.table.notes.append(
-            f"This host: wall time, cache {view.cache}, medians (m). OpenBLAS: dense float32 sgemv. kernel: best exact "
-            f"compressed kernel by geometric mean{': ' if names else ''}{names}." + self._spread(view))
-
-    def _spread(self, view):
-        """How sure the medians are: the widest confidence interval among the host's columns."""
-        widths = []
-        for threads in view.thread_counts():
-            for column in filter(None, (view.dense(threads), view.best(threads))):
-                for row in view.rows(column):
-                    low, high = row.number("eie_ci95_low_ns"), row.number("eie_ci95_high_ns")
-                    if low is not None and high is not None:
-                        off = max(high - row.median_ns, row.median_ns - low)
-                        widths.append((100 * off / row.median_ns, f"{row.layer}, {column.name}"))
-        return f" Widest 95 % interval of a median: +-{max(widths)[0]:.2g} % ({max(widths)[1]})." if widths else ""
-
-    def _real_row(self, column, cache):
-        return column.rows(self._results, "real", 1, cache).get(FC8)
-
-    def _column(self, group, name, header, cells, below, decimals):
-        with_mean(self.table, name, cells, name)
-        self.table.put(FC8, name, below)
-        if decimals:
-            self.table.decimals[name] = decimals
-        group.append((name, header))
 
 
 def _noted(cell, decimals=None):

@@ -1,7 +1,9 @@
 """A made-up results file for the tests of plots/. Its numbers are round and clearly not measured."""
 
+import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -33,6 +35,11 @@ KERNELS = {
     "peers_openblas_sgemv": (["float32", "baseline"], 100, True, (1, 4)),
     "fake_int8_dense": (["approximate"], 1, True, (1,)),
 }
+BATCHED = {"peers_openblas_sgemm": (["float32", "baseline"], 40, True, (1,)),
+           "scalar_eie_stream": (["exact"], 20, False, (1,))}  # what runs at batch 64
+PADDING = 1.25  # entries for each non-zero weight
+CEILINGS = {"l1": 9e10, "l2": 4e10, "l3": 2e10, "dram": 8e9}  # bytes per second and thread
+PEAKS = {"int16": 5e10, "float32": 4.5e10}
 POOL_COST_NEURALTALK = 10
 
 
@@ -55,7 +62,7 @@ def with_number(row, median_ns, **further):
 
 def host_row(suite, layer, shape, kernel, threads, cache, batch=1):
     inputs, outputs, weights, active = shape
-    flags, cost, dense, _ = KERNELS[kernel]
+    flags, cost, dense, _ = (KERNELS if batch == 1 else BATCHED)[kernel]
     if kernel == "fake_eie_pool" and layer.startswith("NT"):
         cost = POOL_COST_NEURALTALK
     dense_macs = inputs * outputs * batch
@@ -65,7 +72,32 @@ def host_row(suite, layer, shape, kernel, threads, cache, batch=1):
     row = base_row(suite, layer, kernel, flags, "cpu", batch, threads, cache, "wall")
     library = {"eie_library": "OpenBLAS 0.0 made up", "eie_library_core": "Fakewell"} if "peers" in kernel else {}
     return with_number(row, time, **library, eie_resident="LLC", eie_macs_useful=useful, eie_macs_padding=padding,
-                       eie_bytes=dense_macs, eie_prepared_bytes=dense_macs)
+                       eie_bytes=dense_macs, eie_prepared_bytes=dense_macs, **layer_counts(shape, batch))
+
+
+def layer_counts(shape, batch=1):
+    """What every row says about its layer; one copy of it."""
+    inputs, outputs, weights, active = shape
+    nonzeros = round(inputs * outputs * weights)
+    return {"eie_inputs": inputs, "eie_outputs": outputs, "eie_nonzeros": nonzeros,
+            "eie_entries": round(nonzeros * PADDING), "eie_active_inputs": round(inputs * active) * batch}
+
+
+def with_ceilings(document):
+    """The file of a run that measured its ceilings."""
+    entries = [{"threads": threads, "level": level, "bytes_per_s": speed * threads, "working_set_bytes": 4096,
+                "loop": "made up"} for threads in (1, 4) for level, speed in CEILINGS.items()]
+    peaks = [{"threads": threads, "operation": name, "macs_per_s": peak * threads, "loop": "made up"}
+             for threads in (1, 4) for name, peak in PEAKS.items()]
+    document["context"]["eie_runs"] = [{"date": "2000-01-01T00:00:00+00:00", "command": "eie bench --made-up",
+                                        "load_avg": [0.5], "eie_ceilings": entries, "eie_peaks": peaks}]
+    for row in document["benchmarks"]:
+        if row["eie_time_source"] == "wall":
+            floor = row["eie_bytes"] / CEILINGS["l3"] * 1e9
+            row |= {"eie_floor_ns": floor, "eie_floor_bound": "l3", "eie_copies": 3, "eie_run": 0,
+                    "eie_floor_share": floor / row["eie_median_ns"],
+                    "eie_again": "eie bench --layer " + row["eie_layer"]}
+    return document
 
 
 def model_row(suite, layer, shape, device="eie-64pe-45nm"):
@@ -79,7 +111,8 @@ def model_row(suite, layer, shape, device="eie-64pe-45nm"):
                        eie_theoretical_ns=theoretical, eie_load_balance=0.8, eie_entries_active=useful + padding,
                        eie_energy_j=theoretical / 0.8 * 0.6e-9, eie_energy_source="constant power",
                        eie_energy_actions_j=theoretical * 0.5e-9, eie_area_mm2=40.0,
-                       eie_columns_active=inputs * active, eie_spmat_line_reads=(useful + padding) / 4)
+                       eie_columns_active=inputs * active, eie_spmat_line_reads=(useful + padding) / 4,
+                       **layer_counts(shape))
 
 
 def missing_row(suite, layer, kernel, flags, threads, cache, status, reason):
@@ -95,14 +128,15 @@ def fake_document():
             for kernel in KERNELS:
                 for threads in KERNELS[kernel][3]:
                     rows.append(host_row(suite, name, shape, kernel, threads, cache))
-            missing.append(missing_row(suite, name, "fake_fast", ["exact"], 1, cache, "suspect",
-                                       "twice the ceiling of its level") | {"eie_median_ns": 1.0})
             missing.append(missing_row(suite, name, "fake_avx9000", ["exact"], 1, cache, "unsupported",
                                        "the processor has no AVX-9000"))
+            missing.append(missing_row(suite, name, "fake_fast", ["exact"], 1, cache, "suspect",
+                                       "twice the ceiling of its level") | {"eie_median_ns": 1.0})
         rows.append(model_row(suite, name, shape))
     rows += [model_row("paper-matched", name, shape) for name, shape in SHAPES.items()]
     rows += [model_row("paper", name, shape, "eie-256pe-28nm") for name, shape in SHAPES.items()]
-    rows += [host_row("paper", name, shape, "scalar_eie_stream", 1, "hot", 64) for name, shape in SHAPES.items()]
+    rows += [host_row("paper", name, shape, kernel, 1, "hot", 64) for name, shape in SHAPES.items()
+             for kernel in BATCHED]
     context = {"date": "2000-01-01T00:00:00+00:00", "host_name": "nowhere", "num_cpus": 4, "eie_format": "1",
                "eie_cpu_name": "Made-up CPU", "eie_cpu_features": "fake1,fake2", "eie_cores": "4",
                "eie_revision": "0000000", "eie_compiler": "fakecc 1", "eie_build_type": "Release",
@@ -124,9 +158,24 @@ def save(tmp_path):
     return save_document
 
 
-def run_report(*arguments):
-    return subprocess.run([sys.executable, os.path.join(PLOTS, "report.py"), *map(str, arguments)],
+def run_report(*arguments, script="report.py"):
+    return subprocess.run([sys.executable, os.path.join(PLOTS, script), *map(str, arguments)],
                           capture_output=True, text=True)
+
+
+@pytest.fixture
+def changed_data(tmp_path):
+    """A copy of data/ in which one text of one file is another: what is computed from it must change."""
+    def change(name, old, new):
+        folder = tmp_path / "data"
+        if not folder.exists():
+            shutil.copytree(DATA, folder)
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, (name, old)
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return folder
+    return change
 
 
 @pytest.fixture(scope="session")
@@ -138,3 +187,18 @@ def report(tmp_path_factory):
     done = run_report(path, "--out", folder / "out")
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout
+
+
+def read(folder, name):
+    with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def cell(folder, name, row, column):
+    found = [line for line in read(folder, name) if (line["row"], line["column"]) == (row, column)]
+    assert len(found) == 1, (name, row, column)
+    return found[0]
+
+
+def column(folder, name, column_name):
+    return {line["row"]: line for line in read(folder, name) if line["column"] == column_name}

@@ -1,0 +1,169 @@
+"""Every number of the poster with which this project began, on one page: reproduced, cited or out of reach.
+
+    python3 plots/poster.py RESULTS.json --out results/POSTER.md
+
+Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
+"""
+
+import argparse
+import os
+import sys
+from collections import Counter
+from dataclasses import replace
+
+sys.dont_write_bytecode = True
+
+import fig7  # noqa: E402
+import speed  # noqa: E402
+from cells import Cell, deviation, missing  # noqa: E402
+from document import LETTERS  # noqa: E402
+from grid import Table  # noqa: E402
+from headline import ratio_text  # noqa: E402
+from load import InputError, load  # noqa: E402
+from output import DATA, write  # noqa: E402
+from posterways import CITED, OUT_OF_REACH, Ways  # noqa: E402
+from published import Published  # noqa: E402
+
+REPRODUCED, CONTRADICTED = "reproduced", "contradicted"
+VERDICTS = (REPRODUCED, CITED, OUT_OF_REACH, CONTRADICTED)
+ESTIMATE_PERCENT = 10
+WHAT_VERDICTS_MEAN = f"""\
+- **reproduced**: arithmetic on other printed numbers gives the poster's digits; or an estimate (our model, generated
+  layers, rounded densities; marked `~`) comes within {ESTIMATE_PERCENT} %.
+- **contradicted**: it does not. Where that is an estimate, the estimate may be at fault.
+- **cited**: it is taken from print as it is; nothing here tests it.
+- **out of reach**: it could be tested, but not here, or not with this results file; the line says why.
+
+Several ways to one number have a line each, so a number can be reproduced in one way and contradicted in another.
+Trailing zeros of a number of three digits and more do not count as digits. Letters stand for where a number comes from:
+{LETTERS.partition(": ")[2]}"""
+SECTIONS = {"The chip": ("technology", "throughput", "power"), "Claimed savings": ("factor",),
+            "Speed and energy": ("speedup", "energy"), "Compressed networks": ("size", "rate", "accuracy")}
+
+
+def judge(way, claimed):
+    if way.verdict:
+        return way.verdict
+    if not way.ours.is_number:
+        return OUT_OF_REACH
+    if way.estimate:
+        off = abs(way.ours.value / claimed.value - 1)
+        return REPRODUCED if off <= ESTIMATE_PERCENT / 100 else CONTRADICTED
+    return REPRODUCED if rounds_to(way.ours.value, claimed.text) else CONTRADICTED
+
+
+def rounds_to(value, printed):
+    """Are the printed digits what the value rounds to? 24000 stands for two digits, 10 for two, 4.8 for two."""
+    decimals = len(printed.partition(".")[2])
+    zeros = 0 if decimals else len(printed) - len(printed.rstrip("0"))
+    step = 10.0 ** (-decimals or min(zeros, max(0, len(printed) - 2)))
+    return abs(value - float(printed)) <= step / 2 * (1 + 1e-9)
+
+
+class Poster:
+    def __init__(self, results, published):
+        self._published, ways = published, Ways(results, published)
+        self._speeds = ways.speeds
+        self._labels = fig7.label_words(fig7.label_counts(fig7.fig7_table(results, published), published))
+        self.ways = {row["key"]: ways.to(row["key"]) for row in published.poster}
+        self.verdicts = {key: [judge(way, way.claimed or published.poster_cell(key)) for way in ways]
+                         for key, ways in self.ways.items()}
+
+    def tables(self):
+        """A table for each section; every way of every number is a row."""
+        heads = {key: title for title, keys in SECTIONS.items() for key in keys}
+        tables, title = {}, ""
+        for number in self._published.poster:
+            key = number["key"]
+            title = heads.get(key, heads.get(key.partition("_")[0], title))
+            table = tables.setdefault(title, Table(name="", title=title, corner="number"))
+            self._put(table, number)
+        return list(tables.values())
+
+    def _put(self, table, number):
+        key, poster = number["key"], self._published.poster_cell(number["key"])
+        unit = f" ({poster.unit})" if poster.unit not in ("", "x", "%") else ""
+        for index, (way, verdict) in enumerate(zip(self.ways[key], self.verdicts[key])):
+            claimed = way.claimed or poster
+            row = f"{number['item']}{unit}" if index == 0 else f"{number['item']}{unit}: {way.label}"
+            ours = _digits(way.ours, claimed)
+            off = deviation(ours, claimed, f"ours / {claimed.source}") if ours.is_number else missing(
+                ours.value, "derived", ours.source, reason=ours.reason)
+            how = ("~ " if way.estimate else "") + (f"{way.label}: " if way.label and index == 0 else "") + way.how \
+                + ("" if ours.is_number or way.verdict else f": {ours.reason}")
+            for column, cell in (("claimed", claimed), ("ours", ours), ("deviation", off),
+                                 ("verdict", Cell(verdict, "", "derived", how)),
+                                 ("how", Cell(how, "", "derived", how))):
+                table.put(row, column, cell)
+
+    def summary(self):
+        """Counts of numbers by their first way, and those with two answers by name."""
+        items = {row["key"]: row["item"] for row in self._published.poster}
+        first = Counter(verdicts[0] for verdicts in self.verdicts.values())
+        lines = [f"{len(items)} numbers, by the first way of each: " + ", ".join(
+            f"{first[verdict]} {verdict}" for verdict in VERDICTS) + "."]
+        for title, both in (("Contradicted by every way that tests it", {CONTRADICTED}),
+                            ("Reproduced in one way, contradicted in another", {REPRODUCED, CONTRADICTED})):
+            names = [items[key] for key in items if self._tested(key) == both]
+            lines += [f"{title}: {'; '.join(names)}."] if names else []
+        return lines
+
+    def _tested(self, key):
+        """The verdicts of the ways that test the poster's own number, not one of fewer layers."""
+        return {verdict for way, verdict in zip(self.ways[key], self.verdicts[key])
+                if way.claimed is None and verdict in (REPRODUCED, CONTRADICTED)}
+
+    def caveats(self):
+        """What the poster leaves out, said beside it."""
+        def over(matrix, batch, column="EIE actual"):
+            return ratio_text(self._speeds.get(f"GPU {matrix}, batch {batch}", column))
+
+        return ["The speed-ups are over *dense* baselines at *batch 1*. Against the sparse GPU EIE is "
+                f"{over('sparse', 1)} faster; at batch 64 it is {over('dense', 64)} as fast as the dense GPU, which is "
+                f"the faster one on {self._speeds.get('GPU dense, batch 64', speed.FASTER).shown()} of nine layers.", self._labels]
+
+
+def _digits(cell, claimed):
+    """Digits enough to see a deviation from the claimed number."""
+    if not cell.is_number or cell.text:
+        return cell
+    size = abs(cell.value)
+    decimals = max(len(claimed.text.partition(".")[2]), 0 if size >= 1000 else 2)
+    return replace(cell, text=f"{cell.value:.{decimals}f}")
+
+
+def poster_page(results, published):
+    poster = Poster(results, published)
+    return "\n\n".join([
+        "# Every number of the poster",
+        "The poster by EIE's authors with which this project began, number by number. Made by `plots/poster.py` from "
+        f"`{os.path.basename(results.path)}` ({results.context.get('date', 'undated')}, revision "
+        f"{results.context.get('eie_revision', 'unknown')}); report.md of the same file has the tables.",
+        WHAT_VERDICTS_MEAN, "## In short", "\n".join(f"- {line}" for line in poster.summary() + poster.caveats())]
+        + [f"## {table.title}\n\n" + "\n\n".join(table.blocks()) for table in poster.tables()]) + "\n"
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="poster.py", description="Every number of the EIE poster: reproduced, cited "
+                                     "or out of reach.",
+                                     epilog="example: python3 plots/poster.py results.json --out POSTER.md")
+    parser.add_argument("results", metavar="RESULTS.json")
+    parser.add_argument("--out", metavar="FILE", default="POSTER.md")
+    parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ and devices/")
+    options = parser.parse_args(arguments)
+    try:
+        page = poster_page(load(options.results), Published(options.data))
+    except InputError as error:
+        print(f"poster.py: {error}", file=sys.stderr)
+        return 2
+    folder, name = os.path.split(os.path.abspath(options.out))
+    try:
+        write(folder, {name: page})
+    except OSError as error:
+        print(f"poster.py: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

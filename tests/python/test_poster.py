@@ -1,0 +1,142 @@
+"""The page of the poster's numbers: complete, judged by comparing, reproducible."""
+
+import csv
+import os
+import re
+
+import pytest
+
+from conftest import DATA, fake_document, run_report
+import poster
+import posterways
+from load import InputError, load
+from poster import VERDICTS, Poster, rounds_to
+from published import Published
+
+
+def poster_rows():
+    with open(os.path.join(DATA, "paper", "poster.csv"), encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def page(save, document):
+    return Poster(load(save(document)), Published(DATA))
+
+
+def test_every_number_of_the_poster_has_a_line(report):
+    text = (report[0] / "POSTER.md").read_text(encoding="utf-8")
+    lines = [[part.strip() for part in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    lines = [line for line in lines if line[0] != "number"]
+    rows = poster_rows()
+    assert len(rows) == 41
+    for row in rows:
+        found = [line for line in lines if re.fullmatch(re.escape(row["item"]) + r"( \([^)]*\))?", line[0])]
+        assert len(found) == 1, row["item"]
+        claimed = re.sub(r"[ ,x%]|[a-z]$", "", found[0][1])
+        assert float(claimed) == float(row["value"])
+    for line in lines:
+        assert len(line) == 6 and line[4] in VERDICTS and len(line[5]) > 10
+        for number in line[1:4]:
+            assert not re.fullmatch(r"[-+]?[\d,.]+( %|x)?", number), number  # a letter stands by every number
+
+
+@pytest.mark.parametrize("value, printed, same", [
+    (193.95, "189", False), (189.23, "189", True), (189.5, "189", True), (189.6, "189", False),
+    (24206.8, "24000", True), (24600, "24000", False), (3356, "3400", True), (128, "120", False), (124.9, "120", True),
+    (9.96, "10", True), (10.6, "10", False), (2.09, "3", False), (40.8375, "40.8", True), (40.9, "40.8", False),
+    (81967.2, "81967", True), (81968, "81967", False), (34.78, "35", True), (14400, "14400", True),
+    (7.03, "6.9", False)])
+def test_what_counts_as_the_same_digits(value, printed, same):
+    assert rounds_to(value, printed) is same
+
+
+@pytest.mark.parametrize("key, verdicts", [
+    ("area", ["reproduced"]), ("factor_sram", ["cited", "contradicted"]), ("factor_sharing", ["reproduced"]),
+    ("sram", ["reproduced", "contradicted"]), ("technology", ["cited"]), ("pe_count", ["cited"]),
+    ("rate_alexnet", ["reproduced"]), ("rate_vggnet", ["reproduced"]), ("size_after_googlenet", ["cited"]),
+    ("accuracy_before_alexnet", ["cited"]), ("accuracy_after_squeezenet", ["out of reach"])])
+def test_verdicts_that_rest_on_published_numbers_alone(page, key, verdicts):
+    assert page.verdicts[key] == verdicts
+
+
+def test_first_ways(page):
+    assert [page.verdicts[key][0] for key in ("speedup_cpu", "speedup_gpu", "energy_cpu", "throughput", "power",
+                                              "factor_product", "max_model", "dynamic_sparsity")] \
+        == ["contradicted", "reproduced", "cited"] + ["reproduced"] * 4 + ["contradicted"]
+    power = page.ways["power"]
+    assert power[0].ours.value == pytest.approx(64 * 9.157) and power[1].ours.value == pytest.approx(600, abs=0.1)
+    assert page.ways["max_model"][0].ours.value == pytest.approx(131072 * 64 * 10 / 1e6)
+    assert page.ways["area"][0].ours.value == pytest.approx((64 * 638024 + 21 * 189) / 1e6)
+    assert page.ways["throughput"][0].ours.value == pytest.approx(1e6 / 12.2)
+
+
+@pytest.mark.parametrize("name, old, new, key", [
+    ("paper/eie_table2_pe.csv", "total,total,9.157,,638024", "total,total,9.157,,648024", "area"),
+    ("paper/eie_table2_pe.csv", "total,total,9.157,,638024", "total,total,9.257,,638024", "power"),
+    ("paper/eie_table4_walltime.csv", "eie-64pe-45nm,1,actual,Alex-7,12.2", "eie-64pe-45nm,1,actual,Alex-7,12.3",
+     "throughput"),
+    ("paper/poster.csv", "AlexNet compressed size,6.9", "AlexNet compressed size,7.9", "rate_alexnet"),
+    ("paper/poster.csv", "memory footprint,5,", "memory footprint,6,", "factor_product")])
+def test_other_data_give_another_verdict(save, document, changed_data, name, old, new, key):
+    changed = Poster(load(save(document)), Published(str(changed_data(name, old, new))))
+    assert changed.verdicts[key][0] == "contradicted"
+
+
+def test_numbers_that_rest_on_neuraltalks_powers_are_never_reproduced(page):
+    for key in ("energy_cpu", "energy_gpu"):
+        for way, verdict in zip(page.ways[key], page.verdicts[key]):
+            assert verdict != "reproduced" or (way.claimed is not None and "six" in way.how)
+
+
+def test_an_estimate_may_be_ten_per_cent_off(page):
+    claimed = Published(DATA).poster_cell("throughput")
+    for off, verdict in ((1.09, "reproduced"), (0.91, "reproduced"), (1.11, "contradicted"), (0.89, "contradicted")):
+        way = posterways.Way(posterways.derived(claimed.value * off, "layers/s", "made up"), "made up", estimate=True)
+        assert poster.judge(way, claimed) == verdict
+
+
+def test_the_summary_counts_all_numbers(page):
+    counts = re.findall(r"(\d+) (reproduced|cited|out of reach|contradicted)", page.summary()[0])
+    assert sum(int(count) for count, _ in counts) == len(poster_rows()) and len(counts) == len(VERDICTS)
+    assert "SRAM instead of DRAM: energy" in page.summary()[1]
+    assert "Speed-up over CPU" in page.summary()[2]
+    assert not any("Energy efficiency" in line for line in page.summary())  # its ways test six layers, not the number
+
+
+def test_a_file_without_counts_puts_them_out_of_reach(save, document):
+    for row in document["benchmarks"]:
+        row.pop("eie_entries")
+    page = Poster(load(save(document)), Published(DATA))
+    found = {way.label: (verdict, way.ours) for way, verdict in
+             zip(page.ways["factor_static_memory"], page.verdicts["factor_static_memory"])}
+    assert found["suite paper, nine layers"][0] == "out of reach" and "suite paper, AlexNet and VGG" not in found
+    assert found["Table III's densities, nine layers"][0] == "reproduced"
+    text = poster.poster_page(load(save(document)), Published(DATA))
+    assert "the row has no eie_entries" in text
+
+
+def test_an_unknown_number_is_an_error(save, document, changed_data, tmp_path):
+    data = changed_data("paper/poster.csv", "alu_bits,", "coffee,")
+    with pytest.raises(InputError, match="coffee"):
+        Poster(load(save(document)), Published(str(data)))
+    done = run_report(save(document), "--data", data, "--out", tmp_path / "P.md", script="poster.py")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and not (tmp_path / "P.md").exists()
+
+
+def test_the_command_writes_the_page_of_the_report(report, tmp_path, save):
+    path = save(fake_document())
+    done = run_report(path, "--out", tmp_path / "new" / "P.md", script="poster.py")
+    assert done.returncode == 0 and done.stdout == "" and done.stderr == ""
+    assert (tmp_path / "new" / "P.md").read_bytes() == (report[0] / "POSTER.md").read_bytes()
+    assert "](POSTER.md)" in (report[0] / "report.md").read_text(encoding="utf-8")
+    (tmp_path / "file").write_text("in the way")
+    done = run_report(path, "--out", tmp_path / "file" / "P.md", script="poster.py")
+    assert done.returncode == 3 and done.stderr.count("\n") == 1
+
+
+def test_a_file_without_rows_still_gives_the_page(save, document, tmp_path):
+    document["benchmarks"] = []
+    done = run_report(save(document), "--out", tmp_path / "P.md", script="poster.py")
+    assert done.returncode == 0, done.stderr
+    assert "81,967" in (tmp_path / "P.md").read_text(encoding="utf-8")
