@@ -17,11 +17,12 @@ from tabulate import tabulate  # noqa: E402
 
 import ratios  # noqa: E402
 from cells import number_text  # noqa: E402
-from commandline import Parser, write  # noqa: E402
+from commandline import Parser  # noqa: E402
 from judging import Judge, Rules  # noqa: E402
 from load import InputError, load  # noqa: E402
 from matching import (label, machine_differences, match, printable, setting_differences,  # noqa: E402
                       status)
+from output import write  # noqa: E402
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
 KEY = ("suite", "layer", "layer_hash", "kernel", "device", "batch", "threads", "cache", "time_source")

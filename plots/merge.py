@@ -16,9 +16,10 @@ sys.dont_write_bytecode = True
 
 import numpy  # noqa: E402
 
-from commandline import Parser, write  # noqa: E402
+from commandline import Parser  # noqa: E402
 from judging import times  # noqa: E402
 from load import InputError, load  # noqa: E402
+from output import write  # noqa: E402
 from matching import key, label, machine_differences, printable, status  # noqa: E402
 
 WORST_FIRST = ("mismatch", "error", "suspect", "unsupported", "skipped", "ok")

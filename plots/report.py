@@ -22,7 +22,6 @@ import hosttables  # noqa: E402
 import papertables  # noqa: E402
 import screen  # noqa: E402
 import speed  # noqa: E402
-from commandline import write  # noqa: E402
 from load import InputError, load  # noqa: E402
 from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
