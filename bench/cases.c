@@ -3,16 +3,16 @@
 #include "bench/check.h"
 #include "host/random.h"
 #include "host/topology.h"
+#include "kernels/plugin_load.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_BATCH 3
 #define SAMPLES   4
-
-char eie_check_reproducer[256];
 
 enum values { VALUES_PLAIN, VALUES_SIGNED, VALUES_EXTREME, VALUES_NONE_ACTIVE, VALUES_WRAP };
 
@@ -360,6 +360,49 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
     return EIE_OK;
 }
 
+EIE_PRINTF(2, 3) static void append(char *text, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, EIE_REPRODUCER_MAX - used, format, arguments);
+    va_end(arguments);
+}
+
+/* A word as the shell takes it: between quotes where it needs them. */
+static void append_word(char *text, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "/._-+:@%,=";
+    if (!word[strspn(word, plain)]) {
+        append(text, "%s", word);
+        return;
+    }
+    append(text, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            append(text, "'\\''");
+        else
+            append(text, "%c", *word);
+    }
+    append(text, "'");
+}
+
+static void write_reproducer(const struct eie_kernel *kernel, const struct eie_device *device,
+                             const struct eie_check_options *options, uint32_t index, char *text)
+{
+    const struct eie_plugin_file *plugin = eie_plugin_of(kernel);
+    *text = 0;
+    append(text, "eie check --kernel %s", kernel->name);
+    if (plugin) {
+        append(text, " --plugin ");
+        append_word(text, plugin->path);
+    }
+    append(text, " --device %s --seed %" PRIu64 " --case %" PRIu32, device->name, options->seed,
+           index);
+    if (options->threads) append(text, " --threads %" PRIu32, options->threads);
+}
+
 enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct eie_device *device,
                                  const struct eie_check_options *options,
                                  struct eie_check_count *count, struct eie_error *error)
@@ -371,13 +414,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
     enum eie_status status = eie_kernel_probe(kernel, device, error);
     for (uint32_t index = begin; index < end && !status; index++) {
         struct side sides[2] = {0};
-        int length =
-            snprintf(eie_check_reproducer, sizeof eie_check_reproducer,
-                     "eie check --kernel %s --device %s --seed %" PRIu64 " --case %" PRIu32,
-                     kernel->name, device->name, options->seed, index);
-        if (options->threads && length > 0 && (size_t)length < sizeof eie_check_reproducer)
-            snprintf(eie_check_reproducer + length, sizeof eie_check_reproducer - (size_t)length,
-                     " --threads %" PRIu32, options->threads);
+        write_reproducer(kernel, device, options, index, count->reproducer);
         /* the companion is the previous case, a layer of another shape */
         status = make_case(options->seed, index, &sides[0].layer, &sides[0].inputs, error);
         if (!status)
@@ -393,9 +430,9 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
         if (status && error) {
             const size_t used = strlen(error->message);
             snprintf(error->message + used, sizeof error->message - used, "; again: %s",
-                     eie_check_reproducer);
+                     count->reproducer);
         }
-        if (!status) eie_check_reproducer[0] = 0;
+        if (!status) count->reproducer[0] = 0;
     }
     return status;
 }

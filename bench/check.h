@@ -55,6 +55,8 @@ EIE_MUST_USE enum eie_status eie_check_outputs(const struct eie_kernel *kernel,
                                                double *median_relative_error,
                                                struct eie_error *error);
 
+#define EIE_REPRODUCER_MAX 4608 /* a path, the names, the numbers */
+
 /* `eie check`: fixed nasty cases (eie_check_fixed_cases of them), then random ones. Stops at the
  * first failure, whose message ends in the command that reproduces it. */
 struct eie_check_options {
@@ -65,6 +67,9 @@ struct eie_check_options {
 };
 struct eie_check_count {
     uint32_t ran, threaded, unsupported; /* threaded: of those that ran, with several threads */
+    /* The command that runs the case under way, or the one that failed, again; "" when all are
+     * through. It is there before the kernel is called, for one that crashes. */
+    char reproducer[EIE_REPRODUCER_MAX];
 };
 EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               const struct eie_device *device,
@@ -72,8 +77,5 @@ EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               struct eie_check_count *count,
                                               struct eie_error *error);
 uint32_t eie_check_fixed_cases(void);
-
-/* The command that runs the case under way again; "" outside a case. For a handler of SIGSEGV. */
-extern char eie_check_reproducer[256];
 
 #endif

@@ -21,6 +21,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define EIE_KERNEL_ABI 1u
 
 enum eie_kernel_flags {
@@ -127,5 +131,9 @@ EIE_MUST_USE enum eie_status eie_kernel_probe(const struct eie_kernel *kernel,
 EIE_MUST_USE enum eie_status eie_kernel_supports(const struct eie_kernel *kernel,
                                                  const struct eie_problem *problem,
                                                  uint64_t *plan_bytes, struct eie_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
