@@ -388,8 +388,9 @@ static void append_word(char *text, const char *word)
     append(text, "'");
 }
 
+/* `only_case` -1: all of them. */
 static void write_reproducer(const struct eie_kernel *kernel, const struct eie_device *device,
-                             const struct eie_check_options *options, uint32_t index, char *text)
+                             const struct eie_check_options *options, int64_t only_case, char *text)
 {
     const struct eie_plugin_file *plugin = eie_plugin_of(kernel);
     *text = 0;
@@ -398,8 +399,8 @@ static void write_reproducer(const struct eie_kernel *kernel, const struct eie_d
         append(text, " --plugin ");
         append_word(text, plugin->path);
     }
-    append(text, " --device %s --seed %" PRIu64 " --case %" PRIu32, device->name, options->seed,
-           index);
+    append(text, " --device %s --seed %" PRIu64, device->name, options->seed);
+    if (only_case >= 0) append(text, " --case %" PRId64, only_case);
     if (options->threads) append(text, " --threads %" PRIu32, options->threads);
 }
 
@@ -411,6 +412,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
     const uint32_t begin = options->only_case >= 0 ? (uint32_t)options->only_case : 0;
     const uint32_t end = options->only_case >= 0 ? begin + 1 : cases;
     *count = (struct eie_check_count){0};
+    write_reproducer(kernel, device, options, -1, count->reproducer);
     enum eie_status status = eie_kernel_probe(kernel, device, error);
     for (uint32_t index = begin; index < end && !status; index++) {
         struct side sides[2] = {0};
@@ -432,7 +434,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
             snprintf(error->message + used, sizeof error->message - used, "; again: %s",
                      count->reproducer);
         }
-        if (!status) count->reproducer[0] = 0;
     }
+    if (!status) count->reproducer[0] = 0;
     return status;
 }

@@ -67,8 +67,8 @@ struct eie_check_options {
 };
 struct eie_check_count {
     uint32_t ran, threaded, unsupported; /* threaded: of those that ran, with several threads */
-    /* The command that runs the case under way, or the one that failed, again; "" when all are
-     * through. It is there before the kernel is called, for one that crashes. */
+    /* The command that runs the probe, then each case, again, or the one that failed; "" when all
+     * went well. It is there before the kernel is called, for one that crashes. */
     char reproducer[EIE_REPRODUCER_MAX];
 };
 EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,

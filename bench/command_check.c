@@ -113,8 +113,8 @@ static int print_crash(const struct eie_kernel *kernel, const struct eie_ending 
 {
     char words[128];
     eie_ending_text(ending, words, sizeof words);
-    printf("%-28s %-11s %s%s%s\n", kernel->name, ending->end == EIE_END_HUNG ? "HUNG" : "CRASHED",
-           words, *reproducer ? "; again: " : " in its probe", reproducer);
+    printf("%-28s %-11s %s; again: %s\n", kernel->name,
+           ending->end == EIE_END_HUNG ? "HUNG" : "CRASHED", words, reproducer);
     return eie_exit_code(EIE_MISMATCH);
 }
 
