@@ -36,7 +36,8 @@ struct eie_plugin {
     uint32_t kernel_count;
 };
 
-extern const struct eie_plugin eie_plugin; /* defined by EIE_PLUGIN, in the plug-in */
+/* Defined by EIE_PLUGIN, in the plug-in. */
+__attribute__((visibility("default"))) extern const struct eie_plugin eie_plugin;
 
 #define EIE_PLUGIN_MAGIC "eieplug"
 
@@ -63,7 +64,7 @@ extern const struct eie_plugin eie_plugin; /* defined by EIE_PLUGIN, in the plug
 #define EIE_PLUGIN(...)                                                                            \
     static const struct eie_kernel *const eie_plugin_kernels[] = {__VA_ARGS__};                    \
     static const uint32_t eie_plugin_sizes[] = {EIE_PLUGIN_STRUCTS(EIE_PLUGIN_SIZE)};              \
-    __attribute__((visibility("default"))) const struct eie_plugin eie_plugin = {                  \
+    const struct eie_plugin eie_plugin = {                                                         \
         EIE_PLUGIN_MAGIC,                                                                          \
         EIE_KERNEL_ABI,                                                                            \
         sizeof eie_plugin_sizes / sizeof *eie_plugin_sizes,                                        \

@@ -61,14 +61,14 @@ def listing(folder):
 class Command:
     """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, binary=BINARY):
+        self.folder, self.binary = folder, binary
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
         self.environment = kept | {"EIE_DATA_DIR": str(DATA)}
 
     def popen(self, *arguments, env=None, **further):
         further = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | further
-        return subprocess.Popen([BINARY, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
+        return subprocess.Popen([self.binary, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
                                 env=self.environment | (env or {}), **further)
 
     def run(self, *arguments, env=None, **further):

@@ -164,6 +164,7 @@ def test_kernel_of_a_plugin_that_is_not_there(eie, plugin):
 CRASHES = {
     **{f"SIGSEGV in {macro[3:].lower()}": ("SIGSEGV (Segmentation fault)", {macro: SEGFAULT}) for macro in (
         "ON_PROBE", "ON_SUPPORTS", "ON_PREPARE", "ON_LOAD", "ON_RUN", "ON_WAIT", "ON_READ", "ON_DESTROY")},
+    "SIGSEGV in cost": ("SIGSEGV (Segmentation fault)", {"AFTER_COST": SEGFAULT}),
     "write to nowhere": ("SIGSEGV", {"ON_RUN": "*(volatile int *)8 = 1"}),
     "abort": ("SIGABRT (Aborted)", {"ON_RUN": "abort()"}),
     "exit(0)": ("ended the process with exit code 0", {"ON_RUN": "exit(0)"}),
