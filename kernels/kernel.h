@@ -4,7 +4,7 @@
  *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
  *
  * and the build finds it: the folder gives the compiler flags, the table is generated. Nothing else
- * needs to be edited.
+ * needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
  *
  * The life of a plan:   supports -> prepare -> (load -> (run -> wait)* -> read)* -> destroy
  *
@@ -25,6 +25,8 @@
 extern "C" {
 #endif
 
+/* One more with every change that the sizes of the structs do not show: the order or the meaning of
+ * members, values of enums, what a function promises. Plug-ins of another number are refused. */
 #define EIE_KERNEL_ABI 1u
 
 enum eie_kernel_flags {

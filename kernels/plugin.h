@@ -70,7 +70,7 @@ __attribute__((visibility("default"))) extern const struct eie_plugin eie_plugin
         sizeof eie_plugin_sizes / sizeof *eie_plugin_sizes,                                        \
         eie_plugin_sizes,                                                                          \
         eie_plugin_kernels,                                                                        \
-        sizeof eie_plugin_kernels / sizeof *eie_plugin_kernels,                                    \
+        sizeof eie_plugin_kernels / sizeof(const struct eie_kernel *),                             \
     };
 
 #ifdef __cplusplus

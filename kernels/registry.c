@@ -27,12 +27,13 @@ static int by_name(const void *left, const void *right)
 enum eie_status eie_kernels_add(const struct eie_kernel *const *kernels, uint32_t count,
                                 struct eie_error *error)
 {
-    const struct eie_kernel **more = realloc(added, ((size_t)added_count + count) * sizeof *more);
+    const size_t width = sizeof(const struct eie_kernel *);
+    const struct eie_kernel **more = realloc(added, ((size_t)added_count + count) * width);
     if (!more) return eie_fail(error, EIE_MEMORY, "out of memory for %u kernels", count);
-    memcpy(more + added_count, kernels, count * sizeof *more);
+    memcpy(more + added_count, kernels, count * width);
     added = more;
     added_count += count;
-    qsort(added, added_count, sizeof *added, by_name);
+    qsort(added, added_count, width, by_name);
     return EIE_OK;
 }
 

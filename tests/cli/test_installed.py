@@ -3,12 +3,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
 import pytest
 
-from command import BINARY, Command
+from command import BINARY, Command, compile_shared, kernel_source
 
 KERNEL = "example_csr_rows"
 
@@ -90,6 +91,18 @@ def test_every_header_compiles_alone(prefix, tools, language):
                                "-Werror", "-fsyntax-only", "-"], input=f'#include "{name}"\n', text=True,
                               stderr=subprocess.PIPE)
         assert done.returncode == 0, (name, done.stderr)
+
+
+def test_every_declared_function_is_there(prefix, installed, tmp_path):
+    """Whatever a header declares, a plug-in can call, though the program itself may not."""
+    names = headers(prefix)
+    text = "".join((prefix / "include/eiebench" / name).read_text() for name in names)
+    declared = sorted(set(re.findall(r"\b(eie_\w+)\(", text)))
+    assert len(declared) > 40 and {"eie_layer_reencode", "eie_bind_process_count"} <= set(declared)
+    includes = "".join(f'#include "{name}"\n' for name in names)
+    all_of_them = "void *volatile all[] = {" + ", ".join(f"(void *){name}" for name in declared) + "};\n"
+    compile_shared(tmp_path, "all", f"{includes}{all_of_them}{kernel_source()}")
+    assert "test_kernel" in installed("list", "kernels", "--plugin", "all.so").stdout
 
 
 CPLUSPLUS = """

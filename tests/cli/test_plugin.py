@@ -269,6 +269,7 @@ def test_signal_ends_the_command_and_the_kernel(eie, plugin, tmp_path, number):
     path = plugin("stuck", ON_RUN=f'FILE *note = fopen("{note}", "w"); fprintf(note, "%d\\n", (int)getpid()); '
                                   f'fclose(note); {HANG}')
     process = eie.popen("check", "--plugin", path, "--kernel", "test_stuck")
+    child = None
     try:
         wait_until(lambda: note.is_file() and note.read_text().endswith("\n"))
         child = int(note.read_text())
@@ -278,4 +279,6 @@ def test_signal_ends_the_command_and_the_kernel(eie, plugin, tmp_path, number):
         wait_until(lambda: has_ended(child))
     finally:
         process.kill()
+        if child and not has_ended(child):
+            os.kill(child, signal.SIGKILL)
         process.communicate()
