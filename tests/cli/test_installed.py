@@ -57,7 +57,8 @@ def test_installed_command_finds_its_data(installed):
 
 
 def test_example_is_listed(installed, example):
-    kernels = {one["name"]: one for one in json.loads(installed("list", "kernels", "--plugin", example, "--json").stdout)}
+    done = installed("list", "kernels", "--plugin", example, "--json")
+    kernels = {one["name"]: one for one in json.loads(done.stdout)}
     assert kernels[KERNEL]["status"] == "ok" and kernels[KERNEL]["plugin"] == str(example)
 
 
@@ -85,7 +86,8 @@ def test_every_header_compiles_alone(prefix, tools, language):
     names = headers(prefix)
     assert {"kernels/kernel.h", "kernels/cpu_plan.h", "kernels/plugin.h", "host/numbers.h"} <= set(names)
     standard = {"c": "-std=c11", "c++": "-std=c++17"}[language]
-    flags = subprocess.run(["pkg-config", "--cflags", "eiebench"], env=tools, check=True, capture_output=True, text=True)
+    flags = subprocess.run(["pkg-config", "--cflags", "eiebench"], env=tools, check=True, capture_output=True,
+                           text=True)
     for name in names:
         done = subprocess.run(["cc", "-x", language, standard, *flags.stdout.split(), "-Wall", "-Wextra", "-Wpedantic",
                                "-Werror", "-fsyntax-only", "-"], input=f'#include "{name}"\n', text=True,
@@ -143,7 +145,8 @@ target_link_libraries(mine PRIVATE eiebench::plugin)
 target_compile_options(mine PRIVATE -fvisibility=hidden -Wall -Wextra -Wpedantic -Werror)
 """)
     for arguments in (["-G", "Ninja", "-S", source, "-B", tmp_path / "build"], ["--build", tmp_path / "build"]):
-        done = subprocess.run(["cmake", *arguments], env=tools, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(["cmake", *arguments], env=tools, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True)
         assert done.returncode == 0, done.stdout
     done = installed.run("check", "--plugin", "build/libmine.so", "--kernel", "cpp_*", "--case", "3")
     assert done.returncode == 3 and "cpp_nothing" in done.stdout and "unsupported" in done.stdout
