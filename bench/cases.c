@@ -3,16 +3,16 @@
 #include "bench/check.h"
 #include "host/random.h"
 #include "host/topology.h"
+#include "kernels/plugin_load.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_BATCH 3
 #define SAMPLES   4
-
-char eie_check_reproducer[256];
 
 enum values { VALUES_PLAIN, VALUES_SIGNED, VALUES_EXTREME, VALUES_NONE_ACTIVE, VALUES_WRAP };
 
@@ -360,6 +360,18 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
     return EIE_OK;
 }
 
+/* `only_case` -1: all of them. */
+static void write_reproducer(const struct eie_kernel *kernel, const struct eie_device *device,
+                             const struct eie_check_options *options, int64_t only_case,
+                             struct eie_again *again)
+{
+    eie_again_begin(again, "check", kernel);
+    eie_again_word(again, "--device", device->name);
+    eie_again_number(again, "--seed", options->seed);
+    if (only_case >= 0) eie_again_number(again, "--case", (uint64_t)only_case);
+    if (options->threads) eie_again_number(again, "--threads", options->threads);
+}
+
 enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct eie_device *device,
                                  const struct eie_check_options *options,
                                  struct eie_check_count *count, struct eie_error *error)
@@ -368,16 +380,11 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
     const uint32_t begin = options->only_case >= 0 ? (uint32_t)options->only_case : 0;
     const uint32_t end = options->only_case >= 0 ? begin + 1 : cases;
     *count = (struct eie_check_count){0};
+    write_reproducer(kernel, device, options, -1, &count->reproducer);
     enum eie_status status = eie_kernel_probe(kernel, device, error);
     for (uint32_t index = begin; index < end && !status; index++) {
         struct side sides[2] = {0};
-        int length =
-            snprintf(eie_check_reproducer, sizeof eie_check_reproducer,
-                     "eie check --kernel %s --device %s --seed %" PRIu64 " --case %" PRIu32,
-                     kernel->name, device->name, options->seed, index);
-        if (options->threads && length > 0 && (size_t)length < sizeof eie_check_reproducer)
-            snprintf(eie_check_reproducer + length, sizeof eie_check_reproducer - (size_t)length,
-                     " --threads %" PRIu32, options->threads);
+        write_reproducer(kernel, device, options, index, &count->reproducer);
         /* the companion is the previous case, a layer of another shape */
         status = make_case(options->seed, index, &sides[0].layer, &sides[0].inputs, error);
         if (!status)
@@ -393,9 +400,9 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
         if (status && error) {
             const size_t used = strlen(error->message);
             snprintf(error->message + used, sizeof error->message - used, "; again: %s",
-                     eie_check_reproducer);
+                     count->reproducer.line);
         }
-        if (!status) eie_check_reproducer[0] = 0;
     }
+    if (!status) count->reproducer.line[0] = 0;
     return status;
 }

@@ -5,6 +5,7 @@
 #ifndef EIE_BENCH_CHECK_H
 #define EIE_BENCH_CHECK_H
 
+#include "bench/again.h"
 #include "kernels/kernel.h"
 
 /* Expected results of one layer for `batch` inputs, from the dense oracle's decoder. */
@@ -65,6 +66,9 @@ struct eie_check_options {
 };
 struct eie_check_count {
     uint32_t ran, threaded, unsupported; /* threaded: of those that ran, with several threads */
+    /* The command that runs the probe, then each case, again, or the one that failed; "" when all
+     * went well. It is there before the kernel is called, for one that crashes. */
+    struct eie_again reproducer;
 };
 EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               const struct eie_device *device,
@@ -72,8 +76,5 @@ EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               struct eie_check_count *count,
                                               struct eie_error *error);
 uint32_t eie_check_fixed_cases(void);
-
-/* The command that runs the case under way again; "" outside a case. For a handler of SIGSEGV. */
-extern char eie_check_reproducer[256];
 
 #endif

@@ -19,6 +19,7 @@ static const char help[] =
     "  --suite NAMES     comma list of suites, or the path of a suite's JSON file (default: the\n"
     "                    default matrix: paper, paper-matched for the models, and real where\n"
     "                    EIE_MODELS names a folder)\n"
+    "  --plugin FILE     also the kernels of this shared object; may be given several times\n"
     "  --layer NAMES     comma list of names or globs (default: all)\n"
     "  --kernel NAMES    comma list of names or globs (default: what the suite names, but not the\n"
     "                    oracle)\n"
@@ -99,6 +100,7 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'o') options->out = optarg;
     if (option == 'q') options->quiet = true;
     if (option == 'r') options->resume = true;
+    if (option == 'p') return eie_command_plugin(optarg);
     if (option == 'b' && !parse_list(optarg, 0, &matrix->batches))
         return eie_command_usage(VERB, "--batch %s is not a list of sizes", optarg);
     if (option == 't' && !parse_list(optarg, cores, &matrix->threads))
@@ -122,6 +124,7 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
 {
     static const struct option known[] = {
         {"suite", required_argument, NULL, 's'},
+        {"plugin", required_argument, NULL, 'p'}, /* loaded at once */
         {"layer", required_argument, NULL, 'l'},
         {"kernel", required_argument, NULL, 'k'},
         {"device", required_argument, NULL, 'd'},

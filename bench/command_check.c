@@ -2,44 +2,37 @@
 #include "bench/commands.h"
 #include "host/command.h"
 #include "host/cpu.h"
+#include "host/isolate.h"
 #include "host/names.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define VERB          "check"
 #define DEFAULT_SEED  1
 #define DEFAULT_CASES 32
+#define TIMEOUT_S     300
 #define MODEL_DEVICE  "eie-64pe-45nm"
 
 static const char help[] =
     "eie check: check kernels on fixed nasty cases and random ones; times nothing\n\n"
     "usage: eie check [OPTIONS]\n\n"
+    "Each kernel is checked in a process of its own, so that one which crashes (CRASHED) or never\n"
+    "ends (HUNG) costs its own line only. A failure prints the command that shows it again.\n\n"
+    "  --plugin FILE    also the kernels of this shared object; may be given several times\n"
     "  --kernel NAMES   comma list of names or globs (default: all)\n"
     "  --cases N        random cases beside the fixed ones (default 32)\n"
     "  --seed S         seed of all cases (default 1)\n"
     "  --case I         only case I\n"
     "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
-    "  --device NAME    device of the accelerator models (default " MODEL_DEVICE ")\n\n"
+    "  --device NAME    device of the accelerator models (default " MODEL_DEVICE ")\n"
+    "  --timeout TIME   for one kernel, in seconds, or 5m, 1h (default 300)\n\n"
     "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
-
-/* A kernel that crashes still tells how to see it again. */
-static void on_crash(int number)
-{
-    static const char before[] = "eie: kernel crashed; again: ", after[] = "\n";
-    ssize_t done = write(STDERR_FILENO, before, sizeof before - 1);
-    done += write(STDERR_FILENO, eie_check_reproducer, strlen(eie_check_reproducer));
-    done += write(STDERR_FILENO, after, sizeof after - 1);
-    (void)done, (void)number;
-    _exit(eie_exit_code(EIE_MISMATCH));
-}
 
 struct choice {
     const char *kernels, *device;
     struct eie_check_options options;
+    double timeout_s;
 };
 
 /* Returns -1 to go on, or the exit code. */
@@ -49,6 +42,7 @@ static int parse(int argc, char **argv, struct choice *choice)
         {"kernel", required_argument, NULL, 'k'},  {"cases", required_argument, NULL, 'n'},
         {"seed", required_argument, NULL, 's'},    {"case", required_argument, NULL, 'c'},
         {"threads", required_argument, NULL, 't'}, {"device", required_argument, NULL, 'd'},
+        {"plugin", required_argument, NULL, 'p'},  {"timeout", required_argument, NULL, 'T'},
         {"help", no_argument, NULL, 'h'},          {0},
     };
     uint64_t number;
@@ -57,6 +51,12 @@ static int parse(int argc, char **argv, struct choice *choice)
         if (option == 'h') return fputs(help, stdout), 0;
         if (option == 'k') choice->kernels = optarg;
         if (option == 'd') choice->device = optarg;
+        if (option == 'T' && !eie_parse_seconds(optarg, &choice->timeout_s))
+            return eie_command_usage(VERB, "--timeout %s is no time (try 90, 90s, 5m)", optarg);
+        if (option == 'p') {
+            const int code = eie_command_plugin(optarg);
+            if (code >= 0) return code;
+        }
         if (option == 's') {
             if (!eie_parse_uint(optarg, 0, UINT64_MAX, &choice->options.seed))
                 return eie_command_usage(VERB, "--seed %s is not a number", optarg);
@@ -88,6 +88,36 @@ static int asked_by_name(const struct eie_kernel *kernel, const char *reason)
     return eie_exit_code(EIE_MISSING);
 }
 
+/* One kernel's check, in a process of its own. */
+struct job {
+    const struct eie_kernel *kernel;
+    const struct eie_device *device;
+    const struct eie_check_options *options;
+};
+struct found {
+    enum eie_status status;
+    struct eie_error error;
+    struct eie_check_count count;
+};
+
+static void find(void *context, void *shared)
+{
+    const struct job *job = context;
+    struct found *found = shared;
+    found->status =
+        eie_check_kernel(job->kernel, job->device, job->options, &found->count, &found->error);
+}
+
+static int print_crash(const struct eie_kernel *kernel, const struct eie_ending *ending,
+                       const char *reproducer)
+{
+    char words[128];
+    eie_ending_text(ending, words, sizeof words);
+    printf("%-28s %-11s %s; again: %s\n", kernel->name,
+           ending->end == EIE_END_HUNG ? "HUNG" : "CRASHED", words, reproducer);
+    return eie_exit_code(EIE_MISMATCH);
+}
+
 /* Checks one kernel and prints its line; returns its exit code. */
 static int check_one(const struct eie_kernel *kernel, const struct choice *choice,
                      const struct eie_device *host, const struct eie_device *model,
@@ -95,9 +125,18 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
 {
     const struct eie_device *device = kernel->device_kind == EIE_DEVICE_EIE ? model : host;
     const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
-    struct eie_check_count count;
+    struct job job = {kernel, device, &choice->options};
+    struct found found = {.status = EIE_OK};
+    struct eie_ending ending;
     struct eie_error error;
-    enum eie_status status = eie_check_kernel(kernel, device, &choice->options, &count, &error);
+    enum eie_status status =
+        eie_isolate(find, &job, &found, sizeof found, choice->timeout_s, &ending, &error);
+    if (status) return eie_command_fail(status, &error);
+    if (ending.end != EIE_END_RETURNED)
+        return print_crash(kernel, &ending, found.count.reproducer.line);
+    const struct eie_check_count count = found.count;
+    error = found.error;
+    status = found.status;
     if (status == EIE_UNSUPPORTED || status == EIE_MISSING) {
         printf("%-28s %-11s %s\n", kernel->name, status == EIE_MISSING ? "skipped" : "unsupported",
                error.message);
@@ -125,6 +164,7 @@ int eie_command_check(int argc, char **argv)
 {
     struct choice choice = {
         .device = MODEL_DEVICE,
+        .timeout_s = TIMEOUT_S,
         .options = {.seed = DEFAULT_SEED, .random_cases = DEFAULT_CASES, .only_case = -1}};
     const char *names[1024];
     char unmatched[256];
@@ -144,8 +184,6 @@ int eie_command_check(int argc, char **argv)
     if (!status) status = eie_cpu_features(&features, &error); /* EIE_ISA_MASK may be wrong */
     if (status) return eie_command_fail(status, &error);
 
-    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
-    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], on_crash);
     uint32_t checked = 0, matched = 0;
     int worst = 0;
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {

@@ -1,24 +1,66 @@
 #include "bench/commands.h"
 #include "host/command.h"
 #include "host/cpu.h"
+#include "host/isolate.h"
 #include "host/suite.h"
-#include "kernels/kernel.h"
+#include "kernels/plugin_load.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VERB "list"
+#define VERB          "list"
+#define PROBE_LIMIT_S 60
 
 static const char help[] =
     "eie list: what there is\n\n"
-    "usage: eie list kernels | layers | suites | devices  [--json]\n\n"
+    "usage: eie list kernels | layers | suites | devices  [--json] [--plugin FILE]...\n\n"
     "  kernels   every implementation, and whether it can run on this machine\n"
     "  layers    the layers of every suite\n"
     "  suites    named lists of layers (data/suites)\n"
     "  devices   this host and the descriptions in data/devices\n\n"
+    "  --json         as JSON\n"
+    "  --plugin FILE  also the kernels of this shared object; may be given several times\n\n"
     "example: eie list kernels --json\n";
+
+struct probing {
+    const struct eie_kernel *kernel;
+    const struct eie_device *device;
+};
+struct probed {
+    enum eie_status status;
+    struct eie_error reason;
+};
+
+static void probe(void *context, void *shared)
+{
+    const struct probing *probing = context;
+    struct probed *probed = shared;
+    probed->status = eie_kernel_probe(probing->kernel, probing->device, &probed->reason);
+}
+
+/* Can the kernel run on the device? The word for it, and why not. A plug-in's probe runs in a
+ * process of its own. */
+static const char *try_kernel(const struct eie_kernel *kernel, const struct eie_device *device,
+                              struct eie_error *reason)
+{
+    struct probing probing = {kernel, device};
+    struct probed probed = {EIE_OK, {""}};
+    struct eie_ending ending = {.end = EIE_END_RETURNED};
+    if (!eie_plugin_of(kernel))
+        probe(&probing, &probed);
+    else if (eie_isolate(probe, &probing, &probed, sizeof probed, PROBE_LIMIT_S, &ending, reason))
+        return "error";
+    *reason = probed.reason;
+    if (ending.end != EIE_END_RETURNED) {
+        eie_ending_text(&ending, reason->message, sizeof reason->message);
+        return ending.end == EIE_END_HUNG ? "hung" : "crashed";
+    }
+    return probed.status == EIE_OK        ? "ok"
+           : probed.status == EIE_MISSING ? "skipped"
+                                          : "unsupported";
+}
 
 /* Lists are built as JSON and printed from it, so that both forms say the same. */
 static json_t *kernels(struct eie_error *error)
@@ -33,14 +75,13 @@ static json_t *kernels(struct eie_error *error)
         struct eie_device device = host;
         struct eie_error reason = {""};
         device.kind = kernel->device_kind == EIE_DEVICE_EIE ? EIE_DEVICE_EIE : host.kind;
-        const enum eie_status status = eie_kernel_probe(kernel, &device, &reason);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", kernel->name,
-                                              "isa", kernel->isa, "status",
-                                              status == EIE_OK        ? "ok"
-                                              : status == EIE_MISSING ? "skipped"
-                                                                      : "unsupported",
-                                              "reason", status ? reason.message : "", "summary",
-                                              kernel->summary));
+        const char *status = try_kernel(kernel, &device, &reason);
+        const struct eie_plugin_file *plugin = eie_plugin_of(kernel);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?}", "name", kernel->name,
+                                        "isa", kernel->isa, "status", status, "reason",
+                                        strcmp(status, "ok") ? reason.message : "", "summary",
+                                        kernel->summary, "plugin", plugin ? plugin->path : NULL));
     }
     return list;
 }
@@ -132,9 +173,13 @@ static void print_table(const json_t *list, const char *const *columns)
 
 int eie_command_list(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"plugin", required_argument, NULL, 'p'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     static const char *const kernel_columns[] = {"name",    "isa",    "status",
+                                                 "summary", "reason", NULL};
+    static const char *const plugin_columns[] = {"name",    "isa",    "status", "plugin",
                                                  "summary", "reason", NULL};
     static const char *const layer_columns[] = {"suite", "name", "shape", "source", NULL};
     static const char *const suite_columns[] = {"name", "basis", "summary", NULL};
@@ -146,14 +191,18 @@ int eie_command_list(int argc, char **argv)
     for (int option; (option = eie_command_option(argc, argv, VERB, options)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
         if (option == 'h') return fputs(help, stdout), 0;
-        as_json = true;
+        if (option == 'j') as_json = true;
+        if (option == 'p') {
+            const int code = eie_command_plugin(optarg);
+            if (code >= 0) return code;
+        }
     }
     if (optind + 1 != argc)
         return eie_command_usage(VERB, "name one of kernels, layers, suites, devices");
     const char *what = argv[optind];
     if (!strcmp(what, "kernels")) {
         list = kernels(&error);
-        columns = kernel_columns;
+        columns = eie_plugin_count() ? plugin_columns : kernel_columns;
     } else if (!strcmp(what, "layers")) {
         list = suites(true, &error);
         columns = layer_columns;

@@ -6,6 +6,7 @@
 #include "host/file.h"
 #include "host/sha256.h"
 #include "host/topology.h"
+#include "kernels/plugin_load.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -129,6 +130,18 @@ static enum eie_status add_binary(json_t *context, struct eie_error *error)
     return status;
 }
 
+static void add_plugins(json_t *context)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < eie_plugin_count(); i++) {
+        json_t *one = json_object();
+        eie_set(one, "path", eie_plugin_at(i)->path);
+        eie_set(one, "sha256", eie_plugin_at(i)->hash.hex);
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(context, "eie_plugins", list);
+}
+
 static enum eie_status add_own_context(json_t *context, struct eie_error *error)
 {
     const struct eie_topology *topology;
@@ -193,6 +206,7 @@ enum eie_status eie_context_make(const char *command, json_t **context, struct e
         return status;
     }
     add_environment(made);
+    add_plugins(made);
     add_run(made);
     *context = made;
     return EIE_OK;

@@ -78,7 +78,6 @@ static enum eie_status add_device_path(struct eie_matrix *matrix, const char *pa
                                        const char **name, struct eie_error *error)
 {
     struct eie_device *device = &matrix->devices[matrix->device_count];
-    const size_t used = strlen(matrix->device_paths);
     if (matrix->device_count == DEVICES_MAX)
         return eie_fail(error, EIE_USAGE, "more than %d devices", DEVICES_MAX);
     enum eie_status status = eie_device_read(path, device, error);
@@ -87,10 +86,8 @@ static enum eie_status add_device_path(struct eie_matrix *matrix, const char *pa
         if (!strcmp(matrix->devices[i].name, device->name))
             return eie_fail(error, EIE_USAGE, "%s: there is a device %s already", path,
                             device->name);
-    matrix->device_count++;
+    matrix->device_words[matrix->device_count++] = strdup(path);
     *name = device->name;
-    snprintf(matrix->device_paths + used, sizeof matrix->device_paths - used, "%s%s",
-             used ? "," : "", path);
     return EIE_OK;
 }
 
@@ -122,7 +119,8 @@ static enum eie_status read_devices(struct eie_matrix *matrix, struct eie_error 
     enum eie_status status = eie_device_list(&described, &count, error);
     if (status) return status;
     matrix->devices = calloc(DEVICES_MAX + 1, sizeof *matrix->devices);
-    if (!matrix->devices || count >= DEVICES_MAX) {
+    matrix->device_words = calloc(DEVICES_MAX + 1, sizeof *matrix->device_words);
+    if (!matrix->devices || !matrix->device_words || count >= DEVICES_MAX) {
         free(described);
         return eie_fail(error, EIE_MEMORY, "no room for %u devices", count);
     }
@@ -179,6 +177,9 @@ void eie_matrix_end(struct eie_matrix *matrix)
     }
     free(matrix->suites);
     free(matrix->suite_words);
+    for (uint32_t d = 0; d < matrix->device_count && matrix->device_words; d++)
+        free(matrix->device_words[d]);
+    free(matrix->device_words);
     free(matrix->devices);
     *matrix = (struct eie_matrix){0};
 }
@@ -209,17 +210,24 @@ static bool takes_batch(const struct eie_kernel *kernel, uint32_t batch, const c
            (asked_for && eie_names_exact(asked_for, kernel->name));
 }
 
-static void describe_again(const struct eie_matrix *matrix, const struct eie_group_key *group,
-                           struct eie_row *row)
+/* As a command line would name it: one that came by path has no other name. */
+static const char *device_word(const struct eie_matrix *matrix, const struct eie_device *device)
 {
-    const size_t size = sizeof row->again;
-    size_t used = (size_t)snprintf(
-        row->again, size, "eie bench --suite %s --layer %s --kernel %s --device %s --batch %u",
-        matrix->suite_words[group->suite], row->layer, row->kernel->name, row->device->name,
-        row->batch);
-    if (row->threads && used < size)
-        snprintf(row->again + used, size - used, " --threads %u --cache %s", row->threads,
-                 row->cache);
+    const char *path = matrix->device_words[device - matrix->devices];
+    return path ? path : device->name;
+}
+
+static void write_again(const struct eie_matrix *matrix, const struct eie_group_key *group,
+                        struct eie_row *row)
+{
+    eie_again_begin(&row->again, "bench", row->kernel);
+    eie_again_word(&row->again, "--suite", matrix->suite_words[group->suite]);
+    eie_again_word(&row->again, "--layer", row->layer);
+    eie_again_word(&row->again, "--device", device_word(matrix, row->device));
+    eie_again_number(&row->again, "--batch", row->batch);
+    if (!row->threads) return;
+    eie_again_number(&row->again, "--threads", row->threads);
+    eie_again_word(&row->again, "--cache", row->cache);
 }
 
 static void set_key(const struct eie_matrix *matrix, const struct eie_group_key *group,
@@ -235,7 +243,7 @@ static void set_key(const struct eie_matrix *matrix, const struct eie_group_key 
     row->time_source = group->threads ? "wall" : "model";
     row->provenance = group->threads ? "measured" : "modelled";
     row->outcome = (struct eie_outcome){NAN, NAN, NAN, NULL};
-    describe_again(matrix, group, row);
+    write_again(matrix, group, row);
 }
 
 uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group_key *group,

@@ -28,9 +28,9 @@ struct eie_matrix {
     char **suite_words;       /* [suite_count] as a command line would name them */
     uint32_t suite_count;
     struct eie_device *devices; /* [device_count] the host, then the descriptions */
+    char **device_words;        /* [device_count] the paths of those that came by path, else NULL */
     uint32_t device_count;
     char device_names[1024]; /* of --device, paths replaced by names; "" means all */
-    char device_paths[1024]; /* the paths among them, as they were given */
 };
 
 /* Reads suites and devices; every pattern of every option must match something. EIE_USAGE,

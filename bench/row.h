@@ -2,6 +2,7 @@
 #ifndef EIE_BENCH_ROW_H
 #define EIE_BENCH_ROW_H
 
+#include "bench/again.h"
 #include "bench/ceilings.h"
 #include "bench/stats.h"
 #include "kernels/kernel.h"
@@ -34,8 +35,8 @@ struct eie_row {
     /* outcome */
     enum eie_row_status status;
     enum eie_status error_status; /* what the kernel returned, where status is not ok */
-    char reason[1024];
-    char again[512]; /* the command that reproduces the row */
+    char reason[1024 + EIE_AGAIN_MAX];
+    struct eie_again again; /* the command that repeats the row */
     /* numbers; NaN or 0 where there are none */
     const char *layer_basis, *provenance;
     struct eie_work_facts facts;

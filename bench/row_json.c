@@ -1,6 +1,7 @@
 #include "bench/jsonset.h"
 #include "bench/row.h"
 #include "host/topology.h"
+#include "kernels/plugin_load.h"
 
 #include <math.h>
 
@@ -46,6 +47,7 @@ static json_t *key_of(const struct eie_row *row)
     eie_set(object, "eie_layer_basis", row->layer_basis);
     eie_set(object, "eie_kernel", row->kernel->name);
     json_object_set_new(object, "eie_flags", flags_of(row->kernel));
+    if (eie_plugin_of(row->kernel)) eie_set(object, "eie_plugin", eie_plugin_of(row->kernel)->path);
     eie_set(object, "eie_device", row->device->name);
     eie_set_integer(object, "eie_batch", row->batch);
     eie_set_integer(object, "eie_threads", row->threads);
@@ -55,7 +57,7 @@ static json_t *key_of(const struct eie_row *row)
     eie_set(object, "eie_status", eie_row_status_name(row->status));
     eie_set(object, "eie_reason", row->reason);
     eie_set(object, "eie_provenance", row->provenance);
-    eie_set(object, "eie_again", row->again);
+    eie_set(object, "eie_again", row->again.line);
     if (*row->device->hash.hex) eie_set(object, "eie_device_hash", row->device->hash.hex);
     if (row->facts.inputs) add_facts(object, &row->facts);
     return object;

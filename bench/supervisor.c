@@ -1,5 +1,7 @@
 #include "bench/supervisor.h"
 #include "bench/group.h"
+#include "bench/jsonset.h"
+#include "host/isolate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,18 +73,22 @@ static int stop(struct shift *shift)
     return how;
 }
 
-/* What ended the worker, in words. */
-static void describe_end(const struct shift *shift, int how, char *text, size_t size)
+/* What ended the worker, in words: "CRASHED while timing: SIGSEGV (Segmentation fault)". */
+static void describe_end(const struct shift *shift, int how, const char *doing, char *text,
+                         size_t size)
 {
-    if (shift->timed_out)
-        snprintf(text, size, "gave no sign of life for %.0f s (--timeout) and was stopped",
-                 shift->all->timeout_s);
-    else if (WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL)
-        snprintf(text, size, "was killed (out of memory?)");
-    else if (WIFSIGNALED(how))
-        snprintf(text, size, "crashed (%s)", strsignal(WTERMSIG(how)));
-    else
-        snprintf(text, size, "ended the process (exit code %d)", WEXITSTATUS(how));
+    const bool by_signal = WIFSIGNALED(how);
+    const struct eie_ending ending = {
+        .end = shift->timed_out ? EIE_END_HUNG
+               : by_signal      ? EIE_END_SIGNAL
+                                : EIE_END_EXIT,
+        .number = by_signal ? WTERMSIG(how) : WEXITSTATUS(how),
+        .limit_s = shift->all->timeout_s,
+    };
+    char words[160];
+    eie_ending_text(&ending, words, sizeof words);
+    snprintf(text, size, "%s while %s: %s%s", shift->timed_out ? "HUNG" : "CRASHED", doing, words,
+             ending.end == EIE_END_SIGNAL && ending.number == SIGKILL ? ", out of memory?" : "");
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -105,31 +111,27 @@ static enum eie_status keep(struct shift *shift, json_t *row, int code, struct e
 static enum eie_status lose(struct shift *shift, json_t *row, const char *reason,
                             struct eie_error *error)
 {
-    char text[1024];
+    char text[1024 + EIE_AGAIN_MAX];
     snprintf(text, sizeof text, "%s; again: %s", reason, text_of(row, "eie_again"));
-    json_object_set_new(row, "eie_reason", json_string(text));
+    eie_set(row, "eie_reason", text);
     json_incref(row);
     return keep(shift, row, eie_exit_code(EIE_SYSTEM), error);
 }
 
 /* The worker is gone in the midst of a group. The row whose kernel was at work is lost; where it
  * was none's, all that have not come yet. */
-static enum eie_status lose_group(struct shift *shift, const char *how, struct eie_error *error)
+static enum eie_status lose_group(struct shift *shift, int how, struct eie_error *error)
 {
     const struct eie_watch *watch = shift->all->job.watch;
-    const uint32_t row = atomic_load(&watch->row);
     const char *doing = atomic_load(&watch->doing);
     char reason[512];
     enum eie_status status = EIE_OK;
-    json_t *culprit = json_array_get(shift->begun, row);
-    if (culprit) {
-        snprintf(reason, sizeof reason, "the kernel %s while %s", how, doing ? doing : "running");
-        status = lose(shift, culprit, reason, error);
-    }
-    for (size_t i = shift->arrived; !culprit && i < json_array_size(shift->begun) && !status; i++) {
-        snprintf(reason, sizeof reason, "the measuring process %s between kernels", how);
+    json_t *culprit = json_array_get(shift->begun, atomic_load(&watch->row));
+    describe_end(shift, how, culprit && doing ? doing : "no kernel was at work", reason,
+                 sizeof reason);
+    if (culprit) status = lose(shift, culprit, reason, error);
+    for (size_t i = shift->arrived; !culprit && i < json_array_size(shift->begun) && !status; i++)
         status = lose(shift, json_array_get(shift->begun, i), reason, error);
-    }
     return status ? status : eie_results_save(shift->all->results, false, error);
 }
 
@@ -277,16 +279,16 @@ static void free_broken(const struct eie_matrix *matrix, const char ***broken)
 static enum eie_status after_crash(struct shift *shift, int how, const char ***broken,
                                    struct eie_error *error)
 {
-    char words[160], *reason = NULL;
-    describe_end(shift, how, words, sizeof words);
-    if (shift->begun) return lose_group(shift, words, error);
-    if (!*shift->layer)
-        return eie_fail(error, EIE_SYSTEM, "the measuring process %s outside any row", words);
-    if (asprintf(&reason, "the measuring process %s while the layer was built", words) < 0)
-        return eie_fail(error, EIE_MEMORY, "out of memory");
-    broken[shift->suite][shift->index] = reason;
-    char line[300];
-    snprintf(line, sizeof line, "layer %s: %s", shift->layer, reason);
+    char words[512];
+    if (shift->begun) return lose_group(shift, how, error);
+    describe_end(shift, how, *shift->layer ? "building the layer" : "no group was under way", words,
+                 sizeof words);
+    if (!*shift->layer) return eie_fail(error, EIE_SYSTEM, "%s", words);
+    char *kept = strdup(words);
+    if (!kept) return eie_fail(error, EIE_MEMORY, "out of memory");
+    broken[shift->suite][shift->index] = kept;
+    char line[1024];
+    snprintf(line, sizeof line, "layer %s: %s", shift->layer, words);
     shift->all->on_complaint(shift->all->context, line, eie_exit_code(EIE_SYSTEM));
     return EIE_OK;
 }

@@ -13,6 +13,9 @@
 #ifndef EIE_BENCH_WATCH_H
 #define EIE_BENCH_WATCH_H
 
+#include "bench/ceilings.h"
+#include "bench/matrix.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 

@@ -13,7 +13,6 @@
 #define OVERRUN        1.5  /* groups begin until so many times the budget */
 #define OVERRUN_S      10   /* and so long, for small budgets */
 #define GROUP_BUDGET_S 0.05 /* of the timed part at least; more samples than that are a luxury */
-#define THREADS_KINDS  EIE_LIST_MAX
 
 /* The layer under way, or why it could not be built. */
 struct target {
@@ -33,8 +32,7 @@ struct worker {
     int pipe;
     uint32_t timed_left; /* groups, the one under way included */
     struct target target;
-    struct eie_ceilings ceilings[THREADS_KINDS]; /* one for each thread count of the list */
-    enum eie_status status;                      /* what stops the matrix */
+    enum eie_status status; /* what stops the matrix */
     struct eie_error error;
 };
 
@@ -243,8 +241,8 @@ static struct eie_ceilings *ceilings_for(struct worker *worker, uint32_t threads
 {
     const struct eie_list *list = &worker->job->matrix->options->threads;
     for (uint32_t i = 0; i < list->count; i++)
-        if (list->values[i] == threads) return &worker->ceilings[i];
-    return &worker->ceilings[0];
+        if (list->values[i] == threads) return &worker->watch->ceilings[i];
+    return &worker->watch->ceilings[0];
 }
 
 static enum eie_status run_rows(struct worker *worker, const struct eie_group_key *key,
@@ -287,7 +285,7 @@ static void add_again(struct eie_row *row)
 {
     const size_t used = strlen(row->reason);
     if (row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR)
-        snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again);
+        snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again.line);
 }
 
 static void tell_end(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,

@@ -30,19 +30,21 @@ foreach(name IN LISTS names)
   string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
   string(APPEND entries "    &eie_kernel_${name},\n")
 endforeach()
+list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_table.c CONTENT
 "/* Written by the build from kernels/FOLDER/NAME.c. */
-#include \"kernels/kernel.h\"
+#include \"kernels/registry.h\"
+
+#include <stddef.h>
 
 ${declarations}
-extern const struct eie_kernel *const eie_builtin_kernels[];
-extern const uint32_t eie_builtin_kernel_count;
 const struct eie_kernel *const eie_builtin_kernels[] = {
 ${entries}    NULL,
 };
 const uint32_t eie_builtin_kernel_count =
     sizeof eie_builtin_kernels / sizeof *eie_builtin_kernels - 1;
+const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
-add_library(eie_kernels STATIC kernels/registry.c kernels/cpu_plan.c
+add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

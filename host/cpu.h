@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum eie_cpu_feature {
     EIE_CPU_AVX2 = 1 << 0,       /* x86-64-v3: AVX2, FMA, BMI1, BMI2, F16C, LZCNT, MOVBE */
     EIE_CPU_AVX512 = 1 << 1,     /* F, CD, BW, DQ, VL */
@@ -27,5 +31,9 @@ void eie_cpu_feature_names(uint32_t features, char *text, unsigned size);
 
 /* The processor's own name; "unknown" where it has none. */
 void eie_cpu_name(char *text, unsigned size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include "host/layer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum eie_device_kind {
     EIE_DEVICE_CPU,      /* the host's processor; no description file */
     EIE_DEVICE_OPENCL,   /* found at run time */
@@ -70,5 +74,9 @@ EIE_MUST_USE enum eie_status eie_device_host(struct eie_device *device, struct e
  * cannot be read. */
 EIE_MUST_USE enum eie_status eie_device_list(struct eie_device **devices, uint32_t *count,
                                              struct eie_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 #ifndef EIE_HOST_ERROR_H
 #define EIE_HOST_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define EIE_MUST_USE __attribute__((warn_unused_result))
 #define EIE_PRINTF(format_index, first_index)                                                      \
     __attribute__((format(printf, format_index, first_index)))
@@ -40,5 +44,9 @@ enum eie_status eie_error_prefix(struct eie_error *error, enum eie_status status
 /* The process exit code of a status: 0 good, 1 mismatch, 2 usage or bad input, 3 machine. A kernel
  * that is unsupported or whose library is missing counts as 3 where it was asked for by name. */
 int eie_exit_code(enum eie_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

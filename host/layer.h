@@ -19,6 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define EIE_CODEBOOK_SIZE 16
 #define EIE_RUN_MAX       15   /* largest zero run that an entry can hold */
 #define EIE_PADDING_ENTRY 0x0F /* code 0, run 15: spans 16 rows of the PE */
@@ -118,5 +122,9 @@ void eie_layer_count(const struct eie_layer *layer, const int16_t *input,
  * overflow the accumulator (design: numbers). */
 EIE_MUST_USE enum eie_status eie_layer_sum_bound(const struct eie_layer *layer, uint64_t *bound,
                                                  struct eie_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -54,6 +54,7 @@ int main(int argc, char **argv)
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGHUP, on_signal);
+    signal(SIGCHLD, SIG_DFL); /* may come ignored, and then nobody knows how a child ended */
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit becomes a failed write */
     if (argc > 1 &&
         (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {

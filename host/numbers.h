@@ -13,6 +13,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Accumulates modulo 2^32, which order cannot change. */
 static inline uint32_t eie_accumulate(uint32_t acc, int16_t weight, int16_t input)
 {
@@ -37,5 +41,9 @@ static inline uint32_t eie_output_shift(int64_t least, int64_t most, enum eie_ac
             return shift;
     }
 }
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct eie_pool;
 
 /* The process's pool with `threads` workers (1 to 4096), each bound to a core of its own when there
@@ -26,5 +30,9 @@ void eie_pool_run(struct eie_pool *pool, eie_pool_work work, void *context);
 
 /* Inside work: waits until every worker of this run has come here. */
 void eie_pool_barrier(struct eie_pool *pool, uint32_t worker);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

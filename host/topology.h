@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct eie_topology {
     uint32_t cores; /* physical cores that this process may use */
     uint32_t hardware_threads;
@@ -51,5 +55,9 @@ uint64_t eie_private_bytes(uint32_t threads);
 
 /* Where `bytes` of data fit that `threads` cores read: "l1", "l2", "l3" or "dram". */
 const char *eie_resident(uint64_t bytes, uint32_t threads);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct eie_cpu_plan {
     struct eie_setup setup;
     int16_t *inputs;  /* [batch][inputs], 64-byte aligned, zeros behind the end up to 64 bytes */
@@ -38,5 +42,9 @@ uint64_t eie_cpu_plan_vector_bytes(const struct eie_problem *problem);
 
 /* MACs of the loaded inputs as every kernel counts them: useful, and padding entries. */
 void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

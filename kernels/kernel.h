@@ -4,7 +4,7 @@
  *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
  *
  * and the build finds it: the folder gives the compiler flags, the table is generated. Nothing else
- * needs to be edited.
+ * needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
  *
  * The life of a plan:   supports -> prepare -> (load -> (run -> wait)* -> read)* -> destroy
  *
@@ -21,6 +21,12 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One more with every change that the sizes of the structs do not show: the order or the meaning of
+ * members, values of enums, what a function promises. Plug-ins of another number are refused. */
 #define EIE_KERNEL_ABI 1u
 
 enum eie_kernel_flags {
@@ -127,5 +133,9 @@ EIE_MUST_USE enum eie_status eie_kernel_probe(const struct eie_kernel *kernel,
 EIE_MUST_USE enum eie_status eie_kernel_supports(const struct eie_kernel *kernel,
                                                  const struct eie_problem *problem,
                                                  uint64_t *plan_bytes, struct eie_error *error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -28,6 +28,25 @@ def suite_object(layers=None, **changes):
             "signed": True, "samples": 4, "layers": TINY_LAYERS if layers is None else layers} | changes
 
 
+def compile_shared(folder, name, source, *flags):
+    """Compiles C into the shared object folder/name.so against the headers of this tree; its path."""
+    path = pathlib.Path(folder) / f"{name}.c"
+    path.write_text(source, encoding="utf-8")
+    done = subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-shared", "-fPIC", "-O1", f"-I{REPOSITORY}",
+                           "-o", path.with_suffix(".so"), path, *flags], stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    return path.with_suffix(".so")
+
+
+def kernel_source(**macros):
+    """The correct kernel of tests/plugins/kernel.c with some of its macros, or those of the headers, defined
+    otherwise: kernel_source(NAME='"test_x"', ON_RUN="abort()")."""
+    lines = ['#include "kernels/plugin.h"']
+    for name, value in macros.items():
+        lines += [f"#undef {name.split('(')[0]}", f"#define {name} {' '.join(value.split())}"]
+    return "\n".join([*lines, '#include "tests/plugins/kernel.c"', ""])
+
+
 def listing(folder):
     """Everything below a folder: names, kinds and contents."""
     found = {}
@@ -42,14 +61,14 @@ def listing(folder):
 class Command:
     """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, binary=BINARY):
+        self.folder, self.binary = folder, binary
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
         self.environment = kept | {"EIE_DATA_DIR": str(DATA)}
 
     def popen(self, *arguments, env=None, **further):
         further = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | further
-        return subprocess.Popen([BINARY, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
+        return subprocess.Popen([self.binary, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
                                 env=self.environment | (env or {}), **further)
 
     def run(self, *arguments, env=None, **further):

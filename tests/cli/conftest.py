@@ -9,7 +9,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from command import BINARY, MODELS, Command, suite_object  # noqa: E402
+from command import BINARY, MODELS, Command, compile_shared, kernel_source, suite_object  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,6 +37,17 @@ def make_suite(tmp_path):
         path = tmp_path / name
         path.write_text(json.dumps(suite_object(layers, **changes)), encoding="utf-8")
         return path
+    return make
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """Makes a plug-in in the test's folder: plugin("name", C_SOURCE), or plugin("name", MACRO="C", ...) for the
+    kernel test_name of tests/plugins/kernel.c, which is correct but for the macros. Returns the path of name.so."""
+    def make(name, source=None, **macros):
+        if source is None:
+            source = kernel_source(**{"NAME": f'"test_{name}"'} | macros)
+        return compile_shared(tmp_path, name, source)
     return make
 
 

@@ -2,10 +2,10 @@
 
 import re
 import shlex
-import shutil
-import subprocess
 
 import pytest
+
+from command import compile_shared
 
 KERNELS = ["model_eie_analytic", "scalar_eie_stream", "scalar_ref_dense"]
 
@@ -31,13 +31,7 @@ void cblas_sgemv(int order, int transpose, int rows, int columns, float alpha, c
 @pytest.fixture(scope="session")
 def wrong_blas(tmp_path_factory):
     """An OpenBLAS that computes the last row wrongly."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if not compiler:
-        pytest.skip("wrong BLAS: there is no C compiler")
-    folder = tmp_path_factory.mktemp("blas")
-    (folder / "wrong.c").write_text(WRONG_BLAS)
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", "wrong.so", "wrong.c"], cwd=folder, check=True)
-    return {"EIE_OPENBLAS": str(folder / "wrong.so")}
+    return {"EIE_OPENBLAS": str(compile_shared(tmp_path_factory.mktemp("blas"), "wrong", WRONG_BLAS))}
 
 
 def test_check_prints_a_line_for_each_kernel_and_the_count(eie):

@@ -308,7 +308,7 @@ static void the_kernel_that_is_not_broken_passes(void **state)
     assert_good(eie_check_kernel(&kernel, &device, &all_cases, &count, &error), error);
     assert_int_equal(count.ran, 2 * (eie_check_fixed_cases() + 30)); /* two batches each */
     assert_int_equal(count.unsupported, 0);
-    assert_string_equal(eie_check_reproducer, "");
+    assert_string_equal(count.reproducer.line, "");
 }
 
 /* Caught by the fixed cases alone, and the command in the message reproduces it. */

@@ -1,0 +1,157 @@
+"""`eie bench` with kernels that are broken on purpose: each costs its own row, and the others have numbers."""
+
+import json
+
+import pytest
+
+GOOD = "scalar_eie_stream"  # a kernel of the program, beside the broken one
+LATE = "static int n; if (++n > 40)"  # after the check, in the midst of timing
+
+
+def run(eie, tiny, path, *arguments, code, layer="odd"):
+    """One small group: (row of the broken kernel, its neighbours' rows, what was printed)."""
+    done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", layer, "--plugin", path, "--kernel",
+                   f"test_*,{GOOD}", "--threads", "1", "--cache", "hot", "--budget", "0.3", "--out", "out.json", *arguments)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
+    rows = results["benchmarks"] + results["eie_missing"]
+    assert len({row["name"] for row in rows}) == len(rows)
+    broken, = (row for row in rows if row["eie_kernel"].startswith("test_"))
+    others = [row for row in rows if row is not broken]
+    assert {row["eie_kernel"] for row in others} == {GOOD} and all(row["eie_median_ns"] > 0 for row in others)
+    assert {row["eie_status"] for row in others} == {"ok"}
+    return broken, others, done
+
+
+@pytest.mark.parametrize("hooks, doing", [
+    ({"ON_PROBE": "raise(SIGSEGV);"}, "asking"),
+    ({"ON_SUPPORTS": "raise(SIGBUS);"}, "asking"),
+    ({"ON_PREPARE": "abort();"}, "preparing"),
+    ({"ON_LOAD": "raise(SIGFPE);"}, "checking"),
+    ({"ON_RUN": "raise(SIGILL);"}, "checking"),
+    ({"ON_RUN": "exit(0);"}, "checking"),
+    ({"ON_READ": "raise(SIGKILL);"}, "checking"),
+    ({"ON_RUN": LATE + " *(volatile int *)8 = 1;"}, "timing"),
+    ({"ON_RUN": LATE + " _exit(0);"}, "timing"),
+    ({"ON_DESTROY": "abort();"}, "ending"),
+], ids=["probe", "supports", "prepare", "load", "run", "exit in run", "read, killed", "late", "late exit", "destroy"])
+def test_crash_costs_its_own_row(eie, plugin, tiny, hooks, doing):
+    row, _, done = run(eie, tiny, plugin("bad", **hooks), code=3)
+    assert row["eie_status"] == "error" and row["eie_reason"].startswith(f"CRASHED while {doing}")
+    assert row["eie_reason"].endswith("again: " + row["eie_again"]) and "--plugin " in row["eie_again"]
+    assert "real_time" not in row
+    assert done.stderr == ""
+
+
+def test_reason_names_signal_or_exit_code(eie, plugin, tiny):
+    row, *_ = run(eie, tiny, plugin("a", ON_RUN="raise(SIGSEGV);"), code=3)
+    assert "SIGSEGV" in row["eie_reason"]
+    row, *_ = run(eie, tiny, plugin("b", ON_RUN="exit(7);"), code=3)
+    assert "exit code 7" in row["eie_reason"]
+
+
+def test_crash_in_one_layer_leaves_the_others(eie, plugin, tiny):
+    path = plugin("bad", ON_RUN='if (!strcmp(problem->layer->name, "even")) raise(SIGSEGV);')
+    results = eie.bench("--suite", tiny, "--plugin", path, "--kernel", f"test_*,{GOOD}", "--threads", "1", code=3)
+    assert len(results["benchmarks"]) == 5
+    row, = results["eie_missing"]
+    assert (row["eie_layer"], row["eie_kernel"]) == ("even", "test_bad")
+
+
+def test_several_crashing_kernels(eie, plugin, tiny):
+    one, two = plugin("one", ON_RUN="abort();"), plugin("two", ON_PREPARE="raise(SIGSEGV);")
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", one, "--plugin", two, "--kernel",
+                        f"test_*,{GOOD}", "--threads", "1", code=3)
+    assert {row["eie_kernel"] for row in results["eie_missing"]} == {"test_one", "test_two"}
+    assert [row["eie_kernel"] for row in results["benchmarks"]] == [GOOD]
+    assert [entry["path"] for entry in results["context"]["eie_plugins"]] == [str(one), str(two)]
+    assert all(len(entry["sha256"]) == 64 for entry in results["context"]["eie_plugins"])
+
+
+@pytest.mark.parametrize("hook, doing", [("ON_RUN", "checking"), ("ON_PREPARE", "preparing")])
+def test_hang_costs_its_own_row(eie, plugin, tiny, hook, doing):
+    row, *_ = run(eie, tiny, plugin("bad", **{hook: "for (;;) pause();"}), "--timeout", "1", code=3)
+    assert row["eie_status"] == "error" and row["eie_reason"].startswith(f"HUNG while {doing}")
+    assert "1 s" in row["eie_reason"]
+
+
+def test_crashed_row_is_tried_again_on_resume(eie, plugin, tiny):
+    """The plug-in crashes while a file is there."""
+    path = plugin("bad", ON_RUN='if (!access("crash", F_OK)) abort();')
+    (eie.folder / "crash").touch()
+    _, others, _ = run(eie, tiny, path, code=3)
+    (eie.folder / "crash").unlink()
+    row, again, _ = run(eie, tiny, path, "--resume", code=0)
+    assert row["eie_status"] == "ok" and row["eie_run"] == 1 and again == others
+
+
+# ---- wrong results and wrong counts ------------------------------------------------------------
+
+@pytest.mark.parametrize("hooks", [
+    {"AFTER_RUN": "plan->outputs[0] ^= 1;"},
+    {"AFTER_RUN": LATE + " plan->outputs[problem->layer->outputs - 1] ^= 1;"},
+    {"AFTER_COST": "cost->macs_useful++;"},
+], ids=["at once", "only while it is timed", "counts"])
+def test_wrong_outputs_and_counts_are_no_numbers(eie, plugin, tiny, hooks):
+    row, _, done = run(eie, tiny, plugin("bad", **hooks), code=1)
+    assert row["eie_status"] == "mismatch" and "real_time" not in row
+    assert row["eie_reason"].endswith("again: " + row["eie_again"])
+    assert any("test_bad" in line and "mismatch" in line for line in done.stdout.splitlines())
+
+
+def test_only_one_of_the_copies_is_wrong(eie, plugin, tiny):
+    path = plugin("bad", ON_RUN="if (copy == 2) plan->outputs[0] = 1;", AFTER_RUN="if (copy == 2) plan->outputs[0] ^= 1;")
+    row, *_ = run(eie, tiny, path, code=0)
+    assert row["eie_status"] == "ok"  # in the hot cache there is no such copy
+    row, *_ = run(eie, tiny, path, "--cache", "dram", code=1, layer="sparse")
+    assert row["eie_status"] == "mismatch"
+
+
+@pytest.mark.parametrize("count, bound", [("bytes_read", "dram|l1|l2|l3"), ("macs_padding", "arithmetic")])
+def test_row_above_the_ceiling_is_suspect(eie, plugin, tiny, count, bound):
+    row, _, done = run(eie, tiny, plugin("bad", AFTER_COST=f"cost->{count} += 1000000000;"), code=0)
+    assert row["eie_status"] == "suspect" and "ceiling" in row["eie_reason"]
+    assert row["eie_floor_share"] > 1.15 and row["eie_floor_bound"] in bound.split("|")
+    assert len(row["eie_samples_ns"]) >= 9 and row["eie_median_ns"] > 0  # its samples are kept
+    assert any("suspect" in line for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("body, status, code", [
+    ('return eie_fail(error, EIE_UNSUPPORTED, "not today");', "unsupported", 3),
+    ('return eie_fail(error, EIE_MISSING, "no such library");', "skipped", 3),
+    ('return eie_fail(error, EIE_SYSTEM, "the device is on fire");', "error", 3),
+    ('return eie_fail(error, EIE_MEMORY, "out of memory");', "error", 3),
+])
+def test_statuses_that_a_kernel_returns(eie, plugin, tiny, body, status, code):
+    """Asked for by exact name, so that a row without a number is exit 3."""
+    done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", plugin("bad", ON_SUPPORTS=body),
+                   "--kernel", f"test_bad,{GOOD}", "--threads", "1", "--cache", "hot", "--out", "out.json", "--budget", "1")
+    assert done.returncode == code
+    row, = json.loads((eie.folder / "out.json").read_text())["eie_missing"]
+    assert row["eie_status"] == status and body.split('"')[1] in row["eie_reason"]
+
+
+# ---- exit codes: 2 before 1 before 3 (design 10) -----------------------------------------------
+
+def test_mismatch_comes_before_a_crash(eie, plugin, tiny):
+    wrong, crash = plugin("wrong", AFTER_RUN="plan->outputs[0] ^= 1;"), plugin("crash", ON_RUN="abort();")
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", wrong, "--plugin", crash, "--kernel", "test_*",
+                        "--threads", "1", code=1)
+    assert {row["eie_status"] for row in results["eie_missing"]} == {"mismatch", "error"}
+
+
+def test_bad_input_comes_before_a_mismatch(eie, plugin, tiny, tmp_path):
+    """A layer that cannot be read (2) beside a wrong kernel (1)."""
+    (tmp_path / "models" / "alexnet-fc8-dump").mkdir(parents=True)
+    path = plugin("wrong", AFTER_RUN="plan->outputs[0] ^= 1;")
+    done = eie.run("bench", "--quiet", "--suite", f"{tiny},real", "--plugin", path, "--kernel", f"test_*,{GOOD}",
+                   "--threads", "1", "--cache", "hot", "--budget", "1", env={"EIE_MODELS": str(tmp_path / "models")})
+    assert done.returncode == 2 and "mismatch" in done.stdout and len(done.stderr.splitlines()) == 1
+
+
+def test_suspect_and_unsupported_rows_leave_the_code_alone(eie, plugin, tiny):
+    suspect = plugin("suspect", AFTER_COST="cost->bytes_read += 1000000000;")
+    other = plugin("other", ON_SUPPORTS='return eie_fail(error, EIE_UNSUPPORTED, "no");')
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", suspect, "--plugin", other, "--kernel",
+                        f"test_*,{GOOD}", "--threads", "1")
+    assert {row["eie_status"] for row in results["eie_missing"]} == {"suspect", "unsupported"}

@@ -1,0 +1,260 @@
+/* host/isolate.h: however the child ends, the parent goes on and knows how. */
+#include "host/isolate.h"
+#include "host/threads.h"
+#include "tests/support/test.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/wait.h>
+#include <time.h>
+
+struct note {
+    int before, after;
+    pid_t child;
+};
+
+/* What the child is told to do; returns where that is possible. */
+enum deed { RETURNS, KILLS_ITSELF, ABORTS, FAULTS, EXITS_0, EXITS_7, SLEEPS, LEAVES_A_PIPE_END };
+
+static void do_deed(void *context, void *shared)
+{
+    struct note *note = shared;
+    note->child = getpid();
+    note->after = note->before + 1;
+    switch (*(const enum deed *)context) {
+    case RETURNS:
+        break;
+    case KILLS_ITSELF:
+        raise(SIGKILL);
+        break;
+    case ABORTS:
+        signal(SIGABRT, SIG_DFL);
+        abort();
+    case FAULTS:
+        signal(SIGSEGV, SIG_DFL); /* a sanitizer would exit instead */
+        raise(SIGSEGV);
+        break;
+    case EXITS_0:
+        _exit(0);
+    case EXITS_7:
+        _exit(7);
+    case SLEEPS:
+        for (;;) pause();
+    case LEAVES_A_PIPE_END:
+        if (fork() == 0) {
+            sleep(1);
+            _exit(0);
+        }
+        break;
+    }
+    note->after = 100;
+}
+
+static double now_s(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void expect(enum deed deed, double limit_s, enum eie_end end, int number, int after,
+                   const char *words)
+{
+    struct note note = {.before = 41};
+    struct eie_ending ending;
+    struct eie_error error;
+    char text[128];
+    assert_good(eie_isolate(do_deed, &deed, &note, sizeof note, limit_s, &ending, &error), error);
+    eie_ending_text(&ending, text, sizeof text);
+    if (ending.end != end || ending.number != number || note.after != after || strcmp(text, words))
+        fail_msg("deed %d: end %d, number %d, after %d: %s", (int)deed, (int)ending.end,
+                 ending.number, note.after, text);
+    assert_true(note.child != getpid());
+    assert_int_equal(kill(note.child, 0), -1); /* gone, and not left behind as a zombie */
+}
+
+static void endings(void **state)
+{
+    (void)state;
+    expect(RETURNS, 60, EIE_END_RETURNED, 0, 100, "returned");
+    expect(KILLS_ITSELF, 60, EIE_END_SIGNAL, SIGKILL, 42, "SIGKILL (Killed)");
+    expect(ABORTS, 60, EIE_END_SIGNAL, SIGABRT, 42, "SIGABRT (Aborted)");
+    expect(FAULTS, 60, EIE_END_SIGNAL, SIGSEGV, 42, "SIGSEGV (Segmentation fault)");
+    expect(EXITS_0, 60, EIE_END_EXIT, 0, 42, "ended the process with exit code 0");
+    expect(EXITS_7, 60, EIE_END_EXIT, 7, 42, "ended the process with exit code 7");
+    expect(SLEEPS, 0.2, EIE_END_HUNG, 0, 42, "still busy after 0.2 s");
+}
+
+/* Waits for the child, not for whom the child left behind. */
+static void grandchild(void **state)
+{
+    (void)state;
+    const double begin_s = now_s();
+    expect(LEAVES_A_PIPE_END, 60, EIE_END_RETURNED, 0, 100, "returned");
+    assert_true(now_s() - begin_s < 0.9);
+}
+
+static void nothing(void *context, void *shared)
+{
+    (void)context, (void)shared;
+}
+
+static void without_shared_memory(void **state)
+{
+    struct eie_ending ending;
+    struct eie_error error;
+    (void)state;
+    assert_good(eie_isolate(nothing, NULL, NULL, 0, 60, &ending, &error), error);
+    assert_int_equal(ending.end, EIE_END_RETURNED);
+}
+
+static void inner(void *context, void *shared)
+{
+    enum deed deed = KILLS_ITSELF;
+    struct note note = {0};
+    (void)context;
+    if (eie_isolate(do_deed, &deed, &note, sizeof note, 60, shared, NULL) != EIE_OK) _exit(1);
+}
+
+static void nested(void **state)
+{
+    struct eie_ending inside = {0}, ending;
+    struct eie_error error;
+    (void)state;
+    assert_good(eie_isolate(inner, NULL, &inside, sizeof inside, 60, &ending, &error), error);
+    assert_int_equal(ending.end, EIE_END_RETURNED);
+    assert_int_equal(inside.end, EIE_END_SIGNAL);
+    assert_int_equal(inside.number, SIGKILL);
+}
+
+static void add_one(void *context, uint32_t worker)
+{
+    ((uint32_t *)context)[worker]++;
+}
+
+static void use_pool(void *context, void *shared)
+{
+    struct eie_pool *pool;
+    (void)context;
+    if (eie_pool_get(3, &pool, NULL) == EIE_OK) eie_pool_run(pool, add_one, shared);
+}
+
+/* With a pool of the same size in the parent, which goes on working afterwards. */
+static void thread_pool(void **state)
+{
+    uint32_t counts[3] = {0};
+    struct eie_pool *pool;
+    struct eie_ending ending;
+    struct eie_error error;
+    (void)state;
+    assert_good(eie_pool_get(3, &pool, &error), error);
+    eie_pool_run(pool, add_one, counts);
+    assert_good(eie_isolate(use_pool, NULL, counts, sizeof counts, 60, &ending, &error), error);
+    assert_int_equal(ending.end, EIE_END_RETURNED);
+    assert_good(eie_pool_get(3, &pool, &error), error);
+    eie_pool_run(pool, add_one, counts);
+    for (int i = 0; i < 3; i++) assert_int_equal(counts[i], 3);
+}
+
+/* Buffered output appears once, whoever flushes. */
+static void output_once(void **state)
+{
+    FILE *file = tmpfile();
+    enum deed deed = RETURNS;
+    struct note note = {0};
+    struct eie_ending ending;
+    struct eie_error error;
+    (void)state;
+    assert_non_null(file);
+    fputs("once", file);
+    assert_good(eie_isolate(do_deed, &deed, &note, sizeof note, 60, &ending, &error), error);
+    fflush(file);
+    assert_int_equal(ftell(file), 4);
+    fclose(file);
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+static void leak(void *context, void *shared)
+{
+    (void)shared;
+    char *volatile *memory = context;
+    *memory = malloc(1000);
+    *memory = NULL;
+}
+
+static void leaks(void **state)
+{
+    static char *volatile memory;
+    struct eie_ending ending;
+    struct eie_error error;
+    (void)state;
+    eie_pool_stop(); /* one thread */
+    assert_good(eie_isolate(leak, (void *)&memory, NULL, 0, 60, &ending, &error), error);
+    assert_int_equal(ending.end, EIE_END_EXIT);
+    assert_true(ending.number != 0);
+}
+#endif
+
+static bool ended(pid_t process)
+{
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+    FILE *file = fopen(path, "r");
+    if (!file) return true;
+    const bool read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    const char *name_end = strrchr(line, ')');
+    return !read || (name_end && name_end[1] == ' ' && name_end[2] == 'Z'); /* not reaped yet */
+}
+
+static void announce_and_sleep(void *context, void *shared)
+{
+    const pid_t self = getpid();
+    (void)shared;
+    if (write(*(const int *)context, &self, sizeof self) == (ssize_t)sizeof self)
+        for (;;) pause();
+}
+
+/* The caller is killed: its child must not live on. */
+static void dies_with_the_parent(void **state)
+{
+    int ends[2];
+    pid_t grandchild_id = 0;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t caller = fork();
+    if (caller == 0) {
+        struct eie_ending ending;
+        if (eie_isolate(announce_and_sleep, &ends[1], NULL, 0, 60, &ending, NULL)) _exit(1);
+        _exit(0);
+    }
+    assert_true(caller > 0);
+    assert_int_equal(read(ends[0], &grandchild_id, sizeof grandchild_id), sizeof grandchild_id);
+    assert_false(ended(grandchild_id));
+    kill(caller, SIGKILL);
+    assert_int_equal(waitpid(caller, NULL, 0), caller);
+    const double end_s = now_s() + 10;
+    while (!ended(grandchild_id) && now_s() < end_s) usleep(1000);
+    const bool died = ended(grandchild_id);
+    if (!died) kill(grandchild_id, SIGKILL);
+    assert_true(died);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(endings),
+        cmocka_unit_test(grandchild),
+        cmocka_unit_test(nested),
+        cmocka_unit_test(without_shared_memory),
+        cmocka_unit_test(thread_pool),
+        cmocka_unit_test(output_once),
+        cmocka_unit_test(dies_with_the_parent),
+#if defined(__SANITIZE_ADDRESS__)
+        cmocka_unit_test(leaks),
+#endif
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
