@@ -23,8 +23,10 @@ struct eie_watch {
     _Atomic uint64_t beats;    /* moves whenever the worker does something new */
     _Atomic uint32_t row;      /* of the group under way, whose kernel's code runs; EIE_NO_ROW */
     const char *_Atomic doing; /* what for: a constant of this program, the same in both */
-    _Atomic uint32_t groups_done, permille; /* progress: of the group under way */
-    char group[256], step[64];              /* names for the progress line */
+    _Atomic uint32_t groups_done, permille;     /* progress: of the group under way */
+    char group[256], step[64];                  /* names for the progress line */
+    struct eie_ceilings ceilings[EIE_LIST_MAX]; /* one for each thread count of the list: here, so
+                                                   that the next worker need not measure again */
 };
 
 #endif
