@@ -89,20 +89,23 @@ def _roofs(axes, ceilings, threads):
         speed = bandwidth[name].value
         end = min(high, highest / speed)
         axes.plot([low, end], [speed * low, speed * end], color=ROOF, linewidth=1.1, zorder=1)
-        start = max(low, bottom / speed)
+    for group in _close(bandwidth):
+        highest_of = group[-1][0]
+        start = max(low, bottom / highest_of)
+        words = ", ".join(f"{name.upper()} {speed / 1e9:.3g}" for speed, name in reversed(group))
         slanted.append((axes, axes.annotate(
-            f"{name.upper()} {speed / 1e9:.3g} GB/s", (start, start * speed), xytext=(6, 7), textcoords="offset points",
-            ha="left", va="bottom", rotation_mode="anchor", fontsize=8, path_effects=HALO, zorder=3)))
+            f"{words} GB/s", (start, start * highest_of), xytext=(6, 7), textcoords="offset points", ha="left",
+            va="bottom", rotation_mode="anchor", fontsize=8, path_effects=HALO, zorder=3)))
     if not bandwidth and not peaks:
         words = "no ceilings measured " + (f"on {threads} threads" if ceilings.runs else "in this file")
         axes.text(0.5, 0.9, words, ha="center", va="top", transform=axes.transAxes, fontsize=9, color="#444444")
     return slanted
 
 
-def _close(peaks):
-    """Peaks by their height, (value, name); those too near for labels of their own share a group."""
+def _close(ceilings):
+    """Ceilings by their height, (value, name); those too near for labels of their own share a group."""
     groups = []
-    for value, name in sorted((cell.value, name) for name, cell in peaks.items()):
+    for value, name in sorted((cell.value, name) for name, cell in ceilings.items()):
         if groups and value < groups[-1][-1][0] * 1.4:
             groups[-1].append((value, name))
         else:
