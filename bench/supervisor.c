@@ -253,16 +253,6 @@ static enum eie_status follow(struct shift *shift, struct eie_error *error)
 
 /* ---- layers that end a worker ---------------------------------------------------------------- */
 
-static const char ***make_broken(const struct eie_matrix *matrix)
-{
-    const char ***broken = calloc((size_t)matrix->suite_count + 1, sizeof *broken);
-    for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
-        broken[s] = calloc((size_t)matrix->suites[s].layer_count + 1, sizeof *broken[s]);
-        if (!broken[s]) return NULL; /* the process ends on it */
-    }
-    return broken;
-}
-
 static void free_broken(const struct eie_matrix *matrix, const char ***broken)
 {
     for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
@@ -271,6 +261,18 @@ static void free_broken(const struct eie_matrix *matrix, const char ***broken)
         free(broken[s]);
     }
     free(broken);
+}
+
+static const char ***make_broken(const struct eie_matrix *matrix)
+{
+    const char ***broken = calloc((size_t)matrix->suite_count + 1, sizeof *broken);
+    for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
+        broken[s] = calloc((size_t)matrix->suites[s].layer_count + 1, sizeof *broken[s]);
+        if (broken[s]) continue;
+        free_broken(matrix, broken);
+        return NULL;
+    }
+    return broken;
 }
 
 /* ---- the matrix ----------------------------------------------------------------------------- */

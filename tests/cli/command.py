@@ -60,6 +60,7 @@ def listing(folder):
 
 class Command:
     """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail."""
+    BINARY = BINARY
 
     def __init__(self, folder, binary=BINARY):
         self.folder, self.binary = folder, binary

@@ -276,3 +276,39 @@ def test_ctrl_c_ends_all_and_resume_goes_on(eie, many):
     assert 0 < len(before) < 40
     after = eie.bench(*arguments[2:-2], "--resume")["benchmarks"]
     assert after[:len(before)] == before and len(after) == 40
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=96k tmpfs disk || exit 99
+"$@" >first.log 2>first.err
+code=$?
+cp disk/out.json first.json
+ls -A disk >first.list
+mount -o remount,size=8m disk || exit 99
+"$@" >second.log 2>second.err || exit 98
+cp disk/out.json second.json
+exit $code
+"""
+
+
+def test_disk_that_fills_up_on_the_way(eie, many):
+    """The finished groups stay, the end is one line and exit code 3, and with more room --resume goes on."""
+    (eie.folder / "disk").mkdir()
+    command = [eie.BINARY, "bench", "--quiet", "--suite", "many.json", "--kernel", f"{KERNEL},model_*", "--threads", "1",
+               "--cache", "hot", "--budget", "1", "--out", "disk/out.json", "--resume"]
+    inside = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", SMALL_DISK, "sh"]
+    try:
+        done = subprocess.run([*inside, *map(str, command)], cwd=eie.folder, env=eie.environment, capture_output=True,
+                              text=True)
+    except FileNotFoundError:
+        pytest.skip("small disk: there is no unshare")
+    if done.returncode in (1, 99):
+        pytest.skip("small disk: a small tmpfs cannot be mounted here")
+    first_error = (eie.folder / "first.err").read_text()
+    assert done.returncode == 3, (done, first_error)
+    assert len(first_error.splitlines()) == 1 and "No space left" in first_error
+    assert (eie.folder / "first.list").read_text().split() == ["out.json"]
+    first, second = (json.loads((eie.folder / f"{which}.json").read_text()) for which in ("first", "second"))
+    assert 0 < len(first["benchmarks"]) < 120
+    assert second["benchmarks"][:len(first["benchmarks"])] == first["benchmarks"]
+    assert len(second["benchmarks"]) == 120 == len(set(names(second)))
