@@ -47,19 +47,23 @@ static enum eie_status sum_row(const struct eie_layer *layer, const int16_t *inp
 {
     const size_t at = (size_t)b * layer->outputs + i;
     int64_t sum = 0;
-    uint64_t magnitude = 0;
+    uint64_t magnitude = 0, weight_sum = 0, value_sum = 0;
     uint32_t products = 0, useful = 0;
     for (uint32_t k = 0; k < count; k++) {
         const int64_t product = (int64_t)weights[k] * input[columns[k]];
         sum += product;
         magnitude += (uint64_t)llabs(product);
         products += product != 0;
+        weight_sum += product ? (uint64_t)abs(weights[k]) : 0;
+        value_sum += product ? (uint64_t)abs(input[columns[k]]) : 0;
         useful += input[columns[k]] != 0;
     }
     reference->products[at] = products;
     reference->macs_useful += useful;
     reference->sum[at] = (double)sum;
     reference->magnitude[at] = (double)magnitude;
+    reference->weights[at] = (double)weight_sum;
+    reference->values[at] = (double)value_sum;
     sum += layer->bias ? layer->bias[i] : 0;
     if (sum < INT32_MIN || sum > INT32_MAX)
         return eie_fail(error, EIE_INPUT,
@@ -97,6 +101,16 @@ static enum eie_status sum_rows(const struct eie_layer *layer, const uint8_t *de
     return status;
 }
 
+static void find_largest(const struct eie_layer *layer, const int16_t *inputs,
+                         struct eie_reference *reference)
+{
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
+        reference->largest_weight = fmax(reference->largest_weight, abs(layer->codebook[c]));
+    for (uint32_t b = 0; b < reference->batch; b++, inputs += layer->inputs)
+        for (uint32_t j = 0; j < layer->inputs; j++)
+            reference->largest_input[b] = fmax(reference->largest_input[b], abs(inputs[j]));
+}
+
 enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t *inputs,
                                    uint32_t batch, uint32_t pe_count,
                                    struct eie_reference *reference, struct eie_error *error)
@@ -111,11 +125,16 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
         .sum = malloc(outputs * sizeof *reference->sum),
         .magnitude = malloc(outputs * sizeof *reference->magnitude),
         .products = calloc(outputs, sizeof *reference->products),
+        .weights = malloc(outputs * sizeof *reference->weights),
+        .values = malloc(outputs * sizeof *reference->values),
+        .largest_input = calloc(batch, sizeof *reference->largest_input),
+        .shift = eie_layer_shift(layer),
     };
     uint8_t *dense = calloc((size_t)layer->outputs, layer->inputs);
     uint32_t *padding = calloc(layer->inputs, sizeof *padding);
     if (!dense || !padding || !reference->y || !reference->sum || !reference->magnitude ||
-        !reference->products) {
+        !reference->products || !reference->weights || !reference->values ||
+        !reference->largest_input) {
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
         goto done;
@@ -123,6 +142,7 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
     eie_ref_decode(layer, dense);
     status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
     if (!status) status = sum_rows(layer, dense, inputs, reference, error);
+    find_largest(layer, inputs, reference);
     for (size_t k = 0; k < (size_t)batch * layer->inputs; k++)
         reference->active_padding += inputs[k] ? padding[k % layer->inputs] : 0;
 done:
@@ -138,6 +158,9 @@ void eie_reference_free(struct eie_reference *reference)
     free(reference->sum);
     free(reference->magnitude);
     free(reference->products);
+    free(reference->weights);
+    free(reference->values);
+    free(reference->largest_input);
     *reference = (struct eie_reference){0};
 }
 
@@ -160,29 +183,61 @@ static enum eie_status compare_exact(const struct eie_reference *reference, cons
                     reference->y[first], bad, count);
 }
 
-/* Adding a product of 0 rounds nothing, so a row's bound rests on its non-zero products alone. */
-static double float_bound(const struct eie_reference *reference, size_t at)
+/* Of k products; adding one of 0 rounds nothing. `more` operations beside them. */
+static double float_bound(double k, double more, double magnitude)
 {
-    const double k = reference->products[at];
-    const double gamma = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF);
-    return 2 * gamma * reference->magnitude[at];
+    const double gamma = (k + more) * UNIT_ROUNDOFF / (1 - (k + more) * UNIT_ROUNDOFF);
+    return 2 * gamma * magnitude;
 }
 
-static enum eie_status compare_float(const struct eie_reference *reference, const float *y,
-                                     double *median_relative_error, struct eie_error *error)
+/* How far a sum may be off (check.h). */
+static double sum_bound(const struct eie_kernel *kernel, const struct eie_reference *reference,
+                        size_t at)
+{
+    const struct eie_rounding weight = kernel->weight_rounding, input = kernel->input_rounding;
+    const double k = reference->products[at], magnitude = reference->magnitude[at];
+    if (!(kernel->flags & EIE_KERNEL_APPROXIMATE)) return float_bound(k, 0, magnitude);
+    const double weight_most = weight.of_largest * reference->largest_weight;
+    const double input_most = input.of_largest * reference->largest_input[at / reference->outputs];
+    const double rounding =
+        (weight.relative + input.relative + weight.relative * input.relative) * magnitude +
+        (1 + weight.relative) * input_most * reference->weights[at] +
+        (1 + input.relative) * weight_most * reference->values[at] + k * weight_most * input_most;
+    /* scaling back takes two operations more where there is anything to scale */
+    return rounding + float_bound(k, k > 0 ? 2 : 0, magnitude + rounding);
+}
+
+/* What came, what must have come, and the bound between them. */
+struct compared {
+    double got, expected, bound;
+};
+
+static struct compared compared_at(const struct eie_kernel *kernel,
+                                   const struct eie_reference *reference, const void *y, size_t at)
+{
+    const double bound = sum_bound(kernel, reference, at);
+    if (kernel->flags & EIE_KERNEL_FLOAT32)
+        return (struct compared){((const float *)y)[at], reference->sum[at], bound};
+    return (struct compared){((const int16_t *)y)[at], reference->y[at],
+                             ldexp(bound, -(int)reference->shift) + 1};
+}
+
+static enum eie_status compare_bounded(const struct eie_kernel *kernel,
+                                       const struct eie_reference *reference, const void *y,
+                                       double *median_relative_error, struct eie_error *error)
 {
     const size_t count = (size_t)reference->batch * reference->outputs;
     double *relative = malloc(count * sizeof *relative);
     enum eie_status status = EIE_OK;
     if (!relative) return eie_fail(error, EIE_MEMORY, "out of memory for a comparison");
     for (size_t i = 0; i < count && !status; i++) {
-        const double off = fabs((double)y[i] - reference->sum[i]);
-        relative[i] = reference->sum[i] != 0 ? off / fabs(reference->sum[i]) : off;
-        if (!(off <= float_bound(reference, i))) /* nor may it be NaN */
-            status = eie_fail(error, EIE_MISMATCH,
-                              "output %zu of input %zu is %.9g, must be %.17g within %.3g",
-                              i % reference->outputs, i / reference->outputs, (double)y[i],
-                              reference->sum[i], float_bound(reference, i));
+        const struct compared now = compared_at(kernel, reference, y, i);
+        const double off = fabs(now.got - now.expected);
+        relative[i] = now.expected != 0 ? off / fabs(now.expected) : off;
+        if (!(off <= now.bound)) /* nor may it be NaN */
+            status = eie_fail(
+                error, EIE_MISMATCH, "output %zu of input %zu is %.9g, must be %.17g within %.3g",
+                i % reference->outputs, i / reference->outputs, now.got, now.expected, now.bound);
     }
     if (!status && median_relative_error)
         *median_relative_error = eie_stats_of(relative, (uint32_t)count).median;
@@ -195,8 +250,8 @@ enum eie_status eie_compare(const struct eie_kernel *kernel, const struct eie_re
 {
     if (median_relative_error) *median_relative_error = 0;
     if (kernel->flags & EIE_KERNEL_EXACT) return compare_exact(reference, y, error);
-    if (kernel->flags & EIE_KERNEL_FLOAT32)
-        return compare_float(reference, y, median_relative_error, error);
+    if (kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
+        return compare_bounded(kernel, reference, y, median_relative_error, error);
     return eie_fail(error, EIE_UNSUPPORTED, "kernel %s states no way to compare it", kernel->name);
 }
 

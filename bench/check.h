@@ -16,6 +16,11 @@ struct eie_reference {
     double *sum;             /* [batch][outputs] W a without bias: exact integers */
     double *magnitude;       /* [batch][outputs] sum of |w a| */
     uint32_t *products;      /* [batch][outputs] products that are not 0 */
+    double *weights;         /* [batch][outputs] sum of |w| over these products */
+    double *values;          /* [batch][outputs] sum of |a| over these products */
+    double *largest_input;   /* [batch] largest |a| */
+    double largest_weight;   /* of the codebook */
+    uint32_t shift;          /* from a sum to y */
     uint64_t macs_useful;    /* weight stored and input non-zero, all inputs */
     uint64_t active_padding; /* padding entries in active columns, all inputs, at pe_count PEs */
 };
@@ -29,7 +34,17 @@ EIE_MUST_USE enum eie_status eie_reference_make(const struct eie_layer *layer,
 void eie_reference_free(struct eie_reference *reference);
 
 /* Compares y (int16, or float for a FLOAT32 kernel) with the reference; EIE_MISMATCH names the
- * first bad output, what came and what was expected. `median_relative_error` may be NULL. */
+ * first bad output, what came and what was expected. `median_relative_error` may be NULL.
+ *
+ * An EXACT kernel must agree bit for bit. The sums of a FLOAT32 kernel may be off by
+ * 2 g(k) sum |w a| (design 4), k being the products that are not 0. An APPROXIMATE one has rounded
+ * its operands, by at most dw = rw |w| + tw and da = ra |a| + ta, so that its sum may be off by
+ *
+ *     sum (|w| da + |a| dw + dw da)  <=  (rw + ra + rw ra) sum |w a| + (1 + rw) ta sum |w|
+ *                                        + (1 + ra) tw sum |a| + k tw ta
+ *
+ * (sums over those products) and by the float bound of what it has added up then; and y by that
+ * in units of y and one more, for the rounding that may go the other way. */
 EIE_MUST_USE enum eie_status eie_compare(const struct eie_kernel *kernel,
                                          const struct eie_reference *reference, const void *y,
                                          double *median_relative_error, struct eie_error *error);

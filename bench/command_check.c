@@ -153,9 +153,10 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
         snprintf(threaded, sizeof threaded, " (%u with several threads)", count.threaded);
     printf("%-28s %-11s %u runs%s%s on %s\n", kernel->name, count.ran ? "ok" : "unsupported",
            count.ran, threaded,
-           kernel->flags & EIE_KERNEL_EXACT      ? ", bit for bit"
-           : kernel->flags & EIE_KERNEL_ESTIMATE ? ", counts"
-                                                 : ", within the float32 bound",
+           kernel->flags & EIE_KERNEL_EXACT         ? ", bit for bit"
+           : kernel->flags & EIE_KERNEL_ESTIMATE    ? ", counts"
+           : kernel->flags & EIE_KERNEL_APPROXIMATE ? ", within the bound of its rounding"
+                                                    : ", within the float32 bound",
            device->name);
     return count.ran || !by_name ? 0 : asked_by_name(kernel, "no case suits it");
 }

@@ -41,12 +41,25 @@ static void *open_plain(const char *const *names, char *reason, size_t size)
     return NULL;
 }
 
+/* The folder of libraries from PyPI, two folders above the program's own: build/PRESET/eie. */
+static const char *beside_program(char *folder, size_t size)
+{
+    char program[PATH_MAX];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length <= 0) return NULL;
+    program[length] = '\0';
+    char *slash = strrchr(program, '/');
+    if (slash != NULL) *slash = '\0';
+    const int written = snprintf(folder, size, "%s/../../.venv/lib", program);
+    return written > 0 && (size_t)written < size ? folder : NULL;
+}
+
 enum eie_status eie_library_open(const char *const *names, const char *override, void **handle,
                                  struct eie_error *error)
 {
     const char *only = override != NULL ? getenv(override) : NULL;
     const char *const single[] = {only, NULL};
-    char reason[512] = "";
+    char reason[512] = "", folder[PATH_MAX];
 
     if (only != NULL && only[0] != '\0') {
         *handle = open_plain(single, reason, sizeof reason);
@@ -56,6 +69,9 @@ enum eie_status eie_library_open(const char *const *names, const char *override,
     }
     *handle = open_in_folders(getenv("EIE_LIBRARY_PATH"), names, reason, sizeof reason);
     if (*handle == NULL) *handle = open_plain(names, reason, sizeof reason);
+    if (*handle == NULL)
+        *handle =
+            open_in_folders(beside_program(folder, sizeof folder), names, reason, sizeof reason);
     if (*handle != NULL) return EIE_OK;
     return eie_fail(error, EIE_MISSING, "library cannot be loaded: %s; install it%s%s%s",
                     reason[0] != '\0' ? reason : "no name given",
@@ -72,4 +88,17 @@ enum eie_status eie_library_symbol(void *handle, const char *name, void **symbol
     const char *words = dlerror();
     return eie_fail(error, EIE_MISSING, "library has no %s: %s", name,
                     words != NULL ? words : "the symbol is null");
+}
+
+enum eie_status eie_library_symbols(void *handle, const struct eie_library_need *needs,
+                                    struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    for (; needs->name != NULL && status == EIE_OK; needs++) {
+        void *found;
+        status = eie_library_symbol(handle, needs->name, &found, error);
+        /* dlsym hands out object pointers; POSIX guarantees that they hold functions */
+        if (status == EIE_OK) memcpy(needs->pointer, &found, sizeof found);
+    }
+    return status;
 }

@@ -32,7 +32,8 @@ extern "C" {
 enum eie_kernel_flags {
     EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
     EIE_KERNEL_FLOAT32 = 1 << 1,     /* computes W a in float32; no bias, activation, rounding */
-    EIE_KERNEL_APPROXIMATE = 1 << 2, /* rounds its operands; never in a headline */
+    EIE_KERNEL_APPROXIMATE = 1 << 2, /* rounds its operands, and says how far; never in a
+                                        headline; with FLOAT32 or with y in int16 */
     EIE_KERNEL_ESTIMATE = 1 << 3,    /* has no y: checked against counts */
     EIE_KERNEL_REFERENCE = 1 << 4,   /* the oracle itself */
     EIE_KERNEL_BASELINE = 1 << 5     /* the row that others are compared to: one in every group */
@@ -69,6 +70,16 @@ struct eie_cost {
     uint64_t prepared_bytes; /* of one copy of the prepared form */
 };
 
+/* How far an operand as an APPROXIMATE kernel keeps it lies from the true one, at most:
+ *     |kept - true| <= relative * |true| + of_largest * the largest |true|
+ * where the largest is the codebook's for weights, and that of the same input vector for inputs. 0
+ * is kept as 0. bfloat16, to nearest: relative 2^-8; int8 with one scale, to nearest: of_largest
+ * 0.5 / 127. The bound of each output follows from it (bench/check.h). Sums of rounded operands can
+ * leave int32 where exact ones do not: they must saturate, not wrap. */
+struct eie_rounding {
+    double relative, of_largest; /* 0 to 0.5 each */
+};
+
 struct eie_plan; /* each kernel has its own */
 
 /* Receives further columns: exactly one of text and number (text NULL) is meaningful. */
@@ -84,6 +95,7 @@ struct eie_kernel {
     uint32_t max_threads;          /* 1, 0 for devices and models, or UINT32_MAX for any number */
     uint32_t cpu_features;         /* enum eie_cpu_feature that it needs; checked before probe */
     uint32_t batch_min, batch_max; /* inputs per call that it takes; 0: no limit */
+    struct eie_rounding weight_rounding, input_rounding; /* 0 unless APPROXIMATE */
 
     /* May be NULL. EIE_UNSUPPORTED or EIE_MISSING with the reason. */
     enum eie_status (*probe)(const struct eie_device *device, struct eie_error *error);

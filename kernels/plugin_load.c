@@ -87,6 +87,30 @@ static enum eie_status check_flags(const struct eie_kernel *kernel, struct eie_e
     return EIE_OK;
 }
 
+/* NaN is no rounding either. */
+static bool is_rounding(const struct eie_rounding *rounding)
+{
+    return rounding->relative >= 0 && rounding->relative <= 0.5 && rounding->of_largest >= 0 &&
+           rounding->of_largest <= 0.5;
+}
+
+static enum eie_status check_rounding(const struct eie_kernel *kernel, struct eie_error *error)
+{
+    const struct eie_rounding *weight = &kernel->weight_rounding, *input = &kernel->input_rounding;
+    if (!is_rounding(weight) || !is_rounding(input))
+        return eie_fail(error, EIE_INPUT,
+                        "weight_rounding and input_rounding must be 0 to 0.5 in each member");
+    const bool rounds = weight->relative > 0 || weight->of_largest > 0 || input->relative > 0 ||
+                        input->of_largest > 0;
+    if (rounds != ((kernel->flags & EIE_KERNEL_APPROXIMATE) != 0))
+        return eie_fail(error, EIE_INPUT,
+                        rounds
+                            ? "only a kernel with flag EIE_KERNEL_APPROXIMATE rounds its operands"
+                            : "flag EIE_KERNEL_APPROXIMATE: weight_rounding or input_rounding "
+                              "must say how far it rounds");
+    return EIE_OK;
+}
+
 static enum eie_status check_numbers(const struct eie_kernel *kernel, struct eie_error *error)
 {
     if (kernel->device_kind < EIE_DEVICE_CPU || kernel->device_kind > EIE_DEVICE_EIE)
@@ -125,6 +149,7 @@ static enum eie_status check_kernel(const struct eie_kernel *kernel, struct eie_
     if (!is_one_line(kernel->summary) || !is_one_line(kernel->isa))
         return eie_fail(error, EIE_INPUT, "summary and isa must be one line of text each");
     status = check_flags(kernel, error);
+    if (!status) status = check_rounding(kernel, error);
     if (!status) status = check_numbers(kernel, error);
     const char *missing = missing_function(kernel);
     if (!status && missing)

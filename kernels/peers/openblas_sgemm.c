@@ -2,9 +2,7 @@
  * decoded weights, Y = X W^T. Stops there. One input is peers_openblas_sgemv's. */
 #include "kernels/peers/openblas.h"
 
-static void (*sgemm)(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
-                     const float *a, int a_stride, const float *b, int b_stride, float beta,
-                     float *c, int c_stride);
+static cblas_sgemm sgemm;
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
@@ -12,15 +10,11 @@ static enum eie_status probe(const struct eie_device *device, struct eie_error *
     return openblas_probe("cblas_sgemm", &sgemm, error);
 }
 
-static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
 {
-    struct openblas_plan *plan = (struct openblas_plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    const int rows = (int)problem->layer->outputs, columns = (int)problem->layer->inputs;
     (void)error;
     openblas_use_threads(plan);
-    sgemm(ROW_MAJOR, NO_TRANSPOSE, TRANSPOSE, (int)problem->batch, rows, columns, 1.0f, plan->x,
-          columns, plan->base.copies[copy], columns, 0.0f, plan->y, rows);
+    dense_float_sgemm(plan, copy, sgemm);
     return EIE_OK;
 }
 
@@ -34,13 +28,13 @@ const struct eie_kernel eie_kernel_peers_openblas_sgemm = {
     .max_threads = UINT32_MAX,
     .batch_min = 2,
     .probe = probe,
-    .supports = openblas_supports,
+    .supports = dense_float_supports,
     .prepare = openblas_prepare,
-    .load = openblas_load,
+    .load = float_plan_load,
     .run = run,
     .wait = eie_cpu_plan_wait,
-    .read = openblas_read,
-    .cost = openblas_cost,
+    .read = float_plan_read,
+    .cost = dense_float_cost,
     .describe = openblas_describe,
-    .destroy = openblas_destroy,
+    .destroy = float_plan_destroy,
 };

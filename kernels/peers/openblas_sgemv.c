@@ -2,9 +2,7 @@
  * weights. Computes W a and stops there. Several inputs are peers_openblas_sgemm's. */
 #include "kernels/peers/openblas.h"
 
-static void (*sgemv)(int order, int transpose, int rows, int columns, float alpha,
-                     const float *matrix, int row_stride, const float *x, int x_stride, float beta,
-                     float *y, int y_stride);
+static cblas_sgemv sgemv;
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
@@ -12,15 +10,11 @@ static enum eie_status probe(const struct eie_device *device, struct eie_error *
     return openblas_probe("cblas_sgemv", &sgemv, error);
 }
 
-static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
 {
-    struct openblas_plan *plan = (struct openblas_plan *)opaque;
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
-    const int rows = (int)layer->outputs, columns = (int)layer->inputs;
     (void)error;
     openblas_use_threads(plan);
-    sgemv(ROW_MAJOR, NO_TRANSPOSE, rows, columns, 1.0f, plan->base.copies[copy], columns, plan->x,
-          1, 0.0f, plan->y, 1);
+    dense_float_sgemv(plan, copy, sgemv);
     return EIE_OK;
 }
 
@@ -34,13 +28,13 @@ const struct eie_kernel eie_kernel_peers_openblas_sgemv = {
     .max_threads = UINT32_MAX,
     .batch_max = 1,
     .probe = probe,
-    .supports = openblas_supports,
+    .supports = dense_float_supports,
     .prepare = openblas_prepare,
-    .load = openblas_load,
+    .load = float_plan_load,
     .run = run,
     .wait = eie_cpu_plan_wait,
-    .read = openblas_read,
-    .cost = openblas_cost,
+    .read = float_plan_read,
+    .cost = dense_float_cost,
     .describe = openblas_describe,
-    .destroy = openblas_destroy,
+    .destroy = float_plan_destroy,
 };

@@ -382,6 +382,140 @@ static void float_kernels_are_held_to_their_bound(void **state)
                error, "nan");
 }
 
+/* ---- kernels that round their operands --------------------------------------------------------
+ */
+
+/* Integers up to `steps` for the largest operand, or significant bits where `steps` is 0. */
+struct rounding {
+    double steps;
+    int bits;
+};
+static struct rounding weights_as, inputs_as;
+static double sum_factor; /* of every sum: 1 where it is right */
+
+static double largest_of(const int16_t *values, size_t count)
+{
+    double largest = 0;
+    for (size_t i = 0; i < count; i++) largest = fmax(largest, abs(values[i]));
+    return largest;
+}
+
+static double rounded(double value, struct rounding as, double largest)
+{
+    if (value == 0 || (!as.steps && !as.bits)) return value;
+    if (as.steps) return nearbyint(value / largest * as.steps) * largest / as.steps;
+    int exponent;
+    const double fraction = frexp(value, &exponent);
+    return ldexp(nearbyint(ldexp(fraction, as.bits)), exponent - as.bits);
+}
+
+/* [outputs], of the operands as they are kept. */
+static void sum_rounded(const struct eie_layer *layer, const struct eie_sparse_codes *codes,
+                        const int16_t *input, double *sum)
+{
+    const double largest_weight = largest_of(layer->codebook, EIE_CODEBOOK_SIZE);
+    const double largest_input = largest_of(input, layer->inputs);
+    double weights[EIE_CODEBOOK_SIZE];
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
+        weights[c] = rounded(layer->codebook[c], weights_as, largest_weight);
+    for (uint32_t i = 0; i < layer->outputs; i++) sum[i] = 0;
+    for (uint32_t j = 0; j < layer->inputs; j++) {
+        const double value = rounded(input[j], inputs_as, largest_input);
+        for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
+            sum[codes->row[e]] += weights[codes->code[e]] * value;
+    }
+}
+
+static enum eie_status read_rounded(struct eie_plan *opaque, void *y, bool to_int16,
+                                    struct eie_error *error)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const struct eie_layer *layer = problem->layer;
+    struct eie_sparse_codes codes;
+    double *sum = calloc(layer->outputs, sizeof *sum);
+    assert_non_null(sum);
+    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    for (uint32_t b = 0; !status && b < problem->batch; b++) {
+        sum_rounded(layer, &codes, plan->base.inputs + (size_t)b * layer->inputs, sum);
+        for (uint32_t i = 0; i < layer->outputs; i++) {
+            const size_t at = (size_t)b * layer->outputs + i;
+            const double all = sum[i] * sum_factor;
+            /* `finish` adds the bias; what leaves int32 saturates */
+            const double bias = layer->bias ? layer->bias[i] : 0;
+            const double held = fmin(fmax(all + bias, INT32_MIN), INT32_MAX) - bias;
+            if (to_int16)
+                ((int16_t *)y)[at] = finish(layer, llrint(held), i);
+            else
+                ((float *)y)[at] = (float)all;
+        }
+    }
+    if (!status) eie_sparse_codes_free(&codes);
+    free(sum);
+    return status;
+}
+
+static enum eie_status read_rounded_sums(struct eie_plan *plan, void *y, struct eie_error *error)
+{
+    return read_rounded(plan, y, false, error);
+}
+
+static enum eie_status read_rounded_outputs(struct eie_plan *plan, void *y, struct eie_error *error)
+{
+    return read_rounded(plan, y, true, error);
+}
+
+static void rounding_kernels_are_held_to_what_they_state(void **state)
+{
+    static const struct {
+        struct rounding weights, inputs;                     /* what the kernel does */
+        struct eie_rounding weight_rounding, input_rounding; /* what it states */
+        double factor;
+        bool caught;
+    } kernels[] = {
+        {{0, 0}, {0, 0}, {0, 0}, {0, 0}, 1, false},
+        {{127, 0}, {127, 0}, {0, 0.5 / 127}, {0, 0.5 / 127}, 1, false}, /* int8 */
+        {{0, 8}, {0, 8}, {0x1p-8, 0}, {0x1p-8, 0}, 1, false},           /* bfloat16 */
+        {{7, 0}, {0, 8}, {0, 0.5 / 7}, {0x1p-8, 0}, 1, false},          /* 4 bits */
+        {{127, 0}, {0, 0}, {0, 0.5 / 127}, {0, 0}, 1, false},
+        {{0, 0}, {127, 0}, {0, 0}, {0, 0.5 / 127}, 1, false},
+        /* less exact than stated, in one operand */
+        {{31, 0}, {127, 0}, {0, 0.5 / 127}, {0, 0.5 / 127}, 1, true},
+        {{127, 0}, {31, 0}, {0, 0.5 / 127}, {0, 0.5 / 127}, 1, true},
+        {{0, 6}, {0, 8}, {0x1p-8, 0}, {0x1p-8, 0}, 1, true},
+        {{0, 8}, {0, 6}, {0x1p-8, 0}, {0x1p-8, 0}, 1, true},
+        {{127, 0}, {0, 0}, {0, 0}, {0, 0.5 / 127 / 8}, 1, true},
+        {{0, 0}, {127, 0}, {0, 0.5 / 127 / 8}, {0, 0}, 1, true},
+        /* operands as stated, sums a little off or not there */
+        {{127, 0}, {127, 0}, {0, 0.5 / 127}, {0, 0.5 / 127}, 1.1, true},
+        {{0, 8}, {0, 8}, {0x1p-8, 0}, {0x1p-8, 0}, 1.02, true},
+        {{127, 0}, {127, 0}, {0, 0.5 / 127}, {0, 0.5 / 127}, 0, true},
+        {{127, 0}, {127, 0}, {0, 0.5 / 127}, {0, 0.5 / 127}, NAN, true},
+    };
+    const struct eie_device device = host_device();
+    (void)state;
+    fault = NOTHING;
+    for (size_t i = 0; i < 2 * TEST_COUNT(kernels); i++) {
+        const size_t at = i / 2;
+        struct eie_check_options options = all_cases;
+        struct eie_kernel approximate = kernel;
+        struct eie_check_count count;
+        struct eie_error error = {""};
+        if (i % 2 && isnan(kernels[at].factor)) continue; /* there is no NaN in int16 */
+        options.random_cases = 3;
+        approximate.flags = EIE_KERNEL_APPROXIMATE | (i % 2 ? 0u : EIE_KERNEL_FLOAT32);
+        approximate.read = i % 2 ? read_rounded_outputs : read_rounded_sums;
+        approximate.weight_rounding = kernels[at].weight_rounding;
+        approximate.input_rounding = kernels[at].input_rounding;
+        weights_as = kernels[at].weights, inputs_as = kernels[at].inputs;
+        sum_factor = kernels[at].factor;
+        enum eie_status status = eie_check_kernel(&approximate, &device, &options, &count, &error);
+        if (status != (kernels[at].caught ? EIE_MISMATCH : EIE_OK))
+            fail_msg("kernel %zu, %s: status %d: %s", at, i % 2 ? "int16" : "float", (int)status,
+                     error.message);
+    }
+}
+
 static void estimates_are_held_to_their_counts(void **state)
 {
     struct eie_device device;
@@ -490,6 +624,7 @@ int main(void)
         cmocka_unit_test(the_kernel_that_is_not_broken_passes),
         cmocka_unit_test(every_broken_kernel_is_caught),
         cmocka_unit_test(float_kernels_are_held_to_their_bound),
+        cmocka_unit_test(rounding_kernels_are_held_to_what_they_state),
         cmocka_unit_test(estimates_are_held_to_their_counts),
         cmocka_unit_test(a_kernel_of_another_device_is_not_run),
         cmocka_unit_test(sums_beyond_int32_are_an_error),

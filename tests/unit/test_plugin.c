@@ -5,6 +5,7 @@
 #include "tests/support/test.h"
 
 #include <limits.h>
+#include <math.h>
 
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
                                 struct eie_error *error)
@@ -142,7 +143,18 @@ static void members(void **state)
                error, "are the program's own");
     assert_bad(validate(WITH(flags, EIE_KERNEL_EXACT | EIE_KERNEL_REFERENCE), &error), EIE_INPUT,
                error, "are the program's own");
-    assert_good(validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE), &error), error);
+    assert_bad(validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE), &error),
+               EIE_INPUT, error, "must say how far");
+    changed.input_rounding.relative = 0x1p-8;
+    assert_good(validate(&changed, &error), error);
+    changed.flags = EIE_KERNEL_APPROXIMATE;
+    assert_good(validate(&changed, &error), error);
+    for (size_t i = 0; i < 3; i++) {
+        changed.weight_rounding.of_largest = (double[]){-0.1, 0.6, NAN}[i];
+        assert_bad(validate(&changed, &error), EIE_INPUT, error, "0 to 0.5");
+    }
+    assert_bad(validate(WITH(weight_rounding.of_largest, 0.1), &error), EIE_INPUT, error,
+               "only a kernel with flag EIE_KERNEL_APPROXIMATE");
     assert_bad(validate(WITH(abi, EIE_KERNEL_ABI + 1), &error), EIE_INPUT, error, "member abi is");
     assert_bad(validate(WITH(summary, NULL), &error), EIE_INPUT, error, "one line of text");
     assert_bad(validate(WITH(summary, "a\nb"), &error), EIE_INPUT, error, "one line of text");

@@ -1,0 +1,40 @@
+/* The dense baseline of the paper (cblas_sgemv of MKL) on the decoded weights, for one input.
+ * Several inputs are peers_mkl_sgemm's. */
+#include "kernels/peers/mkl.h"
+
+static cblas_sgemv sgemv;
+
+static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
+{
+    (void)device;
+    return mkl_probe("cblas_sgemv", &sgemv, error);
+}
+
+static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
+{
+    (void)error;
+    mkl_use_threads(plan);
+    dense_float_sgemv(plan, copy, sgemv);
+    return EIE_OK;
+}
+
+const struct eie_kernel eie_kernel_peers_mkl_sgemv = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "peers_mkl_sgemv",
+    .summary = "dense float32 matrix times vector by MKL",
+    .isa = "any",
+    .device_kind = EIE_DEVICE_CPU,
+    .flags = EIE_KERNEL_FLOAT32,
+    .max_threads = UINT32_MAX,
+    .batch_max = 1,
+    .probe = probe,
+    .supports = dense_float_supports,
+    .prepare = mkl_prepare,
+    .load = float_plan_load,
+    .run = run,
+    .wait = eie_cpu_plan_wait,
+    .read = float_plan_read,
+    .cost = dense_float_cost,
+    .describe = mkl_describe,
+    .destroy = float_plan_destroy,
+};
