@@ -53,7 +53,11 @@ enum eie_status eie_cache_copies(enum eie_cache cache, uint32_t threads, uint64_
         const uint64_t last = eie_cache_bytes(3, threads);
         wanted = LAST_TIMES * (last ? last : eie_private_bytes(threads));
     }
-    if (copy_bytes == 0 || wanted <= copy_bytes) return EIE_OK;
+    if (wanted <= copy_bytes) return EIE_OK;
+    if (copy_bytes == 0)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "cache mode %s: the kernel states no bytes of its prepared form",
+                        names[cache]);
     const uint64_t needed = (wanted + copy_bytes - 1) / copy_bytes;
     if (needed > COPIES_MAX)
         return eie_fail(error, EIE_UNSUPPORTED,

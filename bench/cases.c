@@ -307,8 +307,8 @@ static enum eie_status check_setup(const struct eie_kernel *kernel, const struct
     }
     for (int i = 0; i < 2 && !status; i++)
         if (sides[i].plan)
-            status =
-                eie_check_plan(kernel, sides[i].plan, setup->copies, sides[i].vectors, NULL, error);
+            status = eie_check_plan(kernel, sides[i].plan, 0, setup->copies, sides[i].vectors, NULL,
+                                    error);
     if (!status && sides[1].plan) status = check_interleaved(kernel, sides, error);
     for (int i = 0; i < 2; i++) side_end(kernel, &sides[i]);
     return status;

@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define TRIES         5
 #define READ_S        0.5e-3 /* one try reads at least so long: passes are added until it does */
 #define MAC_ROUNDS    UINT64_C(20000)
+#define L1_UNKNOWN    (16u << 10) /* fits every first-level cache of today */
+#define L3_UNKNOWN    (UINT64_C(256) << 20)
+#define FREE_SHARE    4     /* of the free memory, at most one of so many parts is taken */
 #define LINE_SET      1024u /* working sets are multiples of this */
 #define DRAM_LEAST    (UINT64_C(64) << 20)
 #define DRAM_MOST     (UINT64_C(1) << 30)
@@ -35,13 +39,15 @@ static void working_sets(uint32_t threads, uint64_t memory_bytes, uint64_t sets[
     uint64_t last = l3 ? l3 : private_bytes, dram = DRAM_CACHES * last;
     if (dram < DRAM_LEAST) dram = DRAM_LEAST;
     if (dram > DRAM_MOST) dram = DRAM_MOST > 2 * last ? DRAM_MOST : 2 * last;
-    sets[EIE_L1] = t->l1d_bytes / 4 * 3;
+    sets[EIE_L1] = t->l1d_bytes ? t->l1d_bytes / 4 * 3 : L1_UNKNOWN;
     if (l2) sets[EIE_L2] = l2 / 2 / threads;
     if (l3 && l3 / 2 > private_bytes) {
         const uint64_t wanted = PRIVATE_TIMES * private_bytes;
         sets[EIE_L3] = (wanted < l3 / 2 ? wanted : l3 / 2) / threads;
     }
-    if (dram <= memory_bytes) sets[EIE_DRAM] = dram / threads;
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const uint64_t spare = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * page / FREE_SHARE;
+    if (dram <= memory_bytes && dram <= spare) sets[EIE_DRAM] = dram / threads;
     for (int level = 0; level < EIE_LEVELS; level++) sets[level] -= sets[level] % LINE_SET;
 }
 
@@ -127,27 +133,41 @@ static void measure_macs(struct reading *r, uint32_t threads, struct eie_ceiling
     }
 }
 
+/* Memory for the largest set; sets that it does not hold are dropped. NULL: none at all. */
+static uint8_t *allocate(uint32_t threads, uint64_t sets[EIE_LEVELS], size_t *stride)
+{
+    const size_t huge = (size_t)2 << 20;
+    for (int level = EIE_LEVELS - 1; level >= 0; level--) {
+        if (!sets[level]) continue;
+        *stride = (sets[level] + huge - 1) / huge * huge;
+        uint8_t *data = aligned_alloc(huge, *stride * threads);
+        if (data) return data;
+        sets[level] = 0;
+    }
+    return NULL;
+}
+
 enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes,
                                      struct eie_ceilings *ceilings, struct eie_error *error)
 {
-    const uint32_t threads = eie_pool_threads(pool);
-    uint64_t sets[EIE_LEVELS], most = LINE_SET;
-    working_sets(threads, memory_bytes, sets);
-    for (int level = 0; level < EIE_LEVELS; level++)
-        if (sets[level] > most) most = sets[level];
-    const size_t huge = (size_t)2 << 20, stride = (most + huge - 1) / huge * huge;
-    struct reading r = {.pool = pool, .stride = stride};
-    r.data = aligned_alloc(huge, stride * threads);
+    struct eie_ceilings now = *ceilings; /* whole or not at all: a process may end in between */
+    struct reading r = {.pool = pool};
+    uint64_t sets[EIE_LEVELS];
+    ceilings->attempts++;
+    now.attempts = ceilings->attempts;
+    now.threads = eie_pool_threads(pool);
+    working_sets(now.threads, memory_bytes, sets);
+    r.data = allocate(now.threads, sets, &r.stride);
     if (!r.data) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
-    madvise(r.data, stride * threads, MADV_HUGEPAGE); /* only a hint */
+    madvise(r.data, r.stride * now.threads, MADV_HUGEPAGE); /* only a hint */
     eie_pool_run(pool, touch, &r);
-    ceilings->threads = threads;
     for (int level = 0; level < EIE_LEVELS; level++) {
         r.bytes = sets[level];
-        if (r.bytes) measure_level(&r, threads, level == EIE_DRAM, &ceilings->read[level]);
+        if (r.bytes) measure_level(&r, now.threads, level == EIE_DRAM, &now.read[level]);
     }
-    measure_macs(&r, threads, ceilings);
+    measure_macs(&r, now.threads, &now);
     free(r.data);
+    *ceilings = now;
     return EIE_OK;
 }
 
@@ -161,28 +181,35 @@ static double arithmetic_s(const struct eie_ceilings *ceilings, const struct eie
     return per_s > 0 ? (double)demand->macs / per_s : 0;
 }
 
+/* Bytes of one level that `threads` cores reach. */
+static double holds(int level, uint32_t threads, double left)
+{
+    const uint64_t bytes = level < EIE_DRAM ? eie_cache_bytes((uint32_t)level + 1, threads) : 0;
+    if (level == EIE_DRAM) return left;
+    return level == EIE_L3 && !bytes ? (double)L3_UNKNOWN : (double)bytes;
+}
+
 struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
 {
     struct eie_floor floor = {0, "none"};
-    const struct eie_topology *topology;
-    if (!ceilings->threads || eie_topology_get(&topology, NULL)) return floor;
+    if (!ceilings->threads) return floor;
     const double footprint =
         (double)(demand->footprint > demand->bytes ? demand->footprint : demand->bytes);
-    double left = footprint, most = 0, reading_s = 0;
+    double left = footprint, most = 0, reading_s = 0, per_s = 0;
+    const char *name = "none";
     for (int level = 0; level < EIE_LEVELS && left > 0; level++) {
-        const double per_s = ceilings->read[level].per_s;
-        const double holds = level == EIE_DRAM ? left
-                             : level == EIE_L1
-                                 ? (double)topology->l1d_bytes * ceilings->threads
-                                 : (double)eie_cache_bytes((uint32_t)level + 1, ceilings->threads);
-        if (!(per_s > 0)) continue;
-        const double here = fmin(left, holds);
-        const double spent = here / footprint * (double)demand->bytes / per_s;
+        if (ceilings->read[level].per_s > 0) {
+            per_s = ceilings->read[level].per_s;
+            name = level_names[level];
+        }
+        const double here = fmin(left, holds(level, ceilings->threads, left));
         left -= here;
+        if (!(per_s > 0)) continue;
+        const double spent = here / footprint * (double)demand->bytes / per_s;
         reading_s += spent;
         if (spent > most) {
             most = spent;
-            floor.bound = level_names[level];
+            floor.bound = name;
         }
     }
     const double multiplying_s = arithmetic_s(ceilings, demand);

@@ -23,13 +23,15 @@ struct eie_ceiling {
 
 /* For one thread count. */
 struct eie_ceilings {
-    uint32_t threads; /* 0: not measured */
+    uint32_t threads;  /* 0: not measured */
+    uint32_t attempts; /* to measure, also those that did not come back */
     struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS];
 };
 
 /* Measures on the pool's threads, and keeps whatever is higher than what `ceilings` holds already:
- * on a shared machine a second look is a better one. `memory_bytes` bounds what is allocated; the
- * level that needs more is left out. Takes about a second. EIE_MEMORY. */
+ * on a shared machine a second look is a better one. `memory_bytes` and a part of the memory that
+ * is free bound what is allocated; a level that needs more is left out. Takes about half a second.
+ */
 EIE_MUST_USE enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes,
                                                   struct eie_ceilings *ceilings,
                                                   struct eie_error *error);
@@ -43,7 +45,9 @@ struct eie_demand {
 };
 
 /* The least time of such a call. Caches are taken to keep as much of the footprint as they hold,
- * from the first level on, and to hold nothing else: a bound from below. */
+ * from the first level on, and to hold nothing else: a bound from below. A level that could not be
+ * measured is taken to be as fast as the one before it; where the machine shows no third level
+ * (virtual machines hide some), there may be a large one. */
 struct eie_floor {
     double ns;         /* 0: no ceilings */
     const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic" */

@@ -363,8 +363,9 @@ static enum eie_status load_guarded(const struct eie_kernel *kernel, struct eie_
 }
 
 enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
-                               uint32_t copies, const struct eie_check_vectors vectors[2],
-                               double *relative, struct eie_error *error)
+                               uint32_t first, uint32_t copies,
+                               const struct eie_check_vectors vectors[2], double *relative,
+                               struct eie_error *error)
 {
     static const struct {
         int vectors;
@@ -374,7 +375,7 @@ enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan 
     struct guarded y;
     enum eie_status status = guarded_begin(output_bytes(kernel, vectors[0].reference), &y, error);
     if (status) return status;
-    for (uint32_t c = 0; c < copies; c++) {
+    for (uint32_t c = first; c < first + copies; c++) {
         for (size_t i = 0; i < sizeof steps / sizeof *steps && !status; i++) {
             const struct eie_check_vectors *now = &vectors[steps[i].vectors];
             if (steps[i].load) status = load_guarded(kernel, plan, now, error);

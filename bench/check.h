@@ -55,12 +55,13 @@ struct eie_check_vectors {
     const struct eie_reference *reference;
 };
 
-/* Every copy: loads the first vectors and runs them twice, then the second ones, then the first
- * again, so that no result can be left from before; reads into poisoned outputs between guards and
- * compares each time; holds the kernel's counts against the reference's. Afterwards the first
- * vectors are loaded. EIE_MISMATCH or what the kernel returned. */
+/* Each of the copies `first` to `first` + `copies` - 1: loads the first vectors and runs them
+ * twice, then the second ones, then the first again, so that no result can be left from before;
+ * reads into poisoned outputs between guards and compares each time; holds the kernel's counts
+ * against the reference's. Afterwards the first vectors are loaded. EIE_MISMATCH or what the kernel
+ * returned. */
 EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
-                                            uint32_t copies,
+                                            uint32_t first, uint32_t copies,
                                             const struct eie_check_vectors vectors[2],
                                             double *median_relative_error, struct eie_error *error);
 

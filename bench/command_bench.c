@@ -48,6 +48,7 @@ struct options {
     double budget_s, timeout_s;
     uint64_t memory_bytes;
     bool quiet, resume;
+    bool caches_named; /* else the default */
     char command[1024];
 };
 
@@ -100,6 +101,7 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'o') options->out = optarg;
     if (option == 'q') options->quiet = true;
     if (option == 'r') options->resume = true;
+    if (option == 'c') options->caches_named = true;
     if (option == 'p') return eie_command_plugin(optarg);
     if (option == 'b' && !parse_list(optarg, 0, &matrix->batches))
         return eie_command_usage(VERB, "--batch %s is not a list of sizes", optarg);
@@ -162,9 +164,12 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
 struct outcome {
     const struct options *options;
     struct eie_supervision *supervision;
+    const struct eie_matrix *matrix;
+    struct eie_error stale; /* an old row that must not stand beside new ones; "" for none */
     uint32_t rows, numbers; /* matched, with a number */
     int worst;              /* exit code so far */
-    char missing[1200];     /* the first row asked for by exact name that could not run */
+    json_t *with_numbers;   /* names of kernels that have any */
+    json_t *missing;        /* rows asked for by exact name that could not run: name, reason */
 };
 
 /* 2 before 1 before 3 (design 10). */
@@ -216,12 +221,29 @@ static void judge(struct outcome *outcome, const json_t *row, int code)
     outcome->rows++;
     outcome->numbers += !strcmp(status, "ok");
     worsen(outcome, code);
+    if (!strcmp(status, "ok")) json_object_set_new(outcome->with_numbers, kernel, json_true());
     if (!kernels || !eie_names_exact(kernels, kernel)) return;
-    if (strcmp(status, "unsupported") != 0 && strcmp(status, "skipped") != 0) return;
-    worsen(outcome, eie_exit_code(EIE_MISSING));
-    if (!*outcome->missing)
-        snprintf(outcome->missing, sizeof outcome->missing, "%s: %s", kernel,
-                 text_of(row, "eie_reason"));
+    if (!strcmp(status, "unsupported") || !strcmp(status, "skipped"))
+        json_array_append_new(outcome->missing,
+                              json_pack("[O, O, O]", json_object_get(row, "eie_kernel"),
+                                        json_object_get(row, "eie_reason"),
+                                        json_object_get(row, "eie_cache")));
+}
+
+/* The first row asked for by name that could not run. A cache mode that this machine's caches
+ * cannot have was asked for only where --cache names it. */
+static const json_t *first_missing(const struct outcome *outcome)
+{
+    const bool llc_named = outcome->options->caches_named;
+    for (size_t i = 0; i < json_array_size(outcome->missing); i++) {
+        const json_t *one = json_array_get(outcome->missing, i);
+        const char *cache = json_string_value(json_array_get(one, 2));
+        const char *kernel = json_string_value(json_array_get(one, 0));
+        if (llc_named || strcmp(cache, eie_cache_name(EIE_CACHE_LLC)) != 0 ||
+            !json_object_get(outcome->with_numbers, kernel))
+            return one;
+    }
+    return NULL;
 }
 
 static void on_row(void *context, const json_t *row, int code)
@@ -232,9 +254,23 @@ static void on_row(void *context, const json_t *row, int code)
     judge(outcome, row, code);
 }
 
+/* Was the row made with another description of its device than the one of that name now? */
+static bool is_stale(const struct eie_matrix *matrix, const json_t *row)
+{
+    for (uint32_t i = 0; i < matrix->device_count; i++)
+        if (!strcmp(matrix->devices[i].name, text_of(row, "eie_device")))
+            return strcmp(matrix->devices[i].hash.hex, text_of(row, "eie_device_hash")) != 0;
+    return false;
+}
+
 /* A row that stood in the file already: judged, not printed again. */
 static void on_old_row(void *context, const json_t *row)
 {
+    struct outcome *outcome = context;
+    if (is_stale(outcome->matrix, row))
+        eie_fail(&outcome->stale, EIE_INPUT,
+                 "%s: %s was made with another description of %s: name another --out",
+                 outcome->options->out, text_of(row, "name"), text_of(row, "eie_device"));
     judge(context, row,
           strcmp(text_of(row, "eie_status"), "mismatch") ? 0 : eie_exit_code(EIE_MISMATCH));
 }
@@ -249,8 +285,12 @@ static void on_complaint(void *context, const char *message, int code)
 
 static void say_outcome(struct outcome *outcome)
 {
-    if (*outcome->missing) {
-        fprintf(stderr, "eie: asked for by name, but cannot run: %s\n", outcome->missing);
+    const json_t *missing = first_missing(outcome);
+    if (missing) {
+        worsen(outcome, eie_exit_code(EIE_MISSING));
+        fprintf(stderr, "eie: asked for by name, but cannot run: %s: %s\n",
+                json_string_value(json_array_get(missing, 0)),
+                json_string_value(json_array_get(missing, 1)));
     } else if (!outcome->rows && !outcome->worst) {
         worsen(outcome, eie_command_usage(VERB, "the chosen kernels, devices and thread counts "
                                                 "have no row in common"));
@@ -267,7 +307,11 @@ static enum eie_status run(const struct options *options, struct outcome *outcom
     struct eie_results *results = NULL;
     enum eie_status status = eie_matrix_begin(&options->matrix, &matrix, error);
     if (status) return status;
-    status = eie_results_begin(options->out, options->command, options->resume, &results, error);
+    json_t *suites = json_object();
+    for (uint32_t i = 0; i < matrix.suite_count; i++)
+        json_object_set_new(suites, matrix.suites[i].name, json_string(matrix.suites[i].hash.hex));
+    status =
+        eie_results_begin(options->out, options->command, options->resume, suites, &results, error);
     if (!status) {
         struct eie_supervision supervision = {
             .job = {.matrix = &matrix,
@@ -281,10 +325,14 @@ static enum eie_status run(const struct options *options, struct outcome *outcom
             .context = outcome,
         };
         outcome->supervision = &supervision;
+        outcome->matrix = &matrix;
         eie_results_each(results, on_old_row, outcome);
-        if (outcome->rows) printf("%u rows stand in %s already\n", outcome->rows, options->out);
-        print_head();
-        status = eie_supervise(&supervision, error);
+        if (*outcome->stale.message)
+            status = eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);
+        if (!status && outcome->rows)
+            printf("%u rows stand in %s already\n", outcome->rows, options->out);
+        if (!status) print_head();
+        if (!status) status = eie_supervise(&supervision, error);
     }
     eie_results_free(results);
     eie_matrix_end(&matrix);
@@ -307,11 +355,14 @@ int eie_command_bench(int argc, char **argv)
     };
     const int code = parse(argc, argv, topology->cores, &options);
     if (code >= 0) return code;
-    struct outcome outcome = {.options = &options};
+    struct outcome outcome = {
+        .options = &options, .with_numbers = json_object(), .missing = json_array()};
     status = run(&options, &outcome, &error);
     if (status)
         worsen(&outcome, eie_command_fail(status, &error));
     else
         say_outcome(&outcome);
+    json_decref(outcome.with_numbers);
+    json_decref(outcome.missing);
     return outcome.worst;
 }

@@ -79,7 +79,8 @@ class Collector : public benchmark::BenchmarkReporter
 // One repetition: untimed preparation, then one block whose time the block itself states. A block
 // that failed has the time 0, which Collector drops. Not by SkipWithError: ComputeStats of 1.7.1
 // aborts the process when a case has both skipped and good repetitions.
-void run_block(benchmark::State &state, const eie_gbench_case &c, bool &given_up)
+// Whatever a kernel throws ends the process, which knows whose code is running.
+void run_block(benchmark::State &state, const eie_gbench_case &c, bool &given_up) noexcept
 {
     while (state.KeepRunningBatch(state.max_iterations)) {
         if (!given_up) {

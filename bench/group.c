@@ -16,13 +16,14 @@
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S                                                                                \
     100e-3 /* from here on one call tells, and what others left in the caches does not */
-#define CALIBRATIONS    3
-#define SAMPLES_MIN     9
-#define SAMPLES_LONG    6 /* the least of long calls: fewer have no confidence interval */
-#define SAMPLES_MAX     301
-#define CALLS_MAX       (INT64_C(1) << 40)
-#define ABOVE_CEILING   1.15 /* a row that is faster than so many times its ceiling is suspect */
-#define CEILING_RETRIES 3    /* looks at the ceilings before a group calls a row suspect */
+#define CALIBRATIONS     3
+#define SAMPLES_MIN      9
+#define SAMPLES_LONG     6 /* the least of long calls: fewer have no confidence interval */
+#define SAMPLES_MAX      301
+#define CALLS_MAX        (INT64_C(1) << 40)
+#define ABOVE_CEILING    1.15 /* a row that is faster than so many times its ceiling is suspect */
+#define CEILING_ATTEMPTS 2    /* a process that ends while it measures them need not try for ever */
+#define CEILING_RETRIES  3    /* looks at the ceilings before a group calls a row suspect */
 
 enum contender_state { WAITING, ADMITTED, FAILED, TIMED };
 
@@ -143,9 +144,11 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     } else {
         contender->held_bytes = bytes;
         session->held_bytes += bytes;
-        enter(contender, "checking");
-        status = eie_check_plan(row->kernel, contender->plan, copies, vectors,
-                                &contender->row->relative_error, error);
+        for (uint32_t c = 0; c < copies && !status; c++) {
+            enter(contender, "checking");
+            status = eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
+                                    &contender->row->relative_error, error);
+        }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
     enter(contender, NULL);
@@ -185,15 +188,27 @@ static enum eie_status prepare(struct session *session, struct contender *conten
     return status || *later ? status : make_plan(session, contender, row->copies, bytes, error);
 }
 
-/* The bytes that are used again and again: of all copies that take turns. */
-static uint64_t footprint(const struct eie_row *row, uint64_t bytes)
+static uint64_t plus(uint64_t a, uint64_t b)
 {
-    return bytes * row->copies;
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* What one call does, and the bytes that are used again and again: the vectors are the same for all
+ * copies that take turns. */
+static struct eie_demand demand_of(const struct eie_row *row)
+{
+    const struct eie_cost *cost = &row->cost;
+    const uint64_t bytes = plus(cost->bytes_read, cost->bytes_written);
+    const uint64_t weights = bytes < cost->prepared_bytes ? bytes : cost->prepared_bytes;
+    return (struct eie_demand){.bytes = bytes,
+                               .footprint = plus(bytes, (row->copies - 1) * weights),
+                               .macs = plus(cost->macs_useful, cost->macs_padding),
+                               .float32 = row->kernel->flags & EIE_KERNEL_FLOAT32};
 }
 
 static bool in_private_caches(const struct eie_row *row)
 {
-    return footprint(row, row->cost.prepared_bytes) <= eie_cache_bytes(2, row->threads);
+    return row->cost.prepared_bytes * row->copies <= eie_cache_bytes(2, row->threads);
 }
 
 static void fail(struct session *session, struct contender *contender, enum eie_status status,
@@ -331,32 +346,44 @@ static void check_after(struct contender *contender)
     enter(contender, NULL);
 }
 
-/* Where the row stands under the ceilings; suspect when it is above them. */
-static void judge(struct session *session, struct contender *contender)
+/* Where the rows of the part stand under the ceilings; true when one is above them. */
+static bool find_floors(struct session *session)
 {
-    struct eie_row *row = contender->row;
-    const struct eie_cost *cost = &row->cost;
-    const uint64_t bytes = cost->bytes_read + cost->bytes_written;
-    const struct eie_demand demand = {bytes, footprint(row, bytes),
-                                      cost->macs_useful + cost->macs_padding,
-                                      row->kernel->flags & EIE_KERNEL_FLOAT32};
-    for (;; session->looks_left--) {
+    bool above = false;
+    for (uint32_t i = 0; i < session->group->row_count; i++) {
+        struct eie_row *row = &session->group->rows[i];
+        if (session->contenders[i].state != TIMED) continue;
+        const struct eie_demand demand = demand_of(row);
         row->floor = eie_floor_of(session->group->ceilings, &demand);
-        if (row->stats.median * ABOVE_CEILING >= row->floor.ns) return;
-        if (!session->looks_left) break;
+        above = above || row->stats.median * ABOVE_CEILING < row->floor.ns;
+    }
+    return above;
+}
+
+/* A row above the ceilings is suspect; but first they are looked at again. */
+static void judge(struct session *session)
+{
+    struct eie_group *group = session->group;
+    while (find_floors(session) && session->looks_left--) {
         struct eie_error error;
-        tick(session->group, 1, "measuring the ceilings again");
-        if (eie_ceilings_measure(session->pool, session->group->memory_bytes,
-                                 session->group->ceilings, &error))
+        tick(group, 1, "measuring the ceilings again");
+        if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &error))
             break;
     }
-    row->status = EIE_ROW_SUSPECT;
-    snprintf(
-        row->reason, sizeof row->reason,
-        "%.3g us a call is %.2f times what this machine's %s ceiling allows for the %llu bytes "
-        "and %llu multiplications that the kernel counts: its counts or its clock are wrong",
-        row->stats.median / 1e3, row->floor.ns / row->stats.median, row->floor.bound,
-        (unsigned long long)bytes, (unsigned long long)demand.macs);
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        struct eie_row *row = &group->rows[i];
+        if (session->contenders[i].state != TIMED ||
+            row->stats.median * ABOVE_CEILING >= row->floor.ns)
+            continue;
+        const struct eie_demand demand = demand_of(row);
+        row->status = EIE_ROW_SUSPECT;
+        snprintf(row->reason, sizeof row->reason,
+                 "%.3g us a call is %.2f times what this machine's %s ceiling allows for the %llu "
+                 "bytes and %llu multiplications that the kernel counts: its counts or its clock "
+                 "are wrong",
+                 row->stats.median / 1e3, row->floor.ns / row->stats.median, row->floor.bound,
+                 (unsigned long long)demand.bytes, (unsigned long long)demand.macs);
+    }
 }
 
 static void keep_samples(struct session *session, struct contender *contender,
@@ -380,7 +407,6 @@ static void keep_samples(struct session *session, struct contender *contender,
     row->samples_ns = one->sample_ns;
     one->sample_ns = NULL;
     contender->state = TIMED;
-    judge(session, contender);
 }
 
 /* The rows of this part say what the baseline took among them. */
@@ -396,8 +422,12 @@ static void finish_case(struct session *session, struct eie_gbench_case *one)
     struct contender *contender = one->context;
     const bool again = contender->state == TIMED; /* the baseline, in a later part */
     check_after(contender);
-    if (again && !contender->status && one->samples >= SAMPLES_LONG)
+    if (again && contender->status) {
+        const struct eie_error why = contender->error;
+        fail(session, contender, contender->status, &why);
+    } else if (again && one->samples >= SAMPLES_LONG) {
         note_baseline(session, eie_stats_of(one->sample_ns, (uint32_t)one->samples).median);
+    }
     if (again) return;
     keep_samples(session, contender, one);
     if (is_baseline(contender) && contender->state == TIMED)
@@ -431,7 +461,7 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
     }
     if (!status && count &&
         !eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
-        status = eie_fail(error, EIE_SYSTEM, "Google Benchmark: %s", reason);
+        status = eie_fail(error, EIE_SYSTEM, "%s", reason);
     for (int32_t i = 0; i < count; i++) {
         if (!status) finish_case(session, &cases[i]);
         free(cases[i].sample_ns);
@@ -525,10 +555,11 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
         if (!status) status = eie_bind_memory(threads, error);
         if (!status) status = eie_pool_get(threads, &session->pool, error);
         if (!status) status = eie_bind_process(threads, error);
-        if (!status && !group->ceilings->threads) {
+        if (!status && !group->ceilings->threads && group->ceilings->attempts < CEILING_ATTEMPTS) {
+            struct eie_error without; /* then no row has a floor */
             tick(group, 0, "measuring the machine's ceilings");
-            status =
-                eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, error);
+            if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &without))
+                tick(group, 0, "going on without ceilings");
         }
     }
     for (uint32_t i = 0; i < group->row_count; i++) {
@@ -546,6 +577,7 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
     if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
     enum eie_status status = begin_session(&session, error);
     while (!status && admit_part(&session)) status = run_part(&session, error);
+    if (!status && group->threads) judge(&session);
     for (uint32_t i = 0; i < group->row_count; i++) {
         end_plan(&session, &session.contenders[i]);
         if (session.part > 2)

@@ -40,11 +40,16 @@ static enum eie_status add_suite(struct eie_matrix *matrix, const char *word, bo
     if (status) return status;
     bool unwanted =
         !named && (!suite->in_default_matrix || (suite->needs_models && !eie_models_dir()));
-    for (uint32_t i = 0; i < matrix->suite_count && named; i++)
-        unwanted = unwanted || !strcmp(matrix->suites[i].name, suite->name);
+    for (uint32_t i = 0; i < matrix->suite_count && named; i++) {
+        if (strcmp(matrix->suites[i].name, suite->name) != 0) continue;
+        unwanted = true; /* named twice */
+        if (strcmp(matrix->suites[i].hash.hex, suite->hash.hex) != 0)
+            status = eie_fail(error, EIE_USAGE, "--suite: two different suites are called %s",
+                              suite->name);
+    }
     if (unwanted) {
         eie_suite_free(suite);
-        return EIE_OK;
+        return status;
     }
     matrix->suite_words[matrix->suite_count++] = strdup(word);
     return EIE_OK;
@@ -203,11 +208,22 @@ static bool takes_threads(const struct eie_kernel *kernel, uint32_t threads,
     return threads == list->values[0];
 }
 
-/* At another batch than it takes, a kernel stands only where it was asked for by name. */
-static bool takes_batch(const struct eie_kernel *kernel, uint32_t batch, const char *asked_for)
+static bool in_batch_range(const struct eie_kernel *kernel, uint32_t batch)
 {
-    return (batch >= kernel->batch_min && (!kernel->batch_max || batch <= kernel->batch_max)) ||
-           (asked_for && eie_names_exact(asked_for, kernel->name));
+    return batch >= kernel->batch_min && (!kernel->batch_max || batch <= kernel->batch_max);
+}
+
+/* At batches that it does not take a kernel has no row; but where the list has none that it takes
+ * and it was asked for by name, it stands at the first, to say so. */
+static bool takes_batch(const struct eie_kernel *kernel, uint32_t batch,
+                        const struct eie_matrix_options *options)
+{
+    const struct eie_list *list = &options->batches;
+    if (in_batch_range(kernel, batch)) return true;
+    if (!options->kernels || !eie_names_exact(options->kernels, kernel->name)) return false;
+    for (uint32_t i = 0; i < list->count; i++)
+        if (in_batch_range(kernel, list->values[i])) return false;
+    return batch == list->values[0];
 }
 
 /* As a command line would name it: one that came by path has no other name. */
@@ -256,7 +272,7 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
         if (!eie_names_match(kernels_of(matrix, &matrix->suites[group->suite]), kernel->name) ||
             (kernel->flags & EIE_KERNEL_REFERENCE && !options->kernels) ||
             !takes_threads(kernel, group->threads, &options->threads) ||
-            !takes_batch(kernel, group->batch, options->kernels))
+            !takes_batch(kernel, group->batch, options))
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
             const struct eie_device *device = &matrix->devices[d];

@@ -9,6 +9,7 @@
 
 #define REAL_DIGITS 10
 #define FILE_LIMIT  ((size_t)1 << 30)
+#define HASH_DIGITS 64
 
 struct eie_results {
     char *path;
@@ -90,7 +91,7 @@ void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)
 static bool stays(const json_t *row)
 {
     const char *status = text_of(row, "eie_status");
-    return strcmp(status, "skipped") != 0 && strcmp(status, "error") != 0;
+    return !strcmp(status, "ok") || !strcmp(status, "unsupported") || !strcmp(status, "mismatch");
 }
 
 static enum eie_status keep_rows(struct eie_results *results, const json_t *list, bool numbers,
@@ -109,13 +110,36 @@ static enum eie_status keep_rows(struct eie_results *results, const json_t *list
             known = known || !strcmp(words[i], text_of(row, "eie_status"));
         if (!known || !*text_of(row, "name") ||
             numbers != !strcmp(text_of(row, "eie_status"), "ok") ||
-            (numbers && !(json_number_value(json_object_get(row, "real_time")) > 0)))
+            (numbers && (!(json_number_value(json_object_get(row, "real_time")) > 0) ||
+                         strlen(text_of(row, "eie_layer_hash")) != HASH_DIGITS)))
             return eie_fail(error, EIE_INPUT, "%s: row %zu is none that eie wrote", results->path,
                             index);
         enum eie_status status = stays(row) ? add(results, row, error) : EIE_OK;
         if (status == EIE_USAGE) status = EIE_INPUT;
         if (status) return eie_error_prefix(error, status, "%s", results->path);
     }
+    return EIE_OK;
+}
+
+/* A suite whose file has changed since may have other layers under the same names. */
+static enum eie_status keep_suites(const struct eie_results *results, json_t *there,
+                                   struct eie_error *error)
+{
+    const json_t *now = json_object_get(results->context, "eie_suites");
+    const char *name;
+    json_t *hash;
+    json_object_foreach((json_t *)(uintptr_t)now, name, hash)
+    {
+        const json_t *before = json_object_get(there, name);
+        if (before && !json_equal(before, hash))
+            return eie_fail(
+                error, EIE_INPUT,
+                "%s: holds another layer set of suite %s, which has changed since: name "
+                "another --out",
+                results->path, name);
+    }
+    if (json_object_update((json_t *)there, (json_t *)(uintptr_t)now))
+        return eie_fail(error, EIE_INPUT, "%s: names no suites", results->path);
     return EIE_OK;
 }
 
@@ -131,6 +155,8 @@ static enum eie_status keep_context(struct eie_results *results, json_t *there,
                         results->path, other);
     if (!json_is_array(runs) || !json_array_size(runs))
         return eie_fail(error, EIE_INPUT, "%s: names no run", results->path);
+    enum eie_status status = keep_suites(results, json_object_get(there, "eie_suites"), error);
+    if (status) return status;
     results->runs = runs;
     json_incref(there);
     json_decref(results->context);
@@ -169,10 +195,14 @@ static enum eie_status try_path(const struct eie_results *results, struct eie_er
 }
 
 enum eie_status eie_results_begin(const char *path, const char *command, bool resume,
-                                  struct eie_results **results, struct eie_error *error)
+                                  json_t *suites, struct eie_results **results,
+                                  struct eie_error *error)
 {
     struct eie_results *made = calloc(1, sizeof *made);
-    if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for results");
+    if (!made) {
+        json_decref(suites);
+        return eie_fail(error, EIE_MEMORY, "out of memory for results");
+    }
     made->path = path ? strdup(path) : NULL;
     made->benchmarks = json_array();
     made->missing = json_array();
@@ -181,6 +211,10 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
     if ((path && !made->path) || !made->benchmarks || !made->missing || !made->hashes)
         status = eie_fail(error, EIE_MEMORY, "out of memory for results");
     if (!status) status = eie_context_make(command, &made->context, error);
+    if (!status)
+        json_object_set_new(made->context, "eie_suites", suites);
+    else
+        json_decref(suites);
     if (!status) {
         made->runs = json_object_get(made->context, "eie_runs");
         made->this_run = json_incref(json_array_get(made->runs, 0));

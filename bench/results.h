@@ -15,10 +15,10 @@ struct eie_results;
 /* `path` may be NULL: nothing is written. The path of a regular file is tried at once, so that a
  * folder without permission is found before an hour of measuring. With `resume`, the rows of a file
  * that is already there stay: those with a number and those whose status is a verdict
- * (unsupported, mismatch, suspect); skipped ones and errors are tried again. EIE_INPUT when it is
- * no such file; EIE_USAGE when it comes from another machine, build or environment. */
+ * (unsupported, mismatch); skipped and suspect ones and errors are tried again. EIE_INPUT when it
+ * is no such file; EIE_USAGE when it comes from another machine, build or environment. */
 EIE_MUST_USE enum eie_status eie_results_begin(const char *path, const char *command, bool resume,
-                                               struct eie_results **results,
+                                               json_t *suites, struct eie_results **results,
                                                struct eie_error *error);
 
 /* The hash of the layer of the row with this name, or NULL when there is no such row yet. */

@@ -51,6 +51,7 @@ struct eie_row {
     struct eie_outcome outcome;
     struct eie_floor floor;  /* the least time by the ceilings that were measured */
     uint32_t part;           /* of a group that was split, from 1; else 0 */
+    bool apart;              /* run alone, after a kernel of its group ended the process */
     double part_baseline_ns; /* median of the baseline in the same part; 0: none */
     json_t *columns;         /* what the kernel describes, an object; owned */
 };

@@ -94,6 +94,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
         eie_set(object, "eie_floor_bound", row->floor.bound);
         eie_set_number(object, "eie_floor_share", row->floor.ns / row->stats.median);
     }
+    if (row->apart) json_object_set_new(object, "eie_apart", json_true());
     if (row->part) eie_set_integer(object, "eie_part", row->part);
     if (row->part_baseline_ns > 0)
         eie_set_number(object, "eie_part_baseline_ns", row->part_baseline_ns);

@@ -17,6 +17,9 @@
 
 #define POLL_MS    100
 #define READ_BYTES 65536
+#define PIPE_LEAST 200 /* descriptor */
+#define GRACE_MS   500
+#define STEP_S     0.2 /* of silence, at most, between two looks */
 
 /* The worker under way and what it has said. */
 struct shift {
@@ -25,14 +28,18 @@ struct shift {
     int pipe;
     char *line; /* the line that is not finished yet */
     size_t used, room;
-    json_t *begun;           /* the rows of the group under way, taken out as they come; or NULL */
-    uint32_t arrived;        /* of them */
+    json_t *begun;    /* the rows of the group under way, taken out as they come; or NULL */
+    uint32_t arrived; /* of them */
+    bool rows_came;
     char layer[256];         /* being built, or "" */
     uint32_t suite, index;   /* of that layer */
-    bool done, timed_out;    /* said so itself; ended by us */
+    bool done, paused;       /* said so itself: the matrix, or its own part, is finished */
+    bool ended, timed_out;   /* how it ended is known; ended by us */
+    bool garbled;            /* what it said was not understood */
+    int how;                 /* as waitpid tells */
     enum eie_status stopped; /* by the worker's own word */
     uint64_t beats;
-    double beat_s;
+    double beat_s, seen_s; /* silence so far; last look */
 };
 
 /* ---- the worker's process -------------------------------------------------------------------- */
@@ -43,6 +50,12 @@ static enum eie_status start(struct shift *shift, struct eie_error *error)
     int ends[2];
     if (pipe2(ends, O_CLOEXEC))
         return eie_fail(error, EIE_SYSTEM, "no pipe to a worker: %s", strerror(errno));
+    const int high = fcntl(ends[1], F_DUPFD_CLOEXEC, PIPE_LEAST);
+    if (high >= 0) { /* out of the way of code that closes or writes to descriptors of others */
+        close(ends[1]);
+        ends[1] = high;
+    }
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
     fflush(stdout);
     fflush(stderr);
     const pid_t parent = getpid();
@@ -54,6 +67,8 @@ static enum eie_status start(struct shift *shift, struct eie_error *error)
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever ends us ends the worker */
         if (getppid() != parent) _exit(3);
         close(ends[0]);
+        dup2(STDERR_FILENO, STDOUT_FILENO); /* the table is ours, what kernels print is not */
+        signal(SIGCHLD, SIG_DFL);
         eie_worker_run(job, ends[1]);
         _exit(0);
     }
@@ -64,19 +79,31 @@ static enum eie_status start(struct shift *shift, struct eie_error *error)
     return eie_fail(error, EIE_SYSTEM, "no process for a worker: %s", strerror(errno));
 }
 
-static int stop(struct shift *shift)
+static void look_whether_ended(struct shift *shift)
 {
-    int how = 0;
+    if (!shift->ended && waitpid(shift->process, &shift->how, WNOHANG) == shift->process)
+        shift->ended = true;
+}
+
+/* Nothing runs afterwards. A worker that is about to end is given a moment, so that its own way of
+ * ending is seen. */
+static void stop(struct shift *shift)
+{
     close(shift->pipe);
+    for (int i = 0; i < GRACE_MS && !shift->ended && !shift->done && !shift->paused; i++) {
+        look_whether_ended(shift);
+        if (!shift->ended) poll(NULL, 0, 1);
+    }
+    if (shift->ended) return;
     kill(shift->process, SIGKILL);
-    while (waitpid(shift->process, &how, 0) < 0 && errno == EINTR) continue;
-    return how;
+    while (waitpid(shift->process, &shift->how, 0) < 0 && errno == EINTR) continue;
+    shift->ended = true;
 }
 
 /* What ended the worker, in words: "CRASHED while timing: SIGSEGV (Segmentation fault)". */
-static void describe_end(const struct shift *shift, int how, const char *doing, char *text,
-                         size_t size)
+static void describe_end(const struct shift *shift, const char *doing, char *text, size_t size)
 {
+    const int how = shift->how;
     const bool by_signal = WIFSIGNALED(how);
     const struct eie_ending ending = {
         .end = shift->timed_out ? EIE_END_HUNG
@@ -87,8 +114,11 @@ static void describe_end(const struct shift *shift, int how, const char *doing, 
     };
     char words[160];
     eie_ending_text(&ending, words, sizeof words);
+    if (shift->garbled) snprintf(words, sizeof words, "what its process said is not understood");
     snprintf(text, size, "%s while %s: %s%s", shift->timed_out ? "HUNG" : "CRASHED", doing, words,
-             ending.end == EIE_END_SIGNAL && ending.number == SIGKILL ? ", out of memory?" : "");
+             ending.end == EIE_END_SIGNAL && ending.number == SIGKILL && !shift->garbled
+                 ? ", out of memory?"
+                 : "");
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
@@ -120,17 +150,15 @@ static enum eie_status lose(struct shift *shift, json_t *row, const char *reason
 
 /* The worker is gone in the midst of a group. The row whose kernel was at work is lost; where it
  * was none's, all that have not come yet. */
-static enum eie_status lose_group(struct shift *shift, int how, struct eie_error *error)
+static enum eie_status lose_group(struct shift *shift, struct eie_error *error)
 {
     const struct eie_watch *watch = shift->all->job.watch;
     const char *doing = atomic_load(&watch->doing);
     char reason[512];
     enum eie_status status = EIE_OK;
-    json_t *culprit = json_array_get(shift->begun, atomic_load(&watch->row));
-    describe_end(shift, how, culprit && doing ? doing : "no kernel was at work", reason,
-                 sizeof reason);
-    if (culprit) status = lose(shift, culprit, reason, error);
-    for (size_t i = shift->arrived; !culprit && i < json_array_size(shift->begun) && !status; i++)
+    const json_t *culprit = json_array_get(shift->begun, atomic_load(&watch->row));
+    describe_end(shift, culprit && doing ? doing : "no kernel was at work", reason, sizeof reason);
+    for (size_t i = shift->arrived; i < json_array_size(shift->begun) && !status; i++)
         status = lose(shift, json_array_get(shift->begun, i), reason, error);
     return status ? status : eie_results_save(shift->all->results, false, error);
 }
@@ -156,6 +184,7 @@ static enum eie_status hear(struct shift *shift, const json_t *message, struct e
     }
     if (row) {
         shift->arrived++;
+        shift->rows_came = true;
         return keep(shift, json_incref(row), code, error);
     }
     if (end) {
@@ -166,7 +195,10 @@ static enum eie_status hear(struct shift *shift, const json_t *message, struct e
     }
     if (json_object_get(message, "complaint"))
         all->on_complaint(all->context, text_of(message, "complaint"), code);
-    if (json_object_get(message, "done")) shift->done = true;
+    if (json_object_get(message, "done")) {
+        shift->done = json_is_true(json_object_get(message, "done"));
+        shift->paused = !shift->done;
+    }
     if (json_object_get(message, "stop")) {
         shift->stopped = (enum eie_status)json_integer_value(json_object_get(message, "status"));
         return eie_fail(error, shift->stopped, "%s", text_of(message, "stop"));
@@ -182,9 +214,10 @@ static enum eie_status hear_lines(struct shift *shift, struct eie_error *error)
          begin = (size_t)(end - shift->line) + 1) {
         json_t *message =
             json_loadb(shift->line + begin, (size_t)(end - shift->line) - begin, 0, NULL);
-        status = message ? hear(shift, message, error)
-                         : eie_fail(error, EIE_SYSTEM, "the worker's word is not understood");
+        shift->garbled = !json_is_object(message);
+        if (!shift->garbled) status = hear(shift, message, error);
         json_decref(message);
+        if (shift->garbled) break;
     }
     shift->used -= begin;
     memmove(shift->line, shift->line + begin, shift->used);
@@ -201,7 +234,7 @@ static enum eie_status listen_once(struct shift *shift, bool *more, struct eie_e
         shift->room = 2 * shift->room + READ_BYTES;
     }
     const ssize_t got = read(shift->pipe, shift->line + shift->used, READ_BYTES);
-    if (got < 0 && errno == EINTR) return EIE_OK;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return EIE_OK;
     if (got <= 0) {
         *more = false;
         return EIE_OK;
@@ -223,30 +256,41 @@ static void show_progress(struct shift *shift)
                      *watch->group ? text : NULL);
 }
 
-/* A kernel that does not come back is ended; our own code may take its time. */
+/* A kernel that does not come back is ended; our own code may take its time. Silence counts in
+ * small steps, since this process may have been stopped meanwhile. */
 static void watch_over(struct shift *shift)
 {
     const struct eie_watch *watch = shift->all->job.watch;
     const uint64_t beats = atomic_load(&watch->beats);
+    const double now = eie_now_s(), step = now - shift->seen_s;
+    shift->seen_s = now;
+    shift->beat_s += step < STEP_S ? step : STEP_S;
     if (beats != shift->beats || atomic_load(&watch->row) == EIE_NO_ROW) {
         shift->beats = beats;
-        shift->beat_s = eie_now_s();
-    } else if (eie_now_s() - shift->beat_s > shift->all->timeout_s) {
+        shift->beat_s = 0;
+    } else if (shift->beat_s > shift->all->timeout_s) {
         shift->timed_out = true;
         kill(shift->process, SIGKILL);
     }
 }
 
+/* Until the worker has said that it is through, or has ended. The pipe's end alone does not tell: a
+ * process that a kernel started may hold its other end. */
 static enum eie_status follow(struct shift *shift, struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    shift->beat_s = eie_now_s();
-    for (bool more = true; more && !status && !shift->done;) {
+    shift->seen_s = eie_now_s();
+    for (bool more = true; more && !status && !shift->done && !shift->paused && !shift->garbled;) {
         struct pollfd pipe = {shift->pipe, POLLIN, 0};
-        const int ready = poll(&pipe, 1, POLL_MS);
-        if (ready > 0) status = listen_once(shift, &more, error);
+        const int ready = poll(&pipe, 1, shift->ended ? 0 : POLL_MS);
+        if (ready > 0)
+            status = listen_once(shift, &more, error);
+        else if (shift->ended)
+            break; /* and all that it said is heard */
+        else
+            look_whether_ended(shift);
         show_progress(shift);
-        watch_over(shift);
+        if (!shift->timed_out) watch_over(shift);
     }
     return status;
 }
@@ -277,35 +321,65 @@ static const char ***make_broken(const struct eie_matrix *matrix)
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
 
-/* What the worker left when it ended without saying so. */
-static enum eie_status after_crash(struct shift *shift, int how, const char ***broken,
+/* What is known of crashes. A first one costs nothing: the group's rows are run apart then, the
+ * layer is built again; for a crash need not show where it was caused. */
+struct crashes {
+    char apart[512]; /* the group whose rows are run apart, or "" */
+    char layer[256]; /* that ended a worker once, or "" */
+    bool outside;    /* once, outside of any group, since the last row came */
+    const char ***broken;
+};
+
+static enum eie_status after_layer(struct shift *shift, struct crashes *crashes,
                                    struct eie_error *error)
 {
-    char words[512];
-    if (shift->begun) return lose_group(shift, how, error);
-    describe_end(shift, how, *shift->layer ? "building the layer" : "no group was under way", words,
-                 sizeof words);
-    if (!*shift->layer) return eie_fail(error, EIE_SYSTEM, "%s", words);
+    char words[512], line[1024];
+    if (strcmp(crashes->layer, shift->layer) != 0) {
+        snprintf(crashes->layer, sizeof crashes->layer, "%s", shift->layer);
+        return EIE_OK;
+    }
+    describe_end(shift, "building the layer", words, sizeof words);
     char *kept = strdup(words);
     if (!kept) return eie_fail(error, EIE_MEMORY, "out of memory");
-    broken[shift->suite][shift->index] = kept;
-    char line[1024];
+    crashes->broken[shift->suite][shift->index] = kept;
     snprintf(line, sizeof line, "layer %s: %s", shift->layer, words);
     shift->all->on_complaint(shift->all->context, line, eie_exit_code(EIE_SYSTEM));
     return EIE_OK;
 }
 
-static enum eie_status run_shift(struct eie_supervision *all, const char ***broken, bool *done,
+/* What the worker left when it ended without saying so. */
+static enum eie_status after_crash(struct shift *shift, struct crashes *crashes,
+                                   struct eie_error *error)
+{
+    char words[512], group[sizeof crashes->apart];
+    if (shift->begun) {
+        eie_group_name(json_array_get(shift->begun, 0), group, sizeof group);
+        if (!strcmp(group, crashes->apart)) return lose_group(shift, error);
+        snprintf(crashes->apart, sizeof crashes->apart, "%s", group);
+        return EIE_OK;
+    }
+    if (*shift->layer) return after_layer(shift, crashes, error);
+    if (!crashes->outside) {
+        crashes->outside = true;
+        return EIE_OK;
+    }
+    describe_end(shift, "no group was under way", words, sizeof words);
+    return eie_fail(error, EIE_SYSTEM, "%s", words);
+}
+
+static enum eie_status run_shift(struct eie_supervision *all, struct crashes *crashes, bool *done,
                                  struct eie_error *error)
 {
     struct shift shift = {.all = all, .layer = ""};
+    all->job.apart = crashes->apart;
     eie_progress_begin(&all->progress, all->quiet, eie_job_groups_left(&all->job, false));
     enum eie_status status = start(&shift, error);
     if (status) return status;
     status = follow(&shift, error);
-    const int how = stop(&shift);
+    stop(&shift);
     *done = shift.done;
-    if (!status && !shift.done) status = after_crash(&shift, how, broken, error);
+    if (shift.rows_came) crashes->outside = false;
+    if (!status && !shift.done && !shift.paused) status = after_crash(&shift, crashes, error);
     eie_progress_clear(&all->progress);
     json_decref(shift.begun);
     free(shift.line);
@@ -314,20 +388,20 @@ static enum eie_status run_shift(struct eie_supervision *all, const char ***brok
 
 enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *error)
 {
-    const char ***broken = make_broken(all->job.matrix);
+    struct crashes crashes = {.broken = make_broken(all->job.matrix)};
     struct eie_watch *watch =
         mmap(NULL, sizeof *watch, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool done = false;
     enum eie_status status = EIE_OK;
-    if (!broken || watch == MAP_FAILED)
+    if (!crashes.broken || watch == MAP_FAILED)
         status = eie_fail(error, EIE_MEMORY, "out of memory to watch over the matrix");
     all->job.results = all->results;
     all->job.begin_s = eie_now_s();
-    all->job.broken = (const char *const *const *)broken;
+    all->job.broken = (const char *const *const *)crashes.broken;
     all->job.watch = watch;
-    while (!status && !done) status = run_shift(all, broken, &done, error);
+    while (!status && !done) status = run_shift(all, &crashes, &done, error);
     if (!status) status = eie_results_save(all->results, true, error);
     if (watch != MAP_FAILED) munmap(watch, sizeof *watch);
-    free_broken(all->job.matrix, broken);
+    free_broken(all->job.matrix, crashes.broken);
     return status;
 }

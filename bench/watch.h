@@ -8,8 +8,9 @@
  *   {"complaint": "...", "code": 2}  a line for the user
  *   {"stop": "...", "status": 7}   the matrix cannot go on
  *   {"done": true}                 the matrix is finished
+ *   {"done": false}                this worker is: the next one goes on
  *
- * A worker that ends without the last two has crashed: then `row` says in whose code. */
+ * A worker that ends without one of the last three has crashed: then `row` says in whose code. */
 #ifndef EIE_BENCH_WATCH_H
 #define EIE_BENCH_WATCH_H
 

@@ -30,6 +30,8 @@ struct worker {
     const struct eie_job *job;
     struct eie_watch *watch;
     int pipe;
+    pid_t process;       /* a copy that a kernel made of us must not speak for us */
+    bool pause;          /* one row was run apart: the next worker goes on */
     uint32_t timed_left; /* groups, the one under way included */
     struct target target;
     enum eie_status status; /* what stops the matrix */
@@ -41,6 +43,7 @@ struct worker {
 /* One line; takes over the reference. The supervisor being gone, there is nothing left to do. */
 static void tell(const struct worker *worker, json_t *message)
 {
+    if (getpid() != worker->process) _exit(3);
     char *line = message ? json_dumps(message, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(message);
     if (!line) _exit(3);
@@ -76,6 +79,7 @@ static void tick(void *context, double share, const char *what)
 static void enter(void *context, uint32_t row, const char *what)
 {
     const struct worker *worker = context;
+    if (getpid() != worker->process) _exit(3);
     atomic_store(&worker->watch->doing, what);
     atomic_store(&worker->watch->row, row);
     atomic_fetch_add(&worker->watch->beats, 1);
@@ -336,11 +340,27 @@ static void run_left(struct worker *worker, const struct eie_group_key *key, str
     if (!worker->status) tell_end(worker, key, rows, count);
 }
 
+/* Is this the group whose rows are to be run apart? */
+static bool is_apart(const struct worker *worker, const struct eie_row *row)
+{
+    char name[512];
+    json_t *object = *worker->job->apart ? eie_row_json(row) : NULL;
+    if (!object) return false;
+    eie_group_name(object, name, sizeof name);
+    json_decref(object);
+    return !strcmp(name, worker->job->apart);
+}
+
 static bool run_group(void *context, const struct eie_group_key *key)
 {
     struct worker *worker = context;
     uint32_t count;
     struct eie_row *rows = rows_left(worker->job, key, &count);
+    if (rows && count && is_apart(worker, rows)) {
+        worker->pause = true;
+        rows->apart = true;
+        count = 1;
+    }
     if (!rows) {
         worker->status = eie_fail(&worker->error, EIE_MEMORY, "out of memory for rows");
         return false;
@@ -353,12 +373,22 @@ static bool run_group(void *context, const struct eie_group_key *key)
     }
     for (uint32_t i = 0; i < count; i++) eie_row_free(&rows[i]);
     free(rows);
-    return worker->status == EIE_OK;
+    return worker->status == EIE_OK && !worker->pause;
+}
+
+void eie_group_name(const json_t *row, char *name, size_t size)
+{
+    snprintf(name, size, "%s/%s/batch:%lld/threads:%lld/cache:%s",
+             json_string_value(json_object_get(row, "eie_suite")),
+             json_string_value(json_object_get(row, "eie_layer")),
+             json_integer_value(json_object_get(row, "eie_batch")),
+             json_integer_value(json_object_get(row, "eie_threads")),
+             json_string_value(json_object_get(row, "eie_cache")));
 }
 
 void eie_worker_run(const struct eie_job *job, int pipe)
 {
-    struct worker worker = {.job = job, .watch = job->watch, .pipe = pipe};
+    struct worker worker = {.job = job, .watch = job->watch, .pipe = pipe, .process = getpid()};
     enter(&worker, EIE_NO_ROW, NULL);
     worker.timed_left = eie_job_groups_left(job, true);
     eie_matrix_each_group(job->matrix, run_group, &worker);
@@ -367,5 +397,5 @@ void eie_worker_run(const struct eie_job *job, int pipe)
         tell(&worker,
              json_pack("{s:s, s:i}", "stop", worker.error.message, "status", (int)worker.status));
     else
-        tell(&worker, json_pack("{s:b}", "done", 1));
+        tell(&worker, json_pack("{s:b}", "done", !worker.pause));
 }

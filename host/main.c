@@ -4,6 +4,7 @@
 #include "host/command.h"
 #include "host/file.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,8 +50,18 @@ static int finish(int code)
     return code ? code : eie_exit_code(EIE_SYSTEM);
 }
 
+/* Descriptors 0 to 2 that nobody opened must not become files of ours. */
+static void open_standard(void)
+{
+    int opened;
+    do opened = open("/dev/null", O_RDWR);
+    while (opened >= 0 && opened <= STDERR_FILENO);
+    if (opened > STDERR_FILENO) close(opened);
+}
+
 int main(int argc, char **argv)
 {
+    open_standard();
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGHUP, on_signal);

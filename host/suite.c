@@ -2,6 +2,7 @@
 #include "host/file.h"
 #include "host/import_dump.h"
 #include "host/json.h"
+#include "host/sha256.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -275,6 +276,7 @@ enum eie_status eie_suite_read(const char *name, struct eie_suite *suite, struct
     else
         memcpy(suite->name, stem, length);
     if (!status) status = read_suite(&file, suite, error);
+    if (!status) status = eie_sha256_of(file.text, strlen(file.text), &suite->hash, error);
     if (status) eie_suite_free(suite);
     eie_json_free(&file);
     return status;

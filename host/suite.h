@@ -15,6 +15,7 @@ struct eie_suite {
     char name[EIE_NAME_MAX];
     char summary[256];
     char default_kernels[256]; /* glob list that `eie bench` takes when none is named; "*" mostly */
+    struct eie_hash hash;      /* SHA-256 of its file */
     char basis[16];            /* "generated", "calibrated" or "real": what its layers are */
     bool in_default_matrix;
     bool needs_models; /* its layers come from EIE_MODELS */

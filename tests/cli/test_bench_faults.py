@@ -1,6 +1,7 @@
 """`eie bench` with kernels that are broken on purpose: each costs its own row, and the others have numbers."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -83,6 +84,57 @@ def test_crashed_row_is_tried_again_on_resume(eie, plugin, tiny):
     (eie.folder / "crash").unlink()
     row, again, _ = run(eie, tiny, path, "--resume", code=0)
     assert row["eie_status"] == "ok" and row["eie_run"] == 1 and again == others
+
+
+# ---- kernels with processes of their own, and crashes that come later ---------------------------
+
+def test_child_that_outlives_its_kernel_holds_nobody_up(eie, plugin, tiny):
+    """The child keeps the worker's pipe open; the worker is gone."""
+    path = plugin("bad", ON_RUN="if (fork() == 0) { sleep(90); _exit(0); } abort();")
+    process = eie.popen("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", path, "--kernel",
+                        f"test_*,{GOOD}", "--threads", "1", "--cache", "hot", "--budget", "0.3", "--out", "out.json",
+                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert process.wait(60) == 3
+    results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
+    row, = results["eie_missing"]
+    assert "SIGABRT" in row["eie_reason"] and len(results["benchmarks"]) == 1
+
+
+def test_copy_of_the_process_does_not_speak_for_it(eie, plugin, tiny):
+    path = plugin("bad", ON_RUN="static int n; if (n++ == 0) fork();")
+    done = eie.run("bench", "--quiet", "--suite", tiny, "--plugin", path, "--kernel", f"test_*,{GOOD}", "--threads", "1",
+                   "--cache", "hot", "--budget", "0.3", "--out", "out.json")
+    results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
+    rows = results["benchmarks"] + results["eie_missing"]
+    assert done.returncode in (0, 3), done.stderr
+    assert len(rows) == 6 == len({row["name"] for row in rows})
+    assert all(row["eie_status"] == "ok" for row in rows if row["eie_kernel"] == GOOD)
+
+
+def test_crash_that_comes_later_costs_no_other_row(eie, plugin, tiny):
+    """A signal a second later meets whatever is under way then; apart, it meets nobody but its own kernel."""
+    path = plugin("bad", ON_RUN="static int n; if (n++ == 0) alarm(1);")
+    results = eie.bench("--suite", tiny, "--plugin", path, "--kernel", f"test_*,{GOOD}", "--threads", "1", "--budget", "6",
+                        code=None)
+    good = [row for row in results["benchmarks"] + results["eie_missing"] if row["eie_kernel"] == GOOD]
+    assert len(good) == 3 and {row["eie_status"] for row in good} == {"ok"}
+
+
+def test_junk_in_foreign_descriptors(eie, plugin, tiny):
+    path = plugin("bad", ON_RUN='for (int i = 3; i < 300; i++) if (write(i, "junk\\n", 5) < 0) continue;')
+    row, *_ = run(eie, tiny, path, code=3)
+    assert row["eie_status"] == "error" and "not understood" in row["eie_reason"]
+
+
+def test_what_a_kernel_prints_is_not_in_the_table(eie, plugin, tiny):
+    path = plugin("bad", ON_PREPARE='puts("here I am"); fflush(stdout);')
+    *_, done = run(eie, tiny, path, code=0)
+    assert "here I am" not in done.stdout and "here I am" in done.stderr
+
+
+def test_rows_beside_a_crash_say_that_they_ran_apart(eie, plugin, tiny):
+    _, others, _ = run(eie, tiny, plugin("bad", ON_RUN="abort();"), code=3)
+    assert all(row["eie_apart"] is True for row in others)
 
 
 # ---- wrong results and wrong counts ------------------------------------------------------------
