@@ -1,0 +1,342 @@
+/* The gather as a register permute, on 16-bit words. Sixteen rows, one a 32-bit lane, walk along
+ * the columns together. In each step 64 consecutive inputs sit in two registers, the window, and
+ * every row of the group takes up to four of its weights there: a weight is a 6-bit place in the
+ * window (vpermi2w) and a 4-bit code (vpermw on the codebook), and vpdpwssd multiplies and adds
+ * pairs. The window follows the slowest row; a row that has nothing to take in it multiplies by
+ * code 0. Nothing is decoded, scattered or skipped: on a CPU the random access is what costs, not
+ * the product by a zero input (which is what EIE skips, ISCA 2016, section III.C).
+ *
+ * Words rather than bytes: the inputs need no splitting, signs cost nothing, a slot takes half the
+ * dot products. That wins where vpermi2w is as cheap as vpermb (AMD from Zen 4 on).
+ *
+ * The prepared form, 1.25 bytes a slot: four steps are a unit of five vectors of 32 words. Word w
+ * of vector s < 4 holds for step s the places of slots w and 32 + w and the code of slot w; the
+ * fifth vector holds the codes of slots 32 + w of all four steps. Permutes ignore high index bits
+ * and the codebook's table is filled twice, so that a shift is all that unpacking needs. */
+#include "host/cpu.h"
+#include "kernels/avx512/row_groups.h"
+#include "kernels/avx512/row_lists.h"
+#include "kernels/cpu_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW     64u  /* inputs in two registers */
+#define TAKE       4u   /* weights of a row in a step */
+#define UNIT_STEPS 4u   /* steps that are packed together */
+#define UNIT_WORDS 160u /* 16-bit words of a unit */
+#define STEP_SLOTS (TAKE * EIE_GROUP_ROWS)
+#define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
+#define PREFETCH   2048   /* bytes ahead in the stream of units */
+
+#define ISA __attribute__((target("avx512vnni")))
+
+/* A copy is one allocation: units, then first inputs of the steps, the unit that ends each group,
+ * places of the rows in their blocks, biases in the order of the lanes. */
+struct offsets {
+    size_t first, unit_end, place, bias, end;
+};
+
+struct plan {
+    struct eie_cpu_plan base;
+    struct eie_row_groups groups;
+    struct offsets at;
+    uint32_t copy; /* of the product under way */
+    uint32_t unit_count;
+    int16_t table[32]; /* the codebook twice */
+};
+
+static size_t lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static struct offsets layout(const struct eie_layer *layer, uint64_t units, uint32_t groups,
+                             uint32_t blocks)
+{
+    struct offsets at;
+    at.first = units * UNIT_WORDS * sizeof(uint16_t);
+    at.unit_end = at.first + lines(units * UNIT_STEPS * sizeof(uint16_t));
+    at.place = at.unit_end + lines(groups * sizeof(uint32_t));
+    at.bias = at.place + (size_t)blocks * EIE_BLOCK_ROWS;
+    at.end = at.bias + (layer->bias ? (size_t)groups * EIE_GROUP_ROWS * sizeof(int32_t) : 0);
+    return at;
+}
+
+static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = problem->layer;
+    if (layer->inputs > INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: places of steps are 16 bits wide",
+                        layer->inputs);
+    /* A step takes a weight at least, and windows that do not overlap have at most 64 a row. */
+    const uint32_t groups = eie_row_groups_bound(layer->outputs, problem->threads);
+    const uint32_t blocks = eie_row_blocks_bound(layer->outputs, problem->threads);
+    const uint64_t dense = (uint64_t)groups * (layer->inputs / WINDOW + 1) * (WINDOW / TAKE);
+    const uint64_t steps = layer->entry_count < dense ? layer->entry_count : dense;
+    *plan_bytes = layout(layer, steps / UNIT_STEPS + groups, groups, blocks).end +
+                  (uint64_t)groups * EIE_GROUP_ROWS * sizeof(uint32_t) +
+                  (uint64_t)blocks * (EIE_BLOCK_ROWS + sizeof(struct eie_row_block)) +
+                  eie_cpu_plan_vector_bytes(problem);
+    return EIE_OK;
+}
+
+static void destroy(struct eie_plan *opaque)
+{
+    struct plan *plan = (struct plan *)opaque;
+    if (!plan) return;
+    eie_row_groups_free(&plan->groups);
+    eie_cpu_plan_end(&plan->base);
+}
+
+/* A group on its way along the columns: the next and the last entry of each row. */
+struct walk {
+    uint32_t at[EIE_GROUP_ROWS], end[EIE_GROUP_ROWS];
+    uint32_t last_first; /* where the last window begins: not more than 32 inputs behind the end */
+};
+
+static void walk_begin(struct walk *walk, const struct eie_row_lists *rows,
+                       const uint32_t row[EIE_GROUP_ROWS], uint32_t inputs)
+{
+    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) {
+        walk->at[i] = row[i] == EIE_NO_ROW ? 0 : rows->start[row[i]];
+        walk->end[i] = row[i] == EIE_NO_ROW ? 0 : rows->start[row[i] + 1];
+    }
+    walk->last_first = inputs > WINDOW / 2 ? inputs - WINDOW / 2 : 0;
+}
+
+/* One step: the window's first input, and how many weights from `at` on each row takes. */
+static bool walk_step(struct walk *walk, const struct eie_row_lists *rows, uint32_t *first,
+                      uint32_t take[EIE_GROUP_ROWS])
+{
+    uint32_t slowest = UINT32_MAX;
+    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++)
+        if (walk->at[i] < walk->end[i] && rows->column[walk->at[i]] < slowest)
+            slowest = rows->column[walk->at[i]];
+    if (slowest == UINT32_MAX) return false;
+    *first = slowest < walk->last_first ? slowest : walk->last_first;
+    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) {
+        const uint32_t left = walk->end[i] - walk->at[i], most = left < TAKE ? left : TAKE;
+        take[i] = 0;
+        while (take[i] < most && rows->column[walk->at[i] + take[i]] - *first < WINDOW) take[i]++;
+    }
+    return true;
+}
+
+static void walk_on(struct walk *walk, const uint32_t take[EIE_GROUP_ROWS])
+{
+    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) walk->at[i] += take[i];
+}
+
+static uint64_t count_units(const struct eie_row_lists *rows, const struct eie_row_groups *groups,
+                            uint32_t inputs)
+{
+    uint64_t units = 0;
+    for (uint32_t g = 0; g < groups->group_count; g++) {
+        struct walk walk;
+        uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
+        walk_begin(&walk, rows, groups->row + (size_t)g * EIE_GROUP_ROWS, inputs);
+        for (; walk_step(&walk, rows, &first, take); steps++) walk_on(&walk, take);
+        units += (steps + UNIT_STEPS - 1) / UNIT_STEPS;
+    }
+    return units;
+}
+
+/* Row i's k-th weight of step s into the zeroed words of the unit. */
+static void pack(uint16_t unit[UNIT_WORDS], uint32_t s, uint32_t i, uint32_t k, uint32_t place,
+                 uint32_t code)
+{
+    const uint32_t word = 2 * i + k % 2;
+    uint16_t *step = unit + s * 32 + word, *codes = unit + UNIT_STEPS * 32 + word;
+    if (k < 2) {
+        *step |= (uint16_t)(place | code << 6);
+    } else {
+        *step |= (uint16_t)(place << 10);
+        *codes |= (uint16_t)(code << 4 * s);
+    }
+}
+
+/* Fills the units of one group from `unit` on; returns the unit behind. */
+static uint32_t fill_group(char *copy, const struct plan *plan, const struct eie_row_lists *rows,
+                           uint32_t g, uint32_t unit)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    uint16_t *firsts = (uint16_t *)(void *)(copy + plan->at.first);
+    uint16_t *units = (uint16_t *)(void *)copy;
+    struct walk walk;
+    uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
+    walk_begin(&walk, rows, plan->groups.row + (size_t)g * EIE_GROUP_ROWS, layer->inputs);
+    for (; walk_step(&walk, rows, &first, take); steps++) {
+        const uint32_t s = steps % UNIT_STEPS, u = unit + steps / UNIT_STEPS;
+        firsts[u * UNIT_STEPS + s] = (uint16_t)first;
+        for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++)
+            for (uint32_t k = 0; k < take[i]; k++)
+                pack(units + (size_t)u * UNIT_WORDS, s, i, k, rows->column[walk.at[i] + k] - first,
+                     rows->code[walk.at[i] + k]);
+        walk_on(&walk, take);
+    }
+    return unit + (steps + UNIT_STEPS - 1) / UNIT_STEPS;
+}
+
+static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_lists *rows)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const struct eie_row_groups *groups = &plan->groups;
+    uint32_t *unit_end = (uint32_t *)(void *)(copy + plan->at.unit_end);
+    uint32_t unit = 0;
+    for (uint32_t g = 0; g < groups->group_count; g++)
+        unit = unit_end[g] = fill_group(copy, plan, rows, g, unit);
+    memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
+    int32_t *bias = (int32_t *)(void *)(copy + plan->at.bias);
+    for (size_t lane = 0; layer->bias && lane < (size_t)groups->group_count * EIE_GROUP_ROWS;
+         lane++)
+        bias[lane] = groups->row[lane] == EIE_NO_ROW ? 0 : layer->bias[groups->row[lane]];
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
+                               struct eie_error *error)
+{
+    const struct eie_layer *layer = setup->problem.layer;
+    struct eie_row_lists rows;
+    struct eie_row_groups groups;
+    struct eie_cpu_plan *base = NULL;
+    enum eie_status status = eie_row_lists_make(layer, &rows, error);
+    if (status) return status;
+    status = eie_row_groups_make(layer, &rows, setup->problem.threads, &groups, error);
+    if (status) goto done;
+    const uint64_t units = count_units(&rows, &groups, layer->inputs);
+    const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
+    status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end + PREFETCH, &base, error);
+    if (status) {
+        eie_row_groups_free(&groups);
+        goto done;
+    }
+    struct plan *plan = (struct plan *)base;
+    plan->groups = groups;
+    plan->at = at;
+    plan->unit_count = (uint32_t)units;
+    memcpy(plan->table, layer->codebook, sizeof layer->codebook);
+    memcpy(plan->table + EIE_CODEBOOK_SIZE, layer->codebook, sizeof layer->codebook);
+    fill_copy(base->copies[0], plan, &rows);
+    for (uint32_t c = 1; c < setup->copies; c++) memcpy(base->copies[c], base->copies[0], at.end);
+    *opaque = (struct eie_plan *)plan;
+done:
+    eie_row_lists_free(&rows);
+    return status;
+}
+
+/* One step: 64 products into 16 sums. */
+ISA static inline __m512i step(__m512i sum, const int16_t *window, __m512i word, __m512i codes,
+                               __m512i table)
+{
+    const __m512i low = _mm512_loadu_si512(window), high = _mm512_loadu_si512(window + 32);
+    const __m512i a0 = _mm512_permutex2var_epi16(low, word, high);
+    const __m512i a1 = _mm512_permutex2var_epi16(low, _mm512_srli_epi16(word, 10), high);
+    const __m512i w0 = _mm512_permutexvar_epi16(_mm512_srli_epi16(word, 6), table);
+    const __m512i w1 = _mm512_permutexvar_epi16(codes, table);
+    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, a0, w0), a1, w1);
+}
+
+/* The sums of a group over its units. */
+ISA static inline __m512i sum_units(const uint16_t *unit, const uint16_t *first, uint32_t count,
+                                    const int16_t *input, __m512i table)
+{
+    __m512i sum0 = _mm512_setzero_si512(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+    for (uint32_t u = 0; u < count; u++, unit += UNIT_WORDS, first += UNIT_STEPS) {
+        const __m512i codes = _mm512_load_si512(unit + 128);
+        for (int p = 0; p < 5; p++)
+            _mm_prefetch((const char *)(unit + 32 * p) + PREFETCH, _MM_HINT_T0);
+        sum0 = step(sum0, input + first[0], _mm512_load_si512(unit), codes, table);
+        sum1 = step(sum1, input + first[1], _mm512_load_si512(unit + 32),
+                    _mm512_srli_epi16(codes, 4), table);
+        sum2 = step(sum2, input + first[2], _mm512_load_si512(unit + 64),
+                    _mm512_srli_epi16(codes, 8), table);
+        sum3 = step(sum3, input + first[3], _mm512_load_si512(unit + 96),
+                    _mm512_srli_epi16(codes, 12), table);
+    }
+    return _mm512_add_epi32(_mm512_add_epi32(sum0, sum1), _mm512_add_epi32(sum2, sum3));
+}
+
+/* The outputs of one block for one input. */
+ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
+                          const int16_t *input, int16_t *y)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const struct eie_row_block *block = &plan->groups.blocks[b];
+    const uint16_t *units = (const uint16_t *)(const void *)copy;
+    const uint16_t *firsts = (const uint16_t *)(const void *)(copy + plan->at.first);
+    const uint32_t *unit_end = (const uint32_t *)(const void *)(copy + plan->at.unit_end);
+    const uint8_t *place = (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS;
+    const __m512i table = _mm512_loadu_si512(plan->table);
+    const uint32_t shift = eie_layer_shift(layer);
+    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    uint32_t unit = block->first_group ? unit_end[block->first_group - 1] : 0;
+    for (uint32_t g = block->first_group; g < block[1].first_group; g++) {
+        __m512i sum =
+            sum_units(units + (size_t)unit * UNIT_WORDS, firsts + (size_t)unit * UNIT_STEPS,
+                      unit_end[g] - unit, input, table);
+        unit = unit_end[g];
+        if (layer->bias)
+            sum = _mm512_add_epi32(
+                sum, _mm512_load_si512(copy + plan->at.bias + (size_t)g * EIE_GROUP_ROWS * 4));
+        _mm256_store_si256(
+            (__m256i *)(void *)(sorted + (size_t)(g - block->first_group) * EIE_GROUP_ROWS),
+            eie_finish_lanes(sum, layer->activation, shift));
+    }
+    eie_block_store(sorted, place, block->row_count, y + block->first_row);
+}
+
+static void work(void *context, uint32_t worker)
+{
+    const struct plan *plan = context;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const char *copy = plan->base.copies[plan->copy];
+    for (uint32_t b = plan->groups.worker_block[worker]; b < plan->groups.worker_block[worker + 1];
+         b++)
+        for (uint32_t i = 0; i < problem->batch; i++)
+            run_block(plan, copy, b, plan->base.inputs + (size_t)i * problem->layer->inputs,
+                      plan->base.outputs + (size_t)i * problem->layer->outputs);
+}
+
+static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    (void)error;
+    plan->copy = copy;
+    eie_pool_run(plan->base.setup.pool, work, plan);
+    return EIE_OK;
+}
+
+static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    uint64_t padding;
+    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
+    cost->macs_padding =
+        (uint64_t)plan->unit_count * UNIT_STEPS * STEP_SLOTS * problem->batch - cost->macs_useful;
+    cost->prepared_bytes = plan->at.end;
+    cost->bytes_read =
+        plan->at.end + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
+    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+}
+
+const struct eie_kernel eie_kernel_avx512_word_lookup = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "avx512_word_lookup",
+    .summary = "prepacked rows in lanes; inputs and weights from register permutes of 16-bit words",
+    .isa = "avx512vnni",
+    .device_kind = EIE_DEVICE_CPU,
+    .flags = EIE_KERNEL_EXACT,
+    .max_threads = UINT32_MAX,
+    .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
+    .supports = supports,
+    .prepare = prepare,
+    .load = eie_cpu_plan_load,
+    .run = run,
+    .wait = eie_cpu_plan_wait,
+    .read = eie_cpu_plan_read,
+    .cost = cost,
+    .destroy = destroy,
+};
