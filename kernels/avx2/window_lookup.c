@@ -11,7 +11,7 @@
  *
  * No input column is skipped: skipping costs more here than multiplying by 0. */
 #include "host/cpu.h"
-#include "host/numbers.h"
+#include "kernels/avx2/vectors.h"
 #include "kernels/cpu_plan.h"
 
 #include <immintrin.h>
@@ -373,7 +373,7 @@ static inline struct sums sum_pairs(const struct pair *pair, const struct pair *
     struct sums sums = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     for (; pair < end; pair++, base += 2) {
         _mm_prefetch((const char *)pair + AHEAD, _MM_HINT_T0);
-        _mm_prefetch((const char *)pair + AHEAD + 48, _MM_HINT_T0);
+        _mm_prefetch((const char *)pair + AHEAD + 64, _MM_HINT_T0);
         const __m256i codes = _mm256_load_si256((const __m256i *)pair->codes);
         step(pair->position[0], _mm256_and_si256(codes, nibble), low + base[0], high + base[0],
              codebook, &sums);
@@ -383,26 +383,15 @@ static inline struct sums sum_pairs(const struct pair *pair, const struct pair *
     return sums;
 }
 
-/* eie_finish for eight sums, without 64 bits: floor((v + h) / 2^s) = (v >> s) + bit s-1 of v. */
-static inline __m256i finish(__m256i sum, bool relu, uint32_t shift)
-{
-    if (relu) sum = _mm256_max_epi32(sum, _mm256_setzero_si256());
-    if (!shift) return sum;
-    const __m256i half = _mm256_srl_epi32(sum, _mm_cvtsi32_si128((int)shift - 1));
-    return _mm256_add_epi32(_mm256_sra_epi32(sum, _mm_cvtsi32_si128((int)shift)),
-                            _mm256_and_si256(half, _mm256_set1_epi32(1)));
-}
-
 /* Bias, activation, rounding, and every row to its place. */
 static inline void store_group(const struct group *group, struct sums sums, bool relu,
                                uint32_t shift, int16_t *y)
 {
     const __m256i *bias = (const __m256i *)group->bias;
-    const __m256i a = finish(_mm256_add_epi32(sums.low, _mm256_loadu_si256(bias)), relu, shift);
-    const __m256i b =
-        finish(_mm256_add_epi32(sums.high, _mm256_loadu_si256(bias + 1)), relu, shift);
+    const __m256i a = _mm256_add_epi32(sums.low, _mm256_loadu_si256(bias));
+    const __m256i b = _mm256_add_epi32(sums.high, _mm256_loadu_si256(bias + 1));
     int16_t value[GROUP];
-    _mm256_storeu_si256((__m256i *)value, _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xD8));
+    _mm256_storeu_si256((__m256i *)value, eie_avx2_finish(a, b, relu, shift));
     if (group->rows == GROUP)
         for (uint32_t lane = 0; lane < GROUP; lane++) y[group->row[lane]] = value[lane];
     else
