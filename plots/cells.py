@@ -96,6 +96,12 @@ def ratio(over, under, what, unit="x"):
     return Cell(over.value / under.value, unit, "derived", what)
 
 
+def per_second(time, unit):
+    """How often a second a time in microseconds fits."""
+    return Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}") if time.is_number else \
+        missing(time.value, "derived", f"1 / time: {time.source}", unit, time.reason)
+
+
 def deviation(ours, published, what):
     """How far `ours` lies from `published`, in percent with its sign."""
     quotient = ratio(ours, published, what, "%")

@@ -26,6 +26,11 @@ PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibra
     ("CPU dense, batch 1", "EIE, Fig. 6 times", "189.23"),
     ("GPU dense, batch 1", "EIE, Fig. 6 times", "12.87"),
     ("mGPU dense, batch 1", "EIE, Fig. 6 times", "306.69"),
+    ("CPU dense, batch 1", "EIE, mixed depths", "189.42"),
+    ("GPU dense, batch 1", "EIE, mixed depths", "12.88"),
+    ("mGPU dense, batch 1", "EIE, mixed depths", "306.99"),
+    ("CPU dense, batch 1", "EIE, depth 4", "181.2"),
+    ("CPU dense, batch 1", "EIE, depth 8", "193.6"),
     ("CPU sparse, batch 1", "EIE actual", "65.3"),
     ("GPU sparse, batch 1", "EIE actual", "4.01"),
     ("mGPU sparse, batch 1", "EIE actual", "68.9"),
@@ -46,6 +51,16 @@ def test_speed_means_of_the_published_tables(report, row, column_name, printed):
     assert float(found["value"]) == pytest.approx(float(printed), abs=0.5 * 10 ** -decimals + 1e-9)
     assert found["unit"] == "x" and found["provenance"] == "derived"
     assert "geometric mean of nine layers" in found["source"]
+
+
+def test_the_headline_says_that_the_printed_means_mix_queue_depths(report, changed_data, document, save):
+    shown = " ".join(report[1].split())
+    assert "Printed mixes queue depths: NT-We, NT-LSTM at 4, the other 7 at 8." in shown
+    assert "CPU dense over all nine at 4: 181.18x d, at 8: 193.57x d." in shown
+    data = changed_data("paper/eie_fig8_fifo.csv", "NT-We,4,54.8", "NT-We,4,64.8")
+    speeds = Report(load(save(document)), Published(str(data))).sections["Speed tables"][0]
+    assert speeds.get("CPU dense, batch 1", "EIE, mixed depths").value == pytest.approx(
+        189.42 * (64.8 / 54.8) ** (1 / 9), abs=0.01)
 
 
 def test_printed_claims_are_cited(report):
