@@ -68,7 +68,9 @@ class Cell:
 
 
 def number_text(value, decimals=None, sign=False):
-    """Three significant digits, or fixed decimals; five digits and more are grouped."""
+    """Three significant digits, or fixed decimals; five digits and more are grouped, absurd sizes get an exponent."""
+    if value and not 1e-9 <= abs(value) < 1e12:
+        return f"{value:{'+' if sign else ''}.2e}"
     if decimals is None:
         value = float(f"{value:.2e}")
         decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0

@@ -87,7 +87,7 @@ def label_words(counts):
     chips = [f"{same} d of {total} at {watts}" for watts, (same, total) in counts.items() if watts != OTHERS]
     same, total = counts[OTHERS]
     return ("Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG): EIE's "
-            f"{', '.join(chips)}; {same} d of {total} others (without the 1x of dense CPU).")
+            f"{', '.join(chips)}; {same} d of {total} others.")
 
 
 def implied_powers(published):

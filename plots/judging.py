@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy
 
 import ratios
-from load import InputError
+from load import LEAST_NS, MOST_NS, InputError
 from matching import Baselines, group, is_baseline, label, same_library
 
 VERDICTS = ("slower", "ambiguous", "changed", "baseline", "ratio", "same", "faster")  # worst first
 # What may differ between two equal runs of a model: its preparation on the host, and how it was started.
 VOLATILE_MODEL_KEYS = {"eie_prepare_ns", "eie_run", "eie_again", "eie_samples_ns", "eie_run_medians_ns"}
-LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time; ratios of ratios stay finite
 
 
 @dataclass(frozen=True)
