@@ -7,11 +7,12 @@ for its multiplications at the peak of its arithmetic. C measures the ceilings a
 from cells import Cell, missing
 from grid import Table
 from hostrows import SUITE, host_columns, host_groups, number_cell
-from load import InputError
+from load import MOST_COUNT, InputError, is_number
 from published import LAYERS
 
 LEVELS = ("l1", "l2", "l3", "dram")
 BOUNDS = LEVELS + ("arithmetic",)
+MOST_PER_S = 1e21
 NONE = "this results file has no measured ceilings (context.eie_runs)"
 
 
@@ -30,9 +31,9 @@ class Ceilings:
 
     def _add(self, found, entry, name, key, unit, where):
         value, threads = (entry.get(word) if isinstance(entry, dict) else None for word in (key, "threads"))
-        if not isinstance(value, (int, float)) or value <= 0 or not isinstance(threads, int) \
-                or not isinstance(entry.get(name), str):
-            raise InputError(f"{where}: a ceiling without threads, {name} or {key} above 0")
+        if not is_number(value) or not 0 < value <= MOST_PER_S or type(threads) is not int \
+                or not 0 < threads <= MOST_COUNT or not isinstance(entry.get(name), str):
+            raise InputError(f"{where}: a ceiling without threads, {name} or {key} between 0 and {MOST_PER_S:g}")
         size = entry.get("working_set_bytes")
         source = f"context.eie_runs, loop {entry.get('loop', 'unnamed')}" + (f", {size} bytes" if size else "")
         best = found.get((threads, entry[name]))

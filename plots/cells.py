@@ -68,7 +68,9 @@ class Cell:
 
 
 def number_text(value, decimals=None, sign=False):
-    """Three significant digits, or fixed decimals; five digits and more are grouped."""
+    """Three significant digits, or fixed decimals; five digits and more are grouped, absurd sizes get an exponent."""
+    if value and not 1e-9 <= abs(value) < 1e12:
+        return f"{value:{'+' if sign else ''}.2e}"
     if decimals is None:
         value = float(f"{value:.2e}")
         decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
@@ -94,6 +96,12 @@ def ratio(over, under, what, unit="x"):
         return missing("undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit,
                        "the denominator is zero")
     return Cell(over.value / under.value, unit, "derived", what)
+
+
+def per_second(time, unit):
+    """How often a second a time in microseconds fits."""
+    return Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}") if time.is_number else \
+        missing(time.value, "derived", f"1 / time: {time.source}", unit, time.reason)
 
 
 def deviation(ours, published, what):

@@ -56,9 +56,10 @@ class Comparison:
         means = []
         for (kernel, clock), rows in kernels.items():
             complete = all(row.relative for row in rows)
+            steady = [row.relative.value for row in rows if row.relative and not row.stumbled]
             means.append((kernel if clock == "wall" else f"{kernel} ({clock} time)", len(rows),
                           ratios.geometric_mean([row.absolute.value for row in rows]),
-                          ratios.geometric_mean([row.relative.value for row in rows]) if complete else None))
+                          ratios.geometric_mean(steady) if complete and steady else None))
         return sorted(means, key=lambda mean: (-(mean[3] or mean[2]), mean[0]))
 
     def verdict(self):
@@ -112,10 +113,19 @@ class Comparison:
             return texts + ["ratios are means over pairs of runs taken in turn, intervals Student's over these pairs"]
         if "baseline" in bases and self.judge.scatter is not None:
             texts.append(f"the scatter of these changes, {100 * self.judge.scatter:.1f} %, widens every interval by "
-                         "baseline: so much varies from run to run")
+                         "baseline: so much of a row and of its baseline varies from run to run")
+            texts += self._stumbled()
+        elif "absolute" in bases and self.judge.scatter is not None and not self.rules.absolute:
+            texts.append(f"the scatter of the baselines, {100 * self.judge.scatter:.1f} %, and their median change, "
+                         f"{self.judge.median_drift:.3f}x, widen every interval: so much varies from run to run")
         elif bases & {"absolute", "baseline"}:
             texts.append("intervals know one run of each side: what varies from run to run is not in them")
         return texts
+
+    def _stumbled(self):
+        count = sum(row.stumbled for row in self.rows)
+        return [f"{count} rows have a baseline that changed otherwise than the others: they are ambiguous and in no "
+                "mean by baseline"] if count else []
 
     def _binary(self):
         hashes = {str(results.context.get("eie_binary_sha256", "")) for results in (self.old, self.new)}

@@ -2,6 +2,7 @@
 
     pruning, computation   inputs x outputs / non-zero weights: multiplications left
     pruning, footprint     inputs x outputs / (2 x entries): an entry carries as many index as weight bits
+    with pointers          the same with the 16-bit pointers of all columns of all PEs, which the footprint leaves out
     dynamic                inputs / active inputs
     sharing                32 / 4 bits for one weight
     memory                 a read of DRAM / of SRAM
@@ -15,6 +16,7 @@ from modelrows import FC8, MEAN_ROW, MODEL_SUITES, model_kernels, model_row
 from published import LAYERS, POWER_LAYERS
 
 COMPUTATION, FOOTPRINT, DYNAMIC, SHARING = "pruning, computation", "pruning, footprint", "dynamic", "sharing"
+POINTERS = "footprint with pointers"
 TEXT, TABLE1 = "memory, text", "memory, Table I"
 PRODUCT, PRODUCT_TABLE1, PRODUCT_PAPER = "product", "product, Table I", "product, computation"
 FACTORS = {PRODUCT: (FOOTPRINT, DYNAMIC, SHARING, TEXT), PRODUCT_TABLE1: (FOOTPRINT, DYNAMIC, SHARING, TABLE1),
@@ -22,15 +24,19 @@ FACTORS = {PRODUCT: (FOOTPRINT, DYNAMIC, SHARING, TEXT), PRODUCT_TABLE1: (FOOTPR
 POSTER, PAPER = "claimed by the poster", "claimed by the paper"
 SIX_ROW = "geometric mean of AlexNet and VGG"
 TABLE3 = "Table III"
+PADDED = "Table III, padded"  # by the share of padding that the paper draws
 FLOAT_BITS, CODE_BITS = 32, 4
+POINTER_BYTES = 2
 KEYS = {"inputs": "eie_inputs", "outputs": "eie_outputs", "nonzeros": "eie_nonzeros", "entries": "eie_entries",
         "active": "eie_active_inputs"}
 
 
 def decompositions(results, published):
-    """{what the layers are: table}: Table III's printed densities, then each suite of the model's rows."""
-    tables = {TABLE3: _table("table3", f"{TABLE3}'s densities, no padding",
-                             {layer: _table3_counts(published, layer) for layer in LAYERS}, published)}
+    """{what the layers are: table}: Table III's printed densities with the paper's padding and without, then each
+    suite of the model's rows."""
+    tables = {name: _table(stem, f"{TABLE3}'s densities, {words}", {
+        layer: _table3_counts(published, layer, name == PADDED) for layer in LAYERS}, published)
+        for name, stem, words in ((PADDED, "table3_padded", "padding of Fig. 12"), (TABLE3, "table3", "no padding"))}
     for suite in MODEL_SUITES:
         counts = {layer: _row_counts(_any_row(results, suite, layer), layer) for layer in LAYERS}
         if suite == "paper" and _any_row(results, "real", FC8):
@@ -50,20 +56,25 @@ def _row_counts(row, layer):
         | {"batch": row.batch if row else 1}
 
 
-def _table3_counts(published, layer):
+def _table3_counts(published, layer, padded):
     shape = published.layers[layer]
     inputs, outputs = int(shape["inputs"]), int(shape["outputs"])
     weights, active = (float(shape[key]) / 100 for key in ("weight_density_pct", "activation_density_pct"))
-    values = {"inputs": inputs, "outputs": outputs, "nonzeros": inputs * outputs * weights,
-              "entries": inputs * outputs * weights, "active": inputs * active}
-    return {name: Cell(value, "", "derived", shape["source"]) for name, value in values.items()} | {"batch": 1}
+    nonzeros = inputs * outputs * weights
+    real = published.real_work(layer, int(published.design("pe_count", "").value))
+    values = {"inputs": inputs, "outputs": outputs, "nonzeros": nonzeros,
+              "entries": nonzeros / (real.value / 100 if padded else 1), "active": inputs * active}
+    cells = {name: Cell(value, "", "derived", shape["source"]) for name, value in values.items()}
+    if padded:
+        cells["entries"] = Cell(values["entries"], "", "derived", f"{shape['source']} / real work, {real.source}")
+    return cells | {"batch": 1}
 
 
 def _table(name, words, counts, published):
     table = Table(f"decomposition_{name}", f"Claimed energy factors, layer by layer: {words}")
-    constants = _constants(published)
+    constants, pes = _constants(published), published.design("pe_count", "")
     for layer, found in counts.items():
-        for column, cell in _factors(found).items():
+        for column, cell in _factors(found, pes).items():
             table.put(layer, column, cell)
         _fill_row(table, layer, constants)
     for row, layers in ((MEAN_ROW, LAYERS), (SIX_ROW, POWER_LAYERS)):
@@ -75,9 +86,10 @@ def _table(name, words, counts, published):
             table.put(row, column, cell)
     table.rows = [*LAYERS, MEAN_ROW, SIX_ROW] + [row for row in table.rows if row == FC8] + list(_claims(published))
     table.fill("not claimed there")
-    table.decimals = dict.fromkeys((COMPUTATION, FOOTPRINT, DYNAMIC), 2) | dict.fromkeys(FACTORS, 0)
+    table.decimals = dict.fromkeys((COMPUTATION, FOOTPRINT, POINTERS, DYNAMIC), 2) | dict.fromkeys(FACTORS, 0)
     table.notes.append("Pruning, computation: inputs x outputs / non-zero weights; footprint: inputs x outputs / (2 x "
-                       "entries), an entry being 4 bits of weight and 4 of index; dynamic: inputs / active inputs; "
+                       "entries), an entry being 4 bits of weight and 4 of index, without column pointers; with "
+                       f"pointers: {POINTER_BYTES} bytes more for each of {pes.value:g} PEs x (inputs + 1); dynamic: inputs / active inputs; "
                        "sharing: 32 / 4 bits. The product multiplies footprint, dynamic, sharing and memory (the "
                        "text's or Table I's); the last one takes computation instead of footprint, as the paper "
                        "does. NeuralTalk's inputs are all active: they do not come out of a ReLU.")
@@ -97,13 +109,23 @@ def _bits_ratio():
                 text=f"{FLOAT_BITS / CODE_BITS:g}")
 
 
-def _factors(found):
+def _factors(found, pes):
     dense = _product([found["inputs"], found["outputs"]], "inputs x outputs")
     halves = _product([found["entries"], Cell(2, "", "derived", "weight and index bits")], "2 x entries")
     batch = Cell(found["batch"], "", "derived", "batch")
     return {COMPUTATION: _over(dense, found["nonzeros"], "inputs x outputs / non-zero weights"),
             FOOTPRINT: _over(dense, halves, "inputs x outputs / (2 x entries)"),
+            POINTERS: _over(dense, _with_pointers(found, pes), "inputs x outputs / (2 x (entries + bytes of pointers))"),
             DYNAMIC: _over(_product([found["inputs"], batch], "inputs"), found["active"], "inputs / active inputs")}
+
+
+def _with_pointers(found, pes):
+    """Halves of an entry, which is a byte."""
+    absent = next((found[name] for name in ("inputs", "entries") if not found[name].is_number), None)
+    if absent:
+        return missing(absent.value, "derived", absent.source, "", absent.reason)
+    pointers = POINTER_BYTES * pes.value * (found["inputs"].value + 1)
+    return Cell(2 * (found["entries"].value + pointers), "", "derived", f"{found['entries'].source}; {pes.source}")
 
 
 def _over(over, under, what):
@@ -148,8 +170,9 @@ def decomposition_headline(tables):
     claims, real = tables[TABLE3], tables[MODEL_SUITES[0]]
     for row in (POSTER, PAPER):
         head.put_row(row, [claims.get(row, column) for column in columns])
-    for name, table in tables.items():
-        words = name if name == TABLE3 else f"suite {name}"
+    for name in (PADDED, TABLE3, MODEL_SUITES[0]):
+        table = tables[name]
+        words = name if name in (PADDED, TABLE3) else f"suite {name}"
         for row, layers in ((MEAN_ROW, "nine layers"), (SIX_ROW, "AlexNet, VGG")):
             if table.get(row, PRODUCT).is_number:
                 head.put_row(f"{words}, {layers}", [table.get(row, column) for column in columns])
@@ -157,7 +180,8 @@ def decomposition_headline(tables):
         head.put_row(FC8, [real.get(FC8, column) for column in columns])
     constants = ", ".join(f"{words} {ratio_text(claims.get(MEAN_ROW, column))}" for column, words in
                           ((SHARING, "sharing"), (TEXT, "memory"), (TABLE1, "or by Table I")))
-    head.notes += ["Pruning by computation and by footprint (indices counted). Product: footprint x dynamic x "
+    head.notes += [f"{PADDED}: by Fig. 12. Pruning by computation and by footprint: with indices, without column "
+                   f"pointers (with them {ratio_text(tables[PADDED].get(MEAN_ROW, POINTERS))} on its nine layers). Product: footprint x dynamic x "
                    f"{constants}. The paper takes computation: {ratio_text(claims.get(PAPER, PRODUCT_PAPER))} claimed, "
                    f"{ratio_text(claims.get(MEAN_ROW, PRODUCT_PAPER))} on Table III's nine layers. NeuralTalk's inputs "
                    "are all active. Layer by layer: decomposition_*.csv."]

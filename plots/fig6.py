@@ -70,6 +70,13 @@ def time_at_depth(published, layer, depth):
                 "us", "derived", f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}")
 
 
+def times_of_mixed_depth(published):
+    """Table IV's times, but those of queue depth 4 for the layers whose label in Fig. 6 does not follow from it: what
+    Fig. 8 makes of them, without a look at the label's digits."""
+    return [actual if figure_time(published, layer) is actual else time_at_depth(published, layer, 4)
+            for layer, actual in zip(LAYERS, published.times(EIE, "actual"))]
+
+
 def _label_row(labels, name, layer, printed, recomputed, published):
     labels.put(name, "printed", printed)
     labels.put(name, "from Table IV", recomputed)

@@ -13,6 +13,7 @@ from modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row
 from published import EIE, LAYERS, MEAN, PLATFORMS, POWER_LAYERS
 
 SIX_ROW = "geometric mean of six"
+OTHERS = "others"
 UNPRINTED = "the power of the NeuralTalk layers is printed nowhere"
 
 
@@ -69,24 +70,24 @@ def _recomputed(table, column, base, energies, what):
 
 
 def label_counts(table, published):
-    """{EIE's power in words: (labels that follow to the last digit, labels compared)}: the six layers with printed
-    powers, all bars but the 1x of the dense CPU."""
-    counts = {}
-    for key in CHIP_POWERS:
-        chip = published.claim(key)
-        pairs = [(table.get(layer, f"{series}, printed"),
-                  table.get(layer, eie_column(chip) if platform == EIE else f"{series}, power x time"))
-                 for series, platform, _ in SERIES[1:] for layer in POWER_LAYERS]
-        counts[f"{chip_words(chip)} {MARKS[chip.provenance]}"] = (
-            sum(agrees(printed, found) for printed, found in pairs), len(pairs))
-    return counts
+    """{EIE's power in words, or OTHERS: (labels that follow to the last digit, labels compared)}: the six layers with
+    printed powers; EIE's power is in none of the others, which are all bars but the 1x of the dense CPU."""
+    def count(pairs):
+        pairs = [(table.get(layer, f"{series}, printed"), table.get(layer, column))
+                 for series, column in pairs for layer in POWER_LAYERS]
+        return sum(agrees(printed, found) for printed, found in pairs), len(pairs)
+
+    chips = [published.claim(key) for key in CHIP_POWERS]
+    eie = next(series for series, platform, _ in SERIES if platform == EIE)
+    return {f"{chip_words(chip)} {MARKS[chip.provenance]}": count([(eie, eie_column(chip))]) for chip in chips} \
+        | {OTHERS: count([(series, f"{series}, power x time") for series, platform, _ in SERIES[1:] if platform != EIE])}
 
 
 def label_words(counts):
-    total = next(iter(counts.values()))[1]
-    return ("Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG, without "
-            "the 1x of dense CPU): " + ", ".join(f"{same} d of {total} with EIE at {watts}"
-                                                  for watts, (same, _) in counts.items()) + ".")
+    chips = [f"{same} d of {total} at {watts}" for watts, (same, total) in counts.items() if watts != OTHERS]
+    same, total = counts[OTHERS]
+    return ("Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG): EIE's "
+            f"{', '.join(chips)}; {same} d of {total} others.")
 
 
 def implied_powers(published):
@@ -97,12 +98,12 @@ def implied_powers(published):
         label = published.energy_label(EIE, "actual", layer)
         dense, eie = published.time(PLATFORMS["CPU"], "dense", layer), figure_time(published, layer)
         cpu = [chip.value * factor * time / dense.value for factor, time in
-               zip(_span(label), (eie.value, eie.value - 0.05, eie.value + 0.05))]
+               zip(span(label), (eie.value, eie.value - 0.05, eie.value + 0.05))]
         _power_row(table, f"CPU dense {layer}", cpu, f"{label.source} x {chip_words(chip)} x {eie.value:g} us "
                    f"/ {dense.source}")
         for series, platform, matrix in SERIES[1:-1]:
             bar, time = published.energy_label(platform, matrix, layer), published.time(platform, matrix, layer)
-            middle, low, high = _span(bar)
+            middle, low, high = span(bar)
             powers = [watts * dense.value / (time.value * by) for watts, by in zip(cpu, (middle, high, low))]
             _power_row(table, f"{series} {layer}", powers,
                        f"derived power of CPU dense x time / ({bar.source} x time of {series}, {time.source})")
@@ -112,7 +113,13 @@ def implied_powers(published):
     return table
 
 
-def _span(cell):
+def bar_span(published, platform, matrix, layer):
+    """Of a printed bar; that of the dense CPU is 1 by definition."""
+    label = published.energy_label(platform, matrix, layer)
+    return (label.value,) * 3 if (platform, matrix) == (PLATFORMS["CPU"], "dense") else span(label)
+
+
+def span(cell):
     """The value, and the least and greatest that round to its digits."""
     half = 0.5 * 10 ** -len(cell.text.partition(".")[2])
     return cell.value, cell.value - half, cell.value + half

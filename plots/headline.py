@@ -36,5 +36,5 @@ def ratio_text(cell, decimals=None):
         decimals = len(cell.text.partition(".")[2])
     elif decimals is None:
         decimals = 0 if cell.value >= 1000 else 2
-    text = number_text(cell.value) if cell.value < 0.1 else f"{cell.value:,.{decimals}f}"
+    text = number_text(cell.value) if not 0.1 <= cell.value < 1e12 else f"{cell.value:,.{decimals}f}"
     return f"{text}{cell.unit} {MARKS[cell.provenance]}"

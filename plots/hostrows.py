@@ -122,6 +122,11 @@ def kernel_words(pairs):
     return names.pop() if len(names) == 1 else ", ".join(f"{name} on {words}" for name, words in pairs)
 
 
+def _same_run(row, baseline):
+    """Of two runs in one file only one's baseline tells how fast the machine was."""
+    return row is None or baseline is None or row.raw.get("eie_run") == baseline.raw.get("eie_run")
+
+
 class HostView:
     """The paper's suite at one batch in one cache mode: what headlines, Table IV and Fig. 6 need.
 
@@ -133,6 +138,7 @@ class HostView:
         self._context, self._published = results.context, published
         columns = host_columns(results, SUITE, batch, cache)
         self._rows = {column.key: column.rows(results, SUITE, batch, cache) for column in columns}
+        self._all_columns = columns
         self._columns = [column for column in columns if not exclusion(self._rows[column.key].values())]
 
     def times(self, column):
@@ -168,12 +174,22 @@ class HostView:
     def dense_times_for(self, column, threads):
         """For each layer the time of the dense baseline with which this column's row compares. A group that was
         too large for the memory ran in parts, each with the baseline in it: only the same part compares."""
-        base = self.dense(threads)
-        times = self.times(base) if base else [missing(
-            "missing", "measured", f"no dense OpenBLAS with all nine layers on {self.thread_words(threads)}", "us")] \
-            * len(LAYERS)
-        rows = [self._rows[column.key].get(layer) for layer in LAYERS]
+        base, rows = self.dense(threads), [self._rows[column.key].get(layer) for layer in LAYERS]
+        times = [missing("missing", "measured", self.why_no_dense(threads), "us")] * len(LAYERS)
+        if base:
+            times = [time if _same_run(row, self._rows[base.key].get(layer)) else missing(
+                "missing", "measured", f"{layer}, {column.name}: the baseline is of another run", "us",
+                "the baseline is of another run")
+                for layer, row, time in zip(LAYERS, rows, self.times(base))]
         return [part_baseline(row) or time for row, time in zip(rows, times)]
+
+    def why_no_dense(self, threads):
+        """In words that end a sentence: the baseline has a row too few, or one that counts nowhere."""
+        words = f"no dense OpenBLAS with all nine layers on {self.thread_words(threads)}"
+        rows = next((self._rows[column.key] for column in self._all_columns if column.device == "cpu"
+                     and column.kernel == dense_baseline(self.batch) and column.threads == threads), {})
+        bad = [f"{layer} is {rows[layer].status}" for layer in LAYERS if layer in rows and not rows[layer].usable]
+        return words + (f": its row {bad[0]}" if bad else "") + (f" ({len(bad)} such rows)" if len(bad) > 1 else "")
 
     def best(self, threads):
         """The exact compressed CPU kernel with the smallest geometric mean at this thread count, or None."""

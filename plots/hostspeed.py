@@ -1,5 +1,7 @@
 """EIE against this host, and this host's kernels against its own dense baseline: equal threads only."""
 
+from collections import Counter
+
 from cells import Cell, mean_ratio, missing
 from grid import Table
 from headline import Headline
@@ -16,6 +18,7 @@ HOT_NOTE = ("Hot: one copy of the weights, used over and over. A dense copy larg
             "still streams from memory, as on the largest layers: ratios on Alex-6 and VGG-6 depend on that.")
 TITLE = "Speed, this host: wall time, {}batch {}, " + NINE
 BATCHES = (1, 64)
+JOINT = ", "
 
 
 def host_table(results, published):
@@ -49,7 +52,8 @@ def _at_threads(table, column, view, threads, published):
              PER_LAYER: (" or ".join(named), [cell for cell, _ in layers])}
     for name, found in ((DENSE, view.dense(threads)), (BEST, view.best(threads))):
         sides[name] = (found.name, view.times(found)) if found else \
-            (f"no {SPOKEN[name]}", [_none(f"no {SPOKEN[name]} with all nine layers on {words}")] * len(LAYERS))
+            (f"no {SPOKEN[name]}", [_none(view.why_no_dense(threads) if name == DENSE else
+                                          f"no {SPOKEN[name]} with all nine layers on {words}")] * len(LAYERS))
     best = view.best(threads)
     compared = {BEST: view.dense_times_for(best, threads) if best else sides[DENSE][1],
                 PER_LAYER: [view.dense_times_for(found, threads)[index] if found else sides[DENSE][1][index]
@@ -61,10 +65,20 @@ def _at_threads(table, column, view, threads, published):
     table.put(f"{BEST}, {words}", column,
               Cell(best.kernel, "", "measured", "smallest geometric mean of the nine layers") if best
               else _none(f"no {SPOKEN[BEST]} with all nine layers on {words}"))
-    choice = "; ".join(f"{layer}: {found.kernel}" for layer, (_, found) in zip(LAYERS, layers) if found)
+    choice = _choice([(layer, found.kernel) for layer, (_, found) in zip(LAYERS, layers) if found])
     table.put(f"{PER_LAYER}, {words}", column,
               Cell(choice, "", "measured", "smallest time of each layer") if choice
               else _none(f"no {SPOKEN[BEST]} on {words}"))
+    if JOINT in choice:
+        table.notes.append(f"{PER_LAYER[0].upper()}{PER_LAYER[1:]}, {words}, {column}: " + "; ".join(
+            f"{layer} {found.kernel}" for layer, (_, found) in zip(LAYERS, layers) if found) + ".")
+
+
+def _choice(pairs):
+    """"a", "a (6), b (3)" from (layer, kernel) pairs: how many layers each is the fastest on."""
+    counts = Counter(kernel for _, kernel in pairs)
+    return next(iter(counts)) if len(counts) == 1 else JOINT.join(
+        f"{kernel} ({count})" for kernel, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _none(why):
@@ -93,23 +107,19 @@ def _host_headline(table, results, view):
 
     values = [[cell.value for cell in across(f"EIE actual over {name}")] for name in (BEST, PER_LAYER)]
     kinds = [BEST] if values[0] == values[1] else [BEST, PER_LAYER]
+    also = ", the fastest on each layer" if len(kinds) == 1 else ""
     for faster, slower in PAIRS:
         if PER_LAYER not in (faster, slower) or PER_LAYER in kinds:
             head.put_row(f"{SPOKEN[faster]} faster than {SPOKEN[slower]}", across(f"{faster} over {slower}"))
     head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation"
                       + (", at batch 1: it takes one input at a time." if per_input else "."))
     for kind in kinds:
-        chosen = [(_names(cell.value), words) for words, cell in zip(head.columns, across(kind)) if not cell.reason]
+        chosen = [(cell.value, words) for words, cell in zip(head.columns, across(kind)) if not cell.reason]
         if chosen:
-            head.notes.append(f"{SPOKEN[kind][0].upper()}{SPOKEN[kind][1:]}: {kernel_words(chosen)}.")
+            head.notes.append(f"{SPOKEN[kind][0].upper()}{SPOKEN[kind][1:]}: {kernel_words(chosen)}{also}.")
     if view.cache == "hot" and view.batch == 1:
         head.notes.append(HOT_NOTE)
     others = [cache for cache in headline_caches(results, view.batch) if cache != view.cache]
     if others:
         head.notes.append(f"Cache {', '.join(others)}: headline_host.csv has the same ratios there.")
     return head
-
-
-def _names(choice):
-    """The kernels' names from "layer: name; ..." or from a single name."""
-    return " or ".join(sorted({part.rpartition(": ")[2] for part in choice.split("; ")}))

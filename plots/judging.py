@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import numpy
 
 import ratios
-from load import InputError
+from load import LEAST_NS, MOST_NS, InputError
 from matching import Baselines, group, is_baseline, label, same_library
 
 VERDICTS = ("slower", "ambiguous", "changed", "baseline", "ratio", "same", "faster")  # worst first
 # What may differ between two equal runs of a model: its preparation on the host, and how it was started.
 VOLATILE_MODEL_KEYS = {"eie_prepare_ns", "eie_run", "eie_again", "eie_samples_ns", "eie_run_medians_ns"}
-LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time; ratios of ratios stay finite
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,7 @@ class Judged:
     basis: str  # "baseline", "absolute" or "model": what the verdict uses
     verdict: str
     note: str = ""
+    stumbled: bool = False  # its baseline changed otherwise than most: no ratio to it tells anything
 
     @property
     def used(self):
@@ -47,6 +47,7 @@ class Judge:
         self._baselines = Baselines(old), Baselines(new)
         self.drifts = self._drifts()
         self.scatter = None if self.paired else ratios.scatter(list(self.drifts.values()))
+        self.median_drift = ratios.median(self.drifts.values()) if self.drifts else 1.0
         self.by_baseline = not rules.absolute and not self.paired  # runs in turn drift alike
         self.yardsticks = {group(row) for pair in both if self.by_baseline and self._baselines_of(*pair)
                            for row in pair}
@@ -72,17 +73,54 @@ class Judge:
         return found if None not in found and same_library(*found) else None
 
     def _measured(self, old, new):
+        plain, relative = self._ratios(old, new)
+        basis = "baseline" if relative and self.by_baseline else "absolute"
+        used = relative if basis == "baseline" else plain
+        if not self.rules.verdicts:
+            return Judged(old, new, plain, relative, basis, "ratio", used.reason)
+        if is_baseline(new) and group(new) in self.yardsticks:
+            return Judged(old, new, plain, None, basis, "baseline")
+        if basis == "baseline":
+            drift = self._own_drift(old, new)
+            if ratios.is_outlier(drift, self.median_drift, self.scatter):
+                return Judged(old, new, plain, relative, basis, "ambiguous", f"its baseline changed by {drift:.3f}x, "
+                              f"the median one by {self.median_drift:.3f}x", stumbled=True)
+        verdict, doubt = used.verdict(self.rules.threshold), self._doubt(basis, plain, used)
+        if doubt and verdict in ("slower", "faster"):
+            return Judged(old, new, plain, relative, basis, "ambiguous", doubt)
+        return Judged(old, new, plain, relative, basis, verdict, used.reason)
+
+    def _own_drift(self, old, new):
+        """New / old of the baseline that the row is measured against: that of its own part of a group."""
+        before, after = (_baseline_ns(*pair) for pair in zip((old, new), self._baselines_of(old, new)))
+        return after / before
+
+    def _doubt(self, basis, plain, used):
+        """Why neither slower nor faster can be said, whatever the interval; empty: they can."""
+        if basis == "baseline":
+            return "its own time changed the other way, and the baselines did not change alike" \
+                if plain.contradicts(used) and not self._drifts_agree() else ""
+        alone = not self.paired and not self.rules.absolute and self.scatter is None
+        return "one run of each side and no baseline: --absolute judges it all the same" if alone else ""
+
+    def _drifts_agree(self):
+        """A machine that is slower as a whole changes all baselines alike."""
+        drifts = self.drifts.values()
+        return self.scatter is not None and max(drifts) / min(drifts) <= 1 + self.rules.threshold / 100
+
+    def _ratios(self, old, new):
+        """The plain ratio and that of the ratios to the baseline, or None. What varies from run to run is in the
+        intervals as far as the baselines tell: the row's own changes and its baseline's, or the row's and what
+        the machine as a whole changed by."""
         baselines = self._baselines_of(old, new)
         absolute, relative = self._ratio([_times(new)], [_times(old)]), None
-        if baselines:  # whose own changes from run to run are in this ratio, and so in its interval
+        if baselines:
             relative = self._ratio([_times(new), _baseline_times(old, baselines[0])],
-                                   [_times(old), _baseline_times(new, baselines[1])]).widened(self.scatter)
-        used, basis = (relative, "baseline") if baselines and self.by_baseline else (absolute, "absolute")
-        if not self.rules.verdicts:
-            return Judged(old, new, absolute, relative, basis, "ratio", used.reason)
-        if is_baseline(new) and group(new) in self.yardsticks:
-            return Judged(old, new, absolute, None, basis, "baseline")
-        return Judged(old, new, absolute, relative, basis, used.verdict(self.rules.threshold), used.reason)
+                                   [_times(old), _baseline_times(new, baselines[1])]).widened(
+                                       math.sqrt(2) * (self.scatter or 0))
+        elif self.scatter is not None and not self.rules.absolute:
+            absolute = absolute.widened(math.hypot(self.scatter, math.log(self.median_drift)))
+        return absolute, relative
 
     def _ratio(self, overs, unders):
         runs = [side.run_medians for side in overs + unders]
@@ -107,11 +145,15 @@ def _times(row, scale=1.0):
 
 
 def _baseline_times(row, baseline):
+    return _times(baseline, _baseline_ns(row, baseline) / baseline.median_ns)
+
+
+def _baseline_ns(row, baseline):
     """Where a group was split, a row carries the median of the baseline of its own part."""
     own = row.raw.get("eie_part_baseline_ns", baseline.median_ns)
     if not _is_time(own):
         raise InputError(f"{label(row)}: eie_part_baseline_ns is not a time")
-    return _times(baseline, own / baseline.median_ns)
+    return own
 
 
 def times(row, key):

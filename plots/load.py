@@ -13,6 +13,12 @@ PROVENANCES = ("measured", "modelled", "simulated")
 TEXT_KEYS = ("eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_device", "eie_cache",
              "eie_time_source", "eie_status")
 COUNT_KEYS = ("eie_batch", "eie_threads")
+LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time: ratios of ratios stay finite
+MOST_COUNT = 10 ** 9  # inputs of a batch, threads
+LEAST, MOST = 1e-60, 1e60  # what can be another number that is not 0
+
+
+TIME_KEYS = ("eie_median_ns", "eie_part_baseline_ns", "eie_theoretical_ns", "eie_ci95_low_ns", "eie_ci95_high_ns")
 
 
 class InputError(Exception):
@@ -46,9 +52,14 @@ class Row:
         return self.time_source == "model"
 
     def number(self, key):
-        """A further number of the row, or None."""
+        """A further number of the row, or None; what no measurement gives is bad input."""
         value = self.raw.get(key)
-        return float(value) if _is_number(value) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        least, most = (LEAST_NS, MOST_NS) if key in TIME_KEYS else (LEAST, MOST)
+        if not (least <= value <= most or value == 0 and key not in TIME_KEYS):
+            raise InputError(f"{self.label()}: {key} is {short(value)}, which cannot be")
+        return float(value)
 
     def label(self):
         place = f"{self.threads} threads" if self.threads else self.device
@@ -116,7 +127,7 @@ def _row(raw, where, usable_expected):
         _need(raw[key] or key == "eie_layer_hash", where, key, "not empty")
     for key in COUNT_KEYS:
         value = raw.get(key)
-        _need(_is_number(value) and value >= 0 and value == int(value), where, key, "a whole number")
+        _need(is_number(value) and 0 <= value <= MOST_COUNT and value == int(value), where, key, "a whole number")
     _need(raw["eie_batch"] >= 1, where, "eie_batch", "at least 1")
     status = raw["eie_status"]
     _need(status in STATUSES, where, "eie_status", "one of " + ", ".join(STATUSES))
@@ -132,7 +143,8 @@ def _row(raw, where, usable_expected):
     median = None
     if usable_expected and status == "ok":
         median = raw.get("eie_median_ns")
-        _need(_is_number(median) and median > 0, where, "eie_median_ns", "a number above 0")
+        _need(is_number(median) and LEAST_NS <= median <= MOST_NS, where, "eie_median_ns",
+              f"a time between {LEAST_NS:g} and {MOST_NS:g}")
         median = float(median)
     elif not reason:
         raise InputError(f"{where}: status {status} without eie_reason")
@@ -150,7 +162,15 @@ def _need(condition, where, key, what):
         raise InputError(f"{where}: {key} is missing or not {what}")
 
 
-def _is_number(value):
+def short(value):
+    """A number as a message shows it, however many digits it has."""
+    try:
+        return f"{float(value):g}"
+    except OverflowError:
+        return "huge"
+
+
+def is_number(value):
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from hostrows import DENSE_BASELINE
+from hostrows import dense_baseline
 from load import InputError
 
 MACHINE_KEYS = ("eie_cpu_name", "num_cpus", "eie_cores", "eie_hardware_threads", "eie_numa_nodes",
@@ -76,7 +76,7 @@ def group(row):
 
 
 def is_baseline(row):
-    return (row.kernel, row.device, row.time_source) == (DENSE_BASELINE, "cpu", "wall")
+    return (row.kernel, row.device, row.time_source) == (dense_baseline(row.batch), "cpu", "wall")
 
 
 def status(row):

@@ -23,7 +23,8 @@ from output import write  # noqa: E402
 from matching import key, label, machine_differences, printable, status  # noqa: E402
 
 WORST_FIRST = ("mismatch", "error", "suspect", "unsupported", "skipped", "ok")
-OF_ONE_RUN = ("eie_ci95_low_ns", "eie_ci95_high_ns", "eie_run", "eie_again")
+OF_ONE_RUN = ("eie_ci95_low_ns", "eie_ci95_high_ns", "eie_run", "eie_again", "eie_part", "eie_part_baseline_ns",
+              "eie_floor_share")
 RUN_KEYS = ("date", "eie_command", "load_avg")
 
 

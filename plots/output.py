@@ -1,9 +1,34 @@
 """Where files come from and how they are written."""
 
 import os
+import re
 import tempfile
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "data")
+
+
+LIST = "report.files.txt"
+
+
+def write_report(folder, files):
+    """Writes the files and removes those that an earlier report left here: names in its list, never others."""
+    earlier = _listed(folder)
+    write(folder, files | {LIST: "".join(f"{name}\n" for name in sorted(files))})
+    for name in earlier - files.keys():
+        try:
+            os.unlink(os.path.join(folder, name))
+        except FileNotFoundError:
+            pass
+
+
+def _listed(folder):
+    """What the list of an earlier report names: plain files of this very folder, of the kinds that a report writes."""
+    try:
+        with open(os.path.join(folder, LIST), encoding="utf-8") as file:
+            names = file.read().splitlines()
+    except (OSError, ValueError):
+        return set()
+    return {name for name in names if re.fullmatch(r"[a-z0-9][\w.-]*\.(csv|png|svg|md)", name, re.IGNORECASE | re.ASCII)}
 
 
 def write(folder, files):

@@ -21,16 +21,18 @@ from grid import Table  # noqa: E402
 from headline import ratio_text  # noqa: E402
 from load import InputError, load  # noqa: E402
 from output import DATA, write  # noqa: E402
-from posterways import CITED, OUT_OF_REACH, Ways  # noqa: E402
+from posterways import BY_CONSTRUCTION, CALIBRATED, CITED, HERE, OUT_OF_REACH, OWN, Ways  # noqa: E402
 from published import Published  # noqa: E402
 
-REPRODUCED, CONTRADICTED = "reproduced", "contradicted"
-VERDICTS = (REPRODUCED, CITED, OUT_OF_REACH, CONTRADICTED)
+REPRODUCED, CONSISTENT, CONTRADICTED = "reproduced", "consistent", "contradicted"
+VERDICTS = (REPRODUCED, CONSISTENT, CONTRADICTED, CALIBRATED, BY_CONSTRUCTION, CITED, OUT_OF_REACH)
 ESTIMATE_PERCENT = 10
 WHAT_VERDICTS_MEAN = f"""\
 - **reproduced**: arithmetic on other printed numbers gives the poster's digits; or an estimate (our model, generated
   layers, rounded densities; marked `~`) comes within {ESTIMATE_PERCENT} %.
-- **contradicted**: it does not. Where that is an estimate, the estimate may be at fault.
+- **consistent**: the poster's own numbers give this one; that says nothing about the world.
+- **contradicted**: the other number does not follow. Where that is an estimate, the estimate may be at fault.
+- **calibrated**, **by construction**: made to agree, so that agreement means nothing; they count nowhere.
 - **cited**: it is taken from print as it is; nothing here tests it.
 - **out of reach**: it could be tested, but not here, or not with this results file; the line says why.
 
@@ -39,17 +41,21 @@ Trailing zeros of a number of three digits and more do not count as digits. Lett
 {LETTERS.partition(": ")[2]}"""
 SECTIONS = {"The chip": ("technology", "throughput", "power"), "Claimed savings": ("factor",),
             "Speed and energy": ("speedup", "energy"), "Compressed networks": ("size", "rate", "accuracy")}
+SIX_BARS = "Six bars of Fig. 7: energy on AlexNet and VGG alone"  # what nobody claimed as one number
 
 
 def judge(way, claimed):
-    if way.verdict:
+    if way.verdict == CITED or way.verdict and way.ours.is_number:
         return way.verdict
     if not way.ours.is_number:
         return OUT_OF_REACH
     if way.estimate:
-        off = abs(way.ours.value / claimed.value - 1)
-        return REPRODUCED if off <= ESTIMATE_PERCENT / 100 else CONTRADICTED
-    return REPRODUCED if rounds_to(way.ours.value, claimed.text) else CONTRADICTED
+        agrees = abs(way.ours.value / claimed.value - 1) <= ESTIMATE_PERCENT / 100
+    elif way.bars:
+        agrees = way.bars.low <= way.ours.value <= way.bars.high
+    else:
+        agrees = rounds_to(way.ours.value, claimed.text)
+    return CONTRADICTED if not agrees else CONSISTENT if way.rests_on == OWN else REPRODUCED
 
 
 def rounds_to(value, printed):
@@ -66,7 +72,7 @@ class Poster:
         self._speeds = ways.speeds
         self._labels = fig7.label_words(fig7.label_counts(fig7.fig7_table(results, published), published))
         self.ways = {row["key"]: ways.to(row["key"]) for row in published.poster}
-        self.verdicts = {key: [judge(way, way.claimed or published.poster_cell(key)) for way in ways]
+        self.verdicts = {key: [judge(way, way.bars.mean if way.bars else published.poster_cell(key)) for way in ways]
                          for key, ways in self.ways.items()}
 
     def tables(self):
@@ -77,41 +83,60 @@ class Poster:
             key = number["key"]
             title = heads.get(key, heads.get(key.partition("_")[0], title))
             table = tables.setdefault(title, Table(name="", title=title, corner="number"))
-            self._put(table, number)
+            if any(way.bars for way in self.ways[key]):
+                self._put(tables.setdefault(SIX_BARS, Table(name="", title=SIX_BARS, corner="number")), number, True)
+            self._put(table, number, False)
         return list(tables.values())
 
-    def _put(self, table, number):
+    def _put(self, table, number, of_bars):
+        """Ways that test the poster's number, or those that test the six bars."""
         key, poster = number["key"], self._published.poster_cell(number["key"])
         unit = f" ({poster.unit})" if poster.unit not in ("", "x", "%") else ""
         for index, (way, verdict) in enumerate(zip(self.ways[key], self.verdicts[key])):
-            claimed = way.claimed or poster
+            if bool(way.bars) != of_bars:
+                continue
+            claimed = replace(way.bars.mean, text=f"{way.bars.mean.value:.0f}") if way.bars else poster
             row = f"{number['item']}{unit}" if index == 0 else f"{number['item']}{unit}: {way.label}"
             ours = _digits(way.ours, claimed)
             off = deviation(ours, claimed, f"ours / {claimed.source}") if ours.is_number else missing(
                 ours.value, "derived", ours.source, reason=ours.reason)
             how = ("~ " if way.estimate else "") + (f"{way.label}: " if way.label and index == 0 else "") + way.how \
                 + ("" if ours.is_number or way.verdict else f": {ours.reason}")
-            for column, cell in (("claimed", claimed), ("ours", ours), ("deviation", off),
+            for column, cell in (("mean of the bars" if way.bars else "claimed", claimed), ("ours", ours), ("deviation", off),
                                  ("verdict", Cell(verdict, "", "derived", how)),
                                  ("how", Cell(how, "", "derived", how))):
                 table.put(row, column, cell)
 
     def summary(self):
-        """Counts of numbers by their first way, and those with two answers by name."""
+        """Counts of numbers by their first way, of lines by our model, and those with two answers by name."""
         items = {row["key"]: row["item"] for row in self._published.poster}
-        first = Counter(verdicts[0] for verdicts in self.verdicts.values())
-        lines = [f"{len(items)} numbers, by the first way of each: " + ", ".join(
-            f"{first[verdict]} {verdict}" for verdict in VERDICTS) + "."]
+        lines = [self._first_ways(), self._lines_of_ours()]
         for title, both in (("Contradicted by every way that tests it", {CONTRADICTED}),
                             ("Reproduced in one way, contradicted in another", {REPRODUCED, CONTRADICTED})):
             names = [items[key] for key in items if self._tested(key) == both]
             lines += [f"{title}: {'; '.join(names)}."] if names else []
         return lines
 
+    def _first_ways(self):
+        """No number's first way is ours."""
+        first = Counter(verdicts[0] for verdicts in self.verdicts.values())
+        measured = sum(ways[0].ours.provenance == "measured" for ways in self.ways.values())
+        return (f"{len(self.ways)} numbers, by the first way of each: {first[REPRODUCED]} follow from other printed "
+                f"numbers (rounded densities within {ESTIMATE_PERCENT} %), {first[CONSISTENT]} are the poster's own arithmetic (consistent), {first[CONTRADICTED]} are "
+                f"contradicted by other printed numbers, {first[CITED]} are cited, {first[OUT_OF_REACH]} are out of "
+                f"reach, {measured or 'none'} is measured here.")
+
+    def _lines_of_ours(self):
+        ours = Counter(verdict for key, verdicts in self.verdicts.items()
+                       for way, verdict in zip(self.ways[key], verdicts) if way.rests_on == HERE)
+        return (f"Of the further lines by our model or the layers that are here, {ours[REPRODUCED]} agree within "
+                f"{ESTIMATE_PERCENT} % and {ours[CONTRADICTED]} do not; {ours[CALIBRATED]} calibrated ones and "
+                f"{ours[BY_CONSTRUCTION]} by construction count nowhere.")
+
     def _tested(self, key):
         """The verdicts of the ways that test the poster's own number, not one of fewer layers."""
         return {verdict for way, verdict in zip(self.ways[key], self.verdicts[key])
-                if way.claimed is None and verdict in (REPRODUCED, CONTRADICTED)}
+                if way.bars is None and verdict in (REPRODUCED, CONTRADICTED)}
 
     def caveats(self):
         """What the poster leaves out, said beside it."""

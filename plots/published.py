@@ -26,6 +26,7 @@ class Published:
         self._energies = self._cells("eie_fig7_energy", "platform matrix layer",
                                      "energy_efficiency_vs_cpu_dense_batch1_x", "x")
         self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
+        self._real_work = self._cells("eie_fig11_12_13_scaling", "layer pe_count", "real_work_pct", "%")
         self._poster = self._cells("poster", "key", "value", with_conditions=True)
         self._headline = self._cells("headline", "key", "value")
         self._simulator = self._cells("eie_simulator_fc8", "key", "value", with_conditions=True)
@@ -107,6 +108,10 @@ class Published:
 
     def load_balance(self, layer, depth):
         return self._need(self._balance, (layer, str(depth)), "load balance of Fig. 8")
+
+    def real_work(self, layer, pe_count):
+        """Fig. 12: the share of the entries that is no padding."""
+        return self._need(self._real_work, (layer, str(pe_count)), "real work of Fig. 12")
 
     def simulator_fc8(self, key):
         """The authors' simulator on the real layer alexnet-fc8, run by this project's founders."""

@@ -17,6 +17,8 @@ NORMAL = 1.96  # half a 95 % interval in standard deviations
 FEWEST_SAMPLES = 6  # as in bench/stats.h
 FEWEST_PAIRS = 3
 FEWEST_BASELINES = 4  # that a scatter can be told from
+OUTLIER = 3  # scatters from the median
+LEAST_OUTLIER = math.log(1.01)  # what is nearer than this is none, however small the scatter
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,12 @@ class Ratio:
             return self
         below, above = (math.hypot(math.log(end / self.value), NORMAL * scatter) for end in (self.low, self.high))
         return Ratio(self.value, self.value * math.exp(-below), self.value * math.exp(above))
+
+    def contradicts(self, other):
+        """Do the two intervals lie wholly on different sides of 1?"""
+        if None in (self.low, other.low):
+            return False
+        return self.low > 1 > other.high or other.low > 1 > self.high
 
     def verdict(self, threshold_percent):
         """The whole interval must lie on one side of the threshold; the thresholds of faster and slower are
@@ -76,6 +84,16 @@ def scatter(ratios):
         return None
     logs = numpy.log(ratios)
     return 1.4826 * float(numpy.median(numpy.abs(logs - numpy.median(logs))))
+
+
+def is_outlier(ratio, middle, spread):
+    """Does it lie too many scatters from the median `middle`? Unknown, so no, where there is no scatter."""
+    return spread is not None and abs(math.log(ratio / middle)) > max(OUTLIER * spread, LEAST_OUTLIER)
+
+
+def median(ratios):
+    """Of the logarithms."""
+    return math.exp(float(numpy.median(numpy.log(list(ratios)))))
 
 
 def geometric_mean(values):

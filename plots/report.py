@@ -25,7 +25,7 @@ import speed  # noqa: E402
 from load import InputError, load  # noqa: E402
 from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
-from output import DATA, write  # noqa: E402
+from output import DATA, write_report  # noqa: E402
 from poster import poster_page  # noqa: E402
 from published import Published  # noqa: E402
 from table4 import EIE_ACTUAL, BatchedSideBySide, SideBySide  # noqa: E402
@@ -139,7 +139,7 @@ def main(arguments=None):
     files = {f"{name}.{kind}": data for name, kinds in pictures.items() for kind, data in kinds.items()} \
         | report.files()
     try:
-        write(out, files)
+        write_report(out, files)
     except OSError as error:
         print(f"report.py: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
         return 3

@@ -11,6 +11,7 @@ from ceilings import LEVELS, point
 from figures import HALO, STYLE, WIDTH, picture, put_title
 
 CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
+SIZES, SIZE = {"hot": 4.5, "llc": 6.8, "dram": 9.2}, 5.5  # points, by cache mode and of others
 OTHER_COLOUR = "#666666"
 MARKERS = "os^DvPX*<>"  # one a kernel; further kernels are left out of the picture
 ROOF, PEAK = "#222222", "#888888"
@@ -18,6 +19,11 @@ HEIGHT = 5.2
 
 
 def draw_roofline(rows, ceilings):
+    with matplotlib.rc_context(STYLE):
+        return picture(roofline_figure(rows, ceilings))
+
+
+def roofline_figure(rows, ceilings):
     """One panel for one thread and one for the most; without rows one panel says so."""
     threads = sorted({row.threads for row in rows})
     threads = sorted({threads[0], threads[-1]}) if threads else []
@@ -28,7 +34,7 @@ def draw_roofline(rows, ceilings):
         if not rows:
             panels[0].set_axis_off()
             panels[0].text(0.5, 0.5, "This host: no measured row of suite paper.", ha="center", va="center")
-            return picture(figure)
+            return figure
         _limits(panels, rows, ceilings, threads)
         slanted = []
         for axes, count in zip(panels, threads):
@@ -48,7 +54,7 @@ def draw_roofline(rows, ceilings):
         figure.draw_without_rendering()
         for axes, text in slanted:
             text.set_rotation(_slope(axes))
-        return picture(figure)
+        return figure
 
 
 def _fastest(rows):
@@ -121,22 +127,25 @@ def _slope(axes):
 
 
 def _points(axes, rows, kernels):
-    for row in rows:
+    """A row's cache modes often have one place: the later ones are smaller and lie on top."""
+    for row in sorted(rows, key=lambda row: -SIZES.get(row.cache, SIZE)):
         if row.kernel in kernels:
             found = point(row)
             colour = CACHE_COLOURS.get(row.cache, OTHER_COLOUR)
-            axes.plot([found["MACs per byte"].value], [found["MAC/s"].value], linestyle="none", markersize=5.5,
+            axes.plot([found["MACs per byte"].value], [found["MAC/s"].value], linestyle="none",
+                      markersize=SIZES.get(row.cache, SIZE),
                       marker=MARKERS[kernels.index(row.kernel)], markeredgecolor=colour, markeredgewidth=0.9,
                       markerfacecolor=colour if row.batch == 1 else "white", alpha=0.85, zorder=4)
 
 
 def _handles(rows, kernels):
     def mark(label, **style):
-        return Line2D([], [], linestyle="none", markersize=5.5, label=label, **style)
+        return Line2D([], [], linestyle="none", label=label, **{"markersize": SIZE} | style)
 
     handles = [mark(kernel, marker=MARKERS[index], color="#444444") for index, kernel in enumerate(kernels)]
     for cache in sorted({row.cache for row in rows}):
-        handles.append(mark(f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR)))
+        handles.append(mark(f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR),
+                            markersize=SIZES.get(cache, SIZE)))
     batches = sorted({row.batch for row in rows if row.batch > 1})
     if batches:
         handles.append(mark(f"hollow: batch {', '.join(map(str, batches))}", marker="o", markerfacecolor="white",

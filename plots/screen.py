@@ -11,6 +11,7 @@ from modelrows import MEAN_ROW
 
 PIPE_COLUMNS = 100
 FEWEST_COLUMNS, MOST_COLUMNS = 60, 180
+LEAST_LABEL = 20
 MEAN_LABEL = "geo. mean d"  # all means are derived
 GAP = "  "
 TOGETHER = re.compile(r"(?<=[\dx%]) (?=[a-z]\b)|(?<=batch) (?=\d)|(?<=\d) (?=(us|nm|W|MHz|thread|%)\b)")
@@ -36,7 +37,7 @@ def headline(head, width):
     """Title, column names, one line a row, notes; long labels wrap, so that the numbers stay aligned."""
     strips = [_padded([column] + [head.shown(row, column) for row in head.rows], str.rjust)
               for column in head.columns] if head.rows else []
-    room = width - sum(len(GAP) + len(strip[0]) for strip in strips)
+    room = max(LEAST_LABEL, width - sum(len(GAP) + len(strip[0]) for strip in strips))
     labels = [textwrap.wrap(GAP + row, room, subsequent_indent=GAP) for row in head.rows]
     left = max((len(line) for label in labels for line in label), default=0)
     shown = lines([head.title], width, "")

@@ -26,8 +26,9 @@ class _Beside:
                 if column:
                     cells, below = view.times(column), cell_of(self._real_row(column, view), FC8)
                 else:
-                    what = "dense OpenBLAS" if kind == "OpenBLAS" else "exact compressed kernel"
-                    below = missing("missing", "measured", f"no {what} with all nine layers on {words}", "us")
+                    why = view.why_no_dense(threads) if kind == "OpenBLAS" else \
+                        f"no exact compressed kernel with all nine layers on {words}"
+                    below = missing("missing", "measured", why, "us")
                     cells = [below] * len(LAYERS)
                 real = self._results.select(suite="real", layer=FC8, batch=view.batch, cache=view.cache)
                 self._column(group, name, f"{kind}\n{threads} thr", cells, below if real else None, None)
@@ -35,7 +36,8 @@ class _Beside:
         best = [(view.best(threads), view.thread_words(threads)) for threads in view.thread_counts()]
         names = kernel_words([(column.kernel, words) for column, words in best if column])
         self.table.notes.append(
-            f"This host: wall time, cache {view.cache}, medians (m). OpenBLAS: dense float32 "
+            f"This host: wall time, cache {view.cache}, medians "
+            f"({'m' if view.batch == 1 else 'of the whole batch, divided by it: d'}). OpenBLAS: dense float32 "
             f"{dense_baseline(view.batch).rpartition('_')[2]}. kernel: best exact "
             f"compressed kernel by geometric mean{': ' if names else ''}{names}." + self._spread(view))
 

@@ -1,6 +1,6 @@
 """Table V: platforms, designs and this host on one layer."""
 
-from cells import MARKS, Cell, cited, missing, number_text, ratio
+from cells import MARKS, Cell, cited, missing, number_text, per_second, ratio
 from energy import KINDS
 from fig6 import agrees
 from grid import Table
@@ -101,8 +101,9 @@ def _table5_model(table, results):
                 energy = number_cell(row, "Alex-7", key, "J", 1, f"energy by {words}")
                 area = number_cell(row, "Alex-7", "eie_area_mm2", "mm2", 1, "area")
                 table.put(name, "area (mm2)", area)
-                table.put(name, "frames/s", _per_second(time))
-                table.put(name, PER_AREA, ratio(_per_second(time), area, f"frames/s / area, {row.label()}", PER_AREA))
+                table.put(name, "frames/s", per_second(time, "frames/s"))
+                table.put(name, PER_AREA, ratio(per_second(time, "frames/s"), area, f"frames/s / area, {row.label()}",
+                                                PER_AREA))
                 if energy.is_number and energy.value > 0:
                     table.put(name, "power (W)", Cell(energy.value / (time.value * 1e-6), "W", "derived",
                                                       f"energy by {words} / expected time, {row.label()}"))
@@ -115,9 +116,5 @@ def _table5_host(table, results, published):
     for threads in view.thread_counts() if view else ():
         for column in filter(None, (view.dense(threads), view.best(threads))):
             name = f"this host: {column.name}"
-            table.put(name, "frames/s", _per_second(view.times(column)[LAYERS.index("Alex-7")]))
+            table.put(name, "frames/s", per_second(view.times(column)[LAYERS.index("Alex-7")], "frames/s"))
             table.put(name, "power (W)", host_energy(results, "W"))
-
-
-def _per_second(time):
-    return Cell(1e6 / time.value, "frames/s", "derived", f"1 / time: {time.source}")

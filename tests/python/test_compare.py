@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 import random
 import subprocess
@@ -17,15 +18,17 @@ from load import load
 from merge import merge
 
 STREAM, BASELINE, OTHER = "scalar_eie_stream", "peers_openblas_sgemv", "fake_eie_pool"
+GEMM = "peers_openblas_sgemm"
+FIVE = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7")
 CONTEXT = {"date": "2000-01-01T00:00:00+00:00", "num_cpus": 4, "eie_format": "1", "eie_cpu_name": "Made-up CPU",
            "eie_cpu_features": "fake1", "eie_cores": 4, "eie_hardware_threads": 4, "eie_revision": "0000000"}
 
 
-def row(kernel=STREAM, time=1000.0, noise=0.01, layer="Alex-7", threads=1, cache="hot", count=31, **further):
+def row(kernel=STREAM, time=1000.0, noise=0.01, layer="Alex-7", threads=1, cache="hot", count=31, batch=1, **further):
     """A measured row whose samples scatter evenly about `time`, by at most the share `noise`."""
     samples = [time * (1 + noise * (2 * step / (count - 1) - 1)) for step in range(count)]
     random.Random(3).shuffle(samples)
-    made = with_number(base_row("paper", layer, kernel, ["exact"], "cpu", 1, threads, cache, "wall"), time)
+    made = with_number(base_row("paper", layer, kernel, ["exact"], "cpu", batch, threads, cache, "wall"), time)
     return made | {"eie_samples_ns": samples} | further
 
 
@@ -89,7 +92,7 @@ def fails(done, *words):
 @pytest.mark.parametrize("factor, verdict, code", [(1.2, "slower", 1), (1 / 1.2, "faster", 0), (1.01, "same", 0),
                                                    (1.05, "ambiguous", 0)])
 def test_verdict_of_the_plain_ratio(compare, factor, verdict, code):
-    done = compare(results(row()), results(row(time=1000 * factor)))
+    done = compare(results(row()), results(row(time=1000 * factor)), "--absolute")
     assert (done.verdicts(), done.code) == ([verdict], code), done.out
     found = done.of(STREAM)
     assert found["absolute"]["ratio"] == pytest.approx(factor) and found["basis"] == "absolute"
@@ -104,7 +107,7 @@ def test_noise_is_ambiguous(compare):
 
 def test_threshold(compare):
     old, new = results(row()), results(row(time=1100))
-    assert [compare(old, new, "--threshold", text).code for text in ("5", "20")] == [1, 0]
+    assert [compare(old, new, "--absolute", "--threshold", text).code for text in ("5", "20")] == [1, 0]
 
 
 def test_few_samples_are_no_verdict(compare):
@@ -115,7 +118,7 @@ def test_few_samples_are_no_verdict(compare):
 def test_worst_comes_first(compare):
     layers = {"Alex-6": 1.1, "Alex-7": 1.5, "Alex-8": 0.5, "VGG-6": 1.0}
     done = compare(results(*[row(layer=layer) for layer in layers]),
-                   results(*[row(layer=layer, time=1000 * factor) for layer, factor in layers.items()]))
+                   results(*[row(layer=layer, time=1000 * factor) for layer, factor in layers.items()]), "--absolute")
     assert [found["layer"] for found in done.document["rows"]] == ["Alex-7", "Alex-6", "VGG-6", "Alex-8"]
     assert done.verdicts() == ["slower", "slower", "same", "faster"]
     assert "worst 1.500x" in done.document["verdict"] and "Alex-7" in done.document["verdict"]
@@ -152,7 +155,9 @@ def test_a_slowdown_that_a_faster_machine_hides(compare):
 @pytest.mark.parametrize("change", [{"threads": 2}, {"cache": "llc"}, {"layer": "Alex-6"}])
 def test_the_baseline_of_another_group_is_none(compare, change):
     done = compare(results(row(), row(BASELINE, **change)), results(row(), row(BASELINE, time=2000, **change)))
-    assert done.of(STREAM)["basis"] == "absolute" and done.code == 1  # the baseline is a row like any other
+    assert done.of(STREAM)["basis"] == "absolute" and done.of(STREAM)["verdict"] == "same"
+    other, = [found for found in done.document["rows"] if found["kernel"] == BASELINE]
+    assert other["basis"] == "absolute" and other["verdict"] == "ambiguous"  # a row like any other
 
 
 @pytest.mark.parametrize("old, new", [({}, {"eie_library": "another"}), ({"eie_run": 0}, {"eie_run": 1})])
@@ -169,7 +174,8 @@ def test_a_selection_keeps_its_baseline(compare):
 
 
 def test_a_baseline_alone_is_judged(compare):
-    done = compare(results(row(), row(BASELINE)), results(row(), row(BASELINE, time=1300)), "--kernel", "peers_*")
+    done = compare(results(row(), row(BASELINE)), results(row(), row(BASELINE, time=1300)), "--kernel", "peers_*",
+                   "--absolute")
     assert done.verdicts() == ["slower"] and done.code == 1
 
 
@@ -188,6 +194,107 @@ def test_a_baseline_that_scatters_widens_the_intervals(compare):
     done = compare(old, new)
     assert set(done.verdicts()) == {"ambiguous", "baseline"} and done.code == 0
     assert done.document["baseline_scatter"] == pytest.approx(0.149, abs=0.002) and "widens every interval" in done.out
+
+
+def groups(factors, row_factor=1.0, batch=1, baseline=BASELINE):
+    """A file with a row and a baseline for each layer; `factors` of the baselines' times."""
+    return results(*[row(layer=layer, time=1000 * row_factor, batch=batch) for layer in factors],
+                   *[row(baseline, layer=layer, time=5000 * factor, batch=batch) for layer, factor in factors.items()])
+
+
+STEADY = dict.fromkeys(FIVE, 1.0)
+
+
+def test_a_baseline_that_stumbled_makes_no_slowdown(compare):
+    """One of five groups has a baseline that was 11 times too slow in the old file."""
+    done = compare(groups(STEADY | {"Alex-8": 11.0}), groups(STEADY, 0.945))
+    found = done.of(STREAM, "Alex-8")
+    assert done.code == 0 and found["verdict"] == "ambiguous"
+    assert found["relative"]["ratio"] == pytest.approx(0.945 * 11) and found["absolute"]["ratio"] == pytest.approx(0.945)
+    assert found["note"] == "its baseline changed by 0.091x, the median one by 1.000x" and found["note"] in done.out
+    assert {done.of(STREAM, layer)["verdict"] for layer in FIVE if layer != "Alex-8"} == {"faster"}
+    mean, = [kernel for kernel in done.document["kernels"] if kernel["kernel"] == STREAM]
+    assert mean["mean_ratio_by_baseline"] == pytest.approx(0.945) and "1 rows have a baseline" in done.out
+
+
+def test_a_true_slowdown_beside_a_baseline_that_stumbled(compare):
+    done = compare(groups(STEADY | {"Alex-8": 11.0}), groups(STEADY, 1.2))
+    assert done.code == 1 and sorted(done.verdicts()) == ["ambiguous"] + ["baseline"] * 5 + ["slower"] * 4
+
+
+def test_a_part_has_a_baseline_that_stumbles_alone(compare):
+    old, new = groups(STEADY), groups(STEADY)
+    new["benchmarks"][0]["eie_part_baseline_ns"] = 5000 / 11
+    done = compare(old, new)
+    assert done.code == 0 and done.of(STREAM, "Alex-6")["verdict"] == "ambiguous"
+    assert done.of(STREAM, "Alex-7")["verdict"] == "same"
+
+
+def test_a_row_that_became_faster_is_not_called_slower_by_a_single_baseline(compare):
+    """Two groups are too few to tell which baseline stumbled; the plain ratio says the contrary."""
+    old, new = groups({"Alex-6": 1.0, "Alex-7": 1.3}), groups({"Alex-6": 1.0, "Alex-7": 1.0}, 0.9)
+    done = compare(old, new)
+    assert done.code == 0 and done.of(STREAM, "Alex-7")["verdict"] == "ambiguous"
+    assert "the other way" in done.of(STREAM, "Alex-7")["note"]
+
+
+def test_baselines_that_all_drift_alike_are_believed_against_the_plain_ratio(compare):
+    """A machine that became 30 % faster hides a slowdown by 20 %."""
+    done = compare(groups(STEADY), groups(dict.fromkeys(FIVE, 0.7), 0.9))
+    assert done.code == 1 and done.verdicts().count("slower") == 5
+
+
+def test_the_scatter_counts_twice(compare):
+    """The row varies from run to run, and so does its baseline."""
+    factors = dict(zip(FIVE, (1.0, 1.01, 0.99, 1.02, 0.98)))
+    done = compare(groups(STEADY), groups(factors))
+    found, scatter = done.of(STREAM)["relative"], done.document["baseline_scatter"]
+    own = compare(results(row(), row(BASELINE, time=5000)), results(row(), row(BASELINE, time=5050))).of(STREAM)
+    half = math.log(own["relative"]["high"] / own["relative"]["ratio"])
+    assert scatter == pytest.approx(1.4826 * 0.01, rel=0.03)
+    assert math.log(found["high"] / found["ratio"]) == pytest.approx(
+        math.hypot(half, 1.96 * math.sqrt(2) * scatter), rel=1e-6)
+
+
+# ---- batch 64 ----------------------------------------------------------------------------------
+
+def test_the_baseline_at_batch_64_is_gemm(compare):
+    """A machine that is slower by 20 % makes no row slower."""
+    done = compare(groups(STEADY, 1.0, 64, GEMM), groups(dict.fromkeys(FIVE, 1.2), 1.2, 64, GEMM))
+    assert done.code == 0 and sorted(done.verdicts()) == ["baseline"] * 5 + ["same"] * 5
+    assert done.of(STREAM)["basis"] == "baseline" and done.of(STREAM)["absolute"]["ratio"] == pytest.approx(1.2)
+    slower = compare(groups(STEADY, 1.0, 64, GEMM), groups(STEADY, 1.2, 64, GEMM))
+    assert slower.code == 1 and slower.verdicts().count("slower") == 5
+
+
+@pytest.mark.parametrize("batch, kernel", [(1, GEMM), (64, BASELINE)])
+def test_the_baseline_of_the_other_batch_is_none(compare, batch, kernel):
+    done = compare(groups(STEADY, 1.0, batch, kernel), groups(STEADY, 1.0, batch, kernel))
+    assert {found["basis"] for found in done.document["rows"]} == {"absolute"}
+
+
+# ---- single runs without a baseline ------------------------------------------------------------
+
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_two_single_runs_without_a_baseline_give_no_verdict(compare, factor):
+    old, new = results(row()), results(row(time=1000 * factor))
+    done = compare(old, new)
+    assert done.code == 0 and done.verdicts() == ["ambiguous"] and "--absolute" in done.of(STREAM)["note"]
+    assert compare(old, new, "--absolute").verdicts() == ["slower" if factor > 1 else "faster"]
+
+
+def test_a_row_without_a_baseline_knows_how_much_the_others_scatter(compare):
+    """Its group has no baseline; those of the other groups scatter and drift."""
+    def both(factors, time):
+        document = groups(factors)
+        document["benchmarks"].append(row(OTHER, layer="NT-We", time=time))
+        return document
+
+    done = compare(both(STEADY, 1000), both(STEADY, 1200))
+    assert done.of(OTHER, "NT-We")["basis"] == "absolute" and done.of(OTHER, "NT-We")["verdict"] == "slower"
+    for factors in (dict(zip(FIVE, (0.8, 0.9, 1.0, 1.1, 1.2))), dict.fromkeys(FIVE, 1.2)):
+        found = compare(both(STEADY, 1000), both(factors, 1200)).of(OTHER, "NT-We")
+        assert found["verdict"] == "ambiguous" and found["absolute"]["low"] < 1.05
 
 
 # ---- pairs of runs -----------------------------------------------------------------------------
@@ -293,7 +400,7 @@ def test_only_rows_without_a_number_are_no_success(compare):
 
 
 def test_a_slowdown_outweighs_a_missing_row(compare):
-    assert compare(results(row(), row(OTHER)), results(row(time=2000))).code == 1
+    assert compare(results(row(), row(OTHER)), results(row(time=2000)), "--absolute").code == 1
 
 
 def test_model_rows_are_equal_or_changed(compare):
@@ -334,7 +441,7 @@ def test_as_a_program(save):
     paths = [save(results(row(time=time)), f"{time}.json") for time in (1000, 2000)]
     program = [sys.executable, os.path.join(PLOTS, "compare.py")]
     codes = [subprocess.run(program + arguments, capture_output=True).returncode
-             for arguments in (paths, paths[::-1], paths[:1])]
+             for arguments in (paths + ["--absolute"], paths[::-1] + ["--absolute"], paths[:1])]
     assert codes == [1, 0, 2]
 
 

@@ -5,11 +5,12 @@ import re
 
 import pytest
 
-from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, cell, column, fake_document, read, run_report
+from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, cell, column, fake_document, read, run_report, \
+    with_ceilings
 import screen  # conftest has put plots/ on the path
 from cells import Cell, cited, missing, number_text
 from headline import ratio_text
-from load import load
+from load import InputError, load
 from published import EIE, POWER_LAYERS, Published
 from report import Report
 from table4 import SideBySide
@@ -26,6 +27,11 @@ PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibra
     ("CPU dense, batch 1", "EIE, Fig. 6 times", "189.23"),
     ("GPU dense, batch 1", "EIE, Fig. 6 times", "12.87"),
     ("mGPU dense, batch 1", "EIE, Fig. 6 times", "306.69"),
+    ("CPU dense, batch 1", "EIE, mixed depths", "189.42"),
+    ("GPU dense, batch 1", "EIE, mixed depths", "12.88"),
+    ("mGPU dense, batch 1", "EIE, mixed depths", "306.99"),
+    ("CPU dense, batch 1", "EIE, depth 4", "181.2"),
+    ("CPU dense, batch 1", "EIE, depth 8", "193.6"),
     ("CPU sparse, batch 1", "EIE actual", "65.3"),
     ("GPU sparse, batch 1", "EIE actual", "4.01"),
     ("mGPU sparse, batch 1", "EIE actual", "68.9"),
@@ -46,6 +52,16 @@ def test_speed_means_of_the_published_tables(report, row, column_name, printed):
     assert float(found["value"]) == pytest.approx(float(printed), abs=0.5 * 10 ** -decimals + 1e-9)
     assert found["unit"] == "x" and found["provenance"] == "derived"
     assert "geometric mean of nine layers" in found["source"]
+
+
+def test_the_headline_says_that_the_printed_means_mix_queue_depths(report, changed_data, document, save):
+    shown = " ".join(report[1].split())
+    assert "Printed mixes queue depths: NT-We, NT-LSTM at 4, the other 7 at 8." in shown
+    assert "CPU dense over all nine at 4: 181.18x d, at 8: 193.57x d." in shown
+    data = changed_data("paper/eie_fig8_fifo.csv", "NT-We,4,54.8", "NT-We,4,64.8")
+    speeds = Report(load(save(document)), Published(str(data))).sections["Speed tables"][0]
+    assert speeds.get("CPU dense, batch 1", "EIE, mixed depths").value == pytest.approx(
+        189.42 * (64.8 / 54.8) ** (1 / 9), abs=0.01)
 
 
 def test_printed_claims_are_cited(report):
@@ -173,8 +189,114 @@ def test_host_headline_by_hand(report):
             assert float(found["value"]) == pytest.approx(value) and "batch 1" in found["source"]
     assert cell(report[0], "headline_host", "best kernel, 1 thread", "cache llc")["value"] == "scalar_eie_stream"
     assert cell(report[0], "headline_host", "best kernel, all 4 threads", "cache llc")["value"] == "fake_eie_pool"
-    layers = cell(report[0], "headline_host", "best kernel per layer, 1 thread", "cache llc")["value"]
-    assert "VGG-8: scalar_eie_stream" in layers and "NT-Wd: fake_eie_pool" in layers
+    assert cell(report[0], "headline_host", "best kernel per layer, 1 thread", "cache llc")["value"] \
+        == "scalar_eie_stream (6), fake_eie_pool (3)"
+    assert cell(report[0], "headline_host", "best kernel per layer, all 4 threads", "cache llc")["value"] \
+        == "fake_eie_pool"
+    text = (report[0] / "report.md").read_text(encoding="utf-8")
+    assert re.search(r"Best kernel per layer, 1 thread, cache llc: .*VGG-8 scalar_eie_stream; .*NT-Wd fake_eie_pool", text)
+    shown = " ".join(report[1].split())
+    assert "Best exact compressed kernel for each layer: scalar_eie_stream (6), fake_eie_pool (3) on 1 thread" in shown
+    assert all(len(line["value"]) < 60 for line in read(report[0], "headline_host"))
+
+
+NEW_KERNELS = {  # name: flags, cost on the other layers, cost on NeuralTalk's; of the dense product's multiplications
+    "avx512_eie_lanes": (["exact"], 4, 9), "avx2_eie_lanes": (["exact"], 6, 5), "cpu_auto": (["exact"], 4.5, 9.5),
+    "avx512_bf16_dense": (["approximate"], 1, 1), "peers_mkl_csr": (["float32"], 2, 2),
+    "peers_graphblas_mxv": (["float32"], 2, 2)}
+
+
+def test_new_kernels_approximate_rows_and_further_peers(document, save, tmp_path):
+    """The headline has the best exact kernel and the best for each layer, with names; nothing else gets in."""
+    made = []
+    for row in document["benchmarks"]:
+        if (row["eie_kernel"], row["eie_threads"], row["eie_batch"]) == ("scalar_eie_stream", 1, 1):
+            for kernel, (flags, cost, cost_neuraltalk) in NEW_KERNELS.items():
+                factor = (cost_neuraltalk if row["eie_layer"].startswith("NT") else cost) / KERNELS["scalar_eie_stream"][1]
+                time = row["eie_median_ns"] * factor
+                made.append(row | {"eie_kernel": kernel, "eie_flags": flags, "eie_median_ns": time, "real_time": time})
+    document["benchmarks"] += made
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    dense = KERNELS["peers_openblas_sgemv"][1]
+    for kind, name, mean in (("best kernel", "avx512_eie_lanes", (4 ** 6 * 9 ** 3) ** (1 / 9)),
+                             ("best kernel per layer", "avx512_eie_lanes (6), avx2_eie_lanes (3)",
+                              (4 ** 6 * 5 ** 3) ** (1 / 9))):
+        assert cell(tmp_path / "out", "headline_host", f"{kind}, 1 thread", "cache llc")["value"] == name
+        found = cell(tmp_path / "out", "headline_host", f"{kind} over dense OpenBLAS, 1 thread", "cache llc")
+        assert float(found["value"]) == pytest.approx(dense / mean)
+    shown = " ".join(done.stdout.split())
+    assert "Best exact compressed kernel: avx512_eie_lanes on 1 thread" in shown
+    assert "for each layer: avx512_eie_lanes (6), avx2_eie_lanes (3) on 1 thread" in shown
+    columns = {line["column"] for line in read(tmp_path / "out", "host_paper_batch1_llc")}
+    assert {f"{kernel}@1" for kernel in NEW_KERNELS} <= columns
+    assert cell(tmp_path / "out", "host_paper_batch1_llc", "geometric mean", "avx512_bf16_dense@1")["value"] \
+        == "none: approximate"
+
+
+@pytest.mark.parametrize("part", [None, 123456.0])
+def test_a_baseline_of_another_run_gives_no_ratio(document, save, tmp_path, part):
+    """Unless the row carries that of its own part."""
+    for row in document["benchmarks"]:
+        if row["eie_time_source"] == "wall":
+            other = (row["eie_kernel"], row["eie_layer"], row["eie_threads"]) == ("scalar_eie_stream", "Alex-7", 1)
+            row |= {"eie_run": 1 if other else 0} | ({"eie_part_baseline_ns": part} if other and part else {})
+    assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
+    found = cell(tmp_path / "out", "headline_host", "best kernel over dense OpenBLAS, 1 thread", "cache llc")
+    bar = cell(tmp_path / "out", "fig6_host_threads1", "Alex-7", "scalar_eie_stream@1")
+    if part:
+        assert float(found["value"]) > 0 and float(bar["value"]) > 0
+    else:
+        assert found["value"] == "incomplete" and bar["value"] == "missing"
+        assert "the baseline is of another run" in bar["source"]
+        assert "the baseline is of another run" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_a_suspect_baseline_is_named(document, save, tmp_path):
+    for row in list(document["benchmarks"]):
+        if (row["eie_kernel"], row["eie_layer"], row["eie_threads"]) == ("peers_openblas_sgemv", "NT-We", 1):
+            document["benchmarks"].remove(row)
+            document["eie_missing"].append(row | {"eie_status": "suspect", "eie_reason": "too fast"})
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "no dense OpenBLAS with all nine layers on 1 thread: its row NT-We is suspect" in " ".join(done.stdout.split())
+
+
+ABSURD = [5e-324, 1.7e308, 1e300, 10 ** 400, 1e60, 1e-60, 1e21, -5]
+
+
+@pytest.mark.parametrize("value", ABSURD, ids=lambda value: f"{value:.3g}" if value != 10 ** 400 else "1e400")
+@pytest.mark.parametrize("key", ["eie_median_ns", "eie_energy_j", "eie_energy_actions_j", "eie_bytes", "eie_macs_useful",
+                                 "eie_part_baseline_ns", "eie_floor_share", "eie_inputs", "eie_entries", "eie_area_mm2"])
+@pytest.mark.parametrize("every", [True, False])
+def test_absurd_numbers_give_a_report_or_one_line(save, key, value, every):
+    document = with_ceilings(fake_document())
+    for row in document["benchmarks"]:
+        if (key in row or key == "eie_part_baseline_ns") and (every or row["eie_layer"] == "Alex-7"):
+            row[key] = value
+    try:
+        report = Report(load(save(document)), Published(DATA))
+        report.files()
+        assert report.terminal("somewhere")
+    except InputError as error:
+        assert key in str(error) and len(str(error)) < 300 and "\n" not in str(error)
+    else:
+        assert 1e-60 <= value <= 1e60 and not (key.endswith("_ns") and not 1e-6 <= value <= 1e21)
+
+
+def test_files_of_an_earlier_report_go_and_others_stay(document, save, tmp_path):
+    out = tmp_path / "out"
+    assert run_report(save(document), "--out", out, "--quiet").returncode == 0
+    assert (out / "host_paper_batch64_hot.csv").exists() and (out / "fig6_host_threads4.csv").exists()
+    for name in ("mine.csv", "notes.md", "bench.json"):
+        (out / name).write_text("mine")
+    listed = out / "report.files.txt"
+    listed.write_text(listed.read_text() + "../results.json\nbench.json\n/etc/x.csv\n")
+    document["benchmarks"] = [row for row in document["benchmarks"] if row["eie_batch"] == 1 and row["eie_threads"] < 4]
+    assert run_report(save(document), "--out", out, "--quiet").returncode == 0
+    assert not (out / "host_paper_batch64_hot.csv").exists() and not (out / "fig6_host_threads4.csv").exists()
+    assert all((out / name).read_text() == "mine" for name in ("mine.csv", "notes.md", "bench.json"))
+    assert (tmp_path / "results.json").exists() and (out / "host_paper_batch1_llc.csv").exists()
 
 
 def test_only_equal_thread_counts_are_compared(report):
