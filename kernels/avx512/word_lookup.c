@@ -27,7 +27,6 @@
 #define UNIT_WORDS 160u /* 16-bit words of a unit */
 #define STEP_SLOTS (TAKE * EIE_GROUP_ROWS)
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
-#define PREFETCH   2048   /* bytes ahead in the stream of units */
 
 #define ISA __attribute__((target("avx512vnni")))
 
@@ -207,7 +206,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     if (status) goto done;
     const uint64_t units = count_units(&rows, &groups, layer->inputs);
     const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
-    status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end + PREFETCH, &base, error);
+    status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end, &base, error);
     if (status) {
         eie_row_groups_free(&groups);
         goto done;
@@ -226,6 +225,15 @@ done:
     return status;
 }
 
+/* A vector of a unit, loaded once: gcc would rather load it again for every shift, and there are
+ * more loads than anything else. */
+static inline __m512i load_once(const uint16_t *vector)
+{
+    __m512i words = _mm512_load_si512(vector);
+    __asm__("" : "+v"(words));
+    return words;
+}
+
 /* One step: 64 products into 16 sums. */
 ISA static inline __m512i step(__m512i sum, const int16_t *window, __m512i word, __m512i codes,
                                __m512i table)
@@ -238,53 +246,84 @@ ISA static inline __m512i step(__m512i sum, const int16_t *window, __m512i word,
     return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, a0, w0), a1, w1);
 }
 
-/* The sums of a group over its units. */
-ISA static inline __m512i sum_units(const uint16_t *unit, const uint16_t *first, uint32_t count,
-                                    const int16_t *input, __m512i table)
+/* A run of units of a copy, and the input that they are multiplied by. */
+struct stream {
+    const uint16_t *unit, *first;
+    const int16_t *input;
+    __m512i table;
+};
+
+static inline void stream_next(struct stream *stream)
 {
-    __m512i sum0 = _mm512_setzero_si512(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-    for (uint32_t u = 0; u < count; u++, unit += UNIT_WORDS, first += UNIT_STEPS) {
-        const __m512i codes = _mm512_load_si512(unit + 128);
-        for (int p = 0; p < 5; p++)
-            _mm_prefetch((const char *)(unit + 32 * p) + PREFETCH, _MM_HINT_T0);
-        sum0 = step(sum0, input + first[0], _mm512_load_si512(unit), codes, table);
-        sum1 = step(sum1, input + first[1], _mm512_load_si512(unit + 32),
-                    _mm512_srli_epi16(codes, 4), table);
-        sum2 = step(sum2, input + first[2], _mm512_load_si512(unit + 64),
-                    _mm512_srli_epi16(codes, 8), table);
-        sum3 = step(sum3, input + first[3], _mm512_load_si512(unit + 96),
-                    _mm512_srli_epi16(codes, 12), table);
+    stream->unit += UNIT_WORDS;
+    stream->first += UNIT_STEPS;
+}
+
+/* Adds the products of one unit; three chains keep the dot products' latency out of the way. */
+ISA static inline void add_unit(const struct stream *stream, __m512i *sum0, __m512i *sum1,
+                                __m512i *sum2)
+{
+    const uint16_t *unit = stream->unit, *first = stream->first;
+    const int16_t *input = stream->input;
+    const __m512i codes = load_once(unit + 128), table = stream->table;
+    *sum0 = step(*sum0, input + first[0], load_once(unit), codes, table);
+    *sum1 = step(*sum1, input + first[1], load_once(unit + 32), _mm512_srli_epi16(codes, 4), table);
+    *sum2 = step(*sum2, input + first[2], load_once(unit + 64), _mm512_srli_epi16(codes, 8), table);
+    *sum1 =
+        step(*sum1, input + first[3], load_once(unit + 96), _mm512_srli_epi16(codes, 12), table);
+}
+
+/* The sums of each group of a block. */
+ISA static void group_sums(struct stream stream, const uint32_t *unit_end, uint32_t unit,
+                           uint32_t groups, int32_t *sums)
+{
+    for (uint32_t g = 0; g < groups; g++) {
+        __m512i sum0 = _mm512_setzero_si512(), sum1 = sum0, sum2 = sum0;
+        for (; unit < unit_end[g]; unit++, stream_next(&stream))
+            add_unit(&stream, &sum0, &sum1, &sum2);
+        _mm512_store_si512(sums + (size_t)g * EIE_GROUP_ROWS,
+                           _mm512_add_epi32(_mm512_add_epi32(sum0, sum1), sum2));
     }
-    return _mm512_add_epi32(_mm512_add_epi32(sum0, sum1), _mm512_add_epi32(sum2, sum3));
+}
+
+/* Bias, activation, rounding, and back to the natural order of the rows. */
+ISA static void finish_block(const struct plan *plan, const char *copy, uint32_t b,
+                             const int32_t *sums, int16_t *y)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const struct eie_row_block *block = &plan->groups.blocks[b];
+    const size_t lane = (size_t)block->first_group * EIE_GROUP_ROWS;
+    const int32_t *bias = (const int32_t *)(const void *)(copy + plan->at.bias) + lane;
+    const uint8_t *place = (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS;
+    const uint32_t shift = eie_layer_shift(layer);
+    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    for (uint32_t k = 0; k < block->row_count; k += EIE_GROUP_ROWS) {
+        __m512i sum = _mm512_load_si512(sums + k);
+        if (layer->bias) sum = _mm512_add_epi32(sum, _mm512_load_si512(bias + k));
+        _mm256_store_si256((__m256i *)(void *)(sorted + k),
+                           eie_finish_lanes(sum, layer->activation, shift));
+    }
+    eie_block_store(sorted, place, block->row_count, y + block->first_row);
 }
 
 /* The outputs of one block for one input. */
 ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
                           const int16_t *input, int16_t *y)
 {
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_block *block = &plan->groups.blocks[b];
-    const uint16_t *units = (const uint16_t *)(const void *)copy;
-    const uint16_t *firsts = (const uint16_t *)(const void *)(copy + plan->at.first);
     const uint32_t *unit_end = (const uint32_t *)(const void *)(copy + plan->at.unit_end);
-    const uint8_t *place = (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS;
-    const __m512i table = _mm512_loadu_si512(plan->table);
-    const uint32_t shift = eie_layer_shift(layer);
-    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
-    uint32_t unit = block->first_group ? unit_end[block->first_group - 1] : 0;
-    for (uint32_t g = block->first_group; g < block[1].first_group; g++) {
-        __m512i sum =
-            sum_units(units + (size_t)unit * UNIT_WORDS, firsts + (size_t)unit * UNIT_STEPS,
-                      unit_end[g] - unit, input, table);
-        unit = unit_end[g];
-        if (layer->bias)
-            sum = _mm512_add_epi32(
-                sum, _mm512_load_si512(copy + plan->at.bias + (size_t)g * EIE_GROUP_ROWS * 4));
-        _mm256_store_si256(
-            (__m256i *)(void *)(sorted + (size_t)(g - block->first_group) * EIE_GROUP_ROWS),
-            eie_finish_lanes(sum, layer->activation, shift));
-    }
-    eie_block_store(sorted, place, block->row_count, y + block->first_row);
+    const uint32_t unit = block->first_group ? unit_end[block->first_group - 1] : 0;
+    const struct stream stream = {
+        .unit = (const uint16_t *)(const void *)copy + (size_t)unit * UNIT_WORDS,
+        .first =
+            (const uint16_t *)(const void *)(copy + plan->at.first) + (size_t)unit * UNIT_STEPS,
+        .input = input,
+        .table = _mm512_loadu_si512(plan->table),
+    };
+    int32_t sums[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    group_sums(stream, unit_end + block->first_group, unit,
+               block[1].first_group - block->first_group, sums);
+    finish_block(plan, copy, b, sums, y);
 }
 
 static void work(void *context, uint32_t worker)
