@@ -27,14 +27,13 @@
 #define UNIT_WORDS 160u /* 16-bit words of a unit */
 #define STEP_SLOTS (TAKE * EIE_GROUP_ROWS)
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
-#define PREFETCH   2048   /* bytes ahead in the stream of units */
 
 #define ISA __attribute__((target("avx512vnni")))
 
-/* A copy is one allocation: units, then first inputs of the steps, the unit that ends each group,
- * places of the rows in their blocks, biases in the order of the lanes. */
+/* A copy is one allocation: units, then first inputs of the steps, the unit behind each group's
+ * pair, places of the rows in their blocks, biases in the order of the lanes. */
 struct offsets {
-    size_t first, unit_end, place, bias, end;
+    size_t first, pair_end, place, bias, end;
 };
 
 struct plan {
@@ -56,8 +55,8 @@ static struct offsets layout(const struct eie_layer *layer, uint64_t units, uint
 {
     struct offsets at;
     at.first = units * UNIT_WORDS * sizeof(uint16_t);
-    at.unit_end = at.first + lines(units * UNIT_STEPS * sizeof(uint16_t));
-    at.place = at.unit_end + lines(groups * sizeof(uint32_t));
+    at.pair_end = at.first + lines(units * UNIT_STEPS * sizeof(uint16_t));
+    at.place = at.pair_end + lines(groups * sizeof(uint32_t));
     at.bias = at.place + (size_t)blocks * EIE_BLOCK_ROWS;
     at.end = at.bias + (layer->bias ? (size_t)groups * EIE_GROUP_ROWS * sizeof(int32_t) : 0);
     return at;
@@ -129,16 +128,33 @@ static void walk_on(struct walk *walk, const uint32_t take[EIE_GROUP_ROWS])
     for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) walk->at[i] += take[i];
 }
 
-static uint64_t count_units(const struct eie_row_lists *rows, const struct eie_row_groups *groups,
-                            uint32_t inputs)
+/* Units of one group. */
+static uint32_t count_group(const struct eie_row_lists *rows, const struct eie_row_groups *groups,
+                            uint32_t g, uint32_t inputs)
+{
+    struct walk walk;
+    uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
+    walk_begin(&walk, rows, groups->row + (size_t)g * EIE_GROUP_ROWS, inputs);
+    for (; walk_step(&walk, rows, &first, take); steps++) walk_on(&walk, take);
+    return (steps + UNIT_STEPS - 1) / UNIT_STEPS;
+}
+
+/* Neighbours in a block are a pair, and their units alternate: what one group loads of the inputs
+ * is in the first-level cache for the other. Both have as many units as the longer one. The last
+ * group of a block may be alone. Sets where each pair ends; returns the number of units. */
+static uint64_t place_pairs(const struct eie_row_lists *rows, const struct eie_row_groups *groups,
+                            uint32_t inputs, uint32_t *pair_end)
 {
     uint64_t units = 0;
-    for (uint32_t g = 0; g < groups->group_count; g++) {
-        struct walk walk;
-        uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
-        walk_begin(&walk, rows, groups->row + (size_t)g * EIE_GROUP_ROWS, inputs);
-        for (; walk_step(&walk, rows, &first, take); steps++) walk_on(&walk, take);
-        units += (steps + UNIT_STEPS - 1) / UNIT_STEPS;
+    for (uint32_t b = 0; b < groups->block_count; b++) {
+        const uint32_t end = groups->blocks[b + 1].first_group;
+        for (uint32_t g = groups->blocks[b].first_group; g < end; g += 2) {
+            const uint32_t one = count_group(rows, groups, g, inputs);
+            const uint32_t two = g + 1 < end ? count_group(rows, groups, g + 1, inputs) : 0;
+            units += g + 1 < end ? 2 * (uint64_t)(one > two ? one : two) : one;
+            pair_end[g] = (uint32_t)units;
+            if (g + 1 < end) pair_end[g + 1] = (uint32_t)units;
+        }
     }
     return units;
 }
@@ -157,9 +173,9 @@ static void pack(uint16_t unit[UNIT_WORDS], uint32_t s, uint32_t i, uint32_t k, 
     }
 }
 
-/* Fills the units of one group from `unit` on; returns the unit behind. */
-static uint32_t fill_group(char *copy, const struct plan *plan, const struct eie_row_lists *rows,
-                           uint32_t g, uint32_t unit)
+/* Fills every `stride`-th unit from `unit` on with one group. */
+static void fill_group(char *copy, const struct plan *plan, const struct eie_row_lists *rows,
+                       uint32_t g, uint32_t unit, uint32_t stride)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     uint16_t *firsts = (uint16_t *)(void *)(copy + plan->at.first);
@@ -168,7 +184,7 @@ static uint32_t fill_group(char *copy, const struct plan *plan, const struct eie
     uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
     walk_begin(&walk, rows, plan->groups.row + (size_t)g * EIE_GROUP_ROWS, layer->inputs);
     for (; walk_step(&walk, rows, &first, take); steps++) {
-        const uint32_t s = steps % UNIT_STEPS, u = unit + steps / UNIT_STEPS;
+        const uint32_t s = steps % UNIT_STEPS, u = unit + steps / UNIT_STEPS * stride;
         firsts[u * UNIT_STEPS + s] = (uint16_t)first;
         for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++)
             for (uint32_t k = 0; k < take[i]; k++)
@@ -176,17 +192,22 @@ static uint32_t fill_group(char *copy, const struct plan *plan, const struct eie
                      rows->code[walk.at[i] + k]);
         walk_on(&walk, take);
     }
-    return unit + (steps + UNIT_STEPS - 1) / UNIT_STEPS;
 }
 
-static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_lists *rows)
+static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_lists *rows,
+                      const uint32_t *pair_end)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
-    uint32_t *unit_end = (uint32_t *)(void *)(copy + plan->at.unit_end);
     uint32_t unit = 0;
-    for (uint32_t g = 0; g < groups->group_count; g++)
-        unit = unit_end[g] = fill_group(copy, plan, rows, g, unit);
+    for (uint32_t b = 0; b < groups->block_count; b++) {
+        const uint32_t end = groups->blocks[b + 1].first_group;
+        for (uint32_t g = groups->blocks[b].first_group; g < end; unit = pair_end[g], g += 2) {
+            fill_group(copy, plan, rows, g, unit, g + 1 < end ? 2 : 1);
+            if (g + 1 < end) fill_group(copy, plan, rows, g + 1, unit + 1, 2);
+        }
+    }
+    memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
     int32_t *bias = (int32_t *)(void *)(copy + plan->at.bias);
     for (size_t lane = 0; layer->bias && lane < (size_t)groups->group_count * EIE_GROUP_ROWS;
@@ -199,31 +220,47 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 {
     const struct eie_layer *layer = setup->problem.layer;
     struct eie_row_lists rows;
-    struct eie_row_groups groups;
+    struct eie_row_groups groups = {0};
     struct eie_cpu_plan *base = NULL;
+    uint32_t *pair_end = NULL;
     enum eie_status status = eie_row_lists_make(layer, &rows, error);
     if (status) return status;
     status = eie_row_groups_make(layer, &rows, setup->problem.threads, &groups, error);
     if (status) goto done;
-    const uint64_t units = count_units(&rows, &groups, layer->inputs);
-    const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
-    status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end + PREFETCH, &base, error);
-    if (status) {
-        eie_row_groups_free(&groups);
+    pair_end = malloc(groups.group_count * sizeof *pair_end);
+    if (!pair_end) {
+        status =
+            eie_fail(error, EIE_MEMORY, "out of memory for the pairs of layer %s", layer->name);
         goto done;
     }
+    const uint64_t units = place_pairs(&rows, &groups, layer->inputs, pair_end);
+    const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
+    status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end, &base, error);
+    if (status) goto done;
     struct plan *plan = (struct plan *)base;
-    plan->groups = groups;
+    plan->groups = groups; /* the plan's from here on */
+    memset(&groups, 0, sizeof groups);
     plan->at = at;
     plan->unit_count = (uint32_t)units;
     memcpy(plan->table, layer->codebook, sizeof layer->codebook);
     memcpy(plan->table + EIE_CODEBOOK_SIZE, layer->codebook, sizeof layer->codebook);
-    fill_copy(base->copies[0], plan, &rows);
+    fill_copy(base->copies[0], plan, &rows, pair_end);
     for (uint32_t c = 1; c < setup->copies; c++) memcpy(base->copies[c], base->copies[0], at.end);
     *opaque = (struct eie_plan *)plan;
 done:
+    free(pair_end);
+    eie_row_groups_free(&groups);
     eie_row_lists_free(&rows);
     return status;
+}
+
+/* A vector of a unit, loaded once: gcc would rather load it again for every shift, and there are
+ * more loads than anything else. */
+static inline __m512i load_once(const uint16_t *vector)
+{
+    __m512i words = _mm512_load_si512(vector);
+    __asm__("" : "+v"(words));
+    return words;
 }
 
 /* One step: 64 products into 16 sums. */
@@ -238,53 +275,103 @@ ISA static inline __m512i step(__m512i sum, const int16_t *window, __m512i word,
     return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, a0, w0), a1, w1);
 }
 
-/* The sums of a group over its units. */
-ISA static inline __m512i sum_units(const uint16_t *unit, const uint16_t *first, uint32_t count,
-                                    const int16_t *input, __m512i table)
+/* A run of units of a copy, and the input that they are multiplied by. */
+struct stream {
+    const uint16_t *unit, *first;
+    const int16_t *input;
+    __m512i table;
+};
+
+static inline void stream_next(struct stream *stream)
 {
-    __m512i sum0 = _mm512_setzero_si512(), sum1 = sum0, sum2 = sum0, sum3 = sum0;
-    for (uint32_t u = 0; u < count; u++, unit += UNIT_WORDS, first += UNIT_STEPS) {
-        const __m512i codes = _mm512_load_si512(unit + 128);
-        for (int p = 0; p < 5; p++)
-            _mm_prefetch((const char *)(unit + 32 * p) + PREFETCH, _MM_HINT_T0);
-        sum0 = step(sum0, input + first[0], _mm512_load_si512(unit), codes, table);
-        sum1 = step(sum1, input + first[1], _mm512_load_si512(unit + 32),
-                    _mm512_srli_epi16(codes, 4), table);
-        sum2 = step(sum2, input + first[2], _mm512_load_si512(unit + 64),
-                    _mm512_srli_epi16(codes, 8), table);
-        sum3 = step(sum3, input + first[3], _mm512_load_si512(unit + 96),
-                    _mm512_srli_epi16(codes, 12), table);
+    stream->unit += UNIT_WORDS;
+    stream->first += UNIT_STEPS;
+}
+
+/* Adds the products of one unit; three chains keep the dot products' latency out of the way. */
+ISA static inline void add_unit(const struct stream *stream, __m512i *sum0, __m512i *sum1,
+                                __m512i *sum2)
+{
+    const uint16_t *unit = stream->unit, *first = stream->first;
+    const int16_t *input = stream->input;
+    const __m512i codes = load_once(unit + 128), table = stream->table;
+    *sum0 = step(*sum0, input + first[0], load_once(unit), codes, table);
+    *sum1 = step(*sum1, input + first[1], load_once(unit + 32), _mm512_srli_epi16(codes, 4), table);
+    *sum2 = step(*sum2, input + first[2], load_once(unit + 64), _mm512_srli_epi16(codes, 8), table);
+    *sum1 =
+        step(*sum1, input + first[3], load_once(unit + 96), _mm512_srli_epi16(codes, 12), table);
+}
+
+/* The sums of a pair of groups. */
+ISA static inline void pair_sums(struct stream *stream, uint32_t units, int32_t *sums)
+{
+    __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, b0 = a0, b1 = a0, b2 = a0;
+    for (uint32_t u = 0; u < units; u += 2) {
+        add_unit(stream, &a0, &a1, &a2);
+        stream_next(stream);
+        add_unit(stream, &b0, &b1, &b2);
+        stream_next(stream);
     }
-    return _mm512_add_epi32(_mm512_add_epi32(sum0, sum1), _mm512_add_epi32(sum2, sum3));
+    _mm512_store_si512(sums, _mm512_add_epi32(_mm512_add_epi32(a0, a1), a2));
+    _mm512_store_si512(sums + EIE_GROUP_ROWS, _mm512_add_epi32(_mm512_add_epi32(b0, b1), b2));
+}
+
+/* The sums of a group without a partner. */
+ISA static inline void single_sums(struct stream *stream, uint32_t units, int32_t *sums)
+{
+    __m512i sum0 = _mm512_setzero_si512(), sum1 = sum0, sum2 = sum0;
+    for (uint32_t u = 0; u < units; u++, stream_next(stream)) add_unit(stream, &sum0, &sum1, &sum2);
+    _mm512_store_si512(sums, _mm512_add_epi32(_mm512_add_epi32(sum0, sum1), sum2));
+}
+
+/* The sums of each group of a block. */
+ISA static void block_sums(struct stream stream, const uint32_t *pair_end, uint32_t unit,
+                           uint32_t groups, int32_t *sums)
+{
+    uint32_t g = 0;
+    for (; g + 1 < groups; unit = pair_end[g], g += 2)
+        pair_sums(&stream, pair_end[g] - unit, sums + (size_t)g * EIE_GROUP_ROWS);
+    if (g < groups) single_sums(&stream, pair_end[g] - unit, sums + (size_t)g * EIE_GROUP_ROWS);
+}
+
+/* Bias, activation, rounding, and back to the natural order of the rows. */
+ISA static void finish_block(const struct plan *plan, const char *copy, uint32_t b,
+                             const int32_t *sums, int16_t *y)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const struct eie_row_block *block = &plan->groups.blocks[b];
+    const size_t lane = (size_t)block->first_group * EIE_GROUP_ROWS;
+    const int32_t *bias = (const int32_t *)(const void *)(copy + plan->at.bias) + lane;
+    const uint8_t *place = (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS;
+    const uint32_t shift = eie_layer_shift(layer);
+    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    for (uint32_t k = 0; k < block->row_count; k += EIE_GROUP_ROWS) {
+        __m512i sum = _mm512_load_si512(sums + k);
+        if (layer->bias) sum = _mm512_add_epi32(sum, _mm512_load_si512(bias + k));
+        _mm256_store_si256((__m256i *)(void *)(sorted + k),
+                           eie_finish_lanes(sum, layer->activation, shift));
+    }
+    eie_block_store(sorted, place, block->row_count, y + block->first_row);
 }
 
 /* The outputs of one block for one input. */
 ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
                           const int16_t *input, int16_t *y)
 {
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_block *block = &plan->groups.blocks[b];
-    const uint16_t *units = (const uint16_t *)(const void *)copy;
-    const uint16_t *firsts = (const uint16_t *)(const void *)(copy + plan->at.first);
-    const uint32_t *unit_end = (const uint32_t *)(const void *)(copy + plan->at.unit_end);
-    const uint8_t *place = (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS;
-    const __m512i table = _mm512_loadu_si512(plan->table);
-    const uint32_t shift = eie_layer_shift(layer);
-    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
-    uint32_t unit = block->first_group ? unit_end[block->first_group - 1] : 0;
-    for (uint32_t g = block->first_group; g < block[1].first_group; g++) {
-        __m512i sum =
-            sum_units(units + (size_t)unit * UNIT_WORDS, firsts + (size_t)unit * UNIT_STEPS,
-                      unit_end[g] - unit, input, table);
-        unit = unit_end[g];
-        if (layer->bias)
-            sum = _mm512_add_epi32(
-                sum, _mm512_load_si512(copy + plan->at.bias + (size_t)g * EIE_GROUP_ROWS * 4));
-        _mm256_store_si256(
-            (__m256i *)(void *)(sorted + (size_t)(g - block->first_group) * EIE_GROUP_ROWS),
-            eie_finish_lanes(sum, layer->activation, shift));
-    }
-    eie_block_store(sorted, place, block->row_count, y + block->first_row);
+    const uint32_t *pair_end = (const uint32_t *)(const void *)(copy + plan->at.pair_end);
+    const uint32_t unit = block->first_group ? pair_end[block->first_group - 1] : 0;
+    const struct stream stream = {
+        .unit = (const uint16_t *)(const void *)copy + (size_t)unit * UNIT_WORDS,
+        .first =
+            (const uint16_t *)(const void *)(copy + plan->at.first) + (size_t)unit * UNIT_STEPS,
+        .input = input,
+        .table = _mm512_loadu_si512(plan->table),
+    };
+    int32_t sums[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    block_sums(stream, pair_end + block->first_group, unit,
+               block[1].first_group - block->first_group, sums);
+    finish_block(plan, copy, b, sums, y);
 }
 
 static void work(void *context, uint32_t worker)
