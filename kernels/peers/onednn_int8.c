@@ -1,0 +1,393 @@
+/* oneDNN's int8 product, the low-precision peer: decoded weights and inputs rounded to int8, with
+ * one scale for all weights and one for each input, sums in int32, scaled back to float32. Rounding
+ * the inputs depends on them and belongs to run; the weights are packed as the library wants them.
+ * Approximate, and it says how far it rounds: no rival of the exact kernels.
+ *
+ * The library is looked up when it is needed (EIE_ONEDNN names another file to use instead), in
+ * version 2, whose constants stand below as its documentation states them. Without VNNI it would
+ * halve the weights so that 16-bit sums do not saturate, which is less exact than stated here. */
+#include "host/cpu.h"
+#include "host/library.h"
+#include "kernels/peers/float_plan.h"
+#include "kernels/peers/openmp.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum dnnl_constant {
+    DNNL_CPU = 1,
+    DNNL_IN_ORDER = 1, /* stream */
+    DNNL_S32 = 4,      /* data types */
+    DNNL_S8 = 5,
+    DNNL_ANY = 1, /* layouts: the library's choice, rows first, columns first */
+    DNNL_AB = 3,
+    DNNL_BA = 22,
+    DNNL_IMPLEMENTATION = 8, /* queries: a name, the form of the weights */
+    DNNL_PACKED_WEIGHTS = 131,
+    DNNL_SOURCE = 1, /* arguments */
+    DNNL_DESTINATION = 17,
+    DNNL_WEIGHTS = 33
+};
+
+#define VERSION    2
+#define STEPS      127                     /* int8 values on each side of 0 */
+#define ROUNDING   (0.5 / STEPS + 0x1p-22) /* to nearest, after a product in float32 */
+#define INPUTS_MAX 65536                   /* 255 * 127 times that fits int32 */
+
+/* What the library calls a descriptor; its members are its own. Larger than theirs. */
+struct description {
+    uint64_t words[128];
+};
+struct operation {
+    uint64_t words[1024];
+};
+struct argument {
+    int which;
+    void *memory;
+};
+struct version {
+    int major, minor, patch;
+};
+
+static struct {
+    void *handle, *engine, *stream;
+    const struct version *(*version)(void);
+    void (*set_threads)(int); /* of the OpenMP that the library was built with */
+    int (*engine_create)(void **engine, int kind, size_t index);
+    int (*stream_create)(void **stream, void *engine, unsigned flags);
+    int (*describe)(struct description *memory, int dimensions, const int64_t *sizes, int type,
+                    int layout);
+    size_t (*bytes)(const struct description *memory);
+    int (*memory_create)(void **memory, const struct description *description, void *engine,
+                         void *data);
+    int (*memory_destroy)(void *memory);
+    int (*matmul)(struct operation *operation, const struct description *source,
+                  const struct description *weights, const struct description *bias,
+                  const struct description *destination);
+    int (*plan)(void **plan, const struct operation *operation, const void *attributes,
+                void *engine, const void *hint);
+    int (*plan_reorder)(void **plan, const struct description *from, void *from_engine,
+                        const struct description *to, void *to_engine, const void *attributes);
+    int (*plan_destroy)(void *plan);
+    const struct description *(*query_memory)(const void *plan, int what, int index);
+    int (*query)(const void *plan, int what, int index, void *result);
+    int (*primitive_create)(void **primitive, const void *plan);
+    int (*primitive_destroy)(void *primitive);
+    int (*execute)(const void *primitive, void *stream, int count,
+                   const struct argument *arguments);
+    int (*finish)(void *stream);
+    char text[64];
+} dnnl;
+
+struct plan {
+    struct float_plan base; /* copies are the library's own form of the weights; x is unused */
+    int8_t *source;         /* [batch][inputs] */
+    int32_t *sums;          /* [batch][outputs] */
+    float *scale;           /* [batch] of a sum */
+    float weight_scale;
+    size_t copy_bytes;
+    void *product, *source_memory, *sums_memory;
+    void **weights; /* [copies] */
+    char implementation[64];
+};
+
+static enum eie_status check(int code, const char *where, struct eie_error *error)
+{
+    if (!code) return EIE_OK;
+    return eie_fail(error, EIE_SYSTEM, "oneDNN's %s fails with its code %d", where, code);
+}
+
+/* ---- the library ---------------------------------------------------------------------------- */
+
+static enum eie_status load_library(struct eie_error *error)
+{
+    static const char *const names[] = {"libdnnl.so.2", NULL};
+    static const struct eie_library_need version_need[] = {{"dnnl_version", &dnnl.version},
+                                                           {NULL, NULL}};
+    static const struct eie_library_need needs[] = {
+        {"omp_set_num_threads", &dnnl.set_threads},
+        {"dnnl_engine_create", &dnnl.engine_create},
+        {"dnnl_stream_create", &dnnl.stream_create},
+        {"dnnl_memory_desc_init_by_tag", &dnnl.describe},
+        {"dnnl_memory_desc_get_size", &dnnl.bytes},
+        {"dnnl_memory_create", &dnnl.memory_create},
+        {"dnnl_memory_destroy", &dnnl.memory_destroy},
+        {"dnnl_matmul_desc_init", &dnnl.matmul},
+        {"dnnl_primitive_desc_create", &dnnl.plan},
+        {"dnnl_reorder_primitive_desc_create", &dnnl.plan_reorder},
+        {"dnnl_primitive_desc_destroy", &dnnl.plan_destroy},
+        {"dnnl_primitive_desc_query_md", &dnnl.query_memory},
+        {"dnnl_primitive_desc_query", &dnnl.query},
+        {"dnnl_primitive_create", &dnnl.primitive_create},
+        {"dnnl_primitive_destroy", &dnnl.primitive_destroy},
+        {"dnnl_primitive_execute", &dnnl.execute},
+        {"dnnl_stream_wait", &dnnl.finish},
+        {NULL, NULL},
+    };
+    openmp_sleep_soon();
+    enum eie_status status = eie_library_open(names, "EIE_ONEDNN", &dnnl.handle, error);
+    if (!status) status = eie_library_symbols(dnnl.handle, version_need, error);
+    if (!status && dnnl.version()->major != VERSION)
+        status = eie_fail(error, EIE_MISSING, "this oneDNN is version %d; version %d is known here",
+                          dnnl.version()->major, VERSION);
+    if (!status) status = eie_library_symbols(dnnl.handle, needs, error);
+    if (!status)
+        status = check(dnnl.engine_create(&dnnl.engine, DNNL_CPU, 0), "dnnl_engine_create", error);
+    if (!status)
+        status = check(dnnl.stream_create(&dnnl.stream, dnnl.engine, DNNL_IN_ORDER),
+                       "dnnl_stream_create", error);
+    if (status)
+        dnnl.handle = NULL;
+    else
+        snprintf(dnnl.text, sizeof dnnl.text, "oneDNN %d.%d.%d", dnnl.version()->major,
+                 dnnl.version()->minor, dnnl.version()->patch);
+    return status;
+}
+
+static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
+{
+    (void)device;
+    return dnnl.handle ? EIE_OK : load_library(error);
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = problem->layer;
+    if (layer->inputs > INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "more than %d inputs, whose sums could leave int32",
+                        INPUTS_MAX);
+    /* the packed form in whole blocks, and while it is made the plain one */
+    *plan_bytes = 2 * ((uint64_t)layer->inputs + 64) * ((uint64_t)layer->outputs + 64) +
+                  float_plan_vector_bytes(problem) +
+                  (uint64_t)problem->batch * (layer->inputs + layer->outputs * sizeof(int32_t));
+    return EIE_OK;
+}
+
+static void destroy(struct eie_plan *opaque)
+{
+    struct plan *plan = (struct plan *)opaque;
+    if (!plan) return;
+    if (plan->product) dnnl.primitive_destroy(plan->product);
+    if (plan->source_memory) dnnl.memory_destroy(plan->source_memory);
+    if (plan->sums_memory) dnnl.memory_destroy(plan->sums_memory);
+    for (uint32_t c = 0; plan->weights && c < plan->base.base.setup.copies; c++)
+        if (plan->weights[c]) dnnl.memory_destroy(plan->weights[c]);
+    free(plan->weights);
+    free(plan->source);
+    free(plan->sums);
+    free(plan->scale);
+    float_plan_end(&plan->base);
+}
+
+static float largest_weight(const struct eie_layer *layer)
+{
+    int largest = 0;
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
+        if (abs(layer->codebook[c]) > largest) largest = abs(layer->codebook[c]);
+    return (float)largest;
+}
+
+/* [outputs][inputs], to nearest; NULL when out of memory. */
+static int8_t *round_weights(const struct eie_layer *layer, const struct eie_sparse_codes *codes)
+{
+    int8_t *dense = eie_aligned_zeroed((size_t)layer->outputs * layer->inputs);
+    const double largest = (double)largest_weight(layer);
+    int8_t value[EIE_CODEBOOK_SIZE];
+    if (!dense) return NULL;
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
+        value[c] = largest > 0 ? (int8_t)lrint(layer->codebook[c] * STEPS / largest) : 0;
+    for (uint32_t j = 0; j < layer->inputs; j++)
+        for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
+            dense[(size_t)codes->row[e] * layer->inputs + j] = value[codes->code[e]];
+    return dense;
+}
+
+/* What the library will do: the product's own plan, and the form that it wants the weights in. */
+struct shape {
+    struct description source, plain, sums;
+    const struct description *packed; /* part of the product's plan */
+    void *product;
+};
+
+static enum eie_status make_shape(const struct eie_problem *problem, struct shape *shape,
+                                  struct eie_error *error)
+{
+    const int64_t batch = problem->batch, inputs = problem->layer->inputs,
+                  outputs = problem->layer->outputs;
+    const int64_t source[] = {batch, inputs}, weights[] = {inputs, outputs},
+                  sums[] = {batch, outputs};
+    struct description any;
+    struct operation operation;
+    int code = dnnl.describe(&shape->source, 2, source, DNNL_S8, DNNL_AB);
+    if (!code) code = dnnl.describe(&shape->plain, 2, weights, DNNL_S8, DNNL_BA);
+    if (!code) code = dnnl.describe(&any, 2, weights, DNNL_S8, DNNL_ANY);
+    if (!code) code = dnnl.describe(&shape->sums, 2, sums, DNNL_S32, DNNL_AB);
+    if (!code) code = dnnl.matmul(&operation, &shape->source, &any, NULL, &shape->sums);
+    if (!code) code = dnnl.plan(&shape->product, &operation, NULL, dnnl.engine, NULL);
+    if (code) return check(code, "dnnl_primitive_desc_create", error);
+    shape->packed = dnnl.query_memory(shape->product, DNNL_PACKED_WEIGHTS, 0);
+    return check(!shape->packed, "dnnl_primitive_desc_query_md", error);
+}
+
+/* Packs plain weights into a copy. */
+static enum eie_status pack(const struct shape *shape, int8_t *dense, void *copy, void **weights,
+                            struct eie_error *error)
+{
+    void *plain = NULL, *plan = NULL, *reorder = NULL;
+    int code = dnnl.memory_create(weights, shape->packed, dnnl.engine, copy);
+    if (!code) code = dnnl.memory_create(&plain, &shape->plain, dnnl.engine, dense);
+    if (!code)
+        code =
+            dnnl.plan_reorder(&plan, &shape->plain, dnnl.engine, shape->packed, dnnl.engine, NULL);
+    if (!code) code = dnnl.primitive_create(&reorder, plan);
+    if (!code) {
+        const struct argument arguments[] = {{DNNL_SOURCE, plain}, {DNNL_DESTINATION, *weights}};
+        code = dnnl.execute(reorder, dnnl.stream, 2, arguments);
+    }
+    if (!code) code = dnnl.finish(dnnl.stream);
+    if (reorder) dnnl.primitive_destroy(reorder);
+    if (plan) dnnl.plan_destroy(plan);
+    if (plain) dnnl.memory_destroy(plain);
+    return check(code, "reorder of the weights", error);
+}
+
+static enum eie_status fill_plan(const struct shape *shape, const struct eie_sparse_codes *codes,
+                                 struct plan *plan, struct eie_error *error)
+{
+    const struct eie_problem *problem = &plan->base.base.setup.problem;
+    const struct eie_layer *layer = problem->layer;
+    const uint32_t copies = plan->base.base.setup.copies;
+    const size_t batch = problem->batch;
+    enum eie_status status = EIE_OK;
+    const char *name = NULL;
+    int8_t *dense = round_weights(layer, codes);
+    plan->weight_scale = largest_weight(layer) / STEPS;
+    plan->copy_bytes = dnnl.bytes(shape->packed);
+    plan->source = eie_aligned_zeroed(batch * layer->inputs);
+    plan->sums = eie_aligned_zeroed(batch * layer->outputs * sizeof *plan->sums);
+    plan->scale = calloc(batch, sizeof *plan->scale);
+    plan->weights = calloc(copies, sizeof *plan->weights);
+    if (!dense || !plan->source || !plan->sums || !plan->scale || !plan->weights)
+        status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+    for (uint32_t c = 0; c < copies && !status; c++)
+        status = pack(shape, dense, plan->base.base.copies[c], &plan->weights[c], error);
+    free(dense);
+    if (status) return status;
+    int code = dnnl.memory_create(&plan->source_memory, &shape->source, dnnl.engine, plan->source);
+    if (!code) code = dnnl.memory_create(&plan->sums_memory, &shape->sums, dnnl.engine, plan->sums);
+    if (!code) code = dnnl.primitive_create(&plan->product, shape->product);
+    if (!code) code = dnnl.query(shape->product, DNNL_IMPLEMENTATION, 0, &name);
+    if (!code) snprintf(plan->implementation, sizeof plan->implementation, "%s", name);
+    return check(code, "dnnl_primitive_create", error);
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
+                               struct eie_error *error)
+{
+    struct shape shape = {.product = NULL};
+    struct eie_sparse_codes codes;
+    struct float_plan *base;
+    dnnl.set_threads((int)setup->problem.threads);
+    enum eie_status status = eie_layer_decode(setup->problem.layer, &codes, error);
+    if (status) return status;
+    status = make_shape(&setup->problem, &shape, error);
+    if (!status)
+        status =
+            float_plan_begin(setup, sizeof(struct plan), dnnl.bytes(shape.packed), &base, error);
+    if (!status) {
+        *opaque = (struct eie_plan *)base;
+        status = fill_plan(&shape, &codes, (struct plan *)base, error);
+        if (status) destroy(*opaque);
+    }
+    if (shape.product) dnnl.plan_destroy(shape.product);
+    eie_sparse_codes_free(&codes);
+    return status;
+}
+
+/* ---- the product ---------------------------------------------------------------------------- */
+
+/* One input to int8, to nearest; returns what a step is worth. */
+static float round_input(const int16_t *restrict input, uint32_t count, int8_t *restrict rounded)
+{
+    const float to_integer = 0x1.8p23f; /* added and taken away: what is left is an integer */
+    int16_t most = 0, least = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        most = input[j] > most ? input[j] : most;
+        least = input[j] < least ? input[j] : least;
+    }
+    const int largest = most > -least ? most : -least;
+    const float factor = largest ? STEPS / (float)largest : 0;
+    for (uint32_t j = 0; j < count; j++)
+        rounded[j] = (int8_t)((float)input[j] * factor + to_integer - to_integer);
+    return (float)largest / STEPS;
+}
+
+static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.base.setup.problem;
+    const uint32_t inputs = problem->layer->inputs, outputs = problem->layer->outputs;
+    const struct argument arguments[] = {{DNNL_SOURCE, plan->source_memory},
+                                         {DNNL_WEIGHTS, plan->weights[copy]},
+                                         {DNNL_DESTINATION, plan->sums_memory}};
+    dnnl.set_threads((int)problem->threads);
+    for (uint32_t b = 0; b < problem->batch; b++)
+        plan->scale[b] =
+            plan->weight_scale * round_input(plan->base.base.inputs + (size_t)b * inputs, inputs,
+                                             plan->source + (size_t)b * inputs);
+    int code = dnnl.execute(plan->product, dnnl.stream, 3, arguments);
+    if (!code) code = dnnl.finish(dnnl.stream);
+    for (uint32_t b = 0; b < problem->batch; b++) {
+        const int32_t *restrict sums = plan->sums + (size_t)b * outputs;
+        float *restrict y = plan->base.y + (size_t)b * outputs;
+        for (uint32_t i = 0; i < outputs; i++) y[i] = plan->scale[b] * (float)sums[i];
+    }
+    return check(code, "dnnl_primitive_execute", error);
+}
+
+static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.base.setup.problem;
+    const uint64_t batch = problem->batch, inputs = problem->layer->inputs,
+                   outputs = problem->layer->outputs;
+    uint64_t padding;
+    eie_cpu_plan_count(&plan->base.base, &cost->macs_useful, &padding);
+    cost->macs_padding = batch * inputs * outputs - cost->macs_useful;
+    cost->prepared_bytes = plan->copy_bytes;
+    cost->bytes_read = plan->copy_bytes + batch * inputs * sizeof(int16_t);
+    cost->bytes_written = batch * outputs * sizeof(float);
+}
+
+static void describe(const struct eie_plan *opaque, eie_column column, void *context)
+{
+    column(context, "eie_library", dnnl.text, 0);
+    column(context, "eie_library_core", ((const struct plan *)opaque)->implementation, 0);
+}
+
+const struct eie_kernel eie_kernel_peers_onednn_int8 = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "peers_onednn_int8",
+    .summary = "dense int8 matrix times int8 vectors by oneDNN: rounds weights and inputs",
+    .isa = "avx512",
+    .device_kind = EIE_DEVICE_CPU,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE,
+    .max_threads = UINT32_MAX,
+    .cpu_features = EIE_CPU_VNNI,
+    .weight_rounding = {0, ROUNDING},
+    .input_rounding = {0, ROUNDING},
+    .probe = probe,
+    .supports = supports,
+    .prepare = prepare,
+    .load = eie_cpu_plan_load,
+    .run = run,
+    .wait = eie_cpu_plan_wait,
+    .read = float_plan_read,
+    .cost = cost,
+    .describe = describe,
+    .destroy = destroy,
+};
