@@ -71,4 +71,21 @@ static inline void eie_block_store(const int16_t sorted[EIE_BLOCK_ROWS],
     }
 }
 
+/* From a block's sums, in the order of the lanes, to its part of y: bias (in the same order, or
+ * NULL), activation, rounding, natural order. sums, bias and place are 64-byte aligned. */
+static inline void eie_block_finish(const struct eie_layer *layer,
+                                    const struct eie_row_block *block, const int32_t *sums,
+                                    const int32_t *bias, const uint8_t *place, int16_t *y)
+{
+    const uint32_t shift = eie_layer_shift(layer);
+    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    for (uint32_t k = 0; k < block->row_count; k += EIE_GROUP_ROWS) {
+        __m512i sum = _mm512_load_si512(sums + k);
+        if (bias) sum = _mm512_add_epi32(sum, _mm512_load_si512(bias + k));
+        _mm256_store_si256((__m256i *)(void *)(sorted + k),
+                           eie_finish_lanes(sum, layer->activation, shift));
+    }
+    eie_block_store(sorted, place, block->row_count, y + block->first_row);
+}
+
 #endif

@@ -16,6 +16,7 @@
 #include "host/cpu.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/row_lists.h"
+#include "kernels/avx512/window_walk.h"
 #include "kernels/cpu_plan.h"
 
 #include <stdlib.h>
@@ -45,6 +46,28 @@ struct plan {
     int16_t table[32]; /* the codebook twice */
 };
 
+static void pack(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
+                 uint32_t code)
+{
+    uint16_t *word = (uint16_t *)unit + 2 * lane + k % 2;
+    if (k < 2) {
+        word[step * 32] |= (uint16_t)(place | code << 6);
+    } else {
+        word[step * 32] |= (uint16_t)(place << 10);
+        word[UNIT_STEPS * 32] |= (uint16_t)(code << 4 * step);
+    }
+}
+
+static const struct eie_window_form form = {
+    .width = WINDOW,
+    .line = 32,
+    .line_worth = 6, /* NOTES.md */
+    .take = TAKE,
+    .unit_steps = UNIT_STEPS,
+    .unit_bytes = UNIT_WORDS * sizeof(uint16_t),
+    .pack = pack,
+};
+
 static size_t lines(size_t bytes)
 {
     return (bytes + 63) / 64 * 64;
@@ -69,12 +92,10 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     if (layer->inputs > INPUTS_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: places of steps are 16 bits wide",
                         layer->inputs);
-    /* A step takes a weight at least, and windows that do not overlap have at most 64 a row. */
     const uint32_t groups = eie_row_groups_bound(layer->outputs, problem->threads);
     const uint32_t blocks = eie_row_blocks_bound(layer->outputs, problem->threads);
-    const uint64_t dense = (uint64_t)groups * (layer->inputs / WINDOW + 1) * (WINDOW / TAKE);
-    const uint64_t steps = layer->entry_count < dense ? layer->entry_count : dense;
-    *plan_bytes = layout(layer, steps / UNIT_STEPS + groups, groups, blocks).end +
+    const uint64_t units = eie_window_units_bound(&form, layer, groups);
+    *plan_bytes = layout(layer, units, groups, blocks).end +
                   (uint64_t)groups * EIE_GROUP_ROWS * sizeof(uint32_t) +
                   (uint64_t)blocks * (EIE_BLOCK_ROWS + sizeof(struct eie_row_block)) +
                   eie_cpu_plan_vector_bytes(problem);
@@ -89,124 +110,13 @@ static void destroy(struct eie_plan *opaque)
     eie_cpu_plan_end(&plan->base);
 }
 
-/* A group on its way along the columns: the next and the last entry of each row. */
-struct walk {
-    uint32_t at[EIE_GROUP_ROWS], end[EIE_GROUP_ROWS];
-    uint32_t last_first; /* where the last window begins: not more than 32 inputs behind the end */
-};
-
-static void walk_begin(struct walk *walk, const struct eie_row_lists *rows,
-                       const uint32_t row[EIE_GROUP_ROWS], uint32_t inputs)
-{
-    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) {
-        walk->at[i] = row[i] == EIE_NO_ROW ? 0 : rows->start[row[i]];
-        walk->end[i] = row[i] == EIE_NO_ROW ? 0 : rows->start[row[i] + 1];
-    }
-    walk->last_first = inputs > WINDOW / 2 ? inputs - WINDOW / 2 : 0;
-}
-
-/* One step: the window's first input, and how many weights from `at` on each row takes. */
-static bool walk_step(struct walk *walk, const struct eie_row_lists *rows, uint32_t *first,
-                      uint32_t take[EIE_GROUP_ROWS])
-{
-    uint32_t slowest = UINT32_MAX;
-    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++)
-        if (walk->at[i] < walk->end[i] && rows->column[walk->at[i]] < slowest)
-            slowest = rows->column[walk->at[i]];
-    if (slowest == UINT32_MAX) return false;
-    *first = slowest < walk->last_first ? slowest : walk->last_first;
-    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) {
-        const uint32_t left = walk->end[i] - walk->at[i], most = left < TAKE ? left : TAKE;
-        take[i] = 0;
-        while (take[i] < most && rows->column[walk->at[i] + take[i]] - *first < WINDOW) take[i]++;
-    }
-    return true;
-}
-
-static void walk_on(struct walk *walk, const uint32_t take[EIE_GROUP_ROWS])
-{
-    for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++) walk->at[i] += take[i];
-}
-
-/* Units of one group. */
-static uint32_t count_group(const struct eie_row_lists *rows, const struct eie_row_groups *groups,
-                            uint32_t g, uint32_t inputs)
-{
-    struct walk walk;
-    uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
-    walk_begin(&walk, rows, groups->row + (size_t)g * EIE_GROUP_ROWS, inputs);
-    for (; walk_step(&walk, rows, &first, take); steps++) walk_on(&walk, take);
-    return (steps + UNIT_STEPS - 1) / UNIT_STEPS;
-}
-
-/* Neighbours in a block are a pair, and their units alternate: what one group loads of the inputs
- * is in the first-level cache for the other. Both have as many units as the longer one. The last
- * group of a block may be alone. Sets where each pair ends; returns the number of units. */
-static uint64_t place_pairs(const struct eie_row_lists *rows, const struct eie_row_groups *groups,
-                            uint32_t inputs, uint32_t *pair_end)
-{
-    uint64_t units = 0;
-    for (uint32_t b = 0; b < groups->block_count; b++) {
-        const uint32_t end = groups->blocks[b + 1].first_group;
-        for (uint32_t g = groups->blocks[b].first_group; g < end; g += 2) {
-            const uint32_t one = count_group(rows, groups, g, inputs);
-            const uint32_t two = g + 1 < end ? count_group(rows, groups, g + 1, inputs) : 0;
-            units += g + 1 < end ? 2 * (uint64_t)(one > two ? one : two) : one;
-            pair_end[g] = (uint32_t)units;
-            if (g + 1 < end) pair_end[g + 1] = (uint32_t)units;
-        }
-    }
-    return units;
-}
-
-/* Row i's k-th weight of step s into the zeroed words of the unit. */
-static void pack(uint16_t unit[UNIT_WORDS], uint32_t s, uint32_t i, uint32_t k, uint32_t place,
-                 uint32_t code)
-{
-    const uint32_t word = 2 * i + k % 2;
-    uint16_t *step = unit + s * 32 + word, *codes = unit + UNIT_STEPS * 32 + word;
-    if (k < 2) {
-        *step |= (uint16_t)(place | code << 6);
-    } else {
-        *step |= (uint16_t)(place << 10);
-        *codes |= (uint16_t)(code << 4 * s);
-    }
-}
-
-/* Fills every `stride`-th unit from `unit` on with one group. */
-static void fill_group(char *copy, const struct plan *plan, const struct eie_row_lists *rows,
-                       uint32_t g, uint32_t unit, uint32_t stride)
-{
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
-    uint16_t *firsts = (uint16_t *)(void *)(copy + plan->at.first);
-    uint16_t *units = (uint16_t *)(void *)copy;
-    struct walk walk;
-    uint32_t first, take[EIE_GROUP_ROWS], steps = 0;
-    walk_begin(&walk, rows, plan->groups.row + (size_t)g * EIE_GROUP_ROWS, layer->inputs);
-    for (; walk_step(&walk, rows, &first, take); steps++) {
-        const uint32_t s = steps % UNIT_STEPS, u = unit + steps / UNIT_STEPS * stride;
-        firsts[u * UNIT_STEPS + s] = (uint16_t)first;
-        for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++)
-            for (uint32_t k = 0; k < take[i]; k++)
-                pack(units + (size_t)u * UNIT_WORDS, s, i, k, rows->column[walk.at[i] + k] - first,
-                     rows->code[walk.at[i] + k]);
-        walk_on(&walk, take);
-    }
-}
-
 static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_lists *rows,
                       const uint32_t *pair_end)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
-    uint32_t unit = 0;
-    for (uint32_t b = 0; b < groups->block_count; b++) {
-        const uint32_t end = groups->blocks[b + 1].first_group;
-        for (uint32_t g = groups->blocks[b].first_group; g < end; unit = pair_end[g], g += 2) {
-            fill_group(copy, plan, rows, g, unit, g + 1 < end ? 2 : 1);
-            if (g + 1 < end) fill_group(copy, plan, rows, g + 1, unit + 1, 2);
-        }
-    }
+    eie_window_fill(&form, rows, groups, layer->inputs, pair_end, copy,
+                    (uint16_t *)(void *)(copy + plan->at.first), 1);
     memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
     int32_t *bias = (int32_t *)(void *)(copy + plan->at.bias);
@@ -233,7 +143,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
             eie_fail(error, EIE_MEMORY, "out of memory for the pairs of layer %s", layer->name);
         goto done;
     }
-    const uint64_t units = place_pairs(&rows, &groups, layer->inputs, pair_end);
+    const uint64_t units = eie_window_place(&form, &rows, &groups, layer->inputs, pair_end);
     const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
     status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end, &base, error);
     if (status) goto done;
@@ -334,30 +244,11 @@ ISA static void block_sums(struct stream stream, const uint32_t *pair_end, uint3
     if (g < groups) single_sums(&stream, pair_end[g] - unit, sums + (size_t)g * EIE_GROUP_ROWS);
 }
 
-/* Bias, activation, rounding, and back to the natural order of the rows. */
-ISA static void finish_block(const struct plan *plan, const char *copy, uint32_t b,
-                             const int32_t *sums, int16_t *y)
-{
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
-    const struct eie_row_block *block = &plan->groups.blocks[b];
-    const size_t lane = (size_t)block->first_group * EIE_GROUP_ROWS;
-    const int32_t *bias = (const int32_t *)(const void *)(copy + plan->at.bias) + lane;
-    const uint8_t *place = (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS;
-    const uint32_t shift = eie_layer_shift(layer);
-    int16_t sorted[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
-    for (uint32_t k = 0; k < block->row_count; k += EIE_GROUP_ROWS) {
-        __m512i sum = _mm512_load_si512(sums + k);
-        if (layer->bias) sum = _mm512_add_epi32(sum, _mm512_load_si512(bias + k));
-        _mm256_store_si256((__m256i *)(void *)(sorted + k),
-                           eie_finish_lanes(sum, layer->activation, shift));
-    }
-    eie_block_store(sorted, place, block->row_count, y + block->first_row);
-}
-
 /* The outputs of one block for one input. */
 ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
                           const int16_t *input, int16_t *y)
 {
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_block *block = &plan->groups.blocks[b];
     const uint32_t *pair_end = (const uint32_t *)(const void *)(copy + plan->at.pair_end);
     const uint32_t unit = block->first_group ? pair_end[block->first_group - 1] : 0;
@@ -371,7 +262,10 @@ ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
     int32_t sums[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
     block_sums(stream, pair_end + block->first_group, unit,
                block[1].first_group - block->first_group, sums);
-    finish_block(plan, copy, b, sums, y);
+    const int32_t *bias = (const int32_t *)(const void *)(copy + plan->at.bias);
+    eie_block_finish(layer, block, sums,
+                     layer->bias ? bias + (size_t)block->first_group * EIE_GROUP_ROWS : NULL,
+                     (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS, y);
 }
 
 static void work(void *context, uint32_t worker)
