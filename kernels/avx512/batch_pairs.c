@@ -323,7 +323,7 @@ static void store_rows(const struct plan *plan, uint32_t row)
     const struct eie_problem *problem = &plan->base.setup.problem;
     const struct eie_layer *layer = problem->layer;
     const uint32_t left = layer->outputs - row, shift = eie_layer_shift(layer);
-    const __mmask16 there = left >= 16 ? 0xFFFF : (__mmask16)((1u << left) - 1);
+    const __mmask16 there = (__mmask16)(left >= 16 ? 0xFFFFu : (1u << left) - 1);
     const __m512i bias =
         layer->bias ? _mm512_maskz_loadu_epi32(there, layer->bias + row) : _mm512_setzero_si512();
     for (uint32_t v = 0; v < plan->width; v++) {
