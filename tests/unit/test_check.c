@@ -402,8 +402,8 @@ static double largest_of(const int16_t *values, size_t count)
 
 static double rounded(double value, struct rounding as, double largest)
 {
-    if (value == 0 || (!as.steps && !as.bits)) return value;
-    if (as.steps) return nearbyint(value / largest * as.steps) * largest / as.steps;
+    if (value == 0 || (!(as.steps > 0) && !as.bits)) return value;
+    if (as.steps > 0) return nearbyint(value / largest * as.steps) * largest / as.steps;
     int exponent;
     const double fraction = frexp(value, &exponent);
     return ldexp(nearbyint(ldexp(fraction, as.bits)), exponent - as.bits);
