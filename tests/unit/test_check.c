@@ -598,7 +598,8 @@ static void the_kernels_of_this_build_pass(void **state)
     for (uint32_t k = 0; k < eie_kernel_count(); k++) {
         struct eie_error error = {""};
         uint32_t ran = 0;
-        if (eie_kernel_at(k)->device_kind != EIE_DEVICE_CPU) continue;
+        /* `eie check` does all of them, as a test of its own: here the two that run everywhere */
+        if (strncmp(eie_kernel_at(k)->name, "scalar_", 7) != 0) continue;
         if (eie_kernel_probe(eie_kernel_at(k), &device, &error)) {
             printf("  not checked: %s: %s\n", eie_kernel_at(k)->name, error.message);
             continue;
