@@ -285,9 +285,9 @@ static inline __m512i load_once(const char *vector)
 ISA static inline __m512i high_bits(__m512i upper, __m512i lower)
 {
     const __m512i top = _mm512_set1_epi8((char)0xC0);
-    const int select = 0xCA; /* first ? second : third */
     return _mm512_srli_epi16(
-        _mm512_ternarylogic_epi32(top, upper, _mm512_srli_epi16(lower, 2), select), 4);
+        _mm512_ternarylogic_epi32(top, upper, _mm512_srli_epi16(lower, 2), 0xCA),
+        4); /* top ? upper : lower */
 }
 
 ISA static inline void add_unit(struct sums *sums, const struct operands *with, const char *unit,
