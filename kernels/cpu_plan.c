@@ -39,7 +39,7 @@ enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size, s
     struct eie_cpu_plan *made = eie_aligned_zeroed(size);
     if (made) {
         made->setup = *setup;
-        made->inputs = eie_aligned_zeroed(input_bytes(&setup->problem) + LINE);
+        made->inputs = eie_aligned_zeroed(input_bytes(&setup->problem) + 2 * LINE);
         made->outputs = eie_aligned_zeroed(output_bytes(&setup->problem) + LINE);
         if (made->inputs && made->outputs && allocate_copies(made, setup->copies, copy_bytes)) {
             *plan = made;

@@ -14,7 +14,7 @@ extern "C" {
 
 struct eie_cpu_plan {
     struct eie_setup setup;
-    int16_t *inputs;  /* [batch][inputs], 64-byte aligned, zeros behind the end up to 64 bytes */
+    int16_t *inputs;  /* [batch][inputs], 64-byte aligned, zeros behind the end up to 128 bytes */
     int16_t *outputs; /* [batch][outputs], 64-byte aligned, room behind the end up to 64 bytes */
     void **copies; /* [setup.copies] of copy_bytes each, 64-byte aligned, zeroed, for the kernel to
                       fill in */

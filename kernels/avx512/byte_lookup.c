@@ -1,10 +1,9 @@
-/* The gather as a register permute, on bytes: as word_lookup, with a window of 128 inputs instead
- * of 64, so that rows wait less for the slowest of their group. It wins on very sparse layers, and
- * where permutes of words are slower than those of bytes (Intel).
+/* The gather as a register permute, on bytes: as word_lookup, for processors whose permutes of
+ * words are slower than those of bytes (Intel).
  *
  * Inputs are split once a run into the two bytes of a + 32768, both unsigned; the codebook into two
- * signed digits, w = q + 256 p. Four byte permutes (vpermi2b on the window's two planes, vpermb on
- * the two digits) and four vpdpbusd serve 64 slots, four a row and step:
+ * signed digits, w = q + 256 p. Four byte permutes (the window's 64 inputs in two planes, the two
+ * digits by code) and four vpdpbusd serve 64 slots, four a row and step:
  *
  *   sum w a = sum q l + 256 (sum p l + sum q h) + 65536 sum p h - 32768 sum w     modulo 2^32
  *
@@ -12,9 +11,11 @@
  * bias. A codebook with weights above 32639, whose p would not fit, is negated, and so are the
  * sums.
  *
- * The prepared form, 1.5 bytes a slot: two steps are a unit of three vectors of 64 bytes, the
- * places of each step, then the codes of both, the first in the low nibbles. Tables of the codebook
- * are filled four times, so that nibbles need a shift at most. */
+ * The prepared form, 1.25 bytes a slot: four steps are a unit of five vectors of 64 bytes. The low
+ * six bits of byte b of vector s < 4 are the place in the window of slot b in step s; the fifth
+ * vector holds the codes of steps 0 and 1 in its nibbles. The codes of steps 2 and 3 stand in the
+ * high two bits of vectors 0, 1 and 2, 3, the high half first. Permutes ignore high index bits and
+ * the codebook's tables are filled four times, so that hardly a mask is needed. */
 #include "host/cpu.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/row_lists.h"
@@ -24,18 +25,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW      128u
-#define LINE        64u /* inputs whose two planes are two cache lines */
-#define UNIT_STEPS  2u
-#define UNIT_BYTES  192u
+#define WINDOW      64u
+#define LINE        64u /* inputs in a cache line of a plane */
+#define UNIT_STEPS  4u
+#define UNIT_BYTES  320u
 #define STEP_SLOTS  64u
-#define INPUTS_MAX  (LINE * 65536u) /* a step's first line is kept in 16 bits */
-#define HIGHEST     32639           /* the largest w = q + 256 p with signed bytes */
+#define INPUTS_MAX  65536u /* a step's first input is kept in 16 bits */
+#define HIGHEST     32639  /* the largest w = q + 256 p with signed bytes */
 #define OFFSET_BIAS 32768
 
 #define ISA __attribute__((target("avx512vnni,avx512vbmi")))
 
-/* A copy is one allocation: units, then first lines of the steps, the unit behind each group's
+/* A copy is one allocation: units, then first inputs of the steps, the unit behind each group's
  * pair, places of the rows in their blocks, biases in the order of the lanes. */
 struct offsets {
     size_t first, pair_end, place, bias, end;
@@ -45,7 +46,7 @@ struct plan {
     struct eie_cpu_plan base;
     struct eie_row_groups groups;
     struct offsets at;
-    uint8_t *planes;          /* [threads][batch][plane_bytes]: each worker splits for itself */
+    uint8_t *planes;          /* [threads][batch][2][plane_bytes]: each worker splits for itself */
     int8_t low[64], high[64]; /* digits of the codebook, four times */
     uint32_t copy;            /* of the product under way */
     uint32_t unit_count;
@@ -56,14 +57,19 @@ static void pack(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t 
                  uint32_t code)
 {
     uint8_t *byte = (uint8_t *)unit + 4 * lane + k;
-    byte[step * 64] = (uint8_t)place;
-    byte[UNIT_STEPS * 64] |= (uint8_t)(code << 4 * step);
+    byte[step * 64] |= (uint8_t)place;
+    if (step < 2) {
+        byte[UNIT_STEPS * 64] |= (uint8_t)(code << 4 * step);
+    } else {
+        byte[(2 * step - 4) * 64] |= (uint8_t)((code & 12u) << 4);
+        byte[(2 * step - 3) * 64] |= (uint8_t)((code & 3u) << 6);
+    }
 }
 
 static const struct eie_window_form form = {
     .width = WINDOW,
     .line = LINE,
-    .line_worth = WINDOW * EIE_GROUP_ROWS, /* always */
+    .line_worth = 6, /* NOTES.md */
     .take = STEP_SLOTS / EIE_GROUP_ROWS,
     .unit_steps = UNIT_STEPS,
     .unit_bytes = UNIT_BYTES,
@@ -75,11 +81,10 @@ static size_t lines(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* Both planes of one input vector, in turn a line of low and one of high bytes, and one window
- * behind the end. */
+/* One plane of one input vector, and a window behind the end. */
 static size_t plane_bytes(const struct eie_layer *layer)
 {
-    return ((size_t)(layer->inputs - 1) / LINE + 1 + WINDOW / LINE) * 2 * LINE;
+    return ((size_t)(layer->inputs - 1) / LINE + 1) * LINE + WINDOW;
 }
 
 static struct offsets layout(uint64_t units, uint32_t groups, uint32_t blocks)
@@ -123,7 +128,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     *plan_bytes = layout(units, groups, blocks).end +
                   (uint64_t)groups * EIE_GROUP_ROWS * sizeof(uint32_t) +
                   (uint64_t)blocks * (EIE_BLOCK_ROWS + sizeof(struct eie_row_block)) +
-                  (uint64_t)problem->threads * problem->batch * plane_bytes(layer) +
+                  (uint64_t)problem->threads * problem->batch * 2 * plane_bytes(layer) +
                   eie_cpu_plan_vector_bytes(problem);
     return choose_sign(layer, &negated, error);
 }
@@ -162,7 +167,7 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
     eie_window_fill(&form, rows, groups, layer->inputs, pair_end, copy,
-                    (uint16_t *)(void *)(copy + plan->at.first), LINE);
+                    (uint16_t *)(void *)(copy + plan->at.first), 1);
     memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
     uint32_t *bias = (uint32_t *)(void *)(copy + plan->at.bias);
@@ -183,7 +188,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     status = eie_row_groups_make(layer, &rows, setup->problem.threads, &groups, error);
     if (status) goto done;
     pair_end = malloc(groups.group_count * sizeof *pair_end);
-    uint8_t *planes = eie_aligned_zeroed((size_t)setup->problem.threads * setup->problem.batch *
+    uint8_t *planes = eie_aligned_zeroed((size_t)setup->problem.threads * setup->problem.batch * 2 *
                                          plane_bytes(layer));
     if (!pair_end || !planes) {
         free(planes);
@@ -226,20 +231,20 @@ static inline __mmask32 first_words(uint32_t count)
 }
 
 /* Splits one input vector into its planes. */
-ISA static void split_input(const int16_t *input, uint32_t inputs, uint8_t *planes)
+ISA static void split_input(const int16_t *input, uint32_t inputs, uint8_t *low, uint8_t *high)
 {
     uint8_t number[64];
     for (int i = 0; i < 64; i++) number[i] = (uint8_t)(2 * i);
     const __m512i even = _mm512_loadu_si512(number);
     const __m512i odd = _mm512_add_epi8(even, _mm512_set1_epi8(1));
     const __m512i offset = _mm512_set1_epi16((int16_t)0x8000);
-    for (uint32_t j = 0; j < inputs; j += LINE, planes += 2 * LINE) {
+    for (uint32_t j = 0; j < inputs; j += LINE) {
         const uint32_t left = inputs - j, more = left < 32 ? 0 : left - 32;
         const __m512i a = _mm512_maskz_loadu_epi16(first_words(left), input + j);
         const __m512i b = _mm512_maskz_loadu_epi16(first_words(more), input + j + (more ? 32 : 0));
         const __m512i u = _mm512_xor_si512(a, offset), v = _mm512_xor_si512(b, offset);
-        _mm512_store_si512(planes, _mm512_permutex2var_epi8(u, even, v));
-        _mm512_store_si512(planes + LINE, _mm512_permutex2var_epi8(u, odd, v));
+        _mm512_store_si512(low + j, _mm512_permutex2var_epi8(u, even, v));
+        _mm512_store_si512(high + j, _mm512_permutex2var_epi8(u, odd, v));
     }
 }
 
@@ -250,19 +255,16 @@ struct sums {
 
 /* The planes of an input and the digits of the codebook. */
 struct operands {
-    const uint8_t *planes;
+    const uint8_t *low_plane, *high_plane;
     __m512i low, high;
 };
 
 /* One step: 64 slots. */
-ISA static inline void step(struct sums *sums, const struct operands *with, uint32_t line,
+ISA static inline void step(struct sums *sums, const struct operands *with, uint32_t first,
                             __m512i place, __m512i codes)
 {
-    const uint8_t *window = with->planes + (size_t)line * 2 * LINE;
-    const __m512i l = _mm512_permutex2var_epi8(_mm512_load_si512(window), place,
-                                               _mm512_load_si512(window + 2 * LINE));
-    const __m512i h = _mm512_permutex2var_epi8(_mm512_load_si512(window + LINE), place,
-                                               _mm512_load_si512(window + 3 * LINE));
+    const __m512i l = _mm512_permutexvar_epi8(place, _mm512_loadu_si512(with->low_plane + first));
+    const __m512i h = _mm512_permutexvar_epi8(place, _mm512_loadu_si512(with->high_plane + first));
     const __m512i q = _mm512_permutexvar_epi8(codes, with->low);
     const __m512i p = _mm512_permutexvar_epi8(codes, with->high);
     sums->unit = _mm512_dpbusd_epi32(sums->unit, l, q);
@@ -271,13 +273,33 @@ ISA static inline void step(struct sums *sums, const struct operands *with, uint
     sums->top = _mm512_dpbusd_epi32(sums->top, h, p);
 }
 
+/* A vector of a unit, loaded once: gcc would rather load it again for every use. */
+static inline __m512i load_once(const char *vector)
+{
+    __m512i bytes = _mm512_load_si512(vector);
+    __asm__("" : "+v"(bytes));
+    return bytes;
+}
+
+/* The code that stands in the high two bits of two vectors. */
+ISA static inline __m512i high_bits(__m512i upper, __m512i lower)
+{
+    const __m512i top = _mm512_set1_epi8((char)0xC0);
+    return _mm512_srli_epi16(
+        _mm512_ternarylogic_epi32(top, upper, _mm512_srli_epi16(lower, 2), 0xCA),
+        4); /* top ? upper : lower */
+}
+
 ISA static inline void add_unit(struct sums *sums, const struct operands *with, const char *unit,
                                 const uint16_t *first)
 {
-    __m512i codes = _mm512_load_si512(unit + 128);
-    __asm__("" : "+v"(codes)); /* gcc would load it again for the shift */
-    step(sums, with, first[0], _mm512_load_si512(unit), codes);
-    step(sums, with, first[1], _mm512_load_si512(unit + 64), _mm512_srli_epi16(codes, 4));
+    const __m512i place0 = load_once(unit), place1 = load_once(unit + 64);
+    const __m512i place2 = load_once(unit + 128), place3 = load_once(unit + 192);
+    const __m512i codes = load_once(unit + 256);
+    step(sums, with, first[0], place0, codes);
+    step(sums, with, first[1], place1, _mm512_srli_epi16(codes, 4));
+    step(sums, with, first[2], place2, high_bits(place0, place1));
+    step(sums, with, first[3], place3, high_bits(place2, place3));
 }
 
 ISA static inline __m512i join(const struct sums *sums, bool negated)
@@ -334,15 +356,16 @@ ISA static void work(void *context, uint32_t worker)
     const struct plan *plan = context;
     const struct eie_problem *problem = &plan->base.setup.problem;
     const struct eie_layer *layer = problem->layer;
-    const size_t size = plane_bytes(layer);
+    const size_t size = 2 * plane_bytes(layer);
     uint8_t *planes = plan->planes + size * problem->batch * worker;
     for (uint32_t i = 0; i < problem->batch; i++)
-        split_input(plan->base.inputs + (size_t)i * layer->inputs, layer->inputs,
-                    planes + size * i);
+        split_input(plan->base.inputs + (size_t)i * layer->inputs, layer->inputs, planes + size * i,
+                    planes + size * i + size / 2);
     for (uint32_t b = plan->groups.worker_block[worker]; b < plan->groups.worker_block[worker + 1];
          b++) {
         for (uint32_t i = 0; i < problem->batch; i++) {
-            const struct operands with = {planes + size * i, _mm512_loadu_si512(plan->low),
+            const struct operands with = {planes + size * i, planes + size * i + size / 2,
+                                          _mm512_loadu_si512(plan->low),
                                           _mm512_loadu_si512(plan->high)};
             run_block(plan, plan->base.copies[plan->copy], b, &with,
                       plan->base.outputs + (size_t)i * layer->outputs);

@@ -51,7 +51,8 @@ static bool walk_step(const struct walk *walk, uint32_t *first, uint32_t take[EI
     *first = slowest < walk->last_first ? slowest : walk->last_first;
     const uint32_t line = *first / walk->form->line * walk->form->line;
     const uint32_t sum = take_from(walk, *first, take);
-    if (take_from(walk, line, aligned) + walk->form->line_worth >= sum) {
+    if (slowest - line < walk->form->width &&
+        take_from(walk, line, aligned) + walk->form->line_worth >= sum) {
         *first = line;
         memcpy(take, aligned, sizeof aligned);
     }
