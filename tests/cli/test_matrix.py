@@ -276,7 +276,7 @@ def gone(group):
 
 def test_killed_fifty_times_and_nothing_is_lost(eie, many):
     """SIGKILL at any moment: the file is whole, rows only join, and the end is the whole matrix."""
-    arguments = ["bench", "--quiet", "--suite", "many.json", "--kernel", "*", "--threads", "1", "--cache", "hot",
+    arguments = ["bench", "--quiet", "--suite", "many.json", "--kernel", "scalar_*,peers_openblas_*,model_*", "--threads", "1", "--cache", "hot",
                  "--budget", "0.5", "--out", "out.json", "--resume"]
     clock = random.Random(3)
     out, known, grew = eie.folder / "out.json", {}, 0
