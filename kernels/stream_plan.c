@@ -129,6 +129,7 @@ static void play_pe(const struct plan *plan, uint32_t pe)
         .products = plan->products,
         .active_count = plan->active_count,
         .rows = eie_layer_local_rows(layer, pe),
+        .all_active = plan->active_count == layer->inputs,
     };
     uint32_t *acc = plan->acc + (size_t)pe * plan->acc_stride;
     memset(acc, 0, plan->acc_stride * sizeof *acc);
