@@ -158,9 +158,14 @@ def save(tmp_path):
     return save_document
 
 
-def run_report(*arguments, script="report.py"):
+def run_script(script, *arguments):
     return subprocess.run([sys.executable, os.path.join(PLOTS, script), *map(str, arguments)],
                           capture_output=True, text=True)
+
+
+def run_report(*arguments, pictures=False):
+    """Without the pictures unless the test looks at them: drawing takes seconds."""
+    return run_script("report.py", *arguments, *([] if pictures else ["--no-pictures"]))
 
 
 @pytest.fixture
@@ -184,7 +189,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     path = folder / "results.json"
     path.write_text(json.dumps(fake_document()), encoding="utf-8")
-    done = run_report(path, "--out", folder / "out")
+    done = run_report(path, "--out", folder / "out", pictures=True)
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout
 
