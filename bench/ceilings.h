@@ -41,7 +41,7 @@ struct eie_demand {
     uint64_t bytes;     /* read and written by one call */
     uint64_t footprint; /* bytes that are used over and over: of all copies that are rotated */
     uint64_t macs;      /* multiply-accumulates carried out, useful or not */
-    bool float32;
+    bool float32;       /* all of them; else in narrower operands where that is faster */
 };
 
 /* The least time of such a call. Caches are taken to keep as much of the footprint as they hold,
