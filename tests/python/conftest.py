@@ -90,7 +90,8 @@ def with_ceilings(document):
     peaks = [{"threads": threads, "operation": name, "macs_per_s": peak * threads, "loop": "made up"}
              for threads in (1, 4) for name, peak in PEAKS.items()]
     document["context"]["eie_runs"] = [{"date": "2000-01-01T00:00:00+00:00", "command": "eie bench --made-up",
-                                        "load_avg": [0.5], "eie_ceilings": entries, "eie_peaks": peaks}]
+                                        "load_avg": [0.5], "eie_ceilings": entries, "eie_peaks": peaks,
+                                        "eie_pool": [{"threads": 4, "run_ns": 2000, "barrier_ns": 500}]}]
     for row in document["benchmarks"]:
         if row["eie_time_source"] == "wall":
             floor = row["eie_bytes"] / CEILINGS["l3"] * 1e9

@@ -27,6 +27,9 @@ def test_ceilings_are_shown_as_measured(ceilings_report):
             found = cell(ceilings_report[0], "ceilings", row, words)
             assert float(found["value"]) == pytest.approx(value * threads / 1e9) and found["provenance"] == "measured"
             assert "loop made up" in found["source"]
+    for what, value in (("a run of no work", 2), ("a barrier", 0.5)):
+        found = cell(ceilings_report[0], "ceilings", f"thread pool: {what}, us", "4 threads")
+        assert float(found["value"]) == value and found["unit"] == "us" and found["provenance"] == "measured"
 
 
 def test_the_share_of_the_floor_by_hand(ceilings_report):
@@ -158,6 +161,8 @@ def test_floors_of_some_rows_only(save, tmp_path):
     [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": True}]}],
     [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 10 ** 400}]}],
     [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 1e300}]}],
+    [{"eie_pool": [1]}], [{"eie_pool": [{"threads": 1, "run_ns": 1}]}],
+    [{"eie_pool": [{"threads": 0, "run_ns": 1, "barrier_ns": 1}]}],
     [{"eie_ceilings": [{"threads": 10 ** 400, "level": "l1", "bytes_per_s": 1}]}]])
 def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
     document["context"]["eie_runs"] = runs
