@@ -259,10 +259,9 @@ void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists)
     if (!peaks) json_object_set_new(lists, "eie_peaks", peaks = json_array());
     if (!costs) json_object_set_new(lists, "eie_pool", costs = json_array());
     if (ceilings->run_ns > 0)
-        json_array_append_new(costs, json_pack("{s:I, s:f, s:f}", "threads",
-                                               (json_int_t)ceilings->threads, "run_ns",
-                                               ceilings->run_ns, "barrier_ns",
-                                               ceilings->barrier_ns));
+        json_array_append_new(
+            costs, json_pack("{s:I, s:f, s:f}", "threads", (json_int_t)ceilings->threads, "run_ns",
+                             ceilings->run_ns, "barrier_ns", ceilings->barrier_ns));
     for (int level = 0; level < EIE_LEVELS; level++) {
         const struct eie_ceiling *one = &ceilings->read[level];
         if (one->per_s > 0)

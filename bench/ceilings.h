@@ -26,7 +26,8 @@ struct eie_ceilings {
     uint32_t threads;  /* 0: not measured */
     uint32_t attempts; /* to measure, also those that did not come back */
     struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS];
-    /* What the pool itself costs: a run of no work, and a barrier inside of a run; 0: not measured */
+    /* What the pool itself costs: a run of no work, and a barrier inside of a run; 0: not measured
+     */
     double run_ns, barrier_ns;
 };
 
