@@ -68,19 +68,20 @@ static const struct shape special[] = {
     {1000, 700, 64, 0.09, 0.35, VALUES_PLAIN, false, true, false, 0, false, -1},
     {1000, 700, 64, 0.25, 0.35, VALUES_SIGNED, true, false, false, 0, false, -1},
     /* more active columns, with few weights, than 12 bits number; inputs up to what 16 bits number,
-       one more, and far beyond: who counts with them says unsupported and is never wrong */
-    {1, 4200, 1, 0.1, 1, VALUES_SIGNED, false, false, false, 0, false, -1},
-    {2, 65536, 1, 0.02, 0.5, VALUES_SIGNED, true, false, false, 0, false, -1},
-    {2, 65537, 1, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, -1},
-    {2, 70000, 2, 0.02, 0.5, VALUES_PLAIN, false, false, false, 0, false, -1},
+       one more, and far beyond: who counts with them says unsupported and is never wrong. Shift 16
+       keeps the outputs from saturating, which would hide a wrong sum. */
+    {1, 4200, 1, 0.1, 1, VALUES_SIGNED, false, false, false, 0, false, 16},
+    {2, 65536, 1, 0.02, 0.5, VALUES_SIGNED, true, false, false, 0, false, 16},
+    {2, 65537, 1, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, 16},
+    {2, 70000, 2, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, 16},
     /* sums that lie just between two outputs, positive and negative */
     {66, 1, 8, 1, 1, VALUES_EXTREME, false, false, false, 0, false, 16},
 };
 
 /* Small layers for many inputs at once: kernels take them by 4, 16 and 64. */
 static const struct shape batched[] = {
-    {70, 200, 8, 0.1, 0.35, VALUES_SIGNED, true, false, false, 0, false, -1},
-    {131, 33, 4, 0.5, 1, VALUES_PLAIN, false, true, false, 0, false, -1},
+    {70, 200, 8, 0.1, 0.35, VALUES_SIGNED, true, false, false, 0, false, 16},
+    {131, 33, 4, 0.5, 1, VALUES_PLAIN, false, true, false, 0, false, 16},
     {19, 13, 4, 1, 1, VALUES_WRAP_PAIRS, true, false, false, 0, false, 16},
 };
 static const uint32_t few_batches[] = {1, 3};

@@ -16,7 +16,7 @@
 #define LANES      16u          /* inputs in a register */
 #define BLOCK      (4u * LANES) /* inputs that are taken at once */
 #define TILE_PAIRS 96u          /* pairs of columns in a tile: 24 KiB of inputs */
-#define ROW_UNIT   32u          /* rows a thread takes are multiples: a cache line of y */
+#define ROW_UNIT   32u          /* rows a thread takes are multiples: a cache line of the first y */
 #define INPUTS_MAX ((uint32_t)INT32_MAX)
 
 struct entry {

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARE_ROWS (2 * EIE_GROUP_ROWS) /* a cache line of y */
+/* Shares begin at multiples: a cache line of the first input's y. */
+#define SHARE_ROWS (2 * EIE_GROUP_ROWS)
 
 /* Shares begin at multiples of a group. */
 uint32_t eie_row_groups_bound(uint32_t outputs)
