@@ -16,7 +16,8 @@
 #define LANES      16u          /* inputs in a register */
 #define BLOCK      (4u * LANES) /* inputs that are taken at once */
 #define TILE_PAIRS 96u          /* pairs of columns in a tile: 24 KiB of inputs */
-#define ROW_UNIT   32u          /* rows a thread takes are multiples: whole cache lines of y */
+#define ROW_UNIT   32u          /* rows a thread takes are multiples: a cache line of y */
+#define INPUTS_MAX ((uint32_t)INT32_MAX)
 
 struct entry {
     uint8_t pair, codes; /* place in the tile; code of the odd column above that of the even one */
@@ -50,10 +51,9 @@ static size_t count_bytes(const struct eie_layer *layer)
     return (size_t)tiles_of(layer) * layer->outputs;
 }
 
-/* An upper bound: every weight in a pair of its own. */
-static size_t most_entries(const struct eie_layer *layer)
+static size_t copy_bytes(const struct eie_layer *layer, size_t entries)
 {
-    return layer->entry_count;
+    return count_bytes(layer) + entries * sizeof(struct entry);
 }
 
 static size_t sums_bytes(const struct eie_layer *layer)
@@ -70,11 +70,13 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    (void)error;
-    *plan_bytes = count_bytes(layer) + most_entries(layer) * sizeof(struct entry) +
-                  sums_bytes(layer) + inputs_bytes(layer) +
+    if (layer->inputs > INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u inputs, at most %u fit", layer->inputs,
+                        INPUTS_MAX);
+    /* at most: every weight in a pair of its own */
+    *plan_bytes = copy_bytes(layer, layer->entry_count) + sums_bytes(layer) + inputs_bytes(layer) +
                   (uint64_t)tiles_of(layer) * (units_of(layer) + 1) * sizeof(size_t) +
-                  eie_cpu_plan_vector_bytes(problem);
+                  eie_cpu_plan_bytes(problem);
     return EIE_OK;
 }
 
@@ -157,39 +159,54 @@ static void share_units(struct plan *plan)
     }
 }
 
-static enum eie_status pack(struct plan *plan, struct eie_error *error)
+/* Pairs of columns times rows that have a weight in one of them or in both. */
+static size_t count_entries(const struct eie_sparse_codes *codes)
 {
-    const struct eie_layer *layer = plan->base.setup.problem.layer;
-    struct eie_sparse_codes codes;
-    uint8_t *pairs = malloc((size_t)layer->outputs * TILE_PAIRS);
-    if (!pairs) return eie_fail(error, EIE_MEMORY, "out of memory to pack layer %s", layer->name);
-    enum eie_status status = eie_layer_decode(layer, &codes, error);
-    if (!status) {
-        uint8_t *counts = plan->base.copies[0];
-        struct entry *entries = (struct entry *)(void *)(counts + count_bytes(layer));
-        for (uint32_t tile = 0; tile < plan->tiles; tile++) {
-            spread_tile(&codes, tile, pairs);
-            plan->entry_count = pack_tile(plan, pairs, tile, counts, entries, plan->entry_count);
+    size_t count = codes->column_start[codes->inputs];
+    for (uint32_t j = 0; j + 1 < codes->inputs; j += 2) {
+        const uint32_t middle = codes->column_start[j + 1], end = codes->column_start[j + 2];
+        uint32_t even = codes->column_start[j], odd = middle;
+        while (even < middle && odd < end) {
+            const uint32_t a = codes->row[even], b = codes->row[odd];
+            count -= a == b;
+            even += a <= b;
+            odd += b <= a;
         }
-        for (uint32_t c = 1; c < plan->base.setup.copies; c++)
-            memcpy(plan->base.copies[c], counts,
-                   count_bytes(layer) + plan->entry_count * sizeof(struct entry));
-        eie_sparse_codes_free(&codes);
     }
-    free(pairs);
-    return status;
+    return count;
 }
 
-static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
-                               struct eie_error *error)
+static enum eie_status pack(struct plan *plan, const struct eie_sparse_codes *codes,
+                            struct eie_error *error)
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    uint8_t *pairs = malloc((size_t)layer->outputs * TILE_PAIRS);
+    uint8_t *counts = plan->base.copies[0];
+    struct entry *entries = (struct entry *)(void *)(counts + count_bytes(layer));
+    size_t used = 0;
+    if (!pairs) return eie_fail(error, EIE_MEMORY, "out of memory to pack layer %s", layer->name);
+    for (uint32_t tile = 0; tile < plan->tiles; tile++) {
+        spread_tile(codes, tile, pairs);
+        used = pack_tile(plan, pairs, tile, counts, entries, used);
+    }
+    free(pairs);
+    for (uint32_t c = 1; c < plan->base.setup.copies; c++)
+        memcpy(plan->base.copies[c], counts, copy_bytes(layer, plan->entry_count));
+    return EIE_OK;
+}
+
+static enum eie_status make_plan(const struct eie_setup *setup,
+                                 const struct eie_sparse_codes *codes, struct eie_plan **opaque,
+                                 struct eie_error *error)
 {
     const struct eie_layer *layer = setup->problem.layer;
+    const size_t entries = count_entries(codes);
     struct eie_cpu_plan *base;
-    enum eie_status status = eie_cpu_plan_begin(
-        setup, sizeof(struct plan), count_bytes(layer) + most_entries(layer) * sizeof(struct entry),
-        &base, error);
+    enum eie_status status =
+        eie_cpu_plan_begin(setup, sizeof(struct plan), copy_bytes(layer, entries), &base, error);
     if (status) return status;
     struct plan *plan = (struct plan *)base;
+    plan->entry_count = entries;
     plan->tiles = tiles_of(layer);
     plan->pairs = plan->tiles * TILE_PAIRS;
     plan->first = calloc((size_t)plan->tiles * (units_of(layer) + 1), sizeof *plan->first);
@@ -198,7 +215,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     plan->sums = eie_aligned_zeroed(sums_bytes(layer));
     if (!plan->first || !plan->first_unit || !plan->inputs || !plan->sums)
         status = eie_fail(error, EIE_MEMORY, "out of memory for the sums of layer %s", layer->name);
-    if (!status) status = pack(plan, error);
+    if (!status) status = pack(plan, codes, error);
     if (status) {
         destroy((struct eie_plan *)plan);
         return status;
@@ -207,6 +224,17 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     share_units(plan);
     *opaque = (struct eie_plan *)plan;
     return EIE_OK;
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
+                               struct eie_error *error)
+{
+    struct eie_sparse_codes codes;
+    enum eie_status status = eie_layer_decode(setup->problem.layer, &codes, error);
+    if (status) return status;
+    status = make_plan(setup, &codes, plan, error);
+    eie_sparse_codes_free(&codes);
+    return status;
 }
 
 /* ---- inputs --------------------------------------------------------------------------------- */
@@ -382,14 +410,12 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
-    const uint64_t blocks = (problem->batch - 1) / BLOCK + 1;
     const uint64_t lanes = (uint64_t)((problem->batch - 1) / LANES + 1) * LANES;
     uint64_t padding;
     eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
     cost->macs_padding = 2 * plan->entry_count * lanes - cost->macs_useful;
-    cost->prepared_bytes = count_bytes(problem->layer) + plan->entry_count * sizeof(struct entry);
-    cost->bytes_read =
-        blocks * cost->prepared_bytes + (uint64_t)problem->batch * problem->layer->inputs * 2;
+    cost->prepared_bytes = copy_bytes(problem->layer, plan->entry_count);
+    cost->bytes_read = cost->prepared_bytes + (uint64_t)problem->batch * problem->layer->inputs * 2;
     cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * 2;
 }
 
@@ -397,7 +423,7 @@ const struct eie_kernel eie_kernel_avx512_batch_pairs = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx512_batch_pairs",
     .summary = "many inputs at once: pairs of weights broadcast against 64 inputs, by vpdpwssd",
-    .isa = "avx512 vnni",
+    .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,
     .max_threads = UINT32_MAX,
