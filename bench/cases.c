@@ -73,6 +73,8 @@ static const struct shape special[] = {
     {2, 65536, 1, 0.02, 0.5, VALUES_SIGNED, true, false, false, 0, false, -1},
     {2, 65537, 1, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, -1},
     {2, 70000, 2, 0.02, 0.5, VALUES_PLAIN, false, false, false, 0, false, -1},
+    /* sums that lie just between two outputs, positive and negative */
+    {66, 1, 8, 1, 1, VALUES_EXTREME, false, false, false, 0, false, 16},
 };
 
 /* Small layers for many inputs at once: kernels take them by 4, 16 and 64. */
