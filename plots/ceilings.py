@@ -49,7 +49,8 @@ class Ceilings:
         threads = entry.get("threads") if isinstance(entry, dict) else None
         for what, key in POOL.items():
             value = entry.get(key) if isinstance(entry, dict) else None
-            if not is_number(value) or not 0 < value <= MOST_NS or type(threads) is not int or not 0 < threads <= MOST_COUNT:
+            if not is_number(value) or not 0 < value <= MOST_NS or type(threads) is not int \
+                    or not 0 < threads <= MOST_COUNT:
                 raise InputError(f"{where}: eie_pool without threads, or {key} not between 0 and {MOST_NS:g}")
             best = self.pool.get((threads, what))
             if best is None or value < best.value:

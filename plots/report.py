@@ -15,6 +15,7 @@ import ceilings  # noqa: E402
 import decomposition  # noqa: E402
 import document  # noqa: E402
 import energy  # noqa: E402
+import families  # noqa: E402
 import fig6  # noqa: E402
 import fig7  # noqa: E402
 import hostspeed  # noqa: E402
@@ -60,7 +61,7 @@ class Report:
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
-            "Speed tables": [speeds, hosts],
+            "Speed tables": [speeds, hosts] + families.family_tables(results, published),
             "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
                               self.fig7, fig7.implied_powers(published)],
             "Claimed energy factors": list(factors.values()),
