@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define INPUTS_MAX ((uint32_t)INT32_MAX)
-#define SHARE_ROWS 32u /* rows a thread takes are multiples: whole cache lines of y */
+#define SHARE_ROWS 32u /* rows a thread takes are multiples: a cache line of the first y */
 
 static uint32_t tiles_of(const struct eie_layer *layer)
 {
