@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHARE_ROWS 32u /* rows a thread takes are multiples: whole cache lines of y */
+#define INPUTS_MAX ((uint32_t)INT32_MAX)
+#define SHARE_ROWS 32u /* rows a thread takes are multiples: a cache line of the first y */
 
 static uint32_t tiles_of(const struct eie_layer *layer)
 {
@@ -32,12 +33,14 @@ enum eie_status batch_supports(const struct eie_problem *problem, uint64_t *plan
     const struct eie_layer *layer = problem->layer;
     const uint64_t blocks = block_bound(problem), most = layer->entry_count;
     uint64_t rows = (uint64_t)layer->outputs * tiles_of(layer);
-    (void)error;
+    if (layer->inputs > INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u inputs, at most %u fit", layer->inputs,
+                        INPUTS_MAX);
     if (rows > most) rows = most;
     *plan_bytes = rows * sizeof(struct batch_row) + most * sizeof(uint32_t) + input_bytes(layer) +
                   sum_bytes(problem) +
                   blocks * (sizeof(struct batch_block) + 2 * tiles_of(layer) * sizeof(size_t)) +
-                  eie_cpu_plan_vector_bytes(problem) + 4096;
+                  eie_cpu_plan_bytes(problem) + 4096;
     return EIE_OK;
 }
 
@@ -266,13 +269,11 @@ void batch_cost(const struct eie_plan *opaque, struct eie_cost *cost)
     const struct batch_plan *plan = (const struct batch_plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
     const size_t cells = (size_t)plan->first_block[problem->threads] * plan->tiles;
-    const uint64_t blocks = (problem->batch - 1) / BATCH_BLOCK + 1;
     const uint64_t lanes = (uint64_t)((problem->batch - 1) / BATCH_LANES + 1) * BATCH_LANES;
     uint64_t padding;
     eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
     cost->macs_padding = 2 * plan->first_entry[cells] * lanes - cost->macs_useful;
     cost->prepared_bytes = plan->entries_at + plan->first_entry[cells] * sizeof(uint32_t);
-    cost->bytes_read =
-        blocks * cost->prepared_bytes + (uint64_t)problem->batch * problem->layer->inputs * 2;
+    cost->bytes_read = cost->prepared_bytes + (uint64_t)problem->batch * problem->layer->inputs * 2;
     cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * 2;
 }
