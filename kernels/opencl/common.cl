@@ -1,0 +1,9 @@
+/* Stands before the text of every kernel: what all of them share. */
+
+/* From a row's sum to its output (kernels/kernel.h): activation, rounding half up, saturation.
+ * rhadd(v, 0) is (v + 1) >> 1 without leaving int. */
+short finish(int sum, uint relu, uint shift)
+{
+    if (relu) sum = max(sum, 0);
+    return convert_short_sat(shift ? rhadd(sum >> (shift - 1), 0) : sum);
+}
