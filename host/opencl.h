@@ -141,6 +141,7 @@ EIE_MUST_USE enum eie_status eie_opencl_event_ns(cl_event first, cl_event last, 
     DO(SetKernelArg)                                                                               \
     DO(EnqueueNDRangeKernel)                                                                       \
     DO(EnqueueWriteBuffer)                                                                         \
+    DO(EnqueueMarkerWithWaitList)                                                                  \
     DO(EnqueueReadBuffer)                                                                          \
     DO(GetEventProfilingInfo)                                                                      \
     DO(WaitForEvents)                                                                              \

@@ -76,7 +76,8 @@ static enum eie_status fill(struct opencl_plan *plan, struct eie_error *error)
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
                                struct eie_error *error)
 {
-    const struct opencl_needs needs = {"eie_stream", "", copy_bytes(setup->problem.layer), false};
+    const struct opencl_needs needs = {
+        .name = "eie_stream", .options = "", .copy_bytes = copy_bytes(setup->problem.layer)};
     struct opencl_plan *plan;
     uint64_t lanes;
     enum eie_status status = opencl_plan_begin(setup, sizeof *plan, &needs, &plan, error);

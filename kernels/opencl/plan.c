@@ -76,11 +76,18 @@ static enum eie_status make_buffers(struct opencl_plan *plan, const struct openc
 {
     const struct eie_problem *problem = &plan->setup.problem;
     const size_t width = value_bytes(needs->floats);
-    enum eie_status status = eie_opencl_buffer(plan->opencl, CL_MEM_READ_ONLY,
-                                               input_count(problem) * width, &plan->x, error);
+    const size_t x_bytes = (input_count(problem) + needs->x_spare) * width;
+    const size_t y_bytes = output_count(problem) * width;
+    void *zeros = calloc(x_bytes > y_bytes ? x_bytes : y_bytes, 1);
+    if (!zeros) return eie_fail(error, EIE_MEMORY, "out of memory for a plan");
+    enum eie_status status =
+        eie_opencl_buffer(plan->opencl, CL_MEM_READ_ONLY, x_bytes, &plan->x, error);
     if (!status)
-        status = eie_opencl_buffer(plan->opencl, CL_MEM_READ_WRITE, output_count(problem) * width,
-                                   &plan->y, error);
+        status = eie_opencl_buffer(plan->opencl, CL_MEM_READ_WRITE, y_bytes, &plan->y, error);
+    /* libraries multiply what lies in y by 0: it must be no NaN */
+    if (!status) status = write_bytes(plan, plan->x, x_bytes, zeros, error);
+    if (!status) status = write_bytes(plan, plan->y, y_bytes, zeros, error);
+    free(zeros);
     if (!status && !needs->floats) status = make_constants(plan, error);
     for (uint32_t c = 0; c < plan->setup.copies && !status; c++)
         status = eie_opencl_buffer(plan->opencl, CL_MEM_READ_ONLY, needs->copy_bytes,
@@ -145,6 +152,16 @@ enum eie_status opencl_plan_set(struct opencl_plan *plan, cl_uint index, size_t 
 {
     return eie_opencl_status(eie_cl.SetKernelArg(plan->kernel, index, size, value),
                              "clSetKernelArg", error);
+}
+
+uint64_t opencl_plan_requires(const struct opencl_plan *plan)
+{
+    size_t sizes[3] = {0, 0, 0};
+    if (eie_cl.GetKernelWorkGroupInfo(plan->kernel, plan->opencl->device,
+                                      CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof sizes, sizes,
+                                      NULL) != CL_SUCCESS)
+        return 0;
+    return sizes[0] * sizes[1] * sizes[2];
 }
 
 uint64_t opencl_plan_group(const struct opencl_plan *plan, uint64_t wanted)

@@ -31,7 +31,8 @@ struct opencl_needs {
     const char *name;    /* of NAME.cl and of the kernel in it; NULL: a library brings its own */
     const char *options; /* of the compiler */
     uint64_t copy_bytes;
-    bool floats; /* vectors are float32 */
+    uint32_t x_spare; /* values behind the last input that may be read: 0 */
+    bool floats;      /* vectors are float32 */
 };
 
 /* The sources that the build put into the program, NULL behind the last. */
@@ -56,6 +57,9 @@ EIE_MUST_USE enum eie_status opencl_plan_set(struct opencl_plan *plan, cl_uint i
  * whole groups. EIE_UNSUPPORTED when the device takes no such group. */
 EIE_MUST_USE enum eie_status opencl_plan_shape(struct opencl_plan *plan, uint64_t items,
                                                uint64_t group, struct eie_error *error);
+
+/* Work-items of the groups that the kernel's text requires; 0: any. */
+uint64_t opencl_plan_requires(const struct opencl_plan *plan);
 
 /* The largest group of at most `wanted` work-items, a power of two times nothing, that device and
  * kernel take. */
