@@ -1,4 +1,5 @@
 #include "bench/commands.h"
+#include "bench/device_json.h"
 #include "bench/jsonset.h"
 #include "host/command.h"
 #include "host/cpu.h"
@@ -116,29 +117,14 @@ static void ability(const struct eie_opencl_facts *facts, char *text, size_t siz
 
 static json_t *opencl_object(const struct eie_opencl_listed *one)
 {
-    const struct eie_opencl_facts *facts = &one->facts;
-    json_t *object = json_object();
+    json_t *object = eie_opencl_json(one);
     char text[256];
     eie_set(object, "name", one->device.name);
     eie_set(object, "kind", "opencl");
-    eie_set(object, "title", one->device.title);
     eie_set(object, "status", one->device.runtime.absent ? "skipped" : "ok");
     if (one->device.runtime.absent) return object;
-    ability(facts, text, sizeof text);
+    ability(&one->facts, text, sizeof text);
     eie_set(object, "ability", text);
-    eie_set(object, "platform", facts->platform);
-    eie_set(object, "platform_version", facts->platform_version);
-    eie_set(object, "device_version", facts->device_version);
-    eie_set(object, "driver", facts->driver);
-    eie_set(object, "type", facts->type);
-    eie_set_integer(object, "compute_units", facts->compute_units);
-    eie_set_integer(object, "global_bytes", facts->global_bytes);
-    eie_set_integer(object, "largest_buffer_bytes", facts->largest_bytes);
-    eie_set_integer(object, "local_bytes", facts->local_bytes);
-    json_object_set_new(object, "local_in_main_memory", json_boolean(!facts->local_is_real));
-    eie_set_integer(object, "work_group_max", facts->work_group_max);
-    json_object_set_new(object, "sub_groups", json_boolean(facts->sub_groups));
-    eie_set_integer(object, "timer_ns", facts->timer_ns);
     return object;
 }
 

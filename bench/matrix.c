@@ -1,6 +1,5 @@
 #include "bench/matrix.h"
 #include "host/names.h"
-#include "host/opencl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -138,15 +137,11 @@ static bool wants_opencl(const struct eie_matrix *matrix)
 
 static enum eie_status find_devices(struct eie_matrix *matrix, struct eie_error *error)
 {
-    struct eie_opencl_listed *listed;
-    uint32_t count;
     if (!wants_opencl(matrix)) return EIE_OK;
-    enum eie_status status = eie_opencl_list(&listed, &count, error);
-    if (status) return status;
-    for (uint32_t i = 0; i < count && matrix->device_count < DEVICES_MAX; i++)
-        matrix->devices[matrix->device_count++] = listed[i].device;
-    free(listed);
-    return EIE_OK;
+    enum eie_status status = eie_opencl_list(&matrix->opencl, &matrix->opencl_count, error);
+    for (uint32_t i = 0; i < matrix->opencl_count && matrix->device_count < DEVICES_MAX; i++)
+        matrix->devices[matrix->device_count++] = matrix->opencl[i].device;
+    return status;
 }
 
 static enum eie_status read_devices(struct eie_matrix *matrix, struct eie_error *error)
@@ -219,6 +214,7 @@ void eie_matrix_end(struct eie_matrix *matrix)
         free(matrix->device_words[d]);
     free(matrix->device_words);
     free(matrix->devices);
+    free(matrix->opencl);
     *matrix = (struct eie_matrix){0};
 }
 

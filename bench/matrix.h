@@ -6,6 +6,7 @@
 
 #include "bench/cache.h"
 #include "bench/row.h"
+#include "host/opencl.h"
 #include "host/suite.h"
 
 #include <stdbool.h>
@@ -31,6 +32,8 @@ struct eie_matrix {
                                    time; then those that came by path */
     char **device_words;        /* [device_count] the paths of those that came by path, else NULL */
     uint32_t device_count;
+    struct eie_opencl_listed *opencl; /* [opencl_count]: those of OpenCL with all that is known */
+    uint32_t opencl_count;
     char device_names[1024]; /* of --device, paths replaced by names; "" means all */
 };
 

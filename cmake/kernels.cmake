@@ -25,21 +25,18 @@ foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
     endif()
   endforeach()
 endforeach()
-# Device code: kernels/opencl/NAME.cl becomes a text in the program, common.cl before each.
-set(shared ${PROJECT_SOURCE_DIR}/kernels/opencl/common.cl)
+# Device code: kernels/opencl/NAME.cl becomes a text in the program, and common.cl, which stands
+# before each.
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.cl)
-set(texts "")
 foreach(source IN LISTS sources)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
   get_filename_component(stem ${source} NAME_WE)
-  if(source STREQUAL shared)
-    continue()
-  endif()
-  file(READ ${shared} common HEX)
   file(READ ${source} text HEX)
-  string(REGEX REPLACE "(..)" "0x\\1," bytes "${common}${text}")
-  string(APPEND texts "static const char ${stem}[] = {${bytes}0};\n")
-  string(APPEND rows "    {\"${stem}\", ${stem}},\n")
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${text}")
+  string(APPEND texts "static const char ${stem}_cl[] = {${bytes}0};\n")
+  if(NOT stem STREQUAL common)
+    string(APPEND rows "    {\"${stem}\", common_cl, ${stem}_cl},\n")
+  endif()
 endforeach()
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/opencl_sources.c CONTENT
 "/* Written by the build from kernels/opencl/NAME.cl. */
@@ -47,7 +44,7 @@ file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/opencl_sources.c CONTENT
 
 @texts@
 const struct eie_opencl_source opencl_sources[] = {
-@rows@    {NULL, NULL},
+@rows@    {NULL, NULL, NULL},
 };
 " @ONLY)
 

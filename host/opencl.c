@@ -139,8 +139,8 @@ static void find_facts(cl_platform_id platform, cl_device_id device, struct eie_
     device_text(device, CL_DEVICE_NAME, facts->name, sizeof facts->name);
     device_text(device, CL_DEVICE_VERSION, facts->device_version, sizeof facts->device_version);
     device_text(device, CL_DRIVER_VERSION, facts->driver, sizeof facts->driver);
-    strcpy(facts->type, type & CL_DEVICE_TYPE_CPU   ? "cpu"
-                        : type & CL_DEVICE_TYPE_GPU ? "gpu"
+    strcpy(facts->type, type & CL_DEVICE_TYPE_GPU   ? "gpu"
+                        : type & CL_DEVICE_TYPE_CPU ? "cpu"
                                                     : "other");
     facts->compute_units = (uint32_t)device_number(device, CL_DEVICE_MAX_COMPUTE_UNITS);
     facts->global_bytes = device_number(device, CL_DEVICE_GLOBAL_MEM_SIZE);
@@ -433,7 +433,7 @@ static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_n
                                      struct eie_error *error)
 {
     static const struct eie_opencl_source source = {
-        "nothing", "__kernel void nothing(__global int *place) { (void)place; }\n"};
+        "nothing", "", "__kernel void nothing(__global int *place) { (void)place; }\n"};
     const struct eie_opencl_program *program;
     double ns[LAUNCHES];
     cl_kernel kernel = NULL;

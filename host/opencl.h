@@ -76,8 +76,9 @@ EIE_MUST_USE enum eie_status eie_opencl_launch_ns(struct eie_opencl *opencl, dou
 /* ---- programs ------------------------------------------------------------------------------- */
 
 struct eie_opencl_source {
-    const char *name; /* NAME of NAME.cl */
-    const char *text; /* whole; lives until the process ends */
+    const char *name;   /* NAME of NAME.cl */
+    const char *common; /* common.cl, which stands before it; "" for none */
+    const char *text;   /* all live until the process ends */
 };
 
 struct eie_opencl_program {
@@ -85,8 +86,8 @@ struct eie_opencl_program {
     const char *origin; /* "built", or "cached": its binary was on the disk */
 };
 
-/* The source built for the device; once per process, device, name and options. A file NAME.cl in
- * the folder EIE_CL_DIR takes the place of the text. Binaries are kept in
+/* The source built for the device; once per process, device, name and options. Files NAME.cl
+ * and common.cl in the folder EIE_CL_DIR take the place of the texts. Binaries are kept in
  * $XDG_CACHE_HOME/eiebench (else ~/.cache/eiebench) under the hash of platform, device, driver,
  * their versions, options and source; a file whose content is not what was written is built anew,
  * and a folder that cannot be written is no failure. EIE_INPUT with the compiler's first words for

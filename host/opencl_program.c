@@ -124,20 +124,21 @@ static void write_binary(const struct eie_hash *key, cl_program program)
 
 /* ---- building ------------------------------------------------------------------------------- */
 
-/* The text to build: the program's own, or a file's. `file` is to be freed. */
-static enum eie_status text_of(const struct eie_opencl_source *source, struct eie_bytes *file,
-                               const char **text, char *path, size_t size, struct eie_error *error)
+/* One text: the program's own, or that of a file in EIE_CL_DIR, whose path is then in `path`.
+ * `file` is to be freed. */
+static enum eie_status text_of(const char *name, const char *own, struct eie_bytes *file,
+                               const char **text, char path[PATH_MAX], struct eie_error *error)
 {
     const char *folder = getenv("EIE_CL_DIR");
     struct stat info;
     *file = (struct eie_bytes){NULL, 0};
-    *text = source->text;
+    *text = own;
     path[0] = 0;
     if (!folder || !*folder) return EIE_OK;
     if (stat(folder, &info) || !S_ISDIR(info.st_mode))
         return eie_fail(error, EIE_INPUT, "EIE_CL_DIR=%s is no folder", folder);
-    const int length = snprintf(path, size, "%s/%s.cl", folder, source->name);
-    if (length < 0 || (size_t)length >= size)
+    const int length = snprintf(path, PATH_MAX, "%s/%s.cl", folder, name);
+    if (length < 0 || length >= PATH_MAX)
         return eie_fail(error, EIE_INPUT, "EIE_CL_DIR is too long");
     if (access(path, F_OK)) {
         path[0] = 0;
@@ -147,6 +148,23 @@ static enum eie_status text_of(const struct eie_opencl_source *source, struct ei
     *text = (const char *)file->data; /* there is a 0 behind the end */
     if (!status && strlen(*text) != file->size)
         status = eie_fail(error, EIE_INPUT, "%s: is no text", path);
+    return status;
+}
+
+/* common.cl and NAME.cl as one text, to be freed; `path` is "" where neither came from a file. */
+static enum eie_status whole_text(const struct eie_opencl_source *source, char **whole,
+                                  char path[PATH_MAX], struct eie_error *error)
+{
+    struct eie_bytes files[2] = {{NULL, 0}, {NULL, 0}};
+    const char *common, *text;
+    char common_path[PATH_MAX];
+    enum eie_status status =
+        text_of("common", source->common, &files[0], &common, common_path, error);
+    if (!status) status = text_of(source->name, source->text, &files[1], &text, path, error);
+    if (!status && asprintf(whole, "%s%s", common, text) < 0)
+        status = eie_fail(error, EIE_MEMORY, "out of memory for %s.cl", source->name);
+    if (!status && !*path) memcpy(path, common_path, PATH_MAX);
+    for (int i = 0; i < 2; i++) eie_bytes_free(&files[i]);
     return status;
 }
 
@@ -207,12 +225,12 @@ static enum eie_status build(struct eie_opencl *opencl, const struct eie_opencl_
                              const char *options, struct eie_opencl_program *program,
                              struct eie_error *error)
 {
-    struct eie_bytes text_file, binary_file = {NULL, 0};
+    struct eie_bytes binary_file = {NULL, 0};
     struct eie_hash key;
     char path[PATH_MAX];
-    const char *text;
+    char *text = NULL;
     size_t size;
-    enum eie_status status = text_of(source, &text_file, &text, path, sizeof path, error);
+    enum eie_status status = whole_text(source, &text, path, error);
     if (!status) status = key_of(opencl, options, text, &key, error);
     if (status) goto end;
     const uint8_t *binary = read_binary(&key, &binary_file, &size);
@@ -223,7 +241,7 @@ static enum eie_status build(struct eie_opencl *opencl, const struct eie_opencl_
     status = from_text(opencl, text, options, source->name, path, &program->program, error);
     if (!status) write_binary(&key, program->program);
 end:
-    eie_bytes_free(&text_file);
+    free(text);
     eie_bytes_free(&binary_file);
     return status;
 }

@@ -24,6 +24,7 @@
 #define NO_ROW     UINT32_MAX
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
 #define LANES      64u    /* work-items of a group where a row is one */
+#define UNIT_ITEMS 8u     /* work-items of a compute unit where one has several groups */
 
 /* A copy, in bytes from its beginning: units; first; end; row (window_lookup.cl). */
 struct form {
@@ -47,7 +48,7 @@ static void lay_out(struct form *form)
     form->first_at = (uint64_t)form->units * UNIT_WORDS * sizeof(uint16_t);
     form->end_at = form->first_at + lines((uint64_t)form->units * UNIT_STEPS * sizeof(uint16_t));
     form->row_at = form->end_at + lines((uint64_t)form->groups * sizeof(uint32_t));
-    form->bytes = form->row_at + (uint64_t)form->groups * GROUP * sizeof(uint32_t);
+    form->bytes = form->row_at + (uint64_t)form->groups * 2 * GROUP * sizeof(uint32_t);
 }
 
 static uint32_t group_count(const struct eie_layer *layer)
@@ -178,11 +179,13 @@ static enum eie_status make_copy(const struct eie_layer *layer, struct form *for
     }
     for (uint32_t g = 0, unit = 0; g < form->groups; g++) {
         uint32_t *end = (uint32_t *)(void *)(*copy + form->end_at);
-        uint32_t *kept = (uint32_t *)(void *)(*copy + form->row_at);
+        uint32_t *kept = (uint32_t *)(void *)(*copy + form->row_at) + (size_t)g * 2 * GROUP;
         group_rows(&rows, layer, form->groups, g, row);
         unit = pack(&rows, form, row, layer->inputs, unit, *copy);
         end[g] = unit;
-        memcpy(kept + (size_t)g * GROUP, row, sizeof row);
+        memcpy(kept, row, sizeof row);
+        for (uint32_t i = 0; layer->bias && i < GROUP; i++)
+            kept[GROUP + i] = row[i] == NO_ROW ? 0 : (uint32_t)layer->bias[row[i]];
     }
     opencl_rows_free(&rows);
     return EIE_OK;
@@ -194,6 +197,8 @@ static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
 {
     struct opencl_plan *base = &plan->base;
     const struct eie_layer *layer = base->setup.problem.layer;
+    const uint32_t items = base->opencl->facts.compute_units * UNIT_ITEMS;
+    const cl_uint share = (plan->form.groups - 1) / items + 1;
     const cl_uint numbers[] = {layer->inputs, layer->outputs, plan->form.groups,
                                layer->activation == EIE_ACTIVATION_RELU, eie_layer_shift(layer)};
     const cl_ulong places[] = {plan->form.first_at, plan->form.end_at, plan->form.row_at};
@@ -203,9 +208,10 @@ static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
         status = opencl_plan_set(base, at++, sizeof numbers[i], &numbers[i], error);
     for (size_t i = 0; i < sizeof places / sizeof *places && !status; i++)
         status = opencl_plan_set(base, at++, sizeof places[i], &places[i], error);
+    if (!status) status = opencl_plan_set(base, at++, sizeof share, &share, error);
     if (status) return status;
     plan->wide = opencl_plan_requires(base) == 1;
-    return plan->wide ? opencl_plan_shape(base, plan->form.groups, 1, error)
+    return plan->wide ? opencl_plan_shape(base, (plan->form.groups - 1) / share + 1, 1, error)
                       : opencl_plan_shape(base, (uint64_t)plan->form.groups * GROUP,
                                           opencl_plan_group(base, LANES), error);
 }

@@ -1,16 +1,16 @@
 /* Sixteen rows walk along the columns together; in each step every row finds up to four of its
  * inputs in a window of 64 (window_lookup.c has the form).
  *
- * Where the compiler shows 512-bit permutes of 16-bit words, one work-item has a group of 16 rows,
- * a row in each 32-bit lane, and the window in two registers; else a row is a work-item. The host
- * sees which by the group that the kernel requires.
+ * Where the compiler shows 512-bit permutes of 16-bit words, a work-item has `share` groups of 16
+ * rows one after the other, a row in each 32-bit lane, and the window in two registers; else a row
+ * is a work-item. The host sees which by the work-group that the kernel requires.
  *
  *   units   [unit][160]: words 32 s to 32 s + 31 of step s: place of slot 0 or 1 of a row (6 bits),
  *           its code (4 bits), place of slot 2 or 3 (6 bits); words 128 to 159: four bits of each
  *           step, the codes of slots 2 and 3
  *   first   [unit][4] first inputs of the windows
  *   end     [group] the unit behind the group's
- *   row     [group][16] the row of each lane, or 0xffffffff
+ *   row     [group][2][16] the row of each lane, or 0xffffffff; and its bias
  */
 #define UNIT_WORDS 160
 #define NO_ROW     0xffffffffu
@@ -44,16 +44,29 @@ static inline sums step(sums sum, __global const short *window, bits word, bits 
            __builtin_astype(__builtin_ia32_pmaddwd512(a1, w1), sums);
 }
 
+/* finish() of common.cl for all lanes, and every row to its place. */
+static inline void store(int16 sum, __global const uint *row, uint relu, uint shift,
+                         __global short *y)
+{
+    short out[16];
+    if (relu) sum = max(sum, 0);
+    if (shift) sum = rhadd(sum >> (int16)(shift - 1), (int16)0);
+    vstore16(convert_short16_sat(sum), 0, out);
+    for (uint lane = 0; lane < 16; lane++)
+        if (row[lane] != NO_ROW) y[row[lane]] = out[lane];
+}
+
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 window_lookup(__global const ushort *restrict copy, __global const short *restrict x,
               __global short *restrict y, __global const int *restrict constants, uint inputs,
               uint outputs, uint groups, uint relu, uint shift, ulong first_at, ulong end_at,
-              ulong row_at)
+              ulong row_at, uint share)
 {
-    const uint g = get_global_id(0);
     __global const uint *end = (__global const uint *)((__global const char *)copy + end_at);
-    __global const uint *row = (__global const uint *)((__global const char *)copy + row_at) + 16 * g;
-    uint unit = g ? end[g - 1] : 0;
+    const uint begin = get_global_id(0) * share;
+    __global const uint *row =
+        (__global const uint *)((__global const char *)copy + row_at) + 32 * begin;
+    uint unit = begin ? end[begin - 1] : 0;
     __global const bits *v = (__global const bits *)(copy + (size_t)unit * UNIT_WORDS);
     __global const ushort *first =
         (__global const ushort *)((__global const char *)copy + first_at) + (size_t)unit * 4;
@@ -61,18 +74,17 @@ window_lookup(__global const ushort *restrict copy, __global const short *restri
     y += (size_t)get_global_id(1) * outputs;
     words table;
     for (uint c = 0; c < 16; c++) table[c] = table[c + 16] = (short)constants[c];
-    sums even = 0, odd = 0;
-    for (; unit < end[g]; unit++, v += 5, first += 4) {
-        const bits codes = v[4];
-        even = step(even, x + first[0], v[0], codes, table);
-        odd = step(odd, x + first[1], v[1], codes >> (ushort)4, table);
-        even = step(even, x + first[2], v[2], codes >> (ushort)8, table);
-        odd = step(odd, x + first[3], v[3], codes >> (ushort)12, table);
-    }
-    even += odd;
-    for (uint lane = 0; lane < 16; lane++) {
-        const uint i = row[lane];
-        if (i != NO_ROW) y[i] = finish((int)(even[lane] + (uint)constants[16 + i]), relu, shift);
+    for (uint g = begin; g < min(begin + share, groups); g++, row += 32) {
+        sums even = 0, odd = 0;
+        for (; unit < end[g]; unit++, v += 5, first += 4) {
+            const bits codes = v[4];
+            even = step(even, x + first[0], v[0], codes, table);
+            odd = step(odd, x + first[1], v[1], codes >> (ushort)4, table);
+            even = step(even, x + first[2], v[2], codes >> (ushort)8, table);
+            odd = step(odd, x + first[3], v[3], codes >> (ushort)12, table);
+        }
+        store(vload16(1, (__global const int *)row) + __builtin_astype(even + odd, int16), row,
+              relu, shift, y);
     }
 }
 
@@ -81,14 +93,14 @@ window_lookup(__global const ushort *restrict copy, __global const short *restri
 __kernel void window_lookup(__global const ushort *restrict copy, __global const short *restrict x,
                             __global short *restrict y, __global const int *restrict constants,
                             uint inputs, uint outputs, uint groups, uint relu, uint shift,
-                            ulong first_at, ulong end_at, ulong row_at)
+                            ulong first_at, ulong end_at, ulong row_at, uint share)
 {
     const uint g = get_global_id(0) / 16, lane = get_global_id(0) % 16;
     if (g >= groups) return;
     __global const uint *end = (__global const uint *)((__global const char *)copy + end_at);
     __global const uint *row = (__global const uint *)((__global const char *)copy + row_at);
     __global const ushort *first = (__global const ushort *)((__global const char *)copy + first_at);
-    const uint i = row[16 * g + lane];
+    const uint i = row[32 * g + lane];
     x += (size_t)get_global_id(1) * inputs;
     y += (size_t)get_global_id(1) * outputs;
     uint sum = 0;
