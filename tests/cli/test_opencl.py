@@ -2,13 +2,12 @@
 pocl and Oclgrind are chosen by OCL_ICD_VENDORS, so that other drivers of the machine play no part."""
 
 import json
-import os
 import pathlib
 import re
 
 import pytest
 
-from command import REPOSITORY, Command, compile_shared
+from command import REPOSITORY, compile_shared
 
 SOURCES = REPOSITORY / "kernels" / "opencl"
 VENDORS = pathlib.Path("/etc/OpenCL/vendors")
@@ -55,6 +54,28 @@ def changed(tmp_path):
         assert text.count(old) == 1, (name, old)
         (folder / f"{name}.cl").write_text(text.replace(old, new))
         return {"EIE_CL_DIR": str(folder)}
+    return make
+
+
+@pytest.fixture
+def shim(tmp_path):
+    """Environment with a loader whose function of that name does its work and then `after`: shim("cl_int",
+    "clName", PARAMETERS, ARGUMENTS, C)."""
+    def make(kind, name, parameters, arguments, after):
+        path = compile_shared(tmp_path, "loader", f"""
+            #define _GNU_SOURCE
+            #define CL_TARGET_OPENCL_VERSION 300
+            #include <CL/cl.h>
+            #include <dlfcn.h>
+            {kind} {name}({parameters})
+            {{
+                {kind} (*next)({parameters}) = dlsym(dlopen("libOpenCL.so.1", RTLD_NOW), "{name}");
+                {kind} result = next({arguments});
+                {after}
+                return result;
+            }}
+            """, "-Wl,--no-as-needed", "-l:libOpenCL.so.1")
+        return {"EIE_OPENCL": str(path)}
     return make
 
 
@@ -127,26 +148,14 @@ def test_several_inputs(pocl, tiny):
     assert not results["eie_missing"]
 
 
-def test_clocks_that_contradict_each_other(pocl, tiny, tmp_path):
-    """A loader whose events last a thousand times as long as they do."""
-    shim = compile_shared(tmp_path, "shim", r"""
-        #define CL_TARGET_OPENCL_VERSION 300
-        #define _GNU_SOURCE
-        #include <CL/cl.h>
-        #include <dlfcn.h>
-        cl_int clGetEventProfilingInfo(cl_event event, cl_profiling_info what, size_t size, void *value, size_t *got)
-        {
-            cl_int (*next)(cl_event, cl_profiling_info, size_t, void *, size_t *) =
-                (cl_int (*)(cl_event, cl_profiling_info, size_t, void *, size_t *))dlsym(RTLD_NEXT, __func__);
-            if (!next) next = (cl_int (*)(cl_event, cl_profiling_info, size_t, void *, size_t *))
-                dlsym(dlopen("libOpenCL.so.1", RTLD_NOW), __func__);
-            cl_int code = next(event, what, size, value, got);
-            if (what == CL_PROFILING_COMMAND_END) *(cl_ulong *)value += 1000000000;
-            return code;
-        }
-        """, "-Wl,--no-as-needed", "-l:libOpenCL.so.1")
+def test_clocks_that_contradict_each_other(pocl, tiny, shim):
+    """Events that last a second longer than they do."""
+    loader = shim("cl_int", "clGetEventProfilingInfo",
+                  "cl_event event, cl_profiling_info what, size_t size, void *value, size_t *got",
+                  "event, what, size, value, got",
+                  "if (what == CL_PROFILING_COMMAND_END) *(cl_ulong *)value += 1000000000;")
     results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", f"opencl_row_lanes,{CPU}", "--threads", "1",
-                         env={"EIE_OPENCL": str(shim)})
+                         env=loader)
     rows = rows_of(results, "opencl_row_lanes")
     assert [row["eie_status"] for row in rows] == ["suspect", "suspect"]
     assert all("contradict" in row["eie_reason"] for row in rows)
@@ -238,34 +247,37 @@ def test_matrix_that_no_buffer_holds(oclgrind, tiny):
     assert rows and all(row["eie_status"] == "unsupported" and "buffer" in row["eie_reason"] for row in rows)
 
 
-def test_memory_that_is_used_up(oclgrind, tiny):
-    """Each buffer fits, all of them do not."""
-    results = oclgrind.bench("--suite", tiny, "--layer", "even", "--kernel", f"opencl_row_lanes,{CPU}", "--threads",
-                             "1", code=3, env={"OCLGRIND_GLOBAL_MEM_SIZE": "2800"})
-    rows = rows_of(results, "opencl_row_lanes")
-    assert {row["eie_status"] for row in rows} == {"error"} and "clCreateBuffer" in rows[0]["eie_reason"]
-    assert {row["eie_kernel"] for row in results["benchmarks"]} == {CPU}
+def test_memory_that_is_used_up(pocl, tiny, shim):
+    """The device says no although the buffer is not too large for it."""
+    loader = shim("cl_mem", "clCreateBuffer", "cl_context c, cl_mem_flags flags, size_t size, void *host, cl_int *code",
+                  "c, flags, size, host, code",
+                  "if (size > 4000) { *code = CL_MEM_OBJECT_ALLOCATION_FAILURE; result = NULL; }")
+    results = pocl.bench("--suite", tiny, "--layer", "even,odd", "--kernel", f"opencl_csr*,{CPU}", "--threads", "1",
+                         code=3, env=loader)
+    rows = {row["eie_layer"]: row for row in rows_of(results, "opencl_csr_float32")}
+    assert rows["even"]["eie_status"] == "error"
+    assert "clCreateBuffer fails with CL_MEM_OBJECT_ALLOCATION_FAILURE" in rows["even"]["eie_reason"]
+    assert rows["odd"]["eie_status"] == "ok" and len(rows_of(results, CPU)) == 2
 
 
 # ---- the cache of programs ---------------------------------------------------------------------
 
-def test_programs_are_cached_and_never_trusted(pocl, tiny, tmp_path, changed):
+def test_programs_are_cached_and_never_trusted(pocl, tiny, tmp_path, changed, shared_cache):
     cache = tmp_path / "cache"
     def origin(**env):
         results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", "opencl_row_lanes",
-                             env={"XDG_CACHE_HOME": str(cache)} | env)
+                             env={"XDG_CACHE_HOME": str(cache), "POCL_CACHE_DIR": shared_cache} | env)
         found, = {row["eie_opencl_program"] for row in results["benchmarks"]}
         return found
     assert origin() == "built"
     files = sorted((cache / "eiebench").iterdir())
     assert files and all(re.fullmatch(r"[0-9a-f]{64}\.clbin", path.name) for path in files)
     assert origin() == "cached"
-    for damage in (lambda data: data[:-1], lambda data: data[:-9] + b"x" + data[-8:], lambda data: b"",
-                   lambda data: data.replace(b"eie-opencl-1", b"eie-opencl-0"), lambda data: data + b"x"):
+    for damage in (lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:], lambda data: data[:-1]):
         for path in files:
             path.write_bytes(damage(path.read_bytes()))
         assert origin() == "built"
-        assert origin() == "cached"
+    assert origin() == "cached"
     largest = max(files, key=lambda path: path.stat().st_size)
     for path in files:  # a whole file under another's name
         path.write_bytes(largest.read_bytes().replace(largest.stem.encode(), path.stem.encode()[:63] + b"g"))
@@ -276,15 +288,15 @@ def test_programs_are_cached_and_never_trusted(pocl, tiny, tmp_path, changed):
 
 
 @pytest.mark.parametrize("place", ["/proc/none", "relative"])
-def test_no_place_for_the_cache(pocl, tiny, place):
+def test_no_place_for_the_cache(pocl, tiny, place, shared_cache):
     results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", "opencl_row_lanes",
-                         env={"XDG_CACHE_HOME": place, "HOME": ""})
+                         env={"XDG_CACHE_HOME": place, "HOME": "", "POCL_CACHE_DIR": shared_cache})
     assert {row["eie_opencl_program"] for row in results["benchmarks"]} == {"built"}
 
 
 # ---- Oclgrind ----------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("case", [18, 54, 62, 66])
+@pytest.mark.parametrize("case", [18, 24, 62])
 def test_oclgrind_finds_nothing(oclgrind, case):
     done = oclgrind("check", "--kernel", "opencl_*", "--device", "opencl:oclgrind*", "--case", case)
     assert done.stdout.count(" ok ") == 4
@@ -298,6 +310,6 @@ def test_oclgrind_finds_nothing(oclgrind, case):
     ("csr_float32", "sum += weight[e]", "sum += weight[e + 100000]", "Invalid read"),
 ], ids=["write beyond the end", "race on the codebook", "race on sums", "read beyond the end"])
 def test_oclgrind_finds_what_is_planted(oclgrind, changed, name, old, new, words):
-    oclgrind.run("check", "--kernel", f"opencl_{name}", "--device", "opencl:oclgrind*", "--case", "54",
+    oclgrind.run("check", "--kernel", f"opencl_{name}", "--device", "opencl:oclgrind*", "--case", "24",
                  env=changed(name, old, new))
     assert words in log_of(oclgrind)
