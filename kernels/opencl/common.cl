@@ -7,3 +7,11 @@ short finish(int sum, uint relu, uint shift)
     if (relu) sum = max(sum, 0);
     return convert_short_sat(shift ? rhadd(sum >> (shift - 1), 0) : sum);
 }
+
+/* The same for sixteen rows. */
+short16 finish16(int16 sum, uint relu, uint shift)
+{
+    if (relu) sum = max(sum, 0);
+    if (shift) sum = rhadd(sum >> (int16)(shift - 1), (int16)0);
+    return convert_short16_sat(sum);
+}

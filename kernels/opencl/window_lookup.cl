@@ -44,16 +44,24 @@ static inline sums step(sums sum, __global const short *window, bits word, bits 
            __builtin_astype(__builtin_ia32_pmaddwd512(a1, w1), sums);
 }
 
-/* finish() of common.cl for all lanes, and every row to its place. */
+/* From sums to outputs, and every row to its place; rows that are missing are a group's last. The elements are named one by one: from a loop pocl's compiler makes vectors again,
+ * by way of memory. */
 static inline void store(int16 sum, __global const uint *row, uint relu, uint shift,
                          __global short *y)
 {
-    short out[16];
-    if (relu) sum = max(sum, 0);
-    if (shift) sum = rhadd(sum >> (int16)(shift - 1), (int16)0);
-    vstore16(convert_short16_sat(sum), 0, out);
-    for (uint lane = 0; lane < 16; lane++)
-        if (row[lane] != NO_ROW) y[row[lane]] = out[lane];
+    const short16 out = finish16(sum, relu, shift);
+#define PUT(k)                                                                                     \
+    if (full || row[0x##k] != NO_ROW) y[row[0x##k]] = out.s##k;
+#define PUT_ALL                                                                                    \
+    PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)                                        \
+    PUT(8) PUT(9) PUT(a) PUT(b) PUT(c) PUT(d) PUT(e) PUT(f)
+    if (row[15] != NO_ROW) {
+        const bool full = true;
+        PUT_ALL
+    } else {
+        const bool full = false;
+        PUT_ALL
+    }
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
