@@ -1,12 +1,14 @@
-/* For processors of any vector width, in plain OpenCL C: the weights as a dense matrix of 16-bit
- * numbers, column by column, so that neither code nor index is looked up, and columns whose input
- * is 0 are skipped. Sixteen times the bytes of the non-zeros at 4 % density, yet every one of them
- * is read in order and every multiplication is a vector's. */
+/* For processors, whatever their vectors' width: every position has its 4-bit code, 0 where there
+ * is no weight, and no index at all; columns whose input is 0 are skipped. dense_columns.cl has two
+ * forms of the same: by byte permutes of 256 bits where the device's compiler has them, and in
+ * plain OpenCL C. */
 #include "kernels/opencl/plan.h"
 
 #include <stdlib.h>
 
 #define ROWS       64u    /* of a block, as in dense_columns.cl */
+#define COLUMN     32u    /* bytes of a block's column */
+#define SPARE      34u    /* places behind a list of columns */
 #define INPUTS_MAX 65536u /* columns are listed by 16-bit numbers */
 #define UNIT_ITEMS 4u     /* work-items of a compute unit: each makes a list of its own */
 
@@ -22,7 +24,7 @@ static uint32_t block_count(const struct eie_layer *layer)
 
 static uint64_t copy_bytes(const struct eie_layer *layer)
 {
-    return (uint64_t)block_count(layer) * ROWS * layer->inputs * sizeof(int16_t);
+    return (uint64_t)block_count(layer) * layer->inputs * COLUMN;
 }
 
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
@@ -43,13 +45,13 @@ static enum eie_status fill(struct opencl_plan *plan, struct eie_error *error)
     struct eie_sparse_codes codes;
     enum eie_status status = eie_layer_decode(layer, &codes, error);
     if (status) return status;
-    int16_t *copy = calloc(plan->copy_bytes, 1);
+    uint8_t *copy = calloc(plan->copy_bytes, 1);
     if (copy) {
         for (uint32_t j = 0; j < codes.inputs; j++)
             for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++) {
                 const uint32_t block = codes.row[e] / ROWS, row = codes.row[e] % ROWS;
-                copy[((size_t)block * codes.inputs + j) * ROWS + row] =
-                    layer->codebook[codes.code[e]];
+                copy[((size_t)block * codes.inputs + j) * COLUMN + row % COLUMN] |=
+                    (uint8_t)(codes.code[e] << row / COLUMN * 4);
             }
         status = opencl_plan_fill(plan, copy, error);
     } else {
@@ -70,7 +72,7 @@ static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
     const cl_uint numbers[] = {layer->inputs,          layer->outputs,
                                plan->blocks,           layer->activation == EIE_ACTIVATION_RELU,
                                eie_layer_shift(layer), share};
-    const uint64_t list_bytes = (uint64_t)layer->inputs * sizeof(cl_ushort);
+    const uint64_t list_bytes = ((uint64_t)layer->inputs + SPARE) * sizeof(cl_ushort);
     cl_uint at = 3;
     if (list_bytes > base->opencl->facts.local_bytes)
         return eie_fail(error, EIE_UNSUPPORTED,
@@ -121,15 +123,14 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     }
     cost->macs_padding = active * rows - cost->macs_useful;
     cost->prepared_bytes = plan->base.copy_bytes;
-    cost->bytes_read =
-        columns * rows * sizeof(int16_t) + (uint64_t)problem->batch * inputs * sizeof(int16_t);
+    cost->bytes_read = columns * rows / 2 + (uint64_t)problem->batch * inputs * sizeof(int16_t);
     cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
 }
 
 const struct eie_kernel eie_kernel_opencl_dense_columns = {
     .abi = EIE_KERNEL_ABI,
     .name = "opencl_dense_columns",
-    .summary = "for any processor: dense 16-bit weights by columns, those of zero inputs skipped",
+    .summary = "for processors: dense 4-bit codes by columns, those of zero inputs skipped",
     .isa = "opencl",
     .device_kind = EIE_DEVICE_OPENCL,
     .flags = EIE_KERNEL_EXACT,

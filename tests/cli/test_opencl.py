@@ -13,7 +13,7 @@ SOURCES = REPOSITORY / "kernels" / "opencl"
 VENDORS = pathlib.Path("/etc/OpenCL/vendors")
 POCL = VENDORS / "pocl.icd"
 OCLGRIND = pathlib.Path("/usr/lib/oclgrind/liboclgrind-rt-icd.so")
-EXACT = "opencl_dense_columns,opencl_eie_stream,opencl_row_lanes,opencl_window_lookup"
+EXACT = "opencl_dense_columns,opencl_dense_words,opencl_eie_stream,opencl_row_lanes,opencl_window_lookup"
 CPU = "scalar_eie_stream"
 
 
@@ -246,10 +246,10 @@ def test_device_that_takes_small_groups_only(pocl):
     assert done.stdout.count(" ok ") >= 4
 
 
-def test_form_without_wide_permutes(pocl, changed):
+@pytest.mark.parametrize("name, wide", [("window_lookup", "#define WIDE 1"), ("dense_columns", "#define PAIRS 1")])
+def test_form_without_permutes(pocl, changed, name, wide):
     """As on devices whose compiler has none."""
-    done = pocl("check", "--kernel", "opencl_window_lookup", "--cases", "4",
-                env=changed("window_lookup", "#define WIDE 1", ""))
+    done = pocl("check", "--kernel", f"opencl_{name}", "--cases", "2", env=changed(name, wide, ""))
     assert " ok " in done.stdout
 
 
@@ -312,7 +312,7 @@ def test_no_place_for_the_cache(pocl, tiny, place, shared_cache):
 @pytest.mark.parametrize("case", [18, 24, 62])
 def test_oclgrind_finds_nothing(oclgrind, case):
     done = oclgrind("check", "--kernel", "opencl_*", "--device", "opencl:oclgrind*", "--case", case)
-    assert done.stdout.count(" ok ") == 5
+    assert done.stdout.count(" ok ") == 6
     assert log_of(oclgrind) == ""
 
 
