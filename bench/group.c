@@ -404,8 +404,7 @@ static void judge(struct session *session)
     }
 }
 
-/* The device's clock and ours took the same calls: it cannot have seen more time than passed. A
- * plan that has no device's clock for what it does says so in its row (NaN). */
+/* The device's clock and ours took the same calls: it cannot have seen more time than passed. */
 static void judge_clocks(struct eie_row *device, struct eie_row *wall)
 {
     const double device_ns = device->stats.median, wall_ns = wall->stats.median;
@@ -417,26 +416,28 @@ static void judge_clocks(struct eie_row *device, struct eie_row *wall)
     snprintf(wall->reason, sizeof wall->reason, "%s", device->reason);
 }
 
-/* The samples of both clocks go to the rows that want them; where only one of them is left to run,
- * the other is made up for the comparison. */
+/* Makes `second` the row of the plan's other clock: all but its key is that of the first. */
+static void make_second(const struct eie_row *row, struct eie_row *second)
+{
+    const struct eie_row key = *second;
+    *second = *row;
+    second->time_source = key.time_source;
+    second->again = key.again;
+    second->columns = json_incref(row->columns);
+}
+
+/* The samples of both clocks go to their rows; where only one of them is left to run, the other is
+ * made up for the comparison. A plan whose device has no clock for all that a call does states NaN.
+ */
 static void keep_clocks(struct contender *contender, struct eie_gbench_case *one)
 {
-    struct eie_row *row = contender->row, other = *row, *second = contender->second;
-    struct eie_error error;
-    if (!second)
-        second = &other;
-    else {
-        const struct eie_row key = *second;
-        *second = *row;
-        second->time_source = key.time_source;
-        second->again = key.again;
-        second->columns = json_incref(row->columns);
-    }
+    struct eie_row *row = contender->row, unwanted = {.samples_ns = NULL};
+    struct eie_row *second = contender->second ? contender->second : &unwanted;
     const bool device_first = !strcmp(row->time_source, "device");
     struct eie_row *device = device_first ? row : second, *wall = device_first ? second : row;
-    if (second == &other) other.time_source = device_first ? "wall" : "device";
+    struct eie_error error;
+    make_second(row, second);
     wall->samples_ns = one->sample_ns;
-    wall->stats = eie_stats_of(wall->samples_ns, wall->sample_count);
     one->sample_ns = NULL;
     device->samples_ns = contender->device_ns;
     device->sample_count = contender->device_count;
@@ -452,7 +453,7 @@ static void keep_clocks(struct contender *contender, struct eie_gbench_case *one
                               "no clock of the device covers all that the call does"),
                      &error);
     }
-    if (second == &other) free(other.samples_ns);
+    eie_row_free(&unwanted);
 }
 
 static void keep_samples(struct session *session, struct contender *contender,
@@ -646,11 +647,11 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
     }
     if (!threads && group->cache != EIE_CACHE_NONE) status = free_threads(error);
     for (uint32_t i = 0; i < group->row_count; i++) {
-        struct contender *contender = &session->contenders[i], *before = contender - 1;
+        struct contender *contender = &session->contenders[i];
         *contender = (struct contender){.group = group, .row = &group->rows[i], .index = i};
         group->rows[i].copies = 1;
-        if (!i || !eie_row_same_plan(before->row, contender->row)) continue;
-        before->second = contender->row;
+        if (!i || !eie_row_same_plan(contender[-1].row, contender->row)) continue;
+        contender[-1].second = contender->row;
         contender->state = SECOND;
     }
     return status;
