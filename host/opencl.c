@@ -442,7 +442,7 @@ static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_n
     if (!status) status = eie_opencl_kernel(opencl, program, "nothing", &kernel, NULL, error);
     if (!status) status = eie_opencl_buffer(opencl, CL_MEM_READ_WRITE, 4, &place, error);
     if (!status)
-        status = eie_opencl_status(eie_cl.SetKernelArg(kernel, 0, sizeof place, &place),
+        status = eie_opencl_status(eie_cl.SetKernelArg(kernel, 0, sizeof(cl_mem), &place),
                                    "clSetKernelArg", error);
     for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++)
         status = launch_once(opencl, kernel, &ns[i < 0 ? 0 : i], error);

@@ -123,7 +123,7 @@ enum eie_status opencl_plan_begin(const struct eie_setup *setup, size_t size,
     made->copy_bytes = needs->copy_bytes;
     made->inputs = calloc(input_count(problem) + 1, sizeof *made->inputs);
     made->values = needs->floats ? calloc(input_count(problem) + 1, sizeof *made->values) : NULL;
-    made->copies = calloc(setup->copies, sizeof *made->copies);
+    made->copies = calloc(setup->copies, sizeof(cl_mem));
     enum eie_status status = eie_opencl_open(problem->device, &made->opencl, error);
     if (!status && (!made->inputs || !made->copies || (needs->floats && !made->values)))
         status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
