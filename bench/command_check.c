@@ -154,13 +154,15 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
     char threaded[48] = "";
     if (kernel->max_threads > 1)
         snprintf(threaded, sizeof threaded, " (%u with several threads)", count.threaded);
-    printf("%-28s %-11s %u runs%s%s on %s\n", kernel->name, count.ran ? "ok" : "unsupported",
+    char refused[48] = ""; /* other batches than its own, layers beyond its limits */
+    if (count.unsupported) snprintf(refused, sizeof refused, ", %u unsupported", count.unsupported);
+    printf("%-28s %-11s %u runs%s%s on %s%s\n", kernel->name, count.ran ? "ok" : "unsupported",
            count.ran, threaded,
            kernel->flags & EIE_KERNEL_EXACT         ? ", bit for bit"
            : kernel->flags & EIE_KERNEL_ESTIMATE    ? ", counts"
            : kernel->flags & EIE_KERNEL_APPROXIMATE ? ", within the bound of its rounding"
                                                     : ", within the float32 bound",
-           device->name);
+           device->name, refused);
     return count.ran || !by_name ? 0 : asked_by_name(kernel, "no case suits it");
 }
 

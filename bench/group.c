@@ -205,10 +205,11 @@ static struct eie_demand demand_of(const struct eie_row *row)
     const struct eie_cost *cost = &row->cost;
     const uint64_t bytes = plus(cost->bytes_read, cost->bytes_written);
     const uint64_t weights = bytes < cost->prepared_bytes ? bytes : cost->prepared_bytes;
+    const uint32_t arithmetic = row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE);
     return (struct eie_demand){.bytes = bytes,
                                .footprint = plus(bytes, (row->copies - 1) * weights),
                                .macs = plus(cost->macs_useful, cost->macs_padding),
-                               .float32 = row->kernel->flags & EIE_KERNEL_FLOAT32};
+                               .float32 = arithmetic == EIE_KERNEL_FLOAT32};
 }
 
 static bool in_private_caches(const struct eie_row *row)

@@ -4,8 +4,8 @@
  *   decode  8 or 16 entries at once, however many belong to the column: zero runs are summed up to
  *           rows within a vector, codes pick from the 16 products of the column's input, held in
  *           two registers. Both are appended to lists; the next column overwrites what was too
- * much. add     the lists are walked without a branch that depends on the data: one addition an
- * entry.
+ *           much.
+ *   add     the lists are walked without a branch that depends on the data: one addition an entry.
  *
  * Rows are bytes here; PEs with more than 256 rows are played entry by entry. */
 #include "host/cpu.h"
@@ -149,7 +149,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 const struct eie_kernel eie_kernel_avx2_eie_stream = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx2_eie_stream",
-    .summary = "straight on the EIE stream: decoded 16 entries at once into lists, then added",
+    .summary = "straight on the EIE stream: decoded 8 or 16 entries at once into lists, then added",
     .isa = "avx2",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,

@@ -134,7 +134,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 const struct eie_kernel eie_kernel_avx512_eie_stream = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx512_eie_stream",
-    .summary = "straight on the EIE stream: decoded 16 entries at once into lists, then added",
+    .summary = "straight on the EIE stream: decoded 8 or 16 entries at once into lists, then added",
     .isa = "avx512",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,

@@ -51,7 +51,7 @@ def listing(folder):
     """Everything below a folder: names, kinds and contents."""
     found = {}
     for path in sorted(pathlib.Path(folder).rglob("*")):
-        kind = "link" if path.is_symlink() else "folder" if path.is_dir() else "file"
+        kind = "link" if path.is_symlink() else "folder" if path.is_dir() else "file" if path.is_file() else "special"
         readable = kind == "file" and os.access(path, os.R_OK)
         found[str(path.relative_to(folder))] = (
             kind, hashlib.sha256(path.read_bytes()).hexdigest() if readable else "")
