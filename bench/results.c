@@ -85,6 +85,16 @@ void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)
         replace_threads(json_object_get(run, keys[i]), json_object_get(lists, keys[i]));
 }
 
+void eie_results_set_device(struct eie_results *results, const char *name, json_t *facts)
+{
+    json_t *all = json_object_get(results->context, "eie_devices");
+    if (!json_is_object(all)) {
+        all = json_object();
+        json_object_set_new(results->context, "eie_devices", all);
+    }
+    json_object_set_new(all, name, facts);
+}
+
 /* ---- going on with a file that is there ------------------------------------------------------ */
 
 /* A verdict stays; what the machine lacked or where it failed may go better this time. */
