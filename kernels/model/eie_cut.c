@@ -161,8 +161,8 @@ enum eie_status eie_cut_make(const struct eie_sparse_codes *codes, const int32_t
         .outputs = codes->outputs,
         .columns = codes->inputs + (bias != NULL),
         .blocks = block_count(codes->outputs, plan),
-        .rows_per_block =
-            plan->rows_per_block ? plan->rows_per_block : local_rows(codes->outputs, plan->pe_count),
+        .rows_per_block = plan->rows_per_block ? plan->rows_per_block
+                                               : local_rows(codes->outputs, plan->pe_count),
         .stride = stride_of(plan->pe_count),
     };
     const size_t places = ((size_t)cut->blocks * cut->columns + 1) * cut->stride;
@@ -173,8 +173,8 @@ enum eie_status eie_cut_make(const struct eie_sparse_codes *codes, const int32_t
     if (posix_memalign(&pointers, 64, places * sizeof *cut->pointer)) pointers = NULL;
     cut->pointer = pointers;
     if (!maker.pe || !maker.next || !cut->pointer) {
-        status = eie_fail(error, EIE_MEMORY, "out of memory for the pointers of %u PEs",
-                          plan->pe_count);
+        status =
+            eie_fail(error, EIE_MEMORY, "out of memory for the pointers of %u PEs", plan->pe_count);
         goto done;
     }
     memset(cut->pointer, 0, places * sizeof *cut->pointer);

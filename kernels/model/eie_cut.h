@@ -1,7 +1,7 @@
 /* A matrix as EIE's PEs store it, for any number of PEs and any width of the zero runs: the column
  * pointers of all PEs side by side, and where asked for the entries (ISCA 2016, section III.B and
- * Figs. 2 and 3). The layer's own form has 4-bit codes and 4-bit runs; this one is encoded anew from
- * the positions. */
+ * Figs. 2 and 3). The layer's own form has 4-bit codes and 4-bit runs; this one is encoded anew
+ * from the positions. */
 #ifndef EIE_KERNELS_MODEL_EIE_CUT_H
 #define EIE_KERNELS_MODEL_EIE_CUT_H
 
@@ -11,8 +11,8 @@
 
 #define EIE_CUT_LANES 16 /* the pointers of a column are padded to a multiple of this */
 
-/* A bias is one more column behind the inputs, whose activation is 1 (the paper's simulator reads it
- * so): it is broadcast last, and holds an entry for every output whose bias is not 0. */
+/* A bias is one more column behind the inputs, whose activation is 1 (the paper's simulator reads
+ * it so): it is broadcast last, and holds an entry for every output whose bias is not 0. */
 struct eie_cut {
     uint32_t pe_count, index_bits;
     uint32_t inputs, outputs;
@@ -22,10 +22,11 @@ struct eie_cut {
     uint32_t stride;         /* pe_count, padded */
     uint64_t entries;        /* of all PEs, padding included */
     uint64_t padding;
-    uint32_t most_entries;         /* of one PE */
-    uint32_t longest_column;       /* entries of one column in one PE, the longest */
-    uint32_t *pointer;             /* [blocks * columns + 1][stride]: entries of this PE before the column */
-    const uint16_t **pe_entries;   /* [pe_count]: code << 8 | run of every entry; NULL without entries */
+    uint32_t most_entries;   /* of one PE */
+    uint32_t longest_column; /* entries of one column in one PE, the longest */
+    uint32_t *pointer; /* [blocks * columns + 1][stride]: entries of this PE before the column */
+    const uint16_t *
+        *pe_entries; /* [pe_count]: code << 8 | run of every entry; NULL without entries */
     uint16_t *entry_store;
 };
 
@@ -43,7 +44,8 @@ struct eie_cut_plan {
     bool with_entries;
 };
 
-/* Bytes that the cut will hold at most; UINT64_MAX when its pointers alone are beyond all measure. */
+/* Bytes that the cut will hold at most; UINT64_MAX when its pointers alone are beyond all measure.
+ */
 uint64_t eie_cut_bytes(const struct eie_layer *layer, const struct eie_cut_plan *plan);
 
 /* `codes` is the decoded matrix, `bias` ([outputs]) may be NULL. EIE_MEMORY; EIE_UNSUPPORTED where

@@ -14,25 +14,24 @@ struct eie_lane_work {
 /* Numbers of the PEs while time goes on; cycles count from the start of the pass. */
 struct eie_clockwork {
     uint32_t stride, slots, least;
-    uint32_t flush_columns; /* so many cannot overflow 32 bits */
-    uint32_t *finish;       /* [stride]: the first cycle in which the PE is free */
+    uint32_t flush_columns;                /* so many cannot overflow 32 bits */
+    uint32_t *finish;                      /* [stride]: the first cycle in which the PE is free */
     uint32_t *queued, *full, *scan, *fill; /* [stride] */
-    uint32_t *taken;                       /* [slots][stride]: when the column in that slot was taken */
-    uint32_t *last_taken;                  /* [slots]: by the last of the PEs */
+    uint32_t *taken;      /* [slots][stride]: when the column in that slot was taken */
+    uint32_t *last_taken; /* [slots]: by the last of the PEs */
 };
 
 struct eie_cycle_loops {
-    /* Adds columns first to first + count - 1 of the schedule in `block`; the sum of the slowest
-     * PEs' cycles is returned. */
-    uint64_t (*work)(const struct eie_cut *cut, const uint32_t *column, uint32_t count,
-                     uint32_t block, const struct eie_cycle_design *design,
-                     const struct eie_lane_work *lanes);
+    /* Adds the work of these columns ([count]) in `block`. */
+    void (*work)(const struct eie_cut *cut, const uint32_t *column, uint32_t count, uint32_t block,
+                 const struct eie_cycle_design *design, const struct eie_lane_work *lanes);
     /* One pass from all idle to all idle; returns its cycles. */
     uint32_t (*time)(const struct eie_cut *cut, const struct eie_schedule *schedule,
                      const struct eie_pass *pass, struct eie_clockwork *work,
                      struct eie_cycle_counts *counts);
 };
 
-extern const struct eie_cycle_loops eie_cycle_loops_plain, eie_cycle_loops_avx2;
+extern const struct eie_cycle_loops eie_cycle_loops_plain, eie_cycle_loops_avx2,
+    eie_cycle_loops_avx512;
 
 #endif

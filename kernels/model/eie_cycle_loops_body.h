@@ -4,20 +4,22 @@
 
 #include <string.h>
 
-/* One column: entries and cycles of each PE, the slowest returned. */
-static uint32_t add_work(uint32_t stride, const uint32_t *restrict here,
-                         const uint32_t *restrict next, uint32_t least, uint32_t *restrict cycles,
-                         uint32_t *restrict sum)
+/* Tells the compiler that a row of PEs is whole vectors: no rests, no checks. */
+#define WHOLE_VECTORS(stride)                                                                      \
+    do {                                                                                           \
+        if ((stride) % EIE_CUT_LANES || !(stride)) __builtin_unreachable();                        \
+    } while (0)
+
+/* One column: entries and cycles of each PE. */
+static void add_work(uint32_t stride, const uint32_t *restrict here, const uint32_t *restrict next,
+                     uint32_t least, uint32_t *restrict cycles, uint32_t *restrict sum)
 {
-    uint32_t slowest = 0;
+    WHOLE_VECTORS(stride);
     for (uint32_t k = 0; k < stride; k++) {
         const uint32_t entries = next[k] - here[k];
-        const uint32_t work = entries > least ? entries : least;
-        cycles[k] += work;
+        cycles[k] += entries > least ? entries : least;
         sum[k] += entries;
-        slowest = work > slowest ? work : slowest;
     }
-    return slowest;
 }
 
 /* Lines that a column touches, less the one that is held. `held` is 1 + its number, 0 for none. */
@@ -25,6 +27,7 @@ static void add_lines_shift(uint32_t stride, const uint32_t *restrict here,
                             const uint32_t *restrict next, uint32_t shift, uint32_t *restrict held,
                             uint32_t *restrict lines)
 {
+    WHOLE_VECTORS(stride);
     for (uint32_t k = 0; k < stride; k++) {
         const uint32_t begin = here[k], end = next[k];
         const uint32_t first = (begin >> shift) + 1, last = ((end - 1) >> shift) + 1;
@@ -53,23 +56,21 @@ static uint32_t shift_of(uint32_t per_line)
     return 1u << shift == per_line ? shift : UINT32_MAX;
 }
 
-static uint64_t work_loop(const struct eie_cut *cut, const uint32_t *column, uint32_t count,
-                          uint32_t block, const struct eie_cycle_design *design,
-                          const struct eie_lane_work *lanes)
+static void work_loop(const struct eie_cut *cut, const uint32_t *column, uint32_t count,
+                      uint32_t block, const struct eie_cycle_design *design,
+                      const struct eie_lane_work *lanes)
 {
     const uint32_t stride = cut->stride, shift = shift_of(design->entries_per_line);
-    uint64_t slowest = 0;
     for (uint32_t c = 0; c < count; c++) {
         const uint32_t *here = eie_cut_pointers(cut, block, column[c]);
-        slowest += add_work(stride, here, here + stride, design->empty_column_cycles, lanes->cycles,
-                            lanes->entries);
+        add_work(stride, here, here + stride, design->empty_column_cycles, lanes->cycles,
+                 lanes->entries);
         if (!design->keeps_line) memset(lanes->held, 0, stride * sizeof *lanes->held);
         if (shift != UINT32_MAX)
             add_lines_shift(stride, here, here + stride, shift, lanes->held, lanes->lines);
         else
             add_lines_divide(stride, here, design->entries_per_line, lanes->held, lanes->lines);
     }
-    return slowest;
 }
 
 /* All PEs take a column that arrives at `arrival`; returns when the last does. */
@@ -77,6 +78,7 @@ static uint32_t take(uint32_t stride, const uint32_t *restrict here, const uint3
                      uint32_t least, uint32_t arrival, uint32_t *restrict finish,
                      uint32_t *restrict taken, uint32_t *restrict queued)
 {
+    WHOLE_VECTORS(stride);
     uint32_t last = 0;
     for (uint32_t k = 0; k < stride; k++) {
         const uint32_t entries = next[k] - here[k];
@@ -94,6 +96,7 @@ static uint32_t take(uint32_t stride, const uint32_t *restrict here, const uint3
 static void wait_for(uint32_t stride, const uint32_t *restrict taken, uint32_t ready,
                      uint32_t *restrict full)
 {
+    WHOLE_VECTORS(stride);
     for (uint32_t k = 0; k < stride; k++) full[k] += taken[k] >= ready ? taken[k] - ready + 1 : 0;
 }
 
@@ -101,16 +104,17 @@ static void wait_for(uint32_t stride, const uint32_t *restrict taken, uint32_t r
 static void idle_until(uint32_t stride, const uint32_t *restrict finish, uint32_t end,
                        uint32_t *restrict to)
 {
+    WHOLE_VECTORS(stride);
     for (uint32_t k = 0; k < stride; k++) to[k] += end > finish[k] ? end - finish[k] : 0;
 }
 
-/* With one usable slot: a PE that took a column and did it in that one cycle has an empty queue in the
- * next, since its slot was full when the broadcast looked. */
+/* With one usable slot: a PE that took a column and did it in that one cycle has an empty queue in
+ * the next, since its slot was full when the broadcast looked. */
 static void refill(uint32_t stride, const uint32_t *restrict taken, const uint32_t *restrict finish,
                    uint32_t ready, uint32_t *restrict fill)
 {
-    for (uint32_t k = 0; k < stride; k++)
-        fill[k] += taken[k] + 1 == finish[k] && taken[k] >= ready;
+    WHOLE_VECTORS(stride);
+    for (uint32_t k = 0; k < stride; k++) fill[k] += taken[k] + 1 == finish[k] && taken[k] >= ready;
 }
 
 static void flush(const struct eie_cut *cut, struct eie_clockwork *work, struct eie_pe_cycles *pe)
@@ -160,4 +164,3 @@ static uint32_t time_loop(const struct eie_cut *cut, const struct eie_schedule *
     flush(cut, work, counts->pe);
     return cycles;
 }
-

@@ -1,5 +1,5 @@
-#include "kernels/model/eie_cycle_loops.h"
 #include "host/cpu.h"
+#include "kernels/model/eie_cycle_loops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +23,13 @@ enum eie_status eie_schedule_begin(const struct eie_cut *cut, uint32_t registers
     };
     if (columns <= UINT32_MAX) {
         schedule->pass = calloc(schedule->passes_capacity, sizeof *schedule->pass);
-        schedule->column = malloc(columns * 2 * sizeof *schedule->column);
+        schedule->column = malloc((columns + 1) * 2 * sizeof *schedule->column);
     }
     if (!schedule->pass || !schedule->column) {
         eie_schedule_free(schedule);
         return eie_fail(error, EIE_MEMORY, "out of memory for the order of %zu columns", columns);
     }
-    schedule->moves = schedule->column + columns;
+    schedule->moves = schedule->column + columns + 1; /* one is written ahead */
     return EIE_OK;
 }
 
@@ -45,17 +45,23 @@ static void fill_pass(const struct eie_cut *cut, const int16_t *input, struct ei
 {
     uint32_t row = 0, count = schedule->column_count;
     for (uint32_t begin = pass->begin; begin < pass->end; begin += cut->pe_count) {
-        const uint32_t end =
-            pass->end - begin > cut->pe_count ? begin + cut->pe_count : pass->end;
-        bool last = false;
-        for (uint32_t j = begin; j < end; j++) {
-            if (j < cut->inputs && !input[j]) continue;
+        const uint32_t end = pass->end - begin > cut->pe_count ? begin + cut->pe_count : pass->end;
+        const uint32_t inputs = end < cut->inputs ? end : cut->inputs, before = count;
+        for (uint32_t j = begin; j < inputs; j++) { /* no branch: zeros come at random */
             schedule->column[count] = j;
-            schedule->moves[count++] = row;
-            row = 0;
-            last = j + 1 == end;
+            schedule->moves[count] = 0;
+            count += input[j] != 0;
         }
-        row += !last;
+        if (end > inputs) { /* the bias */
+            schedule->column[count] = inputs;
+            schedule->moves[count++] = 0;
+        }
+        if (count > before) {
+            schedule->moves[before] = row;
+            row = schedule->column[count - 1] + 1 != end;
+        } else {
+            row++;
+        }
         if (end == pass->end) break; /* begin + pe_count may wrap */
     }
     pass->first = schedule->column_count;
@@ -110,9 +116,10 @@ static const struct eie_cycle_loops *best_loops(void)
 {
     struct eie_error error; /* a wrong EIE_ISA_MASK is reported elsewhere */
     uint32_t features;
-    if (eie_cpu_features(&features, &error) || !(features & EIE_CPU_AVX2))
-        return &eie_cycle_loops_plain;
-    return &eie_cycle_loops_avx2;
+    if (eie_cpu_features(&features, &error)) return &eie_cycle_loops_plain;
+    return features & EIE_CPU_AVX512 ? &eie_cycle_loops_avx512
+           : features & EIE_CPU_AVX2 ? &eie_cycle_loops_avx2
+                                     : &eie_cycle_loops_plain;
 }
 
 /* 32-bit sums of so many columns are moved on to 64 bits at once; fewer where columns are long. */
@@ -161,8 +168,7 @@ enum eie_status eie_cycle_work(const struct eie_cut *cut, const struct eie_sched
             counts->moves += schedule->moves[pass->first + c];
         for (uint32_t c = 0; c < pass->count; c += interval) {
             const uint32_t count = pass->count - c > interval ? interval : pass->count - c;
-            counts->slowest += loops->work(cut, schedule->column + pass->first + c, count,
-                                           pass->block, design, &lane);
+            loops->work(cut, schedule->column + pass->first + c, count, pass->block, design, &lane);
             flush_work(cut, &lane, pe);
         }
     }
@@ -222,8 +228,7 @@ enum eie_status eie_cycle_time(const struct eie_cut *cut, const struct eie_sched
     for (uint32_t k = 0; k < cut->pe_count; k++) {
         struct eie_pe_cycles *pe = &counts->pe[k];
         pe->load = load;
-        pe->imbalance =
-            counts->cycles - pe->entries - pe->empty - pe->scan - pe->fill - pe->load;
+        pe->imbalance = counts->cycles - pe->entries - pe->empty - pe->scan - pe->fill - pe->load;
     }
     free(work.finish);
     free(work.last_taken);

@@ -7,11 +7,11 @@ enum action { NOTHING_YET, SENDS, LEAVES_ROW, WAITS, IS_DONE };
 
 /* One PE. */
 struct pe {
-    uint32_t queued;           /* inputs in its queue, as the cycle began */
-    uint32_t head;             /* which of the inputs sent in this pass it takes next */
-    uint32_t entries, cycles;  /* left of the column under way */
-    bool was_full;             /* in the cycle before */
-    uint64_t address, held;    /* next entry; line held, UINT64_MAX for none */
+    uint32_t queued;          /* inputs in its queue, as the cycle began */
+    uint32_t head;            /* which of the inputs sent in this pass it takes next */
+    uint32_t entries, cycles; /* left of the column under way */
+    bool was_full;            /* in the cycle before */
+    uint64_t address, held;   /* next entry; line held, UINT64_MAX for none */
 };
 
 struct machine {
@@ -21,7 +21,8 @@ struct machine {
     struct eie_cycle_counts *counts;
     struct pe *pe;
     uint32_t *sent, sent_count; /* columns of this pass */
-    uint32_t block, row, next, end; /* scan: begin of the row, next input to look at, end of the pass */
+    uint32_t block, row, next,
+        end; /* scan: begin of the row, next input to look at, end of the pass */
     enum action last;
 };
 
@@ -71,9 +72,8 @@ static enum action control(struct machine *machine, bool any_full)
 {
     const struct eie_cut *cut = machine->cut;
     if (machine->row >= machine->end) return IS_DONE;
-    const uint32_t row_end = machine->end - machine->row > cut->pe_count
-                                 ? machine->row + cut->pe_count
-                                 : machine->end;
+    const uint32_t row_end =
+        machine->end - machine->row > cut->pe_count ? machine->row + cut->pe_count : machine->end;
     uint32_t j = machine->next;
     while (j < row_end && j < cut->inputs && !machine->input[j]) j++;
     if (j == row_end) {
@@ -127,19 +127,6 @@ static bool busy(const struct machine *machine)
     return false;
 }
 
-static void add_slowest(struct machine *machine)
-{
-    const struct eie_cut *cut = machine->cut;
-    for (uint32_t c = 0; c < machine->sent_count; c++) {
-        const uint32_t *here = eie_cut_pointers(cut, machine->block, machine->sent[c]);
-        uint32_t slowest = machine->design->empty_column_cycles;
-        for (uint32_t k = 0; k < cut->pe_count; k++)
-            if (here[k + cut->stride] - here[k] > slowest)
-                slowest = here[k + cut->stride] - here[k];
-        machine->counts->slowest += slowest;
-    }
-}
-
 enum eie_status eie_cycle_simulate(const struct eie_cut *cut, const int16_t *input,
                                    uint32_t registers, const struct eie_cycle_design *design,
                                    struct eie_cycle_counts *counts, struct eie_error *error)
@@ -168,7 +155,6 @@ enum eie_status eie_cycle_simulate(const struct eie_cut *cut, const int16_t *inp
             machine.last = NOTHING_YET;
             for (uint32_t k = 0; k < cut->pe_count; k++) machine.pe[k].head = 0;
             while (busy(&machine)) step(&machine, design->queue_depth - 1);
-            add_slowest(&machine);
             counts->cycles += design->load_cycles;
             for (uint32_t k = 0; k < cut->pe_count; k++) all[k].load += design->load_cycles;
         }
