@@ -257,7 +257,9 @@ static void set_key(const struct eie_matrix *matrix, const struct eie_group_key 
     row->threads = group->threads;
     row->cache = eie_cache_name(group->cache);
     row->time_source = group->threads ? "wall" : "model";
-    row->provenance = group->threads ? "measured" : "modelled";
+    row->provenance = group->threads                               ? "measured"
+                      : row->kernel->flags & EIE_KERNEL_ESTIMATE ? "modelled"
+                                                                   : "simulated";
     row->outcome = (struct eie_outcome){NAN, NAN, NAN, NULL};
     write_again(matrix, group, row);
 }
