@@ -9,7 +9,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +35,9 @@ static const char help[] =
     "                      weights are shared anew and its points are approximate\n"
     "  --clock LIST        hertz; 800M, 1.2G\n"
     "  --technology LIST   own, paper:NM (the paper's projection), stillmaker-baas:NM\n"
+    "  --precision         also the numerical error of the outputs in float32 and in 32, 16 and "
+    "8-bit\n"
+    "                      fixed point (JSON only)\n"
     "  --threads N         default: all cores\n"
     "  --out FILE          all points: FILE.csv as CSV, else JSON with the designs' means and the\n"
     "                      Pareto front; FILE.part is the journal while the sweep goes on\n"
@@ -50,7 +52,7 @@ struct options {
     const char *suites, *layers, *device, *out;
     const char *pes, *queue, *line, *index, *code, *clock, *technology;
     uint64_t threads;
-    bool resume, dry_run, quiet;
+    bool resume, dry_run, quiet, precision;
     char command[1024];
 };
 
@@ -145,23 +147,15 @@ static bool parse_technologies(const char *text, struct eie_sweep *sweep)
 static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        {"suite", required_argument, NULL, 's'},
-        {"layer", required_argument, NULL, 'l'},
-        {"device", required_argument, NULL, 'd'},
-        {"pes", required_argument, NULL, 'p'},
-        {"queue", required_argument, NULL, 'q'},
-        {"line", required_argument, NULL, 'w'},
-        {"index", required_argument, NULL, 'i'},
-        {"code", required_argument, NULL, 'c'},
-        {"clock", required_argument, NULL, 'f'},
-        {"technology", required_argument, NULL, 'T'},
-        {"threads", required_argument, NULL, 't'},
-        {"out", required_argument, NULL, 'o'},
-        {"resume", no_argument, NULL, 'r'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"quiet", no_argument, NULL, 'Q'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"suite", required_argument, NULL, 's'},   {"layer", required_argument, NULL, 'l'},
+        {"device", required_argument, NULL, 'd'},  {"pes", required_argument, NULL, 'p'},
+        {"queue", required_argument, NULL, 'q'},   {"line", required_argument, NULL, 'w'},
+        {"index", required_argument, NULL, 'i'},   {"code", required_argument, NULL, 'c'},
+        {"clock", required_argument, NULL, 'f'},   {"technology", required_argument, NULL, 'T'},
+        {"threads", required_argument, NULL, 't'}, {"out", required_argument, NULL, 'o'},
+        {"resume", no_argument, NULL, 'r'},        {"dry-run", no_argument, NULL, 'n'},
+        {"precision", no_argument, NULL, 'P'},     {"quiet", no_argument, NULL, 'Q'},
+        {"help", no_argument, NULL, 'h'},          {0},
     };
     snprintf(options->command, sizeof options->command, "eie");
     for (int i = 0; i < argc; i++) {
@@ -185,6 +179,7 @@ static int parse(int argc, char **argv, struct options *options)
         if (option == 'r') options->resume = true;
         if (option == 'n') options->dry_run = true;
         if (option == 'Q') options->quiet = true;
+        if (option == 'P') options->precision = true;
         if (option == 't' && !eie_parse_uint(optarg, 1, 4096, &options->threads))
             return eie_command_usage(VERB, "--threads %s is not 1 to 4096", optarg);
     }
@@ -361,9 +356,11 @@ static void make_layers(void *context, uint32_t worker)
     (void)worker;
     for (uint32_t i; (i = next_of(all, all->wanted_count)) != UINT32_MAX;) {
         struct eie_error error;
-        const enum eie_status status =
+        enum eie_status status =
             eie_sweep_layer_make(&all->suites[all->wanted[i].suite], all->wanted[i].layer,
                                  &all->sweep, &all->run.layers[i], &error);
+        if (!status && all->run.precision)
+            status = eie_precision_of(all->run.layers[i].layer, all->run.precision[i], &error);
         if (status)
             failed(all, status, &error);
         else
@@ -471,6 +468,10 @@ static enum eie_status explore(struct exploration *all, struct eie_error *error)
     run->layers = calloc(all->wanted_count, sizeof *run->layers);
     if (!run->layers) return eie_fail(error, EIE_MEMORY, "out of memory for layers");
     run->layer_count = all->wanted_count;
+    if (all->options.precision) {
+        run->precision = calloc(all->wanted_count, sizeof *run->precision);
+        if (!run->precision) return eie_fail(error, EIE_MEMORY, "out of memory for layers");
+    }
     eie_progress_begin(&all->progress, all->options.quiet, all->total);
     status = over_threads(all, make_layers, error);
     if (!status) status = make_units(all, error);
@@ -524,6 +525,7 @@ int eie_command_explore(int argc, char **argv)
     for (uint32_t s = 0; s < all->suite_count; s++) eie_suite_free(&all->suites[s]);
     free(all->run.layers);
     free(all->run.units);
+    free(all->run.precision);
     free(all->wanted);
     pthread_mutex_destroy(&all->mutex);
     free(all);

@@ -377,10 +377,30 @@ static enum eie_status write_designs(const struct eie_sweep_run *run, FILE *out,
         json_dumpf(row, out, JSON_COMPACT | JSON_REAL_PRECISION(10));
         json_decref(row);
     }
-    fputs("\n ]\n}\n", out);
+    fputs("\n ]", out);
     free(designs);
     free(sorted);
     return EIE_OK;
+}
+
+static void write_precision(const struct eie_sweep_run *run, FILE *out)
+{
+    fputs(",\n \"precision\": [", out);
+    for (uint32_t l = 0; l < run->layer_count; l++) {
+        for (int a = 0; a < EIE_ARITHMETICS; a++) {
+            const struct eie_precision *found = &run->precision[l][a];
+            json_t *row = json_object();
+            eie_set(row, "suite", run->layers[l].suite->name);
+            eie_set(row, "layer", run->layers[l].layer->name);
+            eie_set(row, "arithmetic", found->arithmetic);
+            eie_set_number(row, "relative_rms_error", found->relative_rms_error);
+            eie_set_number(row, "largest_error", found->largest_error);
+            fputs(l || a ? ",\n  " : "\n  ", out);
+            json_dumpf(row, out, JSON_COMPACT | JSON_REAL_PRECISION(6));
+            json_decref(row);
+        }
+    }
+    fputs("\n ]", out);
 }
 
 enum eie_status eie_sweep_write(const struct eie_sweep_run *run, const char *path,
@@ -394,6 +414,8 @@ enum eie_status eie_sweep_write(const struct eie_sweep_run *run, const char *pat
     if (!csv) write_head(run, output.stream);
     write_points(run, output.stream, csv);
     if (!csv) status = write_designs(run, output.stream, error);
+    if (!csv && run->precision) write_precision(run, output.stream);
+    if (!csv) fputs("\n}\n", output.stream);
     if (!status) return eie_output_commit(&output, error);
     eie_output_abandon(&output);
     return status;

@@ -4,6 +4,7 @@
 #define EIE_BENCH_EXPLORE_WRITE_H
 
 #include "bench/explore.h"
+#include "bench/precision.h"
 
 #include <stdio.h>
 
@@ -14,7 +15,8 @@ struct eie_sweep_run {
     uint32_t layer_count;
     struct eie_sweep_layer *layers;
     uint32_t unit_count;
-    struct eie_unit *units; /* all of one layer side by side */
+    struct eie_unit *units;                             /* all of one layer side by side */
+    struct eie_precision (*precision)[EIE_ARITHMETICS]; /* of each layer, or NULL */
 };
 
 /* Writes all points and all designs, whole: CSV where `path` ends in ".csv" (points only), else
