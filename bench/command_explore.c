@@ -2,6 +2,7 @@
 #include "bench/explore_write.h"
 #include "bench/progress.h"
 #include "host/command.h"
+#include "host/file.h"
 #include "host/names.h"
 #include "host/threads.h"
 #include "host/topology.h"
@@ -321,6 +322,22 @@ static enum eie_status announce(struct exploration *all, struct eie_error *error
     return EIE_OK;
 }
 
+/* Before anything is run: can the file be written, and is no journal in the way? */
+static enum eie_status try_output(const struct exploration *all, struct eie_error *error)
+{
+    struct eie_output probe;
+    if (!all->options.out) return EIE_OK;
+    eie_output_sweep(all->options.out);
+    enum eie_status status = eie_output_begin(all->options.out, &probe, error);
+    if (status) return status;
+    const bool direct = !probe.temporary; /* a pipe or a device: nothing to go on with */
+    eie_output_abandon(&probe);
+    if (direct && all->options.resume)
+        return eie_fail(error, EIE_USAGE, "--resume needs a regular file, and %s is none",
+                        all->options.out);
+    return direct || all->options.resume ? EIE_OK : eie_journal_absent(all->options.out, error);
+}
+
 /* ---- over threads --------------------------------------------------------------------------- */
 
 static void failed(struct exploration *all, enum eie_status status, const struct eie_error *error)
@@ -463,7 +480,8 @@ static enum eie_status explore(struct exploration *all, struct eie_error *error)
 {
     uint32_t taken = 0;
     struct eie_sweep_run *run = &all->run;
-    enum eie_status status = announce(all, error);
+    enum eie_status status = all->options.dry_run ? EIE_OK : try_output(all, error);
+    if (!status) status = announce(all, error);
     if (status || all->options.dry_run) return status;
     run->layers = calloc(all->wanted_count, sizeof *run->layers);
     if (!run->layers) return eie_fail(error, EIE_MEMORY, "out of memory for layers");

@@ -8,10 +8,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FORMAT         "eie-explore-1"
 #define JOURNAL_FORMAT "eie-explore-journal-1"
+#define JOURNAL_PATH   4096
 
 /* ---- going through points ------------------------------------------------------------------- */
 
@@ -604,23 +606,36 @@ static enum eie_status take_journal(struct eie_sweep_run *run, FILE *file, const
     return status;
 }
 
+static enum eie_status name_journal(const char *path, char name[JOURNAL_PATH],
+                                    struct eie_error *error)
+{
+    return snprintf(name, JOURNAL_PATH, "%s.part", path) < JOURNAL_PATH
+               ? EIE_OK
+               : eie_fail(error, EIE_USAGE, "--out: the path is too long");
+}
+
+enum eie_status eie_journal_absent(const char *path, struct eie_error *error)
+{
+    char name[JOURNAL_PATH];
+    const enum eie_status status = name_journal(path, name, error);
+    if (status || access(name, F_OK)) return status;
+    return eie_fail(
+        error, EIE_USAGE,
+        "%s is left from a sweep that was interrupted: go on with --resume, or delete it", name);
+}
+
 enum eie_status eie_journal_begin(struct eie_sweep_run *run, const char *path, bool resume,
                                   struct eie_journal *journal, uint32_t *taken,
                                   struct eie_error *error)
 {
     *journal = (struct eie_journal){.file = NULL};
     *taken = 0;
-    if (snprintf(journal->path, sizeof journal->path, "%s.part", path) >= (int)sizeof journal->path)
-        return eie_fail(error, EIE_USAGE, "--out: the path is too long");
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) return EIE_OK;
+    const enum eie_status named = name_journal(path, journal->path, error);
+    if (named) return named;
     long end = 0;
-    FILE *old = fopen(journal->path, "r+");
-    if (old && !resume) {
-        fclose(old);
-        return eie_fail(error, EIE_USAGE,
-                        "%s is left from a sweep that was interrupted: go on with --resume, or "
-                        "delete it",
-                        journal->path);
-    }
+    FILE *old = resume ? fopen(journal->path, "r+") : NULL;
     if (old) {
         const enum eie_status status = take_journal(run, old, journal->path, taken, &end, error);
         if (status || fseek(old, end, SEEK_SET) || ftruncate(fileno(old), end)) {

@@ -40,6 +40,8 @@ struct eie_journal {
 EIE_MUST_USE enum eie_status eie_journal_begin(struct eie_sweep_run *run, const char *path,
                                                bool resume, struct eie_journal *journal,
                                                uint32_t *taken, struct eie_error *error);
+/* EIE_USAGE where there is one. */
+EIE_MUST_USE enum eie_status eie_journal_absent(const char *path, struct eie_error *error);
 EIE_MUST_USE enum eie_status eie_journal_add(struct eie_journal *journal,
                                              const struct eie_sweep_run *run,
                                              const struct eie_unit *unit, struct eie_error *error);

@@ -10,6 +10,7 @@ struct problem {
     double weight_unit, input_unit; /* value of the last place as stored */
     double *exact, *found;          /* [outputs] */
     double largest_weight, largest_input, largest_output;
+    double largest_sum; /* partial ones too */
 };
 
 static double activated(const struct problem *problem, double value)
@@ -32,16 +33,20 @@ static void find_exact(struct problem *problem)
         problem->exact[i] = problem->layer->bias ? problem->layer->bias[i] : 0;
     for (uint32_t j = 0; j < codes->inputs; j++) {
         problem->largest_input = fmax(problem->largest_input, abs(problem->input[j]));
-        for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
-            problem->exact[codes->row[e]] += (double)codebook[codes->code[e]] * problem->input[j];
+        for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++) {
+            double *sum = &problem->exact[codes->row[e]];
+            *sum += (double)codebook[codes->code[e]] * problem->input[j];
+            problem->largest_sum = fmax(problem->largest_sum, fabs(*sum));
+        }
     }
     for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
         problem->largest_weight = fmax(problem->largest_weight, abs(codebook[c]));
     for (uint32_t i = 0; i < codes->outputs; i++) {
         problem->exact[i] *= problem->weight_unit * problem->input_unit;
-        /* before the activation: what the accumulator must hold */
         problem->largest_output = fmax(problem->largest_output, fabs(problem->exact[i]));
     }
+    problem->largest_sum *= problem->weight_unit * problem->input_unit;
+    problem->largest_sum = fmax(problem->largest_sum, problem->largest_output);
     problem->largest_input *= problem->input_unit;
     problem->largest_weight *= problem->weight_unit;
 }
@@ -70,7 +75,7 @@ static void run_fixed(struct problem *problem, int bits, bool wide)
     const struct eie_sparse_codes *codes = &problem->codes;
     const int w = places_of(problem->largest_weight, bits);
     const int a = places_of(problem->largest_input, bits);
-    const int o = places_of(problem->largest_output, bits);
+    const int o = places_of(wide ? problem->largest_output : problem->largest_sum, bits);
     double weight[EIE_CODEBOOK_SIZE];
     for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
         weight[c] = rint(ldexp(problem->layer->codebook[c] * problem->weight_unit, w));

@@ -16,10 +16,11 @@ struct eie_precision {
 };
 
 /* The outputs of the layer's first sample, its stored 16-bit numbers taken for the true ones. Fixed
- * point of B bits: weights, inputs and outputs each with as many places as their largest magnitude
- * allows; a product is shifted to the outputs' scale, rounded to nearest, and added to an
- * accumulator of B bits that saturates, column after column (ISCA 2016, section IV: shift and add,
- * then write). float32: products and sums rounded to nearest, column after column. EIE_MEMORY. */
+ * point of B bits: weights, inputs and sums each with as many places as their largest magnitude
+ * allows (of partial sums, where the accumulator has B bits); a product is shifted to the outputs'
+ * scale, rounded to nearest, and added to an accumulator of B bits that saturates, column after
+ * column (ISCA 2016, section IV: shift and add, then write). float32: products and sums rounded to
+ * nearest, column after column. EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_precision_of(const struct eie_layer *layer,
                                               struct eie_precision results[EIE_ARITHMETICS],
                                               struct eie_error *error);
