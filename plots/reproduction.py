@@ -32,13 +32,14 @@ def main(arguments=None):
                                       (options.queue, options.scale, options.large, options.space))
         book = Book(Published(options.data), options.data, queue, scale, large)
         page = book.markdown()
-        import bookpictures  # late: matplotlib is slow to load
-
-        drawn = bookpictures.pictures(book, space)
     except InputError as error:
         print(f"reproduction.py: {error}", file=sys.stderr)
         return 2
     try:
+        os.makedirs(os.path.join(options.out, "reproduction"), exist_ok=True)
+        import bookpictures  # late: matplotlib is slow to load
+
+        drawn = bookpictures.pictures(book, space)
         write(options.out, {"REPRODUCTION.md": page})
         write(os.path.join(options.out, "reproduction"), drawn)
     except OSError as error:

@@ -78,9 +78,9 @@ static void count_row(struct maker *maker, uint32_t i, uint32_t column)
     const uint32_t padding = zeros_before(maker, i, column, &block) >> cut->index_bits;
     /* one column further on, so that the sums become the starts */
     cut->pointer[((size_t)block * cut->columns + column + 1) * cut->stride + maker->pe[i]] +=
-        padding + 1;
+        padding + 1u;
     cut->padding += padding;
-    cut->entries += padding + 1;
+    cut->entries += padding + 1u;
 }
 
 static void store_row(struct maker *maker, uint32_t i, uint32_t column, uint8_t code)
@@ -90,7 +90,7 @@ static void store_row(struct maker *maker, uint32_t i, uint32_t column, uint8_t 
     uint32_t block, zeros = zeros_before(maker, i, column, &block);
     uint16_t *entries = cut->entry_store + (cut->pe_entries[k] - cut->entry_store);
     for (; zeros >= span; zeros -= span) entries[maker->at[k]++] = (uint16_t)(span - 1);
-    entries[maker->at[k]++] = (uint16_t)(code << 8 | zeros);
+    entries[maker->at[k]++] = (uint16_t)((uint32_t)code << 8 | zeros);
 }
 
 static void each_row(struct maker *maker, const struct eie_sparse_codes *codes, const int32_t *bias,
