@@ -300,7 +300,6 @@ static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_se
                                   uint32_t samples, struct side *side, struct eie_error *error)
 {
     const struct eie_device *device = setup.problem.device;
-    const uint32_t pe_count = device->kind == EIE_DEVICE_EIE ? device->design.pe_count : 0;
     const uint32_t batch = setup.problem.batch, first[2] = {0, samples - batch};
     uint64_t bytes;
     setup.problem.layer = side->layer;
@@ -308,7 +307,7 @@ static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_se
     for (int i = 0; i < 2 && !status; i++) {
         const int16_t *inputs = side->inputs + (size_t)first[i] * side->layer->inputs;
         status =
-            eie_reference_make(side->layer, inputs, batch, pe_count, &side->reference[i], error);
+            eie_reference_make_on(device, side->layer, inputs, batch, &side->reference[i], error);
         side->vectors[i] = (struct eie_check_vectors){inputs, &side->reference[i]};
     }
     if (!status) status = kernel->prepare(&setup, &side->plan, error);

@@ -1,6 +1,7 @@
 #include "bench/check.h"
 #include "bench/stats.h"
 #include "host/numbers.h"
+#include "host/reshare.h"
 #include "kernels/scalar/ref_dense.h"
 
 #include <inttypes.h>
@@ -162,6 +163,30 @@ void eie_reference_free(struct eie_reference *reference)
     free(reference->values);
     free(reference->largest_input);
     *reference = (struct eie_reference){0};
+}
+
+enum eie_status eie_reference_make_on(const struct eie_device *device,
+                                      const struct eie_layer *layer, const int16_t *inputs,
+                                      uint32_t batch, struct eie_reference *reference,
+                                      struct eie_error *error)
+{
+    if (device->kind != EIE_DEVICE_EIE)
+        return eie_reference_make(layer, inputs, batch, 0, reference, error);
+    const struct eie_design *design = &device->design;
+    if (eie_layer_codes_fit(layer, design->code_bits))
+        return eie_reference_make(layer, inputs, batch, design->pe_count, reference, error);
+    struct eie_layer *reshared;
+    struct eie_resharing report;
+    enum eie_status status =
+        eie_layer_reshare(layer, design->code_bits, &reshared, &report, error);
+    if (status) return status;
+    status = eie_reference_make(reshared, inputs, batch, design->pe_count, reference, error);
+    eie_layer_free(reshared);
+    return status == EIE_INPUT
+               ? eie_fail(error, EIE_UNSUPPORTED,
+                          "with its weights shared anew for %u-bit codes, sums leave int32",
+                          design->code_bits)
+               : status;
 }
 
 /* ---- comparing ------------------------------------------------------------------------------ */

@@ -33,6 +33,15 @@ EIE_MUST_USE enum eie_status eie_reference_make(const struct eie_layer *layer,
                                                 struct eie_error *error);
 void eie_reference_free(struct eie_reference *reference);
 
+/* What a kernel on `device` must return: on an EIE design the rows are dealt to its PEs, and where
+ * its codes do not hold the layer's (host/reshare.h) the weights are those shared anew. There
+ * EIE_UNSUPPORTED when a final sum leaves int32, which the layer itself does not do. */
+EIE_MUST_USE enum eie_status eie_reference_make_on(const struct eie_device *device,
+                                                   const struct eie_layer *layer,
+                                                   const int16_t *inputs, uint32_t batch,
+                                                   struct eie_reference *reference,
+                                                   struct eie_error *error);
+
 /* Compares y (int16, or float for a FLOAT32 kernel) with the reference; EIE_MISMATCH names the
  * first bad output, what came and what was expected. `median_relative_error` may be NULL.
  *

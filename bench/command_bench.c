@@ -198,6 +198,16 @@ static void print_head(void)
            "device", "batch", "threads", "cache", "us per call", "+- %", "status");
 }
 
+/* With what a reader must know: another matrix, a layer beyond the design's memories. */
+static void print_model_row(const json_t *row, double median_ns)
+{
+    const char *reshared = text_of(row, "eie_reshared"), *fits = text_of(row, "eie_fits_on_chip");
+    printf("%12.3f %8s  ok, %s%s%s%s%s\n", median_ns / 1e3, "", text_of(row, "eie_provenance"),
+           *reshared ? "; " : "", reshared,
+           strncmp(fits, "no", 2) ? "" : "; warning: does not fit the design: ",
+           strncmp(fits, "no", 2) ? "" : fits);
+}
+
 static void print_row(const json_t *row)
 {
     const char *status = text_of(row, "eie_status"), *reason = text_of(row, "eie_reason");
@@ -214,7 +224,7 @@ static void print_row(const json_t *row)
                    median_ns,
                strcmp(clock, "device") ? "" : ", device's clock");
     else
-        printf("%12.3f %8s  ok, modelled\n", median_ns / 1e3, "");
+        print_model_row(row, median_ns);
     fflush(stdout);
 }
 

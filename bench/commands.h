@@ -6,6 +6,7 @@
 int eie_command_bench(int argc, char **argv);
 int eie_command_check(int argc, char **argv);
 int eie_command_estimate(int argc, char **argv);
+int eie_command_explore(int argc, char **argv);
 int eie_command_list(int argc, char **argv);
 
 /* Option --plugin FILE of the verbs: loads it. Returns -1 to go on, or the exit code after a

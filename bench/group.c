@@ -76,12 +76,7 @@ static bool is_baseline(const struct contender *contender)
 static enum eie_status vectors_of(const struct contender *contender,
                                   struct eie_check_vectors vectors[2], struct eie_error *error)
 {
-    const struct eie_group *group = contender->group;
-    const struct eie_device *device = contender->row->device;
-    return eie_references_get(group->references,
-                              device->kind == EIE_DEVICE_EIE ? device->design.pe_count
-                                                             : group->layer->pe_count,
-                              vectors, error);
+    return eie_references_get(contender->group->references, contender->row->device, vectors, error);
 }
 
 /* One call with the copy whose turn it is. */

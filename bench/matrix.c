@@ -280,8 +280,11 @@ static void set_key(const struct eie_matrix *matrix, const struct eie_group_key 
     row->batch = group->batch;
     row->threads = group->threads;
     row->cache = eie_cache_name(group->cache);
-    row->time_source = group->cache == EIE_CACHE_NONE ? "model" : "wall";
-    row->provenance = group->cache == EIE_CACHE_NONE ? "modelled" : "measured";
+    const bool model = group->cache == EIE_CACHE_NONE;
+    row->time_source = model ? "model" : "wall";
+    row->provenance = !model                                     ? "measured"
+                      : row->kernel->flags & EIE_KERNEL_ESTIMATE ? "modelled"
+                                                                 : "simulated";
     row->outcome = (struct eie_outcome){NAN, NAN, NAN, NULL};
     write_again(matrix, group, row);
 }

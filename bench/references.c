@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 struct pair {
-    uint32_t pe_count;
+    uint32_t pe_count, code_bits; /* of an EIE design; the layer's own elsewhere */
     struct eie_reference of[2];
 };
 
@@ -49,7 +49,19 @@ void eie_references_free(struct eie_references *references)
     free(references);
 }
 
-static enum eie_status add_pair(struct eie_references *all, uint32_t pe_count,
+static uint32_t pes_on(const struct eie_device *device, const struct eie_layer *layer)
+{
+    return device->kind == EIE_DEVICE_EIE ? device->design.pe_count : layer->pe_count;
+}
+
+/* Codes of 4 bits and more hold every layer. */
+static uint32_t code_bits_on(const struct eie_device *device)
+{
+    return device->kind == EIE_DEVICE_EIE && device->design.code_bits < 4 ? device->design.code_bits
+                                                                          : 4;
+}
+
+static enum eie_status add_pair(struct eie_references *all, const struct eie_device *device,
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = all->layer;
@@ -58,11 +70,12 @@ static enum eie_status add_pair(struct eie_references *all, uint32_t pe_count,
     struct pair *pair = grown ? calloc(1, sizeof *pair) : NULL;
     if (!pair)
         return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references", layer->name);
-    pair->pe_count = pe_count;
+    pair->pe_count = pes_on(device, layer);
+    pair->code_bits = code_bits_on(device);
     enum eie_status status =
-        eie_reference_make(layer, all->inputs, all->batch, pe_count, &pair->of[0], error);
+        eie_reference_make_on(device, layer, all->inputs, all->batch, &pair->of[0], error);
     if (!status)
-        status = eie_reference_make(layer, all->zeros, all->batch, pe_count, &pair->of[1], error);
+        status = eie_reference_make_on(device, layer, all->zeros, all->batch, &pair->of[1], error);
     if (status)
         pair_free(pair);
     else
@@ -70,13 +83,16 @@ static enum eie_status add_pair(struct eie_references *all, uint32_t pe_count,
     return status;
 }
 
-enum eie_status eie_references_get(struct eie_references *references, uint32_t pe_count,
+enum eie_status eie_references_get(struct eie_references *references,
+                                   const struct eie_device *device,
                                    struct eie_check_vectors vectors[2], struct eie_error *error)
 {
+    const uint32_t pes = pes_on(device, references->layer), bits = code_bits_on(device);
     uint32_t at = 0;
-    while (at < references->count && references->pairs[at]->pe_count != pe_count) at++;
-    enum eie_status status =
-        at < references->count ? EIE_OK : add_pair(references, pe_count, error);
+    while (at < references->count &&
+           (references->pairs[at]->pe_count != pes || references->pairs[at]->code_bits != bits))
+        at++;
+    enum eie_status status = at < references->count ? EIE_OK : add_pair(references, device, error);
     if (status) return status;
     const struct pair *pair = references->pairs[at];
     vectors[0] = (struct eie_check_vectors){references->inputs, &pair->of[0]};

@@ -5,7 +5,16 @@
 
 #include <math.h>
 
-static json_t *flags_of(const struct eie_kernel *kernel)
+/* A design whose codes do not hold the layer computes another matrix, exactly (eie_reshared). */
+static uint32_t flags_on(const struct eie_row *row)
+{
+    const uint32_t flags = row->kernel->flags;
+    return row->columns && json_object_get(row->columns, "eie_reshared")
+               ? (flags & ~(uint32_t)EIE_KERNEL_EXACT) | EIE_KERNEL_APPROXIMATE
+               : flags;
+}
+
+static json_t *flags_of(uint32_t flags)
 {
     static const struct {
         uint32_t flag;
@@ -20,7 +29,7 @@ static json_t *flags_of(const struct eie_kernel *kernel)
     };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (kernel->flags & words[i].flag) json_array_append_new(list, json_string(words[i].word));
+        if (flags & words[i].flag) json_array_append_new(list, json_string(words[i].word));
     return list;
 }
 
@@ -46,7 +55,7 @@ static json_t *key_of(const struct eie_row *row)
     eie_set(object, "eie_layer_hash", row->hash.hex);
     eie_set(object, "eie_layer_basis", row->layer_basis);
     eie_set(object, "eie_kernel", row->kernel->name);
-    json_object_set_new(object, "eie_flags", flags_of(row->kernel));
+    json_object_set_new(object, "eie_flags", flags_of(flags_on(row)));
     if (eie_plugin_of(row->kernel)) eie_set(object, "eie_plugin", eie_plugin_of(row->kernel)->path);
     eie_set(object, "eie_device", row->device->name);
     eie_set_integer(object, "eie_batch", row->batch);

@@ -40,6 +40,11 @@ struct field {
 #key, DOUBLE, offsetof(struct eie_design, energy.key), TINY, 1e9                           \
     }
 
+#define AREA(key, member)                                                                          \
+    {                                                                                              \
+        key, DOUBLE, offsetof(struct eie_design, pe_areas.member), TINY, 1e12                      \
+    }
+
 static const struct field design_fields[] = {
     DESIGN(pe_count, UINT32, 1, 65536),
     DESIGN(clock_hz, DOUBLE, 1e3, 1e12),
@@ -49,6 +54,12 @@ static const struct field design_fields[] = {
     DESIGN(pointer_bytes_per_pe, UINT64, 1, 1e12),
     DESIGN(activation_bytes_per_pe, UINT64, 1, 1e12),
     DESIGN(activation_registers_per_pe, UINT32, 1, 1 << 20),
+    DESIGN(index_bits, UINT32, 2, 8),
+    DESIGN(code_bits, UINT32, 2, 8),
+    DESIGN(empty_column_cycles, UINT32, 1, 1024),
+    DESIGN(spmat_lines_held, UINT32, 0, 1),
+    DESIGN(batching, UINT32, 0, 1),
+    DESIGN(activation_words_per_cycle, UINT32, 1, 1 << 20),
     DESIGN(lnzd_node_count, UINT32, 0, 65536),
     DESIGN(technology_nm, DOUBLE, 0.1, 1e5),
     DESIGN(area_mm2, DOUBLE, TINY, 1e6),
@@ -57,6 +68,12 @@ static const struct field design_fields[] = {
     DESIGN(power_w, DOUBLE, TINY, 1e6),
     DESIGN(pe_power_w, DOUBLE, TINY, 1e6),
     DESIGN(lnzd_node_power_w, DOUBLE, TINY, 1e6),
+    AREA("queue_area_um2", queue_um2),
+    AREA("pointer_area_um2", pointer_um2),
+    AREA("spmat_area_um2", spmat_um2),
+    AREA("arithmetic_area_um2", arithmetic_um2),
+    AREA("activation_area_um2", activation_um2),
+    AREA("filler_area_um2", filler_um2),
     ENERGY(spmat_row_read_pj),
     ENERGY(pointer_pair_read_pj),
     ENERGY(queue_pop_pj),
@@ -161,6 +178,20 @@ static enum eie_status read_field(const struct eie_json_file *file, const json_t
     return read_number(file, entry, field, place, error);
 }
 
+#define AREA_SLACK 1e-3 /* printed areas are rounded */
+
+static enum eie_status check_areas(const struct eie_json_file *file, const json_t *numbers,
+                                   const struct eie_design *design, struct eie_error *error)
+{
+    const struct eie_pe_areas *areas = &design->pe_areas;
+    const double sum = areas->queue_um2 + areas->pointer_um2 + areas->spmat_um2 +
+                       areas->arithmetic_um2 + areas->activation_um2 + areas->filler_um2;
+    if (fabs(sum - design->pe_area_um2) <= AREA_SLACK * design->pe_area_um2) return EIE_OK;
+    return eie_json_fail_at(file, numbers, "pe_area_um2", error,
+                            "%.9g is not the sum of the six areas of modules, %.9g",
+                            design->pe_area_um2, sum);
+}
+
 static enum eie_status read_numbers(const struct eie_json_file *file, struct eie_device *device,
                                     struct eie_error *error)
 {
@@ -176,6 +207,7 @@ static enum eie_status read_numbers(const struct eie_json_file *file, struct eie
     if (status == EIE_OK) status = eie_json_only(file, numbers, keys, error);
     for (size_t i = 0; i < count && status == EIE_OK; i++)
         status = read_field(file, numbers, &fields[i], device->kind, base, error);
+    if (status == EIE_OK && is_design) status = check_areas(file, numbers, &device->design, error);
     if (status == EIE_OK && is_design && device->design.spmat_line_bits % 8)
         status = eie_json_fail_at(file, numbers, "spmat_line_bits", error,
                                   "%u is not a multiple of 8, the bits of one entry",

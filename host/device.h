@@ -30,6 +30,11 @@ struct eie_energy_table {
     double lnzd_node_cycle_pj;   /* one leading-non-zero-detection node for one cycle */
 };
 
+/* Area of one PE by module (ISCA 2016, Table II). */
+struct eie_pe_areas {
+    double queue_um2, pointer_um2, spmat_um2, arithmetic_um2, activation_um2, filler_um2;
+};
+
 /* One EIE design (ISCA 2016, sections IV and VI). */
 struct eie_design {
     uint32_t pe_count;
@@ -38,11 +43,18 @@ struct eie_design {
     uint32_t spmat_line_bits; /* width of one Spmat SRAM read; a multiple of 8 (one entry) */
     uint64_t spmat_bytes_per_pe, pointer_bytes_per_pe, activation_bytes_per_pe;
     uint32_t activation_registers_per_pe; /* source or destination, each */
+    uint32_t index_bits, code_bits; /* of an entry: zero run and weight; 4 and 4 in the paper */
+    uint32_t empty_column_cycles;   /* that a PE spends on a column without an entry of its own */
+    uint32_t spmat_lines_held;      /* 1: the line read last is kept across columns; 0: it is not */
+    uint32_t
+        batching; /* 1: vectors longer than all PEs' registers run in passes; 0: no such limit */
+    uint32_t activation_words_per_cycle; /* of the activation SRAM, between passes */
     uint32_t lnzd_node_count;
     double technology_nm;
     double area_mm2; /* whole chip, as published */
     double pe_area_um2, lnzd_node_area_um2;
-    double power_w; /* whole chip, as published (the paper's Fig. 7 takes 0.600 W) */
+    struct eie_pe_areas pe_areas; /* they add up to pe_area_um2 */
+    double power_w;               /* whole chip, as published (the paper's Fig. 7 takes 0.600 W) */
     double pe_power_w, lnzd_node_power_w;
     struct eie_energy_table energy;
 };

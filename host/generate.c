@@ -28,6 +28,9 @@ static enum eie_status check_spec(const struct eie_layer_spec *spec, struct eie_
     if (spec->active_inputs > spec->inputs)
         return eie_fail(error, EIE_USAGE, "layer %s: %u active inputs of %u", spec->name,
                         spec->active_inputs, spec->inputs);
+    if (spec->row_unevenness_permille > 1000)
+        return eie_fail(error, EIE_USAGE, "layer %s: rows uneven by %u permille, at most 1000",
+                        spec->name, spec->row_unevenness_permille);
     if (spec->nonzeros_active > places ||
         spec->nonzeros_inactive > places - spec->nonzeros_active ||
         (spec->split && (spec->nonzeros_active > (uint64_t)spec->active_inputs * spec->outputs ||
@@ -109,6 +112,67 @@ static void draw_matrix(const struct eie_layer_spec *spec, const int16_t *first_
     }
 }
 
+#define ONE INT64_C(65536) /* the mean weight of a row */
+
+/* The rows' weights; their sum is returned. */
+static uint64_t draw_row_weights(const struct eie_layer_spec *spec, uint32_t *weight)
+{
+    struct eie_random random;
+    uint64_t sum = 0;
+    stream(&random, spec, "row-weights");
+    for (uint32_t i = 0; i < spec->outputs; i++) {
+        int64_t z = -6 * ONE;
+        for (int t = 0; t < 12; t++) z += (int64_t)(eie_random_next(&random) >> 48);
+        const int64_t u = ONE + z * spec->row_unevenness_permille / 1000;
+        const int64_t least = ONE / 8, most = 4 * ONE;
+        weight[i] = (uint32_t)(u < least ? least : u > most ? most : u);
+        sum += weight[i];
+    }
+    return sum;
+}
+
+/* Uniform over 0..limit-1 for limits beyond 32 bits; its bias is below limit / 2^64. */
+static uint64_t random_below_wide(struct eie_random *random, uint64_t limit)
+{
+    __extension__ typedef unsigned __int128 wide;
+    return (uint64_t)((wide)eie_random_next(random) * limit >> 64);
+}
+
+/* As draw_matrix with two classes, but a place's chance goes with its row's weight: left x weight /
+ * weight of all places left; a class with as many places left as non-zeros is filled. */
+static void draw_uneven_matrix(const struct eie_layer_spec *spec, const int16_t *first_sample,
+                               uint32_t *row_weight, uint32_t *column_start, uint32_t *row,
+                               uint8_t *code)
+{
+    struct eie_random position, value;
+    stream(&position, spec, "positions");
+    stream(&value, spec, "codes");
+    const uint64_t column_weight = draw_row_weights(spec, row_weight);
+    const uint64_t columns[2] = {spec->inputs - spec->active_inputs, spec->active_inputs};
+    uint64_t left[2] = {spec->nonzeros_inactive, spec->nonzeros_active}, places[2], weights[2];
+    uint32_t count = 0;
+    for (int c = 0; c < 2; c++) {
+        places[c] = columns[c] * spec->outputs;
+        weights[c] = columns[c] * column_weight;
+    }
+    column_start[0] = 0;
+    for (uint32_t j = 0; j < spec->inputs; j++) {
+        const int class = first_sample[j] != 0;
+        for (uint32_t i = 0; i < spec->outputs; i++) {
+            const uint64_t chance = left[class] * row_weight[i];
+            const bool taken = left[class] == places[class] ||
+                               random_below_wide(&position, weights[class]) < chance;
+            places[class]--;
+            weights[class] -= row_weight[i];
+            if (!taken) continue;
+            left[class]--;
+            row[count] = i;
+            code[count++] = (uint8_t)(eie_random_below(&value, EIE_CODEBOOK_SIZE - 1) + 1);
+        }
+        column_start[j + 1] = count;
+    }
+}
+
 /* Smallest and largest sum of W a over the samples. */
 static void sum_range(const int16_t *codebook, const struct eie_sparse_codes *codes,
                       const int16_t *samples, uint32_t sample_count, int64_t *sum, int64_t *least,
@@ -170,8 +234,9 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
     uint32_t *row = malloc(nonzeros * sizeof *row + 1);
     uint8_t *code = malloc(nonzeros + 1), *mark = malloc(spec->inputs);
     int64_t *sum = malloc(spec->outputs * sizeof *sum);
+    uint32_t *row_weight = malloc(spec->outputs * sizeof *row_weight);
     int16_t *samples = malloc((size_t)spec->sample_count * spec->inputs * sizeof *samples + 1);
-    if (!column_start || !row || !code || !mark || !sum || !samples) {
+    if (!column_start || !row || !code || !mark || !sum || !samples || !row_weight) {
         status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory", spec->name);
         goto done;
     }
@@ -192,7 +257,10 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
         status = eie_fail(error, EIE_USAGE, "layer %s: a split needs a sample", spec->name);
         goto done;
     }
-    draw_matrix(spec, samples, column_start, row, code);
+    if (spec->split && spec->row_unevenness_permille)
+        draw_uneven_matrix(spec, samples, row_weight, column_start, row, code);
+    else
+        draw_matrix(spec, samples, column_start, row, code);
     const uint32_t halvings =
         scale_samples(spec, parts.codebook, &codes, samples, sum, &least, &most);
     if (!fits(least, most)) {
@@ -211,5 +279,6 @@ done:
     free(mark);
     free(sum);
     free(samples);
+    free(row_weight);
     return status;
 }

@@ -22,6 +22,10 @@ struct eie_layer_spec {
      * false, only the sum counts and positions are uniform over the whole matrix. */
     bool split;
     uint64_t nonzeros_active, nonzeros_inactive;
+    /* How uneven the rows are, only where `split` is true: row i has u_i times the mean number of
+     * non-zeros, u being 1 + z permille / 1000 within 1/8..4, and z the sum of twelve uniform
+     * numbers less 6 (near normal, variance 1). 0: all rows alike. */
+    uint32_t row_unevenness_permille;
     bool is_signed;        /* inputs with random signs; else non-negative, as after ReLU */
     uint32_t sample_count; /* 64 in the suites */
     const char *source;    /* for the layer; NULL: a stated default */

@@ -17,6 +17,7 @@ static const struct {
     {"bench", "check kernels, time them, write a results file", eie_command_bench},
     {"check", "check kernels on random and nasty cases, time nothing", eie_command_check},
     {"estimate", "EIE's time, energy and area for a layer of any size", eie_command_estimate},
+    {"explore", "sweeps of the accelerator model over designs", eie_command_explore},
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},
 };

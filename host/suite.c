@@ -165,9 +165,26 @@ static enum eie_status read_generated(const struct eie_json_file *file, const js
                                         "nonzeros_in_inactive_columns",
                                         "source",
                                         NULL};
+    static const char *const uneven[] = {"name",
+                                         "inputs",
+                                         "outputs",
+                                         "activation",
+                                         "activation_density",
+                                         "nonzeros_in_active_columns",
+                                         "nonzeros_in_inactive_columns",
+                                         "row_unevenness_permille",
+                                         "source",
+                                         NULL};
     enum eie_status status;
     spec->split = !json_object_get(object, "weight_density");
-    if ((status = eie_json_only(file, object, spec->split ? split : uniform, error)) ||
+    const bool has_rows = spec->split && json_object_get(object, "row_unevenness_permille");
+    if ((status = eie_json_only(file, object,
+                                has_rows      ? uneven
+                                : spec->split ? split
+                                              : uniform,
+                                error)) ||
+        (has_rows && (status = read_uint32(file, object, "row_unevenness_permille", 1, 1000,
+                                           &spec->row_unevenness_permille, error))) ||
         (status = read_shape(file, object, spec, error)))
         return status;
     if (spec->split) {

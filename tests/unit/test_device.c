@@ -110,6 +110,11 @@ static void the_64_pe_design_agrees_with_the_paper(void **state)
     assert_near(design->energy.lnzd_node_cycle_pj * design->clock_hz, 0.023e9, 1e-6);
     assert_near(summed_area_mm2(design), design->area_mm2, 0.002);
     assert_near(design->area_mm2, 40.8, 1e-9);
+    assert_int_equal(design->index_bits, 4);
+    assert_int_equal(design->code_bits, 4);
+    assert_int_equal(design->empty_column_cycles, 1);
+    assert_int_equal(design->spmat_lines_held, 1);
+    assert_int_equal(design->batching, 0);
     assert_near(design->pe_count * design->pe_power_w, design->power_w, 0.01);
 }
 
@@ -177,7 +182,8 @@ static void the_host_is_a_device(void **state)
 #define PUBLISHED(year)                                                                            \
     HEAD("published") NEXT("year", year) NEXT("technology_nm", "7") PUBLISHED_REST TAIL
 
-#define EIE(pe_count, queue_depth, line_bits)                                                      \
+#define EIE(pe_count, queue_depth, line_bits) EIE_OF(pe_count, queue_depth, line_bits, "1000")
+#define EIE_OF(pe_count, queue_depth, line_bits, pe_area)                                          \
     HEAD("eie")                                                                                    \
     NEXT("pe_count", pe_count)                                                                     \
     NEXT("clock_hz", "1e9")                                                                        \
@@ -187,10 +193,22 @@ static void the_host_is_a_device(void **state)
     NEXT("pointer_bytes_per_pe", "4096")                                                           \
     NEXT("activation_bytes_per_pe", "512")                                                         \
     NEXT("activation_registers_per_pe", "32")                                                      \
+    NEXT("index_bits", "5")                                                                        \
+    NEXT("code_bits", "3")                                                                         \
+    NEXT("empty_column_cycles", "2")                                                               \
+    NEXT("spmat_lines_held", "0")                                                                  \
+    NEXT("batching", "1")                                                                          \
+    NEXT("activation_words_per_cycle", "4")                                                        \
     NEXT("lnzd_node_count", "0")                                                                   \
     NEXT("technology_nm", "7")                                                                     \
     NEXT("area_mm2", "1")                                                                          \
-    NEXT("pe_area_um2", "1000")                                                                    \
+    NEXT("pe_area_um2", pe_area)                                                                   \
+    NEXT("queue_area_um2", "100")                                                                  \
+    NEXT("pointer_area_um2", "200")                                                                \
+    NEXT("spmat_area_um2", "300")                                                                  \
+    NEXT("arithmetic_area_um2", "150")                                                             \
+    NEXT("activation_area_um2", "150")                                                             \
+    NEXT("filler_area_um2", "100")                                                                 \
     NEXT("lnzd_node_area_um2", "10")                                                               \
     NEXT("power_w", "1")                                                                           \
     NEXT("pe_power_w", "0.01")                                                                     \
@@ -234,6 +252,12 @@ static void good_files_load(void **state)
     assert_string_equal(device.name, "my-chip");
     assert_string_equal(device.title, "My chip");
     assert_int_equal(device.design.pe_count, 1);
+    assert_int_equal(device.design.index_bits, 5);
+    assert_int_equal(device.design.code_bits, 3);
+    assert_int_equal(device.design.empty_column_cycles, 2);
+    assert_int_equal(device.design.spmat_lines_held, 0);
+    assert_int_equal(device.design.batching, 1);
+    assert_near(device.design.pe_areas.spmat_um2, 300, 0);
     write_text(PUBLISHED("2020"), strlen(PUBLISHED("2020")));
     if (eie_device_read(path, &device, &error) != EIE_OK) fail_msg("%s", error.message);
     assert_int_equal(device.kind, EIE_DEVICE_PUBLISHED);
@@ -289,6 +313,7 @@ static void values_must_be_sane(void **state)
     assert_rejected(EIE("64", "null", "64"), 8, "numbers.queue_depth.value: must be a number");
     assert_rejected(EIE("64", "8", "12"), 9, "multiple of 8");
     assert_rejected(EIE("64", "8", "99999999999999999999"), 9, "not valid JSON");
+    assert_rejected(EIE_OF("64", "8", "64", "1200"), 23, "sum of the six areas of modules, 1000");
     assert_rejected(PUBLISHED("-2020"), 6, "numbers.year.value: -2020 is outside");
     assert_rejected(PUBLISHED("1e400"), 6, "not valid JSON");
     assert_rejected(PUBLISHED("[2020]"), 6, "must be a number, not an array");

@@ -1,0 +1,115 @@
+"""The reproduction book from made-up sweeps: every page is there, numbers follow from the points, bad files are refused."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PLOTS = os.path.join(REPOSITORY, "plots")
+sys.path.insert(0, PLOTS)
+
+from bookpages import DEPTHS, MATCHED, PES, ROWS, WIDTHS  # noqa: E402
+from published import EIE, LAYERS, Published  # noqa: E402
+from sweeps import error_of, geomean, rms_of  # noqa: E402
+
+DATA = os.path.join(REPOSITORY, "data")
+PUBLISHED = Published(DATA)
+ARITHMETICS = ("float32", "fixed32", "fixed16", "fixed8", "fixed32-wide", "fixed16-wide", "fixed8-wide")
+
+
+def point(suite, layer, pes=64, queue_depth=8, line_bits=64, technology="own", clock=800e6, factor=1.0):
+    """As if the model agreed with Table IV up to `factor`."""
+    theory = PUBLISHED.time(EIE, "theoretical", layer).value * 800 * 64
+    cycles = round(PUBLISHED.time(EIE, "actual", layer).value * 800 * 64 / pes * factor)
+    shape = PUBLISHED.layers[layer]
+    return {"suite": suite, "layer": layer, "pes": pes, "queue_depth": queue_depth, "line_bits": line_bits,
+            "technology": technology, "index_bits": 4, "code_bits": 4, "clock_hz": clock, "effective_clock_hz": clock,
+            "cycles": cycles, "time_us": cycles / clock * 1e6, "theoretical_us": theory / pes / clock * 1e6,
+            "theoretical_cycles": theory / pes, "load_balance": theory / pes / cycles, "entries": round(theory),
+            "weights": round(0.8 * theory), "real_work": 0.8, "broadcasts": int(shape["inputs"]), "area_mm2": 40.8,
+            "spmat_line_reads": round(theory / line_bits * 12), "pointer_pair_reads": int(shape["inputs"]) * pes,
+            "spmat_bytes_fullest_pe": 1000, "pointer_bytes_per_pe": 2000, "activation_bytes_per_pe": 30, "fits": True,
+            **{f"energy_{part}_j": 1e-6 for part in ("left", "right", "table1", "constant_power", "spmat_left", "pointer",
+                                                     "queue", "arithmetic", "activation")}}
+
+
+def sweep(points, precision=()):
+    design = {"time_us": 10.0, "energy_left_j": 1e-5, "area_mm2": 40.8, "pareto_left": True}
+    return {"format": "eie-explore-1", "device": EIE, "points": points,
+            "designs": [design, design | {"time_us": 20.0, "pareto_left": False}], "precision": list(precision)}
+
+
+@pytest.fixture
+def files(tmp_path):
+    suites = (MATCHED, ROWS)
+    precision = [{"suite": MATCHED, "layer": layer, "arithmetic": name, "relative_rms_error": 1e-3, "largest_error": 1e-3}
+                 for layer in LAYERS for name in ARITHMETICS]
+    contents = {
+        "queue": sweep([point(suite, layer, queue_depth=depth, factor=1.1 if suite == MATCHED else 1)
+                        for suite in suites for layer in LAYERS for depth in DEPTHS], precision),
+        "scale": sweep([point(suite, layer, pes, line_bits=bits, technology=technology)
+                        for suite in suites for layer in LAYERS for pes in PES for bits in WIDTHS
+                        for technology in ("own", "paper:28")]),
+        "large": sweep([point(suite, layer, 256, clock=1.2e9) for suite in suites for layer in LAYERS]),
+        "space": sweep([point(ROWS, layer) for layer in LAYERS]),
+    }
+    for name, content in contents.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    return tmp_path
+
+
+def make(folder, *further):
+    arguments = [part for name in ("queue", "scale", "large", "space") for part in (f"--{name}", folder / f"{name}.json")]
+    return subprocess.run([sys.executable, os.path.join(PLOTS, "reproduction.py"), *arguments, "--out", folder / "book",
+                           *further], capture_output=True, text=True)
+
+
+def test_every_table_and_figure_has_a_page_and_a_picture(files):
+    done = make(files)
+    assert done.returncode == 0, done.stderr
+    text = (files / "book/REPRODUCTION.md").read_text(encoding="utf-8")
+    for page in ("Table I:", "Table II:", "Table III:", "Table IV:", "Table V:", "Fig. 6:", "Fig. 7:", "Fig. 8:", "Fig. 9:",
+                 "Fig. 10:", "Figs. 11 to 13:", "The paper's inconsistencies"):
+        assert f"\n## {page}" in text, page
+    for line in text.splitlines():
+        if line.startswith("!["):
+            assert (files / "book" / line.split("(")[1].rstrip(")")).read_bytes()[:4] == b"\x89PNG"
+    assert "nan" not in text.lower()
+    # and its numbers follow from the points
+    assert "**10.00 %** for paper-matched" in text and "**0.00 %** for paper-rows" in text
+    assert "189 against 193.95" in text and "| CPU dense | 193.95x | 176.3" in text
+    assert "calibrated" in text and "The real layer is not in this book" in text
+    assert "1.3 % with AlexNet and VGG exchanged" in text
+    assert "640 / 5 = 128" in text and "need 17411" in text
+
+
+def test_measures_of_error():
+    assert error_of([(1.1, 1), (1, 1.1)]) == pytest.approx(10)
+    assert rms_of([(3, 0), (0, 4)]) == pytest.approx(math.sqrt(12.5))
+    assert geomean([1, 4]) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("name", ["queue", "scale", "large", "space"])
+def test_files_that_are_none(files, name):
+    for content in ("", "{}", '{"format": "eie-explore-1", "device": "x", "points": [{}], "designs": []}'):
+        (files / f"{name}.json").write_text(content, encoding="utf-8")
+        done = make(files)
+        assert done.returncode == 2 and f"{name}.json" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (files / "book").exists()
+
+
+def test_points_that_are_missing(files):
+    whole = json.loads((files / "queue.json").read_text(encoding="utf-8"))
+    whole["points"] = [row for row in whole["points"] if row["layer"] != "NT-Wd"]
+    (files / "queue.json").write_text(json.dumps(whole), encoding="utf-8")
+    done = make(files)
+    assert done.returncode == 2 and "no point" in done.stderr and "NT-Wd" in done.stderr
+
+
+def test_folders_that_cannot_be_written(files):
+    (files / "book").write_text("a file", encoding="utf-8")
+    assert make(files).returncode == 3
