@@ -5,7 +5,9 @@
 
 int eie_command_bench(int argc, char **argv);
 int eie_command_check(int argc, char **argv);
+int eie_command_compress(int argc, char **argv);
 int eie_command_estimate(int argc, char **argv);
+int eie_command_expand(int argc, char **argv);
 int eie_command_list(int argc, char **argv);
 
 /* Option --plugin FILE of the verbs: loads it. Returns -1 to go on, or the exit code after a
