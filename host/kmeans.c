@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTERVALS 16384u
-#define BLOCK     65536u /* of sums of errors */
+#define INTERVALS   16384u
+#define REFILLS_MAX 16u
+#define BLOCK       65536u /* of sums of errors */
 
 /* The weights that take part, dealt into intervals of equal width, in their own order within each.
  */
@@ -273,11 +274,40 @@ static void scan_boundaries(void *context, uint32_t worker)
     }
 }
 
+/* Moves every cluster without weights next to the mean of one with the most of weights times
+ * extent, which it then halves. False when there is nothing to move or to halve. */
+static bool refill(const struct rounds *rounds, double *centroid)
+{
+    double worth[EIE_CLUSTERS_MAX];
+    bool moved = false;
+    const struct dealt *dealt = rounds->dealt;
+    for (uint32_t c = 0; c < rounds->clusters; c++) {
+        const double low = c ? (double)rounds->boundary[c - 1] : dealt->least;
+        const double high =
+            c + 1 < rounds->clusters ? (double)rounds->boundary[c] : dealt->greatest;
+        const uint64_t members = rounds->below[c + 1] - rounds->below[c];
+        worth[c] = members > 1 ? (double)members * (high - low) : 0;
+    }
+    for (uint32_t c = 0; c < rounds->clusters; c++) {
+        uint32_t best = 0;
+        if (rounds->below[c + 1] != rounds->below[c]) continue;
+        for (uint32_t k = 1; k < rounds->clusters; k++)
+            if (worth[k] > worth[best]) best = k;
+        if (!(worth[best] > 0)) break;
+        centroid[c] = nextafter(centroid[best], HUGE_VAL);
+        worth[best] = 0;
+        moved = true;
+    }
+    if (moved) qsort(centroid, rounds->clusters, sizeof *centroid, by_value);
+    return moved;
+}
+
 static void run_rounds(struct dealt *dealt, struct eie_pool *pool, uint32_t clusters,
                        uint32_t rounds_max, double *centroid, struct rounds *rounds,
                        struct eie_kmeans *result)
 {
     uint64_t before[EIE_CLUSTERS_MAX + 1];
+    uint32_t refills = 0;
     *rounds = (struct rounds){.dealt = dealt, .clusters = clusters};
     rounds->below[clusters] = dealt->start[INTERVALS];
     rounds->sum[clusters] = dealt->sum[INTERVALS];
@@ -289,6 +319,11 @@ static void run_rounds(struct dealt *dealt, struct eie_pool *pool, uint32_t clus
         /* as many weights up to every boundary as before: the same weights */
         result->converged = result->rounds && !memcmp(before, rounds->below, sizeof before);
         result->rounds++;
+        if (result->converged && refills < REFILLS_MAX && refill(rounds, centroid)) {
+            result->converged = false;
+            refills++;
+            continue;
+        }
         for (uint32_t c = 0; c < clusters && !result->converged; c++) {
             const uint64_t members = rounds->below[c + 1] - rounds->below[c];
             if (members)
