@@ -3,8 +3,8 @@
  * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
- * L.source. A layer may also stand in its storage form (host/stored.h), which has the metadata L.form;
- * it is read like any other. */
+ * L.source. A layer may also stand in its storage form (host/stored.h), which has the metadata
+ * L.form; it is read like any other. */
 #ifndef EIE_HOST_LAYER_FILE_H
 #define EIE_HOST_LAYER_FILE_H
 
@@ -25,7 +25,8 @@ EIE_MUST_USE enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, /* ta
                                                   struct eie_error *error);
 void eie_layer_set_free(struct eie_layer_set *set);
 
-/* The same file as matrices of shared floats, whatever their form and width; what `eie expand` reads.
+/* The same file as matrices of shared floats, whatever their form and width; what `eie expand`
+ * reads.
  */
 struct eie_shared_set {
     uint32_t count;

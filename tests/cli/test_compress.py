@@ -210,6 +210,14 @@ def test_a_network_of_named_tensors(eie):
     eie("expand", "out.safetensors", "-o", "back.npy", "--layer", "b*")
 
 
+@pytest.mark.parametrize("form", ["plain", "huffman"])
+def test_a_compressed_layer_can_be_measured(eie, form):
+    compressed(eie, "normal:64x96", "--density", 0.2, "--form", form, "--samples", 2)
+    results = eie.bench("--suite", "out.safetensors", "--kernel", "scalar_eie_stream,model_eie_analytic")
+    assert {row["eie_suite"] for row in results["benchmarks"]} == {"out"} and not results["eie_missing"]
+    assert {row["eie_layer_basis"] for row in results["benchmarks"]} == {"generated"}
+
+
 # ---- mistakes ----------------------------------------------------------------------------------
 
 def test_bad_files(eie):
