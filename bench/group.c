@@ -118,9 +118,9 @@ static enum eie_status fits(const struct session *session, uint64_t bytes, bool 
     for (uint32_t i = 0; i < session->group->row_count; i++)
         if (is_baseline(&session->contenders[i])) others += session->contenders[i].held_bytes;
     if (bytes > most || others > most - bytes)
-        return eie_fail(error, EIE_MISSING, "its plan needs %.0f MiB%s, and --memory is %.0f MiB",
-                        (double)bytes / 0x1p20, others ? " beside the baseline's" : "",
-                        (double)most / 0x1p20);
+        return eie_fail(error, EIE_MISSING, "its plan needs %.0f KiB%s, and --memory is %.0f KiB",
+                        ceil((double)bytes / 1024), others ? " beside the baseline's" : "",
+                        floor((double)most / 1024));
     *now = session->held_bytes <= most - bytes;
     return EIE_OK;
 }
