@@ -118,7 +118,7 @@ static enum eie_status expand(const struct options *options, const struct eie_sh
 {
     float **floats = calloc(count, sizeof *floats);
     enum eie_status status = EIE_OK;
-    const bool npy = ends_in(options->out, ".npy");
+    const bool npy = options->out && ends_in(options->out, ".npy");
     if (!floats) return eie_fail(error, EIE_MEMORY, "out of memory");
     if (npy && count > 1)
         status = eie_fail(error, EIE_USAGE,
@@ -154,7 +154,7 @@ int eie_command_expand(int argc, char **argv)
     if (code >= 0) return code;
     enum eie_status status = eie_shared_file_read(options.path, &set, &error);
     if (status) return eie_command_fail(status, &error);
-    const struct eie_shared **matrices = calloc(set.count, sizeof *matrices);
+    const struct eie_shared **matrices = calloc(set.count, sizeof(struct eie_shared *));
     if (!matrices) status = eie_fail(&error, EIE_MEMORY, "out of memory");
     for (uint32_t i = 0; i < set.count && !status; i++)
         if (eie_names_match(options.layers, set.matrices[i].name))

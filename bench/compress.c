@@ -371,7 +371,7 @@ static enum eie_status write_all(const struct eie_compress_options *options,
                                  struct eie_error *error)
 {
     enum eie_status status;
-    const struct eie_layer **layers = calloc(count, sizeof *layers);
+    const struct eie_layer **layers = calloc(count, sizeof(struct eie_layer *));
     struct eie_store_item *stored = calloc(count, sizeof *stored);
     if (!layers || !stored) {
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", options->out);
