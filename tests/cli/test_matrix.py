@@ -185,8 +185,8 @@ def test_two_suites_of_one_name(eie, make_suite, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     make_suite("a/one.json"), make_suite("b/one.json", seed=8)
-    eie.fails(2, "called one", "bench", "--suite", "a/one.json,b/one.json", "--kernel", "model_*")
-    once = eie.bench("--suite", "a/one.json,./a/one.json", "--kernel", "model_*")
+    eie.fails(2, "called one", "bench", "--suite", "a/one.json,b/one.json", "--kernel", "model_eie_analytic")
+    once = eie.bench("--suite", "a/one.json,./a/one.json", "--kernel", "model_eie_analytic")
     assert len(once["benchmarks"]) == 6
 
 
@@ -276,7 +276,7 @@ def gone(group):
 
 def test_killed_fifty_times_and_nothing_is_lost(eie, many):
     """SIGKILL at any moment: the file is whole, rows only join, and the end is the whole matrix."""
-    arguments = ["bench", "--quiet", "--suite", "many.json", "--kernel", "scalar_*,peers_openblas_*,model_*", "--threads", "1", "--cache", "hot",
+    arguments = ["bench", "--quiet", "--suite", "many.json", "--kernel", "scalar_*,peers_openblas_*,model_eie_analytic", "--threads", "1", "--cache", "hot",
                  "--budget", "0.5", "--out", "out.json", "--resume"]
     clock = random.Random(3)
     out, known, grew = eie.folder / "out.json", {}, 0
@@ -343,7 +343,7 @@ exit $code
 def test_disk_that_fills_up_on_the_way(eie, many):
     """The finished groups stay, the end is one line and exit code 3, and with more room --resume goes on."""
     (eie.folder / "disk").mkdir()
-    command = [eie.BINARY, "bench", "--quiet", "--suite", "many.json", "--kernel", f"{KERNEL},model_*", "--threads", "1",
+    command = [eie.BINARY, "bench", "--quiet", "--suite", "many.json", "--kernel", f"{KERNEL},model_eie_analytic", "--threads", "1",
                "--cache", "hot", "--budget", "1", "--out", "disk/out.json", "--resume"]
     inside = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", SMALL_DISK, "sh"]
     try:
