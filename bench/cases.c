@@ -11,10 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BATCH 3
-#define SAMPLES   4
-
-enum values { VALUES_PLAIN, VALUES_SIGNED, VALUES_EXTREME, VALUES_NONE_ACTIVE, VALUES_WRAP };
+enum values {
+    VALUES_PLAIN,
+    VALUES_SIGNED,
+    VALUES_EXTREME,
+    VALUES_NONE_ACTIVE,
+    VALUES_WRAP,      /* +, +, +, -, -, -: partial sums leave int32 */
+    VALUES_WRAP_PAIRS /* +, +, -, -: those of each second pair of columns do */
+};
 
 struct shape {
     uint32_t outputs, inputs, pe_count;
@@ -56,17 +60,59 @@ static const struct shape special[] = {
     /* partial sums that wrap while the final sum fits */
     {17, 6, 4, 1, 1, VALUES_WRAP, false, false, false, 0, false, 1},
     {130, 6, 64, 1, 1, VALUES_WRAP, true, true, false, 0, false, 3},
+    {19, 13, 4, 1, 1, VALUES_WRAP_PAIRS, true, false, false, 0, false, 16},
     /* long and thin, more PEs than rows, a little larger */
     {1, 5000, 1, 0.1, 0.3, VALUES_SIGNED, false, false, false, 0, false, -1},
     {5000, 1, 1, 0.01, 1, VALUES_PLAIN, false, false, false, 0, false, -1},
     {3, 500, 64, 0.2, 0.4, VALUES_SIGNED, true, false, false, 0, false, -1},
     {1000, 700, 64, 0.09, 0.35, VALUES_PLAIN, false, true, false, 0, false, -1},
     {1000, 700, 64, 0.25, 0.35, VALUES_SIGNED, true, false, false, 0, false, -1},
+    /* more active columns, with few weights, than 12 bits number; inputs up to what 16 bits number,
+       one more, and far beyond: who counts with them says unsupported and is never wrong. Shift 16
+       keeps the outputs from saturating, which would hide a wrong sum. */
+    {1, 4200, 1, 0.1, 1, VALUES_SIGNED, false, false, false, 0, false, 16},
+    {2, 65536, 1, 0.02, 0.5, VALUES_SIGNED, true, false, false, 0, false, 16},
+    {2, 65537, 1, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, 16},
+    {2, 70000, 2, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, 16},
+    /* sums that lie just between two outputs, positive and negative */
+    {66, 1, 8, 1, 1, VALUES_EXTREME, false, false, false, 0, false, 16},
+};
+
+/* Small layers for many inputs at once: kernels take them by 4, 16 and 64. */
+static const struct shape batched[] = {
+    {70, 200, 8, 0.1, 0.35, VALUES_SIGNED, true, false, false, 0, false, 16},
+    {131, 33, 4, 0.5, 1, VALUES_PLAIN, false, true, false, 0, false, 16},
+    {19, 13, 4, 1, 1, VALUES_WRAP_PAIRS, true, false, false, 0, false, 16},
+};
+static const uint32_t few_batches[] = {1, 3};
+static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 130};
+
+/* What a case is run with: batches, and samples, of which a batch takes the first or the last. */
+struct load {
+    const uint32_t *batches;
+    uint32_t batch_count, samples;
 };
 
 uint32_t eie_check_fixed_cases(void)
 {
-    return COUNT(edges) * COUNT(edges) + COUNT(special);
+    return COUNT(edges) * COUNT(edges) + COUNT(special) + COUNT(batched);
+}
+
+static uint32_t first_batched(void)
+{
+    return eie_check_fixed_cases() - COUNT(batched);
+}
+
+static struct load load_of(uint32_t index)
+{
+    if (index >= first_batched() && index < eie_check_fixed_cases())
+        return (struct load){many_batches, COUNT(many_batches), 132};
+    return (struct load){few_batches, COUNT(few_batches), 4};
+}
+
+uint32_t eie_check_case_batches(uint32_t index)
+{
+    return load_of(index).batch_count;
 }
 
 /* ---- drawing -------------------------------------------------------------------------------- */
@@ -79,7 +125,9 @@ static double uniform(struct eie_random *random)
 static struct shape shape_of(uint32_t index, struct eie_random *random)
 {
     const uint32_t grid = COUNT(edges) * COUNT(edges);
-    if (index >= grid && index < eie_check_fixed_cases()) return special[index - grid];
+    if (index >= first_batched() && index < eie_check_fixed_cases())
+        return batched[index - first_batched()];
+    if (index >= grid && index < first_batched()) return special[index - grid];
     struct shape shape = {.shift = -1};
     if (index < grid) {
         shape.outputs = edges[index / COUNT(edges)];
@@ -111,7 +159,7 @@ static bool weight_here(const struct shape *shape, struct eie_random *random, ui
 
 struct drawn {
     struct eie_layer parts;
-    int16_t *inputs; /* [SAMPLES][inputs] */
+    int16_t *inputs; /* [samples][inputs] */
     int32_t *bias;   /* [outputs] or NULL */
 };
 
@@ -120,9 +168,9 @@ static void draw_codebook(const struct shape *shape, struct eie_random *random, 
     codebook[0] = 0;
     for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
         codebook[c] = (int16_t)(eie_random_below(random, 65536) - 32768u);
-    if (shape->values == VALUES_EXTREME || shape->values == VALUES_WRAP)
+    if (shape->values == VALUES_EXTREME)
         for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) codebook[c] = c % 2 ? INT16_MAX : INT16_MIN;
-    if (shape->values == VALUES_WRAP)
+    if (shape->values == VALUES_WRAP || shape->values == VALUES_WRAP_PAIRS)
         for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) codebook[c] = INT16_MAX;
     if (shape->zero_weight) codebook[7] = 0;
 }
@@ -130,8 +178,11 @@ static void draw_codebook(const struct shape *shape, struct eie_random *random, 
 static int16_t draw_input(const struct shape *shape, struct eie_random *random, uint32_t j)
 {
     if (shape->values == VALUES_NONE_ACTIVE) return 0;
-    /* +, +, +, -, -, - in equal steps: three products leave int32, all six come back to 0 */
+    /* in equal steps: three products leave int32, all six come back to 0 */
     if (shape->values == VALUES_WRAP) return j % 6 < 3 ? INT16_MAX : -INT16_MAX;
+    /* of 13 columns, even pairs come to 7 products, odd ones to -6, and the sum of what int32 keeps
+       of these leaves it once more */
+    if (shape->values == VALUES_WRAP_PAIRS) return j % 4 < 2 ? INT16_MAX : -INT16_MAX;
     if (shape->values == VALUES_EXTREME) return eie_random_below(random, 2) ? INT16_MIN : INT16_MAX;
     if (uniform(random) >= shape->active) return 0;
     const int magnitude = 1 + (int)eie_random_below(random, INT16_MAX);
@@ -170,23 +221,24 @@ static enum eie_status encode_case(const struct shape *shape, struct eie_random 
 }
 
 /* Halves inputs and bias until every final sum of every sample fits int32. */
-static enum eie_status fit_inputs(struct drawn *drawn, struct eie_layer **layer,
-                                  struct eie_error *error)
+static enum eie_status fit_inputs(struct drawn *drawn, uint32_t samples,
+                                  const struct eie_layer *layer, struct eie_error *error)
 {
-    const size_t values = (size_t)SAMPLES * (*layer)->inputs;
+    const size_t values = (size_t)samples * layer->inputs;
     for (;;) {
         struct eie_reference reference;
         enum eie_status status =
-            eie_reference_make(*layer, drawn->inputs, SAMPLES, 0, &reference, error);
+            eie_reference_make(layer, drawn->inputs, samples, 0, &reference, error);
         if (!status) eie_reference_free(&reference);
         if (status != EIE_INPUT) return status;
         for (size_t i = 0; i < values; i++) drawn->inputs[i] = (int16_t)(drawn->inputs[i] / 2);
     }
 }
 
-/* A layer and its inputs ([SAMPLES][inputs], to be freed) for (seed, index). */
-static enum eie_status make_case(uint64_t seed, uint32_t index, struct eie_layer **layer,
-                                 int16_t **inputs, struct eie_error *error)
+/* A layer and its inputs ([samples][inputs], to be freed) for (seed, index, samples). */
+static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples,
+                                 struct eie_layer **layer, int16_t **inputs,
+                                 struct eie_error *error)
 {
     struct eie_random random;
     char name[EIE_NAME_MAX];
@@ -194,7 +246,7 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, struct eie_layer
     eie_random_seed(&random, eie_random_seed_of(seed, name));
     const struct shape shape = shape_of(index, &random);
     struct drawn drawn = {
-        .inputs = malloc((size_t)SAMPLES * shape.inputs * sizeof *drawn.inputs),
+        .inputs = malloc((size_t)samples * shape.inputs * sizeof *drawn.inputs),
         .bias = shape.bias ? malloc(shape.outputs * sizeof *drawn.bias) : NULL,
     };
     enum eie_status status = EIE_MEMORY;
@@ -202,7 +254,7 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, struct eie_layer
         eie_fail(error, status, "out of memory for a case");
         goto done;
     }
-    for (uint32_t s = 0; s < SAMPLES; s++)
+    for (uint32_t s = 0; s < samples; s++)
         for (uint32_t j = 0; j < shape.inputs; j++)
             drawn.inputs[(size_t)s * shape.inputs + j] = draw_input(&shape, &random, j);
     for (uint32_t i = 0; drawn.bias && i < shape.outputs; i++)
@@ -221,7 +273,7 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, struct eie_layer
     draw_codebook(&shape, &random, drawn.parts.codebook);
     status = encode_case(&shape, &random, &drawn, layer, error);
     if (status) goto done;
-    status = fit_inputs(&drawn, layer, error);
+    status = fit_inputs(&drawn, samples, *layer, error);
     if (status) eie_layer_free(*layer);
 done:
     free(drawn.bias);
@@ -238,17 +290,17 @@ done:
  * beside it. */
 struct side {
     struct eie_layer *layer;
-    int16_t *inputs;                   /* [SAMPLES][inputs] */
+    int16_t *inputs;                   /* [samples][inputs] */
     struct eie_reference reference[2]; /* of the first and of the last `batch` samples */
     struct eie_check_vectors vectors[2];
     struct eie_plan *plan; /* NULL where the kernel does not support the layer */
 };
 
 static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_setup setup,
-                                  struct side *side, struct eie_error *error)
+                                  uint32_t samples, struct side *side, struct eie_error *error)
 {
     const struct eie_device *device = setup.problem.device;
-    const uint32_t batch = setup.problem.batch, first[2] = {0, SAMPLES - batch};
+    const uint32_t batch = setup.problem.batch, first[2] = {0, samples - batch};
     uint64_t bytes;
     setup.problem.layer = side->layer;
     enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &bytes, error);
@@ -297,11 +349,11 @@ static enum eie_status check_interleaved(const struct eie_kernel *kernel, struct
 }
 
 static enum eie_status check_setup(const struct eie_kernel *kernel, const struct eie_setup *setup,
-                                   struct side sides[2], struct eie_error *error)
+                                   uint32_t samples, struct side sides[2], struct eie_error *error)
 {
-    enum eie_status status = side_begin(kernel, *setup, &sides[0], error);
+    enum eie_status status = side_begin(kernel, *setup, samples, &sides[0], error);
     if (!status) {
-        status = side_begin(kernel, *setup, &sides[1], error);
+        status = side_begin(kernel, *setup, samples, &sides[1], error);
         if (status == EIE_UNSUPPORTED) status = EIE_OK; /* then without a companion */
     }
     for (int i = 0; i < 2 && !status; i++)
@@ -333,30 +385,38 @@ static uint32_t thread_counts(const struct eie_kernel *kernel,
 }
 
 static enum eie_status check_case(const struct eie_kernel *kernel, const struct eie_device *device,
-                                  const struct eie_check_options *options, struct side sides[2],
-                                  struct eie_check_count *count, struct eie_error *error)
+                                  const struct eie_check_options *options, struct load load,
+                                  struct side sides[2], struct eie_check_count *count,
+                                  struct eie_error *error)
 {
-    static const uint32_t batches[] = {1, MAX_BATCH};
     uint32_t threads[THREAD_CHOICES];
     const uint32_t thread_choices = thread_counts(kernel, options, threads);
     for (uint32_t t = 0; t < thread_choices; t++) {
-        for (uint32_t b = 0; b < COUNT(batches); b++) {
-            struct eie_setup setup = {{NULL, device, batches[b], threads[t]}, NULL, 2};
+        for (uint32_t b = 0; b < load.batch_count; b++) {
+            struct eie_setup setup = {{NULL, device, load.batches[b], threads[t]}, NULL, 2};
             enum eie_status status = EIE_OK;
             if (threads[t]) status = eie_pool_get(threads[t], &setup.pool, error);
-            if (!status) status = check_setup(kernel, &setup, sides, error);
+            if (!status) status = check_setup(kernel, &setup, load.samples, sides, error);
             if (status == EIE_UNSUPPORTED) {
                 count->unsupported++;
                 continue;
             }
             if (status)
-                return eie_error_prefix(error, status, "batch %u, %u threads", batches[b],
+                return eie_error_prefix(error, status, "batch %u, %u threads", load.batches[b],
                                         threads[t]);
             count->ran++;
             count->threaded += threads[t] > 1;
         }
     }
     return EIE_OK;
+}
+
+/* The case whose layer stands beside: the previous one, of another shape; beside the first of many
+ * inputs the last of those. */
+static uint32_t companion_of(uint32_t index)
+{
+    if (index == first_batched()) return eie_check_fixed_cases() - 1;
+    return index ? index - 1 : eie_check_fixed_cases();
 }
 
 /* `only_case` -1: all of them. */
@@ -382,14 +442,15 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
     write_reproducer(kernel, device, options, -1, &count->reproducer);
     enum eie_status status = eie_kernel_probe(kernel, device, error);
     for (uint32_t index = begin; index < end && !status; index++) {
+        const struct load load = load_of(index);
         struct side sides[2] = {0};
         write_reproducer(kernel, device, options, index, &count->reproducer);
-        /* the companion is the previous case, a layer of another shape */
-        status = make_case(options->seed, index, &sides[0].layer, &sides[0].inputs, error);
+        status =
+            make_case(options->seed, index, load.samples, &sides[0].layer, &sides[0].inputs, error);
         if (!status)
-            status = make_case(options->seed, index ? index - 1 : eie_check_fixed_cases(),
-                               &sides[1].layer, &sides[1].inputs, error);
-        if (!status) status = check_case(kernel, device, options, sides, count, error);
+            status = make_case(options->seed, companion_of(index), load.samples, &sides[1].layer,
+                               &sides[1].inputs, error);
+        if (!status) status = check_case(kernel, device, options, load, sides, count, error);
         for (int i = 0; i < 2; i++) {
             eie_layer_free(sides[i].layer);
             free(sides[i].inputs);

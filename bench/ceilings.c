@@ -13,6 +13,8 @@
 #define TRIES         5
 #define READ_S        0.5e-3 /* one try reads at least so long: passes are added until it does */
 #define MAC_ROUNDS    UINT64_C(20000)
+#define EMPTY_RUNS    1000u
+#define BARRIERS      1000u
 #define L1_UNKNOWN    (16u << 10) /* fits every first-level cache of today */
 #define L3_UNKNOWN    (UINT64_C(256) << 20)
 #define FREE_SHARE    4     /* of the free memory, at most one of so many parts is taken */
@@ -133,6 +135,33 @@ static void measure_macs(struct reading *r, uint32_t threads, struct eie_ceiling
     }
 }
 
+static void nothing(void *context, uint32_t worker)
+{
+    (void)context;
+    (void)worker;
+}
+
+static void wait_often(void *context, uint32_t worker)
+{
+    const struct reading *r = context;
+    for (uint32_t i = 0; i < BARRIERS; i++) eie_pool_barrier(r->pool, worker);
+}
+
+static void keep_least(double *least_ns, double ns)
+{
+    if (!(*least_ns > 0) || ns < *least_ns) *least_ns = ns;
+}
+
+static void measure_pool(struct reading *r, struct eie_ceilings *ceilings)
+{
+    for (int k = 0; k < TRIES; k++) {
+        const double begin = eie_now_s();
+        for (uint32_t i = 0; i < EMPTY_RUNS; i++) eie_pool_run(r->pool, nothing, NULL);
+        keep_least(&ceilings->run_ns, 1e9 * (eie_now_s() - begin) / EMPTY_RUNS);
+        keep_least(&ceilings->barrier_ns, 1e9 * run_s(r, wait_often) / BARRIERS);
+    }
+}
+
 /* Memory for the largest set; sets that it does not hold are dropped. NULL: none at all. */
 static uint8_t *allocate(uint32_t threads, uint64_t sets[EIE_LEVELS], size_t *stride)
 {
@@ -166,6 +195,7 @@ enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_byte
         if (r.bytes) measure_level(&r, now.threads, level == EIE_DRAM, &now.read[level]);
     }
     measure_macs(&r, now.threads, &now);
+    measure_pool(&r, &now);
     free(r.data);
     *ceilings = now;
     return EIE_OK;
@@ -224,8 +254,14 @@ void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists)
 {
     json_t *reads = json_object_get(lists, "eie_ceilings");
     json_t *peaks = json_object_get(lists, "eie_peaks");
+    json_t *costs = json_object_get(lists, "eie_pool");
     if (!reads) json_object_set_new(lists, "eie_ceilings", reads = json_array());
     if (!peaks) json_object_set_new(lists, "eie_peaks", peaks = json_array());
+    if (!costs) json_object_set_new(lists, "eie_pool", costs = json_array());
+    if (ceilings->run_ns > 0)
+        json_array_append_new(
+            costs, json_pack("{s:I, s:f, s:f}", "threads", (json_int_t)ceilings->threads, "run_ns",
+                             ceilings->run_ns, "barrier_ns", ceilings->barrier_ns));
     for (int level = 0; level < EIE_LEVELS; level++) {
         const struct eie_ceiling *one = &ceilings->read[level];
         if (one->per_s > 0)

@@ -1,7 +1,7 @@
 /* What this machine can do at most, measured in the run whose numbers are held against it: read
  * bandwidth of each level of the memory hierarchy, and multiply-accumulates in registers. From them
  * follows the least time that a call can take (its place under the roofline), and that a row which
- * took less is suspect. */
+ * took less is suspect. Beside them, what the thread pool costs, which no floor contains. */
 #ifndef EIE_BENCH_CEILINGS_H
 #define EIE_BENCH_CEILINGS_H
 
@@ -26,6 +26,9 @@ struct eie_ceilings {
     uint32_t threads;  /* 0: not measured */
     uint32_t attempts; /* to measure, also those that did not come back */
     struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS];
+    /* What the pool itself costs: a run of no work, and a barrier inside of a run; 0: not measured
+     */
+    double run_ns, barrier_ns;
 };
 
 /* Measures on the pool's threads, and keeps whatever is higher than what `ceilings` holds already:
@@ -41,7 +44,7 @@ struct eie_demand {
     uint64_t bytes;     /* read and written by one call */
     uint64_t footprint; /* bytes that are used over and over: of all copies that are rotated */
     uint64_t macs;      /* multiply-accumulates carried out, useful or not */
-    bool float32;
+    bool float32;       /* all of them; else in narrower operands where that is faster */
 };
 
 /* The least time of such a call. Caches are taken to keep as much of the footprint as they hold,
@@ -54,7 +57,7 @@ struct eie_floor {
 };
 struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand);
 
-/* {"eie_ceilings": [...], "eie_peaks": [...]} with units in the keys. */
+/* {"eie_ceilings": [...], "eie_peaks": [...], "eie_pool": [...]} with units in the keys. */
 void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists);
 
 #endif

@@ -101,5 +101,6 @@ EIE_MUST_USE enum eie_status eie_check_kernel(const struct eie_kernel *kernel,
                                               struct eie_check_count *count,
                                               struct eie_error *error);
 uint32_t eie_check_fixed_cases(void);
+uint32_t eie_check_case_batches(uint32_t index); /* that case `index` is run with */
 
 #endif

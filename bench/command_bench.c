@@ -1,4 +1,5 @@
 #include "bench/commands.h"
+#include "bench/device_json.h"
 #include "bench/supervisor.h"
 #include "host/command.h"
 #include "host/names.h"
@@ -23,10 +24,11 @@ static const char help[] =
     "  --layer NAMES     comma list of names or globs (default: all)\n"
     "  --kernel NAMES    comma list of names or globs (default: what the suite names, but not the\n"
     "                    oracle)\n"
-    "  --device NAMES    comma list of names or globs of devices, or paths of descriptions\n"
-    "                    (default: all)\n"
+    "  --device NAMES    comma list of names or globs of devices (opencl:*), or paths of\n"
+    "                    descriptions (default: all)\n"
     "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
-    "  --threads LIST    thread counts; 'all' is every core (default 1,all)\n"
+    "  --threads LIST    thread counts; 'all' is every core (default 1,all); OpenCL devices\n"
+    "                    have none, and cache mode hot only\n"
     "  --cache LIST      hot: one copy, used over and over; llc: rotated copies that only the\n"
     "                    last-level cache holds; dram: rotated copies that no cache holds\n"
     "                    (default hot,llc)\n"
@@ -213,12 +215,14 @@ static void print_row(const json_t *row)
     printf("%-14s %-12s %-24s %-15s %5.0f %7.0f %-5s ", text_of(row, "eie_suite"),
            text_of(row, "eie_layer"), text_of(row, "eie_kernel"), text_of(row, "eie_device"),
            number_of(row, "eie_batch"), number_of(row, "eie_threads"), text_of(row, "eie_cache"));
+    const char *clock = text_of(row, "eie_time_source");
     if (strcmp(status, "ok") != 0)
         printf("%12s %8s  %s: %s\n", "-", "", status, reason);
-    else if (strcmp(text_of(row, "eie_time_source"), "model") != 0)
-        printf("%12.3f %8.2f  ok\n", median_ns / 1e3,
+    else if (strcmp(clock, "model") != 0)
+        printf("%12.3f %8.2f  ok%s\n", median_ns / 1e3,
                50 * (number_of(row, "eie_ci95_high_ns") - number_of(row, "eie_ci95_low_ns")) /
-                   median_ns);
+                   median_ns,
+               strcmp(clock, "device") ? "" : ", device's clock");
     else
         print_model_row(row, median_ns);
     fflush(stdout);
@@ -336,6 +340,9 @@ static enum eie_status run(const struct options *options, struct outcome *outcom
         };
         outcome->supervision = &supervision;
         outcome->matrix = &matrix;
+        for (uint32_t i = 0; i < matrix.opencl_count; i++)
+            eie_results_set_device(results, matrix.opencl[i].device.name,
+                                   eie_opencl_json(&matrix.opencl[i]));
         eie_results_each(results, on_old_row, outcome);
         if (*outcome->stale.message)
             status = eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);

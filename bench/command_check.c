@@ -4,8 +4,10 @@
 #include "host/cpu.h"
 #include "host/isolate.h"
 #include "host/names.h"
+#include "host/opencl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define VERB          "check"
@@ -25,12 +27,15 @@ static const char help[] =
     "  --seed S         seed of all cases (default 1)\n"
     "  --case I         only case I\n"
     "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
-    "  --device NAME    device of the accelerator models (default " MODEL_DEVICE ")\n"
+    "  --device NAME    the accelerator models' (default " MODEL_DEVICE "); or a comma list of\n"
+    "                   names or globs of OpenCL devices (opencl:*): only their kernels, and only\n"
+    "                   there (default: on all)\n"
     "  --timeout TIME   for one kernel, in seconds, or 5m, 1h (default 300)\n\n"
     "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
 
 struct choice {
     const char *kernels, *device;
+    const char *opencl; /* names of OpenCL devices where --device gives them, else NULL */
     struct eie_check_options options;
     double timeout_s;
 };
@@ -118,12 +123,10 @@ static int print_crash(const struct eie_kernel *kernel, const struct eie_ending 
     return eie_exit_code(EIE_MISMATCH);
 }
 
-/* Checks one kernel and prints its line; returns its exit code. */
+/* Checks one kernel on a device and prints its line; returns its exit code. */
 static int check_one(const struct eie_kernel *kernel, const struct choice *choice,
-                     const struct eie_device *host, const struct eie_device *model,
-                     uint32_t *checked)
+                     const struct eie_device *device, uint32_t *checked)
 {
-    const struct eie_device *device = kernel->device_kind == EIE_DEVICE_EIE ? model : host;
     const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
     struct job job = {kernel, device, &choice->options};
     struct found found = {.status = EIE_OK};
@@ -151,14 +154,76 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
     char threaded[48] = "";
     if (kernel->max_threads > 1)
         snprintf(threaded, sizeof threaded, " (%u with several threads)", count.threaded);
-    printf("%-28s %-11s %u runs%s%s on %s\n", kernel->name, count.ran ? "ok" : "unsupported",
+    char refused[48] = ""; /* other batches than its own, layers beyond its limits */
+    if (count.unsupported) snprintf(refused, sizeof refused, ", %u unsupported", count.unsupported);
+    printf("%-28s %-11s %u runs%s%s on %s%s\n", kernel->name, count.ran ? "ok" : "unsupported",
            count.ran, threaded,
            kernel->flags & EIE_KERNEL_EXACT         ? ", bit for bit"
            : kernel->flags & EIE_KERNEL_ESTIMATE    ? ", counts"
            : kernel->flags & EIE_KERNEL_APPROXIMATE ? ", within the bound of its rounding"
                                                     : ", within the float32 bound",
-           device->name);
+           device->name, refused);
     return count.ran || !by_name ? 0 : asked_by_name(kernel, "no case suits it");
+}
+
+/* 2 before 1 before 3 (design 10). */
+static void worsen(int *worst, int code)
+{
+    if (code && (!*worst || code == 2 || (code == 1 && *worst == 3))) *worst = code;
+}
+
+/* What kernels are checked on. */
+struct places {
+    struct eie_device host, model;
+    struct eie_opencl_listed *opencl; /* [opencl_count], not looked for where none is wanted */
+    uint32_t opencl_count;
+};
+
+static bool wants_opencl(const struct choice *choice)
+{
+    for (uint32_t i = 0; i < eie_kernel_count(); i++)
+        if (eie_kernel_at(i)->device_kind == EIE_DEVICE_OPENCL &&
+            eie_names_match(choice->kernels, eie_kernel_at(i)->name))
+            return true;
+    return choice->opencl != NULL;
+}
+
+static enum eie_status find_places(struct choice *choice, struct places *places,
+                                   struct eie_error *error)
+{
+    const char *names[256];
+    char unmatched[256];
+    uint32_t features;
+    if (!strncmp(choice->device, "opencl", strlen("opencl"))) choice->opencl = choice->device;
+    const bool model_named = !choice->opencl && strcmp(choice->device, "cpu") != 0;
+    enum eie_status status = eie_device_host(&places->host, error);
+    if (!status)
+        status =
+            eie_device_read(model_named ? choice->device : MODEL_DEVICE, &places->model, error);
+    if (!status) status = eie_cpu_features(&features, error); /* EIE_ISA_MASK may be wrong */
+    if (!status && wants_opencl(choice))
+        status = eie_opencl_list(&places->opencl, &places->opencl_count, error);
+    if (status) return status;
+    for (uint32_t i = 0; i < places->opencl_count; i++) names[i] = places->opencl[i].device.name;
+    if (choice->opencl && eie_names_unmatched(choice->opencl, names, places->opencl_count,
+                                              unmatched, sizeof unmatched))
+        return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)", unmatched);
+    return EIE_OK;
+}
+
+/* On every device that the kernel is for; returns the exit code. */
+static int check_everywhere(const struct eie_kernel *kernel, const struct choice *choice,
+                            const struct places *places, uint32_t *checked)
+{
+    int worst = 0;
+    if (kernel->device_kind == EIE_DEVICE_EIE)
+        return check_one(kernel, choice, &places->model, checked);
+    if (kernel->device_kind != EIE_DEVICE_OPENCL)
+        return check_one(kernel, choice, &places->host, checked);
+    for (uint32_t i = 0; i < places->opencl_count; i++)
+        if (eie_names_match(choice->opencl, places->opencl[i].device.name))
+            worsen(&worst, check_one(kernel, choice, &places->opencl[i].device, checked));
+    return worst;
 }
 
 int eie_command_check(int argc, char **argv)
@@ -167,34 +232,31 @@ int eie_command_check(int argc, char **argv)
         .device = MODEL_DEVICE,
         .timeout_s = TIMEOUT_S,
         .options = {.seed = DEFAULT_SEED, .random_cases = DEFAULT_CASES, .only_case = -1}};
+    struct places places = {.opencl_count = 0};
     const char *names[1024];
     char unmatched[256];
-    struct eie_device host, model;
     struct eie_error error;
-    uint32_t features;
-    int code = parse(argc, argv, &choice);
+    int code = parse(argc, argv, &choice), worst = 0;
     if (code >= 0) return code;
     for (uint32_t i = 0; i < eie_kernel_count() && i < 1024; i++) names[i] = eie_kernel_at(i)->name;
     if (eie_names_unmatched(choice.kernels, names, eie_kernel_count(), unmatched, sizeof unmatched))
         return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)", unmatched);
-    enum eie_status status = eie_device_host(&host, &error);
-    if (!status && strcmp(choice.device, "cpu"))
-        status = eie_device_read(choice.device, &model, &error);
-    else if (!status)
-        status = eie_device_read(MODEL_DEVICE, &model, &error);
-    if (!status) status = eie_cpu_features(&features, &error); /* EIE_ISA_MASK may be wrong */
-    if (status) return eie_command_fail(status, &error);
-
-    uint32_t checked = 0, matched = 0;
-    int worst = 0;
-    for (uint32_t i = 0; i < eie_kernel_count(); i++) {
-        if (!eie_names_match(choice.kernels, eie_kernel_at(i)->name)) continue;
-        matched++;
-        code = check_one(eie_kernel_at(i), &choice, &host, &model, &checked);
-        fflush(stdout);
-        /* 2 before 1 before 3 */
-        if (code && (!worst || code == 2 || (code == 1 && worst == 3))) worst = code;
+    enum eie_status status = find_places(&choice, &places, &error);
+    if (status) {
+        free(places.opencl);
+        return eie_command_fail(status, &error);
     }
+    uint32_t checked = 0, matched = 0;
+    for (uint32_t i = 0; i < eie_kernel_count(); i++) {
+        const struct eie_kernel *kernel = eie_kernel_at(i);
+        if (!eie_names_match(choice.kernels, kernel->name) ||
+            (choice.opencl && kernel->device_kind != EIE_DEVICE_OPENCL))
+            continue;
+        matched++;
+        worsen(&worst, check_everywhere(kernel, &choice, &places, &checked));
+        fflush(stdout);
+    }
+    free(places.opencl);
     printf("%u kernels, %u runs compared with the dense oracle, seed %llu\n", matched, checked,
            (unsigned long long)choice.options.seed);
     if (!worst && !checked) {

@@ -1,7 +1,10 @@
 #include "bench/commands.h"
+#include "bench/device_json.h"
+#include "bench/jsonset.h"
 #include "host/command.h"
 #include "host/cpu.h"
 #include "host/isolate.h"
+#include "host/opencl.h"
 #include "host/suite.h"
 #include "kernels/plugin_load.h"
 
@@ -19,7 +22,7 @@ static const char help[] =
     "  kernels   every implementation, and whether it can run on this machine\n"
     "  layers    the layers of every suite\n"
     "  suites    named lists of layers (data/suites)\n"
-    "  devices   this host and the descriptions in data/devices\n\n"
+    "  devices   this host, its OpenCL devices, and the descriptions in data/devices\n\n"
     "  --json         as JSON\n"
     "  --plugin FILE  also the kernels of this shared object; may be given several times\n\n"
     "example: eie list kernels --json\n";
@@ -62,19 +65,33 @@ static const char *try_kernel(const struct eie_kernel *kernel, const struct eie_
                                           : "unsupported";
 }
 
+/* The first OpenCL device that is there, or the reason why there is none. */
+static enum eie_status opencl_device(struct eie_device *device, struct eie_error *error)
+{
+    struct eie_opencl_listed *listed;
+    uint32_t count, i = 0;
+    enum eie_status status = eie_opencl_list(&listed, &count, error);
+    if (status) return status;
+    while (i + 1 < count && listed[i].device.runtime.absent) i++;
+    *device = listed[i].device;
+    free(listed);
+    return EIE_OK;
+}
+
 /* Lists are built as JSON and printed from it, so that both forms say the same. */
 static json_t *kernels(struct eie_error *error)
 {
     json_t *list = json_array();
-    struct eie_device host;
+    struct eie_device host, opencl;
     uint32_t features;
-    if (eie_device_host(&host, error) || eie_cpu_features(&features, error))
+    if (eie_device_host(&host, error) || eie_cpu_features(&features, error) ||
+        opencl_device(&opencl, error))
         return json_decref(list), NULL;
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
-        struct eie_device device = host;
+        struct eie_device device = kernel->device_kind == EIE_DEVICE_OPENCL ? opencl : host;
         struct eie_error reason = {""};
-        device.kind = kernel->device_kind == EIE_DEVICE_EIE ? EIE_DEVICE_EIE : host.kind;
+        if (kernel->device_kind == EIE_DEVICE_EIE) device.kind = EIE_DEVICE_EIE;
         const char *status = try_kernel(kernel, &device, &reason);
         const struct eie_plugin_file *plugin = eie_plugin_of(kernel);
         json_array_append_new(list,
@@ -84,6 +101,42 @@ static json_t *kernels(struct eie_error *error)
                                         kernel->summary, "plugin", plugin ? plugin->path : NULL));
     }
     return list;
+}
+
+/* What an OpenCL device can do, in words. */
+static void ability(const struct eie_opencl_facts *facts, char *text, size_t size)
+{
+    snprintf(text, size,
+             "%s, %u units, groups up to %llu, %llu KiB local%s, %.1f GiB (a buffer %.1f), %s",
+             facts->type, facts->compute_units, (unsigned long long)facts->work_group_max,
+             (unsigned long long)facts->local_bytes / 1024,
+             facts->local_is_real ? "" : " (in main memory)", (double)facts->global_bytes / 0x1p30,
+             (double)facts->largest_bytes / 0x1p30,
+             facts->sub_groups ? "sub-groups" : "no sub-groups");
+}
+
+static json_t *opencl_object(const struct eie_opencl_listed *one)
+{
+    json_t *object = eie_opencl_json(one);
+    char text[256];
+    eie_set(object, "name", one->device.name);
+    eie_set(object, "kind", "opencl");
+    eie_set(object, "status", one->device.runtime.absent ? "skipped" : "ok");
+    if (one->device.runtime.absent) return object;
+    ability(&one->facts, text, sizeof text);
+    eie_set(object, "ability", text);
+    return object;
+}
+
+static enum eie_status add_opencl(json_t *list, struct eie_error *error)
+{
+    struct eie_opencl_listed *listed;
+    uint32_t count;
+    enum eie_status status = eie_opencl_list(&listed, &count, error);
+    if (status) return status;
+    for (uint32_t i = 0; i < count; i++) json_array_append_new(list, opencl_object(&listed[i]));
+    free(listed);
+    return EIE_OK;
 }
 
 static json_t *devices(struct eie_error *error)
@@ -97,6 +150,10 @@ static json_t *devices(struct eie_error *error)
     if (status) return json_decref(list), NULL;
     json_array_append_new(
         list, json_pack("{s:s, s:s, s:s}", "name", host.name, "kind", "cpu", "title", host.title));
+    if (add_opencl(list, error)) {
+        free(described);
+        return json_decref(list), NULL;
+    }
     for (uint32_t i = 0; i < count; i++)
         json_array_append_new(list,
                               json_pack("{s:s, s:s, s:s}", "name", described[i].name, "kind",
@@ -183,7 +240,7 @@ int eie_command_list(int argc, char **argv)
                                                  "summary", "reason", NULL};
     static const char *const layer_columns[] = {"suite", "name", "shape", "source", NULL};
     static const char *const suite_columns[] = {"name", "basis", "summary", NULL};
-    static const char *const device_columns[] = {"name", "kind", "title", NULL};
+    static const char *const device_columns[] = {"name", "kind", "title", "ability", NULL};
     const char *const *columns;
     bool as_json = false;
     struct eie_error error;

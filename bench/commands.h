@@ -5,7 +5,9 @@
 
 int eie_command_bench(int argc, char **argv);
 int eie_command_check(int argc, char **argv);
+int eie_command_compress(int argc, char **argv);
 int eie_command_estimate(int argc, char **argv);
+int eie_command_expand(int argc, char **argv);
 int eie_command_explore(int argc, char **argv);
 int eie_command_list(int argc, char **argv);
 

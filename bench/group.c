@@ -21,22 +21,27 @@
 #define SAMPLES_LONG     6 /* the least of long calls: fewer have no confidence interval */
 #define SAMPLES_MAX      301
 #define CALLS_MAX        (INT64_C(1) << 40)
+#define CLOCKS_APART     1.05 /* more device time than so many times the wall's contradicts it */
 #define ABOVE_CEILING    1.15 /* a row that is faster than so many times its ceiling is suspect */
 #define CEILING_ATTEMPTS 2    /* a process that ends while it measures them need not try for ever */
 #define CEILING_RETRIES  3    /* looks at the ceilings before a group calls a row suspect */
 
-enum contender_state { WAITING, ADMITTED, FAILED, TIMED };
+enum contender_state { WAITING, ADMITTED, FAILED, TIMED, SECOND };
 
-/* A row's plan while its group is under way. */
+/* A row's plan while its group is under way. Of two rows with one plan the first has it, and the
+ * other is SECOND. */
 struct contender {
     const struct eie_group *group;
     struct eie_row *row;
+    struct eie_row *second; /* the row of the plan's other clock, or NULL */
     uint32_t index;
     enum contender_state state;
     struct eie_plan *plan;
     uint64_t held_bytes;   /* by the plan */
     uint32_t copy;         /* whose turn it is */
     double call_s, warm_s; /* estimate of one call; untimed part of a block */
+    double *device_ns;     /* [device_room] a call of each block on the device's clock, or NULL */
+    uint32_t device_count, device_room;
     struct eie_error error;
     enum eie_status status;
 };
@@ -113,9 +118,9 @@ static enum eie_status fits(const struct session *session, uint64_t bytes, bool 
     for (uint32_t i = 0; i < session->group->row_count; i++)
         if (is_baseline(&session->contenders[i])) others += session->contenders[i].held_bytes;
     if (bytes > most || others > most - bytes)
-        return eie_fail(error, EIE_MISSING, "its plan needs %.0f MiB%s, and --memory is %.0f MiB",
-                        (double)bytes / 0x1p20, others ? " beside the baseline's" : "",
-                        (double)most / 0x1p20);
+        return eie_fail(error, EIE_MISSING, "its plan needs %.0f KiB%s, and --memory is %.0f KiB",
+                        ceil((double)bytes / 1024), others ? " beside the baseline's" : "",
+                        floor((double)most / 1024));
     *now = session->held_bytes <= most - bytes;
     return EIE_OK;
 }
@@ -195,10 +200,11 @@ static struct eie_demand demand_of(const struct eie_row *row)
     const struct eie_cost *cost = &row->cost;
     const uint64_t bytes = plus(cost->bytes_read, cost->bytes_written);
     const uint64_t weights = bytes < cost->prepared_bytes ? bytes : cost->prepared_bytes;
+    const uint32_t arithmetic = row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE);
     return (struct eie_demand){.bytes = bytes,
                                .footprint = plus(bytes, (row->copies - 1) * weights),
                                .macs = plus(cost->macs_useful, cost->macs_padding),
-                               .float32 = row->kernel->flags & EIE_KERNEL_FLOAT32};
+                               .float32 = arithmetic == EIE_KERNEL_FLOAT32};
 }
 
 static bool in_private_caches(const struct eie_row *row)
@@ -210,6 +216,7 @@ static void fail(struct session *session, struct contender *contender, enum eie_
                  const struct eie_error *error)
 {
     eie_row_fail(contender->row, status, error);
+    if (contender->second) eie_row_fail(contender->second, status, error);
     contender->state = FAILED;
     end_plan(session, contender);
 }
@@ -230,6 +237,7 @@ static void admit(struct session *session, struct contender *contender)
     contender->state = ADMITTED;
     contender->warm_s = in_private_caches(row) ? WARM_S : WARM_SHARED_S;
     row->part = session->part;
+    if (contender->second) contender->second->part = session->part;
     enter(contender, "describing itself");
     row->columns = json_object();
     if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
@@ -286,13 +294,19 @@ static bool warm(void *context)
 static double block(void *context, int64_t calls)
 {
     struct contender *contender = context;
-    struct eie_outcome outcome;
+    struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    double device_ns = 0;
     const double begin = eie_now_s();
-    for (int64_t i = 0; i < calls && !contender->status; i++)
+    for (int64_t i = 0; i < calls && !contender->status; i++) {
         contender->status = call_once(contender, &outcome, &contender->error);
+        device_ns += outcome.device_ns;
+    }
     const double spent = eie_now_s() - begin;
     enter(contender, NULL);
-    return contender->status ? -1 : 1e9 * spent;
+    if (contender->status) return -1;
+    if (contender->device_count < contender->device_room)
+        contender->device_ns[contender->device_count++] = device_ns / (double)calls;
+    return 1e9 * spent;
 }
 
 static void block_done(void *context)
@@ -320,6 +334,11 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
         (int32_t)fmin(SAMPLES_MAX, fmax(is_long ? SAMPLES_LONG : SAMPLES_MIN, floor(blocks)));
     one->sample_ns = calloc((size_t)one->repetitions * 2, sizeof *one->sample_ns);
     one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
+    if (!eie_row_has_two_clocks(contender->row)) return;
+    free(contender->device_ns);
+    contender->device_ns = calloc((size_t)one->repetitions, sizeof *contender->device_ns);
+    contender->device_room = contender->device_ns ? (uint32_t)one->repetitions : 0;
+    contender->device_count = 0;
 }
 
 static double mean_of(const double *values, uint32_t count)
@@ -381,6 +400,58 @@ static void judge(struct session *session)
     }
 }
 
+/* The device's clock and ours took the same calls: it cannot have seen more time than passed. */
+static void judge_clocks(struct eie_row *device, struct eie_row *wall)
+{
+    const double device_ns = device->stats.median, wall_ns = wall->stats.median;
+    if (device_ns > 0 && device_ns <= CLOCKS_APART * wall_ns) return;
+    device->status = wall->status = EIE_ROW_SUSPECT;
+    snprintf(device->reason, sizeof device->reason,
+             "%.3g us a call on the device's clock and %.3g us on the wall's contradict each other",
+             device_ns / 1e3, wall_ns / 1e3);
+    snprintf(wall->reason, sizeof wall->reason, "%s", device->reason);
+}
+
+/* Makes `second` the row of the plan's other clock: all but its key is that of the first. */
+static void make_second(const struct eie_row *row, struct eie_row *second)
+{
+    const struct eie_row key = *second;
+    *second = *row;
+    second->time_source = key.time_source;
+    second->again = key.again;
+    second->columns = json_incref(row->columns);
+}
+
+/* The samples of both clocks go to their rows; where only one of them is left to run, the other is
+ * made up for the comparison. A plan whose device has no clock for all that a call does states NaN.
+ */
+static void keep_clocks(struct contender *contender, struct eie_gbench_case *one)
+{
+    struct eie_row *row = contender->row, unwanted = {.samples_ns = NULL};
+    struct eie_row *second = contender->second ? contender->second : &unwanted;
+    const bool device_first = !strcmp(row->time_source, "device");
+    struct eie_row *device = device_first ? row : second, *wall = device_first ? second : row;
+    struct eie_error error;
+    make_second(row, second);
+    wall->samples_ns = one->sample_ns;
+    one->sample_ns = NULL;
+    device->samples_ns = contender->device_ns;
+    device->sample_count = contender->device_count;
+    contender->device_ns = NULL;
+    for (uint32_t i = 0; i < device->sample_count; i++)
+        if (!isfinite(device->samples_ns[i])) device->sample_count = 0;
+    if (device->sample_count) {
+        device->stats = eie_stats_of(device->samples_ns, device->sample_count);
+        judge_clocks(device, wall);
+    } else {
+        eie_row_fail(device,
+                     eie_fail(&error, EIE_UNSUPPORTED,
+                              "no clock of the device covers all that the call does"),
+                     &error);
+    }
+    eie_row_free(&unwanted);
+}
+
 static void keep_samples(struct session *session, struct contender *contender,
                          struct eie_gbench_case *one)
 {
@@ -399,9 +470,13 @@ static void keep_samples(struct session *session, struct contender *contender,
     row->calls = one->calls;
     row->stats = eie_stats_of(one->sample_ns, row->sample_count);
     row->cpu_ns = mean_of(one->sample_cpu_ns, row->sample_count);
+    contender->state = TIMED;
+    if (eie_row_has_two_clocks(row)) {
+        keep_clocks(contender, one);
+        return;
+    }
     row->samples_ns = one->sample_ns;
     one->sample_ns = NULL;
-    contender->state = TIMED;
 }
 
 /* The rows of this part say what the baseline took among them. */
@@ -528,15 +603,24 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
     if (session->part == 1)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
-    /* libraries' threads, now that all are there */
+    /* libraries' threads, now that all are there; a device's driver places its own */
     if (group->threads) status = eie_bind_threads_apart(group->threads, error);
-    if (!status && group->threads) status = time_part(session, error);
+    if (!status && group->cache != EIE_CACHE_NONE) status = time_part(session, error);
     for (uint32_t i = 0; i < group->row_count && !status; i++) {
         struct contender *contender = &session->contenders[i];
-        if (!group->threads && contender->state == ADMITTED) ask_model(session, contender);
+        if (group->cache == EIE_CACHE_NONE && contender->state == ADMITTED)
+            ask_model(session, contender);
         if (!is_baseline(contender) || !count_state(session, WAITING)) end_plan(session, contender);
     }
     return status;
+}
+
+/* A device's driver may have threads on the host, and groups before may have bound them. */
+static enum eie_status free_threads(struct eie_error *error)
+{
+    const struct eie_topology *topology;
+    enum eie_status status = eie_topology_get(&topology, error);
+    return status ? status : eie_bind_process(topology->cores, error);
 }
 
 static enum eie_status begin_session(struct session *session, struct eie_error *error)
@@ -557,10 +641,14 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
                 tick(group, 0, "going on without ceilings");
         }
     }
+    if (!threads && group->cache != EIE_CACHE_NONE) status = free_threads(error);
     for (uint32_t i = 0; i < group->row_count; i++) {
-        session->contenders[i] =
-            (struct contender){.group = group, .row = &group->rows[i], .index = i};
+        struct contender *contender = &session->contenders[i];
+        *contender = (struct contender){.group = group, .row = &group->rows[i], .index = i};
         group->rows[i].copies = 1;
+        if (!i || !eie_row_same_plan(contender[-1].row, contender->row)) continue;
+        contender[-1].second = contender->row;
+        contender->state = SECOND;
     }
     return status;
 }
@@ -580,6 +668,7 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
         group->rows[i].part = 0;
         group->rows[i].part_baseline_ns = 0;
     }
+    for (uint32_t i = 0; i < group->row_count; i++) free(session.contenders[i].device_ns);
     free(session.contenders);
     return status;
 }

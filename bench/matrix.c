@@ -117,6 +117,33 @@ static enum eie_status read_device_paths(struct eie_matrix *matrix, struct eie_e
     return EIE_OK;
 }
 
+static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_suite *suite)
+{
+    return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
+}
+
+/* Looking for devices takes drivers a while: only where a chosen kernel may run on one. */
+static bool wants_opencl(const struct eie_matrix *matrix)
+{
+    const char *wanted = matrix->options->devices;
+    if (wanted && !strpbrk(wanted, "*?[") && !strstr(wanted, "opencl")) return false;
+    for (uint32_t k = 0; k < eie_kernel_count(); k++)
+        for (uint32_t s = 0; s < matrix->suite_count; s++)
+            if (eie_kernel_at(k)->device_kind == EIE_DEVICE_OPENCL &&
+                eie_names_match(kernels_of(matrix, &matrix->suites[s]), eie_kernel_at(k)->name))
+                return true;
+    return wanted && strstr(wanted, "opencl");
+}
+
+static enum eie_status find_devices(struct eie_matrix *matrix, struct eie_error *error)
+{
+    if (!wants_opencl(matrix)) return EIE_OK;
+    enum eie_status status = eie_opencl_list(&matrix->opencl, &matrix->opencl_count, error);
+    for (uint32_t i = 0; i < matrix->opencl_count && matrix->device_count < DEVICES_MAX; i++)
+        matrix->devices[matrix->device_count++] = matrix->opencl[i].device;
+    return status;
+}
+
 static enum eie_status read_devices(struct eie_matrix *matrix, struct eie_error *error)
 {
     struct eie_device *described;
@@ -133,6 +160,7 @@ static enum eie_status read_devices(struct eie_matrix *matrix, struct eie_error 
     memcpy(matrix->devices + 1, described, count * sizeof *described);
     matrix->device_count = count + 1;
     free(described);
+    if (!status) status = find_devices(matrix, error);
     return status ? status : read_device_paths(matrix, error);
 }
 
@@ -186,15 +214,11 @@ void eie_matrix_end(struct eie_matrix *matrix)
         free(matrix->device_words[d]);
     free(matrix->device_words);
     free(matrix->devices);
+    free(matrix->opencl);
     *matrix = (struct eie_matrix){0};
 }
 
 /* ---- rows ----------------------------------------------------------------------------------- */
-
-static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_suite *suite)
-{
-    return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
-}
 
 /* A kernel stands at every thread count of the list that it can take; where the list has none,
  * once, at the first, to say that it is unsupported. */
@@ -241,8 +265,8 @@ static void write_again(const struct eie_matrix *matrix, const struct eie_group_
     eie_again_word(&row->again, "--layer", row->layer);
     eie_again_word(&row->again, "--device", device_word(matrix, row->device));
     eie_again_number(&row->again, "--batch", row->batch);
-    if (!row->threads) return;
-    eie_again_number(&row->again, "--threads", row->threads);
+    if (group->cache == EIE_CACHE_NONE) return;
+    if (row->threads) eie_again_number(&row->again, "--threads", row->threads);
     eie_again_word(&row->again, "--cache", row->cache);
 }
 
@@ -256,12 +280,36 @@ static void set_key(const struct eie_matrix *matrix, const struct eie_group_key 
     row->batch = group->batch;
     row->threads = group->threads;
     row->cache = eie_cache_name(group->cache);
-    row->time_source = group->threads ? "wall" : "model";
-    row->provenance = group->threads                               ? "measured"
+    const bool model = group->cache == EIE_CACHE_NONE;
+    row->time_source = model ? "model" : "wall";
+    row->provenance = !model                                     ? "measured"
                       : row->kernel->flags & EIE_KERNEL_ESTIMATE ? "modelled"
-                                                                   : "simulated";
+                                                                 : "simulated";
     row->outcome = (struct eie_outcome){NAN, NAN, NAN, NULL};
     write_again(matrix, group, row);
+}
+
+/* One row, or one for each clock; how many. */
+static uint32_t add_rows(const struct eie_matrix *matrix, const struct eie_group_key *group,
+                         const struct eie_kernel *kernel, const struct eie_device *device,
+                         struct eie_row *rows)
+{
+    struct eie_row row = {.kernel = kernel, .device = device};
+    const uint32_t count = eie_row_has_two_clocks(&row) ? 2 : 1;
+    for (uint32_t i = 0; rows && i < count; i++) {
+        rows[i] = row;
+        set_key(matrix, group, &rows[i]);
+        if (count == 2) rows[i].time_source = i ? "wall" : "device";
+    }
+    return count;
+}
+
+/* Devices that were found at run time have groups of their own, without threads. */
+static bool in_kind(const struct eie_kernel *kernel, const struct eie_group_key *group)
+{
+    if (kernel->device_kind == EIE_DEVICE_CPU) return group->threads > 0;
+    return !group->threads &&
+           (kernel->device_kind == EIE_DEVICE_EIE) == (group->cache == EIE_CACHE_NONE);
 }
 
 uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group_key *group,
@@ -273,7 +321,7 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
         const struct eie_kernel *kernel = eie_kernel_at(k);
         if (!eie_names_match(kernels_of(matrix, &matrix->suites[group->suite]), kernel->name) ||
             (kernel->flags & EIE_KERNEL_REFERENCE && !options->kernels) ||
-            !takes_threads(kernel, group->threads, &options->threads) ||
+            !in_kind(kernel, group) || !takes_threads(kernel, group->threads, &options->threads) ||
             !takes_batch(kernel, group->batch, options))
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
@@ -281,11 +329,7 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
             if (device->kind != kernel->device_kind ||
                 !eie_names_match(matrix->device_names, device->name))
                 continue;
-            if (rows) {
-                rows[count] = (struct eie_row){.kernel = kernel, .device = device};
-                set_key(matrix, group, &rows[count]);
-            }
-            count++;
+            count += add_rows(matrix, group, kernel, device, rows ? rows + count : NULL);
         }
     }
     return count;
@@ -299,6 +343,8 @@ static bool each_of_layer(const struct eie_matrix *matrix, struct eie_group_key 
     const struct eie_list *threads = &matrix->options->threads, *caches = &matrix->options->caches;
     group->threads = 0;
     group->cache = EIE_CACHE_NONE;
+    if (eie_matrix_rows(matrix, group, NULL) && !visit(context, group)) return false;
+    group->cache = EIE_CACHE_HOT;
     if (eie_matrix_rows(matrix, group, NULL) && !visit(context, group)) return false;
     for (uint32_t t = 0; t < threads->count; t++) {
         for (uint32_t c = 0; c < caches->count; c++) {

@@ -1,11 +1,12 @@
 /* The benchmark matrix: which rows there are, in which groups, in which order: suite, batch, layer;
- * of each the models first, then each thread count in each cache mode. So a matrix that is cut
- * short has the small batches of all layers. */
+ * of each the models first, then the devices that were found at run time, then each thread count in
+ * each cache mode. So a matrix that is cut short has the small batches of all layers. */
 #ifndef EIE_BENCH_MATRIX_H
 #define EIE_BENCH_MATRIX_H
 
 #include "bench/cache.h"
 #include "bench/row.h"
+#include "host/opencl.h"
 #include "host/suite.h"
 
 #include <stdbool.h>
@@ -27,9 +28,12 @@ struct eie_matrix {
     struct eie_suite *suites; /* [suite_count] */
     char **suite_words;       /* [suite_count] as a command line would name them */
     uint32_t suite_count;
-    struct eie_device *devices; /* [device_count] the host, then the descriptions */
+    struct eie_device *devices; /* [device_count] the host, the descriptions, those found at run
+                                   time; then those that came by path */
     char **device_words;        /* [device_count] the paths of those that came by path, else NULL */
     uint32_t device_count;
+    struct eie_opencl_listed *opencl; /* [opencl_count]: those of OpenCL with all that is known */
+    uint32_t opencl_count;
     char device_names[1024]; /* of --device, paths replaced by names; "" means all */
 };
 
@@ -39,7 +43,8 @@ EIE_MUST_USE enum eie_status eie_matrix_begin(const struct eie_matrix_options *o
                                               struct eie_matrix *matrix, struct eie_error *error);
 void eie_matrix_end(struct eie_matrix *matrix);
 
-/* One group: all rows with these in common. */
+/* One group: all rows with these in common. Models have no cache mode; devices have `hot`, and no
+ * threads. */
 struct eie_group_key {
     uint32_t suite, layer; /* indices */
     uint32_t batch, threads;

@@ -79,10 +79,20 @@ static void replace_threads(json_t *list, const json_t *more)
 
 void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)
 {
-    static const char *const keys[] = {"eie_ceilings", "eie_peaks"};
+    static const char *const keys[] = {"eie_ceilings", "eie_peaks", "eie_pool"};
     const json_t *run = json_array_get(results->runs, json_array_size(results->runs) - 1);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         replace_threads(json_object_get(run, keys[i]), json_object_get(lists, keys[i]));
+}
+
+void eie_results_set_device(struct eie_results *results, const char *name, json_t *facts)
+{
+    json_t *all = json_object_get(results->context, "eie_devices");
+    if (!json_is_object(all)) {
+        all = json_object();
+        json_object_set_new(results->context, "eie_devices", all);
+    }
+    json_object_set_new(all, name, facts);
 }
 
 /* ---- going on with a file that is there ------------------------------------------------------ */

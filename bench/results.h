@@ -42,6 +42,10 @@ void eie_results_set_ceilings(struct eie_results *results, const json_t *lists);
 EIE_MUST_USE enum eie_status eie_results_save(struct eie_results *results, bool last,
                                               struct eie_error *error);
 
+/* What is to be known of a device beside its name stands in the context, once per file
+ * (eie_devices); takes the reference over. */
+void eie_results_set_device(struct eie_results *results, const char *name, json_t *facts);
+
 void eie_results_free(struct eie_results *results);
 
 #endif

@@ -8,6 +8,7 @@
 #include "kernels/kernel.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum eie_row_status {
     EIE_ROW_OK,
@@ -55,6 +56,18 @@ struct eie_row {
     double part_baseline_ns; /* median of the baseline in the same part; 0: none */
     json_t *columns;         /* what the kernel describes, an object; owned */
 };
+
+/* On a device that was found at run time a kernel has two clocks, and two rows of one plan. */
+static inline bool eie_row_has_two_clocks(const struct eie_row *row)
+{
+    return row->device->kind == EIE_DEVICE_OPENCL || row->device->kind == EIE_DEVICE_CUDA;
+}
+
+/* Rows of one group that differ in their clock only. */
+static inline bool eie_row_same_plan(const struct eie_row *one, const struct eie_row *other)
+{
+    return one->kernel == other->kernel && one->device == other->device;
+}
 
 void eie_row_free(struct eie_row *row);
 

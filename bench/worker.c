@@ -121,7 +121,7 @@ static bool count_group(void *context, const struct eie_group_key *group)
 {
     struct counting *counting = context;
     uint32_t left = 0;
-    if (counting->timed && !group->threads) return true;
+    if (counting->timed && group->cache == EIE_CACHE_NONE) return true;
     free(rows_left(counting->job, group, &left));
     counting->groups += left > 0;
     return true;
@@ -317,8 +317,8 @@ static void name_group(const struct worker *worker, const struct eie_group_key *
                  layer, key->batch, eie_cache_name(key->cache), key->threads,
                  key->threads == 1 ? "" : "s");
     else
-        snprintf(watch->group, sizeof watch->group, "%s/%s, batch %u, models", suite->name, layer,
-                 key->batch);
+        snprintf(watch->group, sizeof watch->group, "%s/%s, batch %u, %s", suite->name, layer,
+                 key->batch, key->cache == EIE_CACHE_NONE ? "models" : "devices");
 }
 
 static void run_left(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,
@@ -359,7 +359,10 @@ static bool run_group(void *context, const struct eie_group_key *key)
     if (rows && count && is_apart(worker, rows)) {
         worker->pause = true;
         rows->apart = true;
-        count = 1;
+        /* the other clock's row is the same plan's */
+        const bool two = count > 1 && eie_row_same_plan(&rows[0], &rows[1]);
+        if (two) rows[1].apart = true;
+        count = two ? 2 : 1;
     }
     if (!rows) {
         worker->status = eie_fail(&worker->error, EIE_MEMORY, "out of memory for rows");
@@ -369,7 +372,7 @@ static bool run_group(void *context, const struct eie_group_key *key)
         run_left(worker, key, rows, count);
         atomic_fetch_add(&worker->watch->groups_done, 1);
         atomic_store(&worker->watch->permille, 0);
-        if (key->threads) worker->timed_left--;
+        if (key->cache != EIE_CACHE_NONE) worker->timed_left--;
     }
     for (uint32_t i = 0; i < count; i++) eie_row_free(&rows[i]);
     free(rows);

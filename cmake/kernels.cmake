@@ -1,6 +1,6 @@
 # Finds kernels/FOLDER/NAME.c, compiles each folder with its own flags, and writes the table of the
 # files that define eie_kernel_FOLDER_NAME. Other .c files of a folder are its helpers.
-set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 peers model)
+set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 opencl peers model)
 set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
 set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
 
@@ -25,6 +25,29 @@ foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
     endif()
   endforeach()
 endforeach()
+# Device code: kernels/opencl/NAME.cl becomes a text in the program, and common.cl, which stands
+# before each.
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/opencl/*.cl)
+foreach(source IN LISTS sources)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  get_filename_component(stem ${source} NAME_WE)
+  file(READ ${source} text HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${text}")
+  string(APPEND texts "static const char ${stem}_cl[] = {${bytes}0};\n")
+  if(NOT stem STREQUAL common)
+    string(APPEND rows "    {\"${stem}\", common_cl, ${stem}_cl},\n")
+  endif()
+endforeach()
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/opencl_sources.c CONTENT
+"/* Written by the build from kernels/opencl/NAME.cl. */
+#include \"kernels/opencl/plan.h\"
+
+@texts@
+const struct eie_opencl_source opencl_sources[] = {
+@rows@    {NULL, NULL, NULL},
+};
+" @ONLY)
+
 list(SORT names)
 foreach(name IN LISTS names)
   string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
@@ -47,5 +70,6 @@ const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             kernels/dense_codes.c kernels/stream_plan.c
-            ${PROJECT_BINARY_DIR}/generated/kernel_table.c ${objects})
+            ${PROJECT_BINARY_DIR}/generated/kernel_table.c
+            ${PROJECT_BINARY_DIR}/generated/opencl_sources.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

@@ -9,6 +9,8 @@
 extern "C" {
 #endif
 
+#define EIE_DEVICE_NAME_MAX 192 /* bytes, the terminating 0 included */
+
 enum eie_device_kind {
     EIE_DEVICE_CPU,      /* the host's processor; no description file */
     EIE_DEVICE_OPENCL,   /* found at run time */
@@ -62,14 +64,23 @@ struct eie_published {
     double year, technology_nm, clock_hz, area_mm2, power_w, throughput_frames_per_s;
 };
 
+/* A device that was found at run time. */
+struct eie_runtime_place {
+    uint32_t platform, index; /* as the driver lists them */
+    bool absent;              /* it should be there and is not: the device's title says why */
+};
+
 struct eie_device {
     enum eie_device_kind kind;
-    char name[EIE_NAME_MAX]; /* as in a row: "cpu", or the description's name */
-    char title[256];         /* full name */
-    struct eie_hash hash;    /* SHA-256 of the description's file; "" for the host */
+    char name[EIE_DEVICE_NAME_MAX]; /* as in a row: "cpu", "opencl:PLATFORM:NAME", or the
+                                       description's name */
+    char title[256];                /* full name */
+    struct eie_hash hash; /* SHA-256 of the description's file, or of the driver's versions; ""
+                             for the host */
     union {
-        struct eie_design design;       /* EIE_DEVICE_EIE */
-        struct eie_published published; /* EIE_DEVICE_PUBLISHED */
+        struct eie_runtime_place runtime; /* EIE_DEVICE_OPENCL, EIE_DEVICE_CUDA */
+        struct eie_design design;         /* EIE_DEVICE_EIE */
+        struct eie_published published;   /* EIE_DEVICE_PUBLISHED */
     };
 };
 

@@ -1,6 +1,7 @@
 #include "host/layer_file.h"
 #include "host/safetensors.h"
 #include "host/sha256.h"
+#include "host/stored.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -104,6 +105,18 @@ static enum eie_status read_scalars(const struct reading *in, const char *name,
     return EIE_OK;
 }
 
+static enum eie_status read_stored(const struct reading *in, const char *name, uint32_t *used,
+                                   struct eie_layer **layer)
+{
+    struct eie_stored stored;
+    enum eie_status status = eie_stored_parse(in->file, in->path, name, &stored, used, in->error);
+    if (status) return status;
+    status = eie_stored_layer(&stored, layer, in->error);
+    if (status) eie_error_prefix(in->error, status, "%s", in->path);
+    eie_stored_free(&stored);
+    return status;
+}
+
 static enum eie_status read_layer(const struct reading *in, const char *name, uint32_t *used,
                                   struct eie_layer **layer)
 {
@@ -111,6 +124,7 @@ static enum eie_status read_layer(const struct reading *in, const char *name, ui
     const struct eie_tensor *codebook, *starts, *entries, *bias, *samples;
     const void *data[TENSOR_PARTS];
     void *copy[TENSOR_PARTS] = {0};
+    if (eie_stored_is(in->file, name)) return read_stored(in, name, used, layer);
     enum eie_status status = read_scalars(in, name, &parts);
     if (status) return status;
     if ((status =
@@ -174,49 +188,135 @@ static enum eie_status check_file(const struct reading *in)
     return status;
 }
 
+/* Calls `read` for each name of eie.layers: `index` counts from 0 to fewer than the names' length.
+ */
+typedef enum eie_status (*layer_reader)(const struct reading *in, const char *name, uint32_t index,
+                                        uint32_t *used, void *context);
+
+static enum eie_status read_names(const struct reading *in, char *names, layer_reader read,
+                                  void *context)
+{
+    uint32_t used = 0, count = 0;
+    char *rest = NULL;
+    for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+        for (const char *other = names; other < name; other += strlen(other) + 1)
+            if (!strcmp(other, name))
+                return eie_fail(in->error, EIE_INPUT, "%s: layer %s stands twice", in->path, name);
+        if (strlen(name) >= EIE_NAME_MAX)
+            return eie_fail(in->error, EIE_INPUT, "%s: a layer's name is too long", in->path);
+        enum eie_status status = read(in, name, count++, &used, context);
+        if (status) return status;
+    }
+    return used == in->file->tensor_count
+               ? EIE_OK
+               : eie_fail(in->error, EIE_INPUT, "%s: %u tensors belong to no layer", in->path,
+                          in->file->tensor_count - used);
+}
+
+/* The names, to be freed, and how many there are at most. */
+static enum eie_status list_names(const struct reading *in, char **names, size_t *count_max)
+{
+    const char *list = eie_safetensors_metadata(in->file, "eie.layers");
+    const size_t length = list ? strlen(list) : 0;
+    *names = NULL;
+    if (!length || *list == ',' || list[length - 1] == ',' || strstr(list, ",,"))
+        return eie_fail(in->error, EIE_INPUT, "%s: metadata 'eie.layers' is missing%s", in->path,
+                        length ? " a name" : "");
+    *names = strdup(list);
+    *count_max = length / 2 + 1;
+    return *names ? EIE_OK : eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
+}
+
+static enum eie_status add_layer(const struct reading *in, const char *name, uint32_t index,
+                                 uint32_t *used, void *context)
+{
+    struct eie_layer_set *set = context;
+    enum eie_status status = read_layer(in, name, used, &set->layers[index]);
+    if (!status) set->count = index + 1;
+    return status;
+}
+
 enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, const char *path,
                                      struct eie_layer_set *set, struct eie_error *error)
 {
     struct eie_safetensors file;
     const struct reading in = {path, &file, error};
-    char *names = NULL, *rest = NULL;
-    uint32_t used = 0;
+    char *names = NULL;
+    size_t count_max = 0;
     *set = (struct eie_layer_set){0};
     enum eie_status status = eie_safetensors_parse(bytes, path, &file, error);
     if (status) return status;
     status = check_file(&in);
-    if (status) goto done;
-    const char *list = eie_safetensors_metadata(&file, "eie.layers");
-    const size_t length = list ? strlen(list) : 0;
-    if (!length || *list == ',' || list[length - 1] == ',' || strstr(list, ",,")) {
-        status = eie_fail(error, EIE_INPUT, "%s: metadata 'eie.layers' is missing%s", path,
-                          length ? " a name" : "");
-        goto done;
+    if (!status) status = list_names(&in, &names, &count_max);
+    if (!status) {
+        set->layers = calloc(count_max, sizeof(struct eie_layer *));
+        status = set->layers ? read_names(&in, names, add_layer, set)
+                             : eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
     }
-    names = strdup(list);
-    set->layers = calloc(length / 2 + 1, sizeof(struct eie_layer *));
-    if (!names || !set->layers) {
-        status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
-        goto done;
-    }
-    for (char *name = strtok_r(names, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-        for (uint32_t i = 0; i < set->count && !status; i++)
-            if (!strcmp(set->layers[i]->name, name)) /* NOLINT: all before count are set */
-                status = eie_fail(error, EIE_INPUT, "%s: layer %s stands twice", path, name);
-        if (!status && strlen(name) >= EIE_NAME_MAX)
-            status = eie_fail(error, EIE_INPUT, "%s: a layer's name is too long", path);
-        if (!status) status = read_layer(&in, name, &used, &set->layers[set->count]);
-        if (status) goto done;
-        set->count++;
-    }
-    if (used != file.tensor_count)
-        status = eie_fail(error, EIE_INPUT, "%s: %u tensors belong to no layer", path,
-                          file.tensor_count - used);
-done:
     if (status) eie_layer_set_free(set);
     free(names);
     eie_safetensors_free(&file);
     return status;
+}
+
+static enum eie_status add_matrix(const struct reading *in, const char *name, uint32_t index,
+                                  uint32_t *used, void *context)
+{
+    struct eie_shared_set *set = context;
+    struct eie_shared *matrix = &set->matrices[index];
+    struct eie_stored stored;
+    struct eie_layer *layer;
+    enum eie_status status;
+    if (!eie_stored_is(in->file, name)) {
+        status = read_layer(in, name, used, &layer);
+        if (status) return status;
+        status = eie_shared_of_layer(layer, matrix, in->error);
+        eie_layer_free(layer);
+    } else {
+        status = eie_stored_parse(in->file, in->path, name, &stored, used, in->error);
+        if (status) return status;
+        status = eie_stored_codes(&stored, in->error);
+        if (!status) {
+            *matrix = stored.shared;
+            stored.shared.code = NULL;
+            stored.shared.bias = NULL;
+        }
+        eie_stored_free(&stored);
+    }
+    if (!status) set->count = index + 1;
+    return status;
+}
+
+enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
+                                     struct eie_error *error)
+{
+    struct eie_bytes bytes;
+    struct eie_safetensors file;
+    const struct reading in = {path, &file, error};
+    char *names = NULL;
+    size_t count_max = 0;
+    *set = (struct eie_shared_set){0};
+    enum eie_status status = eie_file_read(path, SIZE_MAX, &bytes, error);
+    if (!status) status = eie_safetensors_parse(&bytes, path, &file, error);
+    if (status) return status;
+    status = check_file(&in);
+    if (!status) status = list_names(&in, &names, &count_max);
+    if (!status) {
+        set->matrices = calloc(count_max, sizeof *set->matrices);
+        status = set->matrices ? read_names(&in, names, add_matrix, set)
+                               : eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    }
+    if (status) eie_shared_set_free(set);
+    free(names);
+    eie_safetensors_free(&file);
+    return status;
+}
+
+void eie_shared_set_free(struct eie_shared_set *set)
+{
+    for (uint32_t i = 0; i < set->count; i++) eie_shared_free(&set->matrices[i]);
+    free(set->matrices);
+    *set = (struct eie_shared_set){0};
 }
 
 enum eie_status eie_layer_file_read(const char *path, struct eie_layer_set *set,

@@ -3,11 +3,13 @@
  * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
- * L.source. */
+ * L.source. A layer may also stand in its storage form (host/stored.h), which has the metadata
+ * L.form; it is read like any other. */
 #ifndef EIE_HOST_LAYER_FILE_H
 #define EIE_HOST_LAYER_FILE_H
 
 #include "host/layer.h"
+#include "host/shared.h"
 
 struct eie_layer_set {
     uint32_t count;
@@ -22,6 +24,17 @@ EIE_MUST_USE enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, /* ta
                                                   const char *path, struct eie_layer_set *set,
                                                   struct eie_error *error);
 void eie_layer_set_free(struct eie_layer_set *set);
+
+/* The same file as matrices of shared floats, whatever their form and width; what `eie expand`
+ * reads.
+ */
+struct eie_shared_set {
+    uint32_t count;
+    struct eie_shared *matrices; /* in file order */
+};
+EIE_MUST_USE enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
+                                                  struct eie_error *error);
+void eie_shared_set_free(struct eie_shared_set *set);
 
 /* Writes all layers, at least one, or leaves no file. Names must differ: EIE_USAGE. EIE_SYSTEM. */
 EIE_MUST_USE enum eie_status eie_layer_file_write(const char *path,

@@ -16,7 +16,9 @@ static const struct {
 } verbs[] = {
     {"bench", "check kernels, time them, write a results file", eie_command_bench},
     {"check", "check kernels on random and nasty cases, time nothing", eie_command_check},
+    {"compress", "from dense weights to a compressed layer, with a ledger", eie_command_compress},
     {"estimate", "EIE's time, energy and area for a layer of any size", eie_command_estimate},
+    {"expand", "from a compressed layer back to dense weights", eie_command_expand},
     {"explore", "sweeps of the accelerator model over designs", eie_command_explore},
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},

@@ -275,11 +275,62 @@ static enum eie_status read_suite(const struct eie_json_file *file, struct eie_s
     return read_layers(file, layers, &common, suite, error);
 }
 
+static bool is_layer_file(const char *name)
+{
+    static const char ending[] = ".safetensors";
+    const size_t length = strlen(name);
+    return length >= sizeof ending && !strcmp(name + length - (sizeof ending - 1), ending);
+}
+
+/* A suite of the layers that a file holds. */
+static enum eie_status read_layer_file(const char *path, struct eie_suite *suite,
+                                       struct eie_error *error)
+{
+    struct eie_bytes bytes;
+    enum eie_status status = eie_file_read(path, SIZE_MAX, &bytes, error);
+    if (status) return status;
+    status = eie_sha256_of(bytes.data, bytes.size, &suite->hash, error);
+    if (status)
+        eie_bytes_free(&bytes);
+    else
+        status = eie_layer_file_parse(&bytes, path, &suite->file, error);
+    if (status) return status;
+    const char *slash = strrchr(path, '/'), *stem = slash ? slash + 1 : path;
+    snprintf(suite->name, sizeof suite->name, "%.*s", (int)(strrchr(stem, '.') - stem), stem);
+    snprintf(suite->summary, sizeof suite->summary, "the layers of a file");
+    strcpy(suite->default_kernels, "*");
+    strcpy(suite->basis, "real");
+    suite->pe_count = suite->file.layers[0]->pe_count;
+    suite->layers = calloc(suite->file.count, sizeof *suite->layers);
+    if (!suite->layers) return eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    for (uint32_t i = 0; i < suite->file.count; i++) {
+        const struct eie_layer *layer = suite->file.layers[i];
+        struct eie_suite_layer *entry = &suite->layers[suite->layer_count++];
+        struct eie_layer_counts counts;
+        eie_layer_count(layer, layer->sample_inputs, &counts);
+        entry->spec = (struct eie_layer_spec){.inputs = layer->inputs,
+                                              .outputs = layer->outputs,
+                                              .activation = layer->activation,
+                                              .active_inputs = (uint32_t)counts.active_columns,
+                                              .nonzeros_active = counts.nonzeros,
+                                              .sample_count = layer->sample_count};
+        snprintf(entry->spec.name, sizeof entry->spec.name, "%s", layer->name);
+        snprintf(entry->source, sizeof entry->source, "%.255s", layer->source);
+        if (strstr(layer->source, "(drawn)")) strcpy(suite->basis, "generated");
+    }
+    return EIE_OK;
+}
+
 enum eie_status eie_suite_read(const char *name, struct eie_suite *suite, struct eie_error *error)
 {
     char path[PATH_SIZE];
     struct eie_json_file file;
     *suite = (struct eie_suite){0};
+    if (is_layer_file(name)) {
+        const enum eie_status failed = read_layer_file(name, suite, error);
+        if (failed) eie_suite_free(suite);
+        return failed;
+    }
     enum eie_status status = path_of(name, path, error);
     if (!status) status = eie_json_read(path, &file, error);
     if (status) return status;
@@ -302,6 +353,7 @@ enum eie_status eie_suite_read(const char *name, struct eie_suite *suite, struct
 void eie_suite_free(struct eie_suite *suite)
 {
     free(suite->layers);
+    eie_layer_set_free(&suite->file);
     suite->layers = NULL;
     suite->layer_count = 0;
 }
@@ -357,6 +409,8 @@ enum eie_status eie_suite_build(const struct eie_suite *suite, uint32_t index, u
 {
     const struct eie_suite_layer *spec = &suite->layers[index];
     if (!pe_count) pe_count = suite->pe_count;
+    if (suite->file.count)
+        return eie_layer_reencode(suite->file.layers[index], pe_count, layer, error);
     if (*spec->import_folder) return import(spec, pe_count, layer, error);
     struct eie_layer_spec generated = spec->spec;
     char source[512];

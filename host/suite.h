@@ -3,6 +3,7 @@
 #define EIE_HOST_SUITE_H
 
 #include "host/generate.h"
+#include "host/layer_file.h"
 
 struct eie_suite_layer {
     struct eie_layer_spec spec; /* generated layers */
@@ -22,11 +23,13 @@ struct eie_suite {
     uint32_t pe_count; /* as the suite's files are written; 64 */
     uint32_t layer_count;
     struct eie_suite_layer *layers;
+    struct eie_layer_set
+        file; /* the layers themselves where the suite is a layer file, else none */
 };
 
-/* `name` is a suite's name, or the path of a JSON file (contains '/' or ends in ".json"). EIE_INPUT
- * with file, line and path of the first fault; EIE_USAGE for an unknown name (the message lists the
- * known ones). */
+/* `name` is a suite's name, or the path of a JSON file (contains '/' or ends in ".json"), or of a
+ * layer file (ends in ".safetensors"), whose layers then are the suite. EIE_INPUT with file, line
+ * and path of the first fault; EIE_USAGE for an unknown name (the message lists the known ones). */
 EIE_MUST_USE enum eie_status eie_suite_read(const char *name, struct eie_suite *suite,
                                             struct eie_error *error);
 void eie_suite_free(struct eie_suite *suite);

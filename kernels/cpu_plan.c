@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE 64
+#define LINE         64
+#define PLAN_BYTES   UINT64_C(4096)
+#define THREAD_BYTES UINT64_C(16)
 
 void *eie_aligned_zeroed(size_t size)
 {
@@ -93,6 +95,11 @@ enum eie_status eie_cpu_plan_read(struct eie_plan *plan, void *y, struct eie_err
 uint64_t eie_cpu_plan_vector_bytes(const struct eie_problem *problem)
 {
     return input_bytes(problem) + output_bytes(problem);
+}
+
+uint64_t eie_cpu_plan_bytes(const struct eie_problem *problem)
+{
+    return eie_cpu_plan_vector_bytes(problem) + PLAN_BYTES + THREAD_BYTES * problem->threads;
 }
 
 void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding)

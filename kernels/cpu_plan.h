@@ -40,6 +40,10 @@ enum eie_status eie_cpu_plan_read(struct eie_plan *plan, void *y, struct eie_err
 /* Bytes of inputs and outputs of one call. */
 uint64_t eie_cpu_plan_vector_bytes(const struct eie_problem *problem);
 
+/* For `supports`: these, and what each plan holds beside its copies: itself, the ends of a dozen
+ * allocations, four numbers a thread. */
+uint64_t eie_cpu_plan_bytes(const struct eie_problem *problem);
+
 /* MACs of the loaded inputs as every kernel counts them: useful, and padding entries. */
 void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding);
 

@@ -6,7 +6,7 @@
 
 #define BLOCK_COLUMNS_MAX 128
 #define PANEL_ROWS        64 /* their codes stay in the second-level cache for all inputs */
-#define LINE_OUTPUTS      32 /* int16 in 64 bytes: workers share no cache line of y */
+#define LINE_OUTPUTS      32 /* int16 in 64 bytes: workers share no line of the first input's y */
 
 static size_t padded_columns(const struct eie_layer *layer, uint32_t block_columns)
 {
@@ -20,7 +20,7 @@ enum eie_status dense_codes_supports(const struct eie_problem *problem, uint64_t
     (void)error;
     *plan_bytes = (uint64_t)problem->layer->outputs * columns / 2 +
                   (uint64_t)problem->batch * columns * sizeof(int16_t) +
-                  eie_cpu_plan_vector_bytes(problem);
+                  eie_cpu_plan_bytes(problem);
     return EIE_OK;
 }
 

@@ -89,7 +89,7 @@ struct eie_kernel {
     uint32_t abi;        /* EIE_KERNEL_ABI */
     const char *name;    /* "FOLDER_NAME", as the symbol */
     const char *summary; /* one line: the idea */
-    const char *isa;     /* "x86-64", "avx2", ..., or "any" */
+    const char *isa; /* "x86-64", "any", or the names of cpu_features (host/cpu.h): "avx512,vnni" */
     enum eie_device_kind device_kind;
     uint32_t flags;                /* enum eie_kernel_flags */
     uint32_t max_threads;          /* 1, 0 for devices and models, or UINT32_MAX for any number */
@@ -101,7 +101,9 @@ struct eie_kernel {
     enum eie_status (*probe)(const struct eie_device *device, struct eie_error *error);
 
     /* EIE_OK and an upper bound of the bytes that a plan with one copy will hold, or
-     * EIE_UNSUPPORTED with the reason. Allocates nothing. */
+     * EIE_UNSUPPORTED with the reason. What prepare needs for a while is not in it: the decoded
+     * layer, some 5 bytes a weight, and often the same once more in another order. Allocates
+     * nothing. */
     enum eie_status (*supports)(const struct eie_problem *problem, uint64_t *plan_bytes,
                                 struct eie_error *error);
 
@@ -113,7 +115,8 @@ struct eie_kernel {
      * FLOAT32 kernel converts to float, exactly. */
     enum eie_status (*load)(struct eie_plan *plan, const int16_t *inputs, struct eie_error *error);
 
-    /* One product with copy `copy`; no allocation, no I/O. Devices only enqueue. */
+    /* One product with copy `copy`; no allocation, no I/O. Devices only enqueue. What a library
+     * (kernels/peers) allocates inside its own call is its own affair, and part of its time. */
     enum eie_status (*run)(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
 
     /* Fence. `outcome` is set whole by the caller (NaN, NULL) before. */

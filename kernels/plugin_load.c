@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FILE_BYTES_MAX (UINT64_C(1) << 30)
 #define LOAD_LIMIT_S   10 /* libraries that a plug-in is linked with come from a cold disk, too */
@@ -189,6 +190,9 @@ enum eie_status eie_plugin_validate(const struct eie_plugin *plugin, struct eie_
 static enum eie_status hash_file(const char *path, struct eie_hash *hash, struct eie_error *error)
 {
     struct eie_bytes bytes;
+    struct stat info;
+    if (!stat(path, &info) && !S_ISREG(info.st_mode)) /* reading a pipe would wait for its writer */
+        return eie_fail(error, EIE_INPUT, "%s: is no regular file, so no plug-in", path);
     enum eie_status status = eie_file_read(path, FILE_BYTES_MAX, &bytes, error);
     if (status) return status;
     if (bytes.size < SELFMAG || memcmp(bytes.data, ELFMAG, SELFMAG) != 0)

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ACC_PER_LINE 16u                /* uint32 in 64 bytes */
-#define ACC_UNIT     (4 * ACC_PER_LINE) /* neighbours' lines are prefetched in pairs */
+#define ACC_PER_LINE 16u /* uint32 in 64 bytes */
 
 struct plan {
     struct eie_cpu_plan base; /* a copy: column_start, then entries */
@@ -34,11 +33,10 @@ enum eie_status eie_stream_supports(const struct eie_problem *problem, uint64_t 
 {
     const struct eie_layer *layer = problem->layer;
     (void)error;
-    *plan_bytes = pointer_bytes(layer) + layer->entry_count + eie_cpu_plan_vector_bytes(problem) +
-                  (uint64_t)layer->pe_count * (acc_stride(layer) + ACC_UNIT) * sizeof(uint32_t) +
+    *plan_bytes = pointer_bytes(layer) + layer->entry_count + eie_cpu_plan_bytes(problem) +
+                  (uint64_t)layer->pe_count * acc_stride(layer) * sizeof(uint32_t) +
                   (uint64_t)layer->inputs *
-                      (sizeof(struct eie_active) + EIE_CODEBOOK_SIZE * sizeof(uint32_t)) +
-                  4096;
+                      (sizeof(struct eie_active) + EIE_CODEBOOK_SIZE * sizeof(uint32_t));
     return EIE_OK;
 }
 
@@ -129,13 +127,15 @@ static void play_pe(const struct plan *plan, uint32_t pe)
         .products = plan->products,
         .active_count = plan->active_count,
         .rows = eie_layer_local_rows(layer, pe),
+        .all_active = plan->active_count == layer->inputs,
     };
     uint32_t *acc = plan->acc + (size_t)pe * plan->acc_stride;
     memset(acc, 0, plan->acc_stride * sizeof *acc);
     plan->play(&stream, acc);
 }
 
-/* Natural row order; whole cache lines of y a worker. */
+/* Natural row order; whole cache lines a worker, of the first input's y: those of the others begin
+ * anywhere, and two workers may meet in one line. */
 static void finish(const struct plan *plan, uint32_t worker)
 {
     const struct eie_problem *problem = &plan->base.setup.problem;

@@ -7,6 +7,8 @@
 
 #include "kernels/cpu_plan.h"
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -27,7 +29,8 @@ struct eie_stream {
     const int16_t *codebook;         /* [16] */
     const uint32_t *products; /* [active_count][16]: input times weight; NULL if not wanted */
     uint32_t active_count;
-    uint32_t rows; /* of this PE */
+    uint32_t rows;   /* of this PE */
+    bool all_active; /* active [k] is column k */
 };
 
 /* Adds all products of the PE's active columns to acc [rows], which is 0 before. */

@@ -13,6 +13,8 @@ from published import LAYERS
 LEVELS = ("l1", "l2", "l3", "dram")
 BOUNDS = LEVELS + ("arithmetic",)
 MOST_PER_S = 1e21
+MOST_NS = 1e12
+POOL = {"a run of no work": "run_ns", "a barrier": "barrier_ns"}
 NONE = "this results file has no measured ceilings (context.eie_runs)"
 
 
@@ -21,6 +23,7 @@ class Ceilings:
 
     def __init__(self, results):
         self.bandwidth, self.peak = {}, {}  # {(threads, level): Cell}, {(threads, operation): Cell}
+        self.pool = {}  # {(threads, what): Cell}
         self.runs = _list(results.context, "eie_runs", results.path)
         for number, run in enumerate(self.runs):
             where = f"{results.path}: context.eie_runs[{number}]"
@@ -28,6 +31,8 @@ class Ceilings:
                 self._add(self.bandwidth, entry, "level", "bytes_per_s", "bytes/s", where)
             for entry in _list(run, "eie_peaks", where):
                 self._add(self.peak, entry, "operation", "macs_per_s", "MAC/s", where)
+            for entry in _list(run, "eie_pool", where):
+                self._add_pool(entry, where)
 
     def _add(self, found, entry, name, key, unit, where):
         value, threads = (entry.get(word) if isinstance(entry, dict) else None for word in (key, "threads"))
@@ -39,6 +44,17 @@ class Ceilings:
         best = found.get((threads, entry[name]))
         if best is None or value > best.value:
             found[threads, entry[name]] = Cell(float(value), unit, "measured", source)
+
+    def _add_pool(self, entry, where):
+        threads = entry.get("threads") if isinstance(entry, dict) else None
+        for what, key in POOL.items():
+            value = entry.get(key) if isinstance(entry, dict) else None
+            if not is_number(value) or not 0 < value <= MOST_NS or type(threads) is not int \
+                    or not 0 < threads <= MOST_COUNT:
+                raise InputError(f"{where}: eie_pool without threads, or {key} not between 0 and {MOST_NS:g}")
+            best = self.pool.get((threads, what))
+            if best is None or value < best.value:
+                self.pool[threads, what] = Cell(float(value), "ns", "measured", f"context.eie_runs, eie_pool, {key}")
 
     def of(self, found, threads):
         """{level or operation: Cell} at this thread count."""
@@ -59,13 +75,18 @@ def ceilings_table(ceilings):
             cell = found[threads, name]
             table.put(f"{title} {name}, {unit}", f"{threads} thread{'' if threads == 1 else 's'}",
                       Cell(cell.value / 1e9, unit, cell.provenance, cell.source))
+    for threads, what in sorted(ceilings.pool):
+        cell = ceilings.pool[threads, what]
+        table.put(f"thread pool: {what}, us", f"{threads} thread{'' if threads == 1 else 's'}",
+                  Cell(cell.value / 1e3, "us", cell.provenance, cell.source))
     table.columns.sort(key=lambda column: int(column.partition(" ")[0]))
     table.fill("not measured at this thread count")
     if not table.rows:
         table.put("bandwidths and peaks", "this host", missing("absent", "measured", NONE))
         return table
     table.notes.append("The best of several loops, each over a working set that fits the level. They bound the floor "
-                       "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect.")
+                       "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect. The "
+                       "thread pool's own cost is the least of several tries and in no floor.")
     return table
 
 

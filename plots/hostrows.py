@@ -198,14 +198,37 @@ class HostView:
 
     def best_per_layer(self, threads):
         """For each layer the time, the column (or None) of the fastest exact compressed CPU kernel."""
+        words = f"exact compressed kernel ran {{}} on {self.thread_words(threads)}"
+        return self.fastest(self._compressed(threads), words)
+
+    def fastest(self, columns, words="such kernel ran {}"):
+        """For each layer the time and the column of the fastest of these; (why there is none, None)."""
         best = []
         for index, layer in enumerate(LAYERS):
-            times = [(self.times(column)[index], column) for column in self._compressed(threads)]
+            times = [(self.times(column)[index], column) for column in columns]
             times = [(cell, column) for cell, column in times if cell.is_number]
             best.append(min(times, key=lambda pair: pair[0].value) if times else
-                        (missing("missing", "measured", f"no exact compressed kernel ran {layer} "
-                                 f"on {self.thread_words(threads)}", "us"), None))
+                        (missing("missing", "measured", f"no {words.format(layer)}", "us"), None))
         return best
+
+    def cpu_columns(self, threads):
+        """All columns of the CPU at this thread count; of those that count nowhere only the approximate ones."""
+        return [column for column in self._all_columns if column.device == "cpu" and column.threads == threads
+                and exclusion(self._rows[column.key].values()) in ("", "approximate")]
+
+    def is_exact(self, column):
+        return all("exact" in row.flags for row in self._rows[column.key].values())
+
+    def is_float(self, column):
+        return all("float32" in row.flags and "approximate" not in row.flags
+                   for row in self._rows[column.key].values())
+
+    def times_beside(self, column, best):
+        """For each layer this column's time where it ran with the one of `best` ([(cell, column or None)])."""
+        rows = self._rows[column.key]
+        return [time if other is None or _same_run(self._rows[other.key].get(layer), rows.get(layer)) else
+                missing("missing", "measured", f"{layer}: {column.name} is of another run", "us", "of another run")
+                for layer, time, (_, other) in zip(LAYERS, self.times(column), best)]
 
     def _compressed(self, threads):
         """Exact columns on the CPU that do fewer multiplications than the dense product."""

@@ -15,6 +15,7 @@ import ceilings  # noqa: E402
 import decomposition  # noqa: E402
 import document  # noqa: E402
 import energy  # noqa: E402
+import families  # noqa: E402
 import fig6  # noqa: E402
 import fig7  # noqa: E402
 import hostspeed  # noqa: E402
@@ -60,7 +61,7 @@ class Report:
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
-            "Speed tables": [speeds, hosts],
+            "Speed tables": [speeds, hosts] + families.family_tables(results, published),
             "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
                               self.fig7, fig7.implied_powers(published)],
             "Claimed energy factors": list(factors.values()),
@@ -74,14 +75,15 @@ class Report:
             "Rows without a number": [hosttables.table_missing(results)],
         }
 
-    def files(self):
+    def files(self, drawn=True):
+        """All but the pictures; `drawn`: these stand beside report.md."""
         tables = [table for tables in self.sections.values() for table in tables]
         return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
             | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
-                                              self.sections),
+                                              self.sections, drawn),
                "POSTER.md": poster_page(self.results, self.published)}
 
-    def terminal(self, out):
+    def terminal(self, out, drawn=True):
         width = screen.columns()
         parts = screen.lines(_warnings(self.results), width, "! ")
         for side in (self.table4, self.batched):
@@ -98,8 +100,8 @@ class Report:
         texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
         parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
         parts += screen.lines([document.LETTERS], width, "")
-        parts += [f"Report:   {os.path.join(out, 'report.md')}", f"Poster:   {os.path.join(out, 'POSTER.md')}",
-                  f"Pictures: {os.path.join(out, '*.png')}"]
+        parts += [f"Report:   {os.path.join(out, 'report.md')}", f"Poster:   {os.path.join(out, 'POSTER.md')}"]
+        parts += [f"Pictures: {os.path.join(out, '*.png')}"] if drawn else []
         return "\n".join(parts)
 
 
@@ -112,6 +114,16 @@ def _warnings(results):
     return lines
 
 
+def pictures(report, results, published):
+    import figures  # late: matplotlib is slow to load, and bad input needs none of it
+    import roofline
+
+    drawn = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
+             "fig7_energy": figures.draw_energy(report.fig7),
+             "roofline": roofline.draw_roofline(ceilings.roofline_rows(results), report.ceilings)}
+    return {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()}
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="report.py", description="Tables, pictures and headlines from one "
                                      "results file of `eie bench`, beside the published numbers.",
@@ -121,6 +133,7 @@ def main(arguments=None):
     parser.add_argument("--data", metavar="DIR", default=DATA,
                         help="folder with paper/ (default: data of the repository)")
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
+    parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
     options = parser.parse_args(arguments)
     out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results)), "report")
     try:
@@ -130,21 +143,15 @@ def main(arguments=None):
     except InputError as error:
         print(f"report.py: {error}", file=sys.stderr)
         return 2
-    import figures  # late: matplotlib is slow to load, and bad input needs none of it
-    import roofline
-
-    pictures = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
-                "fig7_energy": figures.draw_energy(report.fig7),
-                "roofline": roofline.draw_roofline(ceilings.roofline_rows(results), report.ceilings)}
-    files = {f"{name}.{kind}": data for name, kinds in pictures.items() for kind, data in kinds.items()} \
-        | report.files()
+    drawn = not options.no_pictures
+    files = report.files(drawn) | (pictures(report, results, published) if drawn else {})
     try:
         write_report(out, files)
     except OSError as error:
         print(f"report.py: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
         return 3
     if not options.quiet:
-        print(report.terminal(out))
+        print(report.terminal(out, drawn))
     return 0
 
 

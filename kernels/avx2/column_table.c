@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_ROWS  4096u /* as a row has 12 bits beside the code */
-#define SHARE_ROWS  64u   /* blocks begin at multiples: two lines of y, which prefetchers join */
-#define UNIT        4u    /* entries of a column are padded to multiples, with code 0 */
-#define AHEAD       2u    /* active columns that are fetched before they are needed */
+#define BLOCK_ROWS 4096u /* as a row has 12 bits beside the code */
+#define SHARE_ROWS 64u   /* blocks begin at multiples: two lines of the first input's y, which */
+                         /* prefetchers join */
+#define INPUTS_MAX  ((uint32_t)INT32_MAX)
+#define UNIT        4u /* entries of a column are padded to multiples, with code 0 */
+#define AHEAD       2u /* active columns that are fetched before they are needed */
 #define LINE        64u
 #define AHEAD_LINES 8u /* of such a column, at most */
 
@@ -47,11 +49,14 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 {
     const struct eie_layer *layer = problem->layer;
     const uint64_t starts = block_bound(problem) * ((uint64_t)layer->inputs + 1);
-    (void)error;
-    *plan_bytes =
-        starts * sizeof(uint32_t) + (layer->entry_count + (UNIT - 1) * starts) * sizeof(uint16_t) +
-        problem->threads * (BLOCK_ROWS + 64) * sizeof(uint32_t) + layer->inputs * sizeof(uint32_t) +
-        layer->outputs * sizeof(int32_t) + eie_cpu_plan_vector_bytes(problem) + 4096;
+    if (layer->inputs > INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u inputs, at most %u fit", layer->inputs,
+                        INPUTS_MAX);
+    *plan_bytes = block_bound(problem) * sizeof(struct block) + starts * sizeof(uint32_t) +
+                  (layer->entry_count + (UNIT - 1) * starts) * sizeof(uint16_t) +
+                  problem->threads * (BLOCK_ROWS + 64) * sizeof(uint32_t) +
+                  layer->inputs * sizeof(uint32_t) + layer->outputs * sizeof(int32_t) +
+                  eie_cpu_plan_bytes(problem);
     return EIE_OK;
 }
 

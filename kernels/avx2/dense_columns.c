@@ -54,7 +54,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                         layer->name, layer->inputs, UINT32_MAX / COLUMN);
     *plan_bytes = copy_bytes(layer) + (uint64_t)blocks_of(layer) * BLOCK_ROWS * sizeof(int32_t) +
                   layer->inputs * (sizeof(struct active_pair) + sizeof(uint32_t)) +
-                  AHEAD * sizeof(struct active_pair) + eie_cpu_plan_vector_bytes(problem) + 4096;
+                  AHEAD * sizeof(struct active_pair) + eie_cpu_plan_bytes(problem) + 4096;
     return EIE_OK;
 }
 

@@ -4,22 +4,24 @@
  *   decode  8 or 16 entries at once, however many belong to the column: zero runs are summed up to
  *           rows within a vector, codes pick from the 16 products of the column's input, held in
  *           two registers. Both are appended to lists; the next column overwrites what was too
- * much. add     the lists are walked without a branch that depends on the data: one addition an
- * entry.
+ *           much.
+ *   add     the lists are walked without a branch that depends on the data: one addition an entry.
  *
  * Rows are bytes here; PEs with more than 256 rows are played entry by entry. */
 #include "host/cpu.h"
-#include "kernels/stream_plan.h"
+#include "kernels/stream_all.h"
 
 #include <immintrin.h>
 #include <string.h>
 
+#define WHOLE_STREAM                                                                               \
+    1.5 /* mean entries below which a stream that is all active is faster as a whole */
 #define LIST     1024u /* entries after which the lists are worked off */
 #define ROWS_MAX 256u
 #define SPARE    16u  /* written behind a list's end */
 #define AHEAD    512u /* bytes of the entries that are fetched before they are needed */
 #define SHORT_COLUMN                                                                               \
-    2.0 /* mean entries of a column and PE below which eight at once are faster than 16 */
+    4.5 /* mean entries of a column and PE below which eight at once are faster than 16 */
 
 struct lists {
     uint32_t product[LIST + ROWS_MAX + SPARE];
@@ -129,6 +131,14 @@ static inline void play(const struct eie_stream *stream, uint32_t *restrict acc,
     add_lists(&lists, acc);
 }
 
+static void play_shortest(const struct eie_stream *stream, uint32_t *restrict acc)
+{
+    if (stream->all_active && stream->rows <= EIE_ALL_ROWS)
+        eie_stream_play_all(stream, acc);
+    else
+        play(stream, acc, 8);
+}
+
 static void play_short(const struct eie_stream *stream, uint32_t *restrict acc)
 {
     play(stream, acc, 8);
@@ -142,6 +152,8 @@ static void play_long(const struct eie_stream *stream, uint32_t *restrict acc)
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                struct eie_error *error)
 {
+    if (eie_stream_mean_length(setup->problem.layer) < WHOLE_STREAM)
+        return eie_stream_prepare(setup, play_shortest, true, plan, error);
     const bool is_short = eie_stream_mean_length(setup->problem.layer) < SHORT_COLUMN;
     return eie_stream_prepare(setup, is_short ? play_short : play_long, false, plan, error);
 }
@@ -149,7 +161,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 const struct eie_kernel eie_kernel_avx2_eie_stream = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx2_eie_stream",
-    .summary = "straight on the EIE stream: decoded 16 entries at once into lists, then added",
+    .summary = "straight on the EIE stream: decoded 8 or 16 entries at once into lists, then added",
     .isa = "avx2",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,

@@ -22,7 +22,7 @@
 #define GROUP      16u /* rows of a group */
 #define ROW_SLOTS  2u  /* slots of a row and step */
 #define STEP_SLOTS (GROUP * ROW_SLOTS)
-#define SHARE_ROWS 64u    /* shares begin at multiples: two lines of y, which prefetchers join */
+#define SHARE_ROWS 64u    /* shares begin at multiples: two lines of the first input's y */
 #define INPUTS_MAX 65536u /* a window's first column is 16 bits */
 #define AHEAD      3072u  /* bytes of the stream that are fetched before they are needed */
 #define SPARE      64u    /* bytes behind the last column that a window may show */
@@ -212,8 +212,9 @@ static void fill_copy(const struct shape *shape, const struct eie_layer *layer,
                 group->row[lane_of_row(k)] = row;
                 if (layer->bias) group->bias[lane_of_row(k)] = layer->bias[row];
             }
-            pair +=
-                pack_group(rows, rows->order + i, group->rows, pairs + pair, bases + 2 * pair) / 2;
+            pair += pack_group(rows, rows->order + i, group->rows, pairs + pair,
+                               bases + 2 * (size_t)pair) /
+                    2;
             group->end_pair = pair;
         }
 }
@@ -232,7 +233,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     uint64_t pairs = groups * (layer->inputs / 4 + 2);
     if (pairs > (uint64_t)layer->entry_count + groups) pairs = layer->entry_count + groups;
     *plan_bytes = groups * sizeof(struct group) + pairs * (sizeof(struct pair) + 4) +
-                  eie_cpu_plan_vector_bytes(problem) +
+                  eie_cpu_plan_bytes(problem) +
                   2 * (uint64_t)problem->threads * (layer->inputs + 4 * SPARE) + 4096;
     return EIE_OK;
 }
@@ -320,7 +321,7 @@ static struct tables split_codebook(const int16_t *codebook)
     return (struct tables){both_lanes(low), both_lanes(high)};
 }
 
-/* Low and high bytes of the inputs; reads up to 64 bytes behind the last, which the plan holds. */
+/* Low and high bytes of the inputs; reads nothing behind the last. */
 static void split_inputs(const int16_t *inputs, uint32_t count, uint8_t *low, uint8_t *high)
 {
     const __m256i mask = _mm256_set1_epi16(0xFF);

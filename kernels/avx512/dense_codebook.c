@@ -19,6 +19,17 @@ static inline __m512i inputs_at(const int16_t *x)
     return _mm512_load_si512(x);
 }
 
+/* All lanes, modulo 2^32: the intrinsic's own sum ends in signed numbers, which must not wrap. */
+static inline uint32_t sum_of(__m512i v)
+{
+    const __m256i half =
+        _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    __m128i sum = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4E));
+    sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xB1));
+    return (uint32_t)_mm_cvtsi128_si32(sum);
+}
+
 /* `rows` and `inputs` are constants where this is inlined. */
 static inline __attribute__((always_inline)) void sum_tile(struct dense_codes_tile *tile,
                                                            uint32_t first_row, uint32_t rows,
@@ -51,8 +62,7 @@ static inline __attribute__((always_inline)) void sum_tile(struct dense_codes_ti
     }
     for (uint32_t r = 0; r < rows; r++)
         for (uint32_t b = 0; b < inputs; b++)
-            tile->sums[first_input + b][first_row + r] =
-                (uint32_t)_mm512_reduce_add_epi32(sums[r][b]);
+            tile->sums[first_input + b][first_row + r] = sum_of(sums[r][b]);
 }
 
 static void sum(struct dense_codes_tile *tile)

@@ -8,11 +8,13 @@
  *
  * Rows are bytes here; PEs with more than 256 rows are played entry by entry. */
 #include "host/cpu.h"
-#include "kernels/stream_plan.h"
+#include "kernels/stream_all.h"
 
 #include <immintrin.h>
 #include <string.h>
 
+#define WHOLE_STREAM                                                                               \
+    1.5 /* mean entries below which a stream that is all active is faster as a whole */
 #define LIST     1024u /* entries after which the lists are worked off */
 #define ROWS_MAX 256u
 #define SPARE    16u  /* written behind a list's end */
@@ -114,6 +116,14 @@ static inline void play(const struct eie_stream *stream, uint32_t *restrict acc,
     add_lists(&lists, acc);
 }
 
+static void play_shortest(const struct eie_stream *stream, uint32_t *restrict acc)
+{
+    if (stream->all_active && stream->rows <= EIE_ALL_ROWS)
+        eie_stream_play_all(stream, acc);
+    else
+        play(stream, acc, 8);
+}
+
 static void play_short(const struct eie_stream *stream, uint32_t *restrict acc)
 {
     play(stream, acc, 8);
@@ -127,6 +137,8 @@ static void play_long(const struct eie_stream *stream, uint32_t *restrict acc)
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                struct eie_error *error)
 {
+    if (eie_stream_mean_length(setup->problem.layer) < WHOLE_STREAM)
+        return eie_stream_prepare(setup, play_shortest, true, plan, error);
     const bool is_short = eie_stream_mean_length(setup->problem.layer) < SHORT_COLUMN;
     return eie_stream_prepare(setup, is_short ? play_short : play_long, false, plan, error);
 }
@@ -134,7 +146,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 const struct eie_kernel eie_kernel_avx512_eie_stream = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx512_eie_stream",
-    .summary = "straight on the EIE stream: decoded 16 entries at once into lists, then added",
+    .summary = "straight on the EIE stream: decoded 8 or 16 entries at once into lists, then added",
     .isa = "avx512",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,

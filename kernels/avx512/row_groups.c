@@ -4,15 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t eie_row_groups_bound(uint32_t outputs, uint32_t threads)
+/* Shares begin at multiples: a cache line of the first input's y. */
+#define SHARE_ROWS (2 * EIE_GROUP_ROWS)
+
+/* Shares begin at multiples of a group. */
+uint32_t eie_row_groups_bound(uint32_t outputs)
 {
-    (void)threads; /* shares begin at multiples of a group */
     return (outputs - 1) / EIE_GROUP_ROWS + 1;
 }
 
 uint32_t eie_row_blocks_bound(uint32_t outputs, uint32_t threads)
 {
-    const uint32_t groups = eie_row_groups_bound(outputs, threads);
+    const uint32_t groups = eie_row_groups_bound(outputs);
     return groups / EIE_BLOCK_GROUPS + (threads < groups ? threads : groups);
 }
 
@@ -32,7 +35,7 @@ static uint32_t share_begin(const struct eie_layer *layer, const struct eie_row_
 {
     const uint64_t all = (uint64_t)rows->start[layer->outputs] + layer->outputs;
     while (row < layer->outputs && ((uint64_t)rows->start[row] + row) * threads < all * t)
-        row += EIE_GROUP_ROWS;
+        row += SHARE_ROWS;
     return row < layer->outputs ? row : layer->outputs;
 }
 
@@ -83,7 +86,7 @@ enum eie_status eie_row_groups_make(const struct eie_layer *layer, const struct 
                                     uint32_t threads, struct eie_row_groups *groups,
                                     struct eie_error *error)
 {
-    const size_t most_groups = eie_row_groups_bound(layer->outputs, threads);
+    const size_t most_groups = eie_row_groups_bound(layer->outputs);
     const size_t most_blocks = eie_row_blocks_bound(layer->outputs, threads);
     memset(groups, 0, sizeof *groups);
     groups->blocks = calloc(most_blocks + 1, sizeof *groups->blocks);

@@ -29,7 +29,7 @@ struct eie_row_groups {
 };
 
 /* Upper bounds of group_count and block_count for any matrix of that many rows. */
-uint32_t eie_row_groups_bound(uint32_t outputs, uint32_t threads);
+uint32_t eie_row_groups_bound(uint32_t outputs);
 uint32_t eie_row_blocks_bound(uint32_t outputs, uint32_t threads);
 
 /* EIE_MEMORY. Free with eie_row_groups_free, also after a failure. */

@@ -108,7 +108,7 @@ uint64_t eie_window_place(const struct eie_window_form *form, const struct eie_r
 struct target {
     char *units;
     uint16_t *first;
-    uint32_t first_unit, unit, stride;
+    uint32_t unit, stride;
 };
 
 static void fill_group(struct walk *walk, const struct target *to)
@@ -119,7 +119,7 @@ static void fill_group(struct walk *walk, const struct target *to)
     for (uint32_t n = 0; walk_step(walk, &first, take); n++, walk_on(walk, take)) {
         const size_t u = to->unit + (size_t)(n / form->unit_steps) * to->stride;
         const uint32_t s = n % form->unit_steps;
-        to->first[u * form->unit_steps + s] = (uint16_t)(first / to->first_unit);
+        to->first[u * form->unit_steps + s] = (uint16_t)first;
         for (uint32_t i = 0; i < EIE_GROUP_ROWS; i++)
             for (uint32_t k = 0; k < take[i]; k++)
                 form->pack(to->units + u * form->unit_bytes, s, i, k,
@@ -129,7 +129,7 @@ static void fill_group(struct walk *walk, const struct target *to)
 
 void eie_window_fill(const struct eie_window_form *form, const struct eie_row_lists *rows,
                      const struct eie_row_groups *groups, uint32_t inputs, const uint32_t *pair_end,
-                     void *units, uint16_t *first, uint32_t first_unit)
+                     void *units, uint16_t *first)
 {
     uint32_t unit = 0;
     for (uint32_t b = 0; b < groups->block_count; b++) {
@@ -138,7 +138,7 @@ void eie_window_fill(const struct eie_window_form *form, const struct eie_row_li
             const uint32_t count = g + 1 < end ? 2 : 1;
             for (uint32_t q = 0; q < count; q++) {
                 struct walk walk;
-                const struct target to = {units, first, first_unit, unit + q, count};
+                const struct target to = {units, first, unit + q, count};
                 walk_begin(&walk, form, rows, groups->row + (size_t)(g + q) * EIE_GROUP_ROWS,
                            inputs);
                 fill_group(&walk, &to);

@@ -34,11 +34,10 @@ uint64_t eie_window_units_bound(const struct eie_window_form *form, const struct
 uint64_t eie_window_place(const struct eie_window_form *form, const struct eie_row_lists *rows,
                           const struct eie_row_groups *groups, uint32_t inputs, uint32_t *pair_end);
 
-/* Fills in zeroed units, and the first input of each step's window, first[units * unit_steps], in
- * multiples of `first_unit`. A window reaches less than `width` inputs behind the last one.
- */
+/* Fills in zeroed units, and the first input of each step's window, first[units * unit_steps].
+ * A window reaches less than `width` inputs behind the last one. */
 void eie_window_fill(const struct eie_window_form *form, const struct eie_row_lists *rows,
                      const struct eie_row_groups *groups, uint32_t inputs, const uint32_t *pair_end,
-                     void *units, uint16_t *first, uint32_t first_unit);
+                     void *units, uint16_t *first);
 
 #endif

@@ -92,13 +92,13 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     if (layer->inputs > INPUTS_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: places of steps are 16 bits wide",
                         layer->inputs);
-    const uint32_t groups = eie_row_groups_bound(layer->outputs, problem->threads);
+    const uint32_t groups = eie_row_groups_bound(layer->outputs);
     const uint32_t blocks = eie_row_blocks_bound(layer->outputs, problem->threads);
     const uint64_t units = eie_window_units_bound(&form, layer, groups);
     *plan_bytes = layout(layer, units, groups, blocks).end +
                   (uint64_t)groups * EIE_GROUP_ROWS * sizeof(uint32_t) +
                   (uint64_t)blocks * (EIE_BLOCK_ROWS + sizeof(struct eie_row_block)) +
-                  eie_cpu_plan_vector_bytes(problem);
+                  eie_cpu_plan_bytes(problem);
     return EIE_OK;
 }
 
@@ -116,7 +116,7 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
     eie_window_fill(&form, rows, groups, layer->inputs, pair_end, copy,
-                    (uint16_t *)(void *)(copy + plan->at.first), 1);
+                    (uint16_t *)(void *)(copy + plan->at.first));
     memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
     int32_t *bias = (int32_t *)(void *)(copy + plan->at.bias);
@@ -307,7 +307,7 @@ const struct eie_kernel eie_kernel_avx512_word_lookup = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx512_word_lookup",
     .summary = "prepacked rows in lanes; inputs and weights from register permutes of 16-bit words",
-    .isa = "avx512vnni",
+    .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,
     .max_threads = UINT32_MAX,

@@ -4,7 +4,11 @@
  * rounded times on one core (results/NOTES.md, "cpu_auto"); only their ratios matter, and those
  * move little from machine to machine. How sparse the inputs are is taken from the layer's own
  * samples; without samples all are taken to be active. The choice is made in prepare: it depends on
- * no input that is loaded. */
+ * no input that is loaded.
+ *
+ * avx512_byte_lookup is no candidate: where it was measured, avx512_word_lookup is faster on every
+ * layer; on the processors that it is made for (whose permutes of words are slower) nothing has
+ * been measured, and there word_lookup is chosen all the same. */
 #include "kernels/kernel.h"
 
 #include <math.h>
@@ -41,21 +45,43 @@ struct eie_plan {
     struct eie_plan *inner;
 };
 
+/* Of the samples, how many need this column: 0 to 1. */
+static double active_share(const struct eie_layer *layer, uint32_t column)
+{
+    uint32_t active = 0;
+    if (!layer->sample_count) return 1;
+    for (uint32_t s = 0; s < layer->sample_count; s++)
+        active += layer->sample_inputs[(size_t)s * layer->inputs + column] != 0;
+    return (double)active / layer->sample_count;
+}
+
+/* Of a column of a PE, without padding. */
+static uint32_t count_weights(const uint8_t *entry, const uint8_t *end)
+{
+    uint32_t count = 0;
+    for (; entry < end; entry++) count += *entry != EIE_PADDING_ENTRY;
+    return count;
+}
+
+/* The entries are walked once, however many samples there are. */
 static struct work count(const struct eie_layer *layer)
 {
-    struct eie_layer_counts counts;
-    double columns = 0, weights = 0, padding = 0;
-    const uint32_t samples = layer->sample_count ? layer->sample_count : 1;
-    for (uint32_t s = 0; s < samples; s++) {
-        eie_layer_count(
-            layer, layer->sample_count ? layer->sample_inputs + (size_t)s * layer->inputs : NULL,
-            &counts);
-        columns += (double)counts.active_columns / samples;
-        weights += (double)counts.active_nonzeros / samples;
-        padding += (double)counts.active_padding / samples;
+    const size_t stride = (size_t)layer->inputs + 1;
+    struct work work = {.row_columns = (double)layer->outputs * layer->inputs};
+    for (uint32_t j = 0; j < layer->inputs; j++) {
+        const double share = active_share(layer, j);
+        uint64_t weights = 0, entries = 0;
+        for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
+            const uint32_t *start = layer->column_start + pe * stride + j;
+            weights += count_weights(layer->entries + start[0], layer->entries + start[1]);
+            entries += start[1] - start[0];
+        }
+        work.weights += (double)weights;
+        work.active_weights += share * (double)weights;
+        work.entries += share * (double)entries;
+        work.active_places += share * layer->outputs;
     }
-    return (struct work){(double)counts.nonzeros, weights, columns * layer->outputs,
-                         (double)layer->outputs * layer->inputs, weights + padding};
+    return work;
 }
 
 static double estimate_ns(const struct candidate *one, const struct work *work)

@@ -2,15 +2,15 @@
 
 #include <string.h>
 
-uint64_t csr_bytes(uint32_t lines, uint32_t nonzeros)
+uint64_t csr_bytes(uint32_t rows, uint32_t nonzeros)
 {
-    return ((uint64_t)lines + 1) * sizeof(int32_t) +
+    return ((uint64_t)rows + 1) * sizeof(int32_t) +
            (uint64_t)nonzeros * (sizeof(int32_t) + sizeof(float));
 }
 
-struct csr csr_at(void *memory, uint32_t lines, uint32_t nonzeros)
+struct csr csr_at(void *memory, uint32_t rows, uint32_t nonzeros)
 {
-    int32_t *start = memory, *index = start + lines + 1;
+    int32_t *start = memory, *index = start + rows + 1;
     return (struct csr){start, index, (float *)(index + nonzeros)};
 }
 
@@ -32,16 +32,5 @@ void csr_by_row(const struct eie_layer *layer, const struct eie_sparse_codes *co
             csr->index[at] = (int32_t)j;
             csr->weight[at] = (float)layer->codebook[codes->code[e]];
         }
-    }
-}
-
-void csr_by_column(const struct eie_layer *layer, const struct eie_sparse_codes *codes,
-                   const struct csr *csr)
-{
-    const uint32_t nonzeros = codes->column_start[codes->inputs];
-    for (uint32_t j = 0; j <= codes->inputs; j++) csr->start[j] = (int32_t)codes->column_start[j];
-    for (uint32_t e = 0; e < nonzeros; e++) {
-        csr->index[e] = (int32_t)codes->row[e];
-        csr->weight[e] = (float)layer->codebook[codes->code[e]];
     }
 }

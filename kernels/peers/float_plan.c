@@ -39,9 +39,10 @@ enum eie_status float_plan_begin(const struct eie_setup *setup, size_t size, siz
     return eie_fail(error, EIE_MEMORY, "out of memory for vectors of layer %s", layer->name);
 }
 
-uint64_t float_plan_vector_bytes(const struct eie_problem *problem)
+uint64_t float_plan_bytes(const struct eie_problem *problem)
 {
-    return 3 * eie_cpu_plan_vector_bytes(problem); /* int16, and float */
+    /* vectors in int16, and in float */
+    return eie_cpu_plan_bytes(problem) + 2 * eie_cpu_plan_vector_bytes(problem) + LIBRARY_BYTES;
 }
 
 enum eie_status float_plan_load(struct eie_plan *opaque, const int16_t *inputs,
@@ -75,7 +76,7 @@ enum eie_status dense_float_supports(const struct eie_problem *problem, uint64_t
 {
     if (problem->layer->inputs > INT32_MAX || problem->layer->outputs > INT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more rows or columns than CBLAS can count");
-    *plan_bytes = dense_bytes(problem->layer) + float_plan_vector_bytes(problem);
+    *plan_bytes = dense_bytes(problem->layer) + float_plan_bytes(problem);
     return EIE_OK;
 }
 

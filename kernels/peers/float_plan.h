@@ -15,8 +15,11 @@ enum eie_status float_plan_begin(const struct eie_setup *setup, size_t size, siz
                                  struct float_plan **plan, struct eie_error *error);
 void float_plan_end(struct float_plan *plan); /* NULL is fine */
 
-/* Bytes of all vectors of a plan. */
-uint64_t float_plan_vector_bytes(const struct eie_problem *problem);
+/* What a library may hold for a plan and does not say: descriptors, code that it generates. */
+#define LIBRARY_BYTES (UINT64_C(256) << 10)
+
+/* Bytes of a plan but for its copies, as eie_cpu_plan_bytes. */
+uint64_t float_plan_bytes(const struct eie_problem *problem);
 
 /* These can stand in the kernels' tables. */
 enum eie_status float_plan_load(struct eie_plan *plan, const int16_t *inputs,

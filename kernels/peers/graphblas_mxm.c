@@ -6,7 +6,7 @@
  * The library is looked up when it is needed (EIE_GRAPHBLAS names another file to use instead), in
  * version 7, whose constants stand below as its user guide states them. */
 #include "host/library.h"
-#include "kernels/cpu_plan.h"
+#include "kernels/peers/float_plan.h"
 #include "kernels/peers/openmp.h"
 
 #include <stdio.h>
@@ -132,10 +132,13 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    (void)error;
-    *plan_bytes = weight_bytes(layer, layer->entry_count) + eie_cpu_plan_vector_bytes(problem) +
-                  (uint64_t)problem->batch * (layer->inputs * (sizeof(grb_index) + sizeof(float)) +
-                                              layer->outputs * sizeof(float));
+    if (layer->inputs > INT32_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u inputs, at most %d fit", layer->inputs,
+                        INT32_MAX);
+    *plan_bytes =
+        weight_bytes(layer, layer->entry_count) + eie_cpu_plan_bytes(problem) + LIBRARY_BYTES +
+        (uint64_t)problem->batch *
+            (layer->inputs * (sizeof(grb_index) + sizeof(float)) + layer->outputs * sizeof(float));
     return EIE_OK;
 }
 
@@ -269,21 +272,15 @@ static void find_active(struct plan *plan)
     plan->active.start[problem->batch] = count;
 }
 
-/* y += w x, with x and y in the library's hands. */
-static enum eie_status multiply(struct plan *plan, uint32_t copy, struct eie_error *error)
+/* Takes back what the library holds after a product, be it done or failed: without it the plan
+ * cannot run again. */
+static enum eie_status take_back_x(struct plan *plan, struct eie_error *error)
 {
     const struct eie_problem *problem = &plan->base.setup.problem;
     const size_t batch = problem->batch, entries = batch * problem->layer->inputs;
     grb_index start_bytes, row_bytes, value_bytes;
     bool same, jumbled;
-    enum eie_status status = pack(plan->x, &plan->active, batch + 1, entries, error);
-    if (!status)
-        status = check(
-            grb.mxm(plan->y, NULL, *grb.plus, *grb.plus_times, plan->weights[copy], plan->x, NULL),
-            "GrB_mxm", error);
-    if (!status) status = check(grb.matrix_wait(plan->y, GRB_MATERIALIZE), "GrB_wait", error);
-    if (status) return status;
-    status =
+    enum eie_status status =
         check(grb.unpack_csc(plan->x, &plan->active.start, &plan->active.row, &plan->active.weight,
                              &start_bytes, &row_bytes, &value_bytes, &same, &jumbled, NULL),
               "GxB_Matrix_unpack_CSC", error);
@@ -294,13 +291,36 @@ static enum eie_status multiply(struct plan *plan, uint32_t copy, struct eie_err
     return status;
 }
 
+static enum eie_status take_back_y(struct plan *plan, struct eie_error *error)
+{
+    grb_index value_bytes;
+    bool same;
+    return check(grb.unpack_full(plan->y, &plan->sums, &value_bytes, &same, NULL),
+                 "GxB_Matrix_unpack_FullC", error);
+}
+
+/* y += w x, with y in the library's hands. */
+static enum eie_status multiply(struct plan *plan, uint32_t copy, struct eie_error *error)
+{
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const size_t batch = problem->batch, entries = batch * problem->layer->inputs;
+    enum eie_status status = pack(plan->x, &plan->active, batch + 1, entries, error);
+    if (status) return status;
+    status = check(
+        grb.mxm(plan->y, NULL, *grb.plus, *grb.plus_times, plan->weights[copy], plan->x, NULL),
+        "GrB_mxm", error);
+    if (!status) status = check(grb.matrix_wait(plan->y, GRB_MATERIALIZE), "GrB_wait", error);
+    const enum eie_status back = take_back_x(plan, status ? NULL : error);
+    return status ? status : back;
+}
+
 static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
 {
     struct plan *plan = (struct plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
     const size_t bytes = (size_t)problem->batch * problem->layer->outputs * sizeof(float);
-    grb_index value_bytes;
-    bool same;
+    if (!plan->sums || !plan->active.start || !plan->active.row || !plan->active.weight)
+        return eie_fail(error, EIE_SYSTEM, "GraphBLAS has failed in this plan before");
     enum eie_status status =
         check(grb.set(GXB_THREADS, (int)problem->threads), "GxB_Global_Option_set", error);
     find_active(plan);
@@ -308,17 +328,17 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     if (status || !plan->active.start[problem->batch]) return status; /* nothing to multiply */
     status = check(grb.pack_full(plan->y, &plan->sums, bytes, false, NULL), "GxB_Matrix_pack_FullC",
                    error);
-    if (!status) status = multiply(plan, copy, error);
     if (status) return status;
-    return check(grb.unpack_full(plan->y, &plan->sums, &value_bytes, &same, NULL),
-                 "GxB_Matrix_unpack_FullC", error);
+    status = multiply(plan, copy, error);
+    const enum eie_status back = take_back_y(plan, status ? NULL : error);
+    return status ? status : back;
 }
 
 static enum eie_status read_sums(struct eie_plan *opaque, void *y, struct eie_error *error)
 {
     const struct plan *plan = (const struct plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
-    (void)error;
+    if (!plan->sums) return eie_fail(error, EIE_SYSTEM, "GraphBLAS has failed in this plan");
     memcpy(y, plan->sums, (size_t)problem->batch * problem->layer->outputs * sizeof(float));
     return EIE_OK;
 }
@@ -337,7 +357,8 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
         if (b == problem->batch) continue; /* no input needs this column */
         columns++;
         for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
-            const uint32_t *start = layer->column_start + (size_t)pe * (layer->inputs + 1u) + j;
+            const uint32_t *start =
+                layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1) + j;
             for (uint32_t e = start[0]; e < start[1]; e++)
                 entries += layer->entries[e] != EIE_PADDING_ENTRY;
         }

@@ -43,8 +43,7 @@ enum eie_status mkl_csr_supports(const struct eie_problem *problem, uint64_t *pl
     if (layer->inputs > INT32_MAX || layer->entry_count > INT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more columns or weights than MKL can count");
     /* the library's inspector may keep another form beside ours */
-    *plan_bytes =
-        2 * csr_bytes(layer->outputs, layer->entry_count) + float_plan_vector_bytes(problem);
+    *plan_bytes = 2 * csr_bytes(layer->outputs, layer->entry_count) + float_plan_bytes(problem);
     return EIE_OK;
 }
 

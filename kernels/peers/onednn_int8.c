@@ -4,8 +4,12 @@
  * Approximate, and it says how far it rounds: no rival of the exact kernels.
  *
  * The library is looked up when it is needed (EIE_ONEDNN names another file to use instead), in
- * version 2, whose constants stand below as its documentation states them. Without VNNI it would
- * halve the weights so that 16-bit sums do not saturate, which is less exact than stated here. */
+ * version 2, whose constants stand below as its documentation states them. Without VNNI, or told to
+ * do without (DNNL_MAX_CPU_ISA), it would halve the weights so that 16-bit sums do not saturate,
+ * which is less exact than stated here: unsupported.
+ *
+ * Rounding and scaling back are ours, on the library's own threads: those of another pool would
+ * still spin on the cores that it wants. */
 #include "host/cpu.h"
 #include "host/library.h"
 #include "kernels/peers/float_plan.h"
@@ -20,7 +24,8 @@ enum dnnl_constant {
     DNNL_IN_ORDER = 1, /* stream */
     DNNL_S32 = 4,      /* data types */
     DNNL_S8 = 5,
-    DNNL_ANY = 1, /* layouts: the library's choice, rows first, columns first */
+    DNNL_ISA_VNNI = 0x67, /* a set of bits: AVX-512 with VNNI */
+    DNNL_ANY = 1,         /* layouts: the library's choice, rows first, columns first */
     DNNL_AB = 3,
     DNNL_BA = 22,
     DNNL_IMPLEMENTATION = 8, /* queries: a name, the form of the weights */
@@ -53,7 +58,12 @@ struct version {
 static struct {
     void *handle, *engine, *stream;
     const struct version *(*version)(void);
+    int (*isa)(void);
     void (*set_threads)(int); /* of the OpenMP that the library was built with */
+    int (*team)(void);
+    int (*worker)(void);
+    void (*parallel)(void (*work)(void *), void *context, unsigned threads, unsigned flags);
+    void (*barrier)(void);
     int (*engine_create)(void **engine, int kind, size_t index);
     int (*stream_create)(void **stream, void *engine, unsigned flags);
     int (*describe)(struct description *memory, int dimensions, const int64_t *sizes, int type,
@@ -81,9 +91,10 @@ static struct {
 } dnnl;
 
 struct plan {
-    struct float_plan base; /* copies are the library's own form of the weights; x is unused */
+    struct float_plan base; /* copies are the library's own form of the weights; there is no x */
     int8_t *source;         /* [batch][inputs] */
     int32_t *sums;          /* [batch][outputs] */
+    int *largest;           /* [threads][batch]: |input|, of a worker's share */
     float *scale;           /* [batch] of a sum */
     float weight_scale;
     size_t copy_bytes;
@@ -107,6 +118,11 @@ static enum eie_status load_library(struct eie_error *error)
                                                            {NULL, NULL}};
     static const struct eie_library_need needs[] = {
         {"omp_set_num_threads", &dnnl.set_threads},
+        {"omp_get_num_threads", &dnnl.team},
+        {"omp_get_thread_num", &dnnl.worker},
+        {"GOMP_parallel", &dnnl.parallel},
+        {"GOMP_barrier", &dnnl.barrier},
+        {"dnnl_get_effective_cpu_isa", &dnnl.isa},
         {"dnnl_engine_create", &dnnl.engine_create},
         {"dnnl_stream_create", &dnnl.stream_create},
         {"dnnl_memory_desc_init_by_tag", &dnnl.describe},
@@ -148,7 +164,12 @@ static enum eie_status load_library(struct eie_error *error)
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
     (void)device;
-    return dnnl.handle ? EIE_OK : load_library(error);
+    enum eie_status status = dnnl.handle ? EIE_OK : load_library(error);
+    if (!status && (dnnl.isa() & DNNL_ISA_VNNI) != DNNL_ISA_VNNI)
+        status = eie_fail(error, EIE_UNSUPPORTED,
+                          "%s does not use VNNI here (DNNL_MAX_CPU_ISA?) and would round further",
+                          dnnl.text);
+    return status;
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */
@@ -162,8 +183,9 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                         INPUTS_MAX);
     /* the packed form in whole blocks, and while it is made the plain one */
     *plan_bytes = 2 * ((uint64_t)layer->inputs + 64) * ((uint64_t)layer->outputs + 64) +
-                  float_plan_vector_bytes(problem) +
-                  (uint64_t)problem->batch * (layer->inputs + layer->outputs * sizeof(int32_t));
+                  float_plan_bytes(problem) +
+                  (uint64_t)problem->batch * (layer->inputs + layer->outputs * sizeof(int32_t) +
+                                              problem->threads * sizeof(int) + sizeof(float));
     return EIE_OK;
 }
 
@@ -179,6 +201,7 @@ static void destroy(struct eie_plan *opaque)
     free(plan->weights);
     free(plan->source);
     free(plan->sums);
+    free(plan->largest);
     free(plan->scale);
     float_plan_end(&plan->base);
 }
@@ -269,9 +292,12 @@ static enum eie_status fill_plan(const struct shape *shape, const struct eie_spa
     plan->copy_bytes = dnnl.bytes(shape->packed);
     plan->source = eie_aligned_zeroed(batch * layer->inputs);
     plan->sums = eie_aligned_zeroed(batch * layer->outputs * sizeof *plan->sums);
+    plan->largest = calloc(problem->threads * batch, sizeof *plan->largest);
     plan->scale = calloc(batch, sizeof *plan->scale);
+    free(plan->base.x); /* load keeps int16 alone */
+    plan->base.x = NULL;
     plan->weights = calloc(copies, sizeof *plan->weights);
-    if (!dense || !plan->source || !plan->sums || !plan->scale || !plan->weights)
+    if (!dense || !plan->source || !plan->sums || !plan->largest || !plan->scale || !plan->weights)
         status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
     for (uint32_t c = 0; c < copies && !status; c++)
         status = pack(shape, dense, plan->base.base.copies[c], &plan->weights[c], error);
@@ -310,42 +336,84 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 
 /* ---- the product ---------------------------------------------------------------------------- */
 
-/* One input to int8, to nearest; returns what a step is worth. */
-static float round_input(const int16_t *restrict input, uint32_t count, int8_t *restrict rounded)
+/* A worker's part of `count`, in whole cache lines of int8. */
+struct share {
+    size_t begin, end;
+};
+static struct share share_of(size_t count)
 {
-    const float to_integer = 0x1.8p23f; /* added and taken away: what is left is an integer */
+    const size_t lines = (count + 63) / 64, team = (size_t)dnnl.team();
+    const size_t worker = (size_t)dnnl.worker(), end = lines * (worker + 1) / team * 64;
+    return (struct share){lines * worker / team * 64, end < count ? end : count};
+}
+
+static int largest_input(const int16_t *restrict input, struct share share)
+{
     int16_t most = 0, least = 0;
-    for (uint32_t j = 0; j < count; j++) {
+    for (size_t j = share.begin; j < share.end; j++) {
         most = input[j] > most ? input[j] : most;
         least = input[j] < least ? input[j] : least;
     }
-    const int largest = most > -least ? most : -least;
+    return most > -least ? most : -least;
+}
+
+/* To int8, to nearest. */
+static void round_input(const int16_t *restrict input, struct share share, int largest,
+                        int8_t *restrict rounded)
+{
+    const float to_integer = 0x1.8p23f; /* added and taken away: what is left is an integer */
     const float factor = largest ? STEPS / (float)largest : 0;
-    for (uint32_t j = 0; j < count; j++)
+    for (size_t j = share.begin; j < share.end; j++)
         rounded[j] = (int8_t)((float)input[j] * factor + to_integer - to_integer);
-    return (float)largest / STEPS;
+}
+
+/* Every worker has a share of each input's columns. */
+static void round_inputs(void *context)
+{
+    struct plan *plan = context;
+    const uint32_t batch = plan->base.base.setup.problem.batch;
+    const uint32_t inputs = plan->base.base.setup.problem.layer->inputs;
+    const int16_t *input = plan->base.base.inputs;
+    const size_t team = (size_t)dnnl.team(), worker = (size_t)dnnl.worker();
+    const struct share share = share_of(inputs);
+    for (size_t b = 0; b < batch; b++)
+        plan->largest[worker * batch + b] = largest_input(input + b * inputs, share);
+    dnnl.barrier();
+    for (size_t b = 0; b < batch; b++) {
+        int largest = 0;
+        for (size_t t = 0; t < team; t++)
+            if (plan->largest[t * batch + b] > largest) largest = plan->largest[t * batch + b];
+        round_input(input + b * inputs, share, largest, plan->source + b * inputs);
+        if (!worker) plan->scale[b] = plan->weight_scale * ((float)largest / STEPS);
+    }
+}
+
+static void scale_sums(void *context)
+{
+    const struct plan *plan = context;
+    const uint32_t batch = plan->base.base.setup.problem.batch;
+    const uint32_t outputs = plan->base.base.setup.problem.layer->outputs;
+    const struct share share = share_of(outputs);
+    for (size_t b = 0; b < batch; b++) {
+        const int32_t *restrict sums = plan->sums + b * outputs;
+        float *restrict y = plan->base.y + b * outputs;
+        const float scale = plan->scale[b];
+        for (size_t i = share.begin; i < share.end; i++) y[i] = scale * (float)sums[i];
+    }
 }
 
 static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
 {
     struct plan *plan = (struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.base.setup.problem;
-    const uint32_t inputs = problem->layer->inputs, outputs = problem->layer->outputs;
+    const uint32_t threads = plan->base.base.setup.problem.threads;
     const struct argument arguments[] = {{DNNL_SOURCE, plan->source_memory},
                                          {DNNL_WEIGHTS, plan->weights[copy]},
                                          {DNNL_DESTINATION, plan->sums_memory}};
-    dnnl.set_threads((int)problem->threads);
-    for (uint32_t b = 0; b < problem->batch; b++)
-        plan->scale[b] =
-            plan->weight_scale * round_input(plan->base.base.inputs + (size_t)b * inputs, inputs,
-                                             plan->source + (size_t)b * inputs);
+    dnnl.set_threads((int)threads);
+    dnnl.parallel(round_inputs, plan, threads, 0);
     int code = dnnl.execute(plan->product, dnnl.stream, 3, arguments);
     if (!code) code = dnnl.finish(dnnl.stream);
-    for (uint32_t b = 0; b < problem->batch; b++) {
-        const int32_t *restrict sums = plan->sums + (size_t)b * outputs;
-        float *restrict y = plan->base.y + (size_t)b * outputs;
-        for (uint32_t i = 0; i < outputs; i++) y[i] = plan->scale[b] * (float)sums[i];
-    }
+    dnnl.parallel(scale_sums, plan, threads, 0);
     return check(code, "dnnl_primitive_execute", error);
 }
 
@@ -373,11 +441,11 @@ const struct eie_kernel eie_kernel_peers_onednn_int8 = {
     .abi = EIE_KERNEL_ABI,
     .name = "peers_onednn_int8",
     .summary = "dense int8 matrix times int8 vectors by oneDNN: rounds weights and inputs",
-    .isa = "avx512",
+    .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE,
     .max_threads = UINT32_MAX,
-    .cpu_features = EIE_CPU_VNNI,
+    .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
     .weight_rounding = {0, ROUNDING},
     .input_rounding = {0, ROUNDING},
     .probe = probe,

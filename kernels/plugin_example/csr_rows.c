@@ -92,8 +92,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     (void)error; /* a kernel that cannot do a layer: return eie_fail(error, EIE_UNSUPPORTED, why) */
     /* at most one weight for each entry; the decoded codes stand beside the copy for a while */
     const uint64_t entries = problem->layer->entry_count;
-    *plan_bytes = copy_bytes(problem->layer, entries) + eie_cpu_plan_vector_bytes(problem) +
-                  entries * 5 + ((uint64_t)problem->layer->inputs + 1) * sizeof(uint32_t);
+    *plan_bytes = copy_bytes(problem->layer, entries) + eie_cpu_plan_bytes(problem) + entries * 5 +
+                  ((uint64_t)problem->layer->inputs + 1) * sizeof(uint32_t);
     return EIE_OK;
 }
 

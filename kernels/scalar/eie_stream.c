@@ -8,10 +8,12 @@
  *   add     the lists are walked without a branch that depends on the data: one addition an entry.
  *
  * Rows are bytes here; PEs with more than 256 rows are played entry by entry. */
-#include "kernels/stream_plan.h"
+#include "kernels/stream_all.h"
 
 #include <string.h>
 
+#define WHOLE_STREAM                                                                               \
+    5.0 /* mean entries below which a stream that is all active is faster as a whole */
 #define LIST     1024u /* entries after which the lists are worked off */
 #define ROWS_MAX 256u
 #define STEP     8u                          /* entries in a word */
@@ -91,10 +93,19 @@ static void play(const struct eie_stream *stream, uint32_t *restrict acc)
     add_lists(&lists, products, acc);
 }
 
+static void play_short(const struct eie_stream *stream, uint32_t *restrict acc)
+{
+    if (stream->all_active && stream->rows <= EIE_ALL_ROWS)
+        eie_stream_play_all(stream, acc);
+    else
+        play(stream, acc);
+}
+
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                struct eie_error *error)
 {
-    return eie_stream_prepare(setup, play, true, plan, error);
+    const bool is_short = eie_stream_mean_length(setup->problem.layer) < WHOLE_STREAM;
+    return eie_stream_prepare(setup, is_short ? play_short : play, true, plan, error);
 }
 
 const struct eie_kernel eie_kernel_scalar_eie_stream = {

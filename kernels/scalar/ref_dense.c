@@ -17,7 +17,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 {
     (void)error;
     /* while it is filled in, the codes stand beside it */
-    *plan_bytes = dense_bytes(problem->layer) / 2 * 3 + eie_cpu_plan_vector_bytes(problem);
+    *plan_bytes = dense_bytes(problem->layer) / 2 * 3 + eie_cpu_plan_bytes(problem);
     return EIE_OK;
 }
 

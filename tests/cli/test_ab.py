@@ -72,6 +72,7 @@ class Repository:
         shutil.copy(self.folder / "plots/requirements.txt", self.folder / ".venv/requirements.txt")
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
             "PATH": f"{tools}:{os.environ['PATH']}", "DIARY": str(self.diary), "GIT_CONFIG_GLOBAL": "/dev/null",
+            "EIE_PEERS": "no",
             **{f"GIT_{who}_{what}": "nobody@nowhere" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}}
         self.git("init", "-q")
 

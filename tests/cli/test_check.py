@@ -44,6 +44,17 @@ def test_check_prints_a_line_for_each_kernel_and_the_count(eie):
     assert done.stderr == ""
 
 
+def test_what_a_kernel_refuses_is_counted(eie):
+    """Layers that are too wide for it, batches that are not its own: neither run nor forgotten."""
+    everything, = eie("check", "--kernel", "scalar_eie_stream", "--cases", "0", "--threads", "1").stdout.splitlines()[:1]
+    assert "unsupported" not in everything
+    all_runs = int(everything.split()[2])
+    lines = eie("check", "--kernel", "*_lookup,*_batch_pairs", "--cases", "0", "--threads", "1").stdout.splitlines()[:-1]
+    for line in (line for line in lines if line.split()[1] == "ok"):
+        refused, = re.findall(r", (\d+) unsupported$", line)
+        assert int(refused) > 0 and int(line.split()[2]) + int(refused) == all_runs
+
+
 def test_more_cases_are_more_runs(eie):
     runs = [int(eie("check", "--kernel", "scalar_ref_dense", "--cases", cases).stdout.split()[2]) for cases in (0, 8)]
     assert runs[0] > 0 and runs[1] > runs[0]
@@ -93,7 +104,7 @@ def test_library_that_is_missing(eie):
 
 
 def test_nothing_checked_is_never_good(eie):
-    done = eie.fails(3, "nothing was checked", "check", "--kernel", "peers_*sgemv", "--cases", "0",
+    done = eie.fails(3, "nothing was checked", "check", "--kernel", "peers_openblas_sgem*", "--cases", "0",
                      env={"EIE_OPENBLAS": "/nonexistent.so"})
     assert "skipped" in done.stdout
 
@@ -107,3 +118,13 @@ def test_library_that_is_no_library(eie, tmp_path):
     (tmp_path / "text.so").write_text("no library")
     eie.fails(3, "text.so", "check", "--kernel", "peers_openblas_sgemv", "--cases", "0",
               env={"EIE_OPENBLAS": str(tmp_path / "text.so")})
+
+
+def test_streams_of_short_columns_that_are_all_active(eie, make_suite):
+    """Their kernels work on the stream as a whole; rows add up to far more than 256 there."""
+    layer = {"name": "short", "inputs": 3000, "outputs": 800, "weight_density": 0.005, "activation": "none",
+             "activation_density": 1.0, "source": "a test"}
+    results = eie.bench("--suite", make_suite(layers=[layer]), "--kernel", "scalar_eie_stream,avx*_eie_stream",
+                        "--threads", "1,2")
+    rows = results["benchmarks"] + [row for row in results["eie_missing"] if row["eie_status"] != "unsupported"]
+    assert rows and {row["eie_status"] for row in rows} == {"ok"}

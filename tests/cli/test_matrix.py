@@ -63,7 +63,9 @@ def test_rows_say_where_they_stand_under_the_ceilings(eie, tiny):
     levels = {ceiling["level"] for ceiling in run["eie_ceilings"]}
     assert {"l1", "dram"} <= levels <= {"l1", "l2", "l3", "dram"}
     assert {peak["operation"] for peak in run["eie_peaks"]} >= {"int16", "float32"}
-    assert all(entry["threads"] == 1 for entry in run["eie_ceilings"] + run["eie_peaks"])
+    assert all(entry["threads"] == 1 for entry in run["eie_ceilings"] + run["eie_peaks"] + run["eie_pool"])
+    pool, = run["eie_pool"]
+    assert pool["run_ns"] > 0 and pool["barrier_ns"] > 0
     assert all(ceiling["bytes_per_s"] > 0 and ceiling["loop"] for ceiling in run["eie_ceilings"])
     row = one(results, kernel=KERNEL)
     assert row["eie_run"] == 0
@@ -96,7 +98,7 @@ def test_group_that_needs_more_memory_is_split(eie, tiny):
                  "--kernel", f"peers_openblas_sgemv,scalar_ref_dense,{KERNEL}"]
     whole = eie.bench(*arguments)
     assert len(whole["benchmarks"]) == 3 and not any("eie_part" in row for row in whole["benchmarks"])
-    for memory in range(20000, 60000, 4000):
+    for memory in range(280000, 320000, 2000):
         split = eie.bench(*arguments, "--memory", memory, code=None)
         parts = {row["eie_kernel"]: row.get("eie_part") for row in split["benchmarks"]}
         if len(parts) == 3 and any(parts.values()):

@@ -145,6 +145,8 @@ def test_no_shared_object(eie, tmp_path):
     (tmp_path / "folder.so").mkdir()
     eie.fails(2, "text.so: is no shared object: build one with cc -shared", "check", "--plugin", "text.so")
     eie.fails(2, "empty.so: is no shared object", "check", "--plugin", "empty.so")
+    os.mkfifo(tmp_path / "pipe.so")
+    eie.fails(2, "pipe.so: is no regular file", "check", "--plugin", "pipe.so")
     eie.fails(2, "cut.so: cannot be loaded: ", "check", "--plugin", "cut.so")
     eie.fails(2, "folder.so: ", "check", "--plugin", "folder.so")
     eie.fails(2, "", "check", "--plugin", "")

@@ -3,8 +3,10 @@
 Safetensors files are put together here by hand, so they do not depend on the code under test."""
 
 import hashlib
+import io
 import json
 import struct
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -241,9 +243,184 @@ def device_files():
     return files
 
 
+# ---- weights -----------------------------------------------------------------------------------
+
+
+def npy(header, data, version=1, stated=None):
+    text = header.encode() + b"\n"
+    length = len(text) if stated is None else stated
+    return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", length) + text + data
+
+
+def npy_header(descr="<f4", order=False, shape="(2, 3)"):
+    return f"{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}"
+
+
+SIX = struct.pack("<6f", 1, -2, 0, 0.5, 0.25, -0.125)
+
+
+def npy_files():
+    good = npy(npy_header(), SIX)
+    return {
+        "good": good,
+        "good-fortran": npy(npy_header(order=True), SIX),
+        "good-fortran-3d": npy(npy_header(order=True, shape="(2, 3, 2)"), SIX * 2),
+        "good-big-endian": npy(npy_header(">f4"), struct.pack(">6f", 1, 2, 3, 4, 5, 6)),
+        "good-f2": npy(npy_header("<f2"), struct.pack("<6e", 1, 2, 3, 4, 5, 6)),
+        "good-f8": npy(npy_header("<f8"), struct.pack("<6d", 1, 2, 3, 4, 5, 6)),
+        "good-i1": npy(npy_header("|i1"), bytes(6)),
+        "good-u8": npy(npy_header("<u8"), struct.pack("<6Q", 1, 2, 3, 4, 5, 1 << 63)),
+        "good-one-row": npy(npy_header(shape="(6,)"), SIX),
+        "good-4d": npy(npy_header(shape="(1, 2, 3, 1)"), SIX),
+        "good-version-2": npy(npy_header(), SIX, 2),
+        "scalar": npy(npy_header(shape="()"), SIX[:4]),
+        "empty-dimension": npy(npy_header(shape="(0, 3)"), b""),
+        "nan": npy(npy_header(), struct.pack("<6f", 1, 2, float("nan"), 4, 5, 6)),
+        "inf": npy(npy_header("<f8"), struct.pack("<6d", 1, 2, 1e300, 4, 5, 6)),
+        "truncated": good[:-5],
+        "truncated-header": good[:30],
+        "longer": good + b"x",
+        "version-9": npy(npy_header(), SIX, 9),
+        "stated-too-long": npy(npy_header(), SIX, 1, 65535),
+        "overflow": npy(npy_header(shape="(4294967296, 4294967296)"), SIX),
+        "huge": npy(npy_header(shape="(99999999999999999999999, 1)"), SIX),
+        "nine-dimensions": npy(npy_header(shape="(1, 1, 1, 1, 1, 1, 1, 2, 3)"), SIX),
+        "structured": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 3)}", SIX),
+        "complex": npy(npy_header("<c8"), SIX * 2),
+        "twice": npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}", SIX),
+        "no-end": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3", SIX),
+        "behind": npy(npy_header() + " x", SIX),
+    }
+
+
+def npz(members, method=zipfile.ZIP_STORED):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name), content, method)
+    return out.getvalue()
+
+
+def npz_files():
+    good = npy(npy_header(), SIX)
+    whole = npz({"w.npy": good, "b.npy": npy(npy_header(shape="(6,)"), SIX)})
+    packed = npz({"w.npy": npy(npy_header(shape="(20, 30)"), bytes(2400))}, zipfile.ZIP_DEFLATED)
+    size = struct.pack("<I", len(good))
+    return {
+        "good": whole,
+        "good-deflated": packed,
+        "no-npy": npz({"readme.txt": b"x"}),
+        "bad-npy": npz({"w.npy": good[:-3]}),
+        "no-members": npz({}),
+        "truncated": whole[:-10],
+        "bad-checksum": whole.replace(SIX, SIX[::-1], 1),
+        "bad-deflate": packed.replace(packed[60:64], b"\xff\xff\xff\xff"),
+        "size-lies": whole.replace(size, struct.pack("<I", 1 << 31)),
+        "magic-only": b"PK\x03\x04",
+    }
+
+
+def mtx_files():
+    head = "%%MatrixMarket matrix coordinate real general\n"
+    return {
+        "good": head + "% comment\n3 4 2\n1 1 0.5\n3 4 -2e-3\n",
+        "good-pattern": head.replace("real", "pattern") + "3 4 2\n1 1\n3 4\n",
+        "good-symmetric": head.replace("general", "symmetric") + "3 3 2\n2 1 5\n3 3 1\n",
+        "good-skew": head.replace("general", "skew-symmetric") + "3 3 1\n2 1 5\n",
+        "good-array": head.replace("coordinate", "array") + "2 2\n1\n2\n3\n4\n",
+        "good-array-symmetric": "%%MatrixMarket matrix array integer symmetric\n2 2\n1\n2\n3\n",
+        "good-blank-lines": head + "\n\n3 4 1\r\n\n 2 2 1 \n\n",
+        "complex": head.replace("real", "complex") + "1 1 1\n1 1 0 1\n",
+        "outside": head + "3 4 1\n4 1 1\n",
+        "row-0": head + "3 4 1\n0 1 1\n",
+        "twice": head + "3 4 2\n1 1 1\n1 1 2\n",
+        "fewer": head + "3 4 2\n1 1 1\n",
+        "more": head + "3 4 1\n1 1 1\n2 2 1\n",
+        "nan": head + "3 4 1\n1 1 nan\n",
+        "huge": head + "99999999999999999999 4 1\n1 1 1\n",
+        "overflow": head + "4294967296 4294967296 1\n1 1 1\n",
+        "not-square": head.replace("general", "symmetric") + "3 4 1\n1 1 1\n",
+        "zero-byte": head + "3 4 1\n1 1 1\0\n",
+        "no-sizes": head,
+        "words": head + "3 4 1\na b c\n",
+    }
+
+
+def smtx_files():
+    return {
+        "good": "3, 4, 3\n0 2 2 3 \n0 3 1 \n",
+        "good-empty": "2, 2, 0\n0 0 0\n\n",
+        "twice": "1, 4, 2\n0 2\n1 1\n",
+        "outside": "1, 4, 1\n0 1\n4\n",
+        "falling": "2, 4, 2\n0 2 1\n1 2\n",
+        "fewer": "2, 4, 2\n0 1 2\n1\n",
+        "more": "2, 4, 1\n0 1 1\n1 2\n",
+        "huge": "4294967296, 4294967296, 4294967296\n0\n",
+        "overflow": "99999999999999999999999, 1, 1\n",
+        "not-last": "1, 4, 2\n0 1\n1 2\n",
+        "letters": "a, b, c\n",
+        "zero-byte": "1, 4, 1\n0 1\n1\0",
+    }
+
+
+def net_files():
+    outputs = [96] + [n for s, e in ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192),
+                                     (64, 256), (64, 256)) for n in (s, e, e)] + [1000]
+    def file(counts, run=0x11, code=3, weight=0.5):
+        body = b""
+        for rows, count in zip(outputs, counts):
+            body += struct.pack("<256f", 0, *[weight] * 255) + bytes(4 * rows)
+            body += bytes([code]) * count + bytes([run]) * ((count + 1) // 2)
+        return struct.pack("<26I", *counts) + body
+    good = file([2] * 26)
+    return {
+        "good": good,
+        "good-none": file([0] * 26),
+        "beyond": file([1600] + [0] * 25, run=0xFF),
+        "nan": file([2] * 26, weight=float("nan")),
+        "truncated": good[:-1],
+        "longer": good + b"x",
+        "counts-only": good[:104],
+        "count-2-32": b"\xff" * 4 + good[4:],
+        "short": b"abc",
+    }
+
+
+def stored_files():
+    """Layer files in the storage form, packed: rows 0 to 2, columns 0 to 3, weights at 0 1, 2 3."""
+    def file(form="packed", codes=b"\x21", runs=b"\x51", further=(), **changes):
+        header, data = tensors([("s.codebook", "I16", [16], CODEBOOK), *further,
+                                ("s.codes", "U8", [len(codes)], codes), ("s.runs", "U8", [len(runs)], runs)])
+        metadata = {"eie.format": "1", "eie.layers": "s", "eie.sha256": hashlib.sha256(data).hexdigest(),
+                    "s.form": form, "s.inputs": "4", "s.shape": "3,4", "s.code_bits": "4", "s.run_bits": "4",
+                    "s.entries": "2", "s.pe_count": "2"} | layer_metadata("s", 3) | changes
+        return whole({"__metadata__": metadata} | header, data)
+    lengths = (("s.code_lengths", "U8", [8], b"\x10\x01" + bytes(6)), ("s.run_lengths", "U8", [8], b"\x10\0\x10" + bytes(5)))
+    return {
+        "good-stored": file(),
+        "good-stored-huffman": file("huffman", b"\x02", b"\x02", lengths),
+        "good-stored-filler": file(codes=b"\x20", runs=b"\x1f", **{"s.inputs": "40", "s.shape": "3,40"}),
+        "stored-beyond": file(runs=b"\xf1"),
+        "stored-code-0": file(codes=b"\x20"),
+        "stored-ends-in-filler": file(codes=b"\x01", runs=b"\xf1", **{"s.inputs": "40", "s.shape": "3,40"}),
+        "stored-entries": file(**{"s.entries": "9"}),
+        "stored-shape": file(**{"s.shape": "3,5"}),
+        "stored-pointers": file(**{"s.inputs": "4294967294", "s.shape": "3,4294967294", "s.pe_count": "4294967295"}),
+        "stored-bits": file(**{"s.code_bits": "8"}),
+        "stored-no-code": file("huffman", b"\x02", b"\x02",
+                               (("s.code_lengths", "U8", [8], bytes(8)), lengths[1])),
+        "stored-form": file("zipped"),
+    }
+
+
 def main():
     for target, files in {
-        "fuzz_layer_file": layer_files(),
+        "fuzz_layer_file": layer_files() | stored_files(),
+        "fuzz_npy": npy_files(),
+        "fuzz_npz": npz_files(),
+        "fuzz_mtx": mtx_files(),
+        "fuzz_smtx": smtx_files(),
+        "fuzz_net": net_files(),
         "fuzz_safetensors": safetensors_files(),
         "fuzz_suite": suite_files(),
         "fuzz_device": device_files(),

@@ -90,7 +90,8 @@ def with_ceilings(document):
     peaks = [{"threads": threads, "operation": name, "macs_per_s": peak * threads, "loop": "made up"}
              for threads in (1, 4) for name, peak in PEAKS.items()]
     document["context"]["eie_runs"] = [{"date": "2000-01-01T00:00:00+00:00", "command": "eie bench --made-up",
-                                        "load_avg": [0.5], "eie_ceilings": entries, "eie_peaks": peaks}]
+                                        "load_avg": [0.5], "eie_ceilings": entries, "eie_peaks": peaks,
+                                        "eie_pool": [{"threads": 4, "run_ns": 2000, "barrier_ns": 500}]}]
     for row in document["benchmarks"]:
         if row["eie_time_source"] == "wall":
             floor = row["eie_bytes"] / CEILINGS["l3"] * 1e9
@@ -158,9 +159,14 @@ def save(tmp_path):
     return save_document
 
 
-def run_report(*arguments, script="report.py"):
+def run_script(script, *arguments):
     return subprocess.run([sys.executable, os.path.join(PLOTS, script), *map(str, arguments)],
                           capture_output=True, text=True)
+
+
+def run_report(*arguments, pictures=False):
+    """Without the pictures unless the test looks at them: drawing takes seconds."""
+    return run_script("report.py", *arguments, *([] if pictures else ["--no-pictures"]))
 
 
 @pytest.fixture
@@ -184,7 +190,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     path = folder / "results.json"
     path.write_text(json.dumps(fake_document()), encoding="utf-8")
-    done = run_report(path, "--out", folder / "out")
+    done = run_report(path, "--out", folder / "out", pictures=True)
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout
 

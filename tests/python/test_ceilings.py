@@ -15,7 +15,7 @@ def ceilings_report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ceilings")
     path = folder / "results.json"
     path.write_text(json.dumps(with_ceilings(fake_document())), encoding="utf-8")
-    done = run_report(path, "--out", folder / "out")
+    done = run_report(path, "--out", folder / "out", pictures=True)
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout
 
@@ -27,6 +27,9 @@ def test_ceilings_are_shown_as_measured(ceilings_report):
             found = cell(ceilings_report[0], "ceilings", row, words)
             assert float(found["value"]) == pytest.approx(value * threads / 1e9) and found["provenance"] == "measured"
             assert "loop made up" in found["source"]
+    for what, value in (("a run of no work", 2), ("a barrier", 0.5)):
+        found = cell(ceilings_report[0], "ceilings", f"thread pool: {what}, us", "4 threads")
+        assert float(found["value"]) == value and found["unit"] == "us" and found["provenance"] == "measured"
 
 
 def test_the_share_of_the_floor_by_hand(ceilings_report):
@@ -144,7 +147,7 @@ def test_floors_of_some_rows_only(save, tmp_path):
         if row["eie_layer"] == "Alex-7":
             for key in ("eie_floor_ns", "eie_floor_bound", "eie_floor_share"):
                 row.pop(key, None)
-    done = run_report(save(document), "--out", tmp_path / "out")
+    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
     assert done.returncode == 0, done.stderr
     shares = column(tmp_path / "out", "floor_paper_batch1_hot", "scalar_eie_stream@1")
     assert shares["Alex-7"]["value"] == "absent" and float(shares["Alex-6"]["value"]) > 0
@@ -158,9 +161,11 @@ def test_floors_of_some_rows_only(save, tmp_path):
     [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": True}]}],
     [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 10 ** 400}]}],
     [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 1e300}]}],
+    [{"eie_pool": [1]}], [{"eie_pool": [{"threads": 1, "run_ns": 1}]}],
+    [{"eie_pool": [{"threads": 0, "run_ns": 1, "barrier_ns": 1}]}],
     [{"eie_ceilings": [{"threads": 10 ** 400, "level": "l1", "bytes_per_s": 1}]}]])
 def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
     document["context"]["eie_runs"] = runs
-    done = run_report(save(document), "--out", tmp_path / "out")
+    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "eie_runs" in done.stderr and "Traceback" not in done.stderr

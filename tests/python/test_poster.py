@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conftest import DATA, fake_document, run_report
+from conftest import DATA, fake_document, run_script
 import poster
 import posterways
 from load import InputError, load
@@ -174,23 +174,23 @@ def test_an_unknown_number_is_an_error(save, document, changed_data, tmp_path):
     data = changed_data("paper/poster.csv", "alu_bits,", "coffee,")
     with pytest.raises(InputError, match="coffee"):
         Poster(load(save(document)), Published(str(data)))
-    done = run_report(save(document), "--data", data, "--out", tmp_path / "P.md", script="poster.py")
+    done = run_script("poster.py", save(document), "--data", data, "--out", tmp_path / "P.md")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and not (tmp_path / "P.md").exists()
 
 
 def test_the_command_writes_the_page_of_the_report(report, tmp_path, save):
     path = save(fake_document())
-    done = run_report(path, "--out", tmp_path / "new" / "P.md", script="poster.py")
+    done = run_script("poster.py", path, "--out", tmp_path / "new" / "P.md")
     assert done.returncode == 0 and done.stdout == "" and done.stderr == ""
     assert (tmp_path / "new" / "P.md").read_bytes() == (report[0] / "POSTER.md").read_bytes()
     assert "](POSTER.md)" in (report[0] / "report.md").read_text(encoding="utf-8")
     (tmp_path / "file").write_text("in the way")
-    done = run_report(path, "--out", tmp_path / "file" / "P.md", script="poster.py")
+    done = run_script("poster.py", path, "--out", tmp_path / "file" / "P.md")
     assert done.returncode == 3 and done.stderr.count("\n") == 1
 
 
 def test_a_file_without_rows_still_gives_the_page(save, document, tmp_path):
     document["benchmarks"] = []
-    done = run_report(save(document), "--out", tmp_path / "P.md", script="poster.py")
+    done = run_script("poster.py", save(document), "--out", tmp_path / "P.md")
     assert done.returncode == 0, done.stderr
     assert "81,967" in (tmp_path / "P.md").read_text(encoding="utf-8")

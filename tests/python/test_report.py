@@ -286,14 +286,14 @@ def test_absurd_numbers_give_a_report_or_one_line(save, key, value, every):
 
 def test_files_of_an_earlier_report_go_and_others_stay(document, save, tmp_path):
     out = tmp_path / "out"
-    assert run_report(save(document), "--out", out, "--quiet").returncode == 0
+    assert run_report(save(document), "--out", out, "--quiet", pictures=True).returncode == 0
     assert (out / "host_paper_batch64_hot.csv").exists() and (out / "fig6_host_threads4.csv").exists()
     for name in ("mine.csv", "notes.md", "bench.json"):
         (out / name).write_text("mine")
     listed = out / "report.files.txt"
     listed.write_text(listed.read_text() + "../results.json\nbench.json\n/etc/x.csv\n")
     document["benchmarks"] = [row for row in document["benchmarks"] if row["eie_batch"] == 1 and row["eie_threads"] < 4]
-    assert run_report(save(document), "--out", out, "--quiet").returncode == 0
+    assert run_report(save(document), "--out", out, "--quiet", pictures=True).returncode == 0
     assert not (out / "host_paper_batch64_hot.csv").exists() and not (out / "fig6_host_threads4.csv").exists()
     assert all((out / name).read_text() == "mine" for name in ("mine.csv", "notes.md", "bench.json"))
     assert (tmp_path / "results.json").exists() and (out / "host_paper_batch1_llc.csv").exists()
@@ -316,7 +316,7 @@ def test_only_equal_thread_counts_are_compared(report):
 def test_a_kernel_without_the_thread_count_of_the_baseline_is_not_compared(document, save, tmp_path):
     document["benchmarks"] = [row for row in document["benchmarks"]
                               if (row["eie_kernel"], row["eie_threads"]) != ("peers_openblas_sgemv", 4)]
-    done = run_report(save(document), "--out", tmp_path / "out")
+    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
     assert done.returncode == 0
     assert cell(tmp_path / "out", "headline_host", "best kernel over dense OpenBLAS, all 4 threads",
                 "cache llc")["value"] == "incomplete"
@@ -388,7 +388,7 @@ def test_energy_of_the_host_is_never_a_silent_zero(report):
 
 def test_no_usable_row_still_gives_the_published_part(document, save, tmp_path):
     document["benchmarks"] = []
-    done = run_report(save(document), "--out", tmp_path / "out")
+    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
     assert done.returncode == 0 and "no usable row" in done.stdout and "193.95x d" in done.stdout
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "no usable row" in text and "No row of the accelerator model" in text and "no AVX-9000" in text
@@ -585,7 +585,7 @@ def test_output_that_cannot_be_written(save, document, tmp_path):
 # ---- pictures ----------------------------------------------------------------------------------
 
 def test_pictures_are_written_and_reproducible(report, save, document, tmp_path):
-    done = run_report(save(document), "--out", tmp_path / "out", "--quiet")
+    done = run_report(save(document), "--out", tmp_path / "out", "--quiet", pictures=True)
     assert done.returncode == 0 and done.stdout == ""
     for name in [f"{stem}.{kind}" for stem in ("fig6_speedup", "fig7_energy", "roofline") for kind in ("png", "svg")] \
             + ["report.md", "POSTER.md"]:
@@ -602,3 +602,12 @@ def test_the_order_of_rows_does_not_matter(report, save, document, tmp_path):
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
     for name in ("headline_speed", "headline_host", "headline_energy", "fig6_host_threads1", "table4"):
         assert read(tmp_path / "out", name) == read(report[0], name)
+
+
+def test_without_pictures_nothing_points_at_them(report, save, document, tmp_path):
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0 and "Pictures" not in done.stdout and "Pictures" in report[1]
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix in (".png", ".svg")]
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert ".png" not in text and ".png" in (report[0] / "report.md").read_text(encoding="utf-8")
+    assert cell(tmp_path / "out", "table4", "Alex-7", "EIE actual")["value"]

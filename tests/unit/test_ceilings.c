@@ -114,10 +114,12 @@ static void a_second_look_keeps_the_best(void **state)
     assert_int_equal(ceilings.threads, 1);
     assert_true(ceilings.read[EIE_L1].per_s > 1e8 && ceilings.macs[EIE_INT16].per_s > 1e7);
     assert_true(ceilings.macs[EIE_FLOAT32].per_s > 1e7);
+    assert_true(ceilings.run_ns > 0 && ceilings.barrier_ns > 0);
     struct eie_ceilings again = ceilings;
     assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, &again, &error), error);
     for (int level = 0; level < EIE_LEVELS; level++)
         assert_true(again.read[level].per_s >= ceilings.read[level].per_s);
+    assert_true(again.run_ns <= ceilings.run_ns && again.barrier_ns <= ceilings.barrier_ns);
     struct eie_ceilings impossible = {.threads = 1};
     impossible.read[EIE_L1].per_s = 1e18;
     assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, &impossible, &error), error);

@@ -43,6 +43,13 @@ enum fault {
     MODIFIES_ITS_INPUTS,
     COMPUTES_ONCE,
     HALF_THE_ROWS_ONLY_ONCE,
+    FOURTH_INPUT_IS_THE_THIRD,
+    WRONG_BEHIND_16_INPUTS,
+    WRONG_BEHIND_64_INPUTS,
+    WRONG_BEHIND_32_INPUTS_OF_A_BLOCK,
+    SKIPS_A_BLOCK_OF_INPUTS,
+    COLUMNS_OF_16_BITS,
+    PLACES_OF_16_BITS,
     FAULTS
 };
 
@@ -80,6 +87,13 @@ static const char *const fault_names[FAULTS] = {
     "modifies its inputs",
     "computes only once",
     "computes half the rows only once",
+    "fourth input of a call is the third again",
+    "wrong behind 16 inputs of a call",
+    "wrong behind 64 inputs of a call",
+    "wrong behind 32 of each 64 inputs of a call",
+    "leaves out every second block of 64 inputs",
+    "columns of 16 bits",
+    "products of a list numbered by 16 bits",
 };
 
 static enum fault fault;
@@ -197,8 +211,16 @@ static void run_one(const struct plan *plan, const struct eie_layer *layer, cons
     uint32_t place = 0;
     if (fault != STALE_ACCUMULATORS) memset(plan->acc, 0, layer->outputs * sizeof *plan->acc);
     if (fault != STALE_ACTIVE_LIST) memset(plan->active, 0, layer->inputs);
+    uint32_t listed = 0, entries = 0; /* since the list of products was worked off */
+    const int16_t *restrict first = input;
     for (uint32_t j = 0; j < layer->inputs; j++) {
         int16_t value = input[j];
+        if (fault == COLUMNS_OF_16_BITS) value = input[(uint16_t)j];
+        if (fault == PLACES_OF_16_BITS && value) {
+            if (entries > 1024) first = input + j, listed = entries = 0;
+            entries += layer->column_start[j + 1] - layer->column_start[j]; /* of the first PE */
+            if (listed++ >= 65536 / EIE_CODEBOOK_SIZE) value = *first;
+        }
         if (fault == SKIPS_NEGATIVE_INPUTS && value < 0) value = 0;
         if (fault == LOSES_SIGN_OF_MINIMUM && value == INT16_MIN) value = INT16_MAX;
         if (fault == DROPS_LAST_COLUMN && j + 1 == layer->inputs) value = 0;
@@ -228,7 +250,13 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     if (!before) return EIE_MEMORY;
     memcpy(before, plan->base.outputs, all * sizeof *before);
     for (uint32_t b = 0; b < batch; b++) {
-        const uint32_t from = fault == BATCH_READS_FIRST_INPUT ? 0 : b;
+        const uint32_t from = fault == BATCH_READS_FIRST_INPUT             ? 0
+                              : fault == FOURTH_INPUT_IS_THE_THIRD         ? b - (b % 4 == 3)
+                              : fault == WRONG_BEHIND_16_INPUTS            ? b % 16
+                              : fault == WRONG_BEHIND_64_INPUTS            ? b % 64
+                              : fault == WRONG_BEHIND_32_INPUTS_OF_A_BLOCK ? b - b % 64 + b % 32
+                                                                           : b;
+        if (fault == SKIPS_A_BLOCK_OF_INPUTS && b / 64 % 2) continue;
         run_one(plan, layer, plan->base.inputs + (size_t)from * layer->inputs,
                 plan->base.outputs + (size_t)b * layer->outputs);
     }
@@ -306,9 +334,41 @@ static void the_kernel_that_is_not_broken_passes(void **state)
     (void)state;
     fault = NOTHING;
     assert_good(eie_check_kernel(&kernel, &device, &all_cases, &count, &error), error);
-    assert_int_equal(count.ran, 2 * (eie_check_fixed_cases() + 30)); /* two batches each */
+    uint32_t runs = 0;
+    for (uint32_t i = 0; i < eie_check_fixed_cases() + 30; i++) runs += eie_check_case_batches(i);
+    assert_true(runs > 2 * (eie_check_fixed_cases() + 30)); /* two batches each, or more */
+    assert_int_equal(count.ran, runs);
     assert_int_equal(count.unsupported, 0);
     assert_string_equal(count.reproducer.line, "");
+}
+
+/* A limit that a kernel states is counted, and passes for nothing else. */
+static enum eie_status supports_16_bits(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                        struct eie_error *error)
+{
+    if (problem->layer->inputs > 65536 || problem->batch > 64)
+        return eie_fail(error, EIE_UNSUPPORTED, "too many inputs");
+    return supports(problem, plan_bytes, error);
+}
+
+static void what_a_kernel_refuses_is_counted(void **state)
+{
+    const struct eie_device device = host_device();
+    struct eie_kernel limited = kernel;
+    struct eie_check_options options = all_cases;
+    struct eie_check_count all, count;
+    struct eie_error error = {""};
+    (void)state;
+    fault = NOTHING;
+    options.random_cases = 0;
+    assert_good(eie_check_kernel(&limited, &device, &options, &all, &error), error);
+    limited.supports = supports_16_bits;
+    assert_good(eie_check_kernel(&limited, &device, &options, &count, &error), error);
+    assert_int_equal(count.ran + count.unsupported, all.ran);
+    assert_int_equal(count.unsupported, 2 * 2 + 3 * 2); /* layers too wide; batches 65 and 130 */
+    fault = COLUMNS_OF_16_BITS;                         /* right within its limit */
+    assert_good(eie_check_kernel(&limited, &device, &options, &count, &error), error);
+    fault = NOTHING;
 }
 
 /* Caught by the fixed cases alone, and the command in the message reproduces it. */
@@ -623,6 +683,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_kernel_that_is_not_broken_passes),
+        cmocka_unit_test(what_a_kernel_refuses_is_counted),
         cmocka_unit_test(every_broken_kernel_is_caught),
         cmocka_unit_test(float_kernels_are_held_to_their_bound),
         cmocka_unit_test(rounding_kernels_are_held_to_what_they_state),

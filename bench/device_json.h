@@ -1,0 +1,12 @@
+/* A device that was found at run time, as it stands in listings and in results files. */
+#ifndef EIE_BENCH_DEVICE_JSON_H
+#define EIE_BENCH_DEVICE_JSON_H
+
+#include "host/opencl.h"
+
+#include <jansson.h>
+
+/* Title, versions and limits; of a device that is absent only the title. */
+json_t *eie_opencl_json(const struct eie_opencl_listed *listed);
+
+#endif

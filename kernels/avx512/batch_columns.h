@@ -1,0 +1,283 @@
+/* Many inputs at once: a weight is read once and multiplied with up to 64 inputs. What the kernels
+ * share that do so; they differ in the arithmetic.
+ *
+ *   tile     192 columns: their inputs, [column][64] words of 16 bits, fit the first-level cache
+ *   block    up to 1024 rows: their sums, [row][64] words of 32 bits, fit the second-level cache
+ *   entry    any two weights of a row in the tile, as an odd one's partner a weight of 0. Both
+ *            columns' inputs are loaded and interleaved in registers, and multiplied with the pair
+ *            of weights, which is broadcast. Loads limit: interleaving after loading takes half as
+ *            many as pairs of neighbouring columns that lie interleaved in memory, of which at low
+ *            density only one has a weight.
+ *
+ * All rows of a block pass over a tile before the next one comes. There they go by falling number
+ * of entries, since a loop that ends as the one before did is foreseen. No gather, no horizontal
+ * sum. */
+#ifndef EIE_KERNELS_AVX512_BATCH_COLUMNS_H
+#define EIE_KERNELS_AVX512_BATCH_COLUMNS_H
+
+#include "kernels/cpu_plan.h"
+
+#include <immintrin.h>
+
+#define BATCH_LANES   16u               /* inputs in a register of sums */
+#define BATCH_BLOCK   (4 * BATCH_LANES) /* inputs that are taken at once */
+#define BATCH_COLUMNS 512u              /* of a tile; a multiple of 32, at most 512 */
+#define BATCH_ROWS    1024u             /* of a block; at most 65536 */
+#define BATCH_AHEAD   4u                /* rows whose sums are fetched before they are needed */
+#define BATCH_INLINE  static inline __attribute__((always_inline))
+
+/* A row of a block and its entries in a tile. */
+struct batch_row {
+    uint16_t row, entries;
+};
+
+/* An entry: both codes, as an index of the weights, in bits 0 to 7; the first column, in the tile,
+ * in bits 8 to 16, and the other in bits 17 to 25: shifted, they are byte offsets of their inputs.
+ */
+BATCH_INLINE uint32_t batch_entry(uint32_t first, uint32_t other, uint32_t codes)
+{
+    return codes | first << 8 | other << 17;
+}
+BATCH_INLINE uint32_t batch_first_offset(uint32_t entry)
+{
+    return entry >> 1 & 0xFF80u;
+}
+BATCH_INLINE uint32_t batch_other_offset(uint32_t entry)
+{
+    return entry >> 10 & 0xFF80u;
+}
+
+struct batch_plan;
+
+/* What a kernel brings. */
+struct batch_form {
+    void (*fill_weights)(const struct eie_layer *layer, uint32_t weights[256]);
+    void (*work)(void *plan, uint32_t worker); /* batch_work with the kernel's arithmetic */
+};
+
+struct batch_block {
+    uint32_t first_row, rows;
+};
+
+/* A copy: the rows of all blocks and tiles, tiles within a block, then their entries. */
+struct batch_plan {
+    struct eie_cpu_plan base;
+    const struct batch_form *form;
+    struct batch_block *blocks;
+    uint32_t *first_block; /* [threads + 1] */
+    size_t *first_row;     /* [blocks * tiles + 1]: index of the first of struct batch_row */
+    size_t *first_entry;   /* [blocks * tiles + 1] */
+    uint16_t *inputs;      /* [tiles * BATCH_COLUMNS][BATCH_BLOCK], in the order of load_columns */
+    int32_t *sums;         /* [threads][BATCH_ROWS][BATCH_BLOCK] */
+    size_t entries_at;     /* bytes from the copy's beginning */
+    uint32_t tiles;
+    uint32_t weights[256];       /* both weights of a pair of codes, as one word */
+    uint32_t begin, width, copy; /* of the inputs under way: first, registers of sums */
+};
+
+/* For the kernel's table; prepare is the kernel's own and ends in batch_prepare. */
+enum eie_status batch_supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                               struct eie_error *error);
+enum eie_status batch_prepare(const struct eie_setup *setup, const struct batch_form *form,
+                              struct eie_plan **plan, struct eie_error *error);
+enum eie_status batch_run(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
+void batch_cost(const struct eie_plan *plan, struct eie_cost *cost);
+void batch_destroy(struct eie_plan *plan);
+
+/* The arithmetic, constants where batch_work is inlined. */
+struct batch_arithmetic {
+    __m512i (*convert)(__m512i inputs);                          /* 32 inputs as they are kept */
+    __m512i (*add)(__m512i sums, __m512i weights, __m512i both); /* both products of each lane */
+    __m512i (*finish)(__m512i sums, __m512i bias);               /* the int32 sums */
+};
+
+/* ---- inputs --------------------------------------------------------------------------------- */
+
+/* 16 x 16 words: r[i] holds row i before, column i after. */
+BATCH_INLINE void batch_transpose(__m512i r[16])
+{
+    __m512i t[16];
+    for (int i = 0; i < 16; i += 4) {
+        const __m512i a = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+        const __m512i b = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+        const __m512i c = _mm512_unpacklo_epi32(r[i + 2], r[i + 3]);
+        const __m512i d = _mm512_unpackhi_epi32(r[i + 2], r[i + 3]);
+        t[i] = _mm512_unpacklo_epi64(a, c);
+        t[i + 1] = _mm512_unpackhi_epi64(a, c);
+        t[i + 2] = _mm512_unpacklo_epi64(b, d);
+        t[i + 3] = _mm512_unpackhi_epi64(b, d);
+    }
+    /* t[4 g + k]: lane l holds rows 4 g .. 4 g + 3 of column 4 l + k */
+    for (int k = 0; k < 4; k++) {
+        const __m512i a = _mm512_shuffle_i32x4(t[k], t[4 + k], 0x44);
+        const __m512i b = _mm512_shuffle_i32x4(t[k], t[4 + k], 0xEE);
+        const __m512i c = _mm512_shuffle_i32x4(t[8 + k], t[12 + k], 0x44);
+        const __m512i d = _mm512_shuffle_i32x4(t[8 + k], t[12 + k], 0xEE);
+        r[k] = _mm512_shuffle_i32x4(a, c, 0x88);
+        r[4 + k] = _mm512_shuffle_i32x4(a, c, 0xDD);
+        r[8 + k] = _mm512_shuffle_i32x4(b, d, 0x88);
+        r[12 + k] = _mm512_shuffle_i32x4(b, d, 0xDD);
+    }
+}
+
+/* Columns `first` .. `first` + 31 of 16 inputs from the `b`-th on, zeros where there are none:
+ * pairs[p] holds columns 2 p and 2 p + 1 of each input. */
+BATCH_INLINE void batch_load_pairs(const struct batch_plan *plan, uint32_t first, uint32_t b,
+                                   const struct batch_arithmetic *arithmetic, __m512i pairs[16])
+{
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const uint32_t columns = problem->layer->inputs;
+    const uint32_t left = columns > first ? columns - first : 0;
+    const __mmask32 there = left >= 32 ? 0xFFFFFFFFu : (1u << left) - 1;
+    for (uint32_t i = 0; i < BATCH_LANES; i++)
+        pairs[i] = b + i < problem->batch
+                       ? arithmetic->convert(_mm512_maskz_loadu_epi16(
+                             there, plan->base.inputs + (size_t)(b + i) * columns + first))
+                       : _mm512_setzero_si512();
+    batch_transpose(pairs);
+}
+
+/* 32 inputs of each of 32 columns. Interleaving words of two columns takes them four at a time:
+ * inputs 0-15 lie where the low halves of the 128-bit lanes end up, 16-31 where the high ones do.
+ */
+BATCH_INLINE void batch_load_columns(const struct batch_plan *plan, uint32_t first, uint32_t b,
+                                     const struct batch_arithmetic *arithmetic, uint16_t *to)
+{
+    const __m512i low = _mm512_set1_epi32(0xFFFF);
+    __m512i one[16], other[16];
+    batch_load_pairs(plan, first, b, arithmetic, one);
+    batch_load_pairs(plan, first, b + BATCH_LANES, arithmetic, other);
+    for (uint32_t p = 0; p < 16; p++, to += (size_t)2 * BATCH_BLOCK) {
+        _mm512_store_si512(to, _mm512_packus_epi32(_mm512_and_si512(one[p], low),
+                                                   _mm512_and_si512(other[p], low)));
+        _mm512_store_si512(to + BATCH_BLOCK, _mm512_packus_epi32(_mm512_srli_epi32(one[p], 16),
+                                                                 _mm512_srli_epi32(other[p], 16)));
+    }
+}
+
+/* A worker's share of the inputs, 32 columns at a time. */
+BATCH_INLINE void batch_load(const struct batch_plan *plan, uint32_t worker,
+                             const struct batch_arithmetic *arithmetic)
+{
+    const uint32_t threads = plan->base.setup.problem.threads;
+    const uint32_t parts = plan->tiles * (BATCH_COLUMNS / 32);
+    const uint32_t end = (uint32_t)((uint64_t)parts * (worker + 1) / threads);
+    for (uint32_t part = (uint32_t)((uint64_t)parts * worker / threads); part < end; part++)
+        for (uint32_t v = 0; v < plan->width; v += 2)
+            batch_load_columns(plan, 32 * part, plan->begin + v * BATCH_LANES, arithmetic,
+                               plan->inputs + (size_t)part * 32 * BATCH_BLOCK + v * BATCH_LANES);
+}
+
+/* ---- the product ---------------------------------------------------------------------------- */
+
+/* One row's entries of one tile, `width` registers of sums (a constant where this is inlined). */
+BATCH_INLINE void batch_add_row(const uint32_t *entries, uint32_t count, const uint32_t *weights,
+                                const char *inputs, int32_t *sums, uint32_t width,
+                                const struct batch_arithmetic *arithmetic)
+{
+    __m512i acc[4];
+    for (uint32_t v = 0; v < width; v++) acc[v] = _mm512_load_si512(sums + v * BATCH_LANES);
+    for (uint32_t e = 0; e < count; e++) {
+        const char *one = inputs + batch_first_offset(entries[e]);
+        const char *other = inputs + batch_other_offset(entries[e]);
+        const __m512i pair = _mm512_set1_epi32((int)weights[entries[e] & 255]);
+        for (uint32_t v = 0; v < width; v += 2) {
+            const __m512i a = _mm512_load_si512(one + v * 2 * BATCH_LANES);
+            const __m512i b = _mm512_load_si512(other + v * 2 * BATCH_LANES);
+            acc[v] = arithmetic->add(acc[v], pair, _mm512_unpacklo_epi16(a, b));
+            if (v + 1 < width)
+                acc[v + 1] = arithmetic->add(acc[v + 1], pair, _mm512_unpackhi_epi16(a, b));
+        }
+    }
+    for (uint32_t v = 0; v < width; v++) _mm512_store_si512(sums + v * BATCH_LANES, acc[v]);
+}
+
+/* A block's rows of one tile. */
+BATCH_INLINE void batch_add_tile(const struct batch_plan *plan, uint32_t block, uint32_t tile,
+                                 int32_t *sums, uint32_t width,
+                                 const struct batch_arithmetic *arithmetic)
+{
+    const size_t at = (size_t)block * plan->tiles + tile;
+    const char *copy = plan->base.copies[plan->copy];
+    const struct batch_row *rows = (const struct batch_row *)(const void *)copy;
+    const struct batch_row *row = rows + plan->first_row[at];
+    const struct batch_row *end = rows + plan->first_row[at + 1], *last = end - 1;
+    const uint32_t *entries =
+        (const uint32_t *)(const void *)(copy + plan->entries_at) + plan->first_entry[at];
+    const char *inputs = (const char *)(plan->inputs + (size_t)tile * BATCH_COLUMNS * BATCH_BLOCK);
+    for (; row < end; entries += row->entries, row++) {
+        const struct batch_row *later = last - row < BATCH_AHEAD ? last : row + BATCH_AHEAD;
+        for (uint32_t v = 0; v < width; v++)
+            _mm_prefetch((const char *)(sums + (size_t)later->row * BATCH_BLOCK + v * BATCH_LANES),
+                         _MM_HINT_T0);
+        batch_add_row(entries, row->entries, plan->weights, inputs,
+                      sums + (size_t)row->row * BATCH_BLOCK, width, arithmetic);
+    }
+}
+
+/* act, rounding and saturation of 16 sums: floor((sum + h) / 2^shift) without leaving int32. */
+BATCH_INLINE __m256i batch_finish(__m512i sum, const struct eie_layer *layer, uint32_t shift)
+{
+    if (layer->activation == EIE_ACTIVATION_RELU)
+        sum = _mm512_max_epi32(sum, _mm512_setzero_si512());
+    if (shift) {
+        const __m512i half =
+            _mm512_and_si512(_mm512_srai_epi32(sum, shift - 1), _mm512_set1_epi32(1));
+        sum = _mm512_add_epi32(_mm512_srai_epi32(sum, shift), half);
+    }
+    return _mm512_cvtsepi32_epi16(sum);
+}
+
+/* 16 rows' sums from `row` on, turned to rows of y. */
+BATCH_INLINE void batch_store_rows(const struct batch_plan *plan, uint32_t row, uint32_t rows,
+                                   const int32_t *sums, const struct batch_arithmetic *arithmetic)
+{
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const struct eie_layer *layer = problem->layer;
+    const uint32_t shift = eie_layer_shift(layer);
+    const __mmask16 there = (__mmask16)(rows >= 16 ? 0xFFFFu : (1u << rows) - 1);
+    const __m512i bias =
+        layer->bias ? _mm512_maskz_loadu_epi32(there, layer->bias + row) : _mm512_setzero_si512();
+    for (uint32_t v = 0; v < plan->width; v++) {
+        __m512i turned[16];
+        for (uint32_t i = 0; i < 16; i++)
+            turned[i] = _mm512_load_si512(sums + (size_t)i * BATCH_BLOCK + v * BATCH_LANES);
+        batch_transpose(turned);
+        for (uint32_t i = 0; i < 16; i++) {
+            const uint32_t b = plan->begin + v * BATCH_LANES + i;
+            if (b >= problem->batch) return;
+            _mm256_mask_storeu_epi16(
+                plan->base.outputs + (size_t)b * layer->outputs + row, there,
+                batch_finish(arithmetic->finish(turned[i], bias), layer, shift));
+        }
+    }
+}
+
+/* A worker's part of the inputs under way. Sums of 0 are all bits 0, in integers and floats. */
+BATCH_INLINE void batch_work(const struct batch_plan *plan, uint32_t worker,
+                             const struct batch_arithmetic *arithmetic)
+{
+    int32_t *sums = plan->sums + (size_t)worker * BATCH_ROWS * BATCH_BLOCK;
+    batch_load(plan, worker, arithmetic);
+    eie_pool_barrier(plan->base.setup.pool, worker);
+    for (uint32_t k = plan->first_block[worker]; k < plan->first_block[worker + 1]; k++) {
+        const struct batch_block block = plan->blocks[k];
+        for (size_t i = 0; i < (size_t)block.rows * BATCH_BLOCK; i += BATCH_LANES)
+            _mm512_store_si512(sums + i, _mm512_setzero_si512());
+        for (uint32_t tile = 0; tile < plan->tiles; tile++) {
+            if (plan->width == 4)
+                batch_add_tile(plan, k, tile, sums, 4, arithmetic);
+            else if (plan->width == 3)
+                batch_add_tile(plan, k, tile, sums, 3, arithmetic);
+            else if (plan->width == 2)
+                batch_add_tile(plan, k, tile, sums, 2, arithmetic);
+            else
+                batch_add_tile(plan, k, tile, sums, 1, arithmetic);
+        }
+        for (uint32_t i = 0; i < block.rows; i += 16)
+            batch_store_rows(plan, block.first_row + i, block.rows - i,
+                             sums + (size_t)i * BATCH_BLOCK, arithmetic);
+    }
+}
+
+#endif

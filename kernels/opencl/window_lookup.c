@@ -1,0 +1,284 @@
+/* The gather as a register permute, for wide processors: 16 rows, one a lane, walk along the
+ * columns together. In each step a window of 64 neighbouring inputs is looked at, and each row
+ * takes up to four of its weights there: a place in the window (6 bits) and a code (4 bits). The
+ * window follows the slowest row; a row with nothing to take multiplies by code 0. No column is
+ * skipped: a processor pays for random access, not for products by 0.
+ *
+ * window_lookup.cl has two forms of the same: by 512-bit permutes where the device's compiler has
+ * them, and in plain OpenCL C with a row a work-item. All rows are sorted by their weights, so that
+ * those of a group end together, and heavy and light groups take turns, so that whatever part of
+ * the groups a core gets is like the whole. */
+#include "kernels/opencl/plan.h"
+#include "kernels/opencl/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WINDOW     64u
+#define LINE       32u /* inputs in a cache line */
+#define LINE_WORTH 6u  /* weights that a step may lose for a window that begins at a line */
+#define GROUP      16u
+#define TAKE       4u /* of a row in a step */
+#define UNIT_STEPS 4u
+#define UNIT_WORDS 160u
+#define NO_ROW     UINT32_MAX
+#define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
+#define LANES      64u    /* work-items of a group where a row is one */
+#define UNIT_ITEMS 8u     /* work-items of a compute unit where one has several groups */
+
+/* A copy, in bytes from its beginning: units; first; end; row (window_lookup.cl). */
+struct form {
+    uint64_t first_at, end_at, row_at, bytes;
+    uint32_t groups, units;
+};
+
+struct plan {
+    struct opencl_plan base;
+    struct form form;
+    bool wide;
+};
+
+static uint64_t lines(uint64_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static void lay_out(struct form *form)
+{
+    form->first_at = (uint64_t)form->units * UNIT_WORDS * sizeof(uint16_t);
+    form->end_at = form->first_at + lines((uint64_t)form->units * UNIT_STEPS * sizeof(uint16_t));
+    form->row_at = form->end_at + lines((uint64_t)form->groups * sizeof(uint32_t));
+    form->bytes = form->row_at + (uint64_t)form->groups * 2 * GROUP * sizeof(uint32_t);
+}
+
+static uint32_t group_count(const struct eie_layer *layer)
+{
+    return (layer->outputs - 1) / GROUP + 1;
+}
+
+/* A step takes a weight at least; and 64 inputs are done with after 16 steps. */
+static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = problem->layer;
+    struct form form = {.groups = group_count(layer)};
+    if (layer->inputs > INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: windows begin at 16-bit columns",
+                        layer->inputs);
+    const uint64_t dense = (uint64_t)form.groups * (layer->inputs / LINE + 1) * (LINE / TAKE + 1);
+    const uint64_t steps = layer->entry_count < dense ? layer->entry_count : dense;
+    if (steps / UNIT_STEPS + form.groups > UINT32_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "more steps than 32 bits can number");
+    form.units = (uint32_t)(steps / UNIT_STEPS + form.groups);
+    lay_out(&form);
+    *plan_bytes = form.bytes + opencl_plan_vector_bytes(problem, false);
+    return EIE_OK;
+}
+
+/* ---- packing -------------------------------------------------------------------------------- */
+
+/* A group on its way: the next weight of each row, and where its weights end. */
+struct walk {
+    const struct opencl_rows *rows;
+    uint32_t at[GROUP], end[GROUP], last_first;
+};
+
+/* What each row takes of a window that begins at `first`; returns the sum. */
+static uint32_t look(const struct walk *walk, uint32_t first, uint32_t take[GROUP])
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < GROUP; i++) {
+        take[i] = 0;
+        while (take[i] < TAKE && walk->at[i] + take[i] < walk->end[i] &&
+               walk->rows->column[walk->at[i] + take[i]] - first < WINDOW)
+            take[i]++;
+        sum += take[i];
+    }
+    return sum;
+}
+
+/* The next step; false at the end. */
+static bool next_step(const struct walk *walk, uint32_t *first, uint32_t take[GROUP])
+{
+    uint32_t slowest = UINT32_MAX, other[GROUP];
+    for (uint32_t i = 0; i < GROUP; i++)
+        if (walk->at[i] < walk->end[i] && walk->rows->column[walk->at[i]] < slowest)
+            slowest = walk->rows->column[walk->at[i]];
+    if (slowest == UINT32_MAX) return false;
+    *first = slowest < walk->last_first ? slowest : walk->last_first;
+    const uint32_t line = *first / LINE * LINE, sum = look(walk, *first, take);
+    if (slowest - line < WINDOW && look(walk, line, other) + LINE_WORTH >= sum) {
+        *first = line;
+        memcpy(take, other, sizeof other);
+    }
+    return true;
+}
+
+static void put(uint16_t *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
+                uint32_t code)
+{
+    uint16_t *word = unit + 2 * lane + k % 2;
+    if (k < 2) {
+        word[step * 32] |= (uint16_t)(place | code << 6);
+    } else {
+        word[step * 32] |= (uint16_t)(place << 10);
+        word[UNIT_STEPS * 32] |= (uint16_t)(code << 4 * step);
+    }
+}
+
+/* Packs a group from unit `unit` on (copy NULL: only counts); returns the unit behind it. */
+static uint32_t pack(const struct opencl_rows *rows, const struct form *form, const uint32_t *row,
+                     uint32_t inputs, uint32_t unit, char *copy)
+{
+    struct walk walk = {.rows = rows, .last_first = inputs > WINDOW ? inputs - WINDOW : 0};
+    uint32_t first, take[GROUP], n = 0;
+    for (uint32_t i = 0; i < GROUP; i++) {
+        walk.at[i] = row[i] == NO_ROW ? 0 : rows->start[row[i]];
+        walk.end[i] = row[i] == NO_ROW ? 0 : rows->start[row[i] + 1];
+    }
+    for (; next_step(&walk, &first, take); n++) {
+        const size_t u = unit + (size_t)n / UNIT_STEPS;
+        if (copy)
+            ((uint16_t *)(void *)(copy + form->first_at))[u * UNIT_STEPS + n % UNIT_STEPS] =
+                (uint16_t)first;
+        for (uint32_t i = 0; i < GROUP; i++)
+            for (uint32_t k = 0; k < take[i]; k++, walk.at[i]++)
+                if (copy)
+                    put((uint16_t *)(void *)copy + u * UNIT_WORDS, n % UNIT_STEPS, i, k,
+                        rows->column[walk.at[i]] - first, rows->code[walk.at[i]]);
+    }
+    return unit + (n + UNIT_STEPS - 1) / UNIT_STEPS;
+}
+
+/* The sorted rows of the g-th group that is worked on: from both ends in turn. */
+static void group_rows(const struct opencl_rows *rows, const struct eie_layer *layer,
+                       uint32_t groups, uint32_t g, uint32_t row[GROUP])
+{
+    const uint32_t sorted = g % 2 ? groups - 1 - g / 2 : g / 2;
+    for (uint32_t i = 0; i < GROUP; i++)
+        row[i] = sorted * GROUP + i < layer->outputs ? rows->order[sorted * GROUP + i] : NO_ROW;
+}
+
+static enum eie_status make_copy(const struct eie_layer *layer, struct form *form, char **copy,
+                                 struct eie_error *error)
+{
+    struct opencl_rows rows;
+    uint32_t row[GROUP];
+    enum eie_status status = opencl_rows_make(layer, &rows, error);
+    if (status) return status;
+    *form = (struct form){.groups = group_count(layer)};
+    for (uint32_t g = 0; g < form->groups; g++) {
+        group_rows(&rows, layer, form->groups, g, row);
+        form->units = pack(&rows, form, row, layer->inputs, form->units, NULL);
+    }
+    lay_out(form);
+    *copy = calloc(form->bytes, 1);
+    if (!*copy) {
+        opencl_rows_free(&rows);
+        return eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+    }
+    for (uint32_t g = 0, unit = 0; g < form->groups; g++) {
+        uint32_t *end = (uint32_t *)(void *)(*copy + form->end_at);
+        uint32_t *kept = (uint32_t *)(void *)(*copy + form->row_at) + (size_t)g * 2 * GROUP;
+        group_rows(&rows, layer, form->groups, g, row);
+        unit = pack(&rows, form, row, layer->inputs, unit, *copy);
+        end[g] = unit;
+        memcpy(kept, row, sizeof row);
+        for (uint32_t i = 0; layer->bias && i < GROUP; i++)
+            kept[GROUP + i] = row[i] == NO_ROW ? 0 : (uint32_t)layer->bias[row[i]];
+    }
+    opencl_rows_free(&rows);
+    return EIE_OK;
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
+{
+    struct opencl_plan *base = &plan->base;
+    const struct eie_layer *layer = base->setup.problem.layer;
+    const uint32_t items = base->opencl->facts.compute_units * UNIT_ITEMS;
+    const cl_uint share = (plan->form.groups - 1) / items + 1;
+    const cl_uint numbers[] = {layer->inputs, layer->outputs, plan->form.groups,
+                               layer->activation == EIE_ACTIVATION_RELU, eie_layer_shift(layer)};
+    const cl_ulong places[] = {plan->form.first_at, plan->form.end_at, plan->form.row_at};
+    cl_uint at = 3;
+    enum eie_status status = opencl_plan_set(base, at++, sizeof(cl_mem), &base->constants, error);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers && !status; i++)
+        status = opencl_plan_set(base, at++, sizeof numbers[i], &numbers[i], error);
+    for (size_t i = 0; i < sizeof places / sizeof *places && !status; i++)
+        status = opencl_plan_set(base, at++, sizeof places[i], &places[i], error);
+    if (!status) status = opencl_plan_set(base, at++, sizeof share, &share, error);
+    if (status) return status;
+    plan->wide = opencl_plan_requires(base) == 1;
+    return plan->wide ? opencl_plan_shape(base, (plan->form.groups - 1) / share + 1, 1, error)
+                      : opencl_plan_shape(base, (uint64_t)plan->form.groups * GROUP,
+                                          opencl_plan_group(base, LANES), error);
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
+                               struct eie_error *error)
+{
+    struct opencl_needs needs = {.name = "window_lookup", .options = "", .x_spare = WINDOW};
+    struct form form;
+    struct opencl_plan *base;
+    char *copy;
+    enum eie_status status = make_copy(setup->problem.layer, &form, &copy, error);
+    if (status) return status;
+    needs.copy_bytes = form.bytes;
+    status = opencl_plan_begin(setup, sizeof(struct plan), &needs, &base, error);
+    if (status) goto end;
+    struct plan *plan = (struct plan *)base;
+    plan->form = form;
+    status = opencl_plan_fill(base, copy, error);
+    if (!status) status = set_arguments(plan, error);
+    if (!status) status = opencl_plan_first(base, error);
+    if (status)
+        opencl_plan_end(base);
+    else
+        *opaque = (struct eie_plan *)plan;
+end:
+    free(copy);
+    return status;
+}
+
+static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    uint64_t padding;
+    opencl_plan_count(&plan->base, &cost->macs_useful, &padding);
+    cost->macs_padding =
+        (uint64_t)plan->form.units * UNIT_STEPS * TAKE * GROUP * problem->batch - cost->macs_useful;
+    cost->prepared_bytes = plan->form.bytes;
+    cost->bytes_read =
+        plan->form.bytes + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
+    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+}
+
+static void describe(const struct eie_plan *opaque, eie_column column, void *context)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    opencl_plan_describe(opaque, column, context);
+    column(context, "eie_opencl_form", plan->wide ? "512-bit permutes" : "a row a work-item", 0);
+}
+
+const struct eie_kernel eie_kernel_opencl_window_lookup = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "opencl_window_lookup",
+    .summary = "for wide processors: rows in lanes, a sliding window of inputs in registers",
+    .isa = "any",
+    .device_kind = EIE_DEVICE_OPENCL,
+    .flags = EIE_KERNEL_EXACT,
+    .max_threads = 0,
+    .probe = eie_opencl_probe,
+    .supports = supports,
+    .prepare = prepare,
+    .load = opencl_plan_load,
+    .run = opencl_plan_run,
+    .wait = opencl_plan_wait,
+    .read = opencl_plan_read,
+    .cost = cost,
+    .describe = describe,
+    .destroy = opencl_plan_destroy,
+};

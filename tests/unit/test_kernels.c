@@ -1,0 +1,163 @@
+/* What all kernels of this build state about themselves (kernels/kernel.h).
+ *
+ * Memory: no plan of a CPU kernel holds more than the bound that `supports` gives, and no further
+ * copy more than prepared_bytes. Held memory is what malloc has given out; under a sanitizer, which
+ * has a malloc of its own, there is nothing to see. */
+#include "host/cpu.h"
+#include "host/threads.h"
+#include "kernels/kernel.h"
+#include "tests/support/layers.h"
+
+#include <malloc.h>
+
+#define COPIES     5u
+#define COPY_SLACK 4096u /* of a copy: whole lines, what may be read behind its end */
+
+static size_t held(void)
+{
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+static struct eie_layer *layer_of(uint32_t inputs, uint32_t outputs, uint32_t pe_count,
+                                  uint32_t every)
+{
+    struct test_matrix matrix = test_matrix_empty(inputs, outputs);
+    struct eie_layer parts = test_parts("bytes", pe_count);
+    for (uint32_t c = 1; c < EIE_CODEBOOK_SIZE; c++) parts.codebook[c] = (int16_t)c;
+    for (uint32_t i = 0; i < outputs; i++)
+        for (uint32_t j = 0; j < inputs; j++)
+            if ((i * 7 + j * 3 + i * j) % every == 0)
+                *test_at(&matrix, i, j) = (uint8_t)(1 + (i + j) % 15);
+    struct eie_layer *layer = test_encode(&matrix, &parts);
+    test_matrix_free(&matrix);
+    return layer;
+}
+
+/* What a plan holds, and its cost. */
+static size_t plan_holds(const struct eie_kernel *kernel, const struct eie_setup *setup,
+                         struct eie_cost *cost)
+{
+    struct eie_error error = {""};
+    struct eie_plan *plan;
+    const size_t before = held();
+    assert_good(kernel->prepare(setup, &plan, &error), error);
+    const size_t after = held();
+    *cost = (struct eie_cost){0};
+    kernel->cost(plan, cost);
+    kernel->destroy(plan);
+    return after > before ? after - before : 0;
+}
+
+static void check_kernel(const struct eie_kernel *kernel, const struct eie_problem *problem)
+{
+    struct eie_setup setup = {*problem, NULL, 1};
+    struct eie_cost cost;
+    struct eie_error error = {""};
+    uint64_t bound;
+    if (eie_kernel_supports(kernel, problem, &bound, &error)) return;
+    assert_good(eie_pool_get(problem->threads, &setup.pool, &error), error);
+    (void)plan_holds(kernel, &setup, &cost); /* what a library allocates once and keeps */
+    const size_t one = plan_holds(kernel, &setup, &cost);
+    setup.copies = COPIES;
+    const size_t many = plan_holds(kernel, &setup, &cost);
+    if (one > bound)
+        fail_msg("%s, %u x %u, batch %u, %u threads: holds %zu bytes, states %ju", kernel->name,
+                 problem->layer->outputs, problem->layer->inputs, problem->batch, problem->threads,
+                 one, (uintmax_t)bound);
+    /* each byte once: weights, and inputs in float at most, padded to whole vectors */
+    assert_true(cost.bytes_read <=
+                cost.prepared_bytes +
+                    (uint64_t)problem->batch * ((uint64_t)problem->layer->inputs + 128) * 4);
+    /* libraries keep caches of their own, which come and go */
+    if (strncmp(kernel->name, "peers_", 6) &&
+        many > one + (COPIES - 1) * (cost.prepared_bytes + COPY_SLACK))
+        fail_msg("%s, %u x %u: %u further copies hold %zu bytes, each states %ju", kernel->name,
+                 problem->layer->outputs, problem->layer->inputs, COPIES - 1, many - one,
+                 (uintmax_t)cost.prepared_bytes);
+}
+
+static void plans_hold_no_more_than_they_state(void **state)
+{
+    static const struct {
+        uint32_t inputs, outputs, pe_count, every;
+    } shapes[] = {
+        {1, 1, 1, 1}, {400, 300, 8, 4}, {31, 257, 64, 3}, {9, 4200, 3, 2}, {3000, 3, 2, 5}};
+    static const uint32_t batches[] = {1, 2, 65}, threads[] = {1, 3, 40};
+    struct eie_device device;
+    struct eie_error error = {""};
+    uint32_t checked = 0;
+    void *volatile block = malloc(100000);
+    const size_t seen = held();
+    (void)state;
+    free(block);
+    if (!seen) skip();
+    assert_good(eie_device_host(&device, &error), error);
+    for (size_t s = 0; s < TEST_COUNT(shapes); s++) {
+        struct eie_layer *layer =
+            layer_of(shapes[s].inputs, shapes[s].outputs, shapes[s].pe_count, shapes[s].every);
+        for (uint32_t k = 0; k < eie_kernel_count(); k++) {
+            const struct eie_kernel *kernel = eie_kernel_at(k);
+            /* libraries keep what they like, generated code for one; OpenBLAS does in its own pages
+             */
+            if (kernel->device_kind != EIE_DEVICE_CPU ||
+                (!strncmp(kernel->name, "peers_", 6) && !strstr(kernel->name, "openblas")) ||
+                eie_kernel_probe(kernel, &device, NULL))
+                continue;
+            for (size_t i = 0; i < TEST_COUNT(batches) * TEST_COUNT(threads); i++) {
+                const struct eie_problem problem = {layer, &device, batches[i / 3], threads[i % 3]};
+                if (problem.threads <= kernel->max_threads) check_kernel(kernel, &problem);
+            }
+            checked++;
+        }
+        eie_layer_free(layer);
+    }
+    printf("  %u kernels and layers\n", checked);
+    assert_true(checked > TEST_COUNT(shapes));
+}
+
+/* `isa` is what the kernel declares, in the words of EIE_ISA_MASK. */
+static void instruction_sets_are_spelled_as_the_mask_does(void **state)
+{
+    (void)state;
+    for (uint32_t k = 0; k < eie_kernel_count(); k++) {
+        const struct eie_kernel *kernel = eie_kernel_at(k);
+        char names[128];
+        eie_cpu_feature_names(kernel->cpu_features, names, sizeof names);
+        if (kernel->cpu_features && strcmp(kernel->isa, names))
+            fail_msg("%s: isa '%s', declares '%s'", kernel->name, kernel->isa, names);
+        if (!kernel->cpu_features && strcmp(kernel->isa, "any") && strcmp(kernel->isa, "x86-64"))
+            fail_msg("%s: isa '%s', declares nothing", kernel->name, kernel->isa);
+    }
+}
+
+/* Columns that 32 bits would just number: no kernel that counts beyond them may take the layer. */
+static void layers_that_are_too_wide_are_refused(void **state)
+{
+    static const char *const names[] = {
+        "avx2_column_table",    "avx2_dense_columns", "avx2_window_lookup",  "avx512_batch_pairs",
+        "avx512_byte_lookup",   "avx512_word_lookup", "peers_graphblas_mxm", "peers_mkl_csr_mv",
+        "peers_openblas_sgemv", "peers_onednn_int8"};
+    static const uint32_t inputs[] = {UINT32_MAX, UINT32_MAX - 31, UINT32_C(1) << 31};
+    (void)state;
+    for (size_t i = 0; i < TEST_COUNT(names) * TEST_COUNT(inputs); i++) {
+        const struct eie_kernel *kernel = eie_kernel_find(names[i / TEST_COUNT(inputs)]);
+        const struct eie_layer layer = {
+            .name = "wide", .inputs = inputs[i % TEST_COUNT(inputs)], .outputs = 1, .pe_count = 1};
+        const struct eie_problem problem = {&layer, NULL, 1, 1};
+        struct eie_error error = {""};
+        uint64_t bytes;
+        assert_non_null(kernel);
+        assert_bad(kernel->supports(&problem, &bytes, &error), EIE_UNSUPPORTED, error, "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instruction_sets_are_spelled_as_the_mask_does),
+        cmocka_unit_test(layers_that_are_too_wide_are_refused),
+        cmocka_unit_test(plans_hold_no_more_than_they_state),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
