@@ -177,8 +177,7 @@ enum eie_status eie_reference_make_on(const struct eie_device *device,
         return eie_reference_make(layer, inputs, batch, design->pe_count, reference, error);
     struct eie_layer *reshared;
     struct eie_resharing report;
-    enum eie_status status =
-        eie_layer_reshare(layer, design->code_bits, &reshared, &report, error);
+    enum eie_status status = eie_layer_reshare(layer, design->code_bits, &reshared, &report, error);
     if (status) return status;
     status = eie_reference_make(reshared, inputs, batch, design->pe_count, reference, error);
     eie_layer_free(reshared);

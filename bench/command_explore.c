@@ -90,8 +90,11 @@ static bool add_range(struct eie_sweep_list *list, char *word, char *dots)
     if (!parse_value(word, &from) || !parse_value(dots + 2, &to) || from > to) return false;
     if (star && (!parse_value(star + 1, &factor) || factor <= 1)) return false;
     if (star && from <= 0) return false;
-    for (double value = from; value <= to; value = star ? value * factor : value + 1)
+    double value = from;
+    while (value <= to) {
         if (!add_value(list, value)) return false;
+        value = star ? value * factor : value + 1;
+    }
     return true;
 }
 

@@ -224,8 +224,8 @@ static enum eie_status make_designs(const struct eie_sweep_run *run, struct desi
     const uint64_t each = choices(run->sweep), pairs = run->unit_count / run->layer_count;
     *count = each * pairs;
     *designs = calloc(*count + 1, sizeof **designs);
-    *sorted = calloc(*count + 1, sizeof **sorted);
-    const struct design **front = calloc(*count + 1, sizeof *front);
+    *sorted = calloc(*count + 1, sizeof(struct design *));
+    const struct design **front = calloc(*count + 1, sizeof(struct design *));
     if (!*designs || !*sorted || !front) {
         free(*designs);
         free(*sorted);
@@ -240,7 +240,7 @@ static enum eie_status make_designs(const struct eie_sweep_run *run, struct desi
                                         .choice = choice_at(run->sweep, d % each)};
         mean_design(run, pair, &(*designs)[d]);
     }
-    qsort(*sorted, *count, sizeof **sorted, by_time);
+    qsort(*sorted, *count, sizeof(struct design *), by_time);
     for (int e = 0; e < ENERGIES; e++) find_front(*sorted, *count, e, front);
     free(front);
     return EIE_OK;

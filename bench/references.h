@@ -14,8 +14,8 @@ EIE_MUST_USE enum eie_status eie_references_begin(const struct eie_layer *layer,
                                                   struct eie_error *error);
 void eie_references_free(struct eie_references *references); /* NULL is fine */
 
-/* The two sets of vectors that a plan on `device` is checked with: the inputs, and no active input at
- * all (eie_reference_make_on). EIE_INPUT when these inputs are too large for the layer;
+/* The two sets of vectors that a plan on `device` is checked with: the inputs, and no active input
+ * at all (eie_reference_make_on). EIE_INPUT when these inputs are too large for the layer;
  * EIE_UNSUPPORTED; EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_references_get(struct eie_references *references,
                                                 const struct eie_device *device,

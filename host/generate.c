@@ -157,7 +157,7 @@ static void draw_uneven_matrix(const struct eie_layer_spec *spec, const int16_t 
     }
     column_start[0] = 0;
     for (uint32_t j = 0; j < spec->inputs; j++) {
-        const int class = first_sample[j] != 0;
+        const int class = !spec->split || first_sample[j];
         for (uint32_t i = 0; i < spec->outputs; i++) {
             const uint64_t chance = left[class] * row_weight[i];
             const bool taken = left[class] == places[class] ||
@@ -257,7 +257,7 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
         status = eie_fail(error, EIE_USAGE, "layer %s: a split needs a sample", spec->name);
         goto done;
     }
-    if (spec->split && spec->row_unevenness_permille)
+    if (spec->split && spec->sample_count && spec->row_unevenness_permille)
         draw_uneven_matrix(spec, samples, row_weight, column_start, row, code);
     else
         draw_matrix(spec, samples, column_start, row, code);

@@ -27,9 +27,10 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     const uint64_t pes = design->pe_count;
     if (design->index_bits != 4 || design->code_bits != 4 || design->batching ||
         design->empty_column_cycles != 1 || !design->spmat_lines_held)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "the closed form knows entries of 4 + 4 bits, one cycle for an empty column, "
-                        "a line that is kept and no batching; model_eie_cycle takes the others");
+        return eie_fail(
+            error, EIE_UNSUPPORTED,
+            "the closed form knows entries of 4 + 4 bits, one cycle for an empty column, "
+            "a line that is kept and no batching; model_eie_cycle takes the others");
     if (pes * ((uint64_t)layer->inputs + 1) > UINT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "too many pointers at %u PEs", (unsigned)pes);
     *plan_bytes = (uint64_t)problem->batch * layer->inputs * sizeof(int16_t);
