@@ -20,6 +20,7 @@
 #define POINTS_MAX    10000000
 #define MEMORY_BYTES  (UINT64_C(4) << 30)
 #define SUITES_MAX    16
+#define LAYERS_MAX    4096u
 #define POINT_SECONDS 12e-6 /* to write one, and its share of a design */
 
 static const char help[] =
@@ -65,9 +66,10 @@ static bool parse_value(const char *text, double *value)
     char *end;
     if (*text < '0' || *text > '9') return false;
     *value = strtod(text, &end);
-    const char *unit = strchr("KMG", *end);
+    static const char units[] = "KMG";
+    const char *unit = strchr(units, *end);
     if (*end && (!unit || end[1])) return false;
-    if (*end) *value *= pow(1000, (double)(unit - "KMG") + 1);
+    if (*end) *value *= pow(1000, (double)(unit - units) + 1);
     return isfinite(*value);
 }
 
@@ -90,10 +92,10 @@ static bool add_range(struct eie_sweep_list *list, char *word, char *dots)
     if (!parse_value(word, &from) || !parse_value(dots + 2, &to) || from > to) return false;
     if (star && (!parse_value(star + 1, &factor) || factor <= 1)) return false;
     if (star && from <= 0) return false;
-    double value = from;
-    while (value <= to) {
+    for (double value = from, next; value <= to; value = next) {
         if (!add_value(list, value)) return false;
-        value = star ? value * factor : value + 1;
+        next = star ? value * factor : value + 1;
+        if (!(next > value)) return false; /* a step that is lost in the number's precision */
     }
     return true;
 }
@@ -260,12 +262,19 @@ static enum eie_status read_suites(struct exploration *all, struct eie_error *er
 
 static enum eie_status choose_layers(struct exploration *all, struct eie_error *error)
 {
-    const char *names[4096];
+    const char *names[LAYERS_MAX];
     char unmatched[256];
     unsigned count = 0;
-    for (uint32_t s = 0; s < all->suite_count; s++)
-        for (uint32_t l = 0; l < all->suites[s].layer_count && count < 4096; l++)
+    for (uint32_t s = 0; s < all->suite_count; s++) {
+        for (uint32_t other = 0; other < s; other++)
+            if (!strcmp(all->suites[s].name, all->suites[other].name))
+                return eie_fail(error, EIE_USAGE, "--suite: two suites called %s",
+                                all->suites[s].name);
+        if (all->suites[s].layer_count > LAYERS_MAX - count)
+            return eie_fail(error, EIE_USAGE, "--suite: more than %u layers", LAYERS_MAX);
+        for (uint32_t l = 0; l < all->suites[s].layer_count; l++)
             names[count++] = all->suites[s].layers[l].spec.name;
+    }
     if (eie_names_unmatched(all->options.layers, names, count, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)", unmatched);
     all->wanted = calloc(count + 1, sizeof *all->wanted);
@@ -427,6 +436,7 @@ static enum eie_status make_units(struct exploration *all, struct eie_error *err
     const struct eie_sweep *sweep = &all->sweep;
     struct eie_sweep_run *run = &all->run;
     const uint32_t each = sweep->pes.count * sweep->index_bits.count;
+    uint64_t largest = 1;
     run->units = calloc((size_t)each * run->layer_count, sizeof *run->units);
     if (!run->units) return eie_fail(error, EIE_MEMORY, "out of memory for the units");
     for (uint32_t l = 0; l < run->layer_count; l++) {
@@ -437,14 +447,15 @@ static enum eie_status make_units(struct exploration *all, struct eie_error *err
             unit->index_bits = (uint32_t)sweep->index_bits.values[u % sweep->index_bits.count];
             eie_unit_lines(sweep, unit);
             const uint64_t bytes = eie_unit_bytes(sweep, &run->layers[l], unit);
-            if (bytes > MEMORY_BYTES / all->options.threads)
+            if (bytes > MEMORY_BYTES)
                 return eie_fail(error, EIE_USAGE,
-                                "layer %s on %u PEs needs %.0f MiB in each of %" PRIu64
-                                " threads: fewer PEs, a shallower queue or fewer threads",
-                                run->layers[l].layer->name, unit->pes, (double)bytes / 0x1p20,
-                                all->options.threads);
+                                "layer %s on %u PEs needs %.0f MiB: fewer PEs or a shallower queue",
+                                run->layers[l].layer->name, unit->pes, (double)bytes / 0x1p20);
+            if (bytes > largest) largest = bytes;
         }
     }
+    if (all->options.threads > MEMORY_BYTES / largest)
+        all->options.threads = MEMORY_BYTES / largest;
     return EIE_OK;
 }
 

@@ -217,6 +217,11 @@ enum eie_status eie_unit_run(const struct eie_sweep *sweep, const struct eie_swe
     struct eie_cut cut;
     enum eie_status status = eie_cut_make(&layer->codes, layer->layer->bias, &plan, &cut, error);
     if (status) return status;
+    if ((uint64_t)cut.columns * design_of(sweep)->empty_column_cycles * 2 > INT32_MAX) {
+        eie_cut_free(&cut);
+        return eie_fail(error, EIE_INPUT, "layer %s: too many cycles for one pass",
+                        layer->layer->name);
+    }
     const uint32_t registers = registers_of(design_of(sweep));
     status = eie_schedule_begin(&cut, registers, &schedule, error);
     if (!status) {

@@ -461,8 +461,8 @@ enum eie_status eie_sweep_print(const struct eie_sweep_run *run, struct eie_erro
 
 static json_t *journal_head(const struct eie_sweep_run *run)
 {
-    return json_pack("{s:s, s:s}", "format", JOURNAL_FORMAT, "device_hash",
-                     run->sweep->device->hash.hex);
+    return json_pack("{s:s, s:s, s:s}", "format", JOURNAL_FORMAT, "device_hash",
+                     run->sweep->device->hash.hex, "eie_revision", EIE_REVISION);
 }
 
 static json_t *integers(const uint64_t *values, uint32_t count)
@@ -521,7 +521,8 @@ static bool take_depths(const struct eie_sweep_run *run, const json_t *list, str
         uint64_t v[8];
         if (!read_integers(json_array_get(list, i), v, 8)) return false;
         for (uint32_t d = 0; d < run->sweep->depths.count; d++) {
-            if ((uint64_t)run->sweep->depths.values[d] != v[0]) continue;
+            if ((uint64_t)run->sweep->depths.values[d] != v[0] || unit->depth[d].cycles || !v[1])
+                continue;
             unit->depth[d] = (struct eie_depth_counts){v[1], v[2], v[3], v[4], v[5], v[6], v[7]};
             found++;
         }
@@ -589,10 +590,11 @@ static enum eie_status take_journal(struct eie_sweep_run *run, FILE *file, const
         if (head) {
             json_t *wanted = journal_head(run);
             if (!row || !json_equal(row, wanted))
-                status = eie_fail(error, EIE_INPUT,
-                                  "%s: not the journal of a sweep on this device description: "
-                                  "delete it or name another --out",
-                                  path);
+                status =
+                    eie_fail(error, EIE_INPUT,
+                             "%s: not the journal of a sweep on this device description by this "
+                             "revision of eie: delete it or name another --out",
+                             path);
             json_decref(wanted);
         } else if (row) {
             *taken += take_unit(run, row);
@@ -646,7 +648,7 @@ enum eie_status eie_journal_begin(struct eie_sweep_run *run, const char *path, b
         journal->file = old;
         if (end) return EIE_OK;
     } else {
-        journal->file = fopen(journal->path, "w");
+        journal->file = fopen(journal->path, "wx"); /* not over that of another sweep */
     }
     if (!journal->file)
         return eie_fail(error, EIE_SYSTEM, "%s: cannot be written: %s", journal->path,

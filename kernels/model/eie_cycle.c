@@ -315,7 +315,7 @@ static void describe_capacity(const struct eie_plan *plan, eie_column column, vo
     const uint64_t pointers = ((uint64_t)plan->cut.blocks * plan->cut.columns + 1) * POINTER_BYTES;
     const uint64_t longer = layer->inputs > layer->outputs ? layer->inputs : layer->outputs;
     const uint64_t activations = (longer + pes - 1) / pes * sizeof(int16_t);
-    const uint64_t addressed = (UINT64_C(1) << 8 * POINTER_BYTES); /* entries */
+    const uint64_t addressed = (UINT64_C(1) << 8 * POINTER_BYTES) - 1; /* entries */
     char text[512] = "";
     const struct {
         const char *what;

@@ -158,7 +158,8 @@ def test_device_files_with_other_keys(eie, tiny):
     ("--pes", "0", "--pes 0"), ("--pes", "-4", "--pes -4"), ("--pes", "4.5", "--pes 4.5"), ("--pes", "70000", "--pes 70000"),
     ("--queue", "", "--queue"), ("--line", "12", "multiple of 8"), ("--line", "8", ""), ("--index", "1..4", "--index 1"),
     ("--code", "9", "--code 9"), ("--clock", "fast", "--clock fast"), ("--clock", "1", "--clock 1"), ("--pes", "8..2", "8..2"),
-    ("--pes", "2..4*1", "2..4*1"), ("--pes", "1..100", "--pes 1..100"), ("--technology", "intel:7", "--technology"),
+    ("--clock", "1e17..2e17", "--clock 1e17..2e17"), ("--clock", "1e-323..1*1.1", "--clock 1e-323..1*1.1"),
+    ("--suite", "paper,paper", "two suites called paper"), ("--pes", "2..4*1", "2..4*1"), ("--pes", "1..100", "--pes 1..100"), ("--technology", "intel:7", "--technology"),
     ("--technology", "stillmaker-baas:3", "45 to 7 nm"), ("--technology", "paper", "--technology"), ("--threads", "0", "--threads"),
     ("--layer", "none", "no layer"), ("--suite", "nowhere", "nowhere"), ("--device", "nobody", "nobody"),
     ("--device", "titan-x", "no EIE design"), ("--colour", "red", "--colour")])
