@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ceilings import LEVELS, point
-from figures import HALO, STYLE, WIDTH, picture, put_title
+from figures import HALO, STYLE, WIDTH, picture
 
 CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
 SIZES, SIZE = {"hot": 4.5, "llc": 6.8, "dram": 9.2}, 5.5  # points, by cache mode and of others
@@ -45,16 +45,23 @@ def roofline_figure(rows, ceilings):
             axes.set_xlabel("multiply-adds per byte")
         panels[0].set_ylabel("multiply-adds per second")
         left_out = len({row.kernel for row in rows}) - len(kernels)
-        put_title(panels[0], "This host: what each kernel does, under what the machine can do",
-                  "suite paper; useful and padding multiply-adds"
-                  + ("; lines: measured ceilings" if ceilings.runs else "")
-                  + (f"; {left_out} slower kernels left out" if left_out else ""))
+        _put_title(figure, panels[0], "This host: what each kernel does, under what the machine can do",
+                   "suite paper; useful and padding multiply-adds"
+                   + ("; lines: measured ceilings" if ceilings.runs else "")
+                   + (f"; {left_out} slower kernels left out" if left_out else ""))
         figure.legend(handles=_handles(rows, kernels), loc="outside lower center", frameon=False, fontsize=9, ncols=3,
                       handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
         figure.draw_without_rendering()
         for axes, text in slanted:
             text.set_rotation(_slope(axes))
         return figure
+
+
+def _put_title(figure, axes, title, subtitle):
+    """Above all panels: as a part of the first one it would push the others aside."""
+    figure.suptitle(f"{title}\n", x=0.01, ha="left", fontweight="bold", fontsize=11)
+    axes.annotate(subtitle, (0, 1), xytext=(-42, 8), xycoords="axes fraction", textcoords="offset points", fontsize=9,
+                  color="#444444", annotation_clip=False).set_in_layout(False)
 
 
 def _fastest(rows):
