@@ -39,8 +39,7 @@ def time_rows(layer, rows):
             groups.setdefault((row["eie_cache"], row["eie_threads"]), []).append(row)
     for (cache, threads), group in sorted(groups.items()):
         dense = next((row for row in group if row["eie_kernel"] == BASELINE), None)
-        exact = [row for row in group if not row["eie_kernel"].startswith("peers_") and
-                 "eie_median_relative_error" not in row]
+        exact = [row for row in group if "exact" in row["eie_flags"]]
         best = min(exact, key=lambda row: row["eie_median_ns"], default=None)
         for row in (dense, best):
             if row:
