@@ -18,8 +18,8 @@ static const char help[] =
     "  -o OUT         .npy for one matrix, in its shape before flattening; .safetensors for all,\n"
     "                 with their bias\n"
     "  --layer NAMES  comma list of names or globs (default: all)\n"
-    "  --measure      how fast the Huffman streams of the same codes and runs decode, in GB of\n"
-    "                 output a second on one core, and zstd's on the same bytes\n"
+    "  --measure      how fast the Huffman streams of the same codes with 4-bit runs decode, in\n"
+    "                 GB of output a second on one core, and zstd's on the same bytes\n"
     "  --json         as JSON\n\n"
     "example: eie expand layer.safetensors -o weights.npy\n";
 
@@ -156,12 +156,17 @@ int eie_command_expand(int argc, char **argv)
     if (status) return eie_command_fail(status, &error);
     const struct eie_shared **matrices = calloc(set.count, sizeof(struct eie_shared *));
     if (!matrices) status = eie_fail(&error, EIE_MEMORY, "out of memory");
-    for (uint32_t i = 0; i < set.count && !status; i++)
-        if (eie_names_match(options.layers, set.matrices[i].name))
-            matrices[count++] = &set.matrices[i];
-    if (!status && !count)
-        status =
-            eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'", options.path, options.layers);
+    const char **names = calloc(set.count, sizeof(char *));
+    char unmatched[256];
+    if (!names && !status) status = eie_fail(&error, EIE_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < set.count && !status; i++) {
+        names[i] = set.matrices[i].name;
+        if (eie_names_match(options.layers, names[i])) matrices[count++] = &set.matrices[i];
+    }
+    if (!status &&
+        eie_names_unmatched(options.layers, names, set.count, unmatched, sizeof unmatched))
+        status = eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'", options.path, unmatched);
+    free(names);
     if (!status)
         status = options.measure ? eie_huffman_speed(matrices, count, options.as_json, &error)
                                  : expand(&options, matrices, count, &error);

@@ -266,6 +266,8 @@ static void describe_source(const struct eie_compress_options *options,
              "compressed by eiebench from %.200s (%s), shape %s, seed %llu",
              slash ? slash + 1 : file->path, eie_weight_format_name(file->format), shape,
              (unsigned long long)options->seed);
+    for (char *c = shared->source; *c; c++) /* cut or not, it goes into a JSON string */
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7E) *c = '?';
 }
 
 static enum eie_status compress_one(struct work *work, struct eie_weight_file *file, uint32_t index,
@@ -304,6 +306,11 @@ static enum eie_status compress_one(struct work *work, struct eie_weight_file *f
     if (!status && options->bias_file) {
         struct eie_weights side;
         status = load_side_file(options->bias_file, shared->outputs, "--bias", &side, work->error);
+        if (!status && side.outputs != 1) {
+            status = eie_fail(work->error, EIE_INPUT, "%s: --bias must be one row, not %u",
+                              options->bias_file, side.outputs);
+            eie_weights_free(&side);
+        }
         if (!status) {
             free(shared->bias);
             shared->bias = side.values;
@@ -354,6 +361,21 @@ static enum eie_status choose(const struct eie_compress_options *options,
             snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", entry->name);
         if (options->tensors ? eie_names_match(options->tensors, entry->name) && matrix : matrix)
             (*chosen)[(*count)++] = i;
+    }
+    if (options->tensors) {
+        char unmatched[256];
+        const char **names = calloc(file->count, sizeof(char *));
+        if (!names) return eie_fail(error, EIE_MEMORY, "%s: out of memory", options->input);
+        unsigned matrices = 0;
+        for (uint32_t i = 0; i < file->count; i++)
+            if (file->entries[i].rank >= 2 || file->count == 1)
+                names[matrices++] = file->entries[i].name;
+        const bool missing =
+            eie_names_unmatched(options->tensors, names, matrices, unmatched, sizeof unmatched);
+        free(names);
+        if (missing)
+            return eie_fail(error, EIE_USAGE, "%s: no matrix is named '%s'; there are: %s",
+                            options->input, unmatched, known);
     }
     if (!options->tensors && *count > 1)
         return eie_fail(error, EIE_USAGE, "%s: holds several matrices, name them with --tensor: %s",

@@ -227,6 +227,14 @@ static enum eie_status item_object(const struct eie_compressed *item, json_t *li
     return status;
 }
 
+/* A path as JSON takes it: what is not ASCII may be no UTF-8 either. */
+static void printable(const char *path, char *text, size_t size)
+{
+    snprintf(text, size, "%s", path);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7E) *c = '?';
+}
+
 enum eie_status eie_compress_ledger(const struct eie_compress_options *options,
                                     const struct eie_compressed *items, uint32_t count,
                                     json_t **ledger, struct eie_error *error)
@@ -242,12 +250,14 @@ enum eie_status eie_compress_ledger(const struct eie_compress_options *options,
         json_decref(parts);
         return status;
     }
-    *ledger = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:o}", "format", "eie-ledger-1",
-                        "input", options->input, "centroids",
-                        options->keep_codes ? "as published" : starts[options->centroids], "seed",
-                        (json_int_t)options->seed, "file", options->out, "form",
-                        eie_form_name(options->form), "file_bytes", (json_int_t)size, "parts",
-                        parts, "layers", list);
+    char input[4096], out[4096];
+    printable(options->input, input, sizeof input);
+    printable(options->out, out, sizeof out);
+    *ledger = json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:o}", "format", "eie-ledger-1", "input", input,
+        "centroids", options->keep_codes ? "as published" : starts[options->centroids], "seed",
+        (json_int_t)options->seed, "file", out, "form", eie_form_name(options->form), "file_bytes",
+        (json_int_t)size, "parts", parts, "layers", list);
     return *ledger ? EIE_OK : eie_fail(error, EIE_MEMORY, "out of memory for the ledger");
 }
 
@@ -288,7 +298,9 @@ static void print_layer(const json_t *layer)
            json_is_true(json_object_get(errors, "samples_drawn")) ? "drawn" : "given",
            number(errors, "pruned_relative_output"), number(errors, "shared_relative_output"));
     if (json_object_get(errors, "fixed_point_relative_output"))
-        printf(", 16-bit fixed point adds %.3g", number(errors, "fixed_point_relative_output"));
+        printf(", 16-bit fixed point adds %.3g, %.0f inputs became 0",
+               number(errors, "fixed_point_relative_output"),
+               number(json_object_get(layer, "layer"), "inputs_lost"));
     putchar('\n');
     json_array_foreach(json_object_get(layer, "estimates"), index, row)
         printf("  %s: %.4g us, %.4g uJ (modelled; %.0f inputs' mean)\n",

@@ -18,9 +18,10 @@ struct dealt {
     bool skip_zeros;
     uint32_t threads;
     double least, greatest, scale;
-    uint64_t *tally;  /* [threads][INTERVALS]: counts, then places to write to */
-    uint64_t *start;  /* [INTERVALS + 1] */
-    long double *sum; /* [INTERVALS + 1]: of all intervals before */
+    uint64_t *tally; /* [threads][INTERVALS]: counts, then places to write to */
+    uint64_t *start; /* [INTERVALS + 1] */
+    long double
+        *sum; /* [INTERVALS]: of each; sums from the first on would cancel behind outliers */
     float *ordered;
     double *worker_least, *worker_greatest; /* [threads] */
 };
@@ -82,7 +83,7 @@ static void sum_intervals(void *context, uint32_t worker)
         long double sum = 0;
         for (uint64_t i = dealt->start[b]; i < dealt->start[b + 1]; i++)
             sum += (long double)dealt->ordered[i];
-        dealt->sum[b + 1] = sum;
+        dealt->sum[b] = sum;
     }
 }
 
@@ -105,7 +106,7 @@ static enum eie_status deal(struct dealt *dealt, struct eie_pool *pool, struct e
 {
     dealt->tally = calloc((size_t)dealt->threads * INTERVALS, sizeof *dealt->tally);
     dealt->start = calloc(INTERVALS + 1, sizeof *dealt->start);
-    dealt->sum = calloc(INTERVALS + 1, sizeof *dealt->sum);
+    dealt->sum = calloc(INTERVALS, sizeof *dealt->sum);
     dealt->worker_least = calloc(dealt->threads, sizeof *dealt->worker_least);
     dealt->worker_greatest = calloc(dealt->threads, sizeof *dealt->worker_greatest);
     if (!dealt->tally || !dealt->start || !dealt->sum || !dealt->worker_least ||
@@ -138,7 +139,6 @@ static enum eie_status deal(struct dealt *dealt, struct eie_pool *pool, struct e
     if (!dealt->ordered) return no_memory(error);
     eie_pool_run(pool, deal_values, dealt);
     eie_pool_run(pool, sum_intervals, dealt);
-    for (uint32_t b = 0; b < INTERVALS; b++) dealt->sum[b + 1] += dealt->sum[b];
     return EIE_OK;
 }
 
@@ -194,15 +194,9 @@ static void first_centroids(struct dealt *dealt, uint32_t clusters, enum eie_cen
                 dealt, (uint64_t)(((double)c + 0.5) / clusters * (double)total));
             break;
         case EIE_CENTROIDS_RANDOM:
-            for (;;) { /* a place among all weights as they were given */
-                const uint64_t place =
-                    (uint64_t)(((double)(eie_random_next(&random) >> 11) * 0x1p-53) *
-                               (double)dealt->count);
-                const float value = dealt->values[place];
-                if (dealt->skip_zeros && value == 0.0f) continue;
-                centroid[c] = (double)value;
-                break;
-            }
+            centroid[c] = (double)dealt->ordered[(
+                uint64_t)(((double)(eie_random_next(&random) >> 11) * 0x1p-53) * (double)total)];
+            break;
         }
     }
     qsort(centroid, clusters, sizeof *centroid, by_value);
@@ -214,8 +208,9 @@ struct rounds {
     struct dealt *dealt;
     uint32_t clusters;
     float boundary[EIE_CLUSTERS_MAX];
-    uint64_t below[EIE_CLUSTERS_MAX + 1]; /* weights up to each boundary; [clusters]: all */
-    long double sum[EIE_CLUSTERS_MAX + 1];
+    uint64_t below[EIE_CLUSTERS_MAX + 1];    /* weights up to each boundary; [clusters]: all */
+    uint32_t interval[EIE_CLUSTERS_MAX + 1]; /* that each boundary runs through */
+    long double part[EIE_CLUSTERS_MAX + 1];  /* sum of its weights up to the boundary */
 };
 
 /* The greatest float that is at most the middle of two centroids. */
@@ -259,19 +254,29 @@ static void scan_boundaries(void *context, uint32_t worker)
     for (uint32_t c = worker; c + 1 < rounds->clusters; c += dealt->threads) {
         const float boundary = rounds->boundary[c];
         uint64_t below = 0;
-        long double sum = 0;
+        uint32_t interval = 0;
+        long double part = 0;
         if ((double)boundary >= dealt->greatest) {
             below = dealt->start[INTERVALS];
-            sum = dealt->sum[INTERVALS];
+            interval = INTERVALS;
         } else if ((double)boundary >= dealt->least) {
-            const uint32_t interval = interval_of(dealt, boundary);
+            interval = interval_of(dealt, boundary);
             below = dealt->start[interval];
-            sum = dealt->sum[interval];
-            scan_interval(dealt, interval, boundary, &below, &sum);
+            scan_interval(dealt, interval, boundary, &below, &part);
         }
         rounds->below[c + 1] = below;
-        rounds->sum[c + 1] = sum;
+        rounds->interval[c + 1] = interval;
+        rounds->part[c + 1] = part;
     }
+}
+
+static long double cluster_sum(const struct rounds *rounds, uint32_t c)
+{
+    const uint32_t first = rounds->interval[c], last = rounds->interval[c + 1];
+    if (first == last) return rounds->part[c + 1] - rounds->part[c];
+    long double sum = rounds->dealt->sum[first] - rounds->part[c];
+    for (uint32_t b = first + 1; b < last; b++) sum += rounds->dealt->sum[b];
+    return sum + rounds->part[c + 1];
 }
 
 /* Moves every cluster without weights next to the mean of one with the most of weights times
@@ -310,7 +315,7 @@ static void run_rounds(struct dealt *dealt, struct eie_pool *pool, uint32_t clus
     uint32_t refills = 0;
     *rounds = (struct rounds){.dealt = dealt, .clusters = clusters};
     rounds->below[clusters] = dealt->start[INTERVALS];
-    rounds->sum[clusters] = dealt->sum[INTERVALS];
+    rounds->interval[clusters] = INTERVALS;
     while (!result->converged && result->rounds < rounds_max) {
         memcpy(before, rounds->below, sizeof before);
         for (uint32_t c = 0; c + 1 < clusters; c++)
@@ -319,16 +324,16 @@ static void run_rounds(struct dealt *dealt, struct eie_pool *pool, uint32_t clus
         /* as many weights up to every boundary as before: the same weights */
         result->converged = result->rounds && !memcmp(before, rounds->below, sizeof before);
         result->rounds++;
-        if (result->converged && refills < REFILLS_MAX && refill(rounds, centroid)) {
+        /* moved centroids need a round to collect their weights */
+        if (result->converged && result->rounds < rounds_max && refills < REFILLS_MAX &&
+            refill(rounds, centroid)) {
             result->converged = false;
             refills++;
             continue;
         }
         for (uint32_t c = 0; c < clusters && !result->converged; c++) {
             const uint64_t members = rounds->below[c + 1] - rounds->below[c];
-            if (members)
-                centroid[c] =
-                    (double)((rounds->sum[c + 1] - rounds->sum[c]) / (long double)members);
+            if (members) centroid[c] = (double)(cluster_sum(rounds, c) / (long double)members);
         }
     }
 }
@@ -399,8 +404,9 @@ static void assign_block(const struct assignment *in, size_t begin, size_t end, 
             continue;
         }
         const double place = ((double)value - in->least) * in->scale;
-        uint32_t interval = place > 0 ? (uint32_t)place : 0;
-        if (interval >= INTERVALS) interval = INTERVALS - 1;
+        const uint32_t interval = place >= INTERVALS ? INTERVALS - 1
+                                  : place > 0        ? (uint32_t)place
+                                                     : 0;
         uint32_t c = in->first[interval];
         while (c < last && value > boundary[c]) c++;
         in->code[i] = (uint8_t)(in->first_code + c);

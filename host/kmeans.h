@@ -1,8 +1,9 @@
 /* Weight sharing: k-means in one dimension (Deep Compression, section 3), Lloyd's iteration on
  * every weight, no sample and no histogram in their place. A weight belongs to the nearest
  * centroid, the lower one of two equally near; a centroid is the mean of its weights, one without
- * weights stays where it is. It ends when no weight changes its cluster, or after the stated number
- * of rounds.
+ * weights stays until no weight changes its cluster, and is then moved beside the mean of the
+ * cluster with the most weights times extent, at most 16 times in all. It ends when no weight
+ * changes its cluster, or after the stated number of rounds.
  *
  * The weights are dealt into narrow intervals first, whose counts and sums are kept: a round looks
  * at single weights only where a boundary runs through an interval. Sums have a fixed order, so

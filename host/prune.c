@@ -80,7 +80,7 @@ static void cut(float *values, size_t count, uint32_t pattern, uint64_t equals,
                 kept++;
             } else {
                 sum += (double)values[i] * (double)values[i];
-                values[i] = 0;
+                if (bits) values[i] = 0; /* pages that nothing was written to stay so */
             }
         }
         lost += sum;

@@ -3,6 +3,7 @@
 #include "host/sha256.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -457,10 +458,16 @@ static enum eie_status parse_floats(const struct reading *in, struct eie_stored 
     if (bias && bias->shape[0] != shared->outputs) return fault(in, "bias", "has another length");
     shared->clusters = (uint32_t)codebook->shape[0];
     memcpy(shared->codebook + 1, codebook->data, codebook->size);
+    for (uint32_t c = 1; c <= shared->clusters; c++)
+        if (!isfinite(shared->codebook[c]))
+            return fault(in, "codebook", "holds a weight that is not finite");
     if (!bias) return EIE_OK;
     shared->bias = malloc(bias->size + 1);
     if (!shared->bias) return eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
     memcpy(shared->bias, bias->data, bias->size);
+    for (uint32_t i = 0; i < shared->outputs; i++)
+        if (!isfinite(shared->bias[i]))
+            return fault(in, "bias", "holds a number that is not finite");
     return EIE_OK;
 }
 

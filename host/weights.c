@@ -283,7 +283,7 @@ enum eie_status eie_weight_file_parse(struct eie_bytes *bytes, const char *path,
         file->format = EIE_WEIGHTS_NPY, status = open_single(file, error);
     else if (eie_net_is(path))
         file->format = EIE_WEIGHTS_NET, status = eie_net_open(file, error);
-    else if (begins_with(&file->bytes, "PK"))
+    else if (begins_with(&file->bytes, "PK\x03\x04") || begins_with(&file->bytes, "PK\x05\x06"))
         file->format = EIE_WEIGHTS_NPZ, status = eie_npz_open(file, error);
     else if (begins_with(&file->bytes, "%%MatrixMarket"))
         file->format = EIE_WEIGHTS_MTX, status = open_single(file, error);
@@ -365,7 +365,11 @@ static enum eie_status load_text(struct eie_weight_file *file, uint64_t seed,
                                  struct eie_weights *weights, struct eie_error *error)
 {
     const size_t count = (size_t)weights->outputs * weights->inputs;
+    const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     struct eie_random random;
+    if ((double)count * sizeof(float) > memory) /* a few bytes can ask for that much */
+        return eie_fail(error, EIE_INPUT, "%s: %u x %u weights are more than this machine's memory",
+                        file->path, weights->outputs, weights->inputs);
     weights->values =
         file->format == EIE_WEIGHTS_NORMAL ? new_values(weights) : calloc(count, sizeof(float));
     if (!weights->values) return no_memory(file->path, weights, error);

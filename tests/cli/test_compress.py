@@ -208,6 +208,9 @@ def test_a_network_of_named_tensors(eie):
         "a.weight": (8, 9), "b-c": (5, 8)}
     eie.fails(2, "--layer", "expand", "out.safetensors", "-o", "back.npy")
     eie("expand", "out.safetensors", "-o", "back.npy", "--layer", "b*")
+    # a name that matches nothing is a mistake, also beside one that does
+    eie.fails(2, "'b-d'", "expand", "out.safetensors", "-o", "back.npy", "--layer", "b-c,b-d")
+    eie.fails(2, "'b/d'", "compress", "n.safetensors", "-o", "x.safetensors", "--tensor", "b/c,b/d")
 
 
 @pytest.mark.parametrize("form", ["plain", "huffman"])
@@ -250,6 +253,11 @@ def test_bad_files(eie):
             "overflow.npy": "64 bits", "empty.npy": "empty", "noise.bin": ".npy, .npz", "bad.npz": "w.npy",
             "cut.npz": "zip", "bad.mtx": ":3:", "bad.smtx": ".smtx", "bad.net": "conv1", "nowhere.npy": "spelling"}.items():
         assert name in eie.fails(2, culprit, "compress", name, "-o", "out.safetensors").stderr
+    numpy.save(folder / "rows.npy", weights(3, 40))
+    eie.fails(2, "one row", "compress", "normal:40x70", "-o", "out.safetensors", "--bias", "rows.npy")
+    (folder / "huge.mtx").write_text("%%MatrixMarket matrix coordinate real general\n65536 65535 0\n")
+    if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < 4 * 65536 * 65535:
+        eie.fails(2, "memory", "compress", "huge.mtx", "-o", "out.safetensors")
     eie.fails(2, "2^26", "compress", "normal:99999999x1", "-o", "out.safetensors")
     eie.fails(2, "elements", "compress", "normal:65536x65536", "-o", "out.safetensors")
 
@@ -290,6 +298,40 @@ def test_damaged_storage(eie):
         (eie.folder / "bad.safetensors").write_bytes(file.write())
         eie.fails(2, "bad.safetensors", "expand", "bad.safetensors", "-o", "x.npy")
         file.tensors[part] = (dtype, shape, content)
+
+
+@pytest.mark.parametrize("part", ["codebook", "bias"])
+@pytest.mark.parametrize("value", [numpy.nan, -numpy.inf])
+def test_stored_numbers_are_finite(eie, part, value):
+    numpy.save(eie.folder / "b.npy", weights(1, 50))
+    compressed(eie, "normal:50x50", "--form", "packed", "--bits", 5, "--bias", "b.npy")
+    file = File((eie.folder / "out.safetensors").read_bytes())
+    dtype, shape, content = file.tensors[f"normal.{part}"]
+    file.tensors[f"normal.{part}"] = (dtype, shape, numpy.float32(value).tobytes() + content[4:])
+    (eie.folder / "bad.safetensors").write_bytes(file.write())
+    eie.fails(2, "finite", "expand", "bad.safetensors", "-o", "x.npy")
+
+
+def test_header_that_begins_like_a_zip_archive(eie):
+    """A safetensors file begins with its header's length, and 0x4B50 reads PK."""
+    matrix = weights(4, 4)
+    header = json.dumps({"w": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 64]}}).encode().ljust(0x4B50)
+    (eie.folder / "w.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + matrix.tobytes())
+    compressed(eie, "w.safetensors")
+    assert expanded(eie).shape == (4, 4)
+
+
+def test_paths_that_are_no_utf_8(eie):
+    name = b"\xe9" * 3 + "\u20ac".encode() * 70
+    numpy.save(eie.folder / "w.npy", weights())
+    os.rename(eie.folder / "w.npy", os.path.join(os.fsencode(eie.folder), name + b".npy"))
+    compressed(eie, os.fsdecode(name + b".npy"), "--density", 0.2)
+
+
+def test_random_centroids_of_a_nearly_empty_matrix(eie):
+    (eie.folder / "one.mtx").write_text("%%MatrixMarket matrix coordinate real general\n8192 8192 1\n5 7 2.5\n")
+    ledger = compressed(eie, "one.mtx", "--centroids", "random", "--bits", 8, "--form", "packed")
+    assert ledger["layers"][0]["clusters"] == 1 and ledger["layers"][0]["nonzeros"] == 1
 
 
 def test_measured_decoding_is_right(eie):

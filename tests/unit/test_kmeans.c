@@ -171,6 +171,27 @@ static void outliers(void **state)
                 error);
     assert_int_equal(kmeans.clusters, 3);
     assert_int_equal(kmeans.members[1], 998);
+    assert_true(fabs(kmeans.centroid[1] / 5.005e-28 - 1) < 1e-6); /* the mean of 2 .. 999 */
+}
+
+/* However many rounds there are, a centroid lies among its own weights. */
+static void stopped_after_any_round(void **state)
+{
+    static const float values[] = {1, 3, 6.8f, 6.9f, 7};
+    (void)state;
+    for (uint32_t rounds = 1; rounds < 12; rounds++) {
+        struct eie_kmeans kmeans;
+        struct eie_error error;
+        assert_good(
+            eie_kmeans(values, 5, true, 7, EIE_CENTROIDS_LINEAR, 1, rounds, 1, &kmeans, &error),
+            error);
+        uint64_t first = 0;
+        for (uint32_t c = 0; c < kmeans.clusters; first += kmeans.members[c++]) {
+            assert_true(kmeans.centroid[c] >= (double)values[first] - 1e-6);
+            assert_true(kmeans.centroid[c] <= (double)values[first + kmeans.members[c] - 1] + 1e-6);
+        }
+        assert_int_equal(first, 5);
+    }
 }
 
 static int by_magnitude(const void *a, const void *b)
@@ -239,6 +260,7 @@ int main(void)
         cmocka_unit_test(any_number_of_threads),
         cmocka_unit_test(fewer_weights_than_clusters),
         cmocka_unit_test(outliers),
+        cmocka_unit_test(stopped_after_any_round),
         cmocka_unit_test(prune_to_a_density),
         cmocka_unit_test(prune_by_a_threshold),
     };
