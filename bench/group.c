@@ -2,6 +2,7 @@
 #include "bench/check.h"
 #include "bench/gbench.h"
 #include "bench/progress.h"
+#include "host/opencl.h"
 #include "host/topology.h"
 
 #include <math.h>
@@ -136,8 +137,11 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     enum eie_status status = vectors_of(contender, vectors, error);
     if (status) return status;
     enter(contender, "preparing");
+    struct eie_opencl *opencl; /* the process's and no plan's: its start is no preparation */
+    if (row->device->kind == EIE_DEVICE_OPENCL)
+        status = eie_opencl_open(row->device, &opencl, error);
     const double begin = eie_now_s();
-    status = row->kernel->prepare(&setup, &contender->plan, error);
+    if (!status) status = row->kernel->prepare(&setup, &contender->plan, error);
     if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
     if (status) {
         contender->plan = NULL;
@@ -526,8 +530,9 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
         }
         set_case(&cases[count], contender, session->row_s);
         session->blocks_total += cases[count].repetitions;
-        if (!cases[count++].sample_ns)
-            status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
+        const bool room = cases[count++].sample_ns &&
+                          (!eie_row_has_two_clocks(contender->row) || contender->device_ns);
+        if (!room) status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
     }
     if (!status && count &&
         !eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
@@ -615,12 +620,14 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
     return status;
 }
 
-/* A device's driver may have threads on the host, and groups before may have bound them. */
+/* A device's driver may have threads on the host, and groups before may have bound them and their
+ * memory. */
 static enum eie_status free_threads(struct eie_error *error)
 {
     const struct eie_topology *topology;
     enum eie_status status = eie_topology_get(&topology, error);
-    return status ? status : eie_bind_process(topology->cores, error);
+    if (!status) status = eie_bind_process(topology->cores, error);
+    return status ? status : eie_bind_memory(topology->cores, error);
 }
 
 static enum eie_status begin_session(struct session *session, struct eie_error *error)

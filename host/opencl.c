@@ -121,11 +121,12 @@ static bool has_sub_groups(cl_device_id device, const char *version)
 {
     char extensions[4096];
     unsigned major = 0, minor = 0;
+    /* kernels that use them are built as OpenCL C 2.0 or 3.0 */
+    if (sscanf(version, "OpenCL %u.%u", &major, &minor) != 2 || major < 2) return false;
     device_text(device, CL_DEVICE_EXTENSIONS, extensions, sizeof extensions);
     if (strstr(extensions, "cl_khr_subgroups") || strstr(extensions, "cl_intel_subgroups"))
         return true;
-    return sscanf(version, "OpenCL %u.%u", &major, &minor) == 2 && major >= 3 &&
-           (uint32_t)device_number(device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0;
+    return major >= 3 && (uint32_t)device_number(device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0;
 }
 
 static void find_facts(cl_platform_id platform, cl_device_id device, struct eie_opencl_facts *facts)
@@ -143,6 +144,7 @@ static void find_facts(cl_platform_id platform, cl_device_id device, struct eie_
                         : type & CL_DEVICE_TYPE_CPU ? "cpu"
                                                     : "other");
     facts->compute_units = (uint32_t)device_number(device, CL_DEVICE_MAX_COMPUTE_UNITS);
+    if (!facts->compute_units) facts->compute_units = 1; /* kernels divide their work by it */
     facts->global_bytes = device_number(device, CL_DEVICE_GLOBAL_MEM_SIZE);
     facts->largest_bytes = device_number(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
     facts->local_bytes = device_number(device, CL_DEVICE_LOCAL_MEM_SIZE);
@@ -376,6 +378,10 @@ static enum eie_status begin(const struct eie_device *device, struct eie_opencl 
     if (status) return status;
     opencl->queue = eie_cl.CreateCommandQueue(opencl->context, opencl->device,
                                               CL_QUEUE_PROFILING_ENABLE, &code);
+    if (code) {
+        eie_cl.ReleaseContext(opencl->context);
+        opencl->context = NULL;
+    }
     return eie_opencl_status(code, "clCreateCommandQueue", error);
 }
 

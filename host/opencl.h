@@ -151,6 +151,7 @@ EIE_MUST_USE enum eie_status eie_opencl_event_ns(cl_event first, cl_event last, 
     DO(ReleaseMemObject)                                                                           \
     DO(ReleaseKernel)                                                                              \
     DO(ReleaseProgram)                                                                             \
+    DO(ReleaseContext)                                                                             \
     DO(ReleaseEvent)
 #define EIE_OPENCL_MEMBER(name) __typeof__(cl##name) *(name);
 struct eie_opencl_functions {

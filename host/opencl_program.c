@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROGRAMS_MAX 64
+#define PROGRAMS_MAX 1024 /* 64 devices, 16 of each */
 #define SOURCE_LIMIT ((size_t)1 << 20)
 #define BINARY_LIMIT ((size_t)1 << 28)
 #define MAGIC        "eie-opencl-1\n"

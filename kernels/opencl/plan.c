@@ -78,6 +78,11 @@ static enum eie_status make_buffers(struct opencl_plan *plan, const struct openc
     const size_t width = value_bytes(needs->floats);
     const size_t x_bytes = (input_count(problem) + needs->x_spare) * width;
     const size_t y_bytes = output_count(problem) * width;
+    const uint64_t global = plan->opencl->facts.global_bytes;
+    const uint64_t all = (uint64_t)x_bytes + y_bytes + plan->setup.copies * needs->copy_bytes;
+    if (global && all > global)
+        return eie_fail(error, EIE_UNSUPPORTED, "its plan needs %.0f KiB, and the device has %.0f",
+                        (double)all / 1024, (double)global / 1024);
     void *zeros = calloc(x_bytes > y_bytes ? x_bytes : y_bytes, 1);
     if (!zeros) return eie_fail(error, EIE_MEMORY, "out of memory for a plan");
     enum eie_status status =
