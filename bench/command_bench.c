@@ -239,13 +239,15 @@ static void judge(struct outcome *outcome, const json_t *row, int code)
     if (!kernels || !eie_names_exact(kernels, kernel)) return;
     if (!strcmp(status, "unsupported") || !strcmp(status, "skipped"))
         json_array_append_new(outcome->missing,
-                              json_pack("[O, O, O]", json_object_get(row, "eie_kernel"),
+                              json_pack("[O, O, O, O]", json_object_get(row, "eie_kernel"),
                                         json_object_get(row, "eie_reason"),
-                                        json_object_get(row, "eie_cache")));
+                                        json_object_get(row, "eie_cache"),
+                                        json_object_get(row, "eie_device")));
 }
 
 /* The first row asked for by name that could not run. A cache mode that this machine's caches
- * cannot have was asked for only where --cache names it. */
+ * cannot have was asked for only where --cache names it, and so is a device where another one ran
+ * the kernel. */
 static const json_t *first_missing(const struct outcome *outcome)
 {
     const bool llc_named = outcome->options->caches_named;
@@ -253,6 +255,12 @@ static const json_t *first_missing(const struct outcome *outcome)
         const json_t *one = json_array_get(outcome->missing, i);
         const char *cache = json_string_value(json_array_get(one, 2));
         const char *kernel = json_string_value(json_array_get(one, 0));
+        const char *device = json_string_value(json_array_get(one, 3));
+        const char *devices = outcome->options->matrix.devices;
+        if (!strncmp(device, "opencl:", strlen("opencl:")) &&
+            !(devices && eie_names_exact(devices, device)) &&
+            json_object_get(outcome->with_numbers, kernel))
+            continue;
         if (llc_named || strcmp(cache, eie_cache_name(EIE_CACHE_LLC)) != 0 ||
             !json_object_get(outcome->with_numbers, kernel))
             return one;

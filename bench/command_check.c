@@ -123,11 +123,11 @@ static int print_crash(const struct eie_kernel *kernel, const struct eie_ending 
     return eie_exit_code(EIE_MISMATCH);
 }
 
-/* Checks one kernel on a device and prints its line; returns its exit code. */
+/* Checks one kernel on a device and prints its line; returns its exit code. `by_name`: it must run
+ * there. */
 static int check_one(const struct eie_kernel *kernel, const struct choice *choice,
-                     const struct eie_device *device, uint32_t *checked)
+                     const struct eie_device *device, bool by_name, uint32_t *checked)
 {
-    const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
     struct job job = {kernel, device, &choice->options};
     struct found found = {.status = EIE_OK};
     struct eie_ending ending;
@@ -194,7 +194,9 @@ static enum eie_status find_places(struct choice *choice, struct places *places,
     const char *names[256];
     char unmatched[256];
     uint32_t features;
-    if (!strncmp(choice->device, "opencl", strlen("opencl"))) choice->opencl = choice->device;
+    if (!strchr(choice->device, '/') && !strstr(choice->device, ".json") &&
+        strpbrk(choice->device, ":*?["))
+        choice->opencl = choice->device; /* names of descriptions have none of these */
     const bool model_named = !choice->opencl && strcmp(choice->device, "cpu") != 0;
     enum eie_status status = eie_device_host(&places->host, error);
     if (!status)
@@ -215,14 +217,25 @@ static enum eie_status find_places(struct choice *choice, struct places *places,
 static int check_everywhere(const struct eie_kernel *kernel, const struct choice *choice,
                             const struct places *places, uint32_t *checked)
 {
+    const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
+    const uint32_t before = *checked;
     int worst = 0;
     if (kernel->device_kind == EIE_DEVICE_EIE)
-        return check_one(kernel, choice, &places->model, checked);
+        return check_one(kernel, choice, &places->model, by_name, checked);
     if (kernel->device_kind != EIE_DEVICE_OPENCL)
-        return check_one(kernel, choice, &places->host, checked);
+        return check_one(kernel, choice, &places->host, by_name, checked);
+    uint32_t matched = 0;
     for (uint32_t i = 0; i < places->opencl_count; i++)
-        if (eie_names_match(choice->opencl, places->opencl[i].device.name))
-            worsen(&worst, check_one(kernel, choice, &places->opencl[i].device, checked));
+        matched += eie_names_match(choice->opencl, places->opencl[i].device.name);
+    for (uint32_t i = 0; i < places->opencl_count; i++) {
+        const struct eie_device *device = &places->opencl[i].device;
+        const bool named = matched == 1 || /* or among several, by its own name */
+                           (choice->opencl && eie_names_exact(choice->opencl, device->name));
+        if (eie_names_match(choice->opencl, device->name))
+            worsen(&worst, check_one(kernel, choice, device, by_name && named, checked));
+    }
+    if (by_name && !worst && *checked == before)
+        worst = asked_by_name(kernel, "no device could run it");
     return worst;
 }
 

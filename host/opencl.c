@@ -245,10 +245,17 @@ static void try_driver(struct listing *listing, const char *path, const char *na
     if (file && !fgets(library, sizeof library, file)) library[0] = 0;
     if (file) fclose(file);
     library[strcspn(library, "\r\n")] = 0;
-    if (!*library || dlopen(library, RTLD_NOW | RTLD_LOCAL)) return;
-    const char *words = dlerror();
-    snprintf(why, sizeof why, "the driver of %.80s cannot be loaded: %.140s", path,
-             words ? words : library);
+    if (!*library) return;
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    const char *words = handle ? NULL : dlerror();
+    if (handle &&
+        (dlsym(handle, "clIcdGetPlatformIDsKHR") || dlsym(handle, "clGetExtensionFunctionAddress")))
+        return;
+    if (handle)
+        snprintf(why, sizeof why, "%.140s, which %.80s names, is no OpenCL driver", library, path);
+    else
+        snprintf(why, sizeof why, "the driver of %.80s cannot be loaded: %.140s", path,
+                 words ? words : library);
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(name, "."), name);
     add_absent(listing, word, why);
@@ -296,18 +303,22 @@ static void list_in_child(void *context, void *shared)
     const uint32_t platform_count = get_platforms(platforms);
     for (uint32_t p = 0; p < platform_count; p++) {
         const uint32_t count = get_devices(platforms[p], devices);
+        if (!count) {
+            char name[64], words[160];
+            platform_text(platforms[p], CL_PLATFORM_NAME, name, sizeof name);
+            snprintf(words, sizeof words, "OpenCL: platform %s shows no device", name);
+            add_absent(listing, name, words);
+        }
         for (uint32_t d = 0; d < count && listing->count < DEVICES_MAX; d++) {
             listing->status = add_device(listing, platforms[p], devices[d], p, d);
             if (listing->status) return;
         }
     }
-    const uint32_t found = listing->count;
     try_drivers(listing);
-    if (!found && !listing->count)
-        add_absent(listing, "none",
-                   platform_count ? "OpenCL: the platforms that are there have no device"
-                                  : "OpenCL: no driver is registered (pocl-opencl-icd brings one "
-                                    "for the processor)");
+    if (!listing->count)
+        add_absent(
+            listing, "none",
+            "OpenCL: no driver is registered (pocl-opencl-icd brings one for the processor)");
 }
 
 enum eie_status eie_opencl_list(struct eie_opencl_listed **list, uint32_t *count,
@@ -441,10 +452,11 @@ static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_n
     static const struct eie_opencl_source source = {
         "nothing", "", "__kernel void nothing(__global int *place) { (void)place; }\n"};
     const struct eie_opencl_program *program;
+    const char *origin;
     double ns[LAUNCHES];
     cl_kernel kernel = NULL;
     cl_mem place = NULL;
-    enum eie_status status = eie_opencl_build(opencl, &source, "", &program, error);
+    enum eie_status status = eie_opencl_build(opencl, &source, "", &program, &origin, error);
     if (!status) status = eie_opencl_kernel(opencl, program, "nothing", &kernel, NULL, error);
     if (!status) status = eie_opencl_buffer(opencl, CL_MEM_READ_WRITE, 4, &place, error);
     if (!status)

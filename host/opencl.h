@@ -91,11 +91,15 @@ struct eie_opencl_program {
  * $XDG_CACHE_HOME/eiebench (else ~/.cache/eiebench) under the hash of platform, device, driver,
  * their versions, options and source; a file whose content is not what was written is built anew,
  * and a folder that cannot be written is no failure. EIE_INPUT with the compiler's first words for
- * a faulty file of EIE_CL_DIR, EIE_SYSTEM for a faulty text of the program's own. */
+ * a faulty file of EIE_CL_DIR, EIE_SYSTEM for a faulty text of the program's own, EIE_UNSUPPORTED
+ * where the device has no compiler. *origin: "built", "cached", or "kept" for one that this process
+ * has already. A driver is known by its version strings only: whoever changes it under the same
+ * words, or hides features of the processor, clears the folder. */
 EIE_MUST_USE enum eie_status eie_opencl_build(struct eie_opencl *opencl,
                                               const struct eie_opencl_source *source,
                                               const char *options,
                                               const struct eie_opencl_program **program,
+                                              const char **origin,
                                               struct eie_error *error);
 
 /* A kernel of the program; *work_group_max (or NULL): work-items that a group of it may have.

@@ -161,8 +161,10 @@ static enum eie_status whole_text(const struct eie_opencl_source *source, char *
     enum eie_status status =
         text_of("common", source->common, &files[0], &common, common_path, error);
     if (!status) status = text_of(source->name, source->text, &files[1], &text, path, error);
-    if (!status && asprintf(whole, "%s%s", common, text) < 0)
+    if (!status && asprintf(whole, "%s%s", common, text) < 0) {
+        *whole = NULL;
         status = eie_fail(error, EIE_MEMORY, "out of memory for %s.cl", source->name);
+    }
     if (!status && !*path) memcpy(path, common_path, PATH_MAX);
     for (int i = 0; i < 2; i++) eie_bytes_free(&files[i]);
     return status;
@@ -216,7 +218,12 @@ static enum eie_status from_text(const struct eie_opencl *opencl, const char *te
     if (status) return status;
     code = eie_cl.BuildProgram(*program, 1, &opencl->device, options, NULL, NULL);
     if (code == CL_SUCCESS) return EIE_OK;
-    status = explain(opencl, *program, name, path, error);
+    if (code == CL_COMPILER_NOT_AVAILABLE)
+        status = eie_fail(error, EIE_UNSUPPORTED, "%s has no compiler", opencl->facts.name);
+    else if (code != CL_BUILD_PROGRAM_FAILURE)
+        status = eie_opencl_status(code, "clBuildProgram", error);
+    else
+        status = explain(opencl, *program, name, path, error);
     eie_cl.ReleaseProgram(*program);
     return status;
 }
@@ -248,8 +255,9 @@ end:
 
 enum eie_status eie_opencl_build(struct eie_opencl *opencl, const struct eie_opencl_source *source,
                                  const char *options, const struct eie_opencl_program **program,
-                                 struct eie_error *error)
+                                 const char **origin, struct eie_error *error)
 {
+    *origin = "kept";
     for (uint32_t i = 0; i < made.count; i++) {
         *program = &made.all[i].program;
         if (made.all[i].opencl == opencl && !strcmp(made.all[i].name, source->name) &&
@@ -266,6 +274,7 @@ enum eie_status eie_opencl_build(struct eie_opencl *opencl, const struct eie_ope
     snprintf(one->options, sizeof one->options, "%s", options);
     made.count++;
     *program = &one->program;
+    *origin = one->program.origin;
     return EIE_OK;
 }
 

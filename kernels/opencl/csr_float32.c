@@ -20,7 +20,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     if (layer->inputs > INT32_MAX || layer->entry_count > INT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more columns or weights than an int can count");
     *plan_bytes =
-        csr_bytes(layer->outputs, layer->entry_count) + opencl_plan_vector_bytes(problem, true);
+        2 * csr_bytes(layer->outputs, layer->entry_count) + opencl_plan_vector_bytes(problem, true);
     return EIE_OK;
 }
 

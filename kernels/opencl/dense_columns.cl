@@ -123,7 +123,7 @@ dense_columns(__global const uchar *restrict copy, __global const short *restric
             const uint i = block * ROWS + v * 16;
             if (i + 16 <= outputs) {
                 const int16 bias = vload16(0, constants + 16 + i);
-                vstore16(finish16(as_int16(sum[v]) + bias, relu, shift), 0, y + i);
+                vstore16(finish16(as_int16(sum[v] + as_uint16(bias)), relu, shift), 0, y + i);
             } else {
                 uint rest[16];
                 vstore16(sum[v], 0, rest);

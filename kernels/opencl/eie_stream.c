@@ -23,7 +23,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     (void)error;
-    *plan_bytes = copy_bytes(problem->layer) + opencl_plan_vector_bytes(problem, false);
+    *plan_bytes = 2 * copy_bytes(problem->layer) + opencl_plan_vector_bytes(problem, false);
     return EIE_OK;
 }
 

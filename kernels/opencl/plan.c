@@ -106,8 +106,8 @@ static enum eie_status make_kernel(struct opencl_plan *plan, const struct opencl
     const struct eie_opencl_source *source = opencl_sources;
     while (source->name && strcmp(source->name, needs->name)) source++;
     if (!source->name) return eie_fail(error, EIE_SYSTEM, "this build has no %s.cl", needs->name);
-    enum eie_status status =
-        eie_opencl_build(plan->opencl, source, needs->options, &plan->program, error);
+    enum eie_status status = eie_opencl_build(plan->opencl, source, needs->options, &plan->program,
+                                              &plan->origin, error);
     if (!status)
         status = eie_opencl_kernel(plan->opencl, plan->program, needs->name, &plan->kernel,
                                    &plan->work_group_max, error);
@@ -268,7 +268,7 @@ void opencl_plan_describe(const struct eie_plan *opaque, eie_column column, void
     double launch_ns;
     column(context, "eie_opencl_platform", plan->opencl->facts.platform_version, 0);
     column(context, "eie_opencl_driver", plan->opencl->facts.driver, 0);
-    if (plan->program) column(context, "eie_opencl_program", plan->program->origin, 0);
+    if (plan->program) column(context, "eie_opencl_program", plan->origin, 0);
     if (plan->kernel) {
         column(context, "eie_opencl_work_items", NULL, (double)(plan->global[0] * plan->global[1]));
         column(context, "eie_opencl_work_group", NULL, (double)plan->local[0]);

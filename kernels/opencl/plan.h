@@ -14,6 +14,7 @@ struct opencl_plan {
     struct eie_setup setup;
     struct eie_opencl *opencl;
     const struct eie_opencl_program *program;
+    const char *origin; /* of the program, for this plan */
     int16_t *inputs;     /* [batch][inputs] as loaded: for counting */
     float *values;       /* the same in float, or NULL */
     cl_mem x, y;         /* [batch][inputs], [batch][outputs]: int16, or float */
@@ -61,8 +62,7 @@ EIE_MUST_USE enum eie_status opencl_plan_shape(struct opencl_plan *plan, uint64_
 /* Work-items of the groups that the kernel's text requires; 0: any. */
 uint64_t opencl_plan_requires(const struct opencl_plan *plan);
 
-/* The largest group of at most `wanted` work-items, a power of two times nothing, that device and
- * kernel take. */
+/* `wanted` work-items, halved until device and kernel take a group of so many; at least 1. */
 uint64_t opencl_plan_group(const struct opencl_plan *plan, uint64_t wanted);
 
 /* A first launch with inputs of 0: drivers compile and allocate then, and that is preparation. */

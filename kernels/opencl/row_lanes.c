@@ -34,7 +34,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     if (layer->inputs > INPUTS_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: columns are 28 bits wide",
                         layer->inputs);
-    *plan_bytes = copy_bytes(layer, layer->entry_count) + opencl_plan_vector_bytes(problem, false);
+    *plan_bytes = 2 * copy_bytes(layer, layer->entry_count) + 5 * (uint64_t)layer->entry_count +
+                  16 * (uint64_t)layer->outputs + opencl_plan_vector_bytes(problem, false);
     return EIE_OK;
 }
 

@@ -71,7 +71,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
         return eie_fail(error, EIE_UNSUPPORTED, "more steps than 32 bits can number");
     form.units = (uint32_t)(steps / UNIT_STEPS + form.groups);
     lay_out(&form);
-    *plan_bytes = form.bytes + opencl_plan_vector_bytes(problem, false);
+    *plan_bytes = 2 * form.bytes + 5 * (uint64_t)layer->entry_count +
+                  16 * (uint64_t)layer->outputs + opencl_plan_vector_bytes(problem, false);
     return EIE_OK;
 }
 

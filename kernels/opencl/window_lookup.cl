@@ -91,7 +91,7 @@ window_lookup(__global const ushort *restrict copy, __global const short *restri
             even = step(even, x + first[2], v[2], codes >> (ushort)8, table);
             odd = step(odd, x + first[3], v[3], codes >> (ushort)12, table);
         }
-        store(vload16(1, (__global const int *)row) + __builtin_astype(even + odd, int16), row,
+        store(as_int16(vload16(1, (__global const uint *)row) + __builtin_astype(even + odd, uint16)), row,
               relu, shift, y);
     }
 }

@@ -205,13 +205,22 @@ def test_driver_that_is_missing(eie, tiny, tmp_path, icd, culprit):
     assert device["status"] == "skipped" and culprit in device["title"]
 
 
-def test_driver_that_is_missing_beside_one_that_is_there(pocl, tiny, tmp_path):
+@pytest.mark.parametrize("kernels", ["opencl_row*", "opencl_row_lanes"])
+@pytest.mark.parametrize("library, why", [("/nonexistent.so", "cannot be loaded"), ("libm.so.6", "is no OpenCL driver")])
+def test_driver_that_is_missing_beside_one_that_is_there(pocl, tiny, tmp_path, kernels, library, why):
+    """Nobody asked for that device: rows on the other one are enough."""
     (tmp_path / "pocl.icd").write_text(POCL.read_text())
-    (tmp_path / "other.icd").write_text("/nonexistent.so\n")
-    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", "opencl_row*",
+    (tmp_path / "other.icd").write_text(f"{library}\n")
+    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", kernels,
                          env={"OCL_ICD_VENDORS": str(tmp_path)})
     assert [row["eie_status"] for row in results["benchmarks"]] == ["ok", "ok"]
     assert {row["eie_device"] for row in results["eie_missing"]} == {"opencl:other"}
+    assert all(why in row["eie_reason"] for row in results["eie_missing"])
+    named = pocl.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel", kernels, "--device",
+                     "opencl:other", env={"OCL_ICD_VENDORS": str(tmp_path)})
+    assert named.returncode == 3
+    done = pocl("check", "--kernel", kernels, "--cases", "0", env={"OCL_ICD_VENDORS": str(tmp_path)})
+    assert why in done.stdout and "bit for bit" in done.stdout
 
 
 def test_loader_that_is_missing(eie, tiny):
