@@ -116,7 +116,7 @@ static enum eie_status write_safetensors(const char *path, const struct eie_shar
 static enum eie_status expand(const struct options *options, const struct eie_shared **matrices,
                               uint32_t count, struct eie_error *error)
 {
-    float **floats = calloc(count, sizeof *floats);
+    float **floats = calloc((size_t)count + 1, sizeof *floats);
     enum eie_status status = EIE_OK;
     const bool npy = options->out && ends_in(options->out, ".npy");
     if (!floats) return eie_fail(error, EIE_MEMORY, "out of memory");

@@ -92,10 +92,11 @@ static bool add_range(struct eie_sweep_list *list, char *word, char *dots)
     if (!parse_value(word, &from) || !parse_value(dots + 2, &to) || from > to) return false;
     if (star && (!parse_value(star + 1, &factor) || factor <= 1)) return false;
     if (star && from <= 0) return false;
-    for (double value = from, next; value <= to; value = next) {
-        if (!add_value(list, value)) return false;
-        next = star ? value * factor : value + 1;
-        if (!(next > value)) return false; /* a step that is lost in the number's precision */
+    while (from <= to) {
+        const double next = star ? from * factor : from + 1;
+        if (!add_value(list, from)) return false;
+        if (!(next > from)) return false; /* a step that is lost in the number's precision */
+        from = next;
     }
     return true;
 }

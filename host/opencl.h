@@ -99,8 +99,7 @@ EIE_MUST_USE enum eie_status eie_opencl_build(struct eie_opencl *opencl,
                                               const struct eie_opencl_source *source,
                                               const char *options,
                                               const struct eie_opencl_program **program,
-                                              const char **origin,
-                                              struct eie_error *error);
+                                              const char **origin, struct eie_error *error);
 
 /* A kernel of the program; *work_group_max (or NULL): work-items that a group of it may have.
  * Release with eie_cl.ReleaseKernel. */

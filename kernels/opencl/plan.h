@@ -14,7 +14,7 @@ struct opencl_plan {
     struct eie_setup setup;
     struct eie_opencl *opencl;
     const struct eie_opencl_program *program;
-    const char *origin; /* of the program, for this plan */
+    const char *origin;  /* of the program, for this plan */
     int16_t *inputs;     /* [batch][inputs] as loaded: for counting */
     float *values;       /* the same in float, or NULL */
     cl_mem x, y;         /* [batch][inputs], [batch][outputs]: int16, or float */
