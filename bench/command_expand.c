@@ -163,8 +163,11 @@ int eie_command_expand(int argc, char **argv)
         names[i] = set.matrices[i].name;
         if (eie_names_match(options.layers, names[i])) matrices[count++] = &set.matrices[i];
     }
-    if (!status &&
-        eie_names_unmatched(options.layers, names, set.count, unmatched, sizeof unmatched))
+    if (!status && !count)
+        status =
+            eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'", options.path, options.layers);
+    else if (!status &&
+             eie_names_unmatched(options.layers, names, set.count, unmatched, sizeof unmatched))
         status = eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'", options.path, unmatched);
     free(names);
     if (!status)
