@@ -1,6 +1,6 @@
 # Finds kernels/FOLDER/NAME.c, compiles each folder with its own flags, and writes the table of the
 # files that define eie_kernel_FOLDER_NAME. Other .c files of a folder are its helpers.
-set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 opencl peers model)
+set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 opencl cuda peers model)
 set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
 set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
 

@@ -67,6 +67,7 @@ struct eie_published {
 /* A device that was found at run time. */
 struct eie_runtime_place {
     uint32_t platform, index; /* as the driver lists them */
+    char pci[24];             /* bus id, "0000:65:00.0"; "" where it is not known */
     bool absent;              /* it should be there and is not: the device's title says why */
 };
 

@@ -1,0 +1,66 @@
+# CUDA: host/cuda.c and the device code kernels/cuda/NAME.cu where nvcc is at hand, else
+# host/cuda_none.c and kernels without code, which say why. EIE_CUDA: AUTO, ON (an error without
+# nvcc) or OFF. The result is the library eie_cuda, which programs link behind eie_bench; tests link
+# another one in its place (tests/cuda).
+set(EIE_CUDA AUTO CACHE STRING "Build the CUDA kernels: AUTO, ON or OFF")
+set(EIE_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90" CACHE STRING
+    "Compute capabilities, as CMAKE_CUDA_ARCHITECTURES; code of the last runs on later ones too")
+file(GLOB EIE_CUDA_CODE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
+set(cuda_why "this build was made with EIE_CUDA=OFF")
+set(EIE_HAS_CUDA OFF)
+
+if(NOT EIE_CUDA STREQUAL "OFF")
+  set(cuda_why "nvcc was not found when this program was built (CUDACXX names it)")
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    # where NVIDIA's own packages put it, and PyPI's (`run gpu`)
+    file(GLOB homes /usr/local/cuda-*)
+    find_program(EIE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda ${homes} /opt/cuda
+                 ${PROJECT_SOURCE_DIR}/.venv/cuda PATH_SUFFIXES bin)
+    if(EIE_NVCC)
+      set(CMAKE_CUDA_COMPILER ${EIE_NVCC})
+    endif()
+  endif()
+  if(NOT CMAKE_CUDA_HOST_COMPILER AND NOT DEFINED ENV{CUDAHOSTCXX})
+    find_program(EIE_CUDA_HOST g++)
+    if(EIE_CUDA_HOST)
+      set(CMAKE_CUDA_HOST_COMPILER ${EIE_CUDA_HOST})
+    endif()
+  endif()
+  set(CMAKE_CUDA_ARCHITECTURES ${EIE_CUDA_ARCHITECTURES})
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    set(EIE_HAS_CUDA ON)
+  endif()
+  if(EIE_CUDA STREQUAL "ON" AND NOT EIE_HAS_CUDA)
+    message(FATAL_ERROR "EIE_CUDA=ON: ${cuda_why}")
+  endif()
+endif()
+message(STATUS "CUDA kernels: ${EIE_HAS_CUDA}")
+
+if(EIE_HAS_CUDA)
+  add_library(eie_cuda STATIC host/cuda.c host/cuda_ceilings.cu ${EIE_CUDA_CODE})
+  set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
+                                            CUDA_RUNTIME_LIBRARY Static)
+  target_compile_options(eie_cuda PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror --Werror=all-warnings -lineinfo>)
+  target_include_directories(eie_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
+  target_link_libraries(eie_cuda PRIVATE CUDA::cudart_static)
+else()
+  set(code "")
+  foreach(source IN LISTS EIE_CUDA_CODE)
+    get_filename_component(stem ${source} NAME_WE)
+    string(APPEND code "extern const struct eie_cuda_code eie_cuda_code_${stem};\n"
+                       "const struct eie_cuda_code eie_cuda_code_${stem} = {\"${stem}\", NULL, NULL};\n")
+  endforeach()
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/cuda_code.c CONTENT
+"/* Written by the build from kernels/cuda/NAME.cu. */
+#include \"host/cuda.h\"
+
+@code@" @ONLY)
+  add_library(eie_cuda STATIC host/cuda_none.c ${PROJECT_BINARY_DIR}/generated/cuda_code.c)
+  target_compile_definitions(eie_cuda PRIVATE "EIE_CUDA_WHY=\"${cuda_why}\"")
+endif()
+target_link_libraries(eie_cuda PUBLIC eie_host)
