@@ -41,7 +41,7 @@ endif()
 message(STATUS "CUDA kernels: ${EIE_HAS_CUDA}")
 
 if(EIE_HAS_CUDA)
-  add_library(eie_cuda STATIC host/cuda.c host/cuda_ceilings.cu ${EIE_CUDA_CODE})
+  add_library(eie_cuda STATIC host/cuda.c host/cuda_ceilings.c host/cuda_loops.cu ${EIE_CUDA_CODE})
   set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
                                             CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(eie_cuda PRIVATE
