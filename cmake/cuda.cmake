@@ -41,13 +41,13 @@ endif()
 message(STATUS "CUDA kernels: ${EIE_HAS_CUDA}")
 
 if(EIE_HAS_CUDA)
-  add_library(eie_cuda STATIC host/cuda.c host/cuda_ceilings.c host/cuda_loops.cu ${EIE_CUDA_CODE})
+  add_library(eie_cuda OBJECT host/cuda.c host/cuda_ceilings.c host/cuda_loops.cu ${EIE_CUDA_CODE})
   set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
                                             CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(eie_cuda PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror --Werror=all-warnings -lineinfo>)
   target_include_directories(eie_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
-  target_link_libraries(eie_cuda PRIVATE CUDA::cudart_static)
+  target_link_libraries(eie_cuda PUBLIC CUDA::cudart_static)
 else()
   set(code "")
   foreach(source IN LISTS EIE_CUDA_CODE)
@@ -60,7 +60,7 @@ else()
 #include \"host/cuda.h\"
 
 @code@" @ONLY)
-  add_library(eie_cuda STATIC host/cuda_none.c ${PROJECT_BINARY_DIR}/generated/cuda_code.c)
+  add_library(eie_cuda OBJECT host/cuda_none.c ${PROJECT_BINARY_DIR}/generated/cuda_code.c)
   target_compile_definitions(eie_cuda PRIVATE "EIE_CUDA_WHY=\"${cuda_why}\"")
 endif()
 target_link_libraries(eie_cuda PUBLIC eie_host)

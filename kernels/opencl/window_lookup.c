@@ -9,7 +9,7 @@
  * those of a group end together, and heavy and light groups take turns, so that whatever part of
  * the groups a core gets is like the whole. */
 #include "kernels/opencl/plan.h"
-#include "kernels/opencl/rows.h"
+#include "kernels/sorted_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 
 /* A group on its way: the next weight of each row, and where its weights end. */
 struct walk {
-    const struct opencl_rows *rows;
+    const struct sorted_rows *rows;
     uint32_t at[GROUP], end[GROUP], last_first;
 };
 
@@ -128,7 +128,7 @@ static void put(uint16_t *unit, uint32_t step, uint32_t lane, uint32_t k, uint32
 }
 
 /* Packs a group from unit `unit` on (copy NULL: only counts); returns the unit behind it. */
-static uint32_t pack(const struct opencl_rows *rows, const struct form *form, const uint32_t *row,
+static uint32_t pack(const struct sorted_rows *rows, const struct form *form, const uint32_t *row,
                      uint32_t inputs, uint32_t unit, char *copy)
 {
     struct walk walk = {.rows = rows, .last_first = inputs > WINDOW ? inputs - WINDOW : 0};
@@ -152,7 +152,7 @@ static uint32_t pack(const struct opencl_rows *rows, const struct form *form, co
 }
 
 /* The sorted rows of the g-th group that is worked on: from both ends in turn. */
-static void group_rows(const struct opencl_rows *rows, const struct eie_layer *layer,
+static void group_rows(const struct sorted_rows *rows, const struct eie_layer *layer,
                        uint32_t groups, uint32_t g, uint32_t row[GROUP])
 {
     const uint32_t sorted = g % 2 ? groups - 1 - g / 2 : g / 2;
@@ -163,9 +163,9 @@ static void group_rows(const struct opencl_rows *rows, const struct eie_layer *l
 static enum eie_status make_copy(const struct eie_layer *layer, struct form *form, char **copy,
                                  struct eie_error *error)
 {
-    struct opencl_rows rows;
+    struct sorted_rows rows;
     uint32_t row[GROUP];
-    enum eie_status status = opencl_rows_make(layer, &rows, error);
+    enum eie_status status = sorted_rows_make(layer, &rows, error);
     if (status) return status;
     *form = (struct form){.groups = group_count(layer)};
     for (uint32_t g = 0; g < form->groups; g++) {
@@ -175,7 +175,7 @@ static enum eie_status make_copy(const struct eie_layer *layer, struct form *for
     lay_out(form);
     *copy = calloc(form->bytes, 1);
     if (!*copy) {
-        opencl_rows_free(&rows);
+        sorted_rows_free(&rows);
         return eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
     }
     for (uint32_t g = 0, unit = 0; g < form->groups; g++) {
@@ -188,7 +188,7 @@ static enum eie_status make_copy(const struct eie_layer *layer, struct form *for
         for (uint32_t i = 0; layer->bias && i < GROUP; i++)
             kept[GROUP + i] = row[i] == NO_ROW ? 0 : (uint32_t)layer->bias[row[i]];
     }
-    opencl_rows_free(&rows);
+    sorted_rows_free(&rows);
     return EIE_OK;
 }
 

@@ -1,9 +1,9 @@
-#include "kernels/opencl/rows.h"
+#include "kernels/sorted_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void opencl_rows_free(struct opencl_rows *rows)
+void sorted_rows_free(struct sorted_rows *rows)
 {
     free(rows->start);
     free(rows->column);
@@ -13,7 +13,7 @@ void opencl_rows_free(struct opencl_rows *rows)
 }
 
 /* start[i + 1] counts row i, then is where its next weight goes, and ends as its end. */
-static void transpose(const struct eie_sparse_codes *codes, struct opencl_rows *rows)
+static void transpose(const struct eie_sparse_codes *codes, struct sorted_rows *rows)
 {
     const uint32_t count = codes->column_start[codes->inputs];
     uint32_t begin = 0;
@@ -37,7 +37,7 @@ static int falling(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static bool sort(const struct eie_layer *layer, struct opencl_rows *rows)
+static bool sort(const struct eie_layer *layer, struct sorted_rows *rows)
 {
     uint64_t *key = malloc(layer->outputs * sizeof *key);
     if (!key) return false;
@@ -49,7 +49,7 @@ static bool sort(const struct eie_layer *layer, struct opencl_rows *rows)
     return true;
 }
 
-enum eie_status opencl_rows_make(const struct eie_layer *layer, struct opencl_rows *rows,
+enum eie_status sorted_rows_make(const struct eie_layer *layer, struct sorted_rows *rows,
                                  struct eie_error *error)
 {
     struct eie_sparse_codes codes;
@@ -64,7 +64,7 @@ enum eie_status opencl_rows_make(const struct eie_layer *layer, struct opencl_ro
     const bool room = rows->start && rows->column && rows->code && rows->order;
     if (room) transpose(&codes, rows);
     if (!room || !sort(layer, rows)) {
-        opencl_rows_free(rows);
+        sorted_rows_free(rows);
         status = eie_fail(error, EIE_MEMORY, "out of memory for the rows of layer %s", layer->name);
     }
     eie_sparse_codes_free(&codes);

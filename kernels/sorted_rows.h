@@ -1,10 +1,10 @@
 /* The matrix row by row, and the rows sorted: what kernels need that give rows to lanes. */
-#ifndef EIE_KERNELS_OPENCL_ROWS_H
-#define EIE_KERNELS_OPENCL_ROWS_H
+#ifndef EIE_KERNELS_SORTED_ROWS_H
+#define EIE_KERNELS_SORTED_ROWS_H
 
 #include "host/layer.h"
 
-struct opencl_rows {
+struct sorted_rows {
     uint32_t *start;  /* [outputs + 1], [0] is 0 */
     uint32_t *column; /* [start[outputs]], ascending within a row */
     uint8_t *code;    /* [start[outputs]], each 1..15 */
@@ -12,9 +12,9 @@ struct opencl_rows {
                        */
 };
 
-/* EIE_MEMORY. On success free with opencl_rows_free. */
-EIE_MUST_USE enum eie_status opencl_rows_make(const struct eie_layer *layer,
-                                              struct opencl_rows *rows, struct eie_error *error);
-void opencl_rows_free(struct opencl_rows *rows);
+/* EIE_MEMORY. On success free with sorted_rows_free. */
+EIE_MUST_USE enum eie_status sorted_rows_make(const struct eie_layer *layer,
+                                              struct sorted_rows *rows, struct eie_error *error);
+void sorted_rows_free(struct sorted_rows *rows);
 
 #endif

@@ -1,0 +1,238 @@
+#include "kernels/cuda/groups.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CODES 16
+
+void cuda_groups_free(struct cuda_groups *groups)
+{
+    free(groups->group);
+    free(groups->row);
+    memset(groups, 0, sizeof *groups);
+}
+
+uint64_t cuda_groups_bytes(const struct cuda_groups *groups, uint64_t *row_at)
+{
+    const struct cuda_groups_form *form = &groups->form;
+    *row_at = (uint64_t)groups->steps * form->rows * form->lanes * sizeof *groups->group;
+    return *row_at + (uint64_t)groups->tasks * form->rows * sizeof *groups->row;
+}
+
+uint64_t cuda_groups_bound(const struct eie_layer *layer)
+{
+    struct eie_layer_counts counts;
+    eie_layer_count(layer, NULL, &counts);
+    const uint64_t longest = (uint64_t)layer->inputs / 4 + CODES, rows = layer->outputs + 32u;
+    /* Each code of a row may need a group that is not full. A task has the steps of its longest
+     * row, which the rows of the task before reach; the first may have one long row among 16 at
+     * most. Steps are rounded up, and classes round up by a 23rd of the longest. */
+    const uint64_t each = counts.nonzeros / 4 + CODES * rows + 16 * longest +
+                          rows * (longest / (CUDA_CLASSES - 1) + 1 + 64);
+    return each * sizeof(uint64_t) + rows * sizeof(uint32_t);
+}
+
+void *cuda_groups_copy(const struct cuda_groups *groups)
+{
+    uint64_t row_at;
+    const uint64_t bytes = cuda_groups_bytes(groups, &row_at);
+    char *copy = malloc(bytes ? bytes : 1);
+    if (!copy) return NULL;
+    memcpy(copy, groups->group, row_at);
+    memcpy(copy + row_at, groups->row, bytes - row_at);
+    return copy;
+}
+
+/* ---- tasks and classes ---------------------------------------------------------------------- */
+
+static uint32_t groups_of_row(const struct sorted_rows *rows, uint32_t row)
+{
+    uint32_t count[CODES] = {0}, all = 0;
+    for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++) count[rows->code[e]]++;
+    for (int c = 0; c < CODES; c++) all += (count[c] + 3) / 4;
+    return all;
+}
+
+static int falling(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Rows, longest first: groups in the upper half of each key, the row in the lower. */
+static uint64_t *sort(const struct eie_layer *layer, const struct sorted_rows *rows)
+{
+    uint64_t *key = malloc(layer->outputs * sizeof *key);
+    if (!key) return NULL;
+    for (uint32_t i = 0; i < layer->outputs; i++)
+        key[i] = (uint64_t)groups_of_row(rows, i) << 32 | (UINT32_MAX - i);
+    qsort(key, layer->outputs, sizeof *key, falling);
+    return key;
+}
+
+/* Steps of the tasks are rounded up so that there are at most CUDA_CLASSES numbers of them. */
+static void classify(const uint64_t *key, const struct eie_layer *layer, struct cuda_groups *groups)
+{
+    const struct cuda_groups_form *form = &groups->form;
+    const uint32_t longest = ((uint32_t)(key[0] >> 32) + form->lanes - 1) / form->lanes;
+    const uint32_t unit = (longest + CUDA_CLASSES - 2) / (CUDA_CLASSES - 1);
+    groups->tasks = (layer->outputs - 1) / form->rows + 1;
+    for (uint32_t t = 0; t < groups->tasks; t++) {
+        const uint32_t most = (uint32_t)(key[(size_t)t * form->rows] >> 32);
+        const uint32_t exact = (most + form->lanes - 1) / form->lanes;
+        const uint32_t steps = unit ? (exact + unit - 1) / unit * unit : 0;
+        struct cuda_class *last = &groups->classes[groups->class_count];
+        if (!groups->class_count || last[-1].steps != steps) {
+            *last = (struct cuda_class){t, t, steps, groups->steps};
+            groups->class_count++;
+        }
+        groups->classes[groups->class_count - 1].end_task++;
+        groups->steps += steps;
+    }
+}
+
+/* ---- packing -------------------------------------------------------------------------------- */
+
+/* A row while its groups are given out. */
+struct bin {
+    uint32_t first[CODES], left[CODES], pads[CODES]; /* columns of a code that are left */
+    uint32_t groups, code;                           /* given out; of the last */
+    uint32_t of_code[CODES];                         /* groups left */
+};
+
+struct packer {
+    struct cuda_groups *groups;
+    uint32_t inputs;
+    uint32_t *column; /* by row and code; those that are given out are replaced by the last */
+    struct bin bin[32];
+    uint32_t load[32]; /* of each bank in this step and place */
+};
+
+static void open_bin(const struct sorted_rows *rows, uint32_t row, struct packer *packer,
+                     struct bin *bin)
+{
+    uint32_t at[CODES];
+    memset(bin, 0, sizeof *bin);
+    if (row == CUDA_NO_ROW) return;
+    for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++) bin->left[rows->code[e]]++;
+    for (uint32_t c = 0, begin = rows->start[row]; c < CODES; c++) {
+        bin->of_code[c] = (bin->left[c] + 3) / 4;
+        bin->pads[c] = 4 * bin->of_code[c] - bin->left[c];
+        at[c] = bin->first[c] = begin;
+        begin += bin->left[c];
+        packer->groups->padding += bin->pads[c];
+    }
+    for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++)
+        packer->column[at[rows->code[e]]++] = rows->column[e];
+}
+
+static uint32_t bank_of(const struct cuda_groups_form *form, uint32_t column)
+{
+    return (column >> form->bank_shift) % form->banks;
+}
+
+/* A column of that code whose bank is asked for least; the zero where all others would wait. */
+static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code)
+{
+    const struct cuda_groups_form *form = &packer->groups->form;
+    uint32_t *column = packer->column + bin->first[code];
+    uint32_t best = 0, least = UINT32_MAX;
+    for (uint32_t i = 0; i < bin->left[code] && least; i++) {
+        const uint32_t load = packer->load[bank_of(form, column[i])];
+        if (load < least) best = i, least = load;
+    }
+    if (least && bin->pads[code]) {
+        bin->pads[code]--;
+        return packer->inputs;
+    }
+    const uint32_t taken = column[best];
+    column[best] = column[--bin->left[code]];
+    packer->load[bank_of(form, taken)]++;
+    return taken;
+}
+
+static void put(uint64_t *group, uint32_t place, uint32_t column, uint32_t code)
+{
+    static const uint32_t bit_of[CUDA_GROUP_COLUMNS] = {0, 2, 1, 3};
+    const uint64_t word = column << 1 | (code >> bit_of[place] & 1);
+    *group |= word << 16 * place;
+}
+
+/* One step of a task: a group for each lane that has one left. Codes are given out one after the
+ * other. */
+static void pack_step(struct packer *packer, uint64_t *group)
+{
+    const struct cuda_groups_form *form = &packer->groups->form;
+    uint32_t code[32];
+    const uint32_t all = form->rows * form->lanes;
+    for (uint32_t k = 0; k < all; k++) {
+        struct bin *bin = &packer->bin[k / form->lanes];
+        while (bin->code < CODES && !bin->of_code[bin->code]) bin->code++;
+        code[k] = bin->code;
+        if (bin->code < CODES) bin->of_code[bin->code]--;
+    }
+    for (uint32_t place = 0; place < CUDA_GROUP_COLUMNS; place++) {
+        uint32_t worst = 1;
+        memset(packer->load, 0, sizeof packer->load);
+        for (uint32_t k = 0; k < all; k++) {
+            const bool filled = code[k] < CODES;
+            const uint32_t column =
+                filled ? take(packer, &packer->bin[k / form->lanes], code[k]) : packer->inputs;
+            put(&group[k], place, column, filled ? code[k] : 0);
+            packer->groups->padding += !filled;
+        }
+        for (uint32_t b = 0; b < form->banks; b++)
+            if (packer->load[b] > worst) worst = packer->load[b];
+        packer->groups->wavefronts += worst;
+        packer->groups->look_ups++;
+    }
+}
+
+static void pack(const struct sorted_rows *rows, struct packer *packer)
+{
+    struct cuda_groups *groups = packer->groups;
+    const size_t width = (size_t)groups->form.rows * groups->form.lanes;
+    uint64_t *group = groups->group;
+    for (uint32_t c = 0; c < groups->class_count; c++)
+        for (uint32_t t = groups->classes[c].first_task; t < groups->classes[c].end_task; t++) {
+            for (uint32_t r = 0; r < groups->form.rows; r++)
+                open_bin(rows, groups->row[(size_t)t * groups->form.rows + r], packer,
+                         &packer->bin[r]);
+            for (uint32_t s = 0; s < groups->classes[c].steps; s++, group += width)
+                pack_step(packer, group);
+        }
+}
+
+enum eie_status cuda_groups_make(const struct eie_layer *layer, const struct sorted_rows *rows,
+                                 const struct cuda_groups_form *form, struct cuda_groups *groups,
+                                 struct eie_error *error)
+{
+    *groups = (struct cuda_groups){.form = *form};
+    if (layer->inputs > CUDA_COLUMNS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "a layer has at most %u inputs here",
+                        CUDA_COLUMNS_MAX);
+    struct packer *packer = calloc(1, sizeof *packer);
+    uint64_t *key = sort(layer, rows);
+    bool room = packer && key;
+    if (room) {
+        classify(key, layer, groups);
+        const size_t places = (size_t)groups->tasks * form->rows;
+        groups->group =
+            calloc((size_t)groups->steps * form->rows * form->lanes + 1, sizeof *groups->group);
+        groups->row = malloc(places * sizeof *groups->row);
+        packer->groups = groups;
+        packer->inputs = layer->inputs;
+        packer->column = malloc((rows->start[layer->outputs] + (size_t)1) * sizeof *packer->column);
+        room = groups->group && groups->row && packer->column;
+        for (size_t i = 0; room && i < places; i++)
+            groups->row[i] = i < layer->outputs ? UINT32_MAX - (uint32_t)key[i] : CUDA_NO_ROW;
+    }
+    if (room) pack(rows, packer);
+    if (packer) free(packer->column);
+    free(packer);
+    free(key);
+    if (room) return EIE_OK;
+    cuda_groups_free(groups);
+    return eie_fail(error, EIE_MEMORY, "out of memory for the groups of layer %s", layer->name);
+}

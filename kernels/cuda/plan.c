@@ -1,0 +1,324 @@
+#include "kernels/cuda/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CALLS      31 /* odd: one is the median */
+#define CALLS_WARM 5
+#define BLOCKS_MAX 0x7fffffffu
+#define ROWS_MAX   65535u /* of blocks */
+
+/* ---- a plan's life -------------------------------------------------------------------------- */
+
+uint32_t cuda_x_stride(const struct eie_layer *layer)
+{
+    return (uint32_t)(((uint64_t)layer->inputs + 1 + 7) / 8 * 8);
+}
+
+static uint64_t x_count(const struct eie_problem *problem)
+{
+    return (uint64_t)problem->batch * cuda_x_stride(problem->layer);
+}
+
+static uint64_t y_count(const struct eie_problem *problem)
+{
+    return (uint64_t)problem->batch * problem->layer->outputs;
+}
+
+static uint64_t constant_count(const struct eie_problem *problem)
+{
+    return EIE_CODEBOOK_SIZE + (uint64_t)problem->layer->outputs;
+}
+
+uint64_t cuda_plan_vector_bytes(const struct eie_problem *problem)
+{
+    return (x_count(problem) + y_count(problem)) * sizeof(int16_t) +
+           constant_count(problem) * sizeof(int32_t);
+}
+
+static void free_graphs(struct cuda_plan *plan)
+{
+    for (uint32_t c = 0; plan->graphs && c < plan->setup.copies; c++)
+        eie_cuda_graph_free(plan->graphs[c]);
+    free(plan->graphs);
+    plan->graphs = NULL;
+}
+
+static void free_copies(struct cuda_plan *plan)
+{
+    for (uint32_t c = 0; plan->copies && c < plan->setup.copies; c++) {
+        eie_cuda_free(plan->cuda, plan->copies[c]);
+        plan->copies[c] = NULL;
+    }
+}
+
+/* Constants of the runtime are not const for whoever frees them. */
+static void free_device(struct eie_cuda *cuda, const void *memory)
+{
+    eie_cuda_free(cuda, (void *)(uintptr_t)memory);
+}
+
+void cuda_plan_end(struct cuda_plan *plan)
+{
+    double ns;
+    if (!plan) return;
+    if (plan->under_way && eie_cuda_span_wait(plan->cuda, &plan->span, &ns, NULL))
+        plan->under_way = false; /* there is nobody left to tell */
+    free_graphs(plan);
+    eie_cuda_span_free(&plan->span);
+    free_copies(plan);
+    if (plan->arguments) {
+        free_device(plan->cuda, plan->arguments->x);
+        eie_cuda_free(plan->cuda, plan->arguments->y);
+        free_device(plan->cuda, plan->arguments->constants);
+    }
+    free(plan->copies);
+    free(plan->inputs);
+    free(plan->padded);
+    free(plan);
+}
+
+static enum eie_status make_constants(struct cuda_plan *plan, struct eie_error *error)
+{
+    const struct eie_layer *layer = plan->setup.problem.layer;
+    const size_t count = constant_count(&plan->setup.problem);
+    int32_t *values = calloc(count, sizeof *values);
+    void *memory;
+    if (!values) return eie_fail(error, EIE_MEMORY, "out of memory for constants");
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) values[c] = layer->codebook[c];
+    if (layer->bias)
+        memcpy(values + EIE_CODEBOOK_SIZE, layer->bias, layer->outputs * sizeof *values);
+    enum eie_status status = eie_cuda_alloc(plan->cuda, count * sizeof *values, &memory, error);
+    if (!status) {
+        plan->arguments->constants = memory;
+        status = eie_cuda_write(plan->cuda, memory, values, count * sizeof *values, error);
+    }
+    free(values);
+    return status;
+}
+
+static enum eie_status make_vectors(struct cuda_plan *plan, struct eie_error *error)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    const uint64_t x_bytes = x_count(problem) * sizeof(int16_t);
+    const uint64_t y_bytes = y_count(problem) * sizeof(int16_t);
+    void *x, *y = NULL;
+    enum eie_status status = eie_cuda_alloc(plan->cuda, x_bytes, &x, error);
+    plan->arguments->x = x;
+    if (!status) status = eie_cuda_zero(plan->cuda, x, x_bytes, error);
+    if (!status) status = eie_cuda_alloc(plan->cuda, y_bytes, &y, error);
+    plan->arguments->y = y;
+    return status ? status : make_constants(plan, error);
+}
+
+enum eie_status cuda_plan_begin(const struct eie_setup *setup, size_t size, size_t offset,
+                                const struct eie_cuda_code *code, struct cuda_plan **plan,
+                                struct eie_error *error)
+{
+    const struct eie_problem *problem = &setup->problem;
+    const struct eie_layer *layer = problem->layer;
+    struct cuda_plan *made = calloc(1, size);
+    if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for a plan");
+    made->setup = *setup;
+    made->code = code;
+    made->arguments = (struct cuda_arguments *)(void *)((char *)made + offset);
+    made->arguments->x_stride = cuda_x_stride(layer);
+    made->arguments->inputs = layer->inputs;
+    made->arguments->outputs = layer->outputs;
+    made->arguments->batch = problem->batch;
+    made->arguments->shift = eie_layer_shift(layer);
+    made->arguments->relu = layer->activation == EIE_ACTIVATION_RELU;
+    made->inputs = calloc((size_t)problem->batch * layer->inputs, sizeof *made->inputs);
+    made->padded = calloc(x_count(problem), sizeof *made->padded);
+    made->copies = calloc(setup->copies, sizeof *made->copies);
+    enum eie_status status = eie_cuda_open(problem->device, &made->cuda, error);
+    if (!status && (!made->inputs || !made->padded || !made->copies))
+        status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
+    if (!status) status = eie_cuda_span_make(made->cuda, &made->span, error);
+    if (!status) status = make_vectors(made, error);
+    if (status)
+        cuda_plan_end(made);
+    else
+        *plan = made;
+    return status;
+}
+
+enum eie_status cuda_plan_fill(struct cuda_plan *plan, const void *bytes, uint64_t count,
+                               struct eie_error *error)
+{
+    const uint64_t global = plan->cuda->facts.global_bytes;
+    free_copies(plan);
+    plan->copy_bytes = count;
+    if (count > global / plan->setup.copies)
+        return eie_fail(error, EIE_UNSUPPORTED, "its plan needs %.0f MiB, and the device has %.0f",
+                        (double)count * plan->setup.copies / 0x1p20, (double)global / 0x1p20);
+    enum eie_status status = EIE_OK;
+    for (uint32_t c = 0; c < plan->setup.copies && !status; c++) {
+        status = eie_cuda_alloc(plan->cuda, count, &plan->copies[c], error);
+        if (!status) status = eie_cuda_write(plan->cuda, plan->copies[c], bytes, count, error);
+    }
+    return status;
+}
+
+/* ---- launches ------------------------------------------------------------------------------- */
+
+enum eie_status cuda_plan_shape(struct cuda_plan *plan, uint32_t blocks, uint32_t rows_of_blocks,
+                                uint32_t threads, uint64_t shared_bytes, struct eie_error *error)
+{
+    const uint64_t most = plan->cuda->facts.shared_block_bytes;
+    if (shared_bytes > most)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "a block needs %llu bytes of shared memory, and the device has %llu",
+                        (unsigned long long)shared_bytes, (unsigned long long)most);
+    if (blocks > BLOCKS_MAX || rows_of_blocks > ROWS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "a launch of %u x %u blocks is too large", blocks,
+                        rows_of_blocks);
+    plan->launch = (struct eie_cuda_launch){.blocks = {blocks, rows_of_blocks},
+                                            .threads = threads,
+                                            .shared_bytes = (uint32_t)shared_bytes,
+                                            .stream = plan->cuda->stream};
+    return eie_cuda_status(plan->code->allow(plan->launch.shared_bytes), "cudaFuncSetAttribute",
+                           error);
+}
+
+static int enqueue(void *context)
+{
+    const struct cuda_plan *plan = context;
+    return plan->code->launch(&plan->launch, plan->arguments);
+}
+
+enum eie_status cuda_plan_run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
+{
+    struct cuda_plan *plan = (struct cuda_plan *)opaque;
+    plan->under_way = true;
+    if (plan->graphs) return eie_cuda_graph_run(plan->cuda, plan->graphs[copy], error);
+    plan->arguments->copy = plan->copies[copy];
+    return eie_cuda_span_run(plan->cuda, &plan->span, enqueue, plan, error);
+}
+
+enum eie_status cuda_plan_wait(struct eie_plan *opaque, struct eie_outcome *outcome,
+                               struct eie_error *error)
+{
+    struct cuda_plan *plan = (struct cuda_plan *)opaque;
+    if (!plan->under_way) return eie_fail(error, EIE_USAGE, "nothing is under way");
+    plan->under_way = false;
+    return eie_cuda_span_wait(plan->cuda, &plan->span, &outcome->device_ns, error);
+}
+
+static int rising(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
+}
+
+enum eie_status cuda_plan_time(struct cuda_plan *plan, double *device_ns, double *wall_ns,
+                               struct eie_error *error)
+{
+    struct eie_plan *opaque = (struct eie_plan *)plan;
+    struct eie_outcome outcome;
+    double device[CALLS], wall[CALLS];
+    for (int i = -CALLS_WARM; i < CALLS; i++) {
+        const double begin = now_ns();
+        enum eie_status status = cuda_plan_run(opaque, 0, error);
+        if (!status) status = cuda_plan_wait(opaque, &outcome, error);
+        if (status) return status;
+        device[i < 0 ? 0 : i] = outcome.device_ns;
+        wall[i < 0 ? 0 : i] = now_ns() - begin;
+    }
+    qsort(device, CALLS, sizeof *device, rising);
+    qsort(wall, CALLS, sizeof *wall, rising);
+    *device_ns = device[CALLS / 2];
+    *wall_ns = wall[CALLS / 2];
+    return EIE_OK;
+}
+
+static enum eie_status make_graphs(struct cuda_plan *plan, struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    plan->graphs = calloc(plan->setup.copies, sizeof *plan->graphs);
+    if (!plan->graphs) return eie_fail(error, EIE_MEMORY, "out of memory for graphs");
+    for (uint32_t c = 0; c < plan->setup.copies && !status; c++) {
+        plan->arguments->copy = plan->copies[c];
+        status =
+            eie_cuda_graph_make(plan->cuda, &plan->span, enqueue, plan, &plan->graphs[c], error);
+    }
+    return status;
+}
+
+enum eie_status cuda_plan_ready(struct cuda_plan *plan, struct eie_error *error)
+{
+    double device_ns;
+    enum eie_status status = cuda_plan_time(plan, &device_ns, &plan->plain_ns, error);
+    if (!status) status = make_graphs(plan, error);
+    if (!status) status = cuda_plan_time(plan, &device_ns, &plan->graph_ns, error);
+    if (!status && plan->graph_ns >= plan->plain_ns) free_graphs(plan);
+    return status;
+}
+
+/* ---- vectors -------------------------------------------------------------------------------- */
+
+enum eie_status cuda_plan_load(struct eie_plan *opaque, const int16_t *inputs,
+                               struct eie_error *error)
+{
+    struct cuda_plan *plan = (struct cuda_plan *)opaque;
+    const struct eie_problem *problem = &plan->setup.problem;
+    const size_t count = problem->layer->inputs, stride = plan->arguments->x_stride;
+    memcpy(plan->inputs, inputs, problem->batch * count * sizeof *inputs);
+    for (uint32_t b = 0; b < problem->batch; b++)
+        memcpy(plan->padded + b * stride, inputs + b * count, count * sizeof *inputs);
+    return eie_cuda_write(plan->cuda, (void *)(uintptr_t)plan->arguments->x, plan->padded,
+                          x_count(problem) * sizeof *inputs, error);
+}
+
+enum eie_status cuda_plan_read(struct eie_plan *opaque, void *y, struct eie_error *error)
+{
+    struct cuda_plan *plan = (struct cuda_plan *)opaque;
+    return eie_cuda_read(plan->cuda, y, plan->arguments->y,
+                         y_count(&plan->setup.problem) * sizeof(int16_t), error);
+}
+
+void cuda_plan_count(const struct cuda_plan *plan, uint64_t *useful, uint64_t *padding)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    *useful = *padding = 0;
+    for (uint32_t b = 0; b < problem->batch; b++) {
+        struct eie_layer_counts counts;
+        eie_layer_count(problem->layer, plan->inputs + (size_t)b * problem->layer->inputs, &counts);
+        *useful += counts.active_nonzeros;
+        *padding += counts.active_padding;
+    }
+}
+
+void cuda_plan_cost(const struct cuda_plan *plan, uint64_t weights_read, struct eie_cost *cost)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    cost->prepared_bytes = plan->copy_bytes;
+    cost->bytes_read =
+        weights_read + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
+    cost->bytes_written = y_count(problem) * sizeof(int16_t);
+}
+
+void cuda_plan_describe(const struct eie_plan *opaque, eie_column column, void *context)
+{
+    const struct cuda_plan *plan = (const struct cuda_plan *)opaque;
+    column(context, "eie_cuda_launch", plan->graphs ? "graph" : "plain", 0);
+    column(context, "eie_cuda_plain_ns", NULL, plan->plain_ns);
+    column(context, "eie_cuda_graph_ns", NULL, plan->graph_ns);
+    column(context, "eie_cuda_blocks", NULL,
+           (double)plan->launch.blocks[0] * plan->launch.blocks[1]);
+    column(context, "eie_cuda_threads", NULL, plan->launch.threads);
+    column(context, "eie_cuda_shared_bytes", NULL, plan->launch.shared_bytes);
+}
+
+void cuda_plan_destroy(struct eie_plan *plan)
+{
+    cuda_plan_end((struct cuda_plan *)plan);
+}

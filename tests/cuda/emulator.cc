@@ -1,0 +1,539 @@
+/* Runs device code on the processor (README.md beside this file). */
+#include "cuda_runtime.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <string>
+#include <time.h>
+#include <ucontext.h>
+#include <vector>
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace
+{
+
+constexpr size_t STACK_BYTES = 64 << 10;
+constexpr unsigned THREADS_MAX = 1024, WARP = 32;
+
+uint64_t setting(const char *name, uint64_t usual)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, nullptr, 0) : usual;
+}
+
+/* ---- threads on stacks of their own --------------------------------------------------------- */
+
+enum class State { ready, barrier, warp, ended };
+
+struct Thread {
+    ucontext_t context;
+    std::unique_ptr<unsigned char[]> stack;
+    State state;
+    unsigned mask; /* of the warp operation that it waits in */
+    unsigned turn; /* warp operations so far */
+    void *fake;    /* the sanitizer's */
+};
+
+struct Block {
+    const std::function<void()> *kernel;
+    std::vector<Thread> threads;
+    unsigned count = 0, running = 0;
+    std::vector<uint64_t> given[2]; /* by warp operations, in turns */
+    std::unique_ptr<unsigned char[]> shared;
+    std::string complaint;
+};
+
+Block block;
+ucontext_t scheduler;
+#if defined(__SANITIZE_ADDRESS__)
+void *scheduler_fake;
+const void *scheduler_stack;
+size_t scheduler_size;
+#endif
+uint64_t random_state = 1;
+
+uint64_t next_random()
+{
+    random_state ^= random_state << 13, random_state ^= random_state >> 7;
+    return random_state ^= random_state << 17;
+}
+
+void enter(unsigned index)
+{
+    Thread &thread = block.threads[index];
+    block.running = index;
+    emulated_now.thread = {index, 0, 0};
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(&scheduler_fake, thread.stack.get(), STACK_BYTES);
+#endif
+    swapcontext(&scheduler, &thread.context);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(scheduler_fake, nullptr, nullptr);
+#endif
+}
+
+void leave(State state)
+{
+    Thread &thread = block.threads[block.running];
+    thread.state = state;
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_start_switch_fiber(state == State::ended ? nullptr : &thread.fake, scheduler_stack,
+                                   scheduler_size);
+#endif
+    swapcontext(&thread.context, &scheduler);
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(thread.fake, &scheduler_stack, &scheduler_size);
+#endif
+}
+
+void begin_thread()
+{
+#if defined(__SANITIZE_ADDRESS__)
+    __sanitizer_finish_switch_fiber(nullptr, &scheduler_stack, &scheduler_size);
+#endif
+    (*block.kernel)();
+    leave(State::ended);
+}
+
+void make_thread(unsigned index)
+{
+    Thread &thread = block.threads[index];
+    if (!thread.stack) thread.stack.reset(new unsigned char[STACK_BYTES]);
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack.get();
+    thread.context.uc_stack.ss_size = STACK_BYTES;
+    thread.context.uc_link = nullptr;
+    makecontext(&thread.context, begin_thread, 0);
+    thread.state = State::ready;
+    thread.turn = 0;
+    thread.fake = nullptr;
+}
+
+/* Lets all threads of a barrier go on once all have come; true when some could. */
+bool release_barrier()
+{
+    for (unsigned i = 0; i < block.count; i++)
+        if (block.threads[i].state != State::barrier) return false;
+    for (unsigned i = 0; i < block.count; i++) block.threads[i].state = State::ready;
+    return true;
+}
+
+/* The same for the threads of one warp operation. */
+bool release_warp(unsigned index)
+{
+    const unsigned first = index / WARP * WARP, mask = block.threads[index].mask;
+    for (unsigned i = 0; i < WARP; i++) {
+        if (!(mask >> i & 1)) continue;
+        if (first + i >= block.count || block.threads[first + i].state == State::ended) {
+            block.complaint = "a warp operation names a thread that is not there";
+            return false;
+        }
+        if (block.threads[first + i].state != State::warp) return false;
+        if (block.threads[first + i].mask != mask) {
+            block.complaint = "threads of one warp operation give different masks";
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < WARP; i++)
+        if (mask >> i & 1) block.threads[first + i].state = State::ready;
+    return true;
+}
+
+std::vector<unsigned> order_of(unsigned count, uint64_t launch)
+{
+    std::vector<unsigned> order(count);
+    for (unsigned i = 0; i < count; i++) order[i] = launch % 3 == 1 ? count - 1 - i : i;
+    for (unsigned i = count; launch % 3 == 2 && i > 1; i--)
+        std::swap(order[i - 1], order[next_random() % i]);
+    return order;
+}
+
+bool run_block(const std::vector<unsigned> &order)
+{
+    for (unsigned i = 0; i < block.count; i++) make_thread(i);
+    for (unsigned ended = 0; ended < block.count;) {
+        bool moved = false;
+        for (unsigned index : order) {
+            Thread &thread = block.threads[index];
+            if (thread.state != State::ready) continue;
+            enter(index);
+            moved = true;
+            ended += thread.state == State::ended;
+            if (thread.state == State::warp) release_warp(index);
+        }
+        if (release_barrier()) moved = true;
+        if (!block.complaint.empty()) return false;
+        if (!moved && ended < block.count) {
+            block.complaint = "not all threads come to a barrier or a warp operation";
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- launches ------------------------------------------------------------------------------- */
+
+struct Launch {
+    dim3 grid;
+    unsigned threads, shared_bytes;
+    std::function<void()> kernel;
+};
+
+cudaError_t last_error;
+uint64_t launches;
+
+cudaError_t execute(const Launch &launch)
+{
+    const uint64_t number = launches++ + setting("EIE_EMULATOR_ORDER", 0);
+    random_state = 0x9e3779b97f4a7c15u + number;
+    const std::vector<unsigned> blocks = order_of(launch.grid.x * launch.grid.y, number);
+    const std::vector<unsigned> order = order_of(launch.threads, number);
+    emulated_now.grid_size = launch.grid;
+    emulated_now.block_size = {launch.threads, 1, 1};
+    block.kernel = &launch.kernel;
+    block.count = launch.threads;
+    if (block.threads.size() < launch.threads) block.threads.resize(launch.threads);
+    for (auto &given : block.given) given.assign((launch.threads + WARP - 1) / WARP * WARP, 0);
+    for (unsigned index : blocks) {
+        emulated_now.block = {index % launch.grid.x, index / launch.grid.x, 0};
+        block.shared.reset(new unsigned char[launch.shared_bytes]);
+        memset(block.shared.get(), 0xa5, launch.shared_bytes);
+        block.complaint.clear();
+        if (run_block(order)) continue;
+        fprintf(stderr, "emulated CUDA: block %u: %s\n", index, block.complaint.c_str());
+        block.threads.clear(); /* their stacks hold calls that never end */
+        return last_error = cudaErrorLaunchFailure;
+    }
+    return cudaSuccess;
+}
+
+} // namespace
+
+emulated_place emulated_now;
+
+unsigned char *emulated_shared(void)
+{
+    return block.shared.get();
+}
+
+void emulated_barrier(void)
+{
+    leave(State::barrier);
+}
+
+const uint64_t *emulated_exchange(unsigned mask, uint64_t value)
+{
+    Thread &thread = block.threads[block.running];
+    const unsigned turn = thread.turn++ % 2, first = block.running / WARP * WARP;
+    if (!(mask >> (block.running % WARP) & 1))
+        block.complaint = "a thread is not in the mask of its own warp operation";
+    block.given[turn][block.running] = value;
+    thread.mask = mask;
+    leave(State::warp);
+    return &block.given[turn][first];
+}
+
+/* ---- the runtime's functions ---------------------------------------------------------------- */
+
+struct CUevent_st {
+    double ns;
+    bool recorded;
+};
+
+struct CUgraph_st {
+    std::vector<std::function<cudaError_t()>> work;
+};
+
+struct CUgraphExec_st {
+    std::vector<std::function<cudaError_t()>> work;
+};
+
+struct CUstream_st {
+    std::unique_ptr<CUgraph_st> recording;
+};
+
+namespace
+{
+
+uint64_t held_bytes;
+std::map<void *, size_t> &held()
+{
+    static std::map<void *, size_t> all;
+    return all;
+}
+
+cudaError_t queue(cudaStream_t stream, std::function<cudaError_t()> work)
+{
+    if (!stream) return last_error = cudaErrorInvalidValue;
+    if (!stream->recording) return work();
+    stream->recording->work.push_back(std::move(work));
+    return cudaSuccess;
+}
+
+bool device_is_there(int device)
+{
+    return device >= 0 && (uint64_t)device < setting("EIE_EMULATOR_DEVICES", 1);
+}
+
+cudaError_t stamp(cudaEvent_t event)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    event->ns = 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
+    event->recorded = true;
+    return cudaSuccess;
+}
+
+} // namespace
+
+int eie_emulate(unsigned blocks_x, unsigned blocks_y, unsigned threads, unsigned shared_bytes,
+                cudaStream_t stream, std::function<void()> kernel)
+{
+    if (!blocks_x || !blocks_y || blocks_y > 65535 || !threads || threads > THREADS_MAX ||
+        shared_bytes > setting("EIE_EMULATOR_SHARED", 232448))
+        return last_error = cudaErrorInvalidConfiguration;
+    const Launch launch = {{blocks_x, blocks_y, 1}, threads, shared_bytes, std::move(kernel)};
+    return queue(stream, [launch]() { return execute(launch); });
+}
+
+extern "C" {
+
+const char *cudaGetErrorName(cudaError_t code)
+{
+    switch (code) {
+    case cudaSuccess:
+        return "cudaSuccess";
+    case cudaErrorInvalidValue:
+        return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+        return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+        return "cudaErrorInvalidConfiguration";
+    case cudaErrorInsufficientDriver:
+        return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice:
+        return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+        return "cudaErrorInvalidDevice";
+    case cudaErrorLaunchFailure:
+        return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported:
+        return "cudaErrorStreamCaptureUnsupported";
+    }
+    return "unrecognized error code";
+}
+
+const char *cudaGetErrorString(cudaError_t code)
+{
+    return code == cudaErrorNoDevice ? "no CUDA-capable device is detected" : "an emulated failure";
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    const cudaError_t code = last_error;
+    last_error = cudaSuccess;
+    return code;
+}
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    *count = (int)setting("EIE_EMULATOR_DEVICES", 1);
+    return *count ? cudaSuccess : cudaErrorNoDevice;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device)
+{
+    if (!device_is_there(device)) return cudaErrorInvalidDevice;
+    memset(properties, 0, sizeof *properties);
+    snprintf(properties->name, sizeof properties->name, "Emulated");
+    properties->uuid.bytes[15] = (char)(device + 1);
+    properties->totalGlobalMem = setting("EIE_EMULATOR_MEMORY", 256 << 20);
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr what, int device)
+{
+    if (!device_is_there(device)) return cudaErrorInvalidDevice;
+    switch (what) {
+    case cudaDevAttrComputeCapabilityMajor:
+        *value = 9;
+        break;
+    case cudaDevAttrMultiProcessorCount:
+        *value = (int)setting("EIE_EMULATOR_UNITS", 4);
+        break;
+    case cudaDevAttrL2CacheSize:
+        *value = 1 << 20;
+        break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+        *value = (int)setting("EIE_EMULATOR_SHARED", 232448);
+        break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+        *value = (int)setting("EIE_EMULATOR_SHARED", 232448) + 1024;
+        break;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+        *value = 2048;
+        break;
+    default:
+        *value = 0;
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char *text, int size, int device)
+{
+    snprintf(text, (size_t)size, "0000:%02x:00.0", 0x65 + device);
+    return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+    *version = 13000;
+    return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+    *version = 13000;
+    return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+    return device_is_there(device) ? cudaSuccess : cudaErrorInvalidDevice;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
+{
+    *stream = new CUstream_st;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    return stream->recording ? last_error = cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **memory, size_t bytes)
+{
+    void *made = nullptr;
+    if (held_bytes + bytes > setting("EIE_EMULATOR_MEMORY", 256 << 20) ||
+        posix_memalign(&made, 256, bytes))
+        return last_error = cudaErrorMemoryAllocation;
+    memset(made, 0xa5, bytes);
+    held()[made] = bytes;
+    held_bytes += bytes;
+    *memory = made;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *memory)
+{
+    const auto found = held().find(memory);
+    if (found == held().end()) return last_error = cudaErrorInvalidValue;
+    held_bytes -= found->second;
+    held().erase(found);
+    free(memory);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind,
+                            cudaStream_t stream)
+{
+    return queue(stream, [=]() { return memcpy(to, from, bytes), cudaSuccess; });
+}
+
+cudaError_t cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream)
+{
+    return queue(stream, [=]() { return memset(memory, value, bytes), cudaSuccess; });
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned)
+{
+    *event = new CUevent_st{};
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    delete event;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, unsigned flags)
+{
+    if (stream->recording && flags != cudaEventRecordExternal)
+        return last_error = cudaErrorStreamCaptureUnsupported;
+    return queue(stream, [event]() { return stamp(event); });
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    return cudaEventRecordWithFlags(event, stream, cudaEventDefault);
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+    return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t first, cudaEvent_t last)
+{
+    if (!first->recorded || !last->recorded) return last_error = cudaErrorInvalidValue;
+    *ms = (float)(1e-6 * (last->ns - first->ns));
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
+{
+    if (stream->recording) return last_error = cudaErrorStreamCaptureUnsupported;
+    stream->recording.reset(new CUgraph_st);
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
+{
+    *graph = stream->recording.release();
+    return *graph ? cudaSuccess : last_error = cudaErrorInvalidValue;
+}
+
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *made, cudaGraph_t graph,
+                                          unsigned long long)
+{
+    *made = new CUgraphExec_st{graph->work};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t made)
+{
+    delete made;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t stream)
+{
+    return queue(stream, [made]() {
+        cudaError_t code = cudaSuccess;
+        for (const auto &work : made->work)
+            if (code == cudaSuccess) code = work();
+        return code;
+    });
+}
+
+cudaError_t cudaFuncSetAttribute(const void *, enum cudaFuncAttribute, int value)
+{
+    return value >= 0 && (uint64_t)value <= setting("EIE_EMULATOR_SHARED", 232448)
+               ? cudaSuccess
+               : last_error = cudaErrorInvalidValue;
+}
+}
