@@ -200,9 +200,15 @@ static void throttle_words(unsigned long long reasons, char *text, size_t size)
         unsigned long long bit;
         const char *word;
     } words[] = {
-        {0x1, "idle"},     {0x2, "application clocks"}, {0x4, "power cap"},
-        {0x8, "hardware"}, {0x10, "sync boost"},        {0x20, "thermal, software"},
-        {0x40, "thermal"}, {0x80, "power brake"},       {0x100, "display clocks"},
+        {0x1, "idle"},
+        {0x2, "application clocks"},
+        {0x4, "power cap"},
+        {0x8, "hardware slowdown"},
+        {0x10, "sync boost"},
+        {0x20, "software thermal"},
+        {0x40, "hardware thermal"},
+        {0x80, "power brake"},
+        {0x100, "display clocks"},
     };
     text[0] = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
