@@ -18,8 +18,9 @@ enum code {
     OPERATING_SYSTEM = 17,
     VERSION_MISMATCH = 18
 };
-enum clock { CLOCK_SM = 1, CLOCK_MEMORY = 2 };
-enum sensor { SENSOR_GPU = 0 };
+#define CLOCK_SM     1
+#define CLOCK_MEMORY 2
+#define SENSOR_GPU   0
 
 /* The first five are needed; without another one a fact of the board is not known. */
 static struct {
@@ -219,7 +220,7 @@ static void throttle_words(unsigned long long reasons, char *text, size_t size)
     if (!text[0]) snprintf(text, size, reasons ? "others" : "none");
 }
 
-static double clock_hz(void *device, enum clock clock)
+static double clock_hz(void *device, int clock)
 {
     unsigned mhz;
     return nvml.clock && !nvml.clock(device, clock, &mhz) ? 1e6 * mhz : NAN;
