@@ -322,6 +322,14 @@ static void say_outcome(struct outcome *outcome)
     }
 }
 
+/* Takes over the reference of `facts`. */
+static void set_device(struct eie_results *results, const struct eie_device *device, json_t *facts)
+{
+    json_t *board = eie_board_json(device);
+    if (board) json_object_set_new(facts, "board", board);
+    eie_results_set_device(results, device->name, facts);
+}
+
 static enum eie_status run(const struct options *options, struct outcome *outcome,
                            struct eie_error *error)
 {
@@ -349,8 +357,7 @@ static enum eie_status run(const struct options *options, struct outcome *outcom
         outcome->supervision = &supervision;
         outcome->matrix = &matrix;
         for (uint32_t i = 0; i < matrix.opencl_count; i++)
-            eie_results_set_device(results, matrix.opencl[i].device.name,
-                                   eie_opencl_json(&matrix.opencl[i]));
+            set_device(results, &matrix.opencl[i].device, eie_opencl_json(&matrix.opencl[i]));
         eie_results_each(results, on_old_row, outcome);
         if (*outcome->stale.message)
             status = eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);

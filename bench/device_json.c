@@ -1,5 +1,11 @@
 #include "bench/device_json.h"
 #include "bench/jsonset.h"
+#include "host/isolate.h"
+#include "host/nvml.h"
+
+#include <string.h>
+
+#define BOARD_LIMIT_S 30
 
 json_t *eie_opencl_json(const struct eie_opencl_listed *listed)
 {
@@ -20,5 +26,58 @@ json_t *eie_opencl_json(const struct eie_opencl_listed *listed)
     eie_set_integer(object, "work_group_max", facts->work_group_max);
     json_object_set_new(object, "sub_groups", json_boolean(facts->sub_groups));
     eie_set_integer(object, "timer_ns", facts->timer_ns);
+    return object;
+}
+
+struct asked {
+    enum eie_energy_state state;
+    struct eie_error why;
+    struct eie_nvml_board board;
+};
+
+static void ask_board(void *context, void *shared)
+{
+    struct asked *asked = shared;
+    struct eie_nvml_meter meter = {.device = NULL};
+    asked->state = eie_nvml_open(context, &meter, &asked->why);
+    if (meter.device) eie_nvml_board(&meter, &asked->board);
+    eie_nvml_end();
+}
+
+static void set_switch(json_t *object, const char *key, int on)
+{
+    if (on >= 0) json_object_set_new(object, key, json_boolean(on));
+}
+
+json_t *eie_board_json(const struct eie_device *device)
+{
+    struct asked asked = {.state = EIE_ENERGY_UNAVAILABLE};
+    struct eie_ending ending = {.end = EIE_END_RETURNED};
+    char pci[sizeof device->runtime.pci];
+    if (!*device->runtime.pci) return NULL;
+    memcpy(pci, device->runtime.pci, sizeof pci);
+    if (!eie_isolate(ask_board, pci, &asked, sizeof asked, BOARD_LIMIT_S, &ending, &asked.why) &&
+        ending.end != EIE_END_RETURNED) {
+        asked.state = EIE_ENERGY_UNAVAILABLE;
+        eie_ending_text(&ending, asked.why.message, sizeof asked.why.message);
+    }
+    const struct eie_nvml_board *board = &asked.board;
+    const bool known = *board->name || *board->driver; /* also where only the counter is missing */
+    json_t *object = json_object();
+    eie_set(object, "pci", device->runtime.pci);
+    eie_set(object, "energy_counter",
+            asked.state == EIE_ENERGY_MEASURED ? "there" : eie_energy_state_word(asked.state));
+    if (asked.state != EIE_ENERGY_MEASURED) eie_set(object, "reason", asked.why.message);
+    if (!known) return object;
+    eie_set(object, "name", board->name);
+    eie_set(object, "driver", board->driver);
+    eie_set_number(object, "sm_clock_hz", board->sm_clock_hz);
+    eie_set_number(object, "memory_clock_hz", board->memory_clock_hz);
+    eie_set_number(object, "temperature_c", board->temperature_c);
+    eie_set_number(object, "power_w", board->power_w);
+    eie_set_number(object, "power_limit_w", board->power_limit_w);
+    set_switch(object, "persistence", board->persistence);
+    set_switch(object, "ecc", board->ecc);
+    eie_set(object, "throttle", board->throttle);
     return object;
 }

@@ -9,4 +9,8 @@
 /* Title, versions and limits; of a device that is absent only the title. */
 json_t *eie_opencl_json(const struct eie_opencl_listed *listed);
 
+/* What NVML says of the board of a device with a PCI bus id, at this moment; NULL for others. It is
+ * asked in a child process. */
+json_t *eie_board_json(const struct eie_device *device);
+
 #endif

@@ -22,6 +22,8 @@
 #define SAMPLES_LONG     6 /* the least of long calls: fewer have no confidence interval */
 #define SAMPLES_MAX      301
 #define CALLS_MAX        (INT64_C(1) << 40)
+#define ENERGY_LEAST_S   0.1  /* an energy window lasts as long as a row's samples, from so long */
+#define ENERGY_MOST_S    1.0  /* to so long */
 #define CLOCKS_APART     1.05 /* more device time than so many times the wall's contradicts it */
 #define ABOVE_CEILING    1.15 /* a row that is faster than so many times its ceiling is suspect */
 #define CEILING_ATTEMPTS 2    /* a process that ends while it measures them need not try for ever */
@@ -364,6 +366,29 @@ static void check_after(struct contender *contender)
     enter(contender, NULL);
 }
 
+static enum eie_status call_for_energy(void *context, struct eie_error *error)
+{
+    struct contender *contender = context;
+    struct eie_outcome outcome;
+    enter(contender, "measuring its energy");
+    return call_once(contender, &outcome, error);
+}
+
+/* After the timed calls, since looking at a meter takes time. Both clocks' rows have it. */
+static void measure_energy(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    const double window_s = fmax(ENERGY_LEAST_S, fmin(session->row_s, ENERGY_MOST_S));
+    if (contender->status || !eie_row_has_two_clocks(row)) return;
+    tick(session->group, 1, "measuring energy");
+    contender->status = eie_energy_measure(row->device->runtime.pci, window_s, call_for_energy,
+                                           contender, &row->energy, &contender->error);
+    enter(contender, NULL);
+    row->outcome.energy_j = row->energy.call_j;
+    row->outcome.energy_source =
+        row->energy.state == EIE_ENERGY_MEASURED ? EIE_ENERGY_SOURCE : NULL;
+}
+
 /* Where the rows of the part stand under the ceilings; true when one is above them. */
 static bool find_floors(struct session *session)
 {
@@ -495,6 +520,7 @@ static void finish_case(struct session *session, struct eie_gbench_case *one)
 {
     struct contender *contender = one->context;
     const bool again = contender->state == TIMED; /* the baseline, in a later part */
+    if (!again) measure_energy(session, contender);
     check_after(contender);
     if (again && contender->status) {
         const struct eie_error why = contender->error;

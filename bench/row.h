@@ -4,6 +4,7 @@
 
 #include "bench/again.h"
 #include "bench/ceilings.h"
+#include "bench/energy.h"
 #include "bench/stats.h"
 #include "kernels/kernel.h"
 
@@ -50,11 +51,12 @@ struct eie_row {
     double prepare_ns, relative_error;
     struct eie_cost cost;
     struct eie_outcome outcome;
-    struct eie_floor floor;  /* the least time by the ceilings that were measured */
-    uint32_t part;           /* of a group that was split, from 1; else 0 */
-    bool apart;              /* run alone, after a kernel of its group ended the process */
-    double part_baseline_ns; /* median of the baseline in the same part; 0: none */
-    json_t *columns;         /* what the kernel describes, an object; owned */
+    struct eie_energy energy; /* of devices that were found at run time */
+    struct eie_floor floor;   /* the least time by the ceilings that were measured */
+    uint32_t part;            /* of a group that was split, from 1; else 0 */
+    bool apart;               /* run alone, after a kernel of its group ended the process */
+    double part_baseline_ns;  /* median of the baseline in the same part; 0: none */
+    json_t *columns;          /* what the kernel describes, an object; owned */
 };
 
 /* On a device that was found at run time a kernel has two clocks, and two rows of one plan. */

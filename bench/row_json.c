@@ -72,6 +72,23 @@ static json_t *key_of(const struct eie_row *row)
     return object;
 }
 
+/* What became of the measuring; its number is eie_energy_j. */
+static void add_energy(json_t *object, const struct eie_energy *energy)
+{
+    if (energy->state == EIE_ENERGY_NOT_ASKED) return;
+    eie_set(object, "eie_energy_state", eie_energy_state_word(energy->state));
+    if (*energy->reason) eie_set(object, "eie_energy_reason", energy->reason);
+    eie_set_number(object, "eie_energy_window_s", energy->window_s);
+    eie_set_number(object, "eie_energy_update_s", energy->update_s);
+    eie_set_number(object, "eie_energy_relative_error", energy->relative_error);
+    eie_set_number(object, "eie_power_w", energy->power_w);
+    eie_set_number(object, "eie_idle_power_w", energy->idle_power_w);
+    if (energy->state != EIE_ENERGY_MEASURED) return;
+    eie_set_number(object, "eie_board_sm_clock_hz", energy->board.sm_clock_hz);
+    eie_set_number(object, "eie_board_temperature_c", energy->board.temperature_c);
+    if (*energy->board.throttle) eie_set(object, "eie_board_throttle", energy->board.throttle);
+}
+
 static void add_numbers(json_t *object, const struct eie_row *row)
 {
     json_object_set_new(object, "iterations", json_integer(row->calls));
@@ -113,6 +130,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     eie_set_number(object, "eie_energy_j", row->outcome.energy_j);
     if (row->outcome.energy_source)
         eie_set(object, "eie_energy_source", row->outcome.energy_source);
+    add_energy(object, &row->energy);
     if (row->columns) json_object_update_missing(object, row->columns);
 }
 

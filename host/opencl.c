@@ -158,6 +158,31 @@ static void find_facts(cl_platform_id platform, cl_device_id device, struct eie_
     for (int i = 0; i < 3; i++) facts->work_items_max[i] = sizes[i];
 }
 
+#define NVIDIA        0x10de /* PCI's number of the vendor */
+#define NV_PCI_BUS    0x4008 /* cl_nv_device_attribute_query */
+#define NV_PCI_SLOT   0x4009 /* device and function in one */
+#define NV_PCI_DOMAIN 0x400a
+#define KHR_PCI       0x410f /* cl_khr_pci_bus_info */
+
+/* The PCI bus id of an NVIDIA GPU, else "": who asks wants its meter. */
+static void find_pci(cl_device_id device, char *pci, size_t size)
+{
+    cl_uint place[4]; /* domain, bus, device, function */
+    cl_uint slot;
+    pci[0] = 0;
+    if ((uint32_t)device_number(device, CL_DEVICE_VENDOR_ID) != NVIDIA) return;
+    if (eie_cl.GetDeviceInfo(device, KHR_PCI, sizeof place, place, NULL) != CL_SUCCESS) {
+        if (eie_cl.GetDeviceInfo(device, NV_PCI_BUS, sizeof slot, &place[1], NULL) != CL_SUCCESS ||
+            eie_cl.GetDeviceInfo(device, NV_PCI_SLOT, sizeof slot, &slot, NULL) != CL_SUCCESS)
+            return;
+        place[0] = (uint32_t)device_number(device, NV_PCI_DOMAIN); /* older drivers: 0 */
+        place[2] = slot >> 3;
+        place[3] = slot & 7;
+    }
+    snprintf(pci, size, "%04x:%02x:%02x.%x", place[0], place[1] & 0xff, place[2] & 0xff,
+             place[3] & 7);
+}
+
 static enum eie_status hash_facts(const struct eie_opencl_facts *facts, struct eie_hash *hash,
                                   struct eie_error *error)
 {
@@ -230,6 +255,7 @@ static enum eie_status add_device(struct listing *listing, cl_platform_id platfo
     snprintf(device.name, sizeof device.name, "opencl:%s:%s", platform_key, key);
     snprintf(device.title, sizeof device.title, "%.80s: %.100s, %.60s", facts.platform, facts.name,
              facts.driver);
+    find_pci(id, device.runtime.pci, sizeof device.runtime.pci);
     number_equal(listing, &device);
     enum eie_status status = hash_facts(&facts, &device.hash, &listing->error);
     if (!status) listing->all[listing->count++] = (struct eie_opencl_listed){device, facts};

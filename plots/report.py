@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True
 
 import ceilings  # noqa: E402
 import decomposition  # noqa: E402
+import deviceenergy  # noqa: E402
 import document  # noqa: E402
 import energy  # noqa: E402
 import families  # noqa: E402
@@ -70,7 +71,7 @@ class Report:
                 + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
                 + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
                 + ([other] if other.rows else []),
-            "This host in full": hosttables.host_tables(results) + self.fig6_host,
+            "This host in full": hosttables.host_tables(results) + deviceenergy.device_energy(results) + self.fig6_host,
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
             "Rows without a number": [hosttables.table_missing(results)],
         }
