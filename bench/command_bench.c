@@ -24,11 +24,11 @@ static const char help[] =
     "  --layer NAMES     comma list of names or globs (default: all)\n"
     "  --kernel NAMES    comma list of names or globs (default: what the suite names, but not the\n"
     "                    oracle)\n"
-    "  --device NAMES    comma list of names or globs of devices (opencl:*), or paths of\n"
+    "  --device NAMES    comma list of names or globs of devices (opencl:*, cuda:*), or paths of\n"
     "                    descriptions (default: all)\n"
     "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
-    "  --threads LIST    thread counts; 'all' is every core (default 1,all); OpenCL devices\n"
-    "                    have none, and cache mode hot only\n"
+    "  --threads LIST    thread counts; 'all' is every core (default 1,all); OpenCL and CUDA\n"
+    "                    devices have none, and cache mode hot only\n"
     "  --cache LIST      hot: one copy, used over and over; llc: rotated copies that only the\n"
     "                    last-level cache holds; dram: rotated copies that no cache holds\n"
     "                    (default hot,llc)\n"
@@ -257,8 +257,7 @@ static const json_t *first_missing(const struct outcome *outcome)
         const char *kernel = json_string_value(json_array_get(one, 0));
         const char *device = json_string_value(json_array_get(one, 3));
         const char *devices = outcome->options->matrix.devices;
-        if (!strncmp(device, "opencl:", strlen("opencl:")) &&
-            !(devices && eie_names_exact(devices, device)) &&
+        if (eie_places_name(device) && !eie_names_exact(devices, device) &&
             json_object_get(outcome->with_numbers, kernel))
             continue;
         if (llc_named || strcmp(cache, eie_cache_name(EIE_CACHE_LLC)) != 0 ||
@@ -356,8 +355,9 @@ static enum eie_status run(const struct options *options, struct outcome *outcom
         };
         outcome->supervision = &supervision;
         outcome->matrix = &matrix;
-        for (uint32_t i = 0; i < matrix.opencl_count; i++)
-            set_device(results, &matrix.opencl[i].device, eie_opencl_json(&matrix.opencl[i]));
+        for (uint32_t i = 0; i < matrix.places.count; i++)
+            set_device(results, &matrix.places.all[i].device,
+                       json_incref(matrix.places.all[i].facts));
         eie_results_each(results, on_old_row, outcome);
         if (*outcome->stale.message)
             status = eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);

@@ -1,10 +1,10 @@
 #include "bench/check.h"
 #include "bench/commands.h"
+#include "bench/places.h"
 #include "host/command.h"
 #include "host/cpu.h"
 #include "host/isolate.h"
 #include "host/names.h"
-#include "host/opencl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #define DEFAULT_CASES 32
 #define TIMEOUT_S     300
 #define MODEL_DEVICE  "eie-64pe-45nm"
+#define NAMES_MAX     1024
 
 static const char help[] =
     "eie check: check kernels on fixed nasty cases and random ones; times nothing\n\n"
@@ -28,14 +29,14 @@ static const char help[] =
     "  --case I         only case I\n"
     "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
     "  --device NAME    the accelerator models' (default " MODEL_DEVICE "); or a comma list of\n"
-    "                   names or globs of OpenCL devices (opencl:*): only their kernels, and only\n"
-    "                   there (default: on all)\n"
+    "                   names or globs of OpenCL and CUDA devices (opencl:*, cuda:*): only their\n"
+    "                   kernels, and only there (default: on all)\n"
     "  --timeout TIME   for one kernel, in seconds, or 5m, 1h (default 300)\n\n"
     "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
 
 struct choice {
     const char *kernels, *device;
-    const char *opencl; /* names of OpenCL devices where --device gives them, else NULL */
+    const char *places; /* names of devices found at run time, where --device has such, else NULL */
     struct eie_check_options options;
     double timeout_s;
 };
@@ -173,66 +174,80 @@ static void worsen(int *worst, int code)
 }
 
 /* What kernels are checked on. */
-struct places {
+struct devices {
     struct eie_device host, model;
-    struct eie_opencl_listed *opencl; /* [opencl_count], not looked for where none is wanted */
-    uint32_t opencl_count;
+    struct eie_places places;
 };
 
-static bool wants_opencl(const struct choice *choice)
-{
-    for (uint32_t i = 0; i < eie_kernel_count(); i++)
-        if (eie_kernel_at(i)->device_kind == EIE_DEVICE_OPENCL &&
-            eie_names_match(choice->kernels, eie_kernel_at(i)->name))
-            return true;
-    return choice->opencl != NULL;
-}
-
-static enum eie_status find_places(struct choice *choice, struct places *places,
+/* Every pattern must match a device that was found. */
+static enum eie_status check_names(const char *patterns, const struct eie_places *places,
                                    struct eie_error *error)
 {
-    const char *names[256];
+    const char *names[NAMES_MAX];
     char unmatched[256];
-    uint32_t features;
-    if (!strchr(choice->device, '/') && !strstr(choice->device, ".json") &&
-        strpbrk(choice->device, ":*?["))
-        choice->opencl = choice->device; /* names of descriptions have none of these */
-    const bool model_named = !choice->opencl && strcmp(choice->device, "cpu") != 0;
-    enum eie_status status = eie_device_host(&places->host, error);
-    if (!status)
-        status =
-            eie_device_read(model_named ? choice->device : MODEL_DEVICE, &places->model, error);
-    if (!status) status = eie_cpu_features(&features, error); /* EIE_ISA_MASK may be wrong */
-    if (!status && wants_opencl(choice))
-        status = eie_opencl_list(&places->opencl, &places->opencl_count, error);
-    if (status) return status;
-    for (uint32_t i = 0; i < places->opencl_count; i++) names[i] = places->opencl[i].device.name;
-    if (choice->opencl && eie_names_unmatched(choice->opencl, names, places->opencl_count,
-                                              unmatched, sizeof unmatched))
+    uint32_t count = 0;
+    for (; count < places->count && count < NAMES_MAX; count++)
+        names[count] = places->all[count].device.name;
+    if (eie_names_unmatched(patterns, names, count, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)", unmatched);
     return EIE_OK;
 }
 
+static enum eie_status find_devices(struct choice *choice, struct devices *devices,
+                                    struct eie_error *error)
+{
+    uint32_t features, kinds = 0;
+    if (!strchr(choice->device, '/') && !strstr(choice->device, ".json") &&
+        strpbrk(choice->device, ":*?["))
+        choice->places = choice->device; /* names of descriptions have none of these */
+    for (uint32_t i = 0; i < eie_kernel_count(); i++)
+        if (eie_names_match(choice->kernels, eie_kernel_at(i)->name))
+            kinds |= EIE_PLACES_OF(eie_kernel_at(i)->device_kind);
+    const bool model_named = !choice->places && strcmp(choice->device, "cpu") != 0;
+    enum eie_status status = eie_device_host(&devices->host, error);
+    if (!status)
+        status =
+            eie_device_read(model_named ? choice->device : MODEL_DEVICE, &devices->model, error);
+    if (!status) status = eie_cpu_features(&features, error); /* EIE_ISA_MASK may be wrong */
+    if (!status) status = eie_places_find(kinds, choice->places, &devices->places, error);
+    return status ? status : check_names(choice->places, &devices->places, error);
+}
+
+/* Is the place for this kernel, and chosen? */
+static bool takes_place(const struct eie_kernel *kernel, const struct choice *choice,
+                        const struct eie_place *place)
+{
+    return place->device.kind == kernel->device_kind &&
+           eie_names_match(choice->places, place->device.name);
+}
+
+static uint32_t count_places(const struct eie_kernel *kernel, const struct choice *choice,
+                             const struct eie_places *places)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < places->count; i++)
+        count += takes_place(kernel, choice, &places->all[i]);
+    return count;
+}
+
 /* On every device that the kernel is for; returns the exit code. */
 static int check_everywhere(const struct eie_kernel *kernel, const struct choice *choice,
-                            const struct places *places, uint32_t *checked)
+                            const struct devices *devices, uint32_t *checked)
 {
     const bool by_name = choice->kernels && eie_names_exact(choice->kernels, kernel->name);
     const uint32_t before = *checked;
     int worst = 0;
     if (kernel->device_kind == EIE_DEVICE_EIE)
-        return check_one(kernel, choice, &places->model, by_name, checked);
-    if (kernel->device_kind != EIE_DEVICE_OPENCL)
-        return check_one(kernel, choice, &places->host, by_name, checked);
-    uint32_t matched = 0;
-    for (uint32_t i = 0; i < places->opencl_count; i++)
-        matched += eie_names_match(choice->opencl, places->opencl[i].device.name);
-    for (uint32_t i = 0; i < places->opencl_count; i++) {
-        const struct eie_device *device = &places->opencl[i].device;
+        return check_one(kernel, choice, &devices->model, by_name, checked);
+    if (!eie_device_is_found(kernel->device_kind))
+        return check_one(kernel, choice, &devices->host, by_name, checked);
+    const uint32_t matched = count_places(kernel, choice, &devices->places);
+    for (uint32_t i = 0; i < devices->places.count; i++) {
+        const struct eie_place *place = &devices->places.all[i];
         const bool named = matched == 1 || /* or among several, by its own name */
-                           (choice->opencl && eie_names_exact(choice->opencl, device->name));
-        if (eie_names_match(choice->opencl, device->name))
-            worsen(&worst, check_one(kernel, choice, device, by_name && named, checked));
+                           eie_names_exact(choice->places, place->device.name);
+        if (takes_place(kernel, choice, place))
+            worsen(&worst, check_one(kernel, choice, &place->device, by_name && named, checked));
     }
     if (by_name && !worst && *checked == before)
         worst = asked_by_name(kernel, "no device could run it");
@@ -245,31 +260,32 @@ int eie_command_check(int argc, char **argv)
         .device = MODEL_DEVICE,
         .timeout_s = TIMEOUT_S,
         .options = {.seed = DEFAULT_SEED, .random_cases = DEFAULT_CASES, .only_case = -1}};
-    struct places places = {.opencl_count = 0};
-    const char *names[1024];
+    struct devices devices = {.places = {NULL, 0}};
+    const char *names[NAMES_MAX];
     char unmatched[256];
     struct eie_error error;
     int code = parse(argc, argv, &choice), worst = 0;
     if (code >= 0) return code;
-    for (uint32_t i = 0; i < eie_kernel_count() && i < 1024; i++) names[i] = eie_kernel_at(i)->name;
+    for (uint32_t i = 0; i < eie_kernel_count() && i < NAMES_MAX; i++)
+        names[i] = eie_kernel_at(i)->name;
     if (eie_names_unmatched(choice.kernels, names, eie_kernel_count(), unmatched, sizeof unmatched))
         return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)", unmatched);
-    enum eie_status status = find_places(&choice, &places, &error);
+    enum eie_status status = find_devices(&choice, &devices, &error);
     if (status) {
-        free(places.opencl);
+        eie_places_free(&devices.places);
         return eie_command_fail(status, &error);
     }
     uint32_t checked = 0, matched = 0;
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
         if (!eie_names_match(choice.kernels, kernel->name) ||
-            (choice.opencl && kernel->device_kind != EIE_DEVICE_OPENCL))
+            (choice.places && !count_places(kernel, &choice, &devices.places)))
             continue;
         matched++;
-        worsen(&worst, check_everywhere(kernel, &choice, &places, &checked));
+        worsen(&worst, check_everywhere(kernel, &choice, &devices, &checked));
         fflush(stdout);
     }
-    free(places.opencl);
+    eie_places_free(&devices.places);
     printf("%u kernels, %u runs compared with the dense oracle, seed %llu\n", matched, checked,
            (unsigned long long)choice.options.seed);
     if (!worst && !checked) {

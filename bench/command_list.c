@@ -1,10 +1,9 @@
 #include "bench/commands.h"
-#include "bench/device_json.h"
 #include "bench/jsonset.h"
+#include "bench/places.h"
 #include "host/command.h"
 #include "host/cpu.h"
 #include "host/isolate.h"
-#include "host/opencl.h"
 #include "host/suite.h"
 #include "kernels/plugin_load.h"
 
@@ -22,7 +21,7 @@ static const char help[] =
     "  kernels   every implementation, and whether it can run on this machine\n"
     "  layers    the layers of every suite\n"
     "  suites    named lists of layers (data/suites)\n"
-    "  devices   this host, its OpenCL devices, and the descriptions in data/devices\n\n"
+    "  devices   this host, its OpenCL and CUDA devices, and the descriptions in data/devices\n\n"
     "  --json         as JSON\n"
     "  --plugin FILE  also the kernels of this shared object; may be given several times\n\n"
     "example: eie list kernels --json\n";
@@ -65,31 +64,20 @@ static const char *try_kernel(const struct eie_kernel *kernel, const struct eie_
                                           : "unsupported";
 }
 
-/* The first OpenCL device that is there, or the reason why there is none. */
-static enum eie_status opencl_device(struct eie_device *device, struct eie_error *error)
-{
-    struct eie_opencl_listed *listed;
-    uint32_t count, i = 0;
-    enum eie_status status = eie_opencl_list(&listed, &count, error);
-    if (status) return status;
-    while (i + 1 < count && listed[i].device.runtime.absent) i++;
-    *device = listed[i].device;
-    free(listed);
-    return EIE_OK;
-}
-
 /* Lists are built as JSON and printed from it, so that both forms say the same. */
 static json_t *kernels(struct eie_error *error)
 {
     json_t *list = json_array();
-    struct eie_device host, opencl;
+    struct eie_device host;
+    struct eie_places places;
     uint32_t features;
     if (eie_device_host(&host, error) || eie_cpu_features(&features, error) ||
-        opencl_device(&opencl, error))
+        eie_places_find(EIE_PLACES_ALL, NULL, &places, error))
         return json_decref(list), NULL;
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
-        struct eie_device device = kernel->device_kind == EIE_DEVICE_OPENCL ? opencl : host;
+        const struct eie_place *place = eie_places_first(&places, kernel->device_kind);
+        struct eie_device device = place ? place->device : host;
         struct eie_error reason = {""};
         if (kernel->device_kind == EIE_DEVICE_EIE) device.kind = EIE_DEVICE_EIE;
         const char *status = try_kernel(kernel, &device, &reason);
@@ -100,64 +88,45 @@ static json_t *kernels(struct eie_error *error)
                                         strcmp(status, "ok") ? reason.message : "", "summary",
                                         kernel->summary, "plugin", plugin ? plugin->path : NULL));
     }
+    eie_places_free(&places);
     return list;
 }
 
-/* What an OpenCL device can do, in words. */
-static void ability(const struct eie_opencl_facts *facts, char *text, size_t size)
-{
-    snprintf(text, size,
-             "%s, %u units, groups up to %llu, %llu KiB local%s, %.1f GiB (a buffer %.1f), %s",
-             facts->type, facts->compute_units, (unsigned long long)facts->work_group_max,
-             (unsigned long long)facts->local_bytes / 1024,
-             facts->local_is_real ? "" : " (in main memory)", (double)facts->global_bytes / 0x1p30,
-             (double)facts->largest_bytes / 0x1p30,
-             facts->sub_groups ? "sub-groups" : "no sub-groups");
-}
+static const char *const kind_words[] = {"cpu", "opencl", "cuda", "eie", "published"};
 
-static json_t *opencl_object(const struct eie_opencl_listed *one)
+static json_t *device_object(const struct eie_device *device)
 {
-    json_t *object = eie_opencl_json(one);
-    char text[256];
-    eie_set(object, "name", one->device.name);
-    eie_set(object, "kind", "opencl");
-    eie_set(object, "status", one->device.runtime.absent ? "skipped" : "ok");
-    if (one->device.runtime.absent) return object;
-    ability(&one->facts, text, sizeof text);
-    eie_set(object, "ability", text);
+    json_t *object = json_object();
+    eie_set(object, "name", device->name);
+    eie_set(object, "kind", kind_words[device->kind]);
+    eie_set(object, "title", device->title);
     return object;
 }
 
-static enum eie_status add_opencl(json_t *list, struct eie_error *error)
+static json_t *place_object(const struct eie_place *place)
 {
-    struct eie_opencl_listed *listed;
-    uint32_t count;
-    enum eie_status status = eie_opencl_list(&listed, &count, error);
-    if (status) return status;
-    for (uint32_t i = 0; i < count; i++) json_array_append_new(list, opencl_object(&listed[i]));
-    free(listed);
-    return EIE_OK;
+    json_t *object = device_object(&place->device);
+    json_object_update(object, place->facts);
+    eie_set(object, "status", place->device.runtime.absent ? "skipped" : "ok");
+    if (*place->ability) eie_set(object, "ability", place->ability);
+    return object;
 }
 
 static json_t *devices(struct eie_error *error)
 {
-    static const char *const kinds[] = {"cpu", "opencl", "cuda", "eie", "published"};
     struct eie_device host, *described = NULL;
+    struct eie_places places = {NULL, 0};
     uint32_t count = 0;
-    json_t *list = json_array();
     enum eie_status status = eie_device_host(&host, error);
     if (!status) status = eie_device_list(&described, &count, error);
-    if (status) return json_decref(list), NULL;
-    json_array_append_new(
-        list, json_pack("{s:s, s:s, s:s}", "name", host.name, "kind", "cpu", "title", host.title));
-    if (add_opencl(list, error)) {
-        free(described);
-        return json_decref(list), NULL;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s}", "name", described[i].name, "kind",
-                                        kinds[described[i].kind], "title", described[i].title));
+    if (!status) status = eie_places_find(EIE_PLACES_ALL, NULL, &places, error);
+    json_t *list = status ? NULL : json_array();
+    if (list) json_array_append_new(list, device_object(&host));
+    for (uint32_t i = 0; list && i < places.count; i++)
+        json_array_append_new(list, place_object(&places.all[i]));
+    for (uint32_t i = 0; list && i < count; i++)
+        json_array_append_new(list, device_object(&described[i]));
+    eie_places_free(&places);
     free(described);
     return list;
 }

@@ -3,6 +3,7 @@
 #include "host/isolate.h"
 #include "host/nvml.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BOARD_LIMIT_S 30
@@ -80,4 +81,60 @@ json_t *eie_board_json(const struct eie_device *device)
     set_switch(object, "ecc", board->ecc);
     eie_set(object, "throttle", board->throttle);
     return object;
+}
+void eie_opencl_ability(const struct eie_opencl_facts *facts, char *text, size_t size)
+{
+    snprintf(text, size,
+             "%s, %u units, groups up to %llu, %llu KiB local%s, %.1f GiB (a buffer %.1f), %s",
+             facts->type, facts->compute_units, (unsigned long long)facts->work_group_max,
+             (unsigned long long)facts->local_bytes / 1024,
+             facts->local_is_real ? "" : " (in main memory)", (double)facts->global_bytes / 0x1p30,
+             (double)facts->largest_bytes / 0x1p30,
+             facts->sub_groups ? "sub-groups" : "no sub-groups");
+}
+
+/* CUDA counts 1000 major + 10 minor. */
+static void set_version(json_t *object, const char *key, uint32_t version)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%u.%u", version / 1000, version % 1000 / 10);
+    eie_set(object, key, text);
+}
+
+json_t *eie_cuda_json(const struct eie_cuda_listed *listed)
+{
+    const struct eie_cuda_facts *facts = &listed->facts;
+    json_t *object = json_object();
+    char capability[32];
+    eie_set(object, "title", listed->device.title);
+    if (listed->device.runtime.absent) return object;
+    snprintf(capability, sizeof capability, "%u.%u", facts->major, facts->minor);
+    eie_set(object, "uuid", facts->uuid);
+    eie_set(object, "pci", facts->pci);
+    set_version(object, "driver_cuda", facts->driver);
+    set_version(object, "runtime_cuda", facts->runtime);
+    eie_set(object, "compute_capability", capability);
+    eie_set_integer(object, "multiprocessors", facts->multiprocessors);
+    eie_set_integer(object, "threads_per_multiprocessor", facts->threads_unit);
+    eie_set_integer(object, "global_bytes", facts->global_bytes);
+    eie_set_integer(object, "l2_bytes", facts->l2_bytes);
+    eie_set_integer(object, "shared_bytes_per_block", facts->shared_block_bytes);
+    eie_set_integer(object, "shared_bytes_per_multiprocessor", facts->shared_unit_bytes);
+    eie_set_integer(object, "memory_bus_bits", facts->memory_bus_bits);
+    eie_set_integer(object, "clock_max_hz", UINT64_C(1000) * facts->clock_khz);
+    eie_set_integer(object, "memory_clock_max_hz", UINT64_C(1000) * facts->memory_clock_khz);
+    json_object_set_new(object, "ecc", json_boolean(facts->ecc));
+    return object;
+}
+
+void eie_cuda_ability(const struct eie_cuda_facts *facts, char *text, size_t size)
+{
+    snprintf(text, size,
+             "capability %u.%u, %u multiprocessors, %.1f GiB, %.1f MiB L2, %llu KiB shared a "
+             "block, CUDA %u.%u (driver %u.%u), PCI %s",
+             facts->major, facts->minor, facts->multiprocessors,
+             (double)facts->global_bytes / 0x1p30, (double)facts->l2_bytes / 0x1p20,
+             (unsigned long long)facts->shared_block_bytes / 1024, facts->runtime / 1000,
+             facts->runtime % 1000 / 10, facts->driver / 1000, facts->driver % 1000 / 10,
+             *facts->pci ? facts->pci : "unknown");
 }

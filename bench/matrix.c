@@ -122,25 +122,22 @@ static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_
     return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
 }
 
-/* Looking for devices takes drivers a while: only where a chosen kernel may run on one. */
-static bool wants_opencl(const struct eie_matrix *matrix)
+static uint32_t kinds_of_kernels(const struct eie_matrix *matrix)
 {
-    const char *wanted = matrix->options->devices;
-    if (wanted && !strpbrk(wanted, "*?[") && !strstr(wanted, "opencl")) return false;
+    uint32_t kinds = 0;
     for (uint32_t k = 0; k < eie_kernel_count(); k++)
         for (uint32_t s = 0; s < matrix->suite_count; s++)
-            if (eie_kernel_at(k)->device_kind == EIE_DEVICE_OPENCL &&
-                eie_names_match(kernels_of(matrix, &matrix->suites[s]), eie_kernel_at(k)->name))
-                return true;
-    return wanted && strstr(wanted, "opencl");
+            if (eie_names_match(kernels_of(matrix, &matrix->suites[s]), eie_kernel_at(k)->name))
+                kinds |= EIE_PLACES_OF(eie_kernel_at(k)->device_kind);
+    return kinds;
 }
 
 static enum eie_status find_devices(struct eie_matrix *matrix, struct eie_error *error)
 {
-    if (!wants_opencl(matrix)) return EIE_OK;
-    enum eie_status status = eie_opencl_list(&matrix->opencl, &matrix->opencl_count, error);
-    for (uint32_t i = 0; i < matrix->opencl_count && matrix->device_count < DEVICES_MAX; i++)
-        matrix->devices[matrix->device_count++] = matrix->opencl[i].device;
+    enum eie_status status =
+        eie_places_find(kinds_of_kernels(matrix), matrix->options->devices, &matrix->places, error);
+    for (uint32_t i = 0; i < matrix->places.count && matrix->device_count < DEVICES_MAX; i++)
+        matrix->devices[matrix->device_count++] = matrix->places.all[i].device;
     return status;
 }
 
@@ -214,7 +211,7 @@ void eie_matrix_end(struct eie_matrix *matrix)
         free(matrix->device_words[d]);
     free(matrix->device_words);
     free(matrix->devices);
-    free(matrix->opencl);
+    eie_places_free(&matrix->places);
     *matrix = (struct eie_matrix){0};
 }
 

@@ -5,8 +5,8 @@
 #define EIE_BENCH_MATRIX_H
 
 #include "bench/cache.h"
+#include "bench/places.h"
 #include "bench/row.h"
-#include "host/opencl.h"
 #include "host/suite.h"
 
 #include <stdbool.h>
@@ -32,9 +32,8 @@ struct eie_matrix {
                                    time; then those that came by path */
     char **device_words;        /* [device_count] the paths of those that came by path, else NULL */
     uint32_t device_count;
-    struct eie_opencl_listed *opencl; /* [opencl_count]: those of OpenCL with all that is known */
-    uint32_t opencl_count;
-    char device_names[1024]; /* of --device, paths replaced by names; "" means all */
+    struct eie_places places; /* those found at run time with all that is known of them */
+    char device_names[1024];  /* of --device, paths replaced by names; "" means all */
 };
 
 /* Reads suites and devices; every pattern of every option must match something. EIE_USAGE,

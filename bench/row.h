@@ -62,7 +62,7 @@ struct eie_row {
 /* On a device that was found at run time a kernel has two clocks, and two rows of one plan. */
 static inline bool eie_row_has_two_clocks(const struct eie_row *row)
 {
-    return row->device->kind == EIE_DEVICE_OPENCL || row->device->kind == EIE_DEVICE_CUDA;
+    return eie_device_is_found(row->device->kind);
 }
 
 /* Rows of one group that differ in their clock only. */

@@ -85,6 +85,12 @@ struct eie_device {
     };
 };
 
+/* Are devices of this kind found at run time? `runtime` is theirs. */
+static inline bool eie_device_is_found(enum eie_device_kind kind)
+{
+    return kind == EIE_DEVICE_OPENCL || kind == EIE_DEVICE_CUDA;
+}
+
 /* `name` is the name of a file in data/devices without ".json", or a path (contains '/' or ends in
  * ".json"). EIE_USAGE for an unknown name (the message lists the known ones), EIE_INPUT with file,
  * line and key of the first fault, EIE_SYSTEM, EIE_MEMORY. On failure *device is unchanged. */

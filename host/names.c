@@ -46,6 +46,20 @@ bool eie_names_exact(const char *patterns, const char *name)
     return false;
 }
 
+bool eie_names_may_begin(const char *patterns, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    char pattern[1024];
+
+    if (patterns == NULL || *patterns == '\0') return true;
+    while (next_pattern(&patterns, pattern, sizeof pattern)) {
+        const size_t plain = strcspn(pattern, "*?[\\");
+        if (plain < length && pattern[plain] == '\0') continue;
+        if (strncmp(pattern, prefix, plain < length ? plain : length) == 0) return true;
+    }
+    return false;
+}
+
 bool eie_names_unmatched(const char *patterns, const char *const *names, unsigned count,
                          char *unmatched, unsigned size)
 {

@@ -10,6 +10,10 @@ bool eie_names_match(const char *patterns, const char *name);
 /* Does one of the patterns equal `name` to the letter? */
 bool eie_names_exact(const char *patterns, const char *name);
 
+/* Can one of the patterns match a name that begins with `prefix`, by what stands before its first
+ * wildcard? NULL or "" can. */
+bool eie_names_may_begin(const char *patterns, const char *prefix);
+
 /* The first pattern of the list that matches none of `names` ([count]), copied into `unmatched`
  * (size bytes); false when every pattern matches something. */
 bool eie_names_unmatched(const char *patterns, const char *const *names, unsigned count,

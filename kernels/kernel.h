@@ -139,7 +139,7 @@ const struct eie_kernel *eie_kernel_at(uint32_t index); /* index < eie_kernel_co
 /* NULL when there is none of that name. */
 const struct eie_kernel *eie_kernel_find(const char *name);
 
-/* device kind, CPU features, then the kernel's own probe. */
+/* Device kind, whether the device is there, CPU features, then the kernel's own probe. */
 EIE_MUST_USE enum eie_status eie_kernel_probe(const struct eie_kernel *kernel,
                                               const struct eie_device *device,
                                               struct eie_error *error);

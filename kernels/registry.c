@@ -53,6 +53,8 @@ enum eie_status eie_kernel_probe(const struct eie_kernel *kernel, const struct e
     if (kernel->device_kind != device->kind)
         return eie_fail(error, EIE_UNSUPPORTED, "kernel %s does not run on device %s", kernel->name,
                         device->name);
+    if (eie_device_is_found(device->kind) && device->runtime.absent)
+        return eie_fail(error, EIE_MISSING, "%s", device->title);
     enum eie_status status = eie_cpu_require(kernel->cpu_features, error);
     if (!status && kernel->probe) status = kernel->probe(device, error);
     return status;
