@@ -195,6 +195,10 @@ static void add_run(json_t *context)
 
 enum eie_status eie_context_make(const char *command, json_t **context, struct eie_error *error)
 {
+    if (access("/proc/self/task", R_OK)) /* threads are bound by it, and the machine described */
+        return eie_fail(error, EIE_SYSTEM,
+                        "/proc is not mounted, without which nothing can be measured: "
+                        "mount -t proc proc /proc");
     json_t *made = json_object();
     if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for results");
     add_date(made);

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -357,12 +358,24 @@ void eie_output_sweep(const char *path)
     closedir(entries);
 }
 
-/* ---- data folder ---------------------------------------------------------------------------- */
+/* ---- the program and its data --------------------------------------------------------------- */
 
 static bool is_folder(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+enum eie_status eie_program_path(char *path, struct eie_error *error)
+{
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        return EIE_OK;
+    }
+    const char *name = (const char *)getauxval(AT_EXECFN); /* as execve was given it */
+    if (name != NULL && realpath(name, path) != NULL) return EIE_OK;
+    return eie_fail(error, EIE_SYSTEM, "the program's own file is not known: is /proc mounted?");
 }
 
 /* Fills `found` (PATH_MAX bytes). */
@@ -376,15 +389,13 @@ static enum eie_status find_data(char *found, struct eie_error *error)
         if (is_folder(named) && realpath(named, found) != NULL) return EIE_OK;
         return eie_fail(error, EIE_INPUT, "EIE_DATA_DIR: %s: no such folder", named);
     }
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length > 0) {
-        program[length] = '\0';
-        char *slash = strrchr(program, '/');
-        if (slash != NULL) *slash = '\0';
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-            snprintf(place, sizeof place, "%s/%s", program, places[i]);
-            if (is_folder(place) && realpath(place, found) != NULL) return EIE_OK;
-        }
+    const enum eie_status status = eie_program_path(program, error);
+    if (status != EIE_OK) return status;
+    char *slash = strrchr(program, '/');
+    if (slash != NULL) *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(place, sizeof place, "%s/%s", program, places[i]);
+        if (is_folder(place) && realpath(place, found) != NULL) return EIE_OK;
     }
     return eie_fail(
         error, EIE_INPUT,

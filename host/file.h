@@ -44,6 +44,10 @@ void eie_output_unlink_pending(void);
  * so only files older than a minute count. */
 void eie_output_sweep(const char *path);
 
+/* The program's own file, as an absolute path; also where /proc is not mounted, while the process
+ * is in the folder where it began. `path` has PATH_MAX bytes. EIE_SYSTEM when it cannot be told. */
+EIE_MUST_USE enum eie_status eie_program_path(char *path, struct eie_error *error);
+
 /* Folder of the program's plain data (suites, devices, tables): $EIE_DATA_DIR, else data/ beside
  * the executable, else ../share/eiebench/data, else ../../data (a build tree). The string lives
  * until the process ends. EIE_INPUT when none of them is there. */

@@ -1,4 +1,5 @@
 #include "host/library.h"
+#include "host/file.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -41,15 +42,18 @@ static void *open_plain(const char *const *names, char *reason, size_t size)
     return NULL;
 }
 
-/* The folder of libraries from PyPI, two folders above the program's own: build/PRESET/eie. */
+/* The folder of libraries from PyPI, two folders above a build tree's own program,
+ * build/PRESET/eie. A program that was installed or copied elsewhere has no business in its
+ * neighbours' .venv. */
 static const char *beside_program(char *folder, size_t size)
 {
-    char program[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length <= 0) return NULL;
-    program[length] = '\0';
+    char program[PATH_MAX], cache[PATH_MAX + 16];
+    struct eie_error unknown;
+    if (eie_program_path(program, &unknown) != EIE_OK) return NULL;
     char *slash = strrchr(program, '/');
     if (slash != NULL) *slash = '\0';
+    snprintf(cache, sizeof cache, "%s/CMakeCache.txt", program);
+    if (access(cache, F_OK) != 0) return NULL;
     const int written = snprintf(folder, size, "%s/../../.venv/lib", program);
     return written > 0 && (size_t)written < size ? folder : NULL;
 }
