@@ -419,6 +419,16 @@ static void many_outputs(void **state)
     assert_int_equal(count_files(false), 0);
 }
 
+static void own_program(void **state)
+{
+    struct eie_error error;
+    char path[PATH_MAX];
+    (void)state;
+    assert_int_equal(eie_program_path(path, &error), EIE_OK);
+    assert_int_equal(path[0], '/');
+    assert_string_equal(strrchr(path, '/'), "/test_file");
+}
+
 static void data_folder(void **state)
 {
     struct eie_error error;
@@ -455,6 +465,7 @@ int main(void)
         TEST(write_to_pipe),
         TEST(unlink_pending),
         TEST(many_outputs),
+        TEST(own_program),
         TEST(data_folder),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
