@@ -11,6 +11,13 @@ if(there)
   message(FATAL_ERROR "bundle: ${FOLDER} is not empty: name a new folder")
 endif()
 
+# Nothing half-made is left: it would be copied.
+function(fail)
+  file(REMOVE_RECURSE ${FOLDER})
+  list(JOIN ARGV "" words)
+  message(FATAL_ERROR "bundle: ${words}")
+endfunction()
+
 # ---- the program and its libraries ---------------------------------------------------------------
 set(CMAKE_GET_RUNTIME_DEPENDENCIES_PLATFORM linux+elf)
 set(CMAKE_GET_RUNTIME_DEPENDENCIES_TOOL objdump)
@@ -21,7 +28,7 @@ file(GET_RUNTIME_DEPENDENCIES EXECUTABLES ${PROGRAM} PRE_EXCLUDE_REGEXES ${glibc
 if(absent OR several_FILENAMES)
   list(JOIN absent ", " absent)
   list(JOIN several_FILENAMES ", " several)
-  message(FATAL_ERROR "bundle: libraries that ${PROGRAM} needs: not found: ${absent}; "
+  fail("libraries that ${PROGRAM} needs: not found: ${absent}; "
                       "found in several places: ${several}")
 endif()
 list(SORT libraries)
@@ -39,7 +46,10 @@ endforeach()
 file(CHMOD ${objects} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE
                                   WORLD_READ WORLD_EXECUTE)
 if(STRIP)
-  execute_process(COMMAND ${STRIP} --strip-unneeded ${objects} COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${STRIP} --strip-unneeded ${objects} RESULT_VARIABLE failed)
+  if(failed)
+    fail("${STRIP} failed: ${failed}")
+  endif()
 endif()
 
 # ---- will it run elsewhere? ----------------------------------------------------------------------
@@ -47,23 +57,26 @@ set(GLIBC 2.0)      # the newest that anything here asks for
 set(GLIBC_LEAST 2.0) # without the runtime of C++, which systems have too
 set(runtime "^lib(stdc\\+\\+|gcc_s)\\.so")
 foreach(object IN LISTS objects)
-  execute_process(COMMAND ${OBJDUMP} -p ${object} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  execute_process(COMMAND ${OBJDUMP} -p ${object} OUTPUT_VARIABLE text RESULT_VARIABLE failed)
+  if(failed)
+    fail("${OBJDUMP} failed: ${failed}")
+  endif()
   get_filename_component(name ${object} NAME)
   string(REGEX MATCHALL "NEEDED +[^\n]+" needs "${text}")
   foreach(need IN LISTS needs)
     string(REGEX REPLACE "NEEDED +" "" need "${need}")
     if(NOT need MATCHES "${glibc}" AND NOT need IN_LIST names)
-      message(FATAL_ERROR "bundle: ${name} needs ${need}, which is neither in the bundle nor in glibc")
+      fail("${name} needs ${need}, which is neither in the bundle nor in glibc")
     endif()
   endforeach()
   # A library with a path of its own does not look where the program's leads.
   string(REGEX MATCH "(RPATH|RUNPATH) +([^\n]+)" path "${text}")
   if(NOT object STREQUAL "${FOLDER}/eie")
     if(path)
-      message(FATAL_ERROR "bundle: ${name} has a search path of its own: ${path}")
+      fail("${name} has a search path of its own: ${path}")
     endif()
   elseif(NOT path MATCHES "^RPATH +\\$ORIGIN/lib$")
-    message(FATAL_ERROR "bundle: ${name} does not look for libraries in lib/ first: '${path}'")
+    fail("${name} looks for libraries elsewhere than in lib/: '${path}'")
   endif()
   string(REGEX MATCHALL "GLIBC_[0-9.]+" versions "${text}")
   foreach(version IN LISTS versions)
@@ -131,7 +144,7 @@ endforeach()
 math(EXPR kib "(${bytes} + 1023) / 1024")
 math(EXPR limit "${LIMIT_MIB} * 1024")
 if(kib GREATER limit)
-  message(FATAL_ERROR "bundle: ${FOLDER} has ${kib} KiB, more than the ${LIMIT_MIB} MiB that it may have "
+  fail("${FOLDER} has ${kib} KiB, more than the ${LIMIT_MIB} MiB that it may have "
                       "(EIE_BUNDLE_LIMIT_MIB)")
 endif()
 message(STATUS "bundle: ${FOLDER}: ${kib} KiB; needs glibc ${GLIBC} or newer "

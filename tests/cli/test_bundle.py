@@ -140,6 +140,7 @@ def test_folder_that_is_not_empty(tmp_path):
 def test_bundle_that_is_too_large(tmp_path):
     done = write(tmp_path / "made", BINARY, limit=1)
     assert done.returncode != 0 and "more than the 1 MiB" in " ".join(done.stderr.split())
+    assert not (tmp_path / "made").exists()
 
 
 def needing(folder, program, library):
@@ -163,6 +164,7 @@ def needing(folder, program, library):
 def test_program_that_would_not_run_elsewhere(tmp_path, program, library, why):
     done = write(tmp_path / "made", needing(tmp_path, program, library))
     assert done.returncode != 0 and why in " ".join(done.stderr.split()), done.stderr
+    assert not (tmp_path / "made").exists()
 
 
 # ---- an empty root folder --------------------------------------------------------------------------------------
