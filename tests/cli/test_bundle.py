@@ -16,7 +16,7 @@ from command import BINARY, REPOSITORY, compile_shared, kernel_source, suite_obj
 GLIBC = re.compile(r"(ld-linux.*|lib(c|m|mvec|pthread|dl|rt|resolv|util|anl|nsl)\.so\.\d+)$")
 PLACE = "opt/eiebench"  # in the root folder
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
-KERNELS = "scalar_eie_*,avx2_eie_*,peers_*,opencl_eie_*"
+KERNELS = "scalar_eie_*,avx2_eie_*,peers_*,opencl_eie_*,cuda_*"
 
 
 def readelf(option, path):
@@ -227,7 +227,7 @@ def test_bench_where_there_is_nothing(root, mounts):
     """Rows for our kernels, and for each library one that says what is absent."""
     results = rows(root, mounts=mounts)
     done = {row["eie_kernel"] for row in results["benchmarks"]}
-    assert "scalar_eie_stream" in done and not any(name.startswith(("peers_", "opencl_")) for name in done)
+    assert "scalar_eie_stream" in done and not any(name.startswith(("peers_", "opencl_", "cuda_")) for name in done)
     reasons = {row["eie_kernel"]: row["eie_reason"] for row in results["eie_missing"]
                if row["eie_status"] in ("skipped", "unsupported")}
     for kernel, library in {"peers_openblas_sgemv": "libopenblas.so", "peers_mkl_csr_mv": "libmkl_rt.so",
@@ -248,7 +248,7 @@ def test_check_and_list_where_there_is_nothing(root, mounts):
     listed = root("list", "kernels", "--json", **further)
     assert listed.returncode == 0 and listed.stderr == ""
     for kernel in json.loads(listed.stdout):
-        if kernel["name"].startswith(("peers_", "opencl_")):
+        if kernel["name"].startswith(("peers_", "opencl_", "cuda_")):
             assert kernel["status"] != "ok" and kernel["reason"], kernel
     suites = root("list", "suites", **further)
     assert suites.returncode == 0 and "paper-signed" in suites.stdout
