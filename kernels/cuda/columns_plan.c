@@ -64,12 +64,19 @@ static uint32_t least_slices(const struct columns_plan *plan)
 
 static enum eie_status choose(struct columns_plan *plan, struct eie_error *error)
 {
+    const struct eie_cuda_facts *facts = &plan->base.cuda->facts;
     const uint32_t least = least_slices(plan);
+    const uint64_t rows_of_sets = (uint64_t)plan->arguments.sets * plan->arguments.base.batch;
+    /* blocks that are resident at once, and as many again */
+    const uint64_t enough =
+        2 * (uint64_t)facts->multiprocessors * (facts->threads_unit / COLUMNS_THREADS);
     double fastest = INFINITY, device_ns, wall_ns;
     uint32_t best = least;
     enum eie_status status = EIE_OK;
     for (uint64_t slices = least; !status; slices *= 2) {
-        if (slices > least && (slices > SLICES_MAX || slices > plan->arguments.base.inputs)) break;
+        if (slices > least && (slices > SLICES_MAX || slices > plan->arguments.base.inputs ||
+                               slices * rows_of_sets > enough))
+            break;
         status = set_slices(plan, (uint32_t)slices, error);
         if (!status) status = cuda_plan_time(&plan->base, &device_ns, &wall_ns, error);
         if (status || device_ns >= fastest) continue;

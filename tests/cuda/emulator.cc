@@ -7,8 +7,11 @@
 #include <memory>
 #include <string>
 #include <time.h>
-#include <ucontext.h>
 #include <vector>
+
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
@@ -30,8 +33,45 @@ uint64_t setting(const char *name, uint64_t usual)
 
 enum class State { ready, barrier, warp, ended };
 
+/* Saves what a call must leave as it was, changes the stack, and restores it there. */
+#if defined(__x86_64__)
+struct Context {
+    void *stack_pointer;
+};
+
+extern "C" void emulated_switch(Context *from, const Context *to);
+__asm__(".text\n.globl emulated_switch\n.type emulated_switch, @function\nemulated_switch:\n"
+        "push %rbp\npush %rbx\npush %r12\npush %r13\npush %r14\npush %r15\n"
+        "mov %rsp, (%rdi)\nmov (%rsi), %rsp\n"
+        "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\nret\n"
+        ".size emulated_switch, .-emulated_switch\n");
+
+void make_context(Context *context, unsigned char *stack, size_t bytes, void (*begin)())
+{
+    void **top = (void **)((uintptr_t)(stack + bytes) & ~(uintptr_t)15) - 1; /* as after a call */
+    *--top = (void *)begin;
+    context->stack_pointer = top - 6;
+}
+#else
+using Context = ucontext_t;
+
+void emulated_switch(Context *from, const Context *to)
+{
+    swapcontext(from, to);
+}
+
+void make_context(Context *context, unsigned char *stack, size_t bytes, void (*begin)())
+{
+    getcontext(context);
+    context->uc_stack.ss_sp = stack;
+    context->uc_stack.ss_size = bytes;
+    context->uc_link = nullptr;
+    makecontext(context, begin, 0);
+}
+#endif
+
 struct Thread {
-    ucontext_t context;
+    Context context;
     std::unique_ptr<unsigned char[]> stack;
     State state;
     unsigned mask; /* of the warp operation that it waits in */
@@ -49,7 +89,7 @@ struct Block {
 };
 
 Block block;
-ucontext_t scheduler;
+Context scheduler;
 #if defined(__SANITIZE_ADDRESS__)
 void *scheduler_fake;
 const void *scheduler_stack;
@@ -71,7 +111,7 @@ void enter(unsigned index)
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(&scheduler_fake, thread.stack.get(), STACK_BYTES);
 #endif
-    swapcontext(&scheduler, &thread.context);
+    emulated_switch(&scheduler, &thread.context);
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(scheduler_fake, nullptr, nullptr);
 #endif
@@ -85,7 +125,7 @@ void leave(State state)
     __sanitizer_start_switch_fiber(state == State::ended ? nullptr : &thread.fake, scheduler_stack,
                                    scheduler_size);
 #endif
-    swapcontext(&thread.context, &scheduler);
+    emulated_switch(&thread.context, &scheduler);
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_finish_switch_fiber(thread.fake, &scheduler_stack, &scheduler_size);
 #endif
@@ -104,11 +144,7 @@ void make_thread(unsigned index)
 {
     Thread &thread = block.threads[index];
     if (!thread.stack) thread.stack.reset(new unsigned char[STACK_BYTES]);
-    getcontext(&thread.context);
-    thread.context.uc_stack.ss_sp = thread.stack.get();
-    thread.context.uc_stack.ss_size = STACK_BYTES;
-    thread.context.uc_link = nullptr;
-    makecontext(&thread.context, begin_thread, 0);
+    make_context(&thread.context, thread.stack.get(), STACK_BYTES, begin_thread);
     thread.state = State::ready;
     thread.turn = 0;
     thread.fake = nullptr;
@@ -364,7 +400,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr what, int dev
         *value = 9;
         break;
     case cudaDevAttrMultiProcessorCount:
-        *value = (int)setting("EIE_EMULATOR_UNITS", 4);
+        *value = (int)setting("EIE_EMULATOR_UNITS", 2);
         break;
     case cudaDevAttrL2CacheSize:
         *value = 1 << 20;
