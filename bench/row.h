@@ -51,6 +51,8 @@ struct eie_row {
     struct eie_cost cost;
     struct eie_outcome outcome;
     struct eie_floor floor;  /* the least time by the ceilings that were measured */
+    double launch_ns;        /* of no work, on this row's clock; 0 or NaN: not measured */
+    const char *resident;    /* of a device whose caches are known, else NULL */
     uint32_t part;           /* of a group that was split, from 1; else 0 */
     bool apart;              /* run alone, after a kernel of its group ended the process */
     double part_baseline_ns; /* median of the baseline in the same part; 0: none */
