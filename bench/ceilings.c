@@ -212,27 +212,27 @@ static double arithmetic_s(const struct eie_ceilings *ceilings, const struct eie
 }
 
 /* Bytes of one level that `threads` cores reach. */
-static double holds(int level, uint32_t threads, double left)
+static double holds(int level, uint32_t threads)
 {
     const uint64_t bytes = level < EIE_DRAM ? eie_cache_bytes((uint32_t)level + 1, threads) : 0;
-    if (level == EIE_DRAM) return left;
+    if (level == EIE_DRAM) return INFINITY;
     return level == EIE_L3 && !bytes ? (double)L3_UNKNOWN : (double)bytes;
 }
 
-struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
+struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,
+                                const struct eie_demand *demand)
 {
     struct eie_floor floor = {0, "none"};
-    if (!ceilings->threads) return floor;
     const double footprint =
         (double)(demand->footprint > demand->bytes ? demand->footprint : demand->bytes);
     double left = footprint, most = 0, reading_s = 0, per_s = 0;
     const char *name = "none";
-    for (int level = 0; level < EIE_LEVELS && left > 0; level++) {
-        if (ceilings->read[level].per_s > 0) {
-            per_s = ceilings->read[level].per_s;
-            name = level_names[level];
+    for (uint32_t level = 0; level < count && left > 0; level++) {
+        if (levels[level].per_s > 0) {
+            per_s = levels[level].per_s;
+            name = levels[level].name;
         }
-        const double here = fmin(left, holds(level, ceilings->threads, left));
+        const double here = fmin(left, levels[level].holds_bytes);
         left -= here;
         if (!(per_s > 0)) continue;
         const double spent = here / footprint * (double)demand->bytes / per_s;
@@ -242,9 +242,20 @@ struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct 
             floor.bound = name;
         }
     }
-    const double multiplying_s = arithmetic_s(ceilings, demand);
-    if (multiplying_s > reading_s) floor.bound = "arithmetic";
-    floor.ns = 1e9 * fmax(reading_s, multiplying_s);
+    floor.ns = 1e9 * reading_s;
+    return floor;
+}
+
+struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
+{
+    struct eie_reach levels[EIE_LEVELS];
+    if (!ceilings->threads) return (struct eie_floor){0, "none"};
+    for (int level = 0; level < EIE_LEVELS; level++)
+        levels[level] = (struct eie_reach){level_names[level], holds(level, ceilings->threads),
+                                           ceilings->read[level].per_s};
+    struct eie_floor floor = eie_floor_over(levels, EIE_LEVELS, demand);
+    const double multiplying_ns = 1e9 * arithmetic_s(ceilings, demand);
+    if (multiplying_ns > floor.ns) floor = (struct eie_floor){multiplying_ns, "arithmetic"};
     return floor;
 }
 

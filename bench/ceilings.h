@@ -47,14 +47,28 @@ struct eie_demand {
     bool float32;       /* all of them; else in narrower operands where that is faster */
 };
 
-/* The least time of such a call. Caches are taken to keep as much of the footprint as they hold,
- * from the first level on, and to hold nothing else: a bound from below. A level that could not be
- * measured is taken to be as fast as the one before it; where the machine shows no third level
- * (virtual machines hide some), there may be a large one. */
 struct eie_floor {
     double ns;         /* 0: no ceilings */
-    const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic" */
+    const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic"; of
+                          devices also "launch" */
 };
+
+/* A level of a memory hierarchy. */
+struct eie_reach {
+    const char *name;
+    double holds_bytes; /* INFINITY: all that is left */
+    double per_s;       /* bytes read; 0 or NaN: not measured */
+};
+
+/* The least time to move a call's bytes through these levels, from the nearest on. Caches are taken
+ * to keep as much of the footprint as they hold, from the first level on, and to hold nothing else:
+ * a bound from below. A level that could not be measured is taken to be as fast as the one before
+ * it. */
+struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,
+                                const struct eie_demand *demand);
+
+/* The same over this machine's levels, or that of the multiplications. Where the machine shows no
+ * third level (virtual machines hide some), there may be a large one. */
 struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand);
 
 /* {"eie_ceilings": [...], "eie_peaks": [...], "eie_pool": [...]} with units in the keys. */

@@ -1,8 +1,8 @@
 #include "bench/group.h"
 #include "bench/check.h"
+#include "bench/device_floor.h"
 #include "bench/gbench.h"
 #include "bench/progress.h"
-#include "host/opencl.h"
 #include "host/topology.h"
 
 #include <math.h>
@@ -139,9 +139,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     enum eie_status status = vectors_of(contender, vectors, error);
     if (status) return status;
     enter(contender, "preparing");
-    struct eie_opencl *opencl; /* the process's and no plan's: its start is no preparation */
-    if (row->device->kind == EIE_DEVICE_OPENCL)
-        status = eie_opencl_open(row->device, &opencl, error);
+    status = eie_device_begin(row->device, error);
     const double begin = eie_now_s();
     if (!status) status = row->kernel->prepare(&setup, &contender->plan, error);
     if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
@@ -242,6 +240,7 @@ static void admit(struct session *session, struct contender *contender)
     if (later) return;
     contender->state = ADMITTED;
     contender->warm_s = in_private_caches(row) ? WARM_S : WARM_SHARED_S;
+    row->resident = eie_device_resident(row->device, row->cost.prepared_bytes * row->copies);
     row->part = session->part;
     if (contender->second) contender->second->part = session->part;
     enter(contender, "describing itself");
@@ -389,25 +388,45 @@ static void measure_energy(struct session *session, struct contender *contender)
         row->energy.state == EIE_ENERGY_MEASURED ? EIE_ENERGY_SOURCE : NULL;
 }
 
-/* Where the rows of the part stand under the ceilings; true when one is above them. */
+static bool is_timed(const struct eie_row *row)
+{
+    return row->status == EIE_ROW_OK && row->sample_count;
+}
+
+static void find_floor(struct session *session, uint32_t index)
+{
+    struct eie_row *row = &session->group->rows[index];
+    const struct eie_demand demand = demand_of(row);
+    struct eie_error without; /* then the row has no floor */
+    if (row->threads) {
+        row->floor = eie_floor_of(session->group->ceilings, &demand);
+        return;
+    }
+    enter(&session->contenders[index], "measuring its device's ceilings");
+    if (eie_device_floor(row->device, !strcmp(row->time_source, "wall"), &demand, &row->floor,
+                         &row->launch_ns, &without))
+        tick(session->group, 1, "going on without the device's ceilings");
+    enter(&session->contenders[index], NULL);
+}
+
+/* Where the rows of the group stand under the ceilings; true when one is above them. */
 static bool find_floors(struct session *session)
 {
     bool above = false;
     for (uint32_t i = 0; i < session->group->row_count; i++) {
-        struct eie_row *row = &session->group->rows[i];
-        if (session->contenders[i].state != TIMED) continue;
-        const struct eie_demand demand = demand_of(row);
-        row->floor = eie_floor_of(session->group->ceilings, &demand);
+        const struct eie_row *row = &session->group->rows[i];
+        if (!is_timed(row)) continue;
+        find_floor(session, i);
         above = above || row->stats.median * ABOVE_CEILING < row->floor.ns;
     }
     return above;
 }
 
-/* A row above the ceilings is suspect; but first they are looked at again. */
+/* A row above the ceilings is suspect; but first this machine's are looked at again. */
 static void judge(struct session *session)
 {
     struct eie_group *group = session->group;
-    while (find_floors(session) && session->looks_left--) {
+    while (find_floors(session) && group->threads && session->looks_left--) {
         struct eie_error error;
         tick(group, 1, "measuring the ceilings again");
         if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &error))
@@ -415,16 +434,15 @@ static void judge(struct session *session)
     }
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct eie_row *row = &group->rows[i];
-        if (session->contenders[i].state != TIMED ||
-            row->stats.median * ABOVE_CEILING >= row->floor.ns)
-            continue;
+        if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
         const struct eie_demand demand = demand_of(row);
         row->status = EIE_ROW_SUSPECT;
         snprintf(row->reason, sizeof row->reason,
-                 "%.3g us a call is %.2f times what this machine's %s ceiling allows for the %llu "
+                 "%.3g us a call is %.2f times what this %s's %s ceiling allows for the %llu "
                  "bytes and %llu multiplications that the kernel counts: its counts or its clock "
                  "are wrong",
-                 row->stats.median / 1e3, row->floor.ns / row->stats.median, row->floor.bound,
+                 row->stats.median / 1e3, row->floor.ns / row->stats.median,
+                 row->threads ? "machine" : "device", row->floor.bound,
                  (unsigned long long)demand.bytes, (unsigned long long)demand.macs);
     }
 }
@@ -693,7 +711,7 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
     if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
     enum eie_status status = begin_session(&session, error);
     while (!status && admit_part(&session)) status = run_part(&session, error);
-    if (!status && group->threads) judge(&session);
+    if (!status && group->cache != EIE_CACHE_NONE) judge(&session);
     for (uint32_t i = 0; i < group->row_count; i++) {
         end_plan(&session, &session.contenders[i]);
         if (session.part > 2)

@@ -83,6 +83,8 @@ void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)
     const json_t *run = json_array_get(results->runs, json_array_size(results->runs) - 1);
     for (int i = 0; i < 3; i++)
         replace_threads(json_object_get(run, keys[i]), json_object_get(lists, keys[i]));
+    json_object_update(json_object_get(run, "eie_device_ceilings"),
+                       json_object_get(lists, "eie_device_ceilings"));
 }
 
 void eie_results_set_device(struct eie_results *results, const char *name, json_t *facts)

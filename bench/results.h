@@ -33,8 +33,8 @@ void eie_results_each(const struct eie_results *results,
 EIE_MUST_USE enum eie_status eie_results_add(struct eie_results *results, json_t *row,
                                              struct eie_error *error);
 
-/* The ceilings of this run for one thread count (eie_ceilings_add_json) in the place of earlier
- * ones; `lists` is left to the caller. */
+/* The ceilings of this run for one thread count (eie_ceilings_add_json), or for devices
+ * (eie_device_ceilings_add_json), in the place of earlier ones; `lists` is left to the caller. */
 void eie_results_set_ceilings(struct eie_results *results, const json_t *lists);
 
 /* Writes everything so far. A path that is no regular file (a pipe, /dev/stdout) takes one

@@ -53,6 +53,8 @@ struct eie_row {
     struct eie_outcome outcome;
     struct eie_energy energy; /* of devices that were found at run time */
     struct eie_floor floor;   /* the least time by the ceilings that were measured */
+    double launch_ns;         /* of no work, on this row's clock; 0 or NaN: not measured */
+    const char *resident;     /* of a device whose caches are known, else NULL */
     uint32_t part;            /* of a group that was split, from 1; else 0 */
     bool apart;               /* run alone, after a kernel of its group ended the process */
     double part_baseline_ns;  /* median of the baseline in the same part; 0: none */

@@ -112,14 +112,16 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     eie_set_integer(object, "eie_bytes", row->cost.bytes_read + row->cost.bytes_written);
     eie_set_integer(object, "eie_prepared_bytes", row->cost.prepared_bytes);
     eie_set(object, "eie_resident",
-            row->threads ? eie_resident(row->cost.prepared_bytes * row->copies, row->threads)
-                         : "none");
+            row->resident  ? row->resident
+            : row->threads ? eie_resident(row->cost.prepared_bytes * row->copies, row->threads)
+                           : "none");
     eie_set_integer(object, "eie_copies", row->copies);
     if (row->floor.ns > 0) {
         eie_set_number(object, "eie_floor_ns", row->floor.ns);
         eie_set(object, "eie_floor_bound", row->floor.bound);
         eie_set_number(object, "eie_floor_share", row->floor.ns / row->stats.median);
     }
+    if (row->launch_ns > 0) eie_set_number(object, "eie_launch_ns", row->launch_ns);
     if (row->apart) json_object_set_new(object, "eie_apart", json_true());
     if (row->part) eie_set_integer(object, "eie_part", row->part);
     if (row->part_baseline_ns > 0)

@@ -1,4 +1,5 @@
 #include "bench/worker.h"
+#include "bench/device_floor.h"
 #include "bench/group.h"
 #include "bench/jsonset.h"
 #include "bench/progress.h"
@@ -302,6 +303,7 @@ static void tell_end(struct worker *worker, const struct eie_group_key *key, str
         add_again(&rows[i]);
         tell(worker, json_pack("{s:o, s:i}", "row", eie_row_json(&rows[i]), "code",
                                failed ? eie_exit_code(rows[i].error_status) : 0));
+        if (rows[i].launch_ns > 0) eie_device_ceilings_add_json(rows[i].device, lists);
     }
     if (key->threads && ceilings->threads) eie_ceilings_add_json(ceilings, lists);
     tell(worker, json_pack("{s:o}", "end", lists));

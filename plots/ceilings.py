@@ -11,7 +11,7 @@ from load import MOST_COUNT, InputError, is_number
 from published import LAYERS
 
 LEVELS = ("l1", "l2", "l3", "dram")
-BOUNDS = LEVELS + ("arithmetic",)
+BOUNDS = LEVELS + ("arithmetic", "launch")  # launch: of devices
 MOST_PER_S = 1e21
 MOST_NS = 1e12
 POOL = {"a run of no work": "run_ns", "a barrier": "barrier_ns"}

@@ -65,8 +65,9 @@ class Command:
     def __init__(self, folder, binary=BINARY):
         self.folder, self.binary = folder, binary
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
-        # no OpenCL device: those that want one name it (test_opencl.py)
-        self.environment = kept | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent"}
+        # no OpenCL or CUDA device: those that want one name it (test_opencl.py)
+        self.environment = kept | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent",
+                                   "CUDA_VISIBLE_DEVICES": ""}
 
     def popen(self, *arguments, env=None, **further):
         further = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | further
