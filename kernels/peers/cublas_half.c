@@ -35,8 +35,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 const struct eie_kernel eie_kernel_peers_cublas_half = {
     .abi = EIE_KERNEL_ABI,
     .name = "peers_cublas_half",
-    .summary = "dense fp16 matrix times fp16 vectors by cuBLAS, sums in float32, on a CUDA device: "
-               "rounds weights and, when they are loaded, inputs",
+    .summary = "dense fp16 by cuBLAS, sums in float32, on a CUDA device: rounds weights and, when "
+               "they are loaded, inputs",
     .isa = "any",
     .device_kind = EIE_DEVICE_CUDA,
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE,

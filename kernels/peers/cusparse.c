@@ -185,8 +185,11 @@ static enum eie_status make_copy(struct cusparse_plan *plan, uint32_t copy, stru
               "cusparseCreateCsr", error);
     if (!status) status = check(product->bytes(plan, copy, &bytes), product->what, error);
     if (!status) status = eie_cuda_alloc(plan->base.cuda, bytes, &made->workspace, error);
-    if (!status && product->prepare)
-        status = check(product->prepare(plan, copy), product->what, error);
+    if (!status) {
+        const unsigned code = product->prepare(plan, copy);
+        /* which only makes it faster, where it can */
+        if (code != CUSPARSE_UNSUPPORTED) status = check(code, product->what, error);
+    }
     plan->workspace_bytes = bytes;
     return status;
 }

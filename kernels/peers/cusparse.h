@@ -94,7 +94,7 @@ struct cusparse_product {
     unsigned (*describe)(struct cusparse_plan *plan); /* x and y */
     void (*forget)(struct cusparse_plan *plan);       /* what describe has made */
     unsigned (*bytes)(const struct cusparse_plan *plan, uint32_t copy, size_t *bytes);
-    unsigned (*prepare)(const struct cusparse_plan *plan, uint32_t copy); /* NULL: none */
+    unsigned (*prepare)(const struct cusparse_plan *plan, uint32_t copy); /* or nothing */
     cuda_float_call call;
 };
 
