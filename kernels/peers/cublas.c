@@ -35,6 +35,7 @@ static enum eie_status load_library(struct eie_error *error)
         {"cublasSetMathMode", &cublas.set_math},
         {"cublasSgemv_v2", &cublas.sgemv},
         {"cublasSgemm_v2", &cublas.sgemm},
+        {"cublasSgeam", &cublas.sgeam},
         {"cublasGemmEx", &cublas.gemm},
         {NULL, NULL},
     };
@@ -61,8 +62,8 @@ enum eie_status cublas_probe(const struct eie_device *device, struct eie_error *
     return status || library.handle ? status : load_library(error);
 }
 
-static enum eie_status take_context(const struct eie_cuda *cuda, struct cublasContext **context,
-                                    struct eie_error *error)
+enum eie_status cublas_context(const struct eie_cuda *cuda, struct cublasContext **context,
+                               struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
     if (cuda->index < 0 || cuda->index >= CUDA_FLOAT_DEVICES)
@@ -150,7 +151,7 @@ enum eie_status cublas_prepare(const struct eie_setup *setup, enum cuda_type typ
     if (status) return status;
     struct cublas_plan *plan = (struct cublas_plan *)base;
     struct eie_plan *made = (struct eie_plan *)base;
-    status = take_context(base->cuda, &plan->handle, error);
+    status = cublas_context(base->cuda, &plan->handle, error);
     if (!status) status = fill(base, error);
     if (!status) status = run(made, 0, error);
     if (!status) status = cuda_float_wait(made, &outcome, error);

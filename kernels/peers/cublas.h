@@ -37,6 +37,9 @@ struct cublas_functions {
     unsigned (*sgemm)(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
                       int m, int n, int k, const float *alpha, const float *a, int a_stride,
                       const float *b, int b_stride, const float *beta, float *c, int c_stride);
+    unsigned (*sgeam)(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
+                      int m, int n, const float *alpha, const float *a, int a_stride,
+                      const float *beta, const float *b, int b_stride, float *c, int c_stride);
     unsigned (*gemm)(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
                      int m, int n, int k, const void *alpha, const void *a, unsigned a_type,
                      int a_stride, const void *b, unsigned b_type, int b_stride, const void *beta,
@@ -49,6 +52,10 @@ struct cublas_plan {
     struct cuda_float_plan base; /* copies are [y_stride][x_stride], zeros behind the layer's */
     struct cublasContext *handle;
 };
+
+/* The library on an open device, bound to its stream: the process's only one for it. */
+enum eie_status cublas_context(const struct eie_cuda *cuda, struct cublasContext **context,
+                               struct eie_error *error);
 
 /* Enqueues a call; EIE_OK, or a failure with the library's own words for `what`. */
 enum eie_status cublas_run(struct eie_plan *plan, uint32_t copy, cuda_float_call call,

@@ -19,7 +19,7 @@ static struct {
 
 /* ---- the library ---------------------------------------------------------------------------- */
 
-static enum eie_status check(unsigned code, const char *what, struct eie_error *error)
+enum eie_status cusparse_check(unsigned code, const char *what, struct eie_error *error)
 {
     enum eie_status status = EIE_SYSTEM;
     if (code == CUSPARSE_SUCCESS) return EIE_OK;
@@ -74,7 +74,7 @@ static enum eie_status load_library(struct eie_error *error)
     if (eie_library_symbols(handle, mv_prepare, NULL)) cusparse.mv_prepare = NULL;
     if (eie_library_symbols(handle, mm_prepare, NULL)) cusparse.mm_prepare = NULL;
     for (unsigned i = 0; i < 3 && !status; i++)
-        status = check(cusparse.property(i, &version[i]), "cusparseGetProperty", error);
+        status = cusparse_check(cusparse.property(i, &version[i]), "cusparseGetProperty", error);
     if (status) return status;
     snprintf(library.text, sizeof library.text, "cuSPARSE %d.%d.%d", version[0], version[1],
              version[2]);
@@ -96,11 +96,12 @@ static enum eie_status take_context(const struct eie_cuda *cuda, struct cusparse
         return eie_fail(error, EIE_UNSUPPORTED, "device %d is beyond the first %d", cuda->index,
                         CUDA_FLOAT_DEVICES);
     struct cusparseContext **kept = &library.contexts[cuda->index];
-    if (!*kept) status = check(cusparse.create(kept), "cusparseCreate", error);
+    if (!*kept) status = cusparse_check(cusparse.create(kept), "cusparseCreate", error);
     if (status)
         *kept = NULL;
     else
-        status = check(cusparse.set_stream(*kept, cuda->stream), "cusparseSetStream", error);
+        status =
+            cusparse_check(cusparse.set_stream(*kept, cuda->stream), "cusparseSetStream", error);
     *context = *kept;
     return status;
 }
@@ -178,17 +179,17 @@ static enum eie_status make_copy(struct cusparse_plan *plan, uint32_t copy, stru
     char *rows = plan->base.copies[copy];
     struct cusparse_copy *made = &plan->copies[copy];
     size_t bytes = 0;
-    enum eie_status status =
-        check(cusparse.make_csr(&made->matrix, layer->outputs, layer->inputs, (int64_t)plan->stored,
-                                rows, rows + place.column_at, rows + place.weight_at,
-                                CUSPARSE_INT32, CUSPARSE_INT32, CUSPARSE_FROM_ZERO, CUDA_FLOAT),
-              "cusparseCreateCsr", error);
-    if (!status) status = check(product->bytes(plan, copy, &bytes), product->what, error);
+    enum eie_status status = cusparse_check(
+        cusparse.make_csr(&made->matrix, layer->outputs, layer->inputs, (int64_t)plan->stored, rows,
+                          rows + place.column_at, rows + place.weight_at, CUSPARSE_INT32,
+                          CUSPARSE_INT32, CUSPARSE_FROM_ZERO, CUDA_FLOAT),
+        "cusparseCreateCsr", error);
+    if (!status) status = cusparse_check(product->bytes(plan, copy, &bytes), product->what, error);
     if (!status) status = eie_cuda_alloc(plan->base.cuda, bytes, &made->workspace, error);
     if (!status) {
         const unsigned code = product->prepare(plan, copy);
         /* which only makes it faster, where it can */
-        if (code != CUSPARSE_UNSUPPORTED) status = check(code, product->what, error);
+        if (code != CUSPARSE_UNSUPPORTED) status = cusparse_check(code, product->what, error);
     }
     plan->workspace_bytes = bytes;
     return status;
@@ -259,8 +260,9 @@ enum eie_status cusparse_supports(const struct eie_problem *problem, uint64_t *p
     if (layer->inputs > INT32_MAX || layer->entry_count > INT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more columns or weights than 32 bits can count");
     const struct cuda_float_needs needs = needs_of(layer, (uint64_t)layer->entry_count + 1);
-    /* a workspace of the library may hold as much again */
-    *plan_bytes = 2 * needs.copy_bytes + cuda_float_bytes(problem, &needs);
+    /* a workspace of the library may hold as much again; and vectors may be turned */
+    *plan_bytes = 2 * needs.copy_bytes + cuda_float_bytes(problem, &needs) +
+                  problem->batch * ((uint64_t)layer->inputs + layer->outputs) * sizeof(float);
     return EIE_OK;
 }
 
@@ -294,7 +296,7 @@ enum eie_status cusparse_prepare(const struct eie_setup *setup,
     if (!plan->copies) status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
     if (!status) status = take_context(base->cuda, &plan->handle, error);
     if (!status) status = fill(plan, &codes, error);
-    if (!status) status = check(product->describe(plan), "describing x and y to cuSPARSE", error);
+    if (!status) status = product->describe(plan, error);
     if (!status) status = choose_algorithm(plan, error);
     if (status)
         cusparse_destroy((struct eie_plan *)plan);
@@ -310,7 +312,7 @@ enum eie_status cusparse_run(struct eie_plan *opaque, uint32_t copy, struct eie_
     struct cusparse_plan *plan = (struct cusparse_plan *)opaque;
     unsigned code;
     enum eie_status status = cuda_float_run(&plan->base, copy, plan->product->call, &code, error);
-    return status ? status : check(code, plan->product->what, error);
+    return status ? status : cusparse_check(code, plan->product->what, error);
 }
 
 void cusparse_cost(const struct eie_plan *opaque, struct eie_cost *cost)

@@ -11,14 +11,15 @@
 #ifndef EIE_KERNELS_PEERS_CUSPARSE_H
 #define EIE_KERNELS_PEERS_CUSPARSE_H
 
-#include "kernels/peers/cuda_float.h"
+#include "kernels/peers/cublas.h"
 
 enum cusparse_constant {
     CUSPARSE_AS_IT_IS = 0, /* CUSPARSE_OPERATION_NON_TRANSPOSE */
     CUSPARSE_INT32 = 2,    /* CUSPARSE_INDEX_32I */
     CUSPARSE_FROM_ZERO = 0,
     CUSPARSE_BY_COLUMN = 1, /* CUSPARSE_ORDER_COL */
-    CUSPARSE_MV_ANY = 0,    /* CUSPARSE_SPMV_ALG_DEFAULT */
+    CUSPARSE_BY_ROW = 2,
+    CUSPARSE_MV_ANY = 0, /* CUSPARSE_SPMV_ALG_DEFAULT */
     CUSPARSE_MV_CSR_1 = 2,
     CUSPARSE_MV_CSR_2 = 3,
     CUSPARSE_MM_ANY = 0,
@@ -29,6 +30,7 @@ enum cusparse_constant {
     CUSPARSE_NO_MEMORY = 2,
     CUSPARSE_WRONG_DEVICE = 4,
     CUSPARSE_UNSUPPORTED = 10,
+    CUSPARSE_FAILURE = 6, /* CUSPARSE_STATUS_EXECUTION_FAILED */
     CUSPARSE_NO_RESOURCES = 11
 };
 
@@ -82,17 +84,19 @@ extern struct cusparse_functions cusparse; /* after a probe */
 struct cusparse_algorithm {
     const char *name;
     unsigned value;
+    bool turned; /* of vectors that lie across */
 };
 
 struct cusparse_plan;
 
-/* What the products of one and of several inputs do differently. Each returns the library's status,
+/* What the products of one and of several inputs do differently. All but the first
+ * two return the library's status,
  * with the plan's present algorithm. */
 struct cusparse_product {
-    const char *what;                                 /* the library's function */
-    const struct cusparse_algorithm *algorithms;      /* up to one without a name */
-    unsigned (*describe)(struct cusparse_plan *plan); /* x and y */
-    void (*forget)(struct cusparse_plan *plan);       /* what describe has made */
+    const char *what;                            /* the library's function */
+    const struct cusparse_algorithm *algorithms; /* up to one without a name */
+    enum eie_status (*describe)(struct cusparse_plan *plan, struct eie_error *error); /* x and y */
+    void (*forget)(struct cusparse_plan *plan); /* what describe has made */
     unsigned (*bytes)(const struct cusparse_plan *plan, uint32_t copy, size_t *bytes);
     unsigned (*prepare)(const struct cusparse_plan *plan, uint32_t copy); /* or nothing */
     cuda_float_call call;
@@ -104,7 +108,11 @@ struct cusparse_plan {
     const struct cusparse_algorithm *algorithm;
     struct cusparseContext *handle;
     struct cusparseDnVecDescr *x_vector, *y_vector; /* of one input */
-    struct cusparseDnMatDescr *x_matrix, *y_matrix; /* of several */
+    struct cusparse_vectors {
+        struct cusparseDnMatDescr *x, *y;
+    } several, turned;           /* as they lie, and [inputs][batch], [outputs][batch] */
+    void *turned_x, *turned_y;   /* in the device's memory; NULL without cuBLAS, which turns them */
+    struct cublasContext *turns; /* likewise */
     struct cusparse_copy {
         struct cusparseSpMatDescr *matrix;
         void *workspace; /* in the device's memory */
@@ -112,6 +120,9 @@ struct cusparse_plan {
     uint64_t stored;          /* weights */
     uint64_t workspace_bytes; /* of each copy */
 };
+
+/* EIE_OK, or a failure with the library's own words for `what`. */
+enum eie_status cusparse_check(unsigned code, const char *what, struct eie_error *error);
 
 /* A plan with the fastest algorithm. */
 enum eie_status cusparse_prepare(const struct eie_setup *setup,

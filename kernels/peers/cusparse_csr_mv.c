@@ -4,12 +4,13 @@
 
 static const float one = 1, zero = 0;
 
-static unsigned describe(struct cusparse_plan *plan)
+static enum eie_status describe(struct cusparse_plan *plan, struct eie_error *error)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     unsigned code = cusparse.make_vector(&plan->x_vector, layer->inputs, plan->base.x, CUDA_FLOAT);
-    return code ? code
-                : cusparse.make_vector(&plan->y_vector, layer->outputs, plan->base.y, CUDA_FLOAT);
+    if (!code)
+        code = cusparse.make_vector(&plan->y_vector, layer->outputs, plan->base.y, CUDA_FLOAT);
+    return cusparse_check(code, "cusparseCreateDnVec", error);
 }
 
 static void forget(struct cusparse_plan *plan)
@@ -46,10 +47,10 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
                                struct eie_error *error)
 {
     static const struct cusparse_algorithm algorithms[] = {
-        {"default", CUSPARSE_MV_ANY},
-        {"csr 1", CUSPARSE_MV_CSR_1},
-        {"csr 2", CUSPARSE_MV_CSR_2},
-        {NULL, 0},
+        {"default", CUSPARSE_MV_ANY, false},
+        {"csr 1", CUSPARSE_MV_CSR_1, false},
+        {"csr 2", CUSPARSE_MV_CSR_2, false},
+        {NULL, 0, false},
     };
     static const struct cusparse_product product = {"cusparseSpMV", algorithms,   describe, forget,
                                                     bytes_of,       prepare_copy, call};

@@ -10,6 +10,7 @@ FOLDER = BINARY.parent / "tests" / "cuda"
 EMULATED = FOLDER / "eie_emulated_cuda"
 MV = {"default": 0, "csr 1": 2, "csr 2": 3}
 MM = {"default": 0, "csr 1": 4, "csr 2": 6, "csr 3": 12}
+TURNED = {f"{name}, turned": value for name, value in MM.items()}
 KERNELS = {"peers_cublas_sgemv": (1, "EIE_CUBLAS"), "peers_cublas_sgemm": (4, "EIE_CUBLAS"),
            "peers_cublas_half": (4, "EIE_CUBLAS"), "peers_cusparse_csr_mv": (1, "EIE_CUSPARSE"),
            "peers_cusparse_csr_mm": (4, "EIE_CUSPARSE")}
@@ -67,9 +68,26 @@ def test_counts_are_those_of_the_layer(rows, kernel):
 @pytest.mark.parametrize("kernel, name, value", [("peers_cusparse_csr_mv", *pair) for pair in MV.items()] +
                          [("peers_cusparse_csr_mm", *pair) for pair in MM.items()])
 def test_the_fastest_algorithm_is_taken(rows, kernel, name, value):
-    for fake in (f"fast {value}", f"only {value}"):
-        (row, _), _ = rows(kernel, EIE_FAKE_CUSPARSE=fake)
-        assert row["eie_algorithm"] == name and row["eie_workspace_bytes"] == (0 if value == 3 else 16 + 8 * value)
+    (row, _), _ = rows(kernel, EIE_FAKE_CUSPARSE=f"fast {value}")
+    assert row["eie_algorithm"] == name and row["eie_workspace_bytes"] == (0 if value == 3 else 16 + 8 * value)
+    (row, _), _ = rows(kernel, EIE_FAKE_CUSPARSE=f"only {value}")
+    assert row["eie_algorithm"].removesuffix(", turned") == name
+
+
+@pytest.mark.parametrize("name, value", TURNED.items())
+def test_vectors_are_turned_where_that_is_faster(rows, name, value):
+    fake = {"EIE_FAKE_CUSPARSE": f"rows {value}"}
+    (row, _), _ = rows("peers_cusparse_csr_mm", **fake)
+    assert row["eie_algorithm"] == name
+    (row, _), _ = rows("peers_cusparse_csr_mm", EIE_CUBLAS="/nonexistent.so", **fake)
+    assert row["eie_algorithm"] in MM
+
+
+@pytest.mark.parametrize("value", MM.values())
+def test_turned_products_are_right(emulated, value):
+    done = emulated("check", "--kernel", "peers_cusparse_csr_mm", "--cases", "2",
+                    env={"EIE_FAKE_CUSPARSE": f"rows {value}"})
+    assert done.stdout.split()[:2] == ["peers_cusparse_csr_mm", "ok"]
 
 
 @pytest.mark.parametrize("kernel", ["peers_cusparse_csr_mv", "peers_cusparse_csr_mm"])

@@ -39,6 +39,9 @@ unsigned cublasSgemv_v2(struct cublasContext *handle, unsigned operation, int m,
 unsigned cublasSgemm_v2(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
                         int m, int n, int k, const float *alpha, const float *a, int lda,
                         const float *b, int ldb, const float *beta, float *c, int ldc);
+unsigned cublasSgeam(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
+                     int m, int n, const float *alpha, const float *a, int lda, const float *beta,
+                     const float *b, int ldb, float *c, int ldc);
 unsigned cublasGemmEx(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
                       int m, int n, int k, const void *alpha, const void *a, unsigned a_type,
                       int lda, const void *b, unsigned b_type, int ldb, const void *beta, void *c,
@@ -200,6 +203,24 @@ unsigned cublasSgemm_v2(struct cublasContext *handle, unsigned operation_a, unsi
     const struct matrix left = {a, R_32F, operation_a, lda, tf32},
                         right = {b, R_32F, operation_b, ldb, tf32};
     return multiply(handle, &left, &right, m, n, k, alpha, beta, c, ldc);
+}
+
+unsigned cublasSgeam(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
+                     int m, int n, const float *alpha, const float *a, int lda, const float *beta,
+                     const float *b, int ldb, float *c, int ldc)
+{
+    const struct matrix left = {a, R_32F, operation_a, lda, false},
+                        right = {b, R_32F, operation_b, ldb, false};
+    unsigned status = can_run(handle);
+    if (!status) status = valid(&left, m, n);
+    if (!status) status = valid(&right, m, n);
+    if (!status && (!alpha || !beta || !c || ldc < (m > 1 ? m : 1) || a == c ||
+                    (b == c && (operation_b || ldb != ldc))))
+        status = INVALID_VALUE;
+    for (int64_t j = 0; j < n && !status; j++)
+        for (int64_t i = 0; i < m; i++)
+            c[i + j * ldc] = *alpha * at(&left, i, j) + (*beta != 0 ? *beta * at(&right, i, j) : 0);
+    return status;
 }
 
 unsigned cublasGemmEx(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,

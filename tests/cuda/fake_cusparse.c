@@ -6,7 +6,8 @@
  * algorithm than the one that the workspace was asked for.
  *
  * EIE_FAKE_CUSPARSE makes it another one: "only N" knows algorithm N alone, "fast N" is slower with
- * every other one, "memory" has none left, "old" cannot prepare, "broken" fails at its products. */
+ * every other one and with vectors by rows, "rows N" with every other one and by columns, "memory"
+ * has none left, "old" cannot prepare, "broken" fails at its products. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -294,7 +295,8 @@ static unsigned multiply(const struct product *product, const void *workspace)
 {
     const sparse *matrix = product->matrix;
     const struct timespec pause = {0, 300000};
-    const int fast = is("fast ");
+    const int fast = is("fast "), fast_rows = is("rows ");
+    const bool by_row = product->y.order == ORDER_ROW;
     const unsigned status = valid(product);
     if (status) return status;
     if (!is("broken")) return EXECUTION_FAILED;
@@ -311,7 +313,9 @@ static unsigned multiply(const struct product *product, const void *workspace)
             *to = *product->alpha * sum + (*product->beta != 0 ? *product->beta * *to : 0);
         }
     }
-    if (fast >= 0 && (unsigned)fast != product->algorithm) nanosleep(&pause, NULL);
+    if ((fast >= 0 && ((unsigned)fast != product->algorithm || by_row)) ||
+        (fast_rows >= 0 && ((unsigned)fast_rows != product->algorithm || !by_row)))
+        nanosleep(&pause, NULL);
     return SUCCESS;
 }
 

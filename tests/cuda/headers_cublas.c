@@ -24,6 +24,7 @@ const struct cublas_functions real = {
     .set_math = cublasSetMathMode,
     .sgemv = cublasSgemv_v2,
     .sgemm = cublasSgemm_v2,
+    .sgeam = cublasSgeam,
     .gemm = cublasGemmEx,
     .words = cublasGetStatusString,
 };
