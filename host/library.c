@@ -2,33 +2,64 @@
 #include "host/file.h"
 
 #include <dlfcn.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Tries all names in the folders of the colon-separated `folders`. Where a file is there but does
- * not load, that is the reason to show. */
-static void *open_in_folders(const char *folders, const char *const *names, char *reason,
-                             size_t size)
+/* Tries all names in a folder. Where a file is there but does not load, that is the reason to show.
+ */
+static void *open_in_folder(const char *folder, const char *const *names, char *reason, size_t size)
 {
     char path[PATH_MAX];
 
-    while (folders != NULL && *folders != '\0') {
+    for (const char *const *name = names; *name != NULL; name++) {
+        const int length = snprintf(path, sizeof path, "%s/%s", folder, *name);
+        if (length < 0 || (size_t)length >= sizeof path || access(path, F_OK) != 0) continue;
+        void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (handle != NULL) return handle;
+        const char *words = dlerror();
+        if (reason[0] == '\0' && words != NULL) snprintf(reason, size, "%s", words);
+    }
+    return NULL;
+}
+
+/* NVIDIA's packages have a folder of libraries each, or one for all, below Python's. */
+static void *open_in_packages(const char *folder, const char *const *names, char *reason,
+                              size_t size)
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+    void *handle = NULL;
+    const int length =
+        snprintf(pattern, sizeof pattern, "%s/python3*/site-packages/nvidia/*/lib", folder);
+    if (length < 0 || (size_t)length >= sizeof pattern) return NULL;
+    if (glob(pattern, 0, NULL, &found) != 0) return NULL;
+    for (size_t i = 0; i < found.gl_pathc && handle == NULL; i++)
+        handle = open_in_folder(found.gl_pathv[i], names, reason, size);
+    globfree(&found);
+    return handle;
+}
+
+/* In the colon-separated `folders`, each with the packages in it. */
+static void *open_in_folders(const char *folders, const char *const *names, char *reason,
+                             size_t size)
+{
+    char folder[PATH_MAX];
+    void *handle = NULL;
+
+    while (handle == NULL && folders != NULL && *folders != '\0') {
         const char *end = strchrnul(folders, ':');
-        for (const char *const *name = names; end > folders && *name != NULL; name++) {
-            const int length =
-                snprintf(path, sizeof path, "%.*s/%s", (int)(end - folders), folders, *name);
-            if (length < 0 || (size_t)length >= sizeof path || access(path, F_OK) != 0) continue;
-            void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-            if (handle != NULL) return handle;
-            const char *words = dlerror();
-            if (reason[0] == '\0' && words != NULL) snprintf(reason, size, "%s", words);
+        const int length = snprintf(folder, sizeof folder, "%.*s", (int)(end - folders), folders);
+        if (length > 0 && (size_t)length < sizeof folder) {
+            handle = open_in_folder(folder, names, reason, size);
+            if (handle == NULL) handle = open_in_packages(folder, names, reason, size);
         }
         folders = *end == ':' ? end + 1 : NULL;
     }
-    return NULL;
+    return handle;
 }
 
 static void *open_plain(const char *const *names, char *reason, size_t size)

@@ -1,0 +1,190 @@
+#include "kernels/peers/cublas.h"
+#include "host/library.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct cublas_functions cublas;
+
+static struct {
+    void *handle;
+    struct cublasContext *contexts[CUDA_FLOAT_DEVICES]; /* until the process ends */
+    char text[64];
+} library;
+
+/* ---- the library ---------------------------------------------------------------------------- */
+
+static enum eie_status check(unsigned code, const char *what, struct eie_error *error)
+{
+    enum eie_status status = EIE_SYSTEM;
+    if (code == CUBLAS_SUCCESS) return EIE_OK;
+    if (code == CUBLAS_NO_MEMORY) status = EIE_MEMORY;
+    if (code == CUBLAS_WRONG_DEVICE || code == CUBLAS_UNSUPPORTED) status = EIE_UNSUPPORTED;
+    return eie_fail(error, status, "%s fails with its code %u%s%s", what, code,
+                    cublas.words ? ": " : "", cublas.words ? cublas.words(code) : "");
+}
+
+static enum eie_status load_library(struct eie_error *error)
+{
+    static const char *const names[] = {"libcublas.so.13", "libcublas.so.12", "libcublas.so.11",
+                                        NULL};
+    static const struct eie_library_need needs[] = {
+        {"cublasGetProperty", &cublas.property},
+        {"cublasCreate_v2", &cublas.create},
+        {"cublasSetStream_v2", &cublas.set_stream},
+        {"cublasSetMathMode", &cublas.set_math},
+        {"cublasSgemv_v2", &cublas.sgemv},
+        {"cublasSgemm_v2", &cublas.sgemm},
+        {"cublasSgeam", &cublas.sgeam},
+        {"cublasGemmEx", &cublas.gemm},
+        {NULL, NULL},
+    };
+    static const struct eie_library_need words[] = {{"cublasGetStatusString", &cublas.words},
+                                                    {NULL, NULL}};
+    int version[3] = {0, 0, 0};
+    void *handle;
+    enum eie_status status = eie_library_open(names, "EIE_CUBLAS", &handle, error);
+    if (!status) status = eie_library_symbols(handle, needs, error);
+    if (status) return status;
+    if (eie_library_symbols(handle, words, NULL)) cublas.words = NULL;
+    for (unsigned i = 0; i < 3 && !status; i++)
+        status = check(cublas.property(i, &version[i]), "cublasGetProperty", error);
+    if (status) return status;
+    snprintf(library.text, sizeof library.text, "cuBLAS %d.%d.%d", version[0], version[1],
+             version[2]);
+    library.handle = handle;
+    return EIE_OK;
+}
+
+enum eie_status cublas_probe(const struct eie_device *device, struct eie_error *error)
+{
+    enum eie_status status = eie_cuda_probe(device, error);
+    return status || library.handle ? status : load_library(error);
+}
+
+enum eie_status cublas_context(const struct eie_cuda *cuda, struct cublasContext **context,
+                               struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    if (cuda->index < 0 || cuda->index >= CUDA_FLOAT_DEVICES)
+        return eie_fail(error, EIE_UNSUPPORTED, "device %d is beyond the first %d", cuda->index,
+                        CUDA_FLOAT_DEVICES);
+    struct cublasContext **kept = &library.contexts[cuda->index];
+    if (!*kept) status = check(cublas.create(kept), "cublasCreate", error);
+    if (status)
+        *kept = NULL;
+    else
+        status = check(cublas.set_stream(*kept, cuda->stream), "cublasSetStream", error);
+    if (!status)
+        status = check(cublas.set_math(*kept, CUBLAS_MATH_DEFAULT), "cublasSetMathMode", error);
+    *context = *kept;
+    return status;
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+static struct cuda_float_needs needs_of(const struct eie_layer *layer, enum cuda_type type)
+{
+    const bool half = type == CUDA_HALF;
+    const uint32_t columns = half ? (layer->inputs + 7) / 8 * 8 : layer->inputs;
+    const uint32_t rows = half ? (layer->outputs + 3) / 4 * 4 : layer->outputs;
+    return (struct cuda_float_needs){
+        .copy_bytes = (uint64_t)rows * columns * cuda_float_width(type),
+        .x_stride = columns,
+        .y_stride = rows,
+        .type = type,
+    };
+}
+
+enum eie_status cublas_plan_bytes(const struct eie_problem *problem, enum cuda_type type,
+                                  uint64_t *plan_bytes, struct eie_error *error)
+{
+    const struct eie_layer *layer = problem->layer;
+    if (layer->inputs > INT32_MAX - 7 || layer->outputs > INT32_MAX - 7 ||
+        problem->batch > INT32_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED, "more rows, columns or inputs than cuBLAS counts");
+    const struct cuda_float_needs needs = needs_of(layer, type);
+    *plan_bytes = needs.copy_bytes + cuda_float_bytes(problem, &needs);
+    return EIE_OK;
+}
+
+enum eie_status cublas_supports_float(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                      struct eie_error *error)
+{
+    return cublas_plan_bytes(problem, CUDA_FLOAT, plan_bytes, error);
+}
+
+void cublas_destroy(struct eie_plan *plan)
+{
+    cuda_float_end((struct cuda_float_plan *)plan);
+}
+
+static enum eie_status fill(struct cuda_float_plan *plan, struct eie_error *error)
+{
+    const struct eie_layer *layer = plan->setup.problem.layer;
+    struct eie_sparse_codes codes;
+    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    if (status) return status;
+    void *dense = calloc(plan->needs.copy_bytes, 1);
+    if (!dense) status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+    for (uint32_t j = 0; j < codes.inputs && !status; j++)
+        for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++)
+            cuda_float_put(plan->needs.type, dense, (size_t)codes.row[e] * plan->needs.x_stride + j,
+                           layer->codebook[codes.code[e]]);
+    for (uint32_t c = 0; c < plan->setup.copies && !status; c++)
+        status = eie_cuda_write(plan->cuda, plan->copies[c], dense, plan->needs.copy_bytes, error);
+    free(dense);
+    eie_sparse_codes_free(&codes);
+    return status;
+}
+
+enum eie_status cublas_prepare(const struct eie_setup *setup, enum cuda_type type,
+                               enum eie_status (*run)(struct eie_plan *plan, uint32_t copy,
+                                                      struct eie_error *error),
+                               struct eie_plan **opaque, struct eie_error *error)
+{
+    const struct cuda_float_needs needs = needs_of(setup->problem.layer, type);
+    struct eie_outcome outcome;
+    struct cuda_float_plan *base;
+    enum eie_status status =
+        cuda_float_begin(setup, sizeof(struct cublas_plan), &needs, &base, error);
+    if (status) return status;
+    struct cublas_plan *plan = (struct cublas_plan *)base;
+    struct eie_plan *made = (struct eie_plan *)base;
+    status = cublas_context(base->cuda, &plan->handle, error);
+    if (!status) status = fill(base, error);
+    if (!status) status = run(made, 0, error);
+    if (!status) status = cuda_float_wait(made, &outcome, error);
+    if (status)
+        cublas_destroy(made);
+    else
+        *opaque = made;
+    return status;
+}
+
+enum eie_status cublas_run(struct eie_plan *plan, uint32_t copy, cuda_float_call call,
+                           const char *what, struct eie_error *error)
+{
+    unsigned code;
+    enum eie_status status =
+        cuda_float_run((struct cuda_float_plan *)plan, copy, call, &code, error);
+    return status ? status : check(code, what, error);
+}
+
+void cublas_cost(const struct eie_plan *opaque, struct eie_cost *cost)
+{
+    const struct cuda_float_plan *plan = (const struct cuda_float_plan *)opaque;
+    const struct cuda_float_needs *needs = &plan->needs;
+    const uint64_t batch = plan->setup.problem.batch;
+    cost->macs_useful = cuda_float_useful(plan);
+    cost->macs_padding = batch * needs->x_stride * needs->y_stride - cost->macs_useful;
+    cost->prepared_bytes = needs->copy_bytes;
+    cost->bytes_read = needs->copy_bytes + batch * needs->x_stride * cuda_float_width(needs->type);
+    cost->bytes_written = batch * needs->y_stride * sizeof(float);
+}
+
+void cublas_describe(const struct eie_plan *plan, eie_column column, void *context)
+{
+    (void)plan;
+    column(context, "eie_library", library.text, 0);
+}

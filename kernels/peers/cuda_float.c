@@ -1,0 +1,189 @@
+#include "kernels/peers/cuda_float.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- values --------------------------------------------------------------------------------- */
+
+size_t cuda_float_width(enum cuda_type type)
+{
+    return type == CUDA_HALF ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* IEEE binary16 has 11 bits of precision and reaches 65504: integers of 16 bits neither overflow
+ * nor become subnormal. */
+static uint16_t half_of(int value)
+{
+    const unsigned sign = value < 0 ? 0x8000 : 0;
+    unsigned bits = (unsigned)abs(value), exponent = 15 + 10;
+    if (!bits) return 0;
+    for (; bits < 1U << 10; bits <<= 1) exponent--;
+    const int spare = 31 - __builtin_clz(bits) - 10;
+    bits += spare ? (1U << (spare - 1)) - 1 + (bits >> spare & 1) : 0; /* ties to even */
+    /* a carry out of the fraction is one more in the exponent */
+    return (uint16_t)(sign + ((exponent + (unsigned)spare - 1) << 10) + (bits >> spare));
+}
+
+void cuda_float_put(enum cuda_type type, void *values, size_t at, int16_t value)
+{
+    if (type == CUDA_HALF)
+        ((uint16_t *)values)[at] = half_of(value);
+    else
+        ((float *)values)[at] = value;
+}
+
+/* ---- a plan's life -------------------------------------------------------------------------- */
+
+static size_t x_bytes(const struct eie_problem *problem, const struct cuda_float_needs *needs)
+{
+    return (size_t)problem->batch * needs->x_stride * cuda_float_width(needs->type);
+}
+
+static size_t y_bytes(const struct eie_problem *problem, const struct cuda_float_needs *needs)
+{
+    return (size_t)problem->batch * needs->y_stride * sizeof(float);
+}
+
+static size_t input_count(const struct eie_problem *problem)
+{
+    return (size_t)problem->batch * problem->layer->inputs;
+}
+
+uint64_t cuda_float_bytes(const struct eie_problem *problem, const struct cuda_float_needs *needs)
+{
+    const uint64_t own = UINT64_C(16) << 10; /* the plan itself, ends of allocations */
+    return own + input_count(problem) * sizeof(int16_t) +
+           2 * ((uint64_t)x_bytes(problem, needs) + y_bytes(problem, needs));
+}
+
+void cuda_float_end(struct cuda_float_plan *plan)
+{
+    if (!plan) return;
+    eie_cuda_span_free(&plan->span);
+    eie_cuda_free(plan->cuda, plan->x);
+    eie_cuda_free(plan->cuda, plan->y);
+    for (uint32_t c = 0; plan->copies && c < plan->setup.copies; c++)
+        eie_cuda_free(plan->cuda, plan->copies[c]);
+    free(plan->copies);
+    free(plan->inputs);
+    free(plan->values);
+    free(plan->sums);
+    free(plan);
+}
+
+static enum eie_status allocate(struct cuda_float_plan *plan, struct eie_error *error)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    const struct cuda_float_needs *needs = &plan->needs;
+    const uint64_t x = x_bytes(problem, needs), y = y_bytes(problem, needs);
+    const uint64_t all = x + y + plan->setup.copies * needs->copy_bytes;
+    const uint64_t global = plan->cuda->facts.global_bytes;
+    if (all > global)
+        return eie_fail(error, EIE_UNSUPPORTED, "its plan needs %.0f KiB, and the device has %.0f",
+                        (double)all / 1024, (double)global / 1024);
+    enum eie_status status = eie_cuda_alloc(plan->cuda, x, &plan->x, error);
+    if (!status) status = eie_cuda_alloc(plan->cuda, y, &plan->y, error);
+    for (uint32_t c = 0; c < plan->setup.copies && !status; c++)
+        status = eie_cuda_alloc(plan->cuda, needs->copy_bytes, &plan->copies[c], error);
+    if (!status) status = eie_cuda_zero(plan->cuda, plan->x, x, error);
+    /* a library may multiply what lies in y by 0: it must be no NaN */
+    if (!status) status = eie_cuda_zero(plan->cuda, plan->y, y, error);
+    return status ? status : eie_cuda_span_make(plan->cuda, &plan->span, error);
+}
+
+enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
+                                 const struct cuda_float_needs *needs,
+                                 struct cuda_float_plan **plan, struct eie_error *error)
+{
+    const struct eie_problem *problem = &setup->problem;
+    const bool gaps = needs->y_stride != problem->layer->outputs;
+    struct cuda_float_plan *made = calloc(1, size);
+    if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for a plan");
+    made->setup = *setup;
+    made->needs = *needs;
+    made->inputs = calloc(input_count(problem), sizeof *made->inputs);
+    made->values = calloc(x_bytes(problem, needs), 1);
+    made->sums = gaps ? calloc(y_bytes(problem, needs), 1) : NULL;
+    made->copies = calloc(setup->copies, sizeof *made->copies);
+    enum eie_status status = EIE_OK;
+    if (!made->inputs || !made->values || (gaps && !made->sums) || !made->copies)
+        status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
+    if (!status) status = eie_cuda_open(problem->device, &made->cuda, error);
+    if (!status) status = allocate(made, error);
+    if (status)
+        cuda_float_end(made);
+    else
+        *plan = made;
+    return status;
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+struct pending {
+    struct cuda_float_plan *plan;
+    uint32_t copy;
+    cuda_float_call call;
+    unsigned code;
+};
+
+/* The library's status is none of the runtime's: it is kept for the caller. */
+static int enqueue(void *context)
+{
+    struct pending *pending = context;
+    pending->code = pending->call(pending->plan, pending->copy);
+    return 0;
+}
+
+enum eie_status cuda_float_run(struct cuda_float_plan *plan, uint32_t copy, cuda_float_call call,
+                               unsigned *code, struct eie_error *error)
+{
+    struct pending pending = {plan, copy, call, 0};
+    enum eie_status status = eie_cuda_span_run(plan->cuda, &plan->span, enqueue, &pending, error);
+    *code = pending.code;
+    return status;
+}
+
+enum eie_status cuda_float_wait(struct eie_plan *opaque, struct eie_outcome *outcome,
+                                struct eie_error *error)
+{
+    struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
+    return eie_cuda_span_wait(plan->cuda, &plan->span, &outcome->device_ns, error);
+}
+
+enum eie_status cuda_float_load(struct eie_plan *opaque, const int16_t *inputs,
+                                struct eie_error *error)
+{
+    struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
+    const struct eie_problem *problem = &plan->setup.problem;
+    const size_t columns = problem->layer->inputs;
+    memmove(plan->inputs, inputs, input_count(problem) * sizeof *inputs);
+    for (size_t b = 0; b < problem->batch; b++)
+        for (size_t j = 0; j < columns; j++)
+            cuda_float_put(plan->needs.type, plan->values, b * plan->needs.x_stride + j,
+                           inputs[b * columns + j]);
+    return eie_cuda_write(plan->cuda, plan->x, plan->values, x_bytes(problem, &plan->needs), error);
+}
+
+enum eie_status cuda_float_read(struct eie_plan *opaque, void *y, struct eie_error *error)
+{
+    struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
+    const struct eie_problem *problem = &plan->setup.problem;
+    const size_t rows = problem->layer->outputs;
+    enum eie_status status = eie_cuda_read(plan->cuda, plan->sums ? plan->sums : y, plan->y,
+                                           y_bytes(problem, &plan->needs), error);
+    for (size_t b = 0; plan->sums && !status && b < problem->batch; b++)
+        memcpy((float *)y + b * rows, plan->sums + b * plan->needs.y_stride, rows * sizeof(float));
+    return status;
+}
+
+uint64_t cuda_float_useful(const struct cuda_float_plan *plan)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    uint64_t useful = 0;
+    for (uint32_t b = 0; b < problem->batch; b++) {
+        struct eie_layer_counts counts;
+        eie_layer_count(problem->layer, plan->inputs + (size_t)b * problem->layer->inputs, &counts);
+        useful += counts.active_nonzeros;
+    }
+    return useful;
+}

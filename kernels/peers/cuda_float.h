@@ -1,0 +1,70 @@
+/* What the peers on CUDA devices share: the device, the vectors and the copies of the weights in
+ * its memory, and one call of a library between two events. They compute W a in float32 and stop
+ * there. The libraries are looked up when they are needed, so that no header of CUDA is; what
+ * stands here of their constants is as their documentation states it (tests/cuda holds it against
+ * the headers where there are some).
+ *
+ * A kernel's own plan begins with struct cuda_float_plan. */
+#ifndef EIE_KERNELS_PEERS_CUDA_FLOAT_H
+#define EIE_KERNELS_PEERS_CUDA_FLOAT_H
+
+#include "host/cuda.h"
+#include "kernels/kernel.h"
+
+enum cuda_type { CUDA_FLOAT = 0, CUDA_HALF = 2 }; /* cudaDataType: CUDA_R_32F, CUDA_R_16F */
+
+#define CUDA_FLOAT_DEVICES 64 /* that a library's handles are kept for */
+
+/* What a plan is made of. */
+struct cuda_float_needs {
+    uint64_t copy_bytes;
+    uint32_t x_stride, y_stride; /* values from one vector to the next; what is between is 0 */
+    enum cuda_type type;         /* of inputs and of dense weights; sums are float */
+};
+
+struct cuda_float_plan {
+    struct eie_setup setup;
+    struct cuda_float_needs needs;
+    struct eie_cuda *cuda;
+    struct eie_cuda_span span;
+    int16_t *inputs;       /* [batch][inputs] as loaded: for counting */
+    void *values;          /* [batch][x_stride] */
+    float *sums;           /* [batch][y_stride], or NULL where that is [batch][outputs] */
+    void *x, *y, **copies; /* in the device's memory: as values, as sums, and [setup.copies] */
+};
+
+/* A zeroed plan of `size` bytes, the device opened, everything allocated, x and y zeroed.
+ * EIE_UNSUPPORTED when the device's memory is too small; on failure nothing is left behind. */
+EIE_MUST_USE enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
+                                              const struct cuda_float_needs *needs,
+                                              struct cuda_float_plan **plan,
+                                              struct eie_error *error);
+void cuda_float_end(struct cuda_float_plan *plan); /* NULL is fine */
+
+/* Bytes of a plan but for its copies. */
+uint64_t cuda_float_bytes(const struct eie_problem *problem, const struct cuda_float_needs *needs);
+
+size_t cuda_float_width(enum cuda_type type); /* bytes of one value */
+
+/* Puts `value` at values[at] of floats, or of halves: to nearest, ties to even. */
+void cuda_float_put(enum cuda_type type, void *values, size_t at, int16_t value);
+
+/* A library's call with copy `copy`; returns the library's own status. */
+typedef unsigned (*cuda_float_call)(struct cuda_float_plan *plan, uint32_t copy);
+
+/* Enqueues it between the plan's events; `code` is what it has returned. */
+EIE_MUST_USE enum eie_status cuda_float_run(struct cuda_float_plan *plan, uint32_t copy,
+                                            cuda_float_call call, unsigned *code,
+                                            struct eie_error *error);
+
+/* Products of a weight that is stored and an input that is not 0. */
+uint64_t cuda_float_useful(const struct cuda_float_plan *plan);
+
+/* These stand in the kernels' tables. */
+enum eie_status cuda_float_load(struct eie_plan *plan, const int16_t *inputs,
+                                struct eie_error *error);
+enum eie_status cuda_float_wait(struct eie_plan *plan, struct eie_outcome *outcome,
+                                struct eie_error *error);
+enum eie_status cuda_float_read(struct eie_plan *plan, void *y, struct eie_error *error);
+
+#endif
