@@ -60,12 +60,13 @@ static enum eie_status set_shape(struct plan *plan, uint32_t pairs, struct eie_e
     const struct eie_cuda_facts *facts = &plan->base.cuda->facts;
     const uint64_t shared = (uint64_t)plan->arguments.base.x_stride * pairs * sizeof(uint32_t);
     const uint32_t slices = (plan->base.setup.problem.batch + 2 * pairs - 1) / (2 * pairs);
-    const uint32_t warps = BATCH_GROUPS_THREADS / 32;
+    const uint32_t most = BATCH_GROUPS_THREADS / 32, tasks = plan->arguments.tasks;
+    const uint32_t warps = tasks < most ? tasks : most;
     uint32_t blocks = facts->multiprocessors / slices;
     if (!blocks) blocks = 1;
-    const uint32_t needed = (plan->arguments.tasks + warps - 1) / warps;
+    const uint32_t needed = (tasks + warps - 1) / warps;
     if (blocks > needed) blocks = needed;
-    return cuda_plan_shape(&plan->base, blocks, slices, BATCH_GROUPS_THREADS, shared, error);
+    return cuda_plan_shape(&plan->base, blocks, slices, 32 * warps, shared, error);
 }
 
 static bool fits(const struct plan *plan, uint32_t pairs)

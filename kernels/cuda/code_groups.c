@@ -85,6 +85,7 @@ static enum eie_status try_all(struct plan *plan, const struct sorted_rows *rows
     for (size_t l = 0; l < sizeof lanes / sizeof *lanes; l++) {
         enum eie_status status = set_form(plan, rows, lanes[l], error);
         for (size_t t = 0; t < sizeof threads / sizeof *threads && !status; t++) {
+            if (t && threads[t - 1] / 32 >= plan->arguments.tasks) break; /* one block has all */
             status = set_threads(plan, threads[t], error);
             if (!status) status = cuda_plan_time(&plan->base, &device_ns, &wall_ns, error);
             if (status || device_ns >= fastest) continue;
