@@ -1,0 +1,100 @@
+"""CUDA kernels on the emulated device (tests/cuda/README.md): rows, columns, what a device can lack."""
+
+import json
+
+import pytest
+
+from command import BINARY
+
+EMULATED = BINARY.parent / "tests" / "cuda" / "eie_emulated_cuda"
+KERNELS = ["cuda_active_columns", "cuda_batch_groups", "cuda_code_groups", "cuda_eie_stream"]
+
+
+@pytest.fixture
+def emulated(eie):
+    if not EMULATED.is_file():
+        pytest.skip(f"{EMULATED} was not built")
+    eie.binary = EMULATED
+    return eie
+
+
+@pytest.fixture
+def rows(emulated, tiny):
+    """Rows with and without a number of a short run on layer "even"."""
+    def run(kernels, *arguments, code=0, env=None):
+        results = emulated.bench("--suite", tiny, "--layer", "even", "--kernel", kernels, "--device", "cuda:*",
+                                 "--budget", "0.2", *arguments, code=code, env=env)
+        return results["benchmarks"], results["eie_missing"]
+    return run
+
+
+def devices(eie, **further):
+    return [one for one in json.loads(eie("list", "devices", "--json", **further).stdout) if one["kind"] == "cuda"]
+
+
+def test_devices(emulated):
+    device, = devices(emulated)
+    assert device["name"] == "cuda:emulated" and device["status"] == "ok"
+    assert device["compute_capability"] == "9.0" and device["pci"] == "0000:65:00.0" and device["multiprocessors"] == 2
+    names = [one["name"] for one in devices(emulated, env={"EIE_EMULATOR_DEVICES": "3"})]
+    assert names == ["cuda:emulated", "cuda:emulated#2", "cuda:emulated#3"]
+    none, = devices(emulated, env={"EIE_EMULATOR_DEVICES": "0"})
+    assert none["name"] == "cuda:none" and "no CUDA-capable device" in none["title"]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_row_for_each_clock(rows, kernel):
+    found, missing = rows(kernel, "--batch", "4")
+    assert {row["eie_time_source"] for row in found} == {"wall", "device"} and not missing
+    for row in found:
+        assert row["eie_threads"] == 0 and row["eie_cache"] == "hot" and row["eie_status"] == "ok"
+        assert row["eie_cuda_launch"] in ("plain", "graph")
+        assert row["eie_cuda_blocks"] >= 1 and 32 <= row["eie_cuda_threads"] <= 1024
+        assert row["eie_resident"] == "l2" and row["eie_launch_ns"] > 0 and row["eie_floor_ns"] > 0
+        assert row["eie_energy_state"] == "unavailable" and "eie_energy_j" not in row
+
+
+def test_batches(rows):
+    found, missing = rows("cuda_batch_groups,cuda_code_groups", "--batch", "1,4")
+    assert {(row["eie_kernel"], row["eie_batch"]) for row in found} == {
+        ("cuda_code_groups", 1), ("cuda_code_groups", 4), ("cuda_batch_groups", 4)}
+    assert not missing
+
+
+def test_counts(rows):
+    """What a kernel multiplies, adds and reads follows from the layer: 614 weights, 64 x 48, half of 64 active."""
+    found, _ = rows("cuda_*")
+    by_kernel = {row["eie_kernel"]: row for row in found}
+    useful = {row["eie_macs_useful"] for row in found}
+    assert len(useful) == 1 and 0 < useful.pop() < 614
+    groups, columns = by_kernel["cuda_code_groups"], by_kernel["cuda_active_columns"]
+    assert groups["eie_macs_useful"] + groups["eie_macs_padding"] >= 614
+    # steps of 32 groups of four weights in 8 bytes; a row's number for each of the tasks' rows
+    words = groups["eie_cuda_look_ups"] // 4 * 32
+    assert words * 8 <= groups["eie_prepared_bytes"] <= words * 8 + 4 * (48 + 31)
+    assert groups["eie_cuda_look_ups"] <= groups["eie_cuda_wavefronts"]
+    assert columns["eie_macs_padding"] == by_kernel["cuda_eie_stream"]["eie_macs_padding"] == 0
+    assert columns["eie_bytes"] < columns["eie_prepared_bytes"] + 2 * (64 + 48)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_device_that_is_too_small(rows, kernel):
+    found, missing = rows(kernel, "--batch", "4", code=3, env={"EIE_EMULATOR_SHARED": "50"})
+    assert not found and {row["eie_status"] for row in missing} == {"unsupported"}
+    assert all("shared memory" in row["eie_reason"] for row in missing)
+    found, missing = rows(kernel, "--batch", "4", code=3, env={"EIE_EMULATOR_MEMORY": "1000"})
+    assert not found and {row["eie_status"] for row in missing} <= {"error", "unsupported"}
+    assert all("device" in row["eie_reason"] for row in missing)
+
+
+def test_other_orders_of_threads_and_blocks(emulated):
+    for order in "012":
+        done = emulated("check", "--kernel", "cuda_*", "--case", "50", env={"EIE_EMULATOR_ORDER": order})
+        assert done.stdout.count("bit for bit on cuda:emulated") == len(KERNELS)
+
+
+def test_without_a_gpu_rows_say_why(eie, tiny):
+    results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "cuda_*,scalar_eie_stream", "--threads", "1")
+    reasons = {row["eie_reason"] for row in results["eie_missing"] if row["eie_kernel"].startswith("cuda_")}
+    assert len(reasons) == 1 and reasons.pop().startswith("CUDA: ")
+    assert {row["eie_kernel"] for row in results["benchmarks"]} == {"scalar_eie_stream"}
