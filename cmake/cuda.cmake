@@ -13,9 +13,9 @@ if(NOT EIE_CUDA STREQUAL "OFF")
   set(cuda_why "nvcc was not found when this program was built (CUDACXX names it)")
   if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
     # where NVIDIA's own packages put it, and PyPI's (`run gpu`)
-    file(GLOB homes /usr/local/cuda-*)
-    find_program(EIE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda ${homes} /opt/cuda
-                 ${PROJECT_SOURCE_DIR}/.venv/cuda PATH_SUFFIXES bin)
+    file(GLOB homes /usr/local/cuda-* ${PROJECT_SOURCE_DIR}/.venv/lib/python3.*/site-packages/nvidia/cu*)
+    find_program(EIE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH /usr/local/cuda /opt/cuda ${homes}
+                 PATH_SUFFIXES bin)
     if(EIE_NVCC)
       set(CMAKE_CUDA_COMPILER ${EIE_NVCC})
     endif()
