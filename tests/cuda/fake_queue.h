@@ -31,6 +31,8 @@ static bool fake_queue_is(const char *word)
 static void fake_work_run(void *context)
 {
     struct fake_work *one = context;
+    const struct timespec pause = {0, 50000};
+    nanosleep(&pause, NULL); /* else faster than the emulated device's memory, which is suspect */
     one->work(one->arguments);
     one->done = true;
 }
