@@ -1,12 +1,9 @@
 #include "kernels/cuda/plan.h"
+#include "kernels/timed_calls.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define CALLS      31 /* odd: one is the median */
-#define CALLS_WARM 5
-#define LONG_NS    1e6 /* calls that take so long together tell enough */
 #define BLOCKS_MAX 0x7fffffffu
 #define ROWS_MAX   65535u /* of blocks */
 
@@ -207,43 +204,11 @@ enum eie_status cuda_plan_wait(struct eie_plan *opaque, struct eie_outcome *outc
     return eie_cuda_span_wait(plan->cuda, &plan->span, &outcome->device_ns, error);
 }
 
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
-
 enum eie_status cuda_plan_time(struct cuda_plan *plan, double *device_ns, double *wall_ns,
                                struct eie_error *error)
 {
-    struct eie_plan *opaque = (struct eie_plan *)plan;
-    struct eie_outcome outcome;
-    double device[CALLS], wall[CALLS];
-    const double start = now_ns();
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < CALLS_WARM + CALLS; i++) {
-        const double begin = now_ns();
-        if (count && begin - start > LONG_NS) break;
-        enum eie_status status = cuda_plan_run(opaque, 0, error);
-        if (!status) status = cuda_plan_wait(opaque, &outcome, error);
-        if (status) return status;
-        const double end = now_ns();
-        if (i < CALLS_WARM && end - start <= LONG_NS) continue;
-        device[count] = outcome.device_ns;
-        wall[count++] = end - begin;
-    }
-    qsort(device, count, sizeof *device, rising);
-    qsort(wall, count, sizeof *wall, rising);
-    *device_ns = device[count / 2];
-    *wall_ns = wall[count / 2];
-    return EIE_OK;
+    return timed_calls((struct eie_plan *)plan, cuda_plan_run, cuda_plan_wait, device_ns, wall_ns,
+                       error);
 }
 
 static enum eie_status make_graphs(struct cuda_plan *plan, struct eie_error *error)

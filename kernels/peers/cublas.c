@@ -14,7 +14,7 @@ static struct {
 
 /* ---- the library ---------------------------------------------------------------------------- */
 
-static enum eie_status check(unsigned code, const char *what, struct eie_error *error)
+enum eie_status cublas_check(unsigned code, const char *what, struct eie_error *error)
 {
     enum eie_status status = EIE_SYSTEM;
     if (code == CUBLAS_SUCCESS) return EIE_OK;
@@ -31,7 +31,9 @@ static enum eie_status load_library(struct eie_error *error)
     static const struct eie_library_need needs[] = {
         {"cublasGetProperty", &cublas.property},
         {"cublasCreate_v2", &cublas.create},
+        {"cublasDestroy_v2", &cublas.destroy},
         {"cublasSetStream_v2", &cublas.set_stream},
+        {"cublasSetWorkspace_v2", &cublas.set_workspace},
         {"cublasSetMathMode", &cublas.set_math},
         {"cublasSgemv_v2", &cublas.sgemv},
         {"cublasSgemm_v2", &cublas.sgemm},
@@ -48,7 +50,7 @@ static enum eie_status load_library(struct eie_error *error)
     if (status) return status;
     if (eie_library_symbols(handle, words, NULL)) cublas.words = NULL;
     for (unsigned i = 0; i < 3 && !status; i++)
-        status = check(cublas.property(i, &version[i]), "cublasGetProperty", error);
+        status = cublas_check(cublas.property(i, &version[i]), "cublasGetProperty", error);
     if (status) return status;
     snprintf(library.text, sizeof library.text, "cuBLAS %d.%d.%d", version[0], version[1],
              version[2]);
@@ -62,22 +64,40 @@ enum eie_status cublas_probe(const struct eie_device *device, struct eie_error *
     return status || library.handle ? status : load_library(error);
 }
 
-enum eie_status cublas_context(const struct eie_cuda *cuda, struct cublasContext **context,
+static enum eie_status begin_context(struct eie_cuda *cuda, struct cublasContext *context,
+                                     struct eie_error *error)
+{
+    /* what the library's documentation recommends: more from Hopper on */
+    const uint64_t bytes = UINT64_C(1) << (cuda->facts.major >= 9 ? 25 : 22);
+    void *workspace = NULL;
+    enum eie_status status = eie_cuda_alloc(cuda, bytes, &workspace, error);
+    if (!status)
+        status = cublas_check(cublas.set_stream(context, cuda->stream), "cublasSetStream", error);
+    if (!status) /* after the stream, which takes it away */
+        status = cublas_check(cublas.set_workspace(context, workspace, bytes), "cublasSetWorkspace",
+                              error);
+    if (!status)
+        status =
+            cublas_check(cublas.set_math(context, CUBLAS_MATH_DEFAULT), "cublasSetMathMode", error);
+    if (status) eie_cuda_free(cuda, workspace);
+    return status;
+}
+
+enum eie_status cublas_context(struct eie_cuda *cuda, struct cublasContext **context,
                                struct eie_error *error)
 {
-    enum eie_status status = EIE_OK;
     if (cuda->index < 0 || cuda->index >= CUDA_FLOAT_DEVICES)
         return eie_fail(error, EIE_UNSUPPORTED, "device %d is beyond the first %d", cuda->index,
                         CUDA_FLOAT_DEVICES);
-    struct cublasContext **kept = &library.contexts[cuda->index];
-    if (!*kept) status = check(cublas.create(kept), "cublasCreate", error);
+    *context = library.contexts[cuda->index];
+    if (*context) return EIE_OK;
+    enum eie_status status = cublas_check(cublas.create(context), "cublasCreate", error);
+    if (status) return status;
+    status = begin_context(cuda, *context, error);
     if (status)
-        *kept = NULL;
+        (void)cublas.destroy(*context);
     else
-        status = check(cublas.set_stream(*kept, cuda->stream), "cublasSetStream", error);
-    if (!status)
-        status = check(cublas.set_math(*kept, CUBLAS_MATH_DEFAULT), "cublasSetMathMode", error);
-    *context = *kept;
+        library.contexts[cuda->index] = *context;
     return status;
 }
 
@@ -139,36 +159,23 @@ static enum eie_status fill(struct cuda_float_plan *plan, struct eie_error *erro
 }
 
 enum eie_status cublas_prepare(const struct eie_setup *setup, enum cuda_type type,
-                               enum eie_status (*run)(struct eie_plan *plan, uint32_t copy,
-                                                      struct eie_error *error),
-                               struct eie_plan **opaque, struct eie_error *error)
+                               const struct cuda_float_product *product, struct eie_plan **opaque,
+                               struct eie_error *error)
 {
     const struct cuda_float_needs needs = needs_of(setup->problem.layer, type);
-    struct eie_outcome outcome;
     struct cuda_float_plan *base;
     enum eie_status status =
-        cuda_float_begin(setup, sizeof(struct cublas_plan), &needs, &base, error);
+        cuda_float_begin(setup, sizeof(struct cublas_plan), &needs, product, &base, error);
     if (status) return status;
     struct cublas_plan *plan = (struct cublas_plan *)base;
-    struct eie_plan *made = (struct eie_plan *)base;
     status = cublas_context(base->cuda, &plan->handle, error);
     if (!status) status = fill(base, error);
-    if (!status) status = run(made, 0, error);
-    if (!status) status = cuda_float_wait(made, &outcome, error);
+    if (!status) status = cuda_float_ready(base, error);
     if (status)
-        cublas_destroy(made);
+        cuda_float_end(base);
     else
-        *opaque = made;
+        *opaque = (struct eie_plan *)base;
     return status;
-}
-
-enum eie_status cublas_run(struct eie_plan *plan, uint32_t copy, cuda_float_call call,
-                           const char *what, struct eie_error *error)
-{
-    unsigned code;
-    enum eie_status status =
-        cuda_float_run((struct cuda_float_plan *)plan, copy, call, &code, error);
-    return status ? status : check(code, what, error);
 }
 
 void cublas_cost(const struct eie_plan *opaque, struct eie_cost *cost)
@@ -185,6 +192,6 @@ void cublas_cost(const struct eie_plan *opaque, struct eie_cost *cost)
 
 void cublas_describe(const struct eie_plan *plan, eie_column column, void *context)
 {
-    (void)plan;
     column(context, "eie_library", library.text, 0);
+    cuda_float_describe((const struct cuda_float_plan *)plan, column, context);
 }

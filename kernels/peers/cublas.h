@@ -29,7 +29,9 @@ struct cublasContext;
 struct cublas_functions {
     unsigned (*property)(unsigned which, int *value);
     unsigned (*create)(struct cublasContext **handle);
+    unsigned (*destroy)(struct cublasContext *handle);
     unsigned (*set_stream)(struct cublasContext *handle, struct CUstream_st *stream);
+    unsigned (*set_workspace)(struct cublasContext *handle, void *workspace, size_t bytes);
     unsigned (*set_math)(struct cublasContext *handle, unsigned mode);
     unsigned (*sgemv)(struct cublasContext *handle, unsigned operation, int rows, int columns,
                       const float *alpha, const float *matrix, int stride, const float *x,
@@ -53,21 +55,19 @@ struct cublas_plan {
     struct cublasContext *handle;
 };
 
-/* The library on an open device, bound to its stream: the process's only one for it. */
-enum eie_status cublas_context(const struct eie_cuda *cuda, struct cublasContext **context,
+/* The library on an open device, bound to its stream, with a workspace of its own, so that it
+ * allocates none while its calls are recorded: the process's only one for it. */
+enum eie_status cublas_context(struct eie_cuda *cuda, struct cublasContext **context,
                                struct eie_error *error);
 
-/* Enqueues a call; EIE_OK, or a failure with the library's own words for `what`. */
-enum eie_status cublas_run(struct eie_plan *plan, uint32_t copy, cuda_float_call call,
-                           const char *what, struct eie_error *error);
+/* EIE_OK, or a failure with the library's own words for `what`. */
+enum eie_status cublas_check(unsigned code, const char *what, struct eie_error *error);
 
 /* A plan of floats, or of halves: there rows and columns are rounded up to the 16 bytes that the
- * library's documentation asks for where it shall use tensor cores. The library allocates at its
- * first call, which `run` makes here. */
+ * library's documentation asks for where it shall use tensor cores. */
 enum eie_status cublas_prepare(const struct eie_setup *setup, enum cuda_type type,
-                               enum eie_status (*run)(struct eie_plan *plan, uint32_t copy,
-                                                      struct eie_error *error),
-                               struct eie_plan **plan, struct eie_error *error);
+                               const struct cuda_float_product *product, struct eie_plan **plan,
+                               struct eie_error *error);
 enum eie_status cublas_plan_bytes(const struct eie_problem *problem, enum cuda_type type,
                                   uint64_t *plan_bytes, struct eie_error *error);
 

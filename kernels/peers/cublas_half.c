@@ -15,11 +15,6 @@ static unsigned call(struct cuda_float_plan *base, uint32_t copy)
                        rows, CUBLAS_SUMS_FLOAT, CUBLAS_ANY_GEMM);
 }
 
-static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
-{
-    return cublas_run(plan, copy, call, "cublasGemmEx", error);
-}
-
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
                                 struct eie_error *error)
 {
@@ -29,7 +24,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                struct eie_error *error)
 {
-    return cublas_prepare(setup, CUDA_HALF, run, plan, error);
+    static const struct cuda_float_product product = {"cublasGemmEx", call, cublas_check};
+    return cublas_prepare(setup, CUDA_HALF, &product, plan, error);
 }
 
 const struct eie_kernel eie_kernel_peers_cublas_half = {
@@ -47,7 +43,7 @@ const struct eie_kernel eie_kernel_peers_cublas_half = {
     .supports = supports,
     .prepare = prepare,
     .load = cuda_float_load,
-    .run = run,
+    .run = cuda_float_run,
     .wait = cuda_float_wait,
     .read = cuda_float_read,
     .cost = cublas_cost,

@@ -12,15 +12,11 @@ static unsigned call(struct cuda_float_plan *base, uint32_t copy)
                         base->x, columns, &zero, base->y, rows);
 }
 
-static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
-{
-    return cublas_run(plan, copy, call, "cublasSgemm", error);
-}
-
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                struct eie_error *error)
 {
-    return cublas_prepare(setup, CUDA_FLOAT, run, plan, error);
+    static const struct cuda_float_product product = {"cublasSgemm", call, cublas_check};
+    return cublas_prepare(setup, CUDA_FLOAT, &product, plan, error);
 }
 
 const struct eie_kernel eie_kernel_peers_cublas_sgemm = {
@@ -36,7 +32,7 @@ const struct eie_kernel eie_kernel_peers_cublas_sgemm = {
     .supports = cublas_supports_float,
     .prepare = prepare,
     .load = cuda_float_load,
-    .run = run,
+    .run = cuda_float_run,
     .wait = cuda_float_wait,
     .read = cuda_float_read,
     .cost = cublas_cost,

@@ -11,15 +11,11 @@ static unsigned call(struct cuda_float_plan *base, uint32_t copy)
                         &one, base->copies[copy], columns, base->x, 1, &zero, base->y, 1);
 }
 
-static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
-{
-    return cublas_run(plan, copy, call, "cublasSgemv", error);
-}
-
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                struct eie_error *error)
 {
-    return cublas_prepare(setup, CUDA_FLOAT, run, plan, error);
+    static const struct cuda_float_product product = {"cublasSgemv", call, cublas_check};
+    return cublas_prepare(setup, CUDA_FLOAT, &product, plan, error);
 }
 
 const struct eie_kernel eie_kernel_peers_cublas_sgemv = {
@@ -35,7 +31,7 @@ const struct eie_kernel eie_kernel_peers_cublas_sgemv = {
     .supports = cublas_supports_float,
     .prepare = prepare,
     .load = cuda_float_load,
-    .run = run,
+    .run = cuda_float_run,
     .wait = cuda_float_wait,
     .read = cuda_float_read,
     .cost = cublas_cost,

@@ -1,4 +1,5 @@
 #include "kernels/peers/cuda_float.h"
+#include "kernels/timed_calls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,7 @@ uint64_t cuda_float_bytes(const struct eie_problem *problem, const struct cuda_f
 void cuda_float_end(struct cuda_float_plan *plan)
 {
     if (!plan) return;
+    cuda_float_plain(plan);
     eie_cuda_span_free(&plan->span);
     eie_cuda_free(plan->cuda, plan->x);
     eie_cuda_free(plan->cuda, plan->y);
@@ -93,6 +95,7 @@ static enum eie_status allocate(struct cuda_float_plan *plan, struct eie_error *
 
 enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
                                  const struct cuda_float_needs *needs,
+                                 const struct cuda_float_product *product,
                                  struct cuda_float_plan **plan, struct eie_error *error)
 {
     const struct eie_problem *problem = &setup->problem;
@@ -101,6 +104,7 @@ enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
     if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for a plan");
     made->setup = *setup;
     made->needs = *needs;
+    made->product = product;
     made->inputs = calloc(input_count(problem), sizeof *made->inputs);
     made->values = calloc(x_bytes(problem, needs), 1);
     made->sums = gaps ? calloc(y_bytes(problem, needs), 1) : NULL;
@@ -122,7 +126,6 @@ enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
 struct pending {
     struct cuda_float_plan *plan;
     uint32_t copy;
-    cuda_float_call call;
     unsigned code;
 };
 
@@ -130,17 +133,18 @@ struct pending {
 static int enqueue(void *context)
 {
     struct pending *pending = context;
-    pending->code = pending->call(pending->plan, pending->copy);
+    pending->code = pending->plan->product->call(pending->plan, pending->copy);
     return 0;
 }
 
-enum eie_status cuda_float_run(struct cuda_float_plan *plan, uint32_t copy, cuda_float_call call,
-                               unsigned *code, struct eie_error *error)
+enum eie_status cuda_float_run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
 {
-    struct pending pending = {plan, copy, call, 0};
+    struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
+    const struct cuda_float_product *product = plan->product;
+    struct pending pending = {plan, copy, 0};
+    if (plan->graphs) return eie_cuda_graph_run(plan->cuda, plan->graphs[copy], error);
     enum eie_status status = eie_cuda_span_run(plan->cuda, &plan->span, enqueue, &pending, error);
-    *code = pending.code;
-    return status;
+    return status ? status : product->check(pending.code, product->what, error);
 }
 
 enum eie_status cuda_float_wait(struct eie_plan *opaque, struct eie_outcome *outcome,
@@ -148,6 +152,54 @@ enum eie_status cuda_float_wait(struct eie_plan *opaque, struct eie_outcome *out
 {
     struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
     return eie_cuda_span_wait(plan->cuda, &plan->span, &outcome->device_ns, error);
+}
+
+void cuda_float_plain(struct cuda_float_plan *plan)
+{
+    for (uint32_t c = 0; plan->graphs && c < plan->setup.copies; c++)
+        eie_cuda_graph_free(plan->graphs[c]);
+    free(plan->graphs);
+    plan->graphs = NULL;
+}
+
+/* False where the calls cannot be recorded, for whatever reason. */
+static bool make_graphs(struct cuda_float_plan *plan)
+{
+    struct CUgraphExec_st **graphs = calloc(plan->setup.copies, sizeof(struct CUgraphExec_st *));
+    bool recorded = graphs != NULL;
+    for (uint32_t c = 0; c < plan->setup.copies && recorded; c++) {
+        struct pending pending = {plan, c, 0};
+        recorded =
+            !eie_cuda_graph_make(plan->cuda, &plan->span, enqueue, &pending, &graphs[c], NULL) &&
+            !pending.code;
+    }
+    plan->graphs = graphs;
+    if (!recorded) cuda_float_plain(plan);
+    return recorded;
+}
+
+enum eie_status cuda_float_ready(struct cuda_float_plan *plan, struct eie_error *error)
+{
+    struct eie_plan *opaque = (struct eie_plan *)plan;
+    double graph_device_ns;
+    plan->graph_ns = 0;
+    enum eie_status status = timed_calls(opaque, cuda_float_run, cuda_float_wait, &plan->device_ns,
+                                         &plan->plain_ns, error);
+    if (status || !make_graphs(plan)) return status;
+    status = timed_calls(opaque, cuda_float_run, cuda_float_wait, &graph_device_ns, &plan->graph_ns,
+                         error);
+    if (!status && plan->graph_ns < plan->plain_ns)
+        plan->device_ns = graph_device_ns;
+    else
+        cuda_float_plain(plan);
+    return status;
+}
+
+void cuda_float_describe(const struct cuda_float_plan *plan, eie_column column, void *context)
+{
+    column(context, "eie_cuda_launch", plan->graphs ? "graph" : "plain", 0);
+    column(context, "eie_cuda_plain_ns", NULL, plan->plain_ns);
+    if (plan->graph_ns > 0) column(context, "eie_cuda_graph_ns", NULL, plan->graph_ns);
 }
 
 enum eie_status cuda_float_load(struct eie_plan *opaque, const int16_t *inputs,

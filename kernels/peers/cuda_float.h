@@ -1,8 +1,8 @@
 /* What the peers on CUDA devices share: the device, the vectors and the copies of the weights in
- * its memory, and one call of a library between two events. They compute W a in float32 and stop
- * there. The libraries are looked up when they are needed, so that no header of CUDA is; what
- * stands here of their constants is as their documentation states it (tests/cuda holds it against
- * the headers where there are some).
+ * its memory, and one call of a library between two events, plain or as a graph. They compute W a
+ * in float32 and stop there. The libraries are looked up when they are needed, so that no header of
+ * CUDA is; what stands here of their constants is as their documentation states it (tests/cuda
+ * holds it against the headers where there are some).
  *
  * A kernel's own plan begins with struct cuda_float_plan. */
 #ifndef EIE_KERNELS_PEERS_CUDA_FLOAT_H
@@ -15,6 +15,14 @@ enum cuda_type { CUDA_FLOAT = 0, CUDA_HALF = 2 }; /* cudaDataType: CUDA_R_32F, C
 
 #define CUDA_FLOAT_DEVICES 64 /* that a library's handles are kept for */
 
+/* A call of a library with copy `copy`, and what its status means. */
+struct cuda_float_plan;
+struct cuda_float_product {
+    const char *what; /* the library's function */
+    unsigned (*call)(struct cuda_float_plan *plan, uint32_t copy);
+    enum eie_status (*check)(unsigned code, const char *what, struct eie_error *error);
+};
+
 /* What a plan is made of. */
 struct cuda_float_needs {
     uint64_t copy_bytes;
@@ -25,11 +33,15 @@ struct cuda_float_needs {
 struct cuda_float_plan {
     struct eie_setup setup;
     struct cuda_float_needs needs;
+    const struct cuda_float_product *product;
     struct eie_cuda *cuda;
     struct eie_cuda_span span;
-    int16_t *inputs;       /* [batch][inputs] as loaded: for counting */
-    void *values;          /* [batch][x_stride] */
-    float *sums;           /* [batch][y_stride], or NULL where that is [batch][outputs] */
+    struct CUgraphExec_st **graphs; /* [setup.copies], or NULL: the library is called each time */
+    double plain_ns, graph_ns;      /* wall time of a call either way; graph_ns 0: not recorded */
+    double device_ns;               /* of a call as it is made now */
+    int16_t *inputs;                /* [batch][inputs] as loaded: for counting */
+    void *values;                   /* [batch][x_stride] */
+    float *sums;                    /* [batch][y_stride], or NULL where that is [batch][outputs] */
     void *x, *y, **copies; /* in the device's memory: as values, as sums, and [setup.copies] */
 };
 
@@ -37,6 +49,7 @@ struct cuda_float_plan {
  * EIE_UNSUPPORTED when the device's memory is too small; on failure nothing is left behind. */
 EIE_MUST_USE enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
                                               const struct cuda_float_needs *needs,
+                                              const struct cuda_float_product *product,
                                               struct cuda_float_plan **plan,
                                               struct eie_error *error);
 void cuda_float_end(struct cuda_float_plan *plan); /* NULL is fine */
@@ -49,13 +62,14 @@ size_t cuda_float_width(enum cuda_type type); /* bytes of one value */
 /* Puts `value` at values[at] of floats, or of halves: to nearest, ties to even. */
 void cuda_float_put(enum cuda_type type, void *values, size_t at, int16_t value);
 
-/* A library's call with copy `copy`; returns the library's own status. */
-typedef unsigned (*cuda_float_call)(struct cuda_float_plan *plan, uint32_t copy);
+/* The end of prepare: first calls (libraries allocate then, the device loads code), then the same
+ * recorded as graphs, which are kept where a call of them takes less wall time: as the kernels in
+ * kernels/cuda do, and as a user can. What cannot be recorded is called each time. */
+EIE_MUST_USE enum eie_status cuda_float_ready(struct cuda_float_plan *plan,
+                                              struct eie_error *error);
 
-/* Enqueues it between the plan's events; `code` is what it has returned. */
-EIE_MUST_USE enum eie_status cuda_float_run(struct cuda_float_plan *plan, uint32_t copy,
-                                            cuda_float_call call, unsigned *code,
-                                            struct eie_error *error);
+/* Back to calling the library each time: before what the graphs use is freed. */
+void cuda_float_plain(struct cuda_float_plan *plan);
 
 /* Products of a weight that is stored and an input that is not 0. */
 uint64_t cuda_float_useful(const struct cuda_float_plan *plan);
@@ -63,8 +77,12 @@ uint64_t cuda_float_useful(const struct cuda_float_plan *plan);
 /* These stand in the kernels' tables. */
 enum eie_status cuda_float_load(struct eie_plan *plan, const int16_t *inputs,
                                 struct eie_error *error);
+enum eie_status cuda_float_run(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
 enum eie_status cuda_float_wait(struct eie_plan *plan, struct eie_outcome *outcome,
                                 struct eie_error *error);
 enum eie_status cuda_float_read(struct eie_plan *plan, void *y, struct eie_error *error);
+
+/* Columns that say how the library is called. */
+void cuda_float_describe(const struct cuda_float_plan *plan, eie_column column, void *context);
 
 #endif

@@ -2,11 +2,9 @@
 #include "host/library.h"
 #include "kernels/peers/csr.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TRIES       10  /* calls of an algorithm, of which the fastest counts */
 #define ALIGN_BYTES 256 /* as the device's memory is */
 
 struct cusparse_functions cusparse;
@@ -163,6 +161,7 @@ static enum eie_status fill(struct cusparse_plan *plan, const struct eie_sparse_
 
 static void forget_algorithm(struct cusparse_plan *plan)
 {
+    cuda_float_plain(&plan->base);
     for (uint32_t c = 0; plan->copies && c < plan->base.setup.copies; c++) {
         if (plan->copies[c].matrix) cusparse.end_csr(plan->copies[c].matrix);
         eie_cuda_free(plan->base.cuda, plan->copies[c].workspace);
@@ -184,17 +183,20 @@ static enum eie_status make_copy(struct cusparse_plan *plan, uint32_t copy, stru
                           rows + place.column_at, rows + place.weight_at, CUSPARSE_INT32,
                           CUSPARSE_INT32, CUSPARSE_FROM_ZERO, CUDA_FLOAT),
         "cusparseCreateCsr", error);
-    if (!status) status = cusparse_check(product->bytes(plan, copy, &bytes), product->what, error);
+    if (!status)
+        status = cusparse_check(product->bytes(plan, copy, &bytes), product->product.what, error);
     if (!status) status = eie_cuda_alloc(plan->base.cuda, bytes, &made->workspace, error);
     if (!status) {
         const unsigned code = product->prepare(plan, copy);
         /* which only makes it faster, where it can */
-        if (code != CUSPARSE_UNSUPPORTED) status = cusparse_check(code, product->what, error);
+        if (code != CUSPARSE_UNSUPPORTED)
+            status = cusparse_check(code, product->product.what, error);
     }
     plan->workspace_bytes = bytes;
     return status;
 }
 
+/* Up to the first calls. */
 static enum eie_status use_algorithm(struct cusparse_plan *plan,
                                      const struct cusparse_algorithm *algorithm,
                                      struct eie_error *error)
@@ -204,23 +206,7 @@ static enum eie_status use_algorithm(struct cusparse_plan *plan,
     plan->algorithm = algorithm;
     for (uint32_t c = 0; c < plan->base.setup.copies && !status; c++)
         status = make_copy(plan, c, error);
-    return status;
-}
-
-/* The fastest of some calls, the first of which may allocate. */
-static enum eie_status measure(struct cusparse_plan *plan, double *fastest_ns,
-                               struct eie_error *error)
-{
-    struct eie_plan *opaque = (struct eie_plan *)plan;
-    struct eie_outcome outcome;
-    enum eie_status status = EIE_OK;
-    *fastest_ns = INFINITY;
-    for (int i = 0; i <= TRIES && !status; i++) {
-        status = cusparse_run(opaque, 0, error);
-        if (!status) status = cuda_float_wait(opaque, &outcome, error);
-        if (!status && i && outcome.device_ns < *fastest_ns) *fastest_ns = outcome.device_ns;
-    }
-    return status;
+    return status ? status : cuda_float_ready(&plan->base, error);
 }
 
 /* What the library does not take here is passed over; where it takes nothing, its last words say
@@ -228,14 +214,13 @@ static enum eie_status measure(struct cusparse_plan *plan, double *fastest_ns,
 static enum eie_status choose_algorithm(struct cusparse_plan *plan, struct eie_error *error)
 {
     const struct cusparse_algorithm *best = NULL;
-    double best_ns = INFINITY, ns;
+    double best_ns = 0;
     enum eie_status status = EIE_OK;
     for (const struct cusparse_algorithm *one = plan->product->algorithms; one->name; one++) {
         status = use_algorithm(plan, one, error);
-        if (!status) status = measure(plan, &ns, error);
-        if (!status && (!best || ns < best_ns)) {
+        if (!status && (!best || plan->base.device_ns < best_ns)) {
             best = one;
-            best_ns = ns;
+            best_ns = plan->base.device_ns;
         }
     }
     return best ? use_algorithm(plan, best, error) : status;
@@ -287,7 +272,8 @@ enum eie_status cusparse_prepare(const struct eie_setup *setup,
     if (status) return status;
     const uint32_t nonzeros = codes.column_start[codes.inputs], stored = nonzeros ? nonzeros : 1;
     const struct cuda_float_needs needs = needs_of(layer, stored);
-    status = cuda_float_begin(setup, sizeof(struct cusparse_plan), &needs, &base, error);
+    status = cuda_float_begin(setup, sizeof(struct cusparse_plan), &needs, &product->product, &base,
+                              error);
     if (status) goto end;
     struct cusparse_plan *plan = (struct cusparse_plan *)base;
     plan->product = product;
@@ -305,14 +291,6 @@ enum eie_status cusparse_prepare(const struct eie_setup *setup,
 end:
     eie_sparse_codes_free(&codes);
     return status;
-}
-
-enum eie_status cusparse_run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
-{
-    struct cusparse_plan *plan = (struct cusparse_plan *)opaque;
-    unsigned code;
-    enum eie_status status = cuda_float_run(&plan->base, copy, plan->product->call, &code, error);
-    return status ? status : cusparse_check(code, plan->product->what, error);
 }
 
 void cusparse_cost(const struct eie_plan *opaque, struct eie_cost *cost)
@@ -334,4 +312,5 @@ void cusparse_describe(const struct eie_plan *opaque, eie_column column, void *c
     column(context, "eie_library", library.text, 0);
     column(context, "eie_algorithm", plan->algorithm->name, 0);
     column(context, "eie_workspace_bytes", NULL, (double)plan->workspace_bytes);
+    cuda_float_describe(&plan->base, column, context);
 }

@@ -93,13 +93,12 @@ struct cusparse_plan;
  * two return the library's status,
  * with the plan's present algorithm. */
 struct cusparse_product {
-    const char *what;                            /* the library's function */
+    struct cuda_float_product product;
     const struct cusparse_algorithm *algorithms; /* up to one without a name */
     enum eie_status (*describe)(struct cusparse_plan *plan, struct eie_error *error); /* x and y */
     void (*forget)(struct cusparse_plan *plan); /* what describe has made */
     unsigned (*bytes)(const struct cusparse_plan *plan, uint32_t copy, size_t *bytes);
     unsigned (*prepare)(const struct cusparse_plan *plan, uint32_t copy); /* or nothing */
-    cuda_float_call call;
 };
 
 struct cusparse_plan {
@@ -133,7 +132,6 @@ enum eie_status cusparse_prepare(const struct eie_setup *setup,
 enum eie_status cusparse_probe(const struct eie_device *device, struct eie_error *error);
 enum eie_status cusparse_supports(const struct eie_problem *problem, uint64_t *plan_bytes,
                                   struct eie_error *error);
-enum eie_status cusparse_run(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
 void cusparse_cost(const struct eie_plan *plan, struct eie_cost *cost);
 void cusparse_describe(const struct eie_plan *plan, eie_column column, void *context);
 void cusparse_destroy(struct eie_plan *plan);

@@ -122,8 +122,12 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
         {"csr 3, turned", CUSPARSE_MM_CSR_3, true},
         {NULL, 0, false},
     };
-    static const struct cusparse_product product = {"cusparseSpMM", algorithms,   describe, forget,
-                                                    bytes_of,       prepare_copy, call};
+    static const struct cusparse_product product = {{"cusparseSpMM", call, cusparse_check},
+                                                    algorithms,
+                                                    describe,
+                                                    forget,
+                                                    bytes_of,
+                                                    prepare_copy};
     return cusparse_prepare(setup, &product, plan, error);
 }
 
@@ -140,7 +144,7 @@ const struct eie_kernel eie_kernel_peers_cusparse_csr_mm = {
     .supports = cusparse_supports,
     .prepare = prepare,
     .load = cuda_float_load,
-    .run = cusparse_run,
+    .run = cuda_float_run,
     .wait = cuda_float_wait,
     .read = cuda_float_read,
     .cost = cusparse_cost,

@@ -52,8 +52,12 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
         {"csr 2", CUSPARSE_MV_CSR_2, false},
         {NULL, 0, false},
     };
-    static const struct cusparse_product product = {"cusparseSpMV", algorithms,   describe, forget,
-                                                    bytes_of,       prepare_copy, call};
+    static const struct cusparse_product product = {{"cusparseSpMV", call, cusparse_check},
+                                                    algorithms,
+                                                    describe,
+                                                    forget,
+                                                    bytes_of,
+                                                    prepare_copy};
     return cusparse_prepare(setup, &product, plan, error);
 }
 
@@ -70,7 +74,7 @@ const struct eie_kernel eie_kernel_peers_cusparse_csr_mv = {
     .supports = cusparse_supports,
     .prepare = prepare,
     .load = cuda_float_load,
-    .run = cusparse_run,
+    .run = cuda_float_run,
     .wait = cuda_float_wait,
     .read = cuda_float_read,
     .cost = cusparse_cost,

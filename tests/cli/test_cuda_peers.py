@@ -103,6 +103,25 @@ def test_without_an_algorithm_the_row_says_so(rows, kernel):
 
 
 @EACH
+def test_the_faster_way_to_call_is_taken(rows, kernel):
+    row, other = rows(kernel, EIE_FAKE_QUEUE="graphs")[0]
+    assert row["eie_cuda_launch"] == "graph" and 0 < row["eie_cuda_graph_ns"] < row["eie_cuda_plain_ns"]
+    assert row["eie_status"] == other["eie_status"] == "ok"
+
+
+@EACH
+def test_calls_that_cannot_be_recorded_are_made_each_time(rows, kernel):
+    (row, _), _ = rows(kernel, EIE_FAKE_QUEUE="plain")
+    assert row["eie_cuda_launch"] == "plain" and row["eie_cuda_plain_ns"] > 0 and "eie_cuda_graph_ns" not in row
+
+
+@EACH
+def test_recorded_calls_are_right(emulated, kernel):
+    done = emulated("check", "--kernel", kernel, "--cases", "1", env={"EIE_FAKE_QUEUE": "graphs"})
+    assert done.stdout.split()[:2] == [kernel, "ok"]
+
+
+@EACH
 @pytest.mark.parametrize("fault, words", [("memory", "the fake has no memory"), ("broken", "the fake is broken")])
 def test_failures_are_told_in_the_librarys_words(rows, kernel, fault, words):
     found, missing = rows(kernel, code=3, EIE_FAKE_CUBLAS=fault, EIE_FAKE_CUSPARSE=fault)

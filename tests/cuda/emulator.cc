@@ -566,6 +566,14 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t stream)
     });
 }
 
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t work, void *context)
+{
+    return queue(stream, [work, context]() {
+        work(context);
+        return cudaSuccess;
+    });
+}
+
 cudaError_t cudaFuncSetAttribute(const void *, enum cudaFuncAttribute, int value)
 {
     return value >= 0 && (uint64_t)value <= setting("EIE_EMULATOR_SHARED", 232448)

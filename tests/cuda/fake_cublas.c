@@ -5,6 +5,8 @@
  *
  * EIE_FAKE_CUBLAS makes it another one: "tf32" rounds the operands of float32 products to 11 bits,
  * "memory" has none left, "broken" fails at its first product. */
+#include "tests/cuda/fake_queue.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,9 +23,9 @@ enum {
 };
 enum { R_32F = 0, R_16F = 2, COMPUTE_32F = 68, DEFAULT_MATH = 0, FAST_TF32 = 3 };
 
-struct CUstream_st;
 struct cublasContext {
     struct CUstream_st *stream;
+    const void *workspace;
     unsigned mode;
     bool has_mode;
 };
@@ -32,6 +34,8 @@ unsigned cublasGetProperty(unsigned which, int *value);
 const char *cublasGetStatusString(unsigned status);
 unsigned cublasCreate_v2(struct cublasContext **handle);
 unsigned cublasSetStream_v2(struct cublasContext *handle, struct CUstream_st *stream);
+unsigned cublasDestroy_v2(struct cublasContext *handle);
+unsigned cublasSetWorkspace_v2(struct cublasContext *handle, void *workspace, size_t bytes);
 unsigned cublasSetMathMode(struct cublasContext *handle, unsigned mode);
 unsigned cublasSgemv_v2(struct cublasContext *handle, unsigned operation, int m, int n,
                         const float *alpha, const float *a, int lda, const float *x, int incx,
@@ -89,10 +93,25 @@ unsigned cublasCreate_v2(struct cublasContext **handle)
     return *handle ? SUCCESS : ALLOC_FAILED;
 }
 
+unsigned cublasDestroy_v2(struct cublasContext *handle)
+{
+    free(handle);
+    return handle ? SUCCESS : NOT_INITIALIZED;
+}
+
 unsigned cublasSetStream_v2(struct cublasContext *handle, struct CUstream_st *stream)
 {
     if (!handle) return NOT_INITIALIZED;
     handle->stream = stream;
+    handle->workspace = NULL;
+    return SUCCESS;
+}
+
+unsigned cublasSetWorkspace_v2(struct cublasContext *handle, void *workspace, size_t bytes)
+{
+    if (!handle) return NOT_INITIALIZED;
+    if (!workspace || (uintptr_t)workspace % 256 || bytes < 1 << 20) return INVALID_VALUE;
+    handle->workspace = workspace;
     return SUCCESS;
 }
 
@@ -107,7 +126,8 @@ unsigned cublasSetMathMode(struct cublasContext *handle, unsigned mode)
 
 static unsigned can_run(const struct cublasContext *handle)
 {
-    if (!handle || !handle->stream || !handle->has_mode) return NOT_INITIALIZED;
+    if (!handle || !handle->stream || !handle->workspace || !handle->has_mode)
+        return NOT_INITIALIZED;
     return is("broken") ? EXECUTION_FAILED : SUCCESS;
 }
 
@@ -152,9 +172,33 @@ static unsigned valid(const struct matrix *matrix, int rows, int columns)
     return matrix->values || !rows || !columns ? SUCCESS : INVALID_VALUE;
 }
 
-static void store(float *to, float alpha, float sum, float beta)
+/* c = alpha a b + beta c, b by columns; or without b: c = alpha a + beta c. The numbers are read
+ * when the call is made, the matrices when it is carried out. */
+struct work {
+    struct matrix a, b;
+    int64_t m, n, k;
+    float alpha, beta;
+    float *c;
+    int64_t stride;
+};
+
+static void run(void *arguments)
 {
-    *to = alpha * sum + (beta != 0 ? beta * *to : 0); /* with 0, what is there is not read */
+    const struct work *work = arguments;
+    for (int64_t j = 0; j < work->n; j++) {
+        for (int64_t i = 0; i < work->m; i++) {
+            float sum = 0, *to = &work->c[i + j * work->stride];
+            for (int64_t l = 0; l < work->k; l++) sum += at(&work->a, i, l) * at(&work->b, l, j);
+            if (!work->b.values) sum = at(&work->a, i, j);
+            /* with 0, what is there is not read */
+            *to = work->alpha * sum + (work->beta != 0 ? work->beta * *to : 0);
+        }
+    }
+}
+
+static unsigned start(const struct cublasContext *handle, const struct work *work)
+{
+    return fake_queue(handle->stream, run, work, sizeof *work) ? SUCCESS : EXECUTION_FAILED;
 }
 
 unsigned cublasSgemv_v2(struct cublasContext *handle, unsigned operation, int m, int n,
@@ -164,17 +208,21 @@ unsigned cublasSgemv_v2(struct cublasContext *handle, unsigned operation, int m,
     unsigned status = can_run(handle);
     if (status) return status;
     const bool tf32 = is("tf32") || handle->mode == FAST_TF32;
-    const struct matrix matrix = {a, R_32F, operation, lda, tf32};
     const int rows = operation ? n : m, columns = operation ? m : n;
+    const struct matrix matrix = {a, R_32F, operation, lda, tf32};
     status = valid(&matrix, rows, columns);
-    if (!status && (!alpha || !beta || !x || !y || incx <= 0 || incy <= 0)) status = INVALID_VALUE;
-    for (int64_t i = 0; i < rows && !status; i++) {
-        float sum = 0;
-        for (int64_t j = 0; j < columns; j++)
-            sum += at(&matrix, i, j) * (tf32 ? rounded(x[j * incx]) : x[j * incx]);
-        store(&y[i * incy], *alpha, sum, *beta);
-    }
-    return status;
+    if (status || !alpha || !beta || !x || !y) return INVALID_VALUE;
+    if (incx != 1 || incy != 1) return incx && incy ? NOT_SUPPORTED : INVALID_VALUE;
+    const struct work work = {.a = matrix,
+                              .b = {x, R_32F, 0, columns, tf32},
+                              .m = rows,
+                              .n = 1,
+                              .k = columns,
+                              .alpha = *alpha,
+                              .beta = *beta,
+                              .c = y,
+                              .stride = rows};
+    return start(handle, &work);
 }
 
 static unsigned multiply(const struct cublasContext *handle, const struct matrix *a,
@@ -185,14 +233,9 @@ static unsigned multiply(const struct cublasContext *handle, const struct matrix
     if (!status) status = valid(a, m, k);
     if (!status) status = valid(b, k, n);
     if (!status && (!alpha || !beta || !c || ldc < (m > 1 ? m : 1))) status = INVALID_VALUE;
-    for (int64_t j = 0; j < n && !status; j++) {
-        for (int64_t i = 0; i < m; i++) {
-            float sum = 0;
-            for (int64_t l = 0; l < k; l++) sum += at(a, i, l) * at(b, l, j);
-            store(&c[i + j * ldc], *alpha, sum, *beta);
-        }
-    }
-    return status;
+    if (status) return status;
+    const struct work work = {*a, *b, m, n, k, *alpha, *beta, c, ldc};
+    return start(handle, &work);
 }
 
 unsigned cublasSgemm_v2(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,
@@ -217,10 +260,11 @@ unsigned cublasSgeam(struct cublasContext *handle, unsigned operation_a, unsigne
     if (!status && (!alpha || !beta || !c || ldc < (m > 1 ? m : 1) || a == c ||
                     (b == c && (operation_b || ldb != ldc))))
         status = INVALID_VALUE;
-    for (int64_t j = 0; j < n && !status; j++)
-        for (int64_t i = 0; i < m; i++)
-            c[i + j * ldc] = *alpha * at(&left, i, j) + (*beta != 0 ? *beta * at(&right, i, j) : 0);
-    return status;
+    if (status) return status;
+    if (*beta != 0) return NOT_SUPPORTED; /* here */
+    const struct work work = {
+        .a = left, .m = m, .n = n, .alpha = *alpha, .beta = *beta, .c = c, .stride = ldc};
+    return start(handle, &work);
 }
 
 unsigned cublasGemmEx(struct cublasContext *handle, unsigned operation_a, unsigned operation_b,

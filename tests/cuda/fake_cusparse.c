@@ -8,6 +8,8 @@
  * EIE_FAKE_CUSPARSE makes it another one: "only N" knows algorithm N alone, "fast N" is slower with
  * every other one and with vectors by rows, "rows N" with every other one and by columns, "memory"
  * has none left, "old" cannot prepare, "broken" fails at its products. */
+#include "tests/cuda/fake_queue.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,7 +27,6 @@ enum {
 };
 enum { R_32F = 0, INDEX_32I = 2, BASE_ZERO = 0, ORDER_COL = 1, ORDER_ROW = 2 };
 
-struct CUstream_st;
 struct cusparseContext {
     struct CUstream_st *stream;
 };
@@ -291,12 +292,41 @@ static float *at(const dense *matrix, int64_t row, int64_t column)
                                                         : row * matrix->stride + column);
 }
 
+/* What is left to do, its descriptors copied: they may be gone when a graph runs. */
+struct work {
+    sparse matrix;
+    dense x, y;
+    float alpha, beta;
+    bool slow;
+};
+
+static void run(void *arguments)
+{
+    const struct work *work = arguments;
+    const sparse *matrix = &work->matrix;
+    const struct timespec pause = {0, 300000};
+    for (int64_t column = 0; column < work->y.columns; column++) {
+        for (int64_t row = 0; row < matrix->rows; row++) {
+            float sum = 0, *to = at(&work->y, row, column);
+            for (int32_t e = matrix->start[row]; e < matrix->start[row + 1]; e++)
+                sum += matrix->value[e] * *at(&work->x, matrix->index[e], column);
+            *to = work->alpha * sum + (work->beta != 0 ? work->beta * *to : 0);
+        }
+    }
+    if (work->slow) nanosleep(&pause, NULL);
+}
+
+static bool is_slow(const struct product *product)
+{
+    const int fast = is("fast "), fast_rows = is("rows ");
+    const bool by_row = product->y.order == ORDER_ROW;
+    return (fast >= 0 && ((unsigned)fast != product->algorithm || by_row)) ||
+           (fast_rows >= 0 && ((unsigned)fast_rows != product->algorithm || !by_row));
+}
+
 static unsigned multiply(const struct product *product, const void *workspace)
 {
     const sparse *matrix = product->matrix;
-    const struct timespec pause = {0, 300000};
-    const int fast = is("fast "), fast_rows = is("rows ");
-    const bool by_row = product->y.order == ORDER_ROW;
     const unsigned status = valid(product);
     if (status) return status;
     if (!is("broken")) return EXECUTION_FAILED;
@@ -305,18 +335,10 @@ static unsigned multiply(const struct product *product, const void *workspace)
     if (matrix->active &&
         (workspace != matrix->active || memcmp(workspace, matrix->kept, sizeof matrix->kept) != 0))
         return INVALID_VALUE;
-    for (int64_t column = 0; column < product->y.columns; column++) {
-        for (int64_t row = 0; row < matrix->rows; row++) {
-            float sum = 0, *to = at(&product->y, row, column);
-            for (int32_t e = matrix->start[row]; e < matrix->start[row + 1]; e++)
-                sum += matrix->value[e] * *at(&product->x, matrix->index[e], column);
-            *to = *product->alpha * sum + (*product->beta != 0 ? *product->beta * *to : 0);
-        }
-    }
-    if ((fast >= 0 && ((unsigned)fast != product->algorithm || by_row)) ||
-        (fast_rows >= 0 && ((unsigned)fast_rows != product->algorithm || !by_row)))
-        nanosleep(&pause, NULL);
-    return SUCCESS;
+    const struct work work = {*matrix,         product->x,     product->y,
+                              *product->alpha, *product->beta, is_slow(product)};
+    return fake_queue(product->handle->stream, run, &work, sizeof work) ? SUCCESS
+                                                                        : EXECUTION_FAILED;
 }
 
 /* ---- the library's functions ---------------------------------------------------------------- */

@@ -20,7 +20,9 @@ extern const struct cublas_functions real;
 const struct cublas_functions real = {
     .property = cublasGetProperty,
     .create = cublasCreate_v2,
+    .destroy = cublasDestroy_v2,
     .set_stream = cublasSetStream_v2,
+    .set_workspace = cublasSetWorkspace_v2,
     .set_math = cublasSetMathMode,
     .sgemv = cublasSgemv_v2,
     .sgemm = cublasSgemm_v2,

@@ -120,21 +120,30 @@ static void nvidias_packages_have_folders_of_their_own(void **state)
     assert_opened("lib/libeie_of_no_package.so.3");
 }
 
-/* This program again, as if it lay in a build tree of the test's folder. */
-static void packages_beside_the_program_are_found(void **state)
+/* This program again, as if it lay in a build tree of the test's folder; what it opens. */
+static void open_elsewhere(const char *where, char *line, int size)
 {
-    char command[2 * PATH_MAX], line[PATH_MAX] = "";
-    (void)state;
-    put("build/some", "other.so", NULL);
-    put(".venv/lib/python3.12/site-packages/nvidia/cu13/lib", "libeie_of_no_package.so.3", NULL);
-    snprintf(command, sizeof command, "cp /proc/%d/exe '%s' && '%s' open", (int)getpid(),
-             test_path(&folder, "build/some/program"), test_path(&folder, "build/some/program"));
+    char command[2 * PATH_MAX];
+    snprintf(command, sizeof command, "cd '%s' && cp /proc/%d/exe program && ./program open",
+             test_path(&folder, where), (int)getpid());
     FILE *output = popen(command, "r");
     assert_non_null(output);
-    assert_non_null(fgets(line, sizeof line, output));
-    assert_int_equal(pclose(output), 0);
+    assert_non_null(fgets(line, size, output));
+    pclose(output);
+}
+
+static void packages_beside_a_build_tree_are_found(void **state)
+{
+    char line[PATH_MAX];
+    (void)state;
+    put(".venv/lib/python3.12/site-packages/nvidia/cu13/lib", "libeie_of_no_package.so.3", NULL);
+    put("build/some", "CMakeCache.txt", "of a build");
+    put("not/built", "other.so", NULL);
+    open_elsewhere("not/built", line, sizeof line);
+    assert_string_equal(line, "\n");
+    open_elsewhere("build/some", line, sizeof line);
     assert_non_null(strstr(
-        line, "/.venv/lib/python3.12/site-packages/nvidia/cu13/lib/libeie_of_no_package.so.3"));
+        line, "/.venv/lib/python3.12/site-packages/nvidia/cu13/lib/libeie_of_no_package.so.3\n"));
 }
 
 int main(int count, char **arguments)
@@ -146,7 +155,7 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(a_variable_names_the_only_file, begin, end),
         cmocka_unit_test_setup_teardown(a_file_that_does_not_load_is_the_reason, begin, end),
         cmocka_unit_test_setup_teardown(nvidias_packages_have_folders_of_their_own, begin, end),
-        cmocka_unit_test_setup_teardown(packages_beside_the_program_are_found, begin, end),
+        cmocka_unit_test_setup_teardown(packages_beside_a_build_tree_are_found, begin, end),
     };
     struct eie_error error = {.message = ""};
     if (count > 1 && !strcmp(arguments[1], "open")) {

@@ -83,6 +83,8 @@ cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *made, cudaGraph_t gra
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t made);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t made, cudaStream_t stream);
+typedef void (*cudaHostFn_t)(void *context);
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t work, void *context);
 cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute what, int value);
 
 #ifdef __cplusplus

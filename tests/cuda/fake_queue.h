@@ -1,0 +1,61 @@
+/* How the libraries in the place of others queue their work: on the emulated runtime's stream, so
+ * that it can be recorded as a graph; in a program without that runtime, at once.
+ * EIE_FAKE_QUEUE: with "graphs", a call takes long itself, so that a graph is faster; with "plain",
+ * calls fail while they are recorded. */
+#ifndef EIE_TESTS_CUDA_FAKE_QUEUE_H
+#define EIE_TESTS_CUDA_FAKE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct CUstream_st;
+unsigned cudaLaunchHostFunc(struct CUstream_st *stream, void (*work)(void *), void *context)
+    __attribute__((weak));
+
+struct fake_work {
+    struct fake_work *next;
+    void (*work)(void *arguments);
+    bool done;
+    max_align_t arguments[];
+};
+
+static bool fake_queue_is(const char *word)
+{
+    const char *is = getenv("EIE_FAKE_QUEUE");
+    return is && !strcmp(is, word);
+}
+
+static void fake_work_run(void *context)
+{
+    struct fake_work *one = context;
+    const struct timespec pause = {0, 50000};
+    nanosleep(&pause, NULL); /* else faster than the emulated device's memory, which is suspect */
+    one->work(one->arguments);
+    one->done = true;
+}
+
+/* Queues work with a copy of its arguments; false when that fails. */
+static bool fake_queue(struct CUstream_st *stream, void (*work)(void *), const void *arguments,
+                       size_t size)
+{
+    static struct fake_work *recorded; /* a graph may run them again at any time */
+    const struct timespec pause = {0, 200000};
+    struct fake_work *one = calloc(1, sizeof *one + size);
+    if (!one) return false;
+    one->work = work;
+    memcpy(one->arguments, arguments, size);
+    if (!cudaLaunchHostFunc)
+        fake_work_run(one);
+    else if (cudaLaunchHostFunc(stream, fake_work_run, one))
+        return free(one), false;
+    if (fake_queue_is("graphs")) nanosleep(&pause, NULL);
+    if (one->done) return free(one), true;
+    one->next = recorded;
+    recorded = one;
+    return !fake_queue_is("plain");
+}
+
+#endif
