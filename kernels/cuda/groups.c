@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CODES 16
+#define CODES  16
+#define ROUNDS 3 /* of exchanges */
 
 void cuda_groups_free(struct cuda_groups *groups)
 {
@@ -97,8 +98,14 @@ static void classify(const uint64_t *key, const struct eie_layer *layer, struct 
 /* A row while its groups are given out. */
 struct bin {
     uint32_t first[CODES], left[CODES], pads[CODES]; /* columns of a code that are left */
-    uint32_t groups, code;                           /* given out; of the last */
-    uint32_t of_code[CODES];                         /* groups left */
+    uint32_t end[CODES];                             /* groups of this code and those before */
+    uint32_t steps;                                  /* that its lanes need */
+};
+
+/* The look-ups of all lanes at one place of one step. */
+struct looks {
+    uint32_t worst;    /* of the loads, at least 1: passes that they take */
+    uint32_t load[32]; /* of each bank */
 };
 
 struct packer {
@@ -106,7 +113,7 @@ struct packer {
     uint32_t inputs;
     uint32_t *column; /* by row and code; those that are given out are replaced by the last */
     struct bin bin[32];
-    uint32_t load[32]; /* of each bank in this step and place */
+    struct looks *looks; /* [longest task's steps][CUDA_GROUP_COLUMNS] */
 };
 
 static void open_bin(const struct sorted_rows *rows, uint32_t row, struct packer *packer,
@@ -116,13 +123,16 @@ static void open_bin(const struct sorted_rows *rows, uint32_t row, struct packer
     memset(bin, 0, sizeof *bin);
     if (row == CUDA_NO_ROW) return;
     for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++) bin->left[rows->code[e]]++;
+    uint32_t groups = 0;
     for (uint32_t c = 0, begin = rows->start[row]; c < CODES; c++) {
-        bin->of_code[c] = (bin->left[c] + 3) / 4;
-        bin->pads[c] = 4 * bin->of_code[c] - bin->left[c];
+        const uint32_t here = (bin->left[c] + 3) / 4;
+        bin->end[c] = groups += here;
+        bin->pads[c] = 4 * here - bin->left[c];
         at[c] = bin->first[c] = begin;
         begin += bin->left[c];
         packer->groups->padding += bin->pads[c];
     }
+    bin->steps = (groups + packer->groups->form.lanes - 1) / packer->groups->form.lanes;
     for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++)
         packer->column[at[rows->code[e]]++] = rows->column[e];
 }
@@ -133,13 +143,13 @@ static uint32_t bank_of(const struct cuda_groups_form *form, uint32_t column)
 }
 
 /* A column of that code whose bank is asked for least; the zero where all others would wait. */
-static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code)
+static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code, struct looks *looks)
 {
     const struct cuda_groups_form *form = &packer->groups->form;
     uint32_t *column = packer->column + bin->first[code];
     uint32_t best = 0, least = UINT32_MAX;
     for (uint32_t i = 0; i < bin->left[code] && least; i++) {
-        const uint32_t load = packer->load[bank_of(form, column[i])];
+        const uint32_t load = looks->load[bank_of(form, column[i])];
         if (load < least) best = i, least = load;
     }
     if (least && bin->pads[code]) {
@@ -148,7 +158,7 @@ static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code)
     }
     const uint32_t taken = column[best];
     column[best] = column[--bin->left[code]];
-    packer->load[bank_of(form, taken)]++;
+    looks->load[bank_of(form, taken)]++;
     return taken;
 }
 
@@ -159,34 +169,115 @@ static void put(uint64_t *group, uint32_t place, uint32_t column, uint32_t code)
     *group |= word << 16 * place;
 }
 
-/* One step of a task: a group for each lane that has one left. Codes are given out one after the
- * other. */
-static void pack_step(struct packer *packer, uint64_t *group)
+static uint32_t column_at(uint64_t group, uint32_t place)
+{
+    return (uint32_t)(group >> (16 * place + 1)) & 0x7fffu;
+}
+
+static void set_column(uint64_t *group, uint32_t place, uint32_t column)
+{
+    *group &= ~(UINT64_C(0xfffe) << 16 * place);
+    *group |= (uint64_t)column << (16 * place + 1);
+}
+
+static void find_worst(const struct cuda_groups_form *form, struct looks *looks)
+{
+    looks->worst = 1;
+    for (uint32_t b = 0; b < form->banks; b++)
+        if (looks->load[b] > looks->worst) looks->worst = looks->load[b];
+}
+
+/* The code of the group that a lane of the row has in a step, or CODES. A lane stays with a code as
+ * long as it can, so that lanes which look up together have many columns to choose from. */
+static uint32_t code_of(const struct bin *bin, uint32_t lane, uint32_t step)
+{
+    const uint32_t group = lane * bin->steps + step;
+    uint32_t code = 0;
+    if (step >= bin->steps) return CODES;
+    while (code < CODES && group >= bin->end[code]) code++;
+    return code;
+}
+
+/* One step of a task: a group for each lane that has one. */
+static void pack_step(struct packer *packer, uint32_t step, uint64_t *group)
 {
     const struct cuda_groups_form *form = &packer->groups->form;
-    uint32_t code[32];
     const uint32_t all = form->rows * form->lanes;
-    for (uint32_t k = 0; k < all; k++) {
-        struct bin *bin = &packer->bin[k / form->lanes];
-        while (bin->code < CODES && !bin->of_code[bin->code]) bin->code++;
-        code[k] = bin->code;
-        if (bin->code < CODES) bin->of_code[bin->code]--;
-    }
+    uint32_t code[32];
+    for (uint32_t k = 0; k < all; k++)
+        code[k] = code_of(&packer->bin[k / form->lanes], k % form->lanes, step);
     for (uint32_t place = 0; place < CUDA_GROUP_COLUMNS; place++) {
-        uint32_t worst = 1;
-        memset(packer->load, 0, sizeof packer->load);
+        struct looks *looks = &packer->looks[step * CUDA_GROUP_COLUMNS + place];
+        memset(looks, 0, sizeof *looks);
         for (uint32_t k = 0; k < all; k++) {
             const bool filled = code[k] < CODES;
             const uint32_t column =
-                filled ? take(packer, &packer->bin[k / form->lanes], code[k]) : packer->inputs;
+                filled ? take(packer, &packer->bin[k / form->lanes], code[k], looks)
+                       : packer->inputs;
             put(&group[k], place, column, filled ? code[k] : 0);
             packer->groups->padding += !filled;
         }
-        for (uint32_t b = 0; b < form->banks; b++)
-            if (packer->load[b] > worst) worst = packer->load[b];
-        packer->groups->wavefronts += worst;
-        packer->groups->look_ups++;
+        find_worst(form, looks);
     }
+}
+
+/* Exchanges the column of lane k at a place of a step for another of the same row and code, if both
+ * places are no worse for it and this one has less in its fullest bank. */
+static bool exchange(struct packer *packer, uint64_t *group, uint32_t step, uint32_t place,
+                     uint32_t k)
+{
+    const struct cuda_groups_form *form = &packer->groups->form;
+    const uint32_t width = form->rows * form->lanes, row = k / form->lanes;
+    const struct bin *bin = &packer->bin[row];
+    const uint32_t code = code_of(bin, k % form->lanes, step);
+    struct looks *here = &packer->looks[step * CUDA_GROUP_COLUMNS + place];
+    const uint32_t column = column_at(group[step * width + k], place);
+    const uint32_t bank = bank_of(form, column);
+    if (code == CODES || column == packer->inputs || here->load[bank] < here->worst) return false;
+    for (uint32_t g = code ? bin->end[code - 1] : 0; g < bin->end[code]; g++) {
+        const uint32_t s = g % bin->steps, other_k = row * form->lanes + g / bin->steps;
+        uint64_t *other_group = &group[s * width + other_k];
+        for (uint32_t p = 0; p < CUDA_GROUP_COLUMNS; p++) {
+            struct looks *there = &packer->looks[s * CUDA_GROUP_COLUMNS + p];
+            const uint32_t other = column_at(*other_group, p), other_bank = bank_of(form, other);
+            const bool zero = other == packer->inputs;
+            if (there == here || there->load[bank] >= there->worst ||
+                (!zero && here->load[other_bank] + 1 >= here->worst))
+                continue;
+            here->load[bank]--, there->load[bank]++;
+            if (!zero) here->load[other_bank]++, there->load[other_bank]--;
+            set_column(&group[step * width + k], place, other);
+            set_column(other_group, p, column);
+            find_worst(form, there);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void improve(struct packer *packer, uint64_t *group, uint32_t steps)
+{
+    const struct cuda_groups_form *form = &packer->groups->form;
+    for (uint32_t i = 0; i < steps * CUDA_GROUP_COLUMNS; i++) {
+        struct looks *looks = &packer->looks[i];
+        for (uint32_t k = 0; k < form->rows * form->lanes && looks->worst > 1; k++)
+            if (exchange(packer, group, i / CUDA_GROUP_COLUMNS, i % CUDA_GROUP_COLUMNS, k))
+                find_worst(form, looks);
+    }
+}
+
+static void pack_task(const struct sorted_rows *rows, struct packer *packer, uint32_t task,
+                      uint32_t steps, uint64_t *group)
+{
+    struct cuda_groups *groups = packer->groups;
+    const uint32_t width = groups->form.rows * groups->form.lanes;
+    for (uint32_t r = 0; r < groups->form.rows; r++)
+        open_bin(rows, groups->row[(size_t)task * groups->form.rows + r], packer, &packer->bin[r]);
+    for (uint32_t s = 0; s < steps; s++) pack_step(packer, s, group + (size_t)s * width);
+    for (uint32_t i = 0; i < ROUNDS; i++) improve(packer, group, steps);
+    for (uint32_t i = 0; i < steps * CUDA_GROUP_COLUMNS; i++)
+        groups->wavefronts += packer->looks[i].worst;
+    groups->look_ups += (uint64_t)steps * CUDA_GROUP_COLUMNS;
 }
 
 static void pack(const struct sorted_rows *rows, struct packer *packer)
@@ -196,11 +287,8 @@ static void pack(const struct sorted_rows *rows, struct packer *packer)
     uint64_t *group = groups->group;
     for (uint32_t c = 0; c < groups->class_count; c++)
         for (uint32_t t = groups->classes[c].first_task; t < groups->classes[c].end_task; t++) {
-            for (uint32_t r = 0; r < groups->form.rows; r++)
-                open_bin(rows, groups->row[(size_t)t * groups->form.rows + r], packer,
-                         &packer->bin[r]);
-            for (uint32_t s = 0; s < groups->classes[c].steps; s++, group += width)
-                pack_step(packer, group);
+            pack_task(rows, packer, t, groups->classes[c].steps, group);
+            group += groups->classes[c].steps * width;
         }
 }
 
@@ -224,12 +312,14 @@ enum eie_status cuda_groups_make(const struct eie_layer *layer, const struct sor
         packer->groups = groups;
         packer->inputs = layer->inputs;
         packer->column = malloc((rows->start[layer->outputs] + (size_t)1) * sizeof *packer->column);
-        room = groups->group && groups->row && packer->column;
+        packer->looks = malloc(((size_t)groups->classes[0].steps * CUDA_GROUP_COLUMNS + 1) *
+                               sizeof *packer->looks);
+        room = groups->group && groups->row && packer->column && packer->looks;
         for (size_t i = 0; room && i < places; i++)
             groups->row[i] = i < layer->outputs ? UINT32_MAX - (uint32_t)key[i] : CUDA_NO_ROW;
     }
     if (room) pack(rows, packer);
-    if (packer) free(packer->column);
+    if (packer) free(packer->column), free(packer->looks);
     free(packer);
     free(key);
     if (room) return EIE_OK;
