@@ -60,7 +60,7 @@ class Gpus:
             | {PAGE: self.page(drawn and self.has_times())}
 
     def has_times(self):
-        return bool(self._drawn())
+        return bool(self.drawn())
 
     def pictures(self):
         """{name: bytes}; none without a time at batch 1."""
@@ -68,9 +68,10 @@ class Gpus:
             return {}
         import gpufigure  # late: matplotlib is slow to load
 
-        return {f"{PICTURE}.{kind}": data for kind, data in gpufigure.draw_times(self._drawn()).items()}
+        return {f"{PICTURE}.{kind}": data for kind, data in gpufigure.draw_times(self.drawn()).items()}
 
-    def _drawn(self):
+    def drawn(self):
+        """The tables of the picture: of devices with a measured time at batch 1."""
         tables = [each.drawn() for each in self.devices]
         return [table for table in tables if any(cell.is_number and cell.provenance == "measured"
                                                  for cell in table.cells.values())]

@@ -268,7 +268,8 @@ class DeviceTables:
         """The mean that a goal is judged by: of all nine layers, else the one there is, and why it does not count."""
         count, mean = table.get(COUNT_ROW, column), table.get(MEAN_ROW, column)
         if count is None:
-            return missing("missing", "derived", f"no layer has {column}, batch 1, device time", "", "no layer has both")
+            return missing("missing", "derived", f"no layer has {column}, batch 1, device time", "",
+                           "no layer has both" if column.startswith("over ") else "no layer has a time")
         return mean if count.value == len(LAYERS) else missing(
             "incomplete", "derived", f"{count.text} of {len(LAYERS)} layers: {column}", mean.unit,
             f"only {count.text} of {len(LAYERS)} layers, their mean is {mean.shown()}")
