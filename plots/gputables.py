@@ -179,7 +179,9 @@ class DeviceTables:
         table.notes += [
             f"GPU: the whole board with its memory and with what it draws when idle, in the calls of the kernel that is "
             f"fastest by device time. EIE: {chip.text} W (c; the paper's text and Table V) x actual time of Table IV, the "
-            "chip alone without DRAM. \"EIE over GPU\" is how many times less energy EIE needs; below 1x the GPU needs less.",
+            "chip alone without DRAM; the labels of Fig. 7 stand on the abstract's "
+            f"{self._published.claim('chip_power_abstract').text} W. \"EIE over GPU\" is how many times less "
+            "energy EIE needs; below 1x the GPU needs less.",
             "Idle share: what the board draws without a call / what it draws in the calls; above idle: the rest of its "
             "energy."]
         table.notes += [f"{state} on {_layers(layers)}: {why.rstrip('.')}." for (state, why), layers in states.items()]
