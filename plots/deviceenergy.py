@@ -16,18 +16,11 @@ def device_energy(results):
         if not isinstance(state, str) or row.is_model or _is_processor(results, row.device) \
                 or table.get(line, name):  # the row of the other clock is the same plan's
             continue
-        joules, watts, error = (row.number(key) for key in ("eie_energy_j", "eie_power_w", "eie_energy_relative_error"))
-        where = f"results file: {one_line(row.raw.get('eie_energy_source', 'energy'))}, {row.label()}"
-        if state == "measured" and joules is not None and watts is not None:
-            bound = "" if error is None else f", within {100 * error:.2g} %"
-            table.put(line, name, Cell(joules / row.batch * 1e6, "uJ", "measured" if row.batch == 1 else "derived",
-                                       where + bound + ("" if row.batch == 1 else f", of the whole batch / {row.batch}")))
-            table.put(line, f"{name}, W", Cell(watts, "W", "measured", where + bound))
-        else:
-            why = one_line(row.raw.get("eie_energy_reason") or "the row does not say why")
+        joules, watts, why = energy_cells(row)
+        if why:
             reasons.setdefault((state, why), set()).add(row.device)
-            for column in (name, f"{name}, W"):
-                table.put(line, column, Cell(one_line(state), "", "measured", f"{why}: {row.label()}"))
+        table.put(line, name, joules)
+        table.put(line, f"{name}, W", watts)
     if not table.rows:
         return []
     table.fill("no such row")
@@ -38,6 +31,20 @@ def device_energy(results):
     table.notes += [f"{state} ({', '.join(sorted(devices))}): {why.rstrip('.')}."
                     for (state, why), devices in reasons.items()]
     return [table]
+
+
+def energy_cells(row):
+    """uJ per input vector and W of a row with a state; of both the state's word, and why, where there is no number."""
+    joules, watts, error = (row.number(key) for key in ("eie_energy_j", "eie_power_w", "eie_energy_relative_error"))
+    state = row.raw["eie_energy_state"]
+    if state != "measured" or joules is None or watts is None:
+        why = one_line(row.raw.get("eie_energy_reason") or "the row does not say why")
+        return (*[Cell(one_line(state), "", "measured", f"{why}: {row.label()}")] * 2, why)
+    where = f"results file: {one_line(row.raw.get('eie_energy_source', 'energy'))}, {row.label()}" \
+        + ("" if error is None else f", within {100 * error:.2g} %")
+    batch = "" if row.batch == 1 else f", of the whole batch / {row.batch}"
+    return (Cell(joules / row.batch * 1e6, "uJ", "derived" if batch else "measured", where + batch),
+            Cell(watts, "W", "measured", where), "")
 
 
 def _is_processor(results, device):

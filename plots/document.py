@@ -56,15 +56,17 @@ PICTURES = (  # section, file, alternative text, what it shows
      "of arithmetic."))
 
 
-def markdown(results, warnings, headlines, missing, sections, drawn=True):
-    """`missing`: sentences; `sections`: {heading: [table]}; `drawn`: the pictures stand beside the file."""
+def markdown(results, warnings, headlines, missing, sections, drawn=True, pages=()):
+    """`missing`: sentences; `sections`: {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`:
+    sentences on further pages."""
     head = ["# EIE: published, modelled, measured",
             f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "
             f"a number. {MARKS_TEXT}"]
     head += [f"**{warning}**" for warning in warnings]
     parts = ["## Headline"] + [head.markdown() for head in headlines]
     parts += ["### What is missing", "\n".join(f"- {text}" for text in missing)]
-    parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began."]
+    parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began.",
+              *pages]
     for section, stem, words, text in PICTURES if drawn else ():
         parts += [f"## {section}", f"![{words}]({stem}.png)", f"{text} Vector version: [{stem}.svg]({stem}.svg)."]
     for title, tables in sections.items():

@@ -52,10 +52,10 @@ def power_column(chip):
     return f"{chip.value:.3f} W x Table IV actual"
 
 
-def published_energy(published, chip):
-    """Chip power x Table IV's actual time for the layers whose power is printed, microjoules."""
+def published_energy(published, chip, layers=POWER_LAYERS):
+    """Chip power x Table IV's actual time, microjoules; else for the layers whose baselines' power is printed."""
     return [Cell(chip.value * time.value, "uJ", "derived", f"{chip.source} x {time.source}")
-            for time in published.times(EIE, "actual", layers=POWER_LAYERS)]
+            for time in published.times(EIE, "actual", layers=layers)]
 
 
 def energy_headline(table, results, published):

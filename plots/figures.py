@@ -80,7 +80,7 @@ def _few_colours(png):
 def _speed_panel(axes, table, published):
     def text(row):
         printed = published.speedup_label(EIE, "actual", MEAN if row == MEAN_ROW else row)
-        value = _value_text(table.get(row, "EIE").value)
+        value = value_text(table.get(row, "EIE").value)
         return value if agrees(printed, table.get(row, "EIE")) else f"(printed {printed.text})\n{value}"
 
     models = [column for column in table.columns if ", " in column and table.get(MEAN_ROW, column).is_number]
@@ -109,16 +109,16 @@ def _energy_panel(axes, table):
 def _published_bars(axes, table, suffix, marks, text):
     """A bar for each platform, EIE's with marks of the model and a number over it."""
     eie = "EIE" + suffix
-    handles = _bars(axes, table, [(name + suffix, colour) for name, colour in PUBLISHED_COLOURS.items()], wide=eie,
+    handles = bars(axes, table, [(name + suffix, colour) for name, colour in PUBLISHED_COLOURS.items()], wide=eie,
                     labels={name + suffix: name for name in PUBLISHED_COLOURS})
     for column, label, *mark in marks:
         handles.append(_model_marks(axes, table, column, label, *mark))
     columns = [column for column, *_ in marks]
     for place, row in enumerate(ROWS):
         highest = max(table.get(row, column).value for column in [eie] + columns if table.get(row, column).is_number)
-        _label(axes, _x(place, row) + 0.28, highest, text(row), lift=6)
+        put_label(axes, _x(place, row) + 0.28, highest, text(row), lift=6)
     values = _values(table, [name + suffix for name in PUBLISHED_COLOURS] + columns)
-    _frame(axes, min(values + [1]) / 1.7, max(values) * 3.2)
+    frame(axes, min(values + [1]) / 1.7, max(values) * 3.2)
     axes.text(3.5, 0.9, "CPU dense = 1x", ha="center", va="top", fontsize=9)  # no bar goes down there
     put_legend(axes, handles, columns=4)
 
@@ -143,16 +143,16 @@ def _host_panel(axes, table, host_tables):
     kernels = list(dict.fromkeys(_kernel(column) for each in host_tables for column in _shown_kernels(each)))
     colour_of = dict(zip(kernels, HOST_COLOURS))
     series = [(column, colour_of[_kernel(column)]) for column in shown] + [("EIE", PUBLISHED_COLOURS["EIE"])]
-    handles = _bars(axes, table, series, labels={column: f"{_kernel(column)} (measured)" for column in shown}
-                    | {"EIE": "EIE (derived: OpenBLAS measured / Table IV)"})
+    handles = bars(axes, table, series, labels={column: f"{_kernel(column)} (measured)" for column in shown}
+                   | {"EIE": "EIE (derived: OpenBLAS measured / Table IV)"})
     for place, row in enumerate(ROWS):
         fastest = max(shown, default="EIE", key=lambda column: table.get(row, column).value)
         for index, (column, _) in enumerate(series):
             if column in (fastest, "EIE"):
                 value = table.get(row, column).value
-                _label(axes, _bar_x(place, row, index, len(series)), value, _value_text(value))
+                put_label(axes, bar_x(place, row, index, len(series)), value, value_text(value))
     values = [value for each in host_tables for value in _values(each, _shown_kernels(each) + ["EIE"])]
-    _frame(axes, min(values + [1]) / 2.6, max(values) * 3)
+    frame(axes, min(values + [1]) / 2.6, max(values) * 3)
     left_out = len(table.columns) - 1 - len(shown)
     more = f"; {left_out} further kernels left out" if left_out else ""
     put_title(axes, f"{table.title.partition(':')[0]}: speed-up over its own dense OpenBLAS at equal threads, batch 1",
@@ -186,13 +186,13 @@ def _x(place, row):
     return place + (MEAN_GAP if row == MEAN_ROW else 0)
 
 
-def _bar_x(place, row, index, count):
+def bar_x(place, row, index, count):
     width = 0.8 / count
     return _x(place, row) + (index - (count - 1) / 2) * width
 
 
-def _bars(axes, table, series, labels=None, wide=None):
-    """Grouped bars from 1x; returns the handles of the legend. `wide` has a double bar at the right."""
+def bars(axes, table, series, labels=None, wide=None, bottom=1):
+    """Grouped bars from `bottom`; returns the handles of the legend. `wide` has a double bar at the right."""
     handles = []
     for index, (column, colour) in enumerate(series):
         for place, row in enumerate(ROWS):
@@ -203,8 +203,8 @@ def _bars(axes, table, series, labels=None, wide=None):
                 x, width = (_x(place, row) + 0.3, 0.24) if column == wide else \
                     (_x(place, row) - 0.36 + index * 0.115, 0.105)
             else:
-                x, width = _bar_x(place, row, index, len(series)), 0.74 / len(series)
-            axes.bar(x, cell.value - 1, width, bottom=1, color=colour)
+                x, width = bar_x(place, row, index, len(series)), 0.74 / len(series)
+            axes.bar(x, cell.value - bottom, width, bottom=bottom, color=colour)
         handles.append(Patch(facecolor=colour, label=(labels or {}).get(column, column)))
     return handles
 
@@ -213,13 +213,14 @@ def _values(table, columns):
     return [table.get(row, column).value for row in ROWS for column in columns if table.get(row, column).is_number]
 
 
-def _frame(axes, lowest, highest):
+def frame(axes, lowest, highest, unit="x", base=1):
+    """A logarithmic axis for the nine layers and their mean; bars stand on `base`."""
     axes.set_yscale("log")
     axes.set_ylim(lowest, highest)
     axes.yaxis.set_major_formatter(FuncFormatter(
-        lambda value, _: f"{value:,.10g}x" if value >= 10000 else f"{value:g}x"))
+        lambda value, _: (f"{value:,.10g}" if value >= 10000 else f"{value:g}") + unit))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.axhline(1, color="#222222", linewidth=0.9)
+    axes.axhline(base, color="#222222", linewidth=0.9)
     axes.axvline(len(LAYERS) - 0.32, color="#BBBBBB", linewidth=0.9)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#E4E4E4", linewidth=0.8)
@@ -239,11 +240,11 @@ def put_legend(axes, handles, columns):
                 ncols=columns, handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
 
 
-def _value_text(value):
+def value_text(value):
     return f"{value:.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
 
 
-def _label(axes, x, value, text, lift=2):
-    above = value >= 1
+def put_label(axes, x, value, text, lift=2, base=1):
+    above = value >= base
     axes.annotate(text, (x, value), xytext=(0, lift if above else -lift), textcoords="offset points", ha="center",
                   va="bottom" if above else "top", fontsize=8.5, linespacing=1.05, path_effects=HALO, zorder=6)

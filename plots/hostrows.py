@@ -122,7 +122,7 @@ def kernel_words(pairs):
     return names.pop() if len(names) == 1 else ", ".join(f"{name} on {words}" for name, words in pairs)
 
 
-def _same_run(row, baseline):
+def same_run(row, baseline):
     """Of two runs in one file only one's baseline tells how fast the machine was."""
     return row is None or baseline is None or row.raw.get("eie_run") == baseline.raw.get("eie_run")
 
@@ -177,7 +177,7 @@ class HostView:
         base, rows = self.dense(threads), [self._rows[column.key].get(layer) for layer in LAYERS]
         times = [missing("missing", "measured", self.why_no_dense(threads), "us")] * len(LAYERS)
         if base:
-            times = [time if _same_run(row, self._rows[base.key].get(layer)) else missing(
+            times = [time if same_run(row, self._rows[base.key].get(layer)) else missing(
                 "missing", "measured", f"{layer}, {column.name}: the baseline is of another run", "us",
                 "the baseline is of another run")
                 for layer, row, time in zip(LAYERS, rows, self.times(base))]
@@ -226,7 +226,7 @@ class HostView:
     def times_beside(self, column, best):
         """For each layer this column's time where it ran with the one of `best` ([(cell, column or None)])."""
         rows = self._rows[column.key]
-        return [time if other is None or _same_run(self._rows[other.key].get(layer), rows.get(layer)) else
+        return [time if other is None or same_run(self._rows[other.key].get(layer), rows.get(layer)) else
                 missing("missing", "measured", f"{layer}: {column.name} is of another run", "us", "of another run")
                 for layer, time, (_, other) in zip(LAYERS, self.times(column), best)]
 

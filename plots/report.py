@@ -19,6 +19,7 @@ import energy  # noqa: E402
 import families  # noqa: E402
 import fig6  # noqa: E402
 import fig7  # noqa: E402
+import gpus  # noqa: E402
 import hostspeed  # noqa: E402
 import hosttables  # noqa: E402
 import papertables  # noqa: E402
@@ -59,6 +60,7 @@ class Report:
         self.ceilings = ceilings.Ceilings(results)
         floors = ceilings.floor_tables(results)
         self.points = ceilings.points_table(results)
+        self.gpus = gpus.Gpus(results, published)
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
@@ -81,8 +83,13 @@ class Report:
         tables = [table for tables in self.sections.values() for table in tables]
         return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
             | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
-                                              self.sections, drawn),
-               "POSTER.md": poster_page(self.results, self.published)}
+                                              self.sections, drawn, self._further_pages()),
+               "POSTER.md": poster_page(self.results, self.published)} \
+            | (self.gpus.files(drawn) if self.gpus.devices else {})
+
+    def _further_pages(self):
+        return [f"[{gpus.PAGE}]({gpus.PAGE}): {gpus.TITLE} CUDA devices of this file beside the published EIE."] \
+            if self.gpus.devices else []
 
     def terminal(self, out, drawn=True):
         width = screen.columns()
@@ -97,11 +104,13 @@ class Report:
         parts += screen.lines([papertables.TABLE3_NOTE] + self.table3.gaps(shown), width, "  ") + [""]
         for head in self.headlines:
             parts += screen.headline(head, width) + [""]
+        parts += self.gpus.terminal_goals(width)
         more = len(self.missing) - MOST_MISSING_LINES
         texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
         parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
         parts += screen.lines([document.LETTERS], width, "")
         parts += [f"Report:   {os.path.join(out, 'report.md')}", f"Poster:   {os.path.join(out, 'POSTER.md')}"]
+        parts += [f"GPUs:     {os.path.join(out, gpus.PAGE)}"] if self.gpus.devices else []
         parts += [f"Pictures: {os.path.join(out, '*.png')}"] if drawn else []
         return "\n".join(parts)
 
@@ -122,7 +131,8 @@ def pictures(report, results, published):
     drawn = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
              "fig7_energy": figures.draw_energy(report.fig7),
              "roofline": roofline.draw_roofline(ceilings.roofline_rows(results), report.ceilings)}
-    return {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()}
+    return {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()} \
+        | report.gpus.pictures()
 
 
 def main(arguments=None):
