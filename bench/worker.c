@@ -3,6 +3,7 @@
 #include "bench/group.h"
 #include "bench/jsonset.h"
 #include "bench/progress.h"
+#include "host/cuda.h"
 
 #include <errno.h>
 #include <math.h>
@@ -339,6 +340,8 @@ static void run_left(struct worker *worker, const struct eie_group_key *key, str
     }
     tell_begin(worker, rows, count);
     if (!why_not) worker->status = run_rows(worker, key, rows, count, &worker->error);
+    /* as after a crash: the group's rows are run apart, so that the guilty one is found */
+    if (eie_cuda_is_lost() && !rows->apart) _exit(EXIT_FAILURE);
     if (!worker->status) tell_end(worker, key, rows, count);
 }
 

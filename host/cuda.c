@@ -14,10 +14,38 @@
 
 /* ---- codes ---------------------------------------------------------------------------------- */
 
+static bool lost;
+
+bool eie_cuda_is_lost(void)
+{
+    return lost;
+}
+
+/* Codes that every later call returns too. */
+static bool ends_context(int code)
+{
+    switch (code) {
+    case cudaErrorECCUncorrectable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum eie_status eie_cuda_status(int code, const char *what, struct eie_error *error)
 {
     if (code == cudaSuccess) return EIE_OK;
     const enum eie_status status = code == cudaErrorMemoryAllocation ? EIE_MEMORY : EIE_SYSTEM;
+    lost = lost || ends_context(code);
     cudaGetLastError(); /* the next call must not find this one's */
     return eie_fail(error, status, "%s fails with %s (%d): %s", what,
                     cudaGetErrorName((cudaError_t)code), code,

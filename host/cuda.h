@@ -87,6 +87,10 @@ EIE_MUST_USE enum eie_status eie_cuda_ceilings(struct eie_cuda *cuda,
                                                const struct eie_cuda_ceilings **ceilings,
                                                struct eie_error *error);
 
+/* A kernel has done what ends a context (an illegal address, ...): no call of this process will
+ * work again on any device. */
+bool eie_cuda_is_lost(void);
+
 /* ---- calls ---------------------------------------------------------------------------------- */
 
 /* EIE_OK for cudaSuccess (0), EIE_MEMORY for the code that means that, else EIE_SYSTEM; the message

@@ -87,6 +87,15 @@ def test_device_that_is_too_small(rows, kernel):
     assert all("device" in row["eie_reason"] for row in missing)
 
 
+def test_kernel_that_ends_the_context_costs_its_own_rows(rows):
+    """On a real device every later call of the process fails too. The groups' kernels try blocks of 1024."""
+    found, missing = rows("cuda_*", "--batch", "4", code=3, env={"EIE_EMULATOR_FAULT": "1024"})
+    assert {row["eie_kernel"] for row in found} == {"cuda_active_columns", "cuda_eie_stream"}
+    assert {(row["eie_kernel"], row["eie_status"]) for row in missing} == {
+        ("cuda_batch_groups", "error"), ("cuda_code_groups", "error")}
+    assert all("cudaErrorIllegalAddress" in row["eie_reason"] for row in missing)
+
+
 def test_other_orders_of_threads_and_blocks(emulated):
     for order in "012":
         done = emulated("check", "--kernel", "cuda_*", "--case", "50", env={"EIE_EMULATOR_ORDER": order})

@@ -221,10 +221,15 @@ struct Launch {
 };
 
 cudaError_t last_error;
+cudaError_t lost; /* what every call returns after a fault, as on a device */
 uint64_t launches;
 
 cudaError_t execute(const Launch &launch)
 {
+    if (launch.threads == setting("EIE_EMULATOR_FAULT", 0)) {
+        lost = cudaErrorIllegalAddress;
+        return cudaSuccess; /* the next call will tell */
+    }
     const uint64_t number = launches++ + setting("EIE_EMULATOR_ORDER", 0);
     random_state = 0x9e3779b97f4a7c15u + number;
     const std::vector<unsigned> blocks = order_of(launch.grid.x * launch.grid.y, number);
@@ -306,6 +311,7 @@ std::map<void *, size_t> &held()
 cudaError_t queue(cudaStream_t stream, std::function<cudaError_t()> work)
 {
     if (!stream) return last_error = cudaErrorInvalidValue;
+    if (lost) return lost;
     if (!stream->recording) return work();
     stream->recording->work.push_back(std::move(work));
     return cudaSuccess;
@@ -356,10 +362,14 @@ const char *cudaGetErrorName(cudaError_t code)
         return "cudaErrorNoDevice";
     case cudaErrorInvalidDevice:
         return "cudaErrorInvalidDevice";
+    case cudaErrorIllegalAddress:
+        return "cudaErrorIllegalAddress";
     case cudaErrorLaunchFailure:
         return "cudaErrorLaunchFailure";
     case cudaErrorStreamCaptureUnsupported:
         return "cudaErrorStreamCaptureUnsupported";
+    default:
+        break;
     }
     return "unrecognized error code";
 }
@@ -388,7 +398,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
     memset(properties, 0, sizeof *properties);
     snprintf(properties->name, sizeof properties->name, "Emulated");
     properties->uuid.bytes[15] = (char)(device + 1);
-    properties->totalGlobalMem = setting("EIE_EMULATOR_MEMORY", 256 << 20);
+    properties->totalGlobalMem = setting("EIE_EMULATOR_MEMORY", 64 << 20);
     return cudaSuccess;
 }
 
@@ -451,13 +461,14 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
-    return stream->recording ? last_error = cudaErrorStreamCaptureUnsupported : cudaSuccess;
+    return stream->recording ? last_error = cudaErrorStreamCaptureUnsupported : lost;
 }
 
 cudaError_t cudaMalloc(void **memory, size_t bytes)
 {
     void *made = nullptr;
-    if (held_bytes + bytes > setting("EIE_EMULATOR_MEMORY", 256 << 20) ||
+    if (lost) return lost;
+    if (held_bytes + bytes > setting("EIE_EMULATOR_MEMORY", 64 << 20) ||
         posix_memalign(&made, 256, bytes))
         return last_error = cudaErrorMemoryAllocation;
     memset(made, 0xa5, bytes);
@@ -514,6 +525,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
+    if (lost) return lost;
     return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
 }
 
