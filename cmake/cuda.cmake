@@ -45,7 +45,7 @@ if(EIE_HAS_CUDA)
   set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
                                             CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(eie_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror --Werror=all-warnings -lineinfo>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror --Werror=all-warnings -Xptxas=--warn-on-spills -lineinfo>)
   target_include_directories(eie_cuda SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(eie_cuda PUBLIC CUDA::cudart_static)
 else()
@@ -53,7 +53,7 @@ else()
   foreach(source IN LISTS EIE_CUDA_CODE)
     get_filename_component(stem ${source} NAME_WE)
     string(APPEND code "extern const struct eie_cuda_code eie_cuda_code_${stem};\n"
-                       "const struct eie_cuda_code eie_cuda_code_${stem} = {\"${stem}\", NULL, NULL};\n")
+                       "const struct eie_cuda_code eie_cuda_code_${stem} = {\"${stem}\", NULL, NULL, NULL};\n")
   endforeach()
   file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/cuda_code.c CONTENT
 "/* Written by the build from kernels/cuda/NAME.cu. */

@@ -227,7 +227,7 @@ static enum eie_status begin(const struct eie_device *device, struct eie_cuda *c
                            "cudaStreamCreateWithFlags", error);
 }
 
-/* Every call goes to the device of its context, and the thread's device is one of several. */
+/* Launches, memory and events belong to the thread's current device, which is one of several. */
 static enum eie_status choose(const struct eie_cuda *cuda, struct eie_error *error)
 {
     return eie_cuda_status((int)cudaSetDevice(cuda->index), "cudaSetDevice", error);
@@ -288,8 +288,7 @@ enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes, void **mem
 
 void eie_cuda_free(struct eie_cuda *cuda, void *memory)
 {
-    (void)cuda;
-    if (memory) cudaFree(memory);
+    if (memory && !choose(cuda, NULL)) cudaFree(memory);
 }
 
 static enum eie_status finish(struct eie_cuda *cuda, cudaError_t code, const char *what,
@@ -303,7 +302,8 @@ static enum eie_status finish(struct eie_cuda *cuda, cudaError_t code, const cha
 enum eie_status eie_cuda_write(struct eie_cuda *cuda, void *device, const void *host,
                                uint64_t bytes, struct eie_error *error)
 {
-    if (!bytes) return EIE_OK;
+    enum eie_status status = bytes ? choose(cuda, error) : EIE_OK;
+    if (!bytes || status) return status;
     return finish(cuda, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda->stream),
                   "cudaMemcpyAsync", error);
 }
@@ -311,7 +311,8 @@ enum eie_status eie_cuda_write(struct eie_cuda *cuda, void *device, const void *
 enum eie_status eie_cuda_read(struct eie_cuda *cuda, void *host, const void *device, uint64_t bytes,
                               struct eie_error *error)
 {
-    if (!bytes) return EIE_OK;
+    enum eie_status status = bytes ? choose(cuda, error) : EIE_OK;
+    if (!bytes || status) return status;
     return finish(cuda, cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, cuda->stream),
                   "cudaMemcpyAsync", error);
 }
@@ -319,7 +320,8 @@ enum eie_status eie_cuda_read(struct eie_cuda *cuda, void *host, const void *dev
 enum eie_status eie_cuda_zero(struct eie_cuda *cuda, void *device, uint64_t bytes,
                               struct eie_error *error)
 {
-    if (!bytes) return EIE_OK;
+    enum eie_status status = bytes ? choose(cuda, error) : EIE_OK;
+    if (!bytes || status) return status;
     return finish(cuda, cudaMemsetAsync(device, 0, bytes, cuda->stream), "cudaMemsetAsync", error);
 }
 
@@ -351,6 +353,8 @@ enum eie_status eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_s
                                   int (*enqueue)(void *context), void *context,
                                   struct eie_error *error)
 {
+    enum eie_status status = choose(cuda, error);
+    if (status) return status;
     cudaError_t code = cudaEventRecord(span->first, cuda->stream);
     if (code) return eie_cuda_status((int)code, "cudaEventRecord", error);
     const int launched = enqueue(context);
@@ -363,9 +367,9 @@ enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda, const struct eie_cuda_
                                    double *ns, struct eie_error *error)
 {
     float ms = 0;
-    (void)cuda;
-    cudaError_t code = cudaEventSynchronize(span->last);
-    if (code) return eie_cuda_status((int)code, "cudaEventSynchronize", error);
+    /* the stream and not the event: a graph that was just launched may not have recorded it yet */
+    cudaError_t code = cudaStreamSynchronize(cuda->stream);
+    if (code) return eie_cuda_status((int)code, "cudaStreamSynchronize", error);
     code = cudaEventElapsedTime(&ms, span->first, span->last);
     *ns = 1e6 * (double)ms;
     return eie_cuda_status((int)code, "cudaEventElapsedTime", error);
@@ -413,5 +417,7 @@ void eie_cuda_graph_free(struct CUgraphExec_st *graph)
 enum eie_status eie_cuda_graph_run(struct eie_cuda *cuda, struct CUgraphExec_st *graph,
                                    struct eie_error *error)
 {
+    enum eie_status status = choose(cuda, error);
+    if (status) return status;
     return eie_cuda_status((int)cudaGraphLaunch(graph, cuda->stream), "cudaGraphLaunch", error);
 }

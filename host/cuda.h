@@ -71,7 +71,7 @@ struct eie_cuda {
 EIE_MUST_USE enum eie_status eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda,
                                            struct eie_error *error);
 
-/* What a launch costs and what memory gives, measured; each the median of many. */
+/* What a launch costs (the median of many) and what memory gives (the most of several tries). */
 struct eie_cuda_ceilings {
     double launch_wall_ns;   /* an empty kernel, from enqueueing it until waiting has returned */
     double launch_device_ns; /* between the events around an empty kernel: what is in device_ns of
@@ -149,12 +149,13 @@ struct eie_cuda_launch {
 };
 
 /* A kernel as its file NAME.cu exports it (host/cuda_code.h): the arguments are one struct, which
- * the caller and the kernel share by a header. Both functions return a code of the runtime; both
- * are NULL in a build without CUDA. */
+ * the caller and the kernel share by a header. The functions return a code of the runtime; they are
+ * NULL in a build without CUDA. */
 struct eie_cuda_code {
     const char *name;
     int (*launch)(const struct eie_cuda_launch *launch, const void *arguments);
-    int (*allow)(uint32_t shared_bytes); /* once, before launches with so much */
+    int (*allow)(uint32_t shared_bytes); /* of launches of any plan from now on, at most */
+    int (*resident)(uint32_t threads, uint32_t shared_bytes, int *blocks); /* in a multiprocessor */
 };
 
 #ifdef __cplusplus

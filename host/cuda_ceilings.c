@@ -9,9 +9,8 @@
 #define PASSES        15
 #define PASSES_WARM   3
 #define THREADS       512
-#define BLOCKS_UNIT   4 /* for each multiprocessor */
 #define L2_ROUNDS     16
-#define DRAM_FACTOR   8 /* times the L2 cache */
+#define DRAM_FACTOR   32 /* times the L2 cache */
 #define DRAM_LEAST    (UINT64_C(256) << 20)
 
 struct launching {
@@ -104,9 +103,11 @@ static enum eie_status measure(struct eie_cuda *cuda, const struct eie_cuda_span
     if (!status)
         status = time_launches(cuda, span, &launching, graph, &ceilings->graph_wall_ns,
                                &ceilings->graph_device_ns, error);
+    if (status == EIE_UNSUPPORTED) status = EIE_OK; /* plain launches there are */
     eie_cuda_graph_free(graph);
     launching.launch.threads = THREADS;
-    launching.launch.blocks[0] = cuda->facts.multiprocessors * BLOCKS_UNIT;
+    const uint32_t resident = cuda->facts.threads_unit / THREADS; /* in a multiprocessor */
+    launching.launch.blocks[0] = cuda->facts.multiprocessors * (resident ? resident : 1);
     if (!status && cuda->facts.l2_bytes)
         status = time_reads(cuda, span, &launching, cuda->facts.l2_bytes / 2, L2_ROUNDS,
                             ceilings->launch_device_ns, &ceilings->l2_bytes_per_s, error);
@@ -124,7 +125,10 @@ enum eie_status eie_cuda_measure(struct eie_cuda *cuda, struct eie_cuda_ceilings
     void *data = NULL;
     if (bytes < DRAM_LEAST) bytes = DRAM_LEAST;
     if (bytes > cuda->facts.global_bytes / 4) bytes = cuda->facts.global_bytes / 4;
-    *ceilings = (struct eie_cuda_ceilings){.l2_bytes_per_s = NAN, .dram_bytes_per_s = NAN};
+    *ceilings = (struct eie_cuda_ceilings){.graph_wall_ns = NAN,
+                                           .graph_device_ns = NAN,
+                                           .l2_bytes_per_s = NAN,
+                                           .dram_bytes_per_s = NAN};
     enum eie_status status = eie_cuda_span_make(cuda, &span, error);
     if (!status) status = eie_cuda_alloc(cuda, bytes, &data, error);
     if (!status) status = eie_cuda_zero(cuda, data, bytes, error);

@@ -11,13 +11,16 @@
 /* Exports the kernel `kernel(struct type arguments)` as eie_cuda_code_NAME. */
 #ifdef EIE_CUDA_EMULATED
 #define EIE_CUDA_ENQUEUE(kernel, launch, arguments)                                                \
-    eie_emulate(launch->blocks[0], launch->blocks[1], launch->threads, launch->shared_bytes,       \
-                launch->stream, [=]() { kernel(arguments); })
+    eie_emulate((const void *)kernel, launch->blocks[0], launch->blocks[1], launch->threads,       \
+                launch->shared_bytes, launch->stream, [=]() { kernel(arguments); })
 #else
 #define EIE_CUDA_ENQUEUE(kernel, launch, arguments)                                                \
-    (kernel<<<dim3(launch->blocks[0], launch->blocks[1]), launch->threads, launch->shared_bytes,   \
-              launch->stream>>>(arguments),                                                        \
-     (int)cudaGetLastError())
+    ([&]() {                                                                                       \
+        void *all[] = {(void *)&arguments};                                                        \
+        return (int)cudaLaunchKernel(                                                              \
+            (const void *)kernel, dim3(launch->blocks[0], launch->blocks[1]),                      \
+            dim3(launch->threads), all, launch->shared_bytes, launch->stream);                     \
+    }())
 #endif
 
 #define EIE_CUDA_CODE(name, kernel, type)                                                          \
@@ -31,7 +34,12 @@
         return (int)cudaFuncSetAttribute(                                                          \
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes); \
     }                                                                                              \
+    static int resident_##name(uint32_t threads, uint32_t shared_bytes, int *blocks)               \
+    {                                                                                              \
+        return (int)cudaOccupancyMaxActiveBlocksPerMultiprocessor(blocks, (const void *)kernel,    \
+                                                                  (int)threads, shared_bytes);     \
+    }                                                                                              \
     extern "C" const struct eie_cuda_code eie_cuda_code_##name = {#name, launch_##name,            \
-                                                                  allow_##name}
+                                                                  allow_##name, resident_##name}
 
 #endif

@@ -17,8 +17,7 @@ static __global__ void reads(struct eie_cuda_reads a)
 #pragma unroll
             for (int i = 0; i < AHEAD; i++) word[i] = __ldcg(data + at + i * step);
 #pragma unroll
-            for (int i = 0; i < AHEAD; i++)
-                all |= word[i].x | word[i].y | word[i].z | word[i].w;
+            for (int i = 0; i < AHEAD; i++) all |= word[i].x | word[i].y | word[i].z | word[i].w;
         }
         for (; at < a.words; at += step) {
             const uint4 word = __ldcg(data + at);

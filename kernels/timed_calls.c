@@ -29,12 +29,16 @@ timed_calls(struct eie_plan *plan,
 {
     struct eie_outcome outcome;
     double device[CALLS], wall[CALLS];
-    const double start = now_ns();
     uint32_t count = 0;
+    /* the first call of a kernel loads its code */
+    enum eie_status status = run(plan, 0, error);
+    if (!status) status = wait(plan, &outcome, error);
+    if (status) return status;
+    const double start = now_ns();
     for (uint32_t i = 0; i < CALLS_WARM + CALLS; i++) {
         const double begin = now_ns();
         if (count && begin - start > LONG_NS) break;
-        enum eie_status status = run(plan, 0, error);
+        status = run(plan, 0, error);
         if (!status) status = wait(plan, &outcome, error);
         if (status) return status;
         const double end = now_ns();

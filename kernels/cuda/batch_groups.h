@@ -9,11 +9,8 @@
 
 struct batch_groups_arguments {
     struct cuda_arguments base;
-    uint64_t row_at; /* bytes from the beginning of a copy */
-    uint32_t tasks;  /* rows */
-    uint32_t pairs;  /* of inputs that a block works on: 1, 2, 4, 8 */
-    uint32_t class_count;
-    struct cuda_class classes[CUDA_CLASSES];
+    struct cuda_tasks tasks; /* of a row */
+    uint32_t pair_bits;      /* a block works on 1 << pair_bits pairs of vectors, 8 at most */
 };
 
 #endif

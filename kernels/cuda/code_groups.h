@@ -9,9 +9,8 @@
 
 struct code_groups_arguments {
     struct cuda_arguments base;
-    uint64_t row_at; /* bytes from the beginning of a copy */
-    uint32_t tasks, rows, lanes, class_count;
-    struct cuda_class classes[CUDA_CLASSES];
+    struct cuda_tasks tasks; /* of 32 >> lane_bits rows */
+    uint32_t lane_bits;      /* a row has 1 << lane_bits lanes */
 };
 
 #endif

@@ -62,6 +62,23 @@ static uint32_t least_slices(const struct columns_plan *plan)
     return slices > UINT32_MAX ? UINT32_MAX : (uint32_t)slices;
 }
 
+/* Inputs to choose with: what comes with the layer, else every third of them 1. */
+static enum eie_status load_samples(struct columns_plan *plan, struct eie_error *error)
+{
+    const struct eie_problem *problem = &plan->base.setup.problem;
+    const struct eie_layer *layer = problem->layer;
+    const size_t count = (size_t)problem->batch * layer->inputs;
+    struct eie_plan *opaque = (struct eie_plan *)plan;
+    if (layer->sample_count >= problem->batch)
+        return cuda_plan_load(opaque, layer->sample_inputs, error);
+    int16_t *inputs = calloc(count, sizeof *inputs);
+    if (!inputs) return eie_fail(error, EIE_MEMORY, "out of memory for inputs");
+    for (size_t i = 0; i < count; i += 3) inputs[i] = 1;
+    enum eie_status status = cuda_plan_load(opaque, inputs, error);
+    free(inputs);
+    return status;
+}
+
 static enum eie_status choose(struct columns_plan *plan, struct eie_error *error)
 {
     const struct eie_cuda_facts *facts = &plan->base.cuda->facts;
@@ -72,7 +89,7 @@ static enum eie_status choose(struct columns_plan *plan, struct eie_error *error
         2 * (uint64_t)facts->multiprocessors * (facts->threads_unit / COLUMNS_THREADS);
     double fastest = INFINITY, device_ns, wall_ns;
     uint32_t best = least;
-    enum eie_status status = EIE_OK;
+    enum eie_status status = load_samples(plan, error);
     for (uint64_t slices = least; !status; slices *= 2) {
         if (slices > least && (slices > SLICES_MAX || slices > plan->arguments.base.inputs ||
                                slices * rows_of_sets > enough))

@@ -14,13 +14,6 @@ void cuda_groups_free(struct cuda_groups *groups)
     memset(groups, 0, sizeof *groups);
 }
 
-uint64_t cuda_groups_bytes(const struct cuda_groups *groups, uint64_t *row_at)
-{
-    const struct cuda_groups_form *form = &groups->form;
-    *row_at = (uint64_t)groups->steps * form->rows * form->lanes * sizeof *groups->group;
-    return *row_at + (uint64_t)groups->tasks * form->rows * sizeof *groups->row;
-}
-
 uint64_t cuda_groups_bound(const struct eie_layer *layer)
 {
     struct eie_layer_counts counts;
@@ -34,14 +27,15 @@ uint64_t cuda_groups_bound(const struct eie_layer *layer)
     return each * sizeof(uint64_t) + rows * sizeof(uint32_t);
 }
 
-void *cuda_groups_copy(const struct cuda_groups *groups)
+void *cuda_groups_copy(const struct cuda_groups *groups, uint64_t *bytes)
 {
-    uint64_t row_at;
-    const uint64_t bytes = cuda_groups_bytes(groups, &row_at);
-    char *copy = malloc(bytes ? bytes : 1);
+    const uint64_t rows = (uint64_t)groups->tasks.count * groups->form.rows * sizeof *groups->row;
+    const uint64_t row_at = groups->tasks.row_at;
+    *bytes = row_at + rows;
+    char *copy = malloc(*bytes);
     if (!copy) return NULL;
     memcpy(copy, groups->group, row_at);
-    memcpy(copy + row_at, groups->row, bytes - row_at);
+    memcpy(copy + row_at, groups->row, rows);
     return copy;
 }
 
@@ -78,19 +72,21 @@ static void classify(const uint64_t *key, const struct eie_layer *layer, struct 
     const struct cuda_groups_form *form = &groups->form;
     const uint32_t longest = ((uint32_t)(key[0] >> 32) + form->lanes - 1) / form->lanes;
     const uint32_t unit = (longest + CUDA_CLASSES - 2) / (CUDA_CLASSES - 1);
-    groups->tasks = (layer->outputs - 1) / form->rows + 1;
-    for (uint32_t t = 0; t < groups->tasks; t++) {
+    groups->tasks.count = (layer->outputs - 1) / form->rows + 1;
+    for (uint32_t t = 0; t < groups->tasks.count; t++) {
         const uint32_t most = (uint32_t)(key[(size_t)t * form->rows] >> 32);
         const uint32_t exact = (most + form->lanes - 1) / form->lanes;
         const uint32_t steps = unit ? (exact + unit - 1) / unit * unit : 0;
-        struct cuda_class *last = &groups->classes[groups->class_count];
-        if (!groups->class_count || last[-1].steps != steps) {
+        struct cuda_class *last = &groups->tasks.classes[groups->tasks.class_count];
+        if (!groups->tasks.class_count || last[-1].steps != steps) {
             *last = (struct cuda_class){t, t, steps, groups->steps};
-            groups->class_count++;
+            groups->tasks.class_count++;
         }
-        groups->classes[groups->class_count - 1].end_task++;
+        groups->tasks.classes[groups->tasks.class_count - 1].end_task++;
         groups->steps += steps;
     }
+    groups->tasks.row_at =
+        (uint64_t)groups->steps * form->rows * form->lanes * sizeof *groups->group;
 }
 
 /* ---- packing -------------------------------------------------------------------------------- */
@@ -130,7 +126,7 @@ static void open_bin(const struct sorted_rows *rows, uint32_t row, struct packer
         bin->pads[c] = 4 * here - bin->left[c];
         at[c] = bin->first[c] = begin;
         begin += bin->left[c];
-        packer->groups->padding += bin->pads[c];
+        packer->groups->counts.padding += bin->pads[c];
     }
     bin->steps = (groups + packer->groups->form.lanes - 1) / packer->groups->form.lanes;
     for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++)
@@ -215,7 +211,7 @@ static void pack_step(struct packer *packer, uint32_t step, uint64_t *group)
                 filled ? take(packer, &packer->bin[k / form->lanes], code[k], looks)
                        : packer->inputs;
             put(&group[k], place, column, filled ? code[k] : 0);
-            packer->groups->padding += !filled;
+            packer->groups->counts.padding += !filled;
         }
         find_worst(form, looks);
     }
@@ -266,6 +262,18 @@ static void improve(struct packer *packer, uint64_t *group, uint32_t steps)
     }
 }
 
+/* The zeros of a place go to a bank that nobody else asks for: there is one, since they themselves
+ * do not. */
+static void place_zeros(const struct packer *packer, const struct looks *looks, uint64_t *group,
+                        uint32_t place)
+{
+    const struct cuda_groups_form *form = &packer->groups->form;
+    uint32_t zero = packer->inputs;
+    while (zero + 1 < packer->inputs + CUDA_ZEROS && looks->load[bank_of(form, zero)]) zero++;
+    for (uint32_t k = 0; k < form->rows * form->lanes; k++)
+        if (column_at(group[k], place) == packer->inputs) set_column(&group[k], place, zero);
+}
+
 static void pack_task(const struct sorted_rows *rows, struct packer *packer, uint32_t task,
                       uint32_t steps, uint64_t *group)
 {
@@ -275,9 +283,12 @@ static void pack_task(const struct sorted_rows *rows, struct packer *packer, uin
         open_bin(rows, groups->row[(size_t)task * groups->form.rows + r], packer, &packer->bin[r]);
     for (uint32_t s = 0; s < steps; s++) pack_step(packer, s, group + (size_t)s * width);
     for (uint32_t i = 0; i < ROUNDS; i++) improve(packer, group, steps);
-    for (uint32_t i = 0; i < steps * CUDA_GROUP_COLUMNS; i++)
-        groups->wavefronts += packer->looks[i].worst;
-    groups->look_ups += (uint64_t)steps * CUDA_GROUP_COLUMNS;
+    for (uint32_t i = 0; i < steps * CUDA_GROUP_COLUMNS; i++) {
+        groups->counts.wavefronts += packer->looks[i].worst;
+        place_zeros(packer, &packer->looks[i], group + (size_t)(i / CUDA_GROUP_COLUMNS) * width,
+                    i % CUDA_GROUP_COLUMNS);
+    }
+    groups->counts.look_ups += (uint64_t)steps * CUDA_GROUP_COLUMNS;
 }
 
 static void pack(const struct sorted_rows *rows, struct packer *packer)
@@ -285,10 +296,11 @@ static void pack(const struct sorted_rows *rows, struct packer *packer)
     struct cuda_groups *groups = packer->groups;
     const size_t width = (size_t)groups->form.rows * groups->form.lanes;
     uint64_t *group = groups->group;
-    for (uint32_t c = 0; c < groups->class_count; c++)
-        for (uint32_t t = groups->classes[c].first_task; t < groups->classes[c].end_task; t++) {
-            pack_task(rows, packer, t, groups->classes[c].steps, group);
-            group += groups->classes[c].steps * width;
+    for (uint32_t c = 0; c < groups->tasks.class_count; c++)
+        for (uint32_t t = groups->tasks.classes[c].first_task;
+             t < groups->tasks.classes[c].end_task; t++) {
+            pack_task(rows, packer, t, groups->tasks.classes[c].steps, group);
+            group += groups->tasks.classes[c].steps * width;
         }
 }
 
@@ -305,14 +317,14 @@ enum eie_status cuda_groups_make(const struct eie_layer *layer, const struct sor
     bool room = packer && key;
     if (room) {
         classify(key, layer, groups);
-        const size_t places = (size_t)groups->tasks * form->rows;
+        const size_t places = (size_t)groups->tasks.count * form->rows;
         groups->group =
             calloc((size_t)groups->steps * form->rows * form->lanes + 1, sizeof *groups->group);
         groups->row = malloc(places * sizeof *groups->row);
         packer->groups = groups;
         packer->inputs = layer->inputs;
         packer->column = malloc((rows->start[layer->outputs] + (size_t)1) * sizeof *packer->column);
-        packer->looks = malloc(((size_t)groups->classes[0].steps * CUDA_GROUP_COLUMNS + 1) *
+        packer->looks = malloc(((size_t)groups->tasks.classes[0].steps * CUDA_GROUP_COLUMNS + 1) *
                                sizeof *packer->looks);
         room = groups->group && groups->row && packer->column && packer->looks;
         for (size_t i = 0; room && i < places; i++)

@@ -2,9 +2,9 @@
  * inputs of each code can be added first and multiplied once (the paper's shared weights turned
  * round): a group costs one look-up and one multiplication.
  *
- * A group is 8 bytes, four 16-bit words. The upper 15 bits of each are a column, `inputs` (which
- * holds a zero) where the code's columns are no multiple of four; the lowest bits of words 0, 2, 1
- * and 3 are bits 0 to 3 of the code (of .x & 0x10001 | (.y & 0x10001) << 1, folded by 14).
+ * A group is 8 bytes, four 16-bit words. The upper 15 bits of each are a column, one of the zeros
+ * behind the inputs where the code's columns are no multiple of four; the lowest bits of words 0,
+ * 2, 1 and 3 are bits 0 to 3 of the code (of .x & 0x10001 | (.y & 0x10001) << 1, folded by 14).
  *
  * Rows, sorted by their number of groups, make tasks of `rows` rows; a row is shared by `lanes`
  * lanes. In step s the lane l of row r reads group [task's first + s][r][l]. Tasks with equal
@@ -12,7 +12,8 @@
  *
  * Lanes of one step look up shared memory together, and those that meet in one bank wait for each
  * other. Which column of a code stands where is free: each place takes a column whose bank is least
- * asked for so far. */
+ * asked for so far, then columns are exchanged where that helps, and the zeros take what is left.
+ */
 #ifndef EIE_KERNELS_CUDA_GROUPS_H
 #define EIE_KERNELS_CUDA_GROUPS_H
 
@@ -21,7 +22,8 @@
 
 #define CUDA_CLASSES       24u
 #define CUDA_GROUP_COLUMNS 4u
-#define CUDA_COLUMNS_MAX   32767u /* inputs, so that a column and the zero fit in 15 bits */
+#define CUDA_ZEROS         64u    /* behind the inputs: one in every bank */
+#define CUDA_COLUMNS_MAX   32704u /* inputs, so that a column and the zeros fit in 15 bits */
 #define CUDA_NO_ROW        0xffffffffu
 
 struct cuda_class {
@@ -30,21 +32,32 @@ struct cuda_class {
     uint32_t first_step; /* of its first task: in units of rows x lanes groups */
 };
 
+/* The tasks of a layer, as kernels are given them. */
+struct cuda_tasks {
+    uint64_t row_at; /* bytes from the beginning of a copy: uint32 [tasks][rows], or CUDA_NO_ROW */
+    uint32_t count, class_count;
+    struct cuda_class classes[CUDA_CLASSES];
+};
+
 struct cuda_groups_form {
     uint32_t rows, lanes;       /* of a task; their product is at most 32 */
     uint32_t bank_shift, banks; /* a column lies in bank (column >> bank_shift) % banks */
 };
 
-/* What does not depend on the layer alone: prepared once, then packed for several forms. */
+/* Exact counts. */
+struct cuda_groups_counts {
+    uint64_t padding;    /* columns that are a zero */
+    uint64_t look_ups;   /* of all lanes of a warp, of all tasks; */
+    uint64_t wavefronts; /* and the passes that they take, by bank */
+};
+
 struct cuda_groups {
     struct cuda_groups_form form;
-    uint32_t tasks, class_count, steps; /* steps of all tasks */
-    struct cuda_class classes[CUDA_CLASSES];
-    uint64_t *group;     /* [steps][rows][lanes] */
-    uint32_t *row;       /* [tasks * rows]: the row, or CUDA_NO_ROW */
-    uint64_t padding;    /* columns that are the zero */
-    uint64_t wavefronts; /* passes that the look-ups of all tasks take, by bank; */
-    uint64_t look_ups;   /* and were they free of conflicts */
+    struct cuda_groups_counts counts;
+    struct cuda_tasks tasks;
+    uint32_t steps;  /* of all tasks */
+    uint64_t *group; /* [steps][rows][lanes] */
+    uint32_t *row;   /* [tasks][rows] */
 };
 
 /* EIE_MEMORY; EIE_UNSUPPORTED for more columns than CUDA_COLUMNS_MAX. Free with cuda_groups_free.
@@ -55,13 +68,10 @@ EIE_MUST_USE enum eie_status cuda_groups_make(const struct eie_layer *layer,
                                               struct cuda_groups *groups, struct eie_error *error);
 void cuda_groups_free(struct cuda_groups *groups);
 
-/* The bytes of a copy: the groups, then the rows; and where the rows begin. */
-uint64_t cuda_groups_bytes(const struct cuda_groups *groups, uint64_t *row_at);
-
-/* At least so many bytes, for any form: before anything is packed. */
+/* No form takes more bytes: before anything is packed. */
 uint64_t cuda_groups_bound(const struct eie_layer *layer);
 
-/* The copy as one block of memory, with malloc(); NULL when out of memory. */
-void *cuda_groups_copy(const struct cuda_groups *groups);
+/* The bytes of a copy, the groups and then the rows, with malloc(); NULL when out of memory. */
+void *cuda_groups_copy(const struct cuda_groups *groups, uint64_t *bytes);
 
 #endif

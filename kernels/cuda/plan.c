@@ -1,6 +1,7 @@
 #include "kernels/cuda/plan.h"
 #include "kernels/timed_calls.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 uint32_t cuda_x_stride(const struct eie_layer *layer)
 {
-    return (uint32_t)(((uint64_t)layer->inputs + 1 + 7) / 8 * 8);
+    return (uint32_t)(((uint64_t)layer->inputs + CUDA_X_ZEROS + 7) / 8 * 8);
 }
 
 static uint64_t x_count(const struct eie_problem *problem)
@@ -62,7 +63,7 @@ void cuda_plan_end(struct cuda_plan *plan)
     double ns;
     if (!plan) return;
     if (plan->under_way && eie_cuda_span_wait(plan->cuda, &plan->span, &ns, NULL))
-        plan->under_way = false; /* there is nobody left to tell */
+        plan->under_way = false; /* it failed, and there is nobody left to tell */
     free_graphs(plan);
     eie_cuda_span_free(&plan->span);
     free_copies(plan);
@@ -176,8 +177,8 @@ enum eie_status cuda_plan_shape(struct cuda_plan *plan, uint32_t blocks, uint32_
                                             .threads = threads,
                                             .shared_bytes = (uint32_t)shared_bytes,
                                             .stream = plan->cuda->stream};
-    return eie_cuda_status(plan->code->allow(plan->launch.shared_bytes), "cudaFuncSetAttribute",
-                           error);
+    /* always the most: it is the kernel's, and another plan of it may be alive */
+    return eie_cuda_status(plan->code->allow((uint32_t)most), "cudaFuncSetAttribute", error);
 }
 
 static int enqueue(void *context)
@@ -228,10 +229,12 @@ enum eie_status cuda_plan_ready(struct cuda_plan *plan, struct eie_error *error)
 {
     double device_ns;
     enum eie_status status = cuda_plan_time(plan, &device_ns, &plan->plain_ns, error);
-    if (!status) status = make_graphs(plan, error);
+    if (status) return status;
+    plan->graph_ns = NAN;
+    status = make_graphs(plan, error);
     if (!status) status = cuda_plan_time(plan, &device_ns, &plan->graph_ns, error);
-    if (!status && plan->graph_ns >= plan->plain_ns) free_graphs(plan);
-    return status;
+    if (status || plan->graph_ns >= plan->plain_ns) free_graphs(plan);
+    return status == EIE_UNSUPPORTED ? EIE_OK : status; /* what cannot be recorded is launched */
 }
 
 /* ---- vectors -------------------------------------------------------------------------------- */
@@ -282,7 +285,7 @@ void cuda_plan_describe(const struct eie_plan *opaque, eie_column column, void *
     const struct cuda_plan *plan = (const struct cuda_plan *)opaque;
     column(context, "eie_cuda_launch", plan->graphs ? "graph" : "plain", 0);
     column(context, "eie_cuda_plain_ns", NULL, plan->plain_ns);
-    column(context, "eie_cuda_graph_ns", NULL, plan->graph_ns);
+    column(context, "eie_cuda_graph_ns", NULL, plan->graph_ns); /* NaN is left out */
     column(context, "eie_cuda_blocks", NULL,
            (double)plan->launch.blocks[0] * plan->launch.blocks[1]);
     column(context, "eie_cuda_threads", NULL, plan->launch.threads);

@@ -11,6 +11,8 @@
 #include "kernels/cuda/arguments.h"
 #include "kernels/kernel.h"
 
+#define CUDA_X_ZEROS 64u
+
 struct cuda_plan {
     struct eie_setup setup;
     struct eie_cuda *cuda;
@@ -52,8 +54,8 @@ EIE_MUST_USE enum eie_status cuda_plan_time(struct cuda_plan *plan, double *devi
  * a call of them takes less wall time than a plain launch. */
 EIE_MUST_USE enum eie_status cuda_plan_ready(struct cuda_plan *plan, struct eie_error *error);
 
-/* Values from one input to the next on the device: a multiple of 8, with at least one zero behind
- * the inputs. */
+/* Values from one input to the next on the device: a multiple of 8, with CUDA_X_ZEROS zeros or more
+ * behind the inputs. */
 uint32_t cuda_x_stride(const struct eie_layer *layer);
 
 /* Bytes of vectors and constants on the device. */

@@ -295,11 +295,19 @@ struct CUgraphExec_st {
 };
 
 struct CUstream_st {
+    int device;
     std::unique_ptr<CUgraph_st> recording;
 };
 
 namespace
 {
+
+int current_device;
+std::map<const void *, unsigned> &limits() /* of dynamic shared memory */
+{
+    static std::map<const void *, unsigned> all;
+    return all;
+}
 
 uint64_t held_bytes;
 std::map<void *, size_t> &held()
@@ -333,12 +341,16 @@ cudaError_t stamp(cudaEvent_t event)
 
 } // namespace
 
-int eie_emulate(unsigned blocks_x, unsigned blocks_y, unsigned threads, unsigned shared_bytes,
-                cudaStream_t stream, std::function<void()> kernel)
+int eie_emulate(const void *which, unsigned blocks_x, unsigned blocks_y, unsigned threads,
+                unsigned shared_bytes, cudaStream_t stream, std::function<void()> kernel)
 {
     if (!blocks_x || !blocks_y || blocks_y > 65535 || !threads || threads > THREADS_MAX ||
         shared_bytes > setting("EIE_EMULATOR_SHARED", 232448))
         return last_error = cudaErrorInvalidConfiguration;
+    const auto limit = limits().find(which);
+    if (stream->device != current_device ||
+        shared_bytes > (limit == limits().end() ? 48u << 10 : limit->second))
+        return last_error = cudaErrorInvalidValue;
     const Launch launch = {{blocks_x, blocks_y, 1}, threads, shared_bytes, std::move(kernel)};
     return queue(stream, [launch]() { return execute(launch); });
 }
@@ -450,12 +462,14 @@ cudaError_t cudaRuntimeGetVersion(int *version)
 
 cudaError_t cudaSetDevice(int device)
 {
-    return device_is_there(device) ? cudaSuccess : cudaErrorInvalidDevice;
+    if (!device_is_there(device)) return cudaErrorInvalidDevice;
+    current_device = device;
+    return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
-    *stream = new CUstream_st;
+    *stream = new CUstream_st{current_device, nullptr};
     return cudaSuccess;
 }
 
@@ -586,10 +600,20 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t work, void *con
     });
 }
 
-cudaError_t cudaFuncSetAttribute(const void *, enum cudaFuncAttribute, int value)
+cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute, int value)
 {
-    return value >= 0 && (uint64_t)value <= setting("EIE_EMULATOR_SHARED", 232448)
-               ? cudaSuccess
-               : last_error = cudaErrorInvalidValue;
+    if (value < 0 || (uint64_t)value > setting("EIE_EMULATOR_SHARED", 232448))
+        return last_error = cudaErrorInvalidValue;
+    limits()[kernel] = (unsigned)value;
+    return cudaSuccess;
+}
+
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *, int threads,
+                                                          size_t shared_bytes)
+{
+    const uint64_t by_shared = setting("EIE_EMULATOR_SHARED", 232448) / (shared_bytes + 1024);
+    const uint64_t by_threads = 1024u / (unsigned)threads;
+    *blocks = (int)(by_shared < by_threads ? by_shared : by_threads);
+    return cudaSuccess;
 }
 }

@@ -5,6 +5,14 @@ case $3 in
 most) cases="$(seq 0 77) 79" ;;
 *) cases="0 7 14 21 28 35 42 50 53 58 63 68" ;;
 esac
+ran=0
 for case in $cases; do
-  "$1" check --kernel "$2" --case "$case" || exit 1
+  if said=$("$1" check --kernel "$2" --case "$case" 2>&1); then
+    ran=$((ran + 1))
+  elif [ "${said##*no case suits it}" = "$said" ]; then # else the case asks for more than the kernel takes
+    printf '%s\n' "$said"
+    exit 1
+  fi
 done
+echo "$2: $ran cases"
+[ "$ran" -gt 5 ]

@@ -27,7 +27,7 @@ int begin(void **)
 int run(unsigned threads, unsigned shared_bytes, std::function<void()> kernel)
 {
     for (int i = 0; i < 3; i++) {
-        const int code = eie_emulate(1, 1, threads, shared_bytes, stream, kernel);
+        const int code = eie_emulate(nullptr, 1, 1, threads, shared_bytes, stream, kernel);
         if (code) return code;
     }
     return 0;
@@ -127,12 +127,33 @@ void test_warp_operation_that_some_miss(void **)
 void test_launches_that_a_device_refuses(void **)
 {
     const auto nothing = []() {};
+    assert_int_equal(run(1024, 48 << 10, nothing), 0);
+    assert_int_equal(run(1024, (48 << 10) + 1, nothing), cudaErrorInvalidValue);
+    const enum cudaFuncAttribute most = cudaFuncAttributeMaxDynamicSharedMemorySize;
+    assert_int_equal(cudaFuncSetAttribute(nullptr, most, 232448), 0);
     assert_int_equal(run(1024, 232448, nothing), 0);
+    assert_int_equal(cudaFuncSetAttribute(nullptr, most, 100), 0);
+    assert_int_equal(run(1024, 101, nothing), cudaErrorInvalidValue);
+    assert_int_equal(cudaFuncSetAttribute(nullptr, most, 232449), cudaErrorInvalidValue);
+    assert_int_equal(cudaFuncSetAttribute(nullptr, most, 232448), 0);
     assert_int_equal(run(1025, 0, nothing), cudaErrorInvalidConfiguration);
     assert_int_equal(run(0, 0, nothing), cudaErrorInvalidConfiguration);
     assert_int_equal(run(32, 232449, nothing), cudaErrorInvalidConfiguration);
-    assert_int_equal(eie_emulate(1, 65536, 32, 0, stream, nothing), cudaErrorInvalidConfiguration);
-    assert_int_equal(eie_emulate(0, 1, 32, 0, stream, nothing), cudaErrorInvalidConfiguration);
+    assert_int_equal(eie_emulate(nullptr, 1, 65536, 32, 0, stream, nothing),
+                     cudaErrorInvalidConfiguration);
+    assert_int_equal(eie_emulate(nullptr, 0, 1, 32, 0, stream, nothing),
+                     cudaErrorInvalidConfiguration);
+}
+
+void test_stream_of_another_device(void **)
+{
+    setenv("EIE_EMULATOR_DEVICES", "2", 1);
+    assert_int_equal(cudaSetDevice(1), 0);
+    assert_int_equal(run(32, 0, []() {}), cudaErrorInvalidValue);
+    assert_int_equal(cudaSetDevice(2), cudaErrorInvalidDevice);
+    assert_int_equal(cudaSetDevice(0), 0);
+    assert_int_equal(run(32, 0, []() {}), 0);
+    unsetenv("EIE_EMULATOR_DEVICES");
 }
 
 void test_graph(void **)
@@ -141,7 +162,7 @@ void test_graph(void **)
     cudaGraphExec_t made;
     unsigned calls = 0;
     assert_int_equal(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), 0);
-    assert_int_equal(eie_emulate(2, 3, 4, 0, stream, [&]() { calls++; }), 0);
+    assert_int_equal(eie_emulate(nullptr, 2, 3, 4, 0, stream, [&]() { calls++; }), 0);
     assert_int_equal(calls, 0);
     assert_int_equal(cudaStreamSynchronize(stream), cudaErrorStreamCaptureUnsupported);
     assert_int_equal(cudaStreamEndCapture(stream, &graph), 0);
@@ -174,11 +195,11 @@ bool is_found(unsigned shared_bytes, std::function<void()> kernel)
     int status = 0;
     const pid_t child = fork();
     if (!child) {
-        freopen("/dev/null", "w", stderr);
-        _exit(eie_emulate(1, 1, 32, shared_bytes, stream, kernel) ? 2 : 0);
+        if (!freopen("/dev/null", "w", stderr)) _exit(0);
+        _exit(eie_emulate(nullptr, 1, 1, 32, shared_bytes, stream, kernel) ? 2 : 0);
     }
     waitpid(child, &status, 0);
-    return status != 0;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 1; /* the sanitizer's */
 }
 
 void test_out_of_bounds(void **)
@@ -209,6 +230,7 @@ int main()
         cmocka_unit_test(test_barrier_that_some_miss),
         cmocka_unit_test(test_warp_operation_that_some_miss),
         cmocka_unit_test(test_launches_that_a_device_refuses),
+        cmocka_unit_test(test_stream_of_another_device),
         cmocka_unit_test(test_graph),
         cmocka_unit_test(test_memory_is_limited),
 #if defined(__SANITIZE_ADDRESS__)

@@ -42,8 +42,8 @@ extern emulated_place emulated_now;
 #define gridDim   (emulated_now.grid_size)
 
 /* Queues a launch; a runtime code. */
-int eie_emulate(unsigned blocks_x, unsigned blocks_y, unsigned threads, unsigned shared_bytes,
-                cudaStream_t stream, std::function<void()> kernel);
+int eie_emulate(const void *kernel_code, unsigned blocks_x, unsigned blocks_y, unsigned threads,
+                unsigned shared_bytes, cudaStream_t stream, std::function<void()> kernel);
 unsigned char *emulated_shared(void); /* the block's dynamic shared memory */
 void emulated_barrier(void);
 

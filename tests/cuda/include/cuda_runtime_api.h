@@ -96,6 +96,9 @@ typedef void (*cudaHostFn_t)(void *context);
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t work, void *context);
 cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute what, int value);
 
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, const void *kernel,
+                                                          int threads, size_t shared_bytes);
+
 #ifdef __cplusplus
 }
 #endif
