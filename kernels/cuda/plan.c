@@ -215,7 +215,7 @@ enum eie_status cuda_plan_time(struct cuda_plan *plan, double *device_ns, double
 static enum eie_status make_graphs(struct cuda_plan *plan, struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    plan->graphs = calloc(plan->setup.copies, sizeof *plan->graphs);
+    plan->graphs = calloc(plan->setup.copies, sizeof(struct CUgraphExec_st *));
     if (!plan->graphs) return eie_fail(error, EIE_MEMORY, "out of memory for graphs");
     for (uint32_t c = 0; c < plan->setup.copies && !status; c++) {
         plan->arguments->copy = plan->copies[c];

@@ -118,7 +118,7 @@ static int add_kernel(void **state)
     kernel.max_threads = 0;
     kernel.wait = wait_with_clock;
     kernel.cost = cost_as_stated;
-    return eie_kernels_add(kernels, 1, &error);
+    return (int)eie_kernels_add(kernels, 1, &error);
 }
 
 static int reset(void **state)
