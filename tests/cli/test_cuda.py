@@ -102,6 +102,12 @@ def test_other_orders_of_threads_and_blocks(emulated):
         assert done.stdout.count("bit for bit on cuda:emulated") == len(KERNELS)
 
 
+def test_many_vectors(emulated):
+    """Batches up to 130: slices of all sizes, and one that is not full."""
+    done = emulated("check", "--kernel", "cuda_batch_groups,cuda_active_columns", "--case", "79")
+    assert done.stdout.count("bit for bit on cuda:emulated") == 2
+
+
 def test_without_a_gpu_rows_say_why(eie, tiny):
     results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "cuda_*,scalar_eie_stream", "--threads", "1")
     reasons = {row["eie_reason"] for row in results["eie_missing"] if row["eie_kernel"].startswith("cuda_")}

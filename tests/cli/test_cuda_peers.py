@@ -117,7 +117,7 @@ def test_calls_that_cannot_be_recorded_are_made_each_time(rows, kernel):
 
 @EACH
 def test_recorded_calls_are_right(emulated, kernel):
-    done = emulated("check", "--kernel", kernel, "--cases", "1", env={"EIE_FAKE_QUEUE": "graphs"})
+    done = emulated("check", "--kernel", kernel, "--case", "50", env={"EIE_FAKE_QUEUE": "graphs"})
     assert done.stdout.split()[:2] == [kernel, "ok"]
 
 
