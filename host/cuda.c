@@ -280,7 +280,7 @@ enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes, void **mem
     if (code == cudaErrorMemoryAllocation) {
         cudaGetLastError();
         *memory = NULL;
-        return eie_fail(error, EIE_MEMORY, "the device has no %.1f MiB left",
+        return eie_fail(error, EIE_MISSING, "the device has no %.1f MiB of memory left",
                         (double)bytes / 0x1p20);
     }
     return eie_cuda_status((int)code, "cudaMalloc", error);

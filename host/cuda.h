@@ -97,7 +97,8 @@ bool eie_cuda_is_lost(void);
  * says what failed ("cudaMalloc") with the code's name and the runtime's words. */
 EIE_MUST_USE enum eie_status eie_cuda_status(int code, const char *what, struct eie_error *error);
 
-/* `bytes` (0 is taken as 1) of the device's memory, 256-byte aligned. EIE_MEMORY. */
+/* `bytes` (0 is taken as 1) of the device's memory, 256-byte aligned. EIE_MISSING
+ * where the device has no more. */
 EIE_MUST_USE enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes, void **memory,
                                             struct eie_error *error);
 void eie_cuda_free(struct eie_cuda *cuda, void *memory); /* NULL is fine */
