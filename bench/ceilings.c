@@ -1,6 +1,7 @@
 #include "bench/ceilings.h"
 #include "bench/loops.h"
 #include "bench/progress.h"
+#include "host/clock.h"
 #include "host/topology.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 #include "bench/compress.h"
+#include "host/clock.h"
 #include "host/layer_file.h"
 #include "host/names.h"
 #include "host/random.h"
@@ -7,14 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 /* ---- sample inputs -------------------------------------------------------------------------- */
 
@@ -181,16 +174,16 @@ static enum eie_status share(struct work *work, struct eie_weights *weights)
     struct eie_shared *shared = &item->shared;
     const size_t count = (size_t)shared->outputs * shared->inputs;
     const size_t results = (size_t)shared->outputs * EIE_ERROR_SAMPLES;
-    double start = now_s();
+    double start = eie_now_s();
     multiply(work, weights->values, work->dense_result);
     enum eie_status status = eie_prune(weights->values, count, options->pruning,
                                        options->pruning_amount, &item->pruned, work->error);
     if (status) return status;
-    item->prune_s = now_s() - start;
+    item->prune_s = eie_now_s() - start;
     multiply(work, weights->values, work->result);
     item->output_squares = difference(work->dense_result, NULL, results);
     item->pruned_output_squares = difference(work->result, work->dense_result, results);
-    start = now_s();
+    start = eie_now_s();
     status = eie_kmeans(weights->values, count, true, (1u << options->code_bits) - 1,
                         options->centroids, options->seed, options->rounds_max, options->threads,
                         &item->kmeans, work->error);
@@ -201,7 +194,7 @@ static enum eie_status share(struct work *work, struct eie_weights *weights)
                                shared->code, shared->codebook, &item->shared_squares, work->error);
     shared->clusters = item->kmeans.clusters;
     shared->code_bits = options->code_bits;
-    item->share_s = now_s() - start;
+    item->share_s = eie_now_s() - start;
     return status;
 }
 
@@ -279,10 +272,10 @@ static enum eie_status compress_one(struct work *work, struct eie_weight_file *f
     const struct eie_weight_entry *entry = &file->entries[index];
     struct eie_weights weights = {0};
     enum eie_status status;
-    double start = now_s();
+    double start = eie_now_s();
     if (options->keep_codes) {
         status = keep(work, file, index);
-        if (!status) item->load_s = now_s() - start;
+        if (!status) item->load_s = eie_now_s() - start;
     } else {
         struct eie_shared published = {0};
         if (file->format == EIE_WEIGHTS_NET) {
@@ -294,7 +287,7 @@ static enum eie_status compress_one(struct work *work, struct eie_weight_file *f
         }
         status = eie_weight_file_load(file, index, options->seed, last, &weights, work->error);
         if (status) return status;
-        item->load_s = now_s() - start;
+        item->load_s = eie_now_s() - start;
         item->values_drawn = weights.values_drawn;
         shared->outputs = weights.outputs;
         shared->inputs = weights.inputs;
@@ -330,11 +323,11 @@ static enum eie_status compress_one(struct work *work, struct eie_weight_file *f
         else
             item->shared_output_squares = difference(work->result, work->dense_result, results);
         item->nonzeros = eie_shared_nonzeros(shared);
-        start = now_s();
+        start = eie_now_s();
         status = measure_sizes(work);
     }
     if (!status && shared->code_bits == 4 && options->run_bits == 4) status = make_layer(work);
-    if (!status) item->encode_s = now_s() - start;
+    if (!status) item->encode_s = eie_now_s() - start;
     if (options->form == EIE_FORM_PLAIN) { /* the layer has it all */
         free(shared->code);
         shared->code = NULL;

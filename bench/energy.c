@@ -1,5 +1,6 @@
 #include "bench/energy.h"
 #include "bench/progress.h"
+#include "host/clock.h"
 
 #include <math.h>
 #include <stdio.h>

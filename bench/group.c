@@ -3,6 +3,7 @@
 #include "bench/device_floor.h"
 #include "bench/gbench.h"
 #include "bench/progress.h"
+#include "host/clock.h"
 #include "host/topology.h"
 
 #include <math.h>

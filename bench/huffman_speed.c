@@ -1,4 +1,5 @@
 #include "bench/huffman_speed.h"
+#include "host/clock.h"
 #include "host/huffman.h"
 #include "host/library.h"
 #include "host/stored.h"
@@ -7,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define LEAST_S    0.3 /* of decoding again and again */
 #define ZSTD_LEVEL 3   /* zstd's own default */
@@ -20,13 +20,6 @@ struct zstd {
     size_t (*decompress)(void *out, size_t room, const void *in, size_t size);
     unsigned (*is_error)(size_t code);
 };
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static void open_zstd(struct zstd *zstd)
 {
@@ -50,10 +43,10 @@ static enum eie_status time_ours(const struct eie_huffman *code, const uint8_t *
                                  struct eie_error *error)
 {
     double best = HUGE_VAL;
-    for (double begin = now_s(); now_s() - begin < LEAST_S;) {
-        const double start = now_s();
+    for (double begin = eie_now_s(); eie_now_s() - begin < LEAST_S;) {
+        const double start = eie_now_s();
         enum eie_status status = eie_huffman_decode(code, stream, size, out, count, error);
-        best = fmin(best, now_s() - start);
+        best = fmin(best, eie_now_s() - start);
         if (status) return status;
     }
     if (memcmp(symbols, out, count))
@@ -71,10 +64,10 @@ static enum eie_status time_zstd(const struct zstd *zstd, const uint8_t *symbols
     if (!packed) return eie_fail(error, EIE_MEMORY, "out of memory for zstd");
     *size = zstd->compress(packed, room, symbols, count, ZSTD_LEVEL);
     bool good = !zstd->is_error(*size);
-    for (double begin = now_s(); good && now_s() - begin < LEAST_S;) {
-        const double start = now_s();
+    for (double begin = eie_now_s(); good && eie_now_s() - begin < LEAST_S;) {
+        const double start = eie_now_s();
         good = zstd->decompress(out, count, packed, *size) == count;
-        best = fmin(best, now_s() - start);
+        best = fmin(best, eie_now_s() - start);
     }
     good = good && !memcmp(symbols, out, count);
     free(packed);

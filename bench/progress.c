@@ -1,21 +1,14 @@
 #include "bench/progress.h"
+#include "host/clock.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BAR_WIDTH  24
 #define INTERVAL_S 0.1
-
-double eie_now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 void eie_progress_begin(struct eie_progress *progress, bool quiet, double total)
 {

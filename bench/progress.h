@@ -20,6 +20,4 @@ void eie_progress_set(struct eie_progress *progress, double done, const char *te
 /* Removes the bar, so that other output can be printed; the next set draws it again. */
 void eie_progress_clear(struct eie_progress *progress);
 
-double eie_now_s(void); /* monotonic clock */
-
 #endif

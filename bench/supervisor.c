@@ -1,6 +1,7 @@
 #include "bench/supervisor.h"
 #include "bench/group.h"
 #include "bench/jsonset.h"
+#include "host/clock.h"
 #include "host/isolate.h"
 
 #include <errno.h>

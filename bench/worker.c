@@ -3,6 +3,7 @@
 #include "bench/group.h"
 #include "bench/jsonset.h"
 #include "bench/progress.h"
+#include "host/clock.h"
 #include "host/cuda.h"
 
 #include <errno.h>

@@ -29,6 +29,9 @@ if(NOT EIE_CUDA STREQUAL "OFF")
   endif()
   set(CMAKE_CUDA_ARCHITECTURES ${EIE_CUDA_ARCHITECTURES})
   include(CheckLanguage)
+  if(NOT CMAKE_CUDA_COMPILER)
+    unset(CMAKE_CUDA_COMPILER CACHE) # there was none; one may have been installed since
+  endif()
   check_language(CUDA) # tries it, so that one that does not work is as none
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)

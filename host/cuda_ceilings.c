@@ -1,8 +1,7 @@
+#include "host/clock.h"
 #include "host/cuda_parts.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <time.h>
 
 #define LAUNCHES      101 /* odd: one is the median */
 #define LAUNCHES_WARM 20
@@ -24,35 +23,16 @@ static int enqueue(void *context)
     return eie_cuda_code_reads.launch(&launching->launch, &launching->reads);
 }
 
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
-
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof *values, rising);
-    return values[count / 2];
-}
-
 /* One launch, plainly or as a graph. */
 static enum eie_status once(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                             struct launching *launching, struct CUgraphExec_st *graph,
                             double *wall_ns, double *device_ns, struct eie_error *error)
 {
-    const double begin = now_ns();
+    const double begin = 1e9 * eie_now_s();
     enum eie_status status = graph ? eie_cuda_graph_run(cuda, graph, error)
                                    : eie_cuda_span_run(cuda, span, enqueue, launching, error);
     if (!status) status = eie_cuda_span_wait(cuda, span, device_ns, error);
-    *wall_ns = now_ns() - begin;
+    *wall_ns = 1e9 * eie_now_s() - begin;
     return status;
 }
 
@@ -66,8 +46,8 @@ static enum eie_status time_launches(struct eie_cuda *cuda, const struct eie_cud
         status =
             once(cuda, span, launching, graph, &wall[i < 0 ? 0 : i], &device[i < 0 ? 0 : i], error);
     if (status) return status;
-    *wall_ns = median(wall, LAUNCHES);
-    *device_ns = median(device, LAUNCHES);
+    *wall_ns = eie_middle(wall, LAUNCHES);
+    *device_ns = eie_middle(device, LAUNCHES);
     return EIE_OK;
 }
 
@@ -83,9 +63,9 @@ static enum eie_status time_reads(struct eie_cuda *cuda, const struct eie_cuda_s
     for (int i = -PASSES_WARM; i < PASSES && !status; i++)
         status = once(cuda, span, launching, NULL, &wall, &ns[i < 0 ? 0 : i], error);
     if (status) return status;
-    qsort(ns, PASSES, sizeof *ns, rising);
-    /* the fastest: this is a ceiling */
-    *bytes_per_s = 1e9 * (double)bytes * rounds / fmax(ns[0] - empty_ns, 0.01 * ns[0]);
+    double fastest = INFINITY; /* this is a ceiling */
+    for (int i = 0; i < PASSES; i++) fastest = fmin(fastest, ns[i]);
+    *bytes_per_s = 1e9 * (double)bytes * rounds / fmax(fastest - empty_ns, 0.01 * fastest);
     return EIE_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "host/isolate.h"
+#include "host/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -58,13 +58,6 @@ struct border {
     alignas(64) unsigned char bytes[];
 };
 
-static double now_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 _Noreturn static void be_child(eie_isolated function, void *context, struct border *border,
                                pid_t parent)
 {
@@ -84,13 +77,13 @@ _Noreturn static void be_child(eie_isolated function, void *context, struct bord
  * at once when that is gone. */
 static bool await(pid_t child, int pipe, double limit_s, int *code, bool *lost)
 {
-    const double end_s = now_s() + limit_s;
+    const double end_s = eie_now_s() + limit_s;
     struct pollfd poller = {.fd = pipe, .events = POLLIN};
     for (;;) {
         const pid_t got = waitpid(child, code, WNOHANG);
         *lost = got < 0 && errno != EINTR;
         if (got == child || *lost) return false;
-        const double left_s = end_s - now_s();
+        const double left_s = end_s - eie_now_s();
         if (left_s <= 0) break;
         const double wait_s = poller.fd < 0 ? 0.001 : left_s < POLL_S ? left_s : POLL_S;
         if (poll(&poller, 1, (int)(1000 * wait_s) + 1) > 0) poller.fd = -1;

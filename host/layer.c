@@ -441,6 +441,18 @@ void eie_layer_count(const struct eie_layer *layer, const int16_t *input,
     }
 }
 
+void eie_layer_count_batch(const struct eie_layer *layer, const int16_t *inputs, uint32_t batch,
+                           uint64_t *nonzeros, uint64_t *padding)
+{
+    *nonzeros = *padding = 0;
+    for (uint32_t b = 0; b < batch; b++) {
+        struct eie_layer_counts counts;
+        eie_layer_count(layer, inputs + (size_t)b * layer->inputs, &counts);
+        *nonzeros += counts.active_nonzeros;
+        *padding += counts.active_padding;
+    }
+}
+
 enum eie_status eie_layer_sum_bound(const struct eie_layer *layer, uint64_t *bound,
                                     struct eie_error *error)
 {

@@ -118,6 +118,10 @@ struct eie_layer_counts {
 void eie_layer_count(const struct eie_layer *layer, const int16_t *input,
                      struct eie_layer_counts *counts);
 
+/* active_nonzeros and active_padding, summed over `inputs` [batch][inputs]. */
+void eie_layer_count_batch(const struct eie_layer *layer, const int16_t *inputs, uint32_t batch,
+                           uint64_t *nonzeros, uint64_t *padding);
+
 /* Largest possible |final sum| for any int16 inputs; at most INT32_MAX proves that no input can
  * overflow the accumulator (design: numbers). */
 EIE_MUST_USE enum eie_status eie_layer_sum_bound(const struct eie_layer *layer, uint64_t *bound,

@@ -1,10 +1,10 @@
 #include "host/nvml.h"
+#include "host/clock.h"
 #include "host/library.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* From NVIDIA's NVML API reference. */
 enum code {
@@ -40,13 +40,6 @@ static struct {
     int (*throttle)(void *device, unsigned long long *reasons);
 } nvml;
 static bool begun;
-
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 const char *eie_energy_state_word(enum eie_energy_state state)
 {
@@ -170,7 +163,7 @@ enum eie_energy_state eie_nvml_look(struct eie_nvml_meter *meter, struct eie_nvm
                                     struct eie_error *why)
 {
     unsigned long long mj = 0;
-    const double begin = now_s();
+    const double begin = eie_now_s();
     enum eie_energy_state state = judge(nvml.energy(meter->device, &mj), "the energy counter", why);
     if (state != EIE_ENERGY_MEASURED) return state;
     if (meter->looked && mj < meter->mj) {
@@ -185,7 +178,7 @@ enum eie_energy_state eie_nvml_look(struct eie_nvml_meter *meter, struct eie_nvm
         .mj = mj,
         .at_s = begin,
         .moved = meter->looked && mj != meter->mj,
-        .gap_s = meter->looked ? now_s() - meter->looked_s : INFINITY,
+        .gap_s = meter->looked ? eie_now_s() - meter->looked_s : INFINITY,
     };
     meter->looked = true;
     meter->mj = mj;

@@ -1,4 +1,5 @@
 #include "host/opencl.h"
+#include "host/clock.h"
 #include "host/isolate.h"
 #include "host/library.h"
 #include "host/names.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define DEVICES_MAX    64
 #define PLATFORMS_MAX  32
@@ -444,32 +444,19 @@ enum eie_status eie_opencl_open(const struct eie_device *device, struct eie_open
 
 /* ---- the price of a launch ------------------------------------------------------------------ */
 
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
-
 static enum eie_status launch_once(struct eie_opencl *opencl, cl_kernel kernel, double *ns,
                                    struct eie_error *error)
 {
     static const size_t one = 1;
-    const double begin = now_ns();
+    const double begin = 1e9 * eie_now_s();
     cl_event event;
     cl_int code =
         eie_cl.EnqueueNDRangeKernel(opencl->queue, kernel, 1, NULL, &one, &one, 0, NULL, &event);
     if (code) return eie_opencl_status(code, "clEnqueueNDRangeKernel", error);
     code = eie_cl.WaitForEvents(1, &event);
     eie_cl.ReleaseEvent(event);
-    *ns = now_ns() - begin;
+    *ns = 1e9 * eie_now_s() - begin;
     return eie_opencl_status(code, "clWaitForEvents", error);
-}
-
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
 }
 
 static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_ns,
@@ -490,10 +477,7 @@ static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_n
                                    "clSetKernelArg", error);
     for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++)
         status = launch_once(opencl, kernel, &ns[i < 0 ? 0 : i], error);
-    if (!status) {
-        qsort(ns, LAUNCHES, sizeof *ns, rising);
-        *launch_ns = ns[LAUNCHES / 2];
-    }
+    if (!status) *launch_ns = eie_middle(ns, LAUNCHES);
     if (kernel) eie_cl.ReleaseKernel(kernel);
     if (place) eie_cl.ReleaseMemObject(place);
     return status;

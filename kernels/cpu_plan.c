@@ -105,11 +105,5 @@ uint64_t eie_cpu_plan_bytes(const struct eie_problem *problem)
 void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding)
 {
     const struct eie_problem *problem = &plan->setup.problem;
-    *useful = *padding = 0;
-    for (uint32_t b = 0; b < problem->batch; b++) {
-        struct eie_layer_counts counts;
-        eie_layer_count(problem->layer, plan->inputs + (size_t)b * problem->layer->inputs, &counts);
-        *useful += counts.active_nonzeros;
-        *padding += counts.active_padding;
-    }
+    eie_layer_count_batch(problem->layer, plan->inputs, problem->batch, useful, padding);
 }

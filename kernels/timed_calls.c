@@ -1,24 +1,9 @@
 #include "kernels/timed_calls.h"
-
-#include <stdlib.h>
-#include <time.h>
+#include "host/clock.h"
 
 #define CALLS      31 /* odd: one is the median */
 #define CALLS_WARM 5
 #define LONG_NS    1e6 /* calls that take so long together tell enough */
-
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
-}
 
 enum eie_status
 timed_calls(struct eie_plan *plan,
@@ -34,21 +19,19 @@ timed_calls(struct eie_plan *plan,
     enum eie_status status = run(plan, 0, error);
     if (!status) status = wait(plan, &outcome, error);
     if (status) return status;
-    const double start = now_ns();
+    const double start = 1e9 * eie_now_s();
     for (uint32_t i = 0; i < CALLS_WARM + CALLS; i++) {
-        const double begin = now_ns();
+        const double begin = 1e9 * eie_now_s();
         if (count && begin - start > LONG_NS) break;
         status = run(plan, 0, error);
         if (!status) status = wait(plan, &outcome, error);
         if (status) return status;
-        const double end = now_ns();
+        const double end = 1e9 * eie_now_s();
         if (i < CALLS_WARM && end - start <= LONG_NS) continue;
         device[count] = outcome.device_ns;
         wall[count++] = end - begin;
     }
-    qsort(device, count, sizeof *device, rising);
-    qsort(wall, count, sizeof *wall, rising);
-    *device_ns = device[count / 2];
-    *wall_ns = wall[count / 2];
+    *device_ns = eie_middle(device, count);
+    *wall_ns = eie_middle(wall, count);
     return EIE_OK;
 }

@@ -10,14 +10,15 @@
 
 /* ---- a plan's life -------------------------------------------------------------------------- */
 
-uint32_t cuda_x_stride(const struct eie_layer *layer)
+/* A multiple of 8, so that every vector begins at a multiple of 16 bytes. */
+static uint32_t x_stride(const struct eie_layer *layer)
 {
     return (uint32_t)(((uint64_t)layer->inputs + CUDA_X_ZEROS + 7) / 8 * 8);
 }
 
 static uint64_t x_count(const struct eie_problem *problem)
 {
-    return (uint64_t)problem->batch * cuda_x_stride(problem->layer);
+    return (uint64_t)problem->batch * x_stride(problem->layer);
 }
 
 static uint64_t y_count(const struct eie_problem *problem)
@@ -122,7 +123,7 @@ enum eie_status cuda_plan_begin(const struct eie_setup *setup, size_t size, size
     made->setup = *setup;
     made->code = code;
     made->arguments = (struct cuda_arguments *)(void *)((char *)made + offset);
-    made->arguments->x_stride = cuda_x_stride(layer);
+    made->arguments->x_stride = x_stride(layer);
     made->arguments->inputs = layer->inputs;
     made->arguments->outputs = layer->outputs;
     made->arguments->batch = problem->batch;
@@ -262,13 +263,7 @@ enum eie_status cuda_plan_read(struct eie_plan *opaque, void *y, struct eie_erro
 void cuda_plan_count(const struct cuda_plan *plan, uint64_t *useful, uint64_t *padding)
 {
     const struct eie_problem *problem = &plan->setup.problem;
-    *useful = *padding = 0;
-    for (uint32_t b = 0; b < problem->batch; b++) {
-        struct eie_layer_counts counts;
-        eie_layer_count(problem->layer, plan->inputs + (size_t)b * problem->layer->inputs, &counts);
-        *useful += counts.active_nonzeros;
-        *padding += counts.active_padding;
-    }
+    eie_layer_count_batch(problem->layer, plan->inputs, problem->batch, useful, padding);
 }
 
 void cuda_plan_cost(const struct cuda_plan *plan, uint64_t weights_read, struct eie_cost *cost)

@@ -11,7 +11,7 @@
 #include "kernels/cuda/arguments.h"
 #include "kernels/kernel.h"
 
-#define CUDA_X_ZEROS 64u
+#define CUDA_X_ZEROS 64u /* behind the inputs of each vector, at least */
 
 struct cuda_plan {
     struct eie_setup setup;
@@ -53,10 +53,6 @@ EIE_MUST_USE enum eie_status cuda_plan_time(struct cuda_plan *plan, double *devi
 /* The end of prepare: a first launch (drivers load code and allocate then), then graphs, kept where
  * a call of them takes less wall time than a plain launch. */
 EIE_MUST_USE enum eie_status cuda_plan_ready(struct cuda_plan *plan, struct eie_error *error);
-
-/* Values from one input to the next on the device: a multiple of 8, with CUDA_X_ZEROS zeros or more
- * behind the inputs. */
-uint32_t cuda_x_stride(const struct eie_layer *layer);
 
 /* Bytes of vectors and constants on the device. */
 uint64_t cuda_plan_vector_bytes(const struct eie_problem *problem);

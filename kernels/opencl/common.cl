@@ -8,8 +8,8 @@ short finish(int sum, uint relu, uint shift)
     return convert_short_sat(shift ? rhadd(sum >> (shift - 1), 0) : sum);
 }
 
-/* The same for sixteen rows. A vector of zeros, since Oclgrind 21.10 has no max of vector and scalar
- * that is right. */
+/* The same for sixteen rows. A vector of zeros, since Oclgrind 21.10 has no max of vector and
+ * scalar that is right. */
 short16 finish16(int16 sum, uint relu, uint shift)
 {
     if (relu) sum = max(sum, (int16)0);

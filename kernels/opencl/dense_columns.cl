@@ -2,8 +2,8 @@
  * adds them up to the sums of a block, which stay in vectors; two columns at a time where the
  * compiler shows byte permutes of 256 bits, else one.
  *
- *   copy   [block][inputs][32] codes, 0 where there is no weight: row i of a block in the low nibble
- *          of byte i, row i + 32 in the high one
+ *   copy   [block][inputs][32] codes, 0 where there is no weight: row i of a block in the
+ *          low nibble of byte i, row i + 32 in the high one
  *   active [inputs + SPARE] of the work-item */
 #define ROWS   64
 #define COLUMN 32 /* bytes */
@@ -55,8 +55,8 @@ static inline uint16 sums_of(const uint8 *sums, uint v)
 }
 
 static inline void add_block(__global const uchar *codes, __global const short *x,
-                             __local const ushort *active, uint count,
-                             __global const int *codebook, uint16 *out)
+                             __local const ushort *active, uint count, __global const int *codebook,
+                             uint16 *out)
 {
     uint8 sums[8] = {0, 0, 0, 0, 0, 0, 0, 0};
     bytes low, high;
@@ -84,8 +84,8 @@ static inline void add_block(__global const uchar *codes, __global const short *
 #else
 
 static inline void add_block(__global const uchar *codes, __global const short *x,
-                             __local const ushort *active, uint count,
-                             __global const int *codebook, uint16 *out)
+                             __local const ushort *active, uint count, __global const int *codebook,
+                             uint16 *out)
 {
     const short16 table = convert_short16(vload16(0, codebook));
     for (uint v = 0; v < 4; v++) out[v] = 0;

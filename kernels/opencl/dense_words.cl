@@ -6,8 +6,8 @@
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 dense_words(__global const short *restrict copy, __global const short *restrict x,
-              __global short *restrict y, __global const int *restrict constants, uint inputs,
-              uint outputs, uint blocks, uint relu, uint shift, uint share, __local ushort *active)
+            __global short *restrict y, __global const int *restrict constants, uint inputs,
+            uint outputs, uint blocks, uint relu, uint shift, uint share, __local ushort *active)
 {
     uint count = 0;
     x += (size_t)get_global_id(1) * inputs;

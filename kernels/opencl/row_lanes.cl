@@ -9,10 +9,10 @@
 #ifdef cl_khr_subgroups
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
-#define SUB_GROUP_SIZE get_max_sub_group_size()
+#define SUB_GROUP_SIZE       get_max_sub_group_size()
 #define SUB_GROUP_SUM(value) sub_group_reduce_add(value)
 #else
-#define SUB_GROUP_SIZE 0
+#define SUB_GROUP_SIZE       0
 #define SUB_GROUP_SUM(value) (value)
 #endif
 
@@ -51,7 +51,6 @@ __kernel void row_lanes(__global const uint *restrict copy, __global const short
     for (uint b = 0; b < tile; b++) {
         const uint all = row_sum(sum[b], part);
         if (lane == 0 && i < outputs)
-            y[(size_t)b * outputs + i] =
-                finish((int)(all + (uint)constants[16 + i]), relu, shift);
+            y[(size_t)b * outputs + i] = finish((int)(all + (uint)constants[16 + i]), relu, shift);
     }
 }

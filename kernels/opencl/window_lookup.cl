@@ -37,24 +37,26 @@ static inline sums step(sums sum, __global const short *window, bits word, bits 
     const words a0 = __builtin_ia32_vpermi2varhi512(low, __builtin_astype(word, words), high);
     const words a1 =
         __builtin_ia32_vpermi2varhi512(low, __builtin_astype(word >> (ushort)10, words), high);
-    const words w0 =
-        __builtin_ia32_permvarhi512(table, __builtin_astype(word >> (ushort)6, words));
+    const words w0 = __builtin_ia32_permvarhi512(table, __builtin_astype(word >> (ushort)6, words));
     const words w1 = __builtin_ia32_permvarhi512(table, __builtin_astype(codes, words));
     return sum + __builtin_astype(__builtin_ia32_pmaddwd512(a0, w0), sums) +
            __builtin_astype(__builtin_ia32_pmaddwd512(a1, w1), sums);
 }
 
-/* From sums to outputs, and every row to its place; rows that are missing are a group's last. The elements are named one by one: from a loop pocl's compiler makes vectors again,
- * by way of memory. */
+/* From sums to outputs, and every row to its place; rows that are missing are a group's last. The
+ * elements are named one by one: from a loop pocl's compiler makes vectors again, by way of memory.
+ */
 static inline void store(int16 sum, __global const uint *row, uint relu, uint shift,
                          __global short *y)
 {
     const short16 out = finish16(sum, relu, shift);
 #define PUT(k)                                                                                     \
     if (full || row[0x##k] != NO_ROW) y[row[0x##k]] = out.s##k;
+/* clang-format off */
 #define PUT_ALL                                                                                    \
     PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)                                        \
     PUT(8) PUT(9) PUT(a) PUT(b) PUT(c) PUT(d) PUT(e) PUT(f)
+    /* clang-format on */
     if (row[15] != NO_ROW) {
         const bool full = true;
         PUT_ALL
@@ -91,8 +93,9 @@ window_lookup(__global const ushort *restrict copy, __global const short *restri
             even = step(even, x + first[2], v[2], codes >> (ushort)8, table);
             odd = step(odd, x + first[3], v[3], codes >> (ushort)12, table);
         }
-        store(as_int16(vload16(1, (__global const uint *)row) + __builtin_astype(even + odd, uint16)), row,
-              relu, shift, y);
+        store(
+            as_int16(vload16(1, (__global const uint *)row) + __builtin_astype(even + odd, uint16)),
+            row, relu, shift, y);
     }
 }
 
@@ -107,7 +110,8 @@ __kernel void window_lookup(__global const ushort *restrict copy, __global const
     if (g >= groups) return;
     __global const uint *end = (__global const uint *)((__global const char *)copy + end_at);
     __global const uint *row = (__global const uint *)((__global const char *)copy + row_at);
-    __global const ushort *first = (__global const ushort *)((__global const char *)copy + first_at);
+    __global const ushort *first =
+        (__global const ushort *)((__global const char *)copy + first_at);
     const uint i = row[32 * g + lane];
     x += (size_t)get_global_id(1) * inputs;
     y += (size_t)get_global_id(1) * outputs;

@@ -231,11 +231,7 @@ enum eie_status cuda_float_read(struct eie_plan *opaque, void *y, struct eie_err
 uint64_t cuda_float_useful(const struct cuda_float_plan *plan)
 {
     const struct eie_problem *problem = &plan->setup.problem;
-    uint64_t useful = 0;
-    for (uint32_t b = 0; b < problem->batch; b++) {
-        struct eie_layer_counts counts;
-        eie_layer_count(problem->layer, plan->inputs + (size_t)b * problem->layer->inputs, &counts);
-        useful += counts.active_nonzeros;
-    }
+    uint64_t useful, padding;
+    eie_layer_count_batch(problem->layer, plan->inputs, problem->batch, &useful, &padding);
     return useful;
 }

@@ -2,6 +2,7 @@
  * there is no energy has its own word and says what to do. */
 #include "bench/energy.h"
 #include "bench/progress.h"
+#include "host/clock.h"
 #include "host/nvml.h"
 #include "tests/support/test.h"
 

@@ -1,0 +1,12 @@
+/* Time, and the middle of what it was. */
+#ifndef EIE_HOST_CLOCK_H
+#define EIE_HOST_CLOCK_H
+
+#include <stdint.h>
+
+double eie_now_s(void); /* monotonic clock */
+
+/* The element in the middle, of two the greater, of `count` values, at least 1; sorts them. */
+double eie_middle(double *values, uint32_t count);
+
+#endif
