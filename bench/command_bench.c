@@ -32,7 +32,8 @@ static const char help[] =
     "  --cache LIST      hot: one copy, used over and over; llc: rotated copies that only the\n"
     "                    last-level cache holds; dram: rotated copies that no cache holds\n"
     "                    (default hot,llc)\n"
-    "  --budget TIME     seconds, or 5m, 1h: for the whole matrix (default 60)\n"
+    "  --budget TIME     seconds, or 5m, 1h: for the whole matrix (default 60); every row gets its\n"
+    "                    least samples, however long that takes; 'least': no more than these\n"
     "  --memory SIZE     for all plans alive at once; groups that need more are split (default "
     "2G)\n"
     "  --timeout TIME    a kernel that gives no sign of life for so long is stopped, and its row\n"
@@ -93,6 +94,14 @@ static bool parse_caches(const char *text, struct eie_list *list)
     return list->count > 0;
 }
 
+/* A time, or `least`: no more than the least samples of each row. */
+static bool parse_budget(const char *text, double *seconds)
+{
+    if (strcmp(text, "least") != 0) return eie_parse_seconds(text, seconds);
+    *seconds = 0;
+    return true;
+}
+
 static int parse_option(int option, uint32_t cores, struct options *options)
 {
     struct eie_matrix_options *matrix = &options->matrix;
@@ -115,8 +124,9 @@ static int parse_option(int option, uint32_t cores, struct options *options)
                                      cores);
     if (option == 'c' && !parse_caches(optarg, &matrix->caches))
         return eie_command_usage(VERB, "--cache %s is not a list of hot, llc, dram", optarg);
-    if (option == 'T' && !eie_parse_seconds(optarg, &options->budget_s))
-        return eie_command_usage(VERB, "--budget %s is no time (try 90, 90s, 5m)", optarg);
+    if (option == 'T' && !parse_budget(optarg, &options->budget_s))
+        return eie_command_usage(VERB, "--budget %s is no time (try 90, 90s, 5m, or least)",
+                                 optarg);
     if (option == 'x' && !eie_parse_seconds(optarg, &options->timeout_s))
         return eie_command_usage(VERB, "--timeout %s is no time (try 90, 90s, 5m)", optarg);
     if (option == 'm' && !eie_parse_bytes(optarg, &options->memory_bytes))

@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OVERRUN        1.5  /* groups begin until so many times the budget */
-#define OVERRUN_S      10   /* and so long, for small budgets */
 #define GROUP_BUDGET_S 0.05 /* of the timed part at least; more samples than that are a luxury */
 
 /* The layer under way, or why it could not be built. */
@@ -236,9 +234,6 @@ static enum eie_status can_run(struct worker *worker, struct eie_error *error)
     if (target->status) return eie_fail(error, target->status, "%s", target->error.message);
     enum eie_status status = count_facts(target, error);
     if (status) return status;
-    if (spent_s(worker) > OVERRUN * worker->job->budget_s + OVERRUN_S)
-        return eie_fail(error, EIE_MISSING, "--budget %.0f s was spent on the rows before",
-                        worker->job->budget_s);
     if (target->references) return EIE_OK;
     return eie_references_begin(target->layer, target->layer->sample_inputs, target->batch,
                                 &target->references, error);
