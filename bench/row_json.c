@@ -26,6 +26,8 @@ static json_t *flags_of(uint32_t flags)
         {EIE_KERNEL_ESTIMATE, "estimate"},
         {EIE_KERNEL_REFERENCE, "reference"},
         {EIE_KERNEL_BASELINE, "baseline"},
+        {EIE_KERNEL_DENSE, "dense"},
+        {EIE_KERNEL_SPARSE, "sparse"},
     };
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

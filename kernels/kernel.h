@@ -27,7 +27,7 @@ extern "C" {
 
 /* One more with every change that the sizes of the structs do not show: the order or the meaning of
  * members, values of enums, what a function promises. Plug-ins of another number are refused. */
-#define EIE_KERNEL_ABI 1u
+#define EIE_KERNEL_ABI 2u
 
 enum eie_kernel_flags {
     EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
@@ -36,7 +36,9 @@ enum eie_kernel_flags {
                                         headline; with FLOAT32 or with y in int16 */
     EIE_KERNEL_ESTIMATE = 1 << 3,    /* has no y: checked against counts */
     EIE_KERNEL_REFERENCE = 1 << 4,   /* the oracle itself */
-    EIE_KERNEL_BASELINE = 1 << 5     /* the row that others are compared to: one in every group */
+    EIE_KERNEL_BASELINE = 1 << 5,    /* admitted first, and in every visit of its group */
+    EIE_KERNEL_DENSE = 1 << 6, /* FLOAT32, weights as a dense matrix: the fastest of a group is */
+    EIE_KERNEL_SPARSE = 1 << 7 /* its dense reference; and the same of weights kept sparse */
 };
 
 /* What is asked of a kernel. */
