@@ -11,17 +11,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* TEMP */
+static inline void eie_quiet_before(struct eie_quiet *q)
+{
+    (void)q;
+}
+static inline bool eie_quiet_after(struct eie_quiet *q, double ns)
+{
+    (void)q;
+    return ns < 0;
+}
+/* TEMP END */
 #define BLOCK_S 100e-6 /* a sample is at least so long */
 #define WARM_S  1e-3   /* untimed calls before a block: at least one, up to so long */
 #define WARM_SHARED_S                                                                              \
     60e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S                                                                                \
-    100e-3 /* from here on one call tells, and what others left in the caches does not */
+    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells, and what others left in the caches   \
+                                 does not */
 #define CALIBRATIONS     3
-#define SAMPLES_MIN      9
-#define SAMPLES_LONG     6 /* the least of long calls: fewer have no confidence interval */
-#define SAMPLES_MAX      301
+#define BLOCKS_SHARED    3   /* blocks behind one so long warm-up */
+#define BLOCKS_MAX       301 /* of a row in one visit */
+#define MORE_SHARE       0.8 /* where more blocks than this were disturbed, further ones would be too */
 #define CALLS_MAX        (INT64_C(1) << 40)
 #define ENERGY_LEAST_S   0.1  /* an energy window lasts as long as a row's samples, from so long */
 #define ENERGY_MOST_S    1.0  /* to so long */
@@ -44,8 +56,12 @@ struct contender {
     uint64_t held_bytes;   /* by the plan */
     uint32_t copy;         /* whose turn it is */
     double call_s, warm_s; /* estimate of one call; untimed part of a block */
-    double *device_ns;     /* [device_room] a call of each block on the device's clock, or NULL */
-    uint32_t device_count, device_room;
+    int64_t calls;         /* per block */
+    uint32_t blocks;       /* behind one warm-up */
+    double cpu_ns;         /* of all calls of this visit */
+    int64_t cpu_calls;
+    uint32_t visit;
+    struct eie_samples fresh, device; /* of this visit: by the wall's clock, by the device's */
     struct eie_error error;
     enum eie_status status;
 };
@@ -55,7 +71,7 @@ struct session {
     struct eie_pool *pool;
     struct contender *contenders; /* [row_count] */
     uint64_t held_bytes;          /* by all plans */
-    uint32_t part;
+    uint32_t visit;
     double row_s;        /* time for one row's samples */
     uint32_t looks_left; /* at the ceilings */
     int64_t blocks_done, blocks_total;
@@ -72,9 +88,9 @@ static void enter(const struct contender *contender, const char *what)
     if (group->enter) group->enter(group->watcher, what ? contender->index : EIE_NO_ROW, what);
 }
 
-static bool is_baseline(const struct contender *contender)
+static bool is_reference(const struct contender *contender)
 {
-    return contender->row->kernel->flags & EIE_KERNEL_BASELINE;
+    return contender->row->is_reference;
 }
 
 static enum eie_status vectors_of(const struct contender *contender,
@@ -118,12 +134,12 @@ static enum eie_status fits(const struct session *session, uint64_t bytes, bool 
                             struct eie_error *error)
 {
     const uint64_t most = session->group->memory_bytes;
-    uint64_t others = 0; /* the baseline stays */
+    uint64_t others = 0; /* the references stay */
     for (uint32_t i = 0; i < session->group->row_count; i++)
-        if (is_baseline(&session->contenders[i])) others += session->contenders[i].held_bytes;
+        if (is_reference(&session->contenders[i])) others += session->contenders[i].held_bytes;
     if (bytes > most || others > most - bytes)
         return eie_fail(error, EIE_MISSING, "its plan needs %.0f KiB%s, and --memory is %.0f KiB",
-                        ceil((double)bytes / 1024), others ? " beside the baseline's" : "",
+                        ceil((double)bytes / 1024), others ? " beside the references'" : "",
                         floor((double)most / 1024));
     *now = session->held_bytes <= most - bytes;
     return EIE_OK;
@@ -242,9 +258,8 @@ static void admit(struct session *session, struct contender *contender)
     contender->state = ADMITTED;
     contender->warm_s = in_private_caches(row) ? WARM_S : WARM_SHARED_S;
     row->resident = eie_device_resident(row->device, row->cost.prepared_bytes * row->copies);
-    row->part = session->part;
-    if (contender->second) contender->second->part = session->part;
     enter(contender, "describing itself");
+    json_decref(row->columns);
     row->columns = json_object();
     if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
     enter(contender, NULL);
@@ -297,22 +312,53 @@ static bool warm(void *context)
     return contender->status == EIE_OK;
 }
 
-static double block(void *context, int64_t calls)
+/* A sample of the row, and of its device's clock where that has one. */
+static void keep_block(struct contender *contender, double wall_ns, double device_ns,
+                       bool disturbed)
 {
-    struct contender *contender = context;
+    const double calls = (double)contender->calls;
+    const bool clocks = eie_row_has_two_clocks(contender->row);
+    struct eie_sample one = {wall_ns / calls, contender->visit, disturbed};
+    if (!contender->status)
+        contender->status = eie_samples_add(&contender->fresh, one, &contender->error);
+    one.ns = device_ns / calls;
+    if (clocks && !contender->status)
+        contender->status = eie_samples_add(&contender->device, one, &contender->error);
+}
+
+static double one_block(struct contender *contender)
+{
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    struct eie_quiet *quiet = contender->group->quiet;
     double device_ns = 0;
-    const double begin = eie_now_s();
-    for (int64_t i = 0; i < calls && !contender->status; i++) {
+    if (quiet) eie_quiet_before(quiet);
+    const double cpu_s = eie_cpu_s(), begin = eie_now_s();
+    for (int64_t i = 0; i < contender->calls && !contender->status; i++) {
         contender->status = call_once(contender, &outcome, &contender->error);
         device_ns += outcome.device_ns;
     }
-    const double spent = eie_now_s() - begin;
-    enter(contender, NULL);
+    const double spent_ns = 1e9 * (eie_now_s() - begin);
+    contender->cpu_ns += 1e9 * (eie_cpu_s() - cpu_s);
+    contender->cpu_calls += contender->calls;
+    const bool disturbed = quiet && eie_quiet_after(quiet, spent_ns);
     if (contender->status) return -1;
-    if (contender->device_count < contender->device_room)
-        contender->device_ns[contender->device_count++] = device_ns / (double)calls;
-    return 1e9 * spent;
+    if (!(spent_ns > 0)) return spent_ns;
+    keep_block(contender, spent_ns, device_ns, disturbed);
+    return contender->status ? -1 : spent_ns;
+}
+
+/* All blocks behind one warm-up; Google Benchmark sees them as one. */
+static double block(void *context, int64_t calls)
+{
+    struct contender *contender = context;
+    double all_ns = 0;
+    (void)calls;
+    for (uint32_t i = 0; i < contender->blocks && all_ns >= 0; i++) {
+        const double ns = one_block(contender);
+        all_ns = ns < 0 ? ns : all_ns + ns;
+    }
+    enter(contender, NULL);
+    return all_ns;
 }
 
 static void block_done(void *context)
@@ -322,36 +368,39 @@ static void block_done(void *context)
     tick(session->group, (double)session->blocks_done / (double)session->blocks_total, NULL);
 }
 
+static uint32_t least_of(const struct contender *contender)
+{
+    return contender->call_s >= LONG_CALL_S ? EIE_SAMPLES_LONG : EIE_SAMPLES_LEAST;
+}
+
+/* Has the visit as many undisturbed samples as it is to have at least? */
+static bool has_least(const struct contender *contender)
+{
+    return eie_samples_quiet(&contender->fresh) >= least_of(contender);
+}
+
 static void set_case(struct eie_gbench_case *one, struct contender *contender, double row_s)
 {
     const double wanted = 1.2 * BLOCK_S / contender->call_s; /* headroom: never below BLOCK_S */
+    const bool is_long = contender->call_s >= LONG_CALL_S;
+    contender->calls = wanted > 1 ? (int64_t)ceil(wanted) : 1;
+    contender->blocks = !is_long && contender->warm_s >= WARM_SHARED_S ? BLOCKS_SHARED : 1;
+    const double untimed_s = is_long ? 0 : fmax(contender->call_s, contender->warm_s);
+    const double round_s =
+        contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
+    const double least = ceil((double)least_of(contender) / contender->blocks);
     *one = (struct eie_gbench_case){
         .name = contender->row->kernel->name,
-        .calls = wanted > 1 ? (int64_t)ceil(wanted) : 1,
+        .calls = contender->calls * contender->blocks,
+        .repetitions =
+            (int32_t)fmin(BLOCKS_MAX / contender->blocks, fmax(least, floor(row_s / round_s))),
         .process_cpu = true,
         .warm = warm,
         .block = block,
         .context = contender,
     };
-    const bool is_long = contender->call_s >= LONG_CALL_S;
-    const double untimed_s = is_long ? 0 : fmax(contender->call_s, contender->warm_s);
-    const double blocks = row_s / ((double)one->calls * contender->call_s + untimed_s);
-    one->repetitions =
-        (int32_t)fmin(SAMPLES_MAX, fmax(is_long ? SAMPLES_LONG : SAMPLES_MIN, floor(blocks)));
     one->sample_ns = calloc((size_t)one->repetitions * 2, sizeof *one->sample_ns);
     one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
-    if (!eie_row_has_two_clocks(contender->row)) return;
-    free(contender->device_ns);
-    contender->device_ns = calloc((size_t)one->repetitions, sizeof *contender->device_ns);
-    contender->device_room = contender->device_ns ? (uint32_t)one->repetitions : 0;
-    contender->device_count = 0;
-}
-
-static double mean_of(const double *values, uint32_t count)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < count; i++) sum += values[i];
-    return sum / count;
 }
 
 /* What the timed calls left must still be right. */
@@ -391,7 +440,7 @@ static void measure_energy(struct session *session, struct contender *contender)
 
 static bool is_timed(const struct eie_row *row)
 {
-    return row->status == EIE_ROW_OK && row->sample_count;
+    return row->status == EIE_ROW_OK && row->samples.count;
 }
 
 static void find_floor(struct session *session, uint32_t index)
@@ -467,90 +516,114 @@ static void make_second(const struct eie_row *row, struct eie_row *second)
     *second = *row;
     second->time_source = key.time_source;
     second->again = key.again;
+    second->samples = key.samples;
+    second->stats = key.stats;
+    json_decref(key.columns);
     second->columns = json_incref(row->columns);
+}
+
+/* Joins what this visit brought to what the row has of earlier ones. */
+static enum eie_status join(struct eie_row *row, const struct eie_samples *fresh,
+                            struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    for (uint32_t i = 0; i < fresh->count && !status; i++)
+        status = eie_samples_add(&row->samples, fresh->all[i], error);
+    row->stats = eie_samples_stats(&row->samples);
+    return status;
 }
 
 /* The samples of both clocks go to their rows; where only one of them is left to run, the other is
  * made up for the comparison. A plan whose device has no clock for all that a call does states NaN.
  */
-static void keep_clocks(struct contender *contender, struct eie_gbench_case *one)
+static enum eie_status keep_clocks(struct contender *contender, struct eie_error *error)
 {
-    struct eie_row *row = contender->row, unwanted = {.samples_ns = NULL};
+    struct eie_row *row = contender->row, unwanted = {.samples = {0}};
     struct eie_row *second = contender->second ? contender->second : &unwanted;
     const bool device_first = !strcmp(row->time_source, "device");
     struct eie_row *device = device_first ? row : second, *wall = device_first ? second : row;
-    struct eie_error error;
+    bool has_clock = contender->device.count > 0;
     make_second(row, second);
-    wall->samples_ns = one->sample_ns;
-    one->sample_ns = NULL;
-    device->samples_ns = contender->device_ns;
-    device->sample_count = contender->device_count;
-    contender->device_ns = NULL;
-    for (uint32_t i = 0; i < device->sample_count; i++)
-        if (!isfinite(device->samples_ns[i])) device->sample_count = 0;
-    if (device->sample_count) {
-        device->stats = eie_stats_of(device->samples_ns, device->sample_count);
+    for (uint32_t i = 0; i < contender->device.count; i++)
+        has_clock = has_clock && isfinite(contender->device.all[i].ns);
+    enum eie_status status = join(wall, &contender->fresh, error);
+    if (!status && has_clock) {
+        status = join(device, &contender->device, error);
         judge_clocks(device, wall);
-    } else {
-        eie_row_fail(device,
-                     eie_fail(&error, EIE_UNSUPPORTED,
-                              "no clock of the device covers all that the call does"),
-                     &error);
+    } else if (!status) {
+        struct eie_error why;
+        eie_row_fail(
+            device,
+            eie_fail(&why, EIE_UNSUPPORTED, "no clock of the device covers all that the call does"),
+            &why);
     }
     eie_row_free(&unwanted);
+    return status;
 }
 
-static void keep_samples(struct session *session, struct contender *contender,
-                         struct eie_gbench_case *one)
+static void keep_samples(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
-    struct eie_error error;
-    if (!contender->status && one->samples < SAMPLES_LONG)
+    const uint32_t earlier = row->samples.count, count = contender->fresh.count;
+    if (!contender->status && count < EIE_SAMPLES_LONG)
         contender->status =
-            eie_fail(&contender->error, EIE_SYSTEM, "only %d of %d samples could be taken",
-                     one->samples, one->repetitions);
+            eie_fail(&contender->error, EIE_SYSTEM, "only %u of %u samples could be taken", count,
+                     least_of(contender));
+    if (!contender->status) {
+        const double cpu_ns = contender->cpu_ns / (double)contender->cpu_calls;
+        row->calls = contender->calls;
+        row->cpu_ns =
+            earlier ? (row->cpu_ns * earlier + cpu_ns * count) / (earlier + count) : cpu_ns;
+        contender->status = eie_row_has_two_clocks(row)
+                                ? keep_clocks(contender, &contender->error)
+                                : join(row, &contender->fresh, &contender->error);
+    }
     if (contender->status) {
-        error = contender->error;
-        fail(session, contender, contender->status, &error);
-        return;
-    }
-    row->sample_count = (uint32_t)one->samples;
-    row->calls = one->calls;
-    row->stats = eie_stats_of(one->sample_ns, row->sample_count);
-    row->cpu_ns = mean_of(one->sample_cpu_ns, row->sample_count);
-    contender->state = TIMED;
-    if (eie_row_has_two_clocks(row)) {
-        keep_clocks(contender, one);
-        return;
-    }
-    row->samples_ns = one->sample_ns;
-    one->sample_ns = NULL;
-}
-
-/* The rows of this part say what the baseline took among them. */
-static void note_baseline(struct session *session, double median_ns)
-{
-    for (uint32_t i = 0; i < session->group->row_count; i++)
-        if (session->group->rows[i].part == session->part)
-            session->group->rows[i].part_baseline_ns = median_ns;
-}
-
-static void finish_case(struct session *session, struct eie_gbench_case *one)
-{
-    struct contender *contender = one->context;
-    const bool again = contender->state == TIMED; /* the baseline, in a later part */
-    if (!again) measure_energy(session, contender);
-    check_after(contender);
-    if (again && contender->status) {
         const struct eie_error why = contender->error;
         fail(session, contender, contender->status, &why);
-    } else if (again && one->samples >= SAMPLES_LONG) {
-        note_baseline(session, eie_stats_of(one->sample_ns, (uint32_t)one->samples).median);
+        return;
     }
-    if (again) return;
-    keep_samples(session, contender, one);
-    if (is_baseline(contender) && contender->state == TIMED)
-        note_baseline(session, contender->row->stats.median);
+    eie_samples_free(&contender->fresh);
+    eie_samples_free(&contender->device);
+    contender->cpu_ns = 0;
+    contender->cpu_calls = 0;
+    contender->state = TIMED;
+}
+
+static void finish_case(struct session *session, struct contender *contender)
+{
+    if (contender->state == ADMITTED) measure_energy(session, contender);
+    check_after(contender);
+    keep_samples(session, contender);
+}
+
+/* Those of the cases whose blocks were disturbed too often run once more, for as many undisturbed
+ * samples as they are to have; not where hardly any was undisturbed. */
+static bool want_more(struct eie_gbench_case *cases, int32_t *count)
+{
+    int32_t left = 0;
+    for (int32_t i = 0; i < *count; i++) {
+        const struct contender *contender = cases[i].context;
+        const uint32_t quiet = eie_samples_quiet(&contender->fresh), all = contender->fresh.count;
+        if (contender->status || has_least(contender) || quiet < (1 - MORE_SHARE) * all) continue;
+        struct eie_gbench_case swapped = cases[left];
+        cases[left] = cases[i];
+        cases[i] = swapped;
+        left++;
+    }
+    *count = left;
+    return left > 0;
+}
+
+static enum eie_status run_cases(struct session *session, struct eie_gbench_case *cases,
+                                 int32_t count, struct eie_error *error)
+{
+    char reason[256];
+    session->blocks_done = session->blocks_total = 0;
+    for (int32_t i = 0; i < count; i++) session->blocks_total += cases[i].repetitions;
+    if (!count || eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
+        return EIE_OK;
+    return eie_fail(error, EIE_SYSTEM, "%s", reason);
 }
 
 static enum eie_status time_part(struct session *session, struct eie_error *error)
@@ -558,14 +631,13 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
     const struct eie_group *group = session->group;
     struct eie_gbench_case *cases = calloc(group->row_count, sizeof *cases);
     int32_t count = 0;
-    char reason[256];
     enum eie_status status = EIE_OK;
     if (!cases) return eie_fail(error, EIE_MEMORY, "out of memory for samples");
-    session->blocks_done = session->blocks_total = 0;
     for (uint32_t i = 0; i < group->row_count && !status; i++) {
         struct contender *contender = &session->contenders[i];
         if (!contender->plan) continue;
         enter(contender, "timing");
+        contender->visit = session->visit;
         contender->status = calibrate(contender, &contender->error);
         enter(contender, NULL);
         if (contender->status) {
@@ -574,16 +646,14 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
             continue;
         }
         set_case(&cases[count], contender, session->row_s);
-        session->blocks_total += cases[count].repetitions;
-        const bool room = cases[count++].sample_ns &&
-                          (!eie_row_has_two_clocks(contender->row) || contender->device_ns);
-        if (!room) status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
+        if (!cases[count++].sample_ns)
+            status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
     }
-    if (!status && count &&
-        !eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
-        status = eie_fail(error, EIE_SYSTEM, "%s", reason);
+    if (!status) status = run_cases(session, cases, count, error);
+    int32_t more = count;
+    if (!status && want_more(cases, &more)) status = run_cases(session, cases, more, error);
     for (int32_t i = 0; i < count; i++) {
-        if (!status) finish_case(session, &cases[i]);
+        if (!status) finish_case(session, cases[i].context);
         free(cases[i].sample_ns);
     }
     free(cases);
@@ -604,33 +674,32 @@ static void ask_model(struct session *session, struct contender *contender)
     if (!status && !(outcome.device_ns >= 0))
         status = eie_fail(&error, EIE_SYSTEM, "the model stated no time");
     if (!status) {
-        row->samples_ns = malloc(sizeof *row->samples_ns);
-        if (!row->samples_ns) status = eie_fail(&error, EIE_MEMORY, "out of memory");
+        const struct eie_sample one = {outcome.device_ns, 1, false};
+        eie_samples_free(&row->samples);
+        status = eie_samples_add(&row->samples, one, &error);
     }
     if (status) {
         fail(session, contender, status, &error);
         return;
     }
-    *row->samples_ns = outcome.device_ns;
-    row->sample_count = 1;
     row->calls = 1;
     row->outcome = outcome;
-    row->stats = eie_stats_of(row->samples_ns, 1);
+    row->stats = eie_samples_stats(&row->samples);
     row->cpu_ns = row->stats.median;
     contender->state = TIMED;
 }
 
 /* ---- the group ------------------------------------------------------------------------------ */
 
-/* Admits as many waiting rows as fit, the baseline first; false when none is left to time. */
+/* Admits as many waiting rows as fit, the references first; false when none is left to time. */
 static bool admit_part(struct session *session)
 {
     bool any = false;
-    session->part++;
+    session->visit++;
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < session->group->row_count; i++) {
             struct contender *contender = &session->contenders[i];
-            if (contender->state != WAITING || is_baseline(contender) != (round == 0)) continue;
+            if (contender->state != WAITING || is_reference(contender) != (round == 0)) continue;
             admit(session, contender);
             any = any || contender->state == ADMITTED;
         }
@@ -650,7 +719,7 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
 {
     struct eie_group *group = session->group;
     enum eie_status status = EIE_OK;
-    if (session->part == 1)
+    if (session->visit == group->visit)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
     /* libraries' threads, now that all are there; a device's driver places its own */
@@ -660,7 +729,8 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
         struct contender *contender = &session->contenders[i];
         if (group->cache == EIE_CACHE_NONE && contender->state == ADMITTED)
             ask_model(session, contender);
-        if (!is_baseline(contender) || !count_state(session, WAITING)) end_plan(session, contender);
+        if (!is_reference(contender) || !count_state(session, WAITING))
+            end_plan(session, contender);
     }
     return status;
 }
@@ -707,7 +777,8 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
 
 enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
 {
-    struct session session = {.group = group, .looks_left = CEILING_RETRIES};
+    struct session session = {
+        .group = group, .looks_left = CEILING_RETRIES, .visit = group->visit - 1};
     session.contenders = calloc(group->row_count, sizeof *session.contenders);
     if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
     enum eie_status status = begin_session(&session, error);
@@ -715,12 +786,9 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
     if (!status && group->cache != EIE_CACHE_NONE) judge(&session);
     for (uint32_t i = 0; i < group->row_count; i++) {
         end_plan(&session, &session.contenders[i]);
-        if (session.part > 2)
-            continue; /* the last part is empty: split where there were two more */
-        group->rows[i].part = 0;
-        group->rows[i].part_baseline_ns = 0;
+        eie_samples_free(&session.contenders[i].fresh);
+        eie_samples_free(&session.contenders[i].device);
     }
-    for (uint32_t i = 0; i < group->row_count; i++) free(session.contenders[i].device_ns);
     free(session.contenders);
     return status;
 }
