@@ -719,7 +719,7 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
 {
     struct eie_group *group = session->group;
     enum eie_status status = EIE_OK;
-    if (session->visit == group->visit)
+    if (!session->row_s)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
     /* libraries' threads, now that all are there; a device's driver places its own */
@@ -777,8 +777,9 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
 
 enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
 {
-    struct session session = {
-        .group = group, .looks_left = CEILING_RETRIES, .visit = group->visit - 1};
+    struct session session = {.group = group,
+                              .looks_left = CEILING_RETRIES,
+                              .visit = group->visit ? group->visit - 1 : 0};
     session.contenders = calloc(group->row_count, sizeof *session.contenders);
     if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
     enum eie_status status = begin_session(&session, error);

@@ -93,7 +93,7 @@ def test_wrong_plugin_is_a_mismatch_that_its_command_reproduces(eie, plugin, tmp
 # ---- what is refused ---------------------------------------------------------------------------
 
 REFUSED = {
-    "another ABI": ("built for interface 77, this program has 1: build it again", {"EIE_KERNEL_ABI": "77u"}),
+    "another ABI": ("built for interface 77, this program has 2: build it again", {"EIE_KERNEL_ABI": "77u"}),
     "a struct of another size": ("struct eie_kernel has", {"EIE_PLUGIN_SIZE(name)": "sizeof(struct name) + 8,"}),
     "another number of structs": ("sizes of 1 structs", {"EIE_PLUGIN_STRUCTS(DO)": "DO(eie_kernel)"}),
     "another magic": ("kernels/plugin.h", {"EIE_PLUGIN_MAGIC": '"nothing"'}),
