@@ -6,7 +6,7 @@
  * The library is looked up when it is needed (EIE_GRAPHBLAS names another file to use instead), in
  * version 7, whose constants stand below as its user guide states them. */
 #include "host/library.h"
-#include "kernels/peers/float_plan.h"
+#include "kernels/float_plan.h"
 #include "kernels/peers/openmp.h"
 
 #include <stdio.h>
@@ -382,7 +382,7 @@ const struct eie_kernel eie_kernel_peers_graphblas_mxm = {
     .summary = "sparse float32 columns times sparse vectors by SuiteSparse:GraphBLAS",
     .isa = "any",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE,
     .max_threads = UINT32_MAX,
     .probe = probe,
     .supports = supports,

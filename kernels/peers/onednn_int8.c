@@ -12,7 +12,7 @@
  * still spin on the cores that it wants. */
 #include "host/cpu.h"
 #include "host/library.h"
-#include "kernels/peers/float_plan.h"
+#include "kernels/float_plan.h"
 #include "kernels/peers/openmp.h"
 
 #include <math.h>
@@ -443,7 +443,7 @@ const struct eie_kernel eie_kernel_peers_onednn_int8 = {
     .summary = "dense int8 matrix times int8 vectors by oneDNN: rounds weights and inputs",
     .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
     .weight_rounding = {0, ROUNDING},

@@ -1,9 +1,9 @@
 /* The library OpenBLAS, looked up when it is needed (EIE_OPENBLAS names another file to use
- * instead). What its kernels do with it is dense_float's (kernels/peers/float_plan.h). */
+ * instead). What its kernels do with it is dense_float's (kernels/float_plan.h). */
 #ifndef EIE_KERNELS_PEERS_OPENBLAS_H
 #define EIE_KERNELS_PEERS_OPENBLAS_H
 
-#include "kernels/peers/float_plan.h"
+#include "kernels/float_plan.h"
 
 /* Loads the library and finds `name` in it: `function` is the address of a function pointer. */
 enum eie_status openblas_probe(const char *name, void *function, struct eie_error *error);
