@@ -85,44 +85,55 @@ FLOAT_INLINE void tile(const float *w, size_t stride, const float *x, uint32_t s
     }
 }
 
-/* All rows and a block, STEP columns from `first`. */
-FLOAT_INLINE void block_of(const struct float_rows *rows, const float *x, float *y, uint32_t first,
-                           uint32_t steps, const uint32_t vectors)
+/* `count` rows from `row` and all inputs, `steps` columns from `first`. */
+FLOAT_INLINE void tiles(const struct float_rows *rows, uint32_t row, uint32_t first, uint32_t steps,
+                        const uint32_t count)
 {
-    const uint32_t tall = vectors <= BLOCK / 2 ? 2 * ROWS : ROWS;
-    const float *w = rows->dense + first;
-    uint32_t i = rows->begin;
-    x += (size_t)first * vectors * LANES;
-    for (; rows->end - i >= tall; i += tall)
-        tile(w + (size_t)i * rows->inputs, rows->inputs, x, steps, y + (size_t)i * rows->lanes,
-             rows->lanes, first, tall, vectors);
-    for (; i < rows->end; i++)
-        tile(w + (size_t)i * rows->inputs, rows->inputs, x, steps, y + (size_t)i * rows->lanes,
-             rows->lanes, first, 1, vectors);
+    const uint32_t inputs = rows->inputs, lanes = rows->lanes;
+    const float *w = rows->dense + (size_t)row * inputs + first;
+    for (uint32_t lane = 0; lane < lanes; lane += BLOCK * LANES) {
+        const float *x = rows->x + (size_t)lane * inputs;
+        float *y = rows->y + (size_t)row * lanes + lane;
+        switch ((lanes - lane) / LANES) {
+        case 1:
+            tile(w, inputs, x + (size_t)first * LANES, steps, y, lanes, first, count, 1);
+            break;
+#if BLOCK > 2
+        case 2:
+            tile(w, inputs, x + (size_t)first * 2 * LANES, steps, y, lanes, first, count, 2);
+            break;
+        case 3:
+            tile(w, inputs, x + (size_t)first * 3 * LANES, steps, y, lanes, first, count, 3);
+            break;
+#endif
+        default:
+            tile(w, inputs, x + (size_t)first * BLOCK * LANES, steps, y, lanes, first, count,
+                 BLOCK);
+        }
+    }
+}
+
+/* The same for inputs that fill half a block at most: their sums leave room for more rows. */
+FLOAT_INLINE void tall_tile(const struct float_rows *rows, uint32_t row, uint32_t first,
+                            uint32_t steps)
+{
+    const float *w = rows->dense + (size_t)row * rows->inputs + first;
+    const float *x = rows->x + (size_t)first * rows->lanes;
+    float *y = rows->y + (size_t)row * rows->lanes;
+    if (rows->lanes == LANES)
+        tile(w, rows->inputs, x, steps, y, rows->lanes, first, 2 * ROWS, 1);
+    else
+        tile(w, rows->inputs, x, steps, y, rows->lanes, first, 2 * ROWS, BLOCK / 2);
 }
 
 static void dense_several(const struct float_rows *rows)
 {
     for (uint32_t first = 0; first < rows->inputs; first += STEP) {
         const uint32_t left = rows->inputs - first, steps = left < STEP ? left : STEP;
-        for (uint32_t lane = 0; lane < rows->lanes; lane += BLOCK * LANES) {
-            const float *x = rows->x + (size_t)lane * rows->inputs;
-            float *y = rows->y + lane;
-            switch ((rows->lanes - lane) / LANES) {
-            case 1:
-                block_of(rows, x, y, first, steps, 1);
-                break;
-#if BLOCK > 2
-            case 2:
-                block_of(rows, x, y, first, steps, 2);
-                break;
-            case 3:
-                block_of(rows, x, y, first, steps, 3);
-                break;
-#endif
-            default:
-                block_of(rows, x, y, first, steps, BLOCK);
-            }
-        }
+        uint32_t i = rows->begin;
+        for (; rows->lanes <= BLOCK / 2 * LANES && rows->end - i >= 2 * ROWS; i += 2 * ROWS)
+            tall_tile(rows, i, first, steps);
+        for (; rows->end - i >= ROWS; i += ROWS) tiles(rows, i, first, steps, ROWS);
+        for (; i < rows->end; i++) tiles(rows, i, first, steps, 1);
     }
 }

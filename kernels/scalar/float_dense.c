@@ -2,8 +2,8 @@
  * (kernels/float_product.h). Stops at W a. */
 #include "kernels/scalar/float_vectors.h"
 
-#define BLOCK 2u
-#define ROWS  6u
+#define BLOCK 4u
+#define ROWS  3u
 #include "kernels/float_dense_body.h"
 
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
