@@ -130,11 +130,9 @@ static enum eie_status sum_rows(const struct eie_layer *layer, const uint8_t *de
 static void find_largest(const struct eie_layer *layer, const int16_t *inputs,
                          struct eie_reference *reference)
 {
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
-        reference->largest_weight = fmax(reference->largest_weight, abs(layer->codebook[c]));
+    reference->largest_weight = eie_largest_magnitude(layer->codebook, EIE_CODEBOOK_SIZE);
     for (uint32_t b = 0; b < reference->batch; b++, inputs += layer->inputs)
-        for (uint32_t j = 0; j < layer->inputs; j++)
-            reference->largest_input[b] = fmax(reference->largest_input[b], abs(inputs[j]));
+        reference->largest_input[b] = eie_largest_magnitude(inputs, layer->inputs);
 }
 
 enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t *inputs,
