@@ -23,7 +23,7 @@ def rows(emulated, tiny):
     """Rows with and without a number of a short run on layer "even"."""
     def run(kernels, *arguments, code=0, env=None):
         results = emulated.bench("--suite", tiny, "--layer", "even", "--kernel", kernels, "--device", "cuda:*",
-                                 "--budget", "0.2", *arguments, code=code, env=env)
+                                 "--budget", "least", *arguments, code=code, env=env)
         return results["benchmarks"], results["eie_missing"]
     return run
 
