@@ -6,11 +6,13 @@ import json
 import os
 import pathlib
 import subprocess
+import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DATA = REPOSITORY / "data"
 BINARY = pathlib.Path(os.environ.get("EIE_BINARY") or REPOSITORY / "build/release/eie").resolve()
 MODELS = os.environ.get("EIE_MODELS")
+GUARD_S = 600  # for what ends by itself: no result depends on it, and no machine is so slow
 
 TINY_LAYERS = [
     {"name": "even", "inputs": 64, "outputs": 48, "weight_density": 0.2, "activation": "relu",
@@ -58,16 +60,44 @@ def listing(folder):
     return found
 
 
+def planted_machine():
+    """Small caches and two of this machine's cores (or the one): working sets, numbers of copies, and what cache
+    modes are possible are then the same everywhere."""
+    units = sorted(os.sched_getaffinity(0))[:2]
+    return {"HWLOC_SYNTHETIC": f"numa:1 l3:1(size=8388608) l2:{len(units)}(size=524288) l1d:1(size=32768) core:1 "
+                               f"pu:1(indexes={','.join(map(str, units))})",
+            "HWLOC_THISSYSTEM": "1"}
+
+
+def rows_in(path):
+    """The rows that stand in a results file so far, by name; none where there is no file yet."""
+    try:
+        return {row["name"]: row for row in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]}
+    except FileNotFoundError:
+        return {}
+
+
+def wait_for(process, condition):
+    """Until it holds, however long that takes; the process must be there till then."""
+    end = time.monotonic() + GUARD_S
+    while not condition():
+        assert process.poll() is None, (process.returncode, process.communicate())
+        assert time.monotonic() < end, "it never came so far"
+        time.sleep(0.01)
+
+
 class Command:
-    """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail."""
+    """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail. It sees planted_machine(),
+    with `machine` {} the true one."""
     BINARY = BINARY
 
-    def __init__(self, folder, binary=BINARY):
+    def __init__(self, folder, binary=BINARY, machine=None):
         self.folder, self.binary = folder, binary
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
         # no OpenCL or CUDA device: those that want one name it (test_opencl.py)
         self.environment = kept | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent",
                                    "CUDA_VISIBLE_DEVICES": ""}
+        self.environment |= planted_machine() if machine is None else machine
 
     def popen(self, *arguments, env=None, **further):
         further = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | further
@@ -77,7 +107,7 @@ class Command:
     def run(self, *arguments, env=None, **further):
         process = self.popen(*arguments, env=env, **further)
         try:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=GUARD_S)
         finally:
             process.kill()
         return subprocess.CompletedProcess(process.args, process.returncode, (out or b"").decode(),
@@ -106,6 +136,6 @@ class Command:
     def bench(self, *arguments, code=0, **further):
         """The results file of a short run, in a hot cache unless told otherwise; `code` None: any."""
         cache = () if "--cache" in arguments else ("--cache", "hot")
-        done = self.run("bench", "--quiet", "--budget", "1", "--out", "out.json", *cache, *arguments, **further)
+        done = self.run("bench", "--quiet", "--budget", "least", "--out", "out.json", *cache, *arguments, **further)
         assert code is None or done.returncode == code, (done.args, done.returncode, done.stderr)
         return json.loads((self.folder / "out.json").read_text(encoding="utf-8"))

@@ -51,6 +51,75 @@ def plugin(tmp_path):
     return make
 
 
+@pytest.fixture
+def halting(plugin):
+    """The kernel test_halting stops for good when it prepares its N-th layer, N in the file `halt`, and says so by
+    the file `halted`; without `halt` it is a good kernel."""
+    return plugin("halting", ON_PREPARE="""
+        static char last[64];
+        static int left = -1;
+        FILE *halt = left < 0 ? fopen("halt", "r") : NULL;
+        if (halt && fscanf(halt, "%d", &left) != 1) abort();
+        if (halt) fclose(halt);
+        const int another = strcmp(last, layer->name) != 0;
+        snprintf(last, sizeof last, "%s", layer->name);
+        if (another && left > 0 && --left == 0) {
+            fclose(fopen("halted", "w"));
+            for (;;) pause();
+        }
+        """)
+
+
+SIGNALS = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void moment(const char *name)
+{
+    static int count;
+    const char *wanted = getenv("SIGNAL_WHEN"), *which = getenv("SIGNAL_TIME"), *number = getenv("SIGNAL_NUMBER");
+    if (wanted && !strcmp(wanted, name) && ++count == atoi(which)) kill(getpid(), atoi(number));
+}
+FILE *fdopen(int file, const char *mode)
+{
+    FILE *(*next)(int, const char *) = dlsym(RTLD_NEXT, "fdopen");
+    moment("begun");
+    return next(file, mode);
+}
+int fsync(int file)
+{
+    int (*next)(int) = dlsym(RTLD_NEXT, "fsync");
+    moment("written");
+    return next(file);
+}
+int rename(const char *from, const char *to)
+{
+    int (*next)(const char *, const char *) = dlsym(RTLD_NEXT, "rename");
+    moment("closed");
+    const int code = next(from, to);
+    moment("renamed");
+    return code;
+}
+"""
+MOMENTS = ["begun", "written", "closed", "renamed"]
+
+
+@pytest.fixture(params=MOMENTS)
+def signalled(request, tmp_path_factory):
+    """Environments in which a program that writes a file sends itself a signal: signalled(NUMBER, N) at the N-th
+    time that the file is begun, written, closed, or renamed."""
+    library = compile_shared(tmp_path_factory.mktemp("signals"), "signals", SIGNALS)
+    def make(number, time):
+        return {"LD_PRELOAD": str(library), "SIGNAL_WHEN": request.param, "SIGNAL_TIME": str(time),
+                "SIGNAL_NUMBER": str(int(number))}
+    make.moment = request.param
+    return make
+
+
 @pytest.fixture(scope="session")
 def tiny_bytes(tmp_path_factory):
     """The layers of suite tiny as one layer file."""

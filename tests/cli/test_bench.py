@@ -6,12 +6,10 @@ import math
 import os
 import signal
 import statistics
-import subprocess
-import time
 
 import pytest
 
-from command import DATA, Command, suite_object
+from command import DATA, GUARD_S, Command, rows_in, suite_object, wait_for
 from layerfile import File, layer_hash
 
 KEYS = {
@@ -30,12 +28,12 @@ OWN_KEYS = ["eie_suite", "eie_layer", "eie_kernel", "eie_device", "eie_batch", "
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """One small matrix: (results, what was printed)."""
+    """One small matrix on this machine as it is: (results, what was printed)."""
     folder = tmp_path_factory.mktemp("bench")
     (folder / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
-    done = Command(folder)("bench", "--quiet", "--suite", "tiny.json", "--layer", "even,odd", "--batch", "1,4",
+    done = Command(folder, machine={})("bench", "--quiet", "--suite", "tiny.json", "--layer", "even,odd", "--batch", "1,4",
                            "--kernel", "scalar_eie_*,model_*,peers_openblas_*",
-                           "--cache", "hot", "--budget", "1", "--out", "out.json", env={"EIE_OPENBLAS": "/nonexistent.so"})
+                           "--cache", "hot", "--budget", "least", "--out", "out.json", env={"EIE_OPENBLAS": "/nonexistent.so"})
     assert sorted(path.name for path in folder.iterdir()) == ["out.json", "tiny.json"]
     return json.loads((folder / "out.json").read_text(encoding="utf-8")), done
 
@@ -90,12 +88,6 @@ def test_median_is_that_of_the_samples(rows):
 def test_real_time_is_the_median_in_nanoseconds(rows):
     for row in rows:
         assert row["real_time"] == row["eie_median_ns"] > 0 and row["time_unit"] == "ns"
-
-
-def test_a_block_lasts_at_least_100_us(rows):
-    for row in rows:
-        if row["eie_threads"]:
-            assert row["iterations"] * row["eie_median_ns"] > 20e3, row["name"]  # 120 us aimed at; a loaded machine slows the calibration
 
 
 def test_interval_and_spread_enclose_the_median(rows):
@@ -206,7 +198,7 @@ def test_missing_library_by_glob_leaves_the_rest(run):
 
 def test_missing_library_by_exact_name_is_exit_3(eie, tiny):
     done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel",
-                   "peers_openblas_sgemv,scalar_*", "--budget", "1", "--threads", "1", "--cache", "hot", "--out", "out.json",
+                   "peers_openblas_sgemv,scalar_*", "--budget", "least", "--threads", "1", "--cache", "hot", "--out", "out.json",
                    env={"EIE_OPENBLAS": "/nonexistent.so"})
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1
@@ -291,14 +283,17 @@ def test_import_from_an_empty_folder(eie, tmp_path):
 
 # ---- time and progress -------------------------------------------------------------------------
 
-def test_budget_is_kept_roughly(eie):
-    begin = time.monotonic()
-    eie("bench", "--quiet", "--suite", "paper", "--layer", "NT-LSTM", "--budget", "1", "--threads", "1")
-    assert time.monotonic() - begin < 20
+def test_no_row_is_left_out_for_the_budget(eie, tiny):
+    """However short it is: each row has its least samples."""
+    arguments = ["--suite", tiny, "--kernel", "scalar_eie_stream,peers_openblas_*", "--threads", "1"]
+    least, short = (eie.bench(*arguments, "--budget", budget) for budget in ("least", "0.001"))
+    assert len(short["benchmarks"]) == 6 and not short["eie_missing"]
+    assert [row["name"] for row in short["benchmarks"]] == [row["name"] for row in least["benchmarks"]]
+    assert all(len(row["eie_samples_ns"]) >= 9 for row in short["benchmarks"])
 
 
 def test_progress_on_a_pipe_is_lines(eie, tiny):
-    done = eie("bench", "--suite", tiny, "--layer", "odd", "--kernel", "scalar_*", "--budget", "1")
+    done = eie("bench", "--suite", tiny, "--layer", "odd", "--kernel", "scalar_*", "--budget", "least")
     assert done.stderr.endswith("\n") and "\r" not in done.stderr and "\x1b" not in done.stderr
     assert all(line.startswith("[") and " %] tiny/odd" in line for line in done.stderr.splitlines())
     assert "\r" not in done.stdout and "\x1b" not in done.stdout
@@ -311,55 +306,52 @@ def test_quiet_says_nothing(eie, tiny):
 # ---- signals -----------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_signal_leaves_the_finished_groups(eie, tiny, tmp_path, number):
-    out = tmp_path / "out.json"
-    process = eie.popen("bench", "--quiet", "--suite", tiny, "--budget", "1h", "--out", "out.json")
+def test_signal_leaves_the_finished_groups(eie, tiny, tmp_path, halting, number):
+    (tmp_path / "halt").write_text("2")
+    process = eie.popen("bench", "--quiet", "--suite", tiny, "--plugin", halting, "--kernel", "test_*,scalar_eie_stream",
+                        "--threads", "1", "--cache", "hot", "--budget", "least", "--out", "out.json")
     try:
-        while not out.exists() and process.poll() is None:
-            time.sleep(0.01)
-        assert process.poll() is None, process.communicate()
+        wait_for(process, (tmp_path / "halted").exists)
+        wait_for(process, lambda: any("test_halting" in name for name in rows_in(tmp_path / "out.json")))
         process.send_signal(number)
-        assert process.wait(30) == -number
+        assert process.wait(GUARD_S) == -number
     finally:
         process.kill()
         process.communicate()
-    results = json.loads(out.read_text(encoding="utf-8"))
-    assert results["benchmarks"] and len({row["eie_layer"] for row in results["benchmarks"]}) < 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "tiny.json"]
+    rows = rows_in(tmp_path / "out.json").values()
+    assert len([row for row in rows if row["eie_kernel"] == "test_halting"]) == 1
+    made = {"halt", "halted", "halting.c", "halting.so", "tiny.json"}
+    assert {path.name for path in tmp_path.iterdir()} - made == {"out.json"}
 
 
-@pytest.mark.parametrize("delay_s", [0, 0.01, 0.03, 0.06, 0.1])
-def test_signal_at_any_time_leaves_whole_files_only(eie, make_suite, tmp_path, delay_s):
-    """Models alone: the program does little else than write its file again and again."""
-    layers = [suite_object()["layers"][2] | {"name": f"odd-{i}"} for i in range(200)]
-    make_suite(layers=layers)
-    process = eie.popen("bench", "--quiet", "--suite", "made.json", "--kernel", "model_*", "--out", "out.json",
-                        stdout=subprocess.DEVNULL)
-    try:
-        while not (tmp_path / "out.json").exists() and process.poll() is None:
-            time.sleep(0.001)
-        time.sleep(delay_s)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) in (0, -signal.SIGINT)
-    finally:
-        process.kill()
-        process.communicate()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.json", "out.json"]
-    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))["benchmarks"]
+def test_signal_at_any_time_leaves_whole_files_only(eie, tiny, tmp_path, signalled):
+    for time in range(1, 4):
+        (tmp_path / "out.json").unlink(missing_ok=True)
+        done = eie.run("bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--out", "out.json",
+                       env=signalled(signal.SIGINT, time))
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGINT
+        there = [path.name for path in tmp_path.iterdir()]
+        assert sorted(there) in (["tiny.json"], ["out.json", "tiny.json"])  # nothing half-written
+        assert ("out.json" in there) >= (signalled.moment == "renamed")
+        assert "out.json" not in there or rows_in(tmp_path / "out.json")
+    assert time > 1 and rows_in(tmp_path / "out.json")
 
 
-def test_good_file_survives_a_signal_before_the_first_group(eie, tmp_path):
+def test_good_file_survives_a_signal_before_the_first_group(eie, tiny, tmp_path, halting):
     (tmp_path / "out.json").write_text("{}")
-    process = eie.popen("bench", "--suite", "paper", "--layer", "VGG-6", "--out", "out.json")
+    (tmp_path / "halt").write_text("1")
+    process = eie.popen("bench", "--suite", tiny, "--plugin", halting, "--kernel", "test_*", "--out", "out.json")
     try:
-        assert process.stderr.readline()
+        wait_for(process, (tmp_path / "halted").exists)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == -signal.SIGTERM
+        assert process.wait(GUARD_S) == -signal.SIGTERM
     finally:
         process.kill()
         process.communicate()
     assert (tmp_path / "out.json").read_text() == "{}"
-    assert [path.name for path in tmp_path.iterdir()] == ["out.json"]
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_device_by_path(eie, tiny, tmp_path):
@@ -377,13 +369,6 @@ def test_results_into_a_pipe_are_one_document(eie, tiny):
     done = eie.run("bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--out", "/dev/stderr")
     assert done.returncode == 0
     assert {row["eie_layer"] for row in json.loads(done.stderr)["benchmarks"]} == {"even", "sparse", "odd"}
-
-
-def test_spent_budget_skips_the_rest(eie):
-    results = eie.bench("--suite", "paper", "--kernel", "peers_openblas_*", "--threads", "1", "--budget", "0.001")
-    reasons = [row["eie_reason"] for row in results["eie_missing"]]
-    assert all("--budget" in reason for reason in reasons)
-    assert len(results["benchmarks"]) + len(reasons) == 9
 
 
 def test_more_threads_than_cores(eie, tiny):

@@ -216,7 +216,7 @@ def root(tmp_path, bundle):
 
 def rows(root, **further):
     (root.folder / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
-    done = root("bench", "--quiet", "--budget", "1", "--suite", "/tiny.json", "--layer", "even", "--cache", "hot",
+    done = root("bench", "--quiet", "--budget", "least", "--suite", "/tiny.json", "--layer", "even", "--cache", "hot",
                 "--threads", "1", "--batch", "1", "--kernel", KERNELS, "--out", "/out.json", **further)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return json.loads((root.folder / "out.json").read_text(encoding="utf-8"))

@@ -32,7 +32,8 @@ def rows(emulated, tiny):
     """The rows of one kernel on the layer "even", and those without a number."""
     def run(kernel, code=0, env=None, **fake):
         results = emulated.bench("--suite", tiny, "--layer", "even", "--kernel", kernel, "--device", "cuda:emulated",
-                                 "--batch", str(KERNELS[kernel][0]), code=code, env=(env or {}) | fake)
+                                 "--batch", str(KERNELS[kernel][0]), code=code,
+                                 env=(env or {}) | fake | {"EIE_EMULATOR_CLOCK": "1"})
         return results["benchmarks"], results["eie_missing"]
     return run
 
@@ -106,6 +107,13 @@ def test_without_an_algorithm_the_row_says_so(rows, kernel):
 def test_the_faster_way_to_call_is_taken(rows, kernel):
     row, other = rows(kernel, EIE_FAKE_QUEUE="graphs")[0]
     assert row["eie_cuda_launch"] == "graph" and 0 < row["eie_cuda_graph_ns"] < row["eie_cuda_plain_ns"]
+    assert row["eie_status"] == other["eie_status"] == "ok"
+
+
+@EACH
+def test_calls_are_made_each_time_where_that_is_faster(rows, kernel):
+    row, other = rows(kernel, EIE_FAKE_QUEUE="replays")[0]
+    assert row["eie_cuda_launch"] == "plain" and 0 < row["eie_cuda_plain_ns"] < row["eie_cuda_graph_ns"]
     assert row["eie_status"] == other["eie_status"] == "ok"
 
 

@@ -101,7 +101,7 @@ def test_not_measured(gpu, eie, wrong, state, what, further):
 
 def test_device_without_a_meter(pocl, tiny, eie):  # noqa: F811
     """The processor under OpenCL: said in the row, and no table of it."""
-    results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", KERNEL, "--budget", "0.1")
+    results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", KERNEL, "--budget", "least")
     assert {row["eie_energy_state"] for row in results["benchmarks"]} == {"unavailable"}
     assert all("NVIDIA" in row["eie_energy_reason"] for row in results["benchmarks"])
     device, = results["context"]["eie_devices"].values()

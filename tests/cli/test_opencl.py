@@ -84,7 +84,7 @@ def shim(tmp_path):
 def short(eie, monkeypatch):
     """Few samples do."""
     bench = eie.bench
-    monkeypatch.setattr(eie, "bench", lambda *arguments, **further: bench("--budget", "0.1", *arguments, **further))
+    monkeypatch.setattr(eie, "bench", lambda *arguments, **further: bench("--budget", "least", *arguments, **further))
 
 
 def devices(eie, **further):
@@ -130,7 +130,7 @@ def test_row_for_each_clock(pocl, tiny):
     assert facts["driver"] == device["driver"] and facts["title"] == device["title"]
     again = rows_of(results, "opencl_row_lanes")[0]["eie_again"].split()
     assert "--threads" not in again and again[again.index("--device") + 1] == device["name"]
-    assert "opencl_row_lanes" in pocl(*again[1:], "--quiet", "--budget", "1").stdout
+    assert "opencl_row_lanes" in pocl(*again[1:], "--quiet", "--budget", "least").stdout
 
 
 @pytest.mark.parametrize("names, opencl, cpu", [("opencl:*", 2, 0), ("cpu", 0, 1), ("opencl:portable*,cpu", 2, 1)])

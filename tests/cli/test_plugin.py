@@ -5,9 +5,10 @@ import os
 import pathlib
 import shlex
 import signal
-import time
 
 import pytest
+
+from command import GUARD_S, wait_for
 
 GOOD = "scalar_ref_dense"  # a kernel of the program, checked beside the plug-in's
 HANG = "for (;;) pause();"
@@ -132,10 +133,8 @@ def test_every_verb_refuses_it(eie, verb):
 
 
 def test_hang_in_a_constructor(eie, plugin):
-    begin = time.monotonic()
     eie.fails(2, "hung while it was loaded: still busy after 10 s", "list", "kernels", "--plugin",
               plugin("stuck", ON_LOADING=HANG))
-    assert time.monotonic() - begin < 30
 
 
 def test_no_shared_object(eie, tmp_path):
@@ -206,10 +205,8 @@ def test_all_that_is_wrong_is_seen(eie, plugin):
 
 
 def test_hang_is_ended(eie, plugin):
-    begin = time.monotonic()
-    line = check(eie, plugin("stuck", ON_RUN=HANG), "--timeout", "1")["test_stuck"]
-    assert line.split()[1] == "HUNG" and "still busy after 1 s; again: eie check --kernel test_stuck" in line
-    assert time.monotonic() - begin < 30
+    line = check(eie, plugin("stuck", ON_RUN=HANG), "--timeout", "3")["test_stuck"]
+    assert line.split()[1] == "HUNG" and "still busy after 3 s; again: eie check --kernel test_stuck" in line
 
 
 def test_busy_loop_in_all_threads_is_ended(eie, plugin):
@@ -258,13 +255,6 @@ def has_ended(process):
         return True
 
 
-def wait_until(condition):
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_signal_ends_the_command_and_the_kernel(eie, plugin, tmp_path, number):
     note = tmp_path / "pid"
@@ -273,12 +263,12 @@ def test_signal_ends_the_command_and_the_kernel(eie, plugin, tmp_path, number):
     process = eie.popen("check", "--plugin", path, "--kernel", "test_stuck")
     child = None
     try:
-        wait_until(lambda: note.is_file() and note.read_text().endswith("\n"))
+        wait_for(process, lambda: note.is_file() and note.read_text().endswith("\n"))
         child = int(note.read_text())
         assert child != process.pid and not has_ended(child)
         os.kill(process.pid, number)
-        assert process.wait(timeout=20) == -number
-        wait_until(lambda: has_ended(child))
+        process.communicate(timeout=GUARD_S)  # to the end of what the child holds open too
+        assert process.returncode == -number and has_ended(child)
     finally:
         process.kill()
         if child and not has_ended(child):

@@ -1,7 +1,8 @@
 /* How the libraries in the place of others queue their work: on the emulated runtime's stream, so
  * that it can be recorded as a graph; in a program without that runtime, at once.
- * EIE_FAKE_QUEUE: with "graphs", a call takes long itself, so that a graph is faster; with "plain",
- * calls fail while they are recorded. */
+ * EIE_FAKE_QUEUE: with "graphs", a call costs much itself, so that a graph is faster; with
+ * "replays", work that runs again does, so that a graph is slower; with "plain", calls fail while
+ * they are recorded. */
 #ifndef EIE_TESTS_CUDA_FAKE_QUEUE_H
 #define EIE_TESTS_CUDA_FAKE_QUEUE_H
 
@@ -9,11 +10,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct CUstream_st;
 unsigned cudaLaunchHostFunc(struct CUstream_st *stream, void (*work)(void *), void *context)
     __attribute__((weak));
+void emulated_spend(double ns) __attribute__((weak)); /* costs time (emulator.cc) */
 
 struct fake_work {
     struct fake_work *next;
@@ -28,11 +29,15 @@ static bool fake_queue_is(const char *word)
     return is && !strcmp(is, word);
 }
 
+static void fake_spend(double ns)
+{
+    if (emulated_spend) emulated_spend(ns);
+}
+
 static void fake_work_run(void *context)
 {
     struct fake_work *one = context;
-    const struct timespec pause = {0, 50000};
-    nanosleep(&pause, NULL); /* else faster than the emulated device's memory, which is suspect */
+    fake_spend(one->done && fake_queue_is("replays") ? 300e3 : 50e3);
     one->work(one->arguments);
     one->done = true;
 }
@@ -42,7 +47,6 @@ static bool fake_queue(struct CUstream_st *stream, void (*work)(void *), const v
                        size_t size)
 {
     static struct fake_work *recorded; /* a graph may run them again at any time */
-    const struct timespec pause = {0, 200000};
     struct fake_work *one = calloc(1, sizeof *one + size);
     if (!one) return false;
     one->work = work;
@@ -51,7 +55,7 @@ static bool fake_queue(struct CUstream_st *stream, void (*work)(void *), const v
         fake_work_run(one);
     else if (cudaLaunchHostFunc(stream, fake_work_run, one))
         return free(one), false;
-    if (fake_queue_is("graphs")) nanosleep(&pause, NULL);
+    if (fake_queue_is("graphs")) fake_spend(200e3);
     if (one->done) return free(one), true;
     one->next = recorded;
     recorded = one;
