@@ -3,6 +3,7 @@
 #include "bench/device_floor.h"
 #include "bench/gbench.h"
 #include "bench/progress.h"
+#include "bench/quiet.h"
 #include "host/clock.h"
 #include "host/topology.h"
 
@@ -11,17 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* TEMP */
-static inline void eie_quiet_before(struct eie_quiet *q)
-{
-    (void)q;
-}
-static inline bool eie_quiet_after(struct eie_quiet *q, double ns)
-{
-    (void)q;
-    return ns < 0;
-}
-/* TEMP END */
 #define BLOCK_S 100e-6 /* a sample is at least so long */
 #define WARM_S  1e-3   /* untimed calls before a block: at least one, up to so long */
 #define WARM_SHARED_S                                                                              \
@@ -48,6 +38,7 @@ enum contender_state { WAITING, ADMITTED, FAILED, TIMED, SECOND };
  * other is SECOND. */
 struct contender {
     const struct eie_group *group;
+    struct eie_quiet *quiet; /* counters beside its blocks, or NULL */
     struct eie_row *row;
     struct eie_row *second; /* the row of the plan's other clock, or NULL */
     uint32_t index;
@@ -329,7 +320,7 @@ static void keep_block(struct contender *contender, double wall_ns, double devic
 static double one_block(struct contender *contender)
 {
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
-    struct eie_quiet *quiet = contender->group->quiet;
+    struct eie_quiet *quiet = contender->quiet;
     double device_ns = 0;
     if (quiet) eie_quiet_before(quiet);
     const double cpu_s = eie_cpu_s(), begin = eie_now_s();
@@ -443,6 +434,25 @@ static bool is_timed(const struct eie_row *row)
     return row->status == EIE_ROW_OK && row->samples.count;
 }
 
+/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them anew.
+ */
+static void measure_ceilings(struct session *session, bool again)
+{
+    const struct eie_group *group = session->group;
+    struct eie_ceilings *ceilings = group->ceilings;
+    uint32_t which = 0;
+    struct eie_error without; /* then these rows have no floor */
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        const struct eie_demand demand = demand_of(&group->rows[i]);
+        if (is_timed(&group->rows[i])) which |= eie_ceilings_for(group->threads, &demand);
+    }
+    if (!again) which &= ~ceilings->measured;
+    if (!which || ceilings->attempts >= CEILING_ATTEMPTS) return;
+    tick(group, 1, again ? "measuring the ceilings again" : "measuring the machine's ceilings");
+    if (eie_ceilings_measure(session->pool, group->memory_bytes, which, ceilings, &without))
+        tick(group, 1, "going on without ceilings");
+}
+
 static void find_floor(struct session *session, uint32_t index)
 {
     struct eie_row *row = &session->group->rows[index];
@@ -476,12 +486,9 @@ static bool find_floors(struct session *session)
 static void judge(struct session *session)
 {
     struct eie_group *group = session->group;
-    while (find_floors(session) && group->threads && session->looks_left--) {
-        struct eie_error error;
-        tick(group, 1, "measuring the ceilings again");
-        if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &error))
-            break;
-    }
+    if (group->threads) measure_ceilings(session, false);
+    while (find_floors(session) && group->threads && session->looks_left--)
+        measure_ceilings(session, true);
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct eie_row *row = &group->rows[i];
         if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
@@ -633,9 +640,11 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
     int32_t count = 0;
     enum eie_status status = EIE_OK;
     if (!cases) return eie_fail(error, EIE_MEMORY, "out of memory for samples");
+    struct eie_quiet *quiet = group->quiet ? eie_quiet_begin(NULL, group->quiet) : NULL;
     for (uint32_t i = 0; i < group->row_count && !status; i++) {
         struct contender *contender = &session->contenders[i];
         if (!contender->plan) continue;
+        contender->quiet = quiet;
         enter(contender, "timing");
         contender->visit = session->visit;
         contender->status = calibrate(contender, &contender->error);
@@ -652,6 +661,7 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
     if (!status) status = run_cases(session, cases, count, error);
     int32_t more = count;
     if (!status && want_more(cases, &more)) status = run_cases(session, cases, more, error);
+    eie_quiet_end(quiet);
     for (int32_t i = 0; i < count; i++) {
         if (!status) finish_case(session, cases[i].context);
         free(cases[i].sample_ns);
@@ -745,24 +755,20 @@ static enum eie_status free_threads(struct eie_error *error)
     return status ? status : eie_bind_memory(topology->cores, error);
 }
 
+enum eie_status eie_group_threads(uint32_t threads, struct eie_pool **pool, struct eie_error *error)
+{
+    /* threads that a library starts now inherit the group's cores */
+    enum eie_status status = eie_bind_process(threads, error);
+    if (!status) status = eie_bind_memory(threads, error);
+    if (!status) status = eie_pool_get(threads, pool, error);
+    return status ? status : eie_bind_process(threads, error);
+}
+
 static enum eie_status begin_session(struct session *session, struct eie_error *error)
 {
     const struct eie_group *group = session->group;
     const uint32_t threads = group->threads;
-    enum eie_status status = EIE_OK;
-    if (threads) {
-        /* threads that a library starts now inherit the group's cores */
-        status = eie_bind_process(threads, error);
-        if (!status) status = eie_bind_memory(threads, error);
-        if (!status) status = eie_pool_get(threads, &session->pool, error);
-        if (!status) status = eie_bind_process(threads, error);
-        if (!status && !group->ceilings->threads && group->ceilings->attempts < CEILING_ATTEMPTS) {
-            struct eie_error without; /* then no row has a floor */
-            tick(group, 0, "measuring the machine's ceilings");
-            if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &without))
-                tick(group, 0, "going on without ceilings");
-        }
-    }
+    enum eie_status status = threads ? eie_group_threads(threads, &session->pool, error) : EIE_OK;
     if (!threads && group->cache != EIE_CACHE_NONE) status = free_threads(error);
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct contender *contender = &session->contenders[i];

@@ -205,6 +205,8 @@ static enum eie_status hear(struct shift *shift, const json_t *message, struct e
     }
     if (json_object_get(message, "doubt"))
         add_doubt(all->results, text_of(message, "doubt"), json_object_get(message, "text"));
+    if (json_object_get(message, "doubt_of_run"))
+        json_array_append(all->doubts, json_object_get(message, "doubt_of_run"));
     if (json_object_get(message, "complaint"))
         all->on_complaint(all->context, text_of(message, "complaint"), code);
     if (json_object_get(message, "done")) {
@@ -381,6 +383,27 @@ static enum eie_status run_shift(struct eie_supervision *all, struct crashes *cr
     return status;
 }
 
+static json_t *load(void)
+{
+    double averages[3];
+    json_t *list = json_array();
+    const int count = getloadavg(averages, 3);
+    for (int i = 0; i < count; i++) json_array_append_new(list, json_real(averages[i]));
+    return list;
+}
+
+/* How quiet the machine was, what this process might use of it, and what contradicts itself. */
+static void add_run(const struct eie_supervision *all, json_t *load_begin)
+{
+    json_t *quiet = eie_quiet_json(&all->job.watch->quiet);
+    json_object_set(quiet, "load_begin", load_begin);
+    json_object_set_new(quiet, "load_end", load());
+    eie_results_set_run(all->results, "quiet", quiet);
+    eie_results_set_run(all->results, "limits", eie_limits_json(NULL));
+    if (json_array_size(all->doubts))
+        eie_results_set_run(all->results, "doubts", json_incref(all->doubts));
+}
+
 enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *error)
 {
     struct crashes crashes = {.broken = json_object()};
@@ -396,7 +419,12 @@ enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *err
     all->job.watch = watch;
     eie_results_each(all->results, clear_doubt, NULL); /* of an earlier run */
     eie_progress_begin(&all->progress, all->quiet, 1);
+    all->doubts = json_array();
+    json_t *load_begin = load();
     while (!status && !done) status = run_shift(all, &crashes, &done, error);
+    if (watch != MAP_FAILED) add_run(all, load_begin);
+    json_decref(load_begin);
+    json_decref(all->doubts);
     if (!status) status = eie_results_save(all->results, true, error);
     if (watch != MAP_FAILED) munmap(watch, sizeof *watch);
     json_decref(crashes.broken);

@@ -6,6 +6,7 @@
  *   {"row": ROW, "code": 0}        what became of one of them, and its exit code
  *   {"end": CEILINGS}              the visit is finished
  *   {"doubt": "NAME", "text": "..."}  a row contradicts another one
+ *   {"doubt_of_run": "..."}        the run contradicts itself
  *   {"complaint": "...", "code": 2}  a line for the user
  *   {"stop": "...", "status": 7}   the matrix cannot go on
  *   {"done": true}                 the matrix is finished
@@ -17,6 +18,7 @@
 
 #include "bench/ceilings.h"
 #include "bench/matrix.h"
+#include "bench/quiet.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -32,6 +34,7 @@ struct eie_watch {
         uint32_t threads; /* 0: free */
         struct eie_ceilings ceilings;
     } ceilings[EIE_LIST_MAX]; /* here, so that the next worker need not measure again */
+    struct eie_quiet_totals quiet;
 };
 
 #endif

@@ -237,6 +237,7 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
         .visit = visit,
         .budget_s = budget_s,
         .memory_bytes = worker->job->memory_bytes,
+        .quiet = &worker->watch->quiet,
         .tick = tick,
         .enter = enter,
         .watcher = worker,
@@ -340,10 +341,41 @@ static void mark_both(void *context, json_t *row, json_t *other, const char *sen
     *any = true;
 }
 
+/* Ceilings on several threads below those of one; `say` what is left of them. */
+static void look_at_ceilings(struct worker *worker, bool say)
+{
+    struct eie_watch *watch = worker->watch;
+    const struct eie_ceilings *one = ceilings_for(worker, 1);
+    char text[256];
+    json_t *lists = json_object();
+    for (uint32_t i = 0; i < EIE_LIST_MAX && watch->ceilings[i].threads && one->threads; i++) {
+        struct eie_ceilings *several = &watch->ceilings[i].ceilings;
+        if (several == one || !several->threads ||
+            !eie_ceilings_doubt(one, several, text, sizeof text))
+            continue;
+        if (say) {
+            tell_text(worker, "doubt_of_run", text, "threads", (int)several->threads);
+            continue;
+        }
+        struct eie_pool *pool;
+        struct eie_error without; /* then it is said as it stands */
+        tick(worker, 1, "measuring the ceilings again");
+        if (eie_group_threads(several->threads, &pool, &without) == EIE_OK &&
+            eie_ceilings_measure(pool, worker->job->memory_bytes, several->measured, several,
+                                 &without) == EIE_OK)
+            eie_ceilings_add_json(several, lists);
+    }
+    if (json_object_size(lists))
+        tell(worker, json_pack("{s:o}", "end", lists));
+    else
+        json_decref(lists);
+}
+
 /* Rows that contradict each other are measured once more. */
 static void look_again(struct worker *worker)
 {
     bool any = false;
+    look_at_ceilings(worker, false);
     eie_schedule_doubts(worker->job->results, mark_both, &any);
     if (any) visit_all(worker, EIE_PHASE_AGAIN);
 }
@@ -455,6 +487,7 @@ static void run(struct worker *worker)
     if (!goes_on(worker)) return;
     eie_results_each(job->results, clear_doubt, NULL);
     eie_schedule_doubts(job->results, tell_doubt, worker);
+    look_at_ceilings(worker, true);
 }
 
 void eie_worker_run(const struct eie_job *job, int pipe)
