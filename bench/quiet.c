@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define THREADS_MAX  256u
-#define PROBE_ROUNDS 6000u /* some 20 us of dependent multiplications */
+#define PROBE_ROUNDS 10000u /* some 20 us of dependent multiplications */
 #define PROBE_SLOWER 1.10
 #define PROBES_LEAST 32u /* before they say anything */
 #define WAITED_SHARE 0.02
