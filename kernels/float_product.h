@@ -26,7 +26,11 @@ struct float_rows {
 };
 
 #define FLOAT_INLINE   static inline __attribute__((always_inline))
+#ifdef __clang__
+#define FLOAT_UNROLLED _Pragma("clang loop unroll(full)")
+#else
 #define FLOAT_UNROLLED _Pragma("GCC unroll 32")
+#endif
 
 struct float_functions {
     uint32_t vector, block; /* floats of a vector; vectors of a block */

@@ -28,8 +28,6 @@ enum eie_status openblas_load(struct openblas *blas, struct eie_error *error)
         {"openblas_get_num_threads", &blas->get_threads},
         {"openblas_get_config", &blas->config},
         {"openblas_get_corename", &blas->core},
-        {"cblas_sgemv", &blas->sgemv},
-        {"cblas_sgemm", &blas->sgemm},
     };
     int (*parallel)(void);
     /* its workers shall sleep soon after a call (2^16 ticks), or they take a core from the next
@@ -42,20 +40,32 @@ enum eie_status openblas_load(struct openblas *blas, struct eie_error *error)
     if (!status && !find(blas, "openblas_get_parallel", &parallel, NULL) &&
         parallel() == THREADS_OF_OPENMP)
         status = openmp_find(blas->handle, &blas->openmp, error);
-    if (status) blas->handle = NULL;
-    return status;
+    if (status) {
+        blas->handle = NULL;
+        return status;
+    }
+    /* one that lacks either has no kernel for it */
+    if (find(blas, "cblas_sgemv", &blas->sgemv, NULL)) blas->sgemv = NULL;
+    if (find(blas, "cblas_sgemm", &blas->sgemm, NULL)) blas->sgemm = NULL;
+    return EIE_OK;
 }
 
-enum eie_status openblas_probe(struct openblas *blas, struct eie_error *error)
+static enum eie_status load_chosen(struct openblas *blas, struct eie_error *error)
 {
     static const char variable[] = "OPENBLAS_CORETYPE";
-    if (blas->handle) return EIE_OK;
     enum eie_status status = openblas_choose(blas, &blas->choice, error);
     if (status) return status;
     if (blas->choice.set[0]) setenv(variable, blas->choice.set, 1);
     status = openblas_load(blas, error);
     if (blas->choice.set[0]) unsetenv(variable); /* another OpenBLAS reads it too */
     return status;
+}
+
+enum eie_status openblas_probe(struct openblas *blas, const char *name, struct eie_error *error)
+{
+    void (*function)(void);
+    enum eie_status status = blas->handle ? EIE_OK : load_chosen(blas, error);
+    return status ? status : find(blas, name, &function, error);
 }
 
 static void use_threads(const struct openblas *blas, const struct eie_plan *plan)

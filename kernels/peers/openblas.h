@@ -29,10 +29,11 @@ struct openblas {
 extern struct openblas openblas_system; /* EIE_OPENBLAS names another file to use instead */
 extern struct openblas openblas_scipy;  /* EIE_SCIPY_OPENBLAS */
 
-/* Loads the library once. */
-enum eie_status openblas_probe(struct openblas *blas, struct eie_error *error);
+/* Loads the library once. EIE_MISSING where it or its function `name` is not there. */
+enum eie_status openblas_probe(struct openblas *blas, const char *name, struct eie_error *error);
 
-/* Loads it as it is: what openblas_probe does once the code path is chosen. */
+/* Loads it as it is: what openblas_probe does once the code path is chosen. Without cblas_sgemv or
+ * cblas_sgemm that function is NULL. */
 enum eie_status openblas_load(struct openblas *blas, struct eie_error *error);
 
 /* What stands in the kernels' tables calls these. */

@@ -5,7 +5,7 @@
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
     (void)device;
-    return openblas_probe(&openblas_system, error);
+    return openblas_probe(&openblas_system, "cblas_sgemm", error);
 }
 
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,

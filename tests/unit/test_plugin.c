@@ -143,6 +143,12 @@ static void members(void **state)
                error, "are the program's own");
     assert_bad(validate(WITH(flags, EIE_KERNEL_EXACT | EIE_KERNEL_REFERENCE), &error), EIE_INPUT,
                error, "are the program's own");
+    assert_bad(validate(WITH(flags, EIE_KERNEL_EXACT | EIE_KERNEL_DENSE), &error), EIE_INPUT, error,
+               "only beside EIE_KERNEL_FLOAT32");
+    assert_bad(
+        validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE), &error),
+        EIE_INPUT, error, "one of the flags");
+    assert_good(validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE), &error), error);
     assert_bad(validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE), &error),
                EIE_INPUT, error, "must say how far");
     changed.input_rounding.relative = 0x1p-8;
