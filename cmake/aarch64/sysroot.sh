@@ -5,14 +5,15 @@
 # Exit code 3, and the reason, where the packages cannot be had.
 set -euo pipefail
 folder=$(realpath -m "${1:?FOLDER}")
-version=$(aarch64-linux-gnu-gcc -dumpversion) # of the C++ library that belongs to the compiler
-packages=(libjansson-dev libssl-dev libhwloc-dev libzip-dev libbenchmark-dev libcmocka-dev opencl-c-headers
-  "libstdc++-${version%%.*}-dev" libgcc-s1)
 
 fail() {
   echo "no aarch64 packages: $1" >&2
   exit 3
 }
+
+version=$(aarch64-linux-gnu-gcc -dumpversion 2>/dev/null) || fail "no aarch64-linux-gnu-gcc runs here"
+packages=(libjansson-dev libssl-dev libhwloc-dev libzip-dev libbenchmark-dev libcmocka-dev opencl-c-headers
+  "libstdc++-${version%%.*}-dev" libgcc-s1) # the C++ library belongs to the compiler
 
 wanted="${packages[*]}"
 [ "$(cat "$folder/packages.txt" 2>/dev/null)" != "$wanted" ] || exit 0
@@ -24,7 +25,7 @@ own=(-o "Dir::State=$folder/apt/state" -o "Dir::State::status=$folder/apt/status
   -o APT::Sandbox::User=root -o Acquire::Languages=none -o APT::Install-Recommends=0 -o Acquire::Retries=1)
 apt-get "${own[@]}" update -q >"$folder/apt/log.txt" 2>&1 || fail "their list could not be fetched (no network?)"
 apt-get "${own[@]}" install -yq --download-only "${packages[@]}" >>"$folder/apt/log.txt" 2>&1 ||
-  fail "apt-get could not fetch ${packages[*]}: $(grep -m 1 '^E:' "$folder/apt/log.txt" || tail -n 1 "$folder/apt/log.txt")"
+  fail "apt-get could not fetch them (no network?): $(grep -m 1 '^E:' "$folder/apt/log.txt" || tail -n 1 "$folder/apt/log.txt")"
 for package in "$folder"/apt/cache/archives/*.deb; do dpkg-deb -x "$package" "$folder/root"; done
 # An absolute link would lead out of the folder.
 find "$folder/root" -type l -lname '/*' | while read -r link; do
