@@ -27,8 +27,7 @@ def weak(view, threads, results):
     share, layer, what = min(low)
     limits = f"below {100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK):.0f} %"
     return [f"{BEST[DENSE]} on {view.thread_words(threads)} reaches {100 * share:.0f} % of {what} on {layer}"
-            + (f", and {limits} on {len(low)} of {len(LAYERS)} layers" if len(low) > 1 else "")
-            + "; ratios over it are too large by up to that"]
+            + (f", {limits} on {len(low)} of {len(LAYERS)} layers" if len(low) > 1 else "")]
 
 
 def _share(row, ceilings):

@@ -8,6 +8,7 @@ Exit codes: 0 good, 2 usage or bad input, 3 no row of a CUDA device, or the outp
 import os
 import re
 import sys
+from collections import Counter
 
 sys.dont_write_bytecode = True
 
@@ -90,6 +91,11 @@ class Gpus:
             parts += [table.markdown() for table in each.shown()]
         parts += ["## What the numbers contain", "\n".join(f"- {text}" for text in CONTAINS)]
         return "\n\n".join(parts) + "\n"
+
+    def summary(self):
+        """One line a device: how many of the goals it reached."""
+        return [f"{TITLE} {each.device.title}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(
+            line.partition(":")[0] for line in each.goal_lines()).items()) for each in self.devices]
 
     def terminal_goals(self, width):
         """The verdicts of each device."""

@@ -8,21 +8,22 @@ from cells import partial_mean, ratio
 from headline import ratio_text
 from hostrows import headline_view
 from modelrows import model_names
+from opencl import ACTUAL_OVER, OVER, WALL
 from published import EIE, LAYERS, PLATFORMS
 from references import BEST, DENSE, SPARSE
 from speed import NINE
 
 LINES, COLUMNS = 25, 100
-HEADER = ("exact kernels, best of each layer", "us", f"over {BEST[DENSE]}", f"over {BEST[SPARSE]}", "EIE over it")
-WIDTHS = (33, 16, 17, 17, 15)
+HEADER = ("best exact kernel of each layer", "us", f"over {BEST[DENSE]}", f"over {BEST[SPARSE]}", "EIE over it")
+WIDTHS = (31, 16, 19, 19, 15)  # 100 together
 BATCHES = (1, 64)
 
 
 class LastScreen:
-    def __init__(self, results, published, opencl, speeds, missing):
+    def __init__(self, results, published, opencl, speeds, missing, gpus):
         self._results, self._published = results, published
         self._views = [view for view in (headline_view(results, published, batch) for batch in BATCHES) if view]
-        self._opencl, self._speeds, self._missing = opencl, speeds, missing
+        self._opencl, self._speeds, self._missing, self._gpus = opencl, speeds, missing, gpus
 
     def text(self, paths):
         """`paths`: (what, where) pairs; these lines are as long as they are."""
@@ -31,7 +32,7 @@ class LastScreen:
         above += [_line(f"Limits:  {text}") for text in quiet.limits(self._results)[:1]]
         above += [_line(f"Could see differences above {quiet.resolution_words(self._results)}"), ""]
         above += self.headline()
-        below = [f"{what + ':':9}{where}" for what, where in paths]
+        below = [f"{what + ':':10}{where}" for what, where in paths]
         warnings = self.warnings()
         room = LINES - len(above) - len(below)
         if len(warnings) > room:
@@ -48,9 +49,10 @@ class LastScreen:
                 names.append((found, f"b{view.batch} {threads}t"))
         if self._opencl.table:
             mean = self._opencl.mean
-            lines.append(_row((f"OpenCL b1 hot ({self._opencl.words})", mean("wall us"), mean("over best dense"), "",
-                               mean("EIE actual over it"))))
-        return lines + self._paper() + _names(names)
+            count = sum(self._opencl.table.get(layer, WALL).is_number for layer in LAYERS)
+            lines.append(_row((f"OpenCL, batch 1 hot, {count}/{len(LAYERS)}", mean(WALL), mean(OVER), "",
+                               mean(ACTUAL_OVER))))
+        return lines + self._paper() + _names(names) + [_line(text) for text in self._gpus.summary()]
 
     def _cpu(self, view, threads):
         layers = view.best_per_layer(threads)
@@ -60,15 +62,15 @@ class LastScreen:
         means = [partial_mean(cells, NINE) for cells in (
             times, view.over(DENSE, layers, threads), view.over(SPARSE, layers, threads), actual)]
         count = sum(cell.is_number for cell in times)
-        return f"CPU b{view.batch} {view.cache}, {view.thread_words(threads)}, {count} of {len(LAYERS)} layers", *means
+        return f"batch {view.batch} {view.cache}, {threads} thread{'s' * (threads > 1)}, {count}/{len(LAYERS)}", *means
 
     def _paper(self):
         row = f"{next(iter(PLATFORMS))} dense, batch 1"
         printed, recomputed = (ratio_text(self._speeds.get(row, column)) for column in ("printed", "EIE actual"))
-        models = [f"{name} {ratio_text(self._speeds.get(row, f'{kernel}, paper'))}"
+        models = [f"{name.rpartition('_')[2]} {ratio_text(self._speeds.get(row, f'{kernel}, paper'))}"
                   for kernel, name in model_names(self._results).items()]
-        return [_line("EIE over the paper's dense CPU: " + ", ".join(
-            [f"printed {printed}", f"recomputed {recomputed}"] + (models or ["no row of the model"])))]
+        return [_line(f"EIE over the paper's dense CPU: printed {printed}, from Table IV {recomputed}; by our model: "
+                      + (", ".join(models) or "no row"))]
 
     def warnings(self):
         """Most important first; one line each."""
@@ -99,4 +101,5 @@ def _row(cells):
              " ".join(filter(None, (cell.digits() + cell.unit.replace("us", ""), cell.margin(),
                                     f"({cell.layers})" if cell.layers else "")))
              for cell in cells]
-    return "".join([texts[0].ljust(WIDTHS[0])] + [text.rjust(width) for text, width in zip(texts[1:], WIDTHS[1:])]).rstrip()
+    parts = [texts[0].ljust(WIDTHS[0])] + [text.rjust(width) for text, width in zip(texts[1:], WIDTHS[1:])]
+    return "".join(parts)[:COLUMNS].rstrip()

@@ -7,6 +7,7 @@ import json
 import math
 import statistics
 from dataclasses import dataclass
+from functools import cached_property
 
 FORMAT = "1"
 STATUSES = ("ok", "unsupported", "skipped", "mismatch", "suspect", "error")
@@ -15,6 +16,7 @@ TEXT_KEYS = ("eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_devi
              "eie_time_source", "eie_status")
 COUNT_KEYS = ("eie_batch", "eie_threads")
 LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time: ratios of ratios stay finite
+FEWEST_SAMPLES = 6  # for an interval, as in bench/stats.h
 MOST_COUNT = 10 ** 9  # inputs of a batch, threads
 LEAST, MOST = 1e-60, 1e60  # what can be another number that is not 0
 
@@ -69,7 +71,9 @@ class Row:
 
     @property
     def interval(self):
-        """(low, high) of the median's 95 % interval in nanoseconds, or None."""
+        """(low, high) of the median's 95 % interval in nanoseconds; None without one, or from too few samples."""
+        if not self.is_model and len(self.samples) < FEWEST_SAMPLES:
+            return None
         ends = self.number("eie_ci95_low_ns"), self.number("eie_ci95_high_ns")
         return None if None in ends else (min(ends[0], self.median_ns), max(ends[1], self.median_ns))
 
@@ -95,9 +99,17 @@ class Results:
     rows: tuple  # rows with a usable number, in file order
     missing: tuple  # all others
 
+    @cached_property
+    def _by_kernel(self):
+        """{kernel: its rows, usable and missing}; under None all."""
+        found = {None: self.rows + self.missing}
+        for row in found[None]:
+            found.setdefault(row.kernel, []).append(row)
+        return found
+
     def select(self, **wanted):
         """Usable and missing rows whose attributes equal the wanted ones."""
-        return [row for row in self.rows + self.missing
+        return [row for row in self._by_kernel.get(wanted.get("kernel"), ())
                 if all(getattr(row, key) == value for key, value in wanted.items())]
 
     def one(self, **wanted):

@@ -18,7 +18,7 @@ def machine(results):
     caches = [f"{name} {size_text(context[key])}" for key, name in CACHES if is_number(context.get(key))]
     parts = [str(context.get("eie_cpu_name", "unknown CPU"))]
     parts += [f"{context['eie_cores']} cores"] if context.get("eie_cores") else []
-    parts += caches + [str(context.get("date", "undated"))]
+    parts += caches + [str(context.get("date", "undated"))[:len("2000-01-01")]]
     return ", ".join(one_line(part) for part in parts + [f"revision {context.get('eie_revision', 'unknown')}"])
 
 
@@ -104,7 +104,7 @@ def resolution(results):
 def resolution_words(results):
     share = resolution(results)
     return "unknown: the rows have no intervals" if share is None else \
-        f"{100 * share:.1f} % (median half width of the rows' 95 % intervals x sqrt 2)"
+        f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
 
 
 def wide(results):

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy
 from scipy.special import stdtrit
 
+from load import FEWEST_SAMPLES
+
 SEED = 1
 DRAWS = 4000
 TAIL = 0.025
 NORMAL = 1.96  # half a 95 % interval in standard deviations
-FEWEST_SAMPLES = 6  # as in bench/stats.h
 FEWEST_PAIRS = 3
 FEWEST_BASELINES = 4  # that a scatter can be told from
 OUTLIER = 3  # scatters from the median

@@ -100,7 +100,8 @@ class Report:
         paths = [("Report", "report.md"), ("Poster", "POSTER.md")] + ([("GPUs", gpus.PAGE)] if self.gpus.devices else []) \
             + ([("Pictures", "*.png")] if drawn else [])
         speeds = self.sections["Speed tables"][0]
-        return LastScreen(self.results, self.published, self.opencl, speeds, self.missing).text(
+        return LastScreen(self.results, self.published, self.opencl, speeds, self.missing,
+                          self.gpus).text(
             [(what, os.path.join(out, name)) for what, name in paths])
 
 

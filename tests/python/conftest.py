@@ -60,6 +60,12 @@ def with_number(row, median_ns, **further):
     return row | further
 
 
+def retime(row, median_ns):
+    """Another time, which the samples bear out."""
+    row.update(with_number({"eie_threads": row["eie_threads"]}, median_ns))
+    return row
+
+
 def host_row(suite, layer, shape, kernel, threads, cache, batch=1):
     inputs, outputs, weights, active = shape
     flags, cost, dense, _ = (KERNELS if batch == 1 else BATCHED)[kernel]
@@ -198,6 +204,11 @@ def report(tmp_path_factory):
 def read(folder, name):
     with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def page(folder):
+    """The words of report.md."""
+    return " ".join((folder / "report.md").read_text(encoding="utf-8").replace("|", " ").split())
 
 
 def cell(folder, name, row, column):
