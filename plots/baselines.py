@@ -25,9 +25,9 @@ def weak(view, threads, results):
     if not low:
         return []
     share, layer, what = min(low)
-    limits = f"below {100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK):.0f} %"
-    return [f"{BEST[DENSE]} on {view.thread_words(threads)} reaches {100 * share:.0f} % of {what} on {layer}"
-            + (f", {limits} on {len(low)} of {len(LAYERS)} layers" if len(low) > 1 else "")]
+    limit = 100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK)
+    return [f"{BEST[DENSE]} on {view.thread_words(threads)} has {100 * share:.0f} % of {what} on {layer}, "
+            f"less than {limit:.0f} % on {len(low)} of {len(LAYERS)} layers"]
 
 
 def _share(row, ceilings):
@@ -35,7 +35,7 @@ def _share(row, ceilings):
     if row.batch == 1:
         level = row.raw.get("eie_floor_bound")
         share = row.number("eie_floor_share") if level in LEVELS else None
-        return share, LEAST_OF_BANDWIDTH, f"the bandwidth of {str(level).upper()}"
+        return share, LEAST_OF_BANDWIDTH, f"{str(level).upper()} bandwidth"
     peak = ceilings.peak.get((row.threads, "float32"))
     macs, inputs = [row.number(key) for key in ("eie_macs_useful", "eie_macs_padding")], row.number("eie_inputs")
     known = peak and None not in macs and inputs is not None and inputs >= LEAST_INPUTS

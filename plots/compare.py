@@ -17,7 +17,7 @@ from tabulate import tabulate  # noqa: E402
 
 import ratios  # noqa: E402
 from cells import number_text  # noqa: E402
-from commandline import Parser  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from judging import CHOICE, Judge, Rules  # noqa: E402
 from load import InputError, load  # noqa: E402
 from matching import (label, machine_differences, match, printable, setting_differences,  # noqa: E402
@@ -286,7 +286,6 @@ def main(arguments=None):
     except InputError as error:
         print(f"compare.py: {printable(error)}", file=sys.stderr)
         return 2
-    sys.stdout.reconfigure(errors="replace")
     print(comparison.terminal())
     code = comparison.exit_code
     if options.json:
@@ -300,4 +299,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True
 
 import document  # noqa: E402
 import screen  # noqa: E402
-from commandline import Parser  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from gpurows import Device, cuda_devices, why_none  # noqa: E402
 from gputables import DeviceTables  # noqa: E402
 from load import InputError, load  # noqa: E402
@@ -153,4 +153,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

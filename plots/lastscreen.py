@@ -7,14 +7,14 @@ import quiet
 from cells import partial_mean, ratio
 from headline import ratio_text
 from hostrows import headline_view
-from modelrows import model_names
+from modelrows import model_kernels
 from opencl import ACTUAL_OVER, OVER, WALL
 from published import EIE, LAYERS, PLATFORMS
 from references import BEST, DENSE, SPARSE
 from speed import NINE
 
 LINES, COLUMNS = 25, 100
-HEADER = ("best exact kernel of each layer", "us", f"over {BEST[DENSE]}", f"over {BEST[SPARSE]}", "EIE over it")
+HEADER = ("best exact kernel of each layer", "us an input", f"over {BEST[DENSE]}", f"over {BEST[SPARSE]}", "EIE over it")
 WIDTHS = (31, 16, 19, 19, 15)  # 100 together
 BATCHES = (1, 64)
 
@@ -67,17 +67,17 @@ class LastScreen:
     def _paper(self):
         row = f"{next(iter(PLATFORMS))} dense, batch 1"
         printed, recomputed = (ratio_text(self._speeds.get(row, column)) for column in ("printed", "EIE actual"))
-        models = [f"{name.rpartition('_')[2]} {ratio_text(self._speeds.get(row, f'{kernel}, paper'))}"
-                  for kernel, name in model_names(self._results).items()]
-        return [_line(f"EIE over the paper's dense CPU: printed {printed}, from Table IV {recomputed}; by our model: "
-                      + (", ".join(models) or "no row"))]
+        models = [f"{ratio_text(self._speeds.get(row, f'{kernel}, paper'))} ({kernel.rpartition('_')[2]})"
+                  for kernel in model_kernels(self._results)]
+        return [_line(f"EIE over the paper's CPU: printed {printed}, Table IV {recomputed}, model "
+                      + (", ".join(models) or "without a row"))]
 
     def warnings(self):
         """Most important first; one line each."""
         texts = [] if self._results.rows else ["The results file has no usable row: only published numbers follow"]
         for view in self._views:
             for threads in view.thread_counts():
-                texts += [f"weak baseline, batch {view.batch}: {text}"
+                texts += [f"weak baseline, b{view.batch}: {text}"
                           for text in baselines.weak(view, threads, self._results)]
         for words, found in (("wide", quiet.wide), ("", quiet.disturbed), ("doubt", quiet.doubts)):
             texts += [f"{words}: {text}" if words else text for text in found(self._results)]

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 
 import numpy  # noqa: E402
 
-from commandline import Parser  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from load import InputError, load  # noqa: E402
 from output import write  # noqa: E402
 from matching import key, label, machine_differences, printable, status  # noqa: E402
@@ -88,4 +88,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -112,8 +112,8 @@ def wide(results):
     rows = measured(results)
     found = [row for row in rows if (half_width(row) or 0) > WIDE]
     short = [row for row in rows if (half_width(row) or 0) > (row.number("eie_target") or math.inf)]
-    lines = [f"{len(found)} of {len(rows)} rows have an interval wider than +-{100 * WIDE:.0f} % (marked !): "
-             f"{_named(sorted(found, key=half_width, reverse=True))}."] if found else []
+    lines = [f"{len(found)} of {len(rows)} rows have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
+             f"The widest: {_named(sorted(found, key=half_width, reverse=True))}."] if found else []
     if short:
         lines.append(f"{len(short)} of {len(rows)} rows are wider than their target; --resume goes on with them.")
     return lines

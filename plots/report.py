@@ -5,7 +5,6 @@
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
 
-import argparse
 import os
 import sys
 
@@ -25,8 +24,9 @@ import hosttables  # noqa: E402
 import papertables  # noqa: E402
 import quiet  # noqa: E402
 import speed  # noqa: E402
-from load import InputError, load  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from lastscreen import LastScreen  # noqa: E402
+from load import InputError, load  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
 from opencl import Opencl  # noqa: E402
 from output import DATA, write_report  # noqa: E402
@@ -58,7 +58,7 @@ class Report:
         self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
         self.headlines.append(decomposition.decomposition_headline(factors))
         self.doubts = quiet.wide(results) + quiet.disturbed(results) + quiet.doubts(results)
-        self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
+        self.missing = hosttables.missing_lines(results)
         self.ceilings = ceilings.Ceilings(results)
         floors = ceilings.floor_tables(results)
         self.points = ceilings.points_table(results)
@@ -87,7 +87,8 @@ class Report:
         return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
             | {"report.md": document.markdown(self.results, quiet.head(self.results), _warnings(self.results),
                                               self.headlines, {"What to doubt": self.doubts,
-                                                               "What is missing": self.missing},
+                                                               "What is missing": self.missing or [
+                                                                   "Nothing: every layer has its rows, every row a number."]},
                                               self.sections, drawn, self._further_pages()),
                "POSTER.md": poster_page(self.results, self.published)} \
             | (self.gpus.files(drawn) if self.gpus.devices else {})
@@ -126,7 +127,7 @@ def pictures(report, results, published):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="report.py", description="Tables, pictures and headlines from one "
+    parser = Parser(prog="report.py", description="Tables, pictures and headlines from one "
                                      "results file of `eie bench`, beside the published numbers.",
                                      epilog="example: python3 plots/report.py results.json --out report")
     parser.add_argument("results", metavar="RESULTS.json")
@@ -157,4 +158,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)
