@@ -2,7 +2,7 @@
 
 from ceilings import LEVELS, Ceilings
 from published import LAYERS
-from references import BEST, DENSE, kind_of, library_of
+from references import DENSE, kind_of, library_of
 
 LEAST_OF_PEAK, LEAST_OF_BANDWIDTH = 0.60, 0.70  # SSE3 code reached 10 to 16 and 45 to 55 %, good libraries 75 to 95 %
 LEAST_INPUTS = 600  # smaller layers do not fill the peak
@@ -26,8 +26,8 @@ def weak(view, threads, results):
         return []
     share, layer, what = min(low)
     limit = 100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK)
-    return [f"{BEST[DENSE]} on {view.thread_words(threads)} has {100 * share:.0f} % of {what} on {layer}, "
-            f"less than {limit:.0f} % on {len(low)} of {len(LAYERS)} layers"]
+    return [f"{view.thread_words(threads)}: {100 * share:.0f} % of {what} on {layer}, below {limit:.0f} % on {len(low)} of "
+            f"{len(LAYERS)} layers"]
 
 
 def _share(row, ceilings):

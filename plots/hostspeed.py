@@ -121,7 +121,7 @@ def _host_headline(table, results, view):
         if PER_LAYER not in (faster, slower) or PER_LAYER in kinds:
             head.put_row(f"{SPOKEN[faster]} faster than {SPOKEN[slower]}",
                          across(f"{faster} over {REFERENCES.get(slower, slower)}"))
-    head.notes += [f"**Weak baseline**: {text}." for threads in view.thread_counts()
+    head.notes += [f"**Weak baseline**, {REFERENCES[DENSE]} on {text}." for threads in view.thread_counts()
                    for text in baselines.weak(view, threads, results)]
     for kind in (*REFERENCES.values(), *kinds):
         chosen = [(cell.value, words) for words, cell in zip(head.columns, across(kind)) if not cell.reason]

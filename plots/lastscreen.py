@@ -77,7 +77,7 @@ class LastScreen:
         texts = [] if self._results.rows else ["The results file has no usable row: only published numbers follow"]
         for view in self._views:
             for threads in view.thread_counts():
-                texts += [f"weak baseline, b{view.batch}: {text}"
+                texts += [f"weak baseline, batch {view.batch}, {text}"
                           for text in baselines.weak(view, threads, self._results)]
         for words, found in (("wide", quiet.wide), ("", quiet.disturbed), ("doubt", quiet.doubts)):
             texts += [f"{words}: {text}" if words else text for text in found(self._results)]

@@ -37,12 +37,12 @@ def write(folder, files):
     os.makedirs(folder, exist_ok=True)
     for name, content in files.items():
         data = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
-        path = os.path.realpath(os.path.join(folder, name))
+        path = os.path.join(folder, name)
         if os.path.exists(path) and not os.path.isfile(path):
             with open(path, "wb") as file:
                 file.write(data)
-            continue
-        _replace(*os.path.split(path), data)
+        else:
+            _replace(*os.path.split(os.path.realpath(path)), data)
 
 
 def _replace(folder, name, data):
