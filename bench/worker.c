@@ -180,8 +180,22 @@ static void add_again(struct eie_row *row)
         snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again.line);
 }
 
-static void tell_row(struct worker *worker, struct eie_row *row)
+/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
+ * of two kernels' times would be that of none. */
+static void keep_choice(const struct eie_results *results, struct eie_row *row, uint32_t visit)
 {
+    char name[512];
+    eie_row_name(row, name, sizeof name);
+    const json_t *now = json_object_get(row->columns, "eie_chosen_kernel");
+    const json_t *before = json_object_get(eie_results_row(results, name), "eie_chosen_kernel");
+    if (!now || !before || json_equal(now, before)) return;
+    eie_samples_drop_before(&row->samples, visit);
+    row->stats = eie_samples_stats(&row->samples);
+}
+
+static void tell_row(struct worker *worker, struct eie_row *row, uint32_t visit)
+{
+    keep_choice(worker->job->results, row, visit);
     const bool failed = row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR;
     add_again(row);
     json_t *object = eie_row_json(row);
@@ -192,11 +206,11 @@ static void tell_row(struct worker *worker, struct eie_row *row)
 }
 
 static void tell_end(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,
-                     uint32_t count)
+                     uint32_t count, uint32_t visit)
 {
     json_t *lists = json_object();
     for (uint32_t i = 0; i < count && !worker->status; i++) {
-        tell_row(worker, &rows[i]);
+        tell_row(worker, &rows[i], visit);
         if (rows[i].launch_ns > 0) eie_device_ceilings_add_json(rows[i].device, lists);
     }
     const struct eie_ceilings *ceilings = key->threads ? ceilings_for(worker, key->threads) : NULL;
@@ -256,7 +270,7 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     if (!why_not) worker->status = eie_group_run(&group, &worker->error);
     /* as after a crash: the group's rows are run apart, so that the guilty one is found */
     if (eie_cuda_is_lost() && !rows->apart) _exit(EXIT_FAILURE);
-    if (!worker->status) tell_end(worker, &station->key, rows, count);
+    if (!worker->status) tell_end(worker, &station->key, rows, count, visit);
 }
 
 /* Is this the group whose rows are to be run apart? */
