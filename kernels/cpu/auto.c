@@ -29,14 +29,14 @@
 
 #define SHORT_NS     1e3 /* calls that are estimated to be shorter are not tried */
 #define TRIAL_BYTES  (UINT64_C(256) << 20)
-#define BLOCK_NS     50e3 /* a candidate's turn lasts at least so long, or one call */
-#define BLOCK_CALLS  1000
-#define LONG_CALL_NS 2e6 /* such calls are not disturbed by what the caches held before */
-#define ROUNDS       11
-#define ROUNDS_LEAST 3 /* then the trial ends as soon as it has taken TRIAL_NS, */
-#define TRIAL_NS     250e6
+#define TURN_NS      50e3 /* a candidate's turn lasts so long, and at least one call */
+#define LONG_CALL_NS 2e6  /* such calls are not disturbed by what the caches held before */
+#define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out, */
+#define SLOW         2.0
+#define TRIAL_NS     200e6 /* and the trial ends when it has taken so long, */
+#define ROUNDS_CALM  6     /* or so many rounds have not made any time shorter than CALM of it: */
+#define CALM         0.99  /* a few on a quiet machine, more beside others that compute */
 #define MEMORIES     1024
-#define SLOW         1.5 /* and a candidate that takes so many times the least is left out */
 
 /* Work of one input vector, from counts alone. */
 struct work {
@@ -200,39 +200,44 @@ static void give_up(struct trial *trial)
     trial->plan = NULL;
 }
 
-/* Nanoseconds of one of `calls`, each with the next copy; NaN when one fails. */
-static double time_calls(struct trial *trial, uint32_t copies, uint32_t calls)
+/* Nanoseconds of a call with the next copy; NaN when it fails. */
+static double time_call(struct trial *trial, uint32_t copies)
 {
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
     const double begin = eie_now_s();
-    for (uint32_t i = 0; i < calls; i++) {
-        if (trial->kernel->run(trial->plan, trial->copy, NULL) ||
-            trial->kernel->wait(trial->plan, &outcome, NULL))
-            return NAN;
-        trial->copy = trial->copy + 1 < copies ? trial->copy + 1 : 0;
-    }
-    return 1e9 * (eie_now_s() - begin) / calls;
+    if (trial->kernel->run(trial->plan, trial->copy, NULL) ||
+        trial->kernel->wait(trial->plan, &outcome, NULL))
+        return NAN;
+    const double end = eie_now_s();
+    trial->copy = trial->copy + 1 < copies ? trial->copy + 1 : 0;
+    return 1e9 * (end - begin);
 }
 
 /* All copies once, so that none is touched for the first time later on. */
 static void warm(struct trial *trial, const int16_t *inputs, uint32_t copies)
 {
     if (trial->plan && trial->kernel->load(trial->plan, inputs, NULL)) give_up(trial);
-    for (uint32_t c = 0; trial->plan && c <= copies; c++) {
-        const double ns = time_calls(trial, copies, 1);
-        trial->call_ns = fmin(trial->call_ns, ns);
-        if (isnan(ns)) give_up(trial);
+    for (uint32_t c = 0; trial->plan && c < copies; c++) {
+        trial->call_ns = time_call(trial, copies);
+        if (isnan(trial->call_ns)) give_up(trial);
     }
 }
 
+/* The least of the calls so far: a call that nothing disturbed is found even beside others that
+ * compute, sooner than a whole block of calls. */
 static void take_turn(struct trial *trial, uint32_t copies, double *least_ns)
 {
-    const double wanted = ceil(BLOCK_NS / trial->call_ns);
-    const uint32_t calls = wanted < BLOCK_CALLS ? (uint32_t)wanted : BLOCK_CALLS;
-    if (trial->call_ns < LONG_CALL_NS) (void)time_calls(trial, copies, 1);
-    const double ns = time_calls(trial, copies, calls);
-    *least_ns = isnan(ns) ? NAN : fmin(*least_ns, ns);
-    if (isnan(ns)) give_up(trial);
+    double spent = 0, ns = 0;
+    if (trial->call_ns < LONG_CALL_NS) ns = time_call(trial, copies);
+    while (!isnan(ns) && spent < TURN_NS) {
+        ns = time_call(trial, copies);
+        *least_ns = fmin(*least_ns, ns);
+        spent += fmax(ns, 1);
+    }
+    trial->call_ns = *least_ns;
+    if (!isnan(ns)) return;
+    *least_ns = NAN;
+    give_up(trial);
 }
 
 /* How many are still worth a turn. */
@@ -249,18 +254,30 @@ static uint32_t drop_slow(struct trial *trials, struct eie_plan *made)
     return left;
 }
 
+/* Whether any time became clearly shorter. */
+static bool take_turns(struct trial *trials, struct eie_plan *made, uint32_t copies)
+{
+    bool shorter = false;
+    for (uint32_t i = 0; i < made->listed; i++) {
+        double *least_ns = &made->choices[made->shortlist[i]].time_ns;
+        const double before = *least_ns;
+        if (trials[i].plan) take_turn(&trials[i], copies, least_ns);
+        shorter |= trials[i].plan && !(*least_ns >= CALM * before);
+    }
+    return shorter;
+}
+
 static void time_in_turn(struct trial *trials, struct eie_plan *made, const int16_t *inputs,
                          uint32_t copies)
 {
+    uint32_t left = made->listed, calm = 0;
     for (uint32_t i = 0; i < made->listed; i++) warm(&trials[i], inputs, copies);
     const double begin = eie_now_s();
-    for (uint32_t round = 1; round <= ROUNDS; round++) {
-        for (uint32_t i = 0; i < made->listed; i++)
-            if (trials[i].plan)
-                take_turn(&trials[i], copies, &made->choices[made->shortlist[i]].time_ns);
-        if (round >= ROUNDS_LEAST &&
-            (drop_slow(trials, made) < 2 || 1e9 * (eie_now_s() - begin) > TRIAL_NS))
-            break;
+    for (uint32_t round = 1; left > 1 && calm < ROUNDS_CALM; round++) {
+        calm = take_turns(trials, made, copies) ? 0 : calm + 1;
+        if (round < ROUNDS_LEAST) continue;
+        left = drop_slow(trials, made);
+        if (1e9 * (eie_now_s() - begin) > TRIAL_NS) break;
     }
 }
 
