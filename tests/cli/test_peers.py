@@ -140,22 +140,27 @@ __attribute__((optimize("O3"))) static float sum(const float *w, const float *x,
     for (int k = 1; k < 8; k++) sums[0] += sums[k];
     return sums[0] + (paths[at].does == 'w');
 }}
-void {prefix}cblas_sgemv(int order, int transpose, int rows, int columns, float alpha, const float *matrix, int stride,
-                 const float *x, int x_stride, float beta, float *y, int y_stride)
+static void begin(void)
 {{
     if (paths[at].does == 'c') raise(SIGSEGV);
     if (paths[at].ms) usleep(1000 * paths[at].ms);
+}}
+void {prefix}cblas_sgemv(int order, int transpose, int rows, int columns, float alpha, const float *matrix, int stride,
+                 const float *x, int x_stride, float beta, float *y, int y_stride)
+{{
+    begin();
     for (int i = 0; i < rows; i++) y[i] = sum(matrix + (long)i * stride, x, columns);
 }}
 void {prefix}cblas_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
                  int a_stride, const float *b, int b_stride, float beta, float *c, int c_stride)
 {{
+    begin();
     for (int i = 0; i < m; i++)
-        {prefix}cblas_sgemv(order, transpose_a, n, k, alpha, b, b_stride, a + (long)i * a_stride, 1, beta,
-                    c + (long)i * c_stride, 1);
+        for (int j = 0; j < n; j++)
+            c[(long)i * c_stride + j] = sum(b + (long)j * b_stride, a + (long)i * a_stride, k);
 }}
 """
-SLOW = 30  # ms: the others take one or less
+SLOW = 50  # ms: sgemv of the others takes less than one, sgemm some
 
 
 class OpenBlas:

@@ -65,8 +65,8 @@ static void copies_hold_the_layers_weights(void **state)
 
 static void plans_on_one_layer_share(void **state)
 {
-    struct test_matrix matrix;
-    struct eie_layer *layer = layer_of(2, &matrix), *same = layer_of(2, &matrix);
+    struct test_matrix matrix, copy;
+    struct eie_layer *layer = layer_of(2, &matrix), *same = layer_of(2, &copy);
     (void)state;
     assert_int_equal(eie_float_weights_new_bytes(layer, EIE_FLOAT_DENSE, 77), 77);
     const struct eie_float_weights *first = take(layer, EIE_FLOAT_DENSE, 1);
@@ -88,6 +88,7 @@ static void plans_on_one_layer_share(void **state)
     assert_ptr_equal(again->copy[0], memory);
     eie_float_weights_release(again);
     test_matrix_free(&matrix);
+    test_matrix_free(&copy);
     eie_layer_free(layer);
     eie_layer_free(same);
 }
