@@ -108,9 +108,9 @@ def headline_view(results, published, batch=1):
 
 
 def kernel_words(pairs):
-    """"a" or "a on 1 thread, b on all 4 threads" from (kernel, words for the thread count) pairs."""
+    """"a" or "a on 1 thread; b on all 4 threads" from (kernel, words for the thread count) pairs."""
     names = {name for name, _ in pairs}
-    return names.pop() if len(names) == 1 else ", ".join(f"{name} on {words}" for name, words in pairs)
+    return names.pop() if len(names) == 1 else "; ".join(f"{name} on {words}" for name, words in pairs)
 
 
 def same_run(row, baseline):

@@ -109,14 +109,14 @@ def resolution_words(results):
 
 def wide(results):
     """Sentences on rows whose interval is wide, and on those that fell short of their target."""
-    rows = measured(results)
-    found = [row for row in rows if (half_width(row) or 0) > WIDE]
-    short = [row for row in rows if (half_width(row) or 0) > (row.number("eie_target") or math.inf)]
-    lines = [f"{len(found)} of {len(rows)} rows have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
-             f"The widest: {_named(sorted(found, key=half_width, reverse=True))}."] if found else []
-    if short:
-        lines.append(f"{len(short)} of {len(rows)} rows are wider than their target; --resume goes on with them.")
-    return lines
+    widths = [(width, row) for row in measured(results) for width in [half_width(row)] if width is not None]
+    found = sorted((pair for pair in widths if pair[0] > WIDE), key=lambda pair: -pair[0])
+    short = sum(width > (row.number("eie_target") or math.inf) for width, row in widths)
+    of_all = f"of {len(measured(results))} rows"
+    return [text for count, text in (
+        (len(found), f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
+                     f"The widest: {_named([row for _, row in found])}."),
+        (short, f"{short} {of_all} are wider than their target; --resume goes on with them.")) if count]
 
 
 def doubts(results):
