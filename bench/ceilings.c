@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,8 +23,9 @@
 #define LINE_SET      1024u /* working sets are multiples of this */
 #define DRAM_LEAST    (UINT64_C(64) << 20)
 #define DRAM_MOST     (UINT64_C(1) << 30)
-#define DRAM_CACHES   3 /* last-level caches that the working set for DRAM exceeds */
-#define PRIVATE_TIMES 4 /* of the private caches, for the shared one */
+#define DRAM_CACHES   3    /* last-level caches that the working set for DRAM exceeds */
+#define PRIVATE_TIMES 4    /* of the private caches, for the shared one */
+#define LOWER         0.95 /* what several threads reach of one's, or it is a contradiction */
 
 static const char *const level_names[EIE_LEVELS] = {"l1", "l2", "l3", "dram"};
 static const char *const operation_names[EIE_OPERATIONS] = {"int16", "int8", "float32"};
@@ -177,29 +179,69 @@ static uint8_t *allocate(uint32_t threads, uint64_t sets[EIE_LEVELS], size_t *st
     return NULL;
 }
 
-enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes,
+static enum eie_status measure_levels(struct eie_pool *pool, uint64_t memory_bytes, uint32_t which,
+                                      struct eie_ceilings *now, struct eie_error *error)
+{
+    struct reading r = {.pool = pool};
+    uint64_t sets[EIE_LEVELS];
+    working_sets(now->threads, memory_bytes, sets);
+    for (int level = 0; level < EIE_LEVELS; level++)
+        if (!(which & EIE_CEILING_OF(level))) sets[level] = 0;
+    r.data = allocate(now->threads, sets, &r.stride);
+    if (!r.data) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
+    madvise(r.data, r.stride * now->threads, MADV_HUGEPAGE); /* only a hint */
+    eie_pool_run(pool, touch, &r);
+    for (int level = 0; level < EIE_LEVELS; level++) {
+        r.bytes = sets[level];
+        if (r.bytes) measure_level(&r, now->threads, level == EIE_DRAM, &now->read[level]);
+    }
+    free(r.data);
+    return EIE_OK;
+}
+
+enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes, uint32_t which,
                                      struct eie_ceilings *ceilings, struct eie_error *error)
 {
     struct eie_ceilings now = *ceilings; /* whole or not at all: a process may end in between */
     struct reading r = {.pool = pool};
-    uint64_t sets[EIE_LEVELS];
+    const uint32_t levels = which & ~EIE_CEILING_REST;
     ceilings->attempts++;
-    now.attempts = ceilings->attempts;
+    now.attempts = 0;
     now.threads = eie_pool_threads(pool);
-    working_sets(now.threads, memory_bytes, sets);
-    r.data = allocate(now.threads, sets, &r.stride);
-    if (!r.data) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
-    madvise(r.data, r.stride * now.threads, MADV_HUGEPAGE); /* only a hint */
-    eie_pool_run(pool, touch, &r);
-    for (int level = 0; level < EIE_LEVELS; level++) {
-        r.bytes = sets[level];
-        if (r.bytes) measure_level(&r, now.threads, level == EIE_DRAM, &now.read[level]);
+    now.measured |= which;
+    enum eie_status status =
+        levels ? measure_levels(pool, memory_bytes, levels, &now, error) : EIE_OK;
+    if (status) return status;
+    if (which & EIE_CEILING_REST) {
+        measure_macs(&r, now.threads, &now);
+        measure_pool(&r, &now);
     }
-    measure_macs(&r, now.threads, &now);
-    measure_pool(&r, &now);
-    free(r.data);
     *ceilings = now;
     return EIE_OK;
+}
+
+static bool is_lower(const char *name, const struct eie_ceiling *one,
+                     const struct eie_ceiling *several, uint32_t threads, char *text, size_t size)
+{
+    if (!(one->per_s > 0) || !(several->per_s > 0) || several->per_s >= LOWER * one->per_s)
+        return false;
+    snprintf(text, size, "ceiling %s: %.3g G/s on %u threads, %.3g G/s on one", name,
+             several->per_s / 1e9, threads, one->per_s / 1e9);
+    return true;
+}
+
+bool eie_ceilings_doubt(const struct eie_ceilings *one, const struct eie_ceilings *several,
+                        char *text, size_t size)
+{
+    for (int level = 0; level < EIE_LEVELS; level++)
+        if (is_lower(level_names[level], &one->read[level], &several->read[level], several->threads,
+                     text, size))
+            return true;
+    for (int o = 0; o < EIE_OPERATIONS; o++)
+        if (is_lower(operation_names[o], &one->macs[o], &several->macs[o], several->threads, text,
+                     size))
+            return true;
+    return false;
 }
 
 /* ---- the floor ------------------------------------------------------------------------------ */
@@ -218,6 +260,17 @@ static double holds(int level, uint32_t threads)
     const uint64_t bytes = level < EIE_DRAM ? eie_cache_bytes((uint32_t)level + 1, threads) : 0;
     if (level == EIE_DRAM) return INFINITY;
     return level == EIE_L3 && !bytes ? (double)L3_UNKNOWN : (double)bytes;
+}
+
+uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand)
+{
+    double left = (double)(demand->footprint > demand->bytes ? demand->footprint : demand->bytes);
+    uint32_t which = EIE_CEILING_REST;
+    for (int level = 0; level < EIE_LEVELS && left > 0; level++) {
+        which |= EIE_CEILING_OF(level);
+        left -= fmin(left, holds(level, threads));
+    }
+    return which;
 }
 
 struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum eie_level { EIE_L1, EIE_L2, EIE_L3, EIE_DRAM, EIE_LEVELS };
@@ -23,21 +24,31 @@ struct eie_ceiling {
 
 /* For one thread count. */
 struct eie_ceilings {
-    uint32_t threads;  /* 0: not measured */
-    uint32_t attempts; /* to measure, also those that did not come back */
+    uint32_t threads;  /* 0: nothing is measured */
+    uint32_t measured; /* which: EIE_CEILING_OF a level, EIE_CEILING_REST */
+    uint32_t attempts; /* to measure since one came back */
     struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS];
     /* What the pool itself costs: a run of no work, and a barrier inside of a run; 0: not measured
      */
     double run_ns, barrier_ns;
 };
 
-/* Measures on the pool's threads, and keeps whatever is higher than what `ceilings` holds already:
- * on a shared machine a second look is a better one. `memory_bytes` and a part of the memory that
- * is free bound what is allocated; a level that needs more is left out. Takes about half a second.
- */
+#define EIE_CEILING_OF(level) (1u << (level))
+#define EIE_CEILING_REST      (1u << EIE_LEVELS) /* arithmetic, and what the pool costs */
+#define EIE_CEILINGS_ALL      ((1u << (EIE_LEVELS + 1)) - 1)
+
+/* Measures those in `which` on the pool's threads, and keeps whatever is higher than what
+ * `ceilings` holds already: on a shared machine a second look is a better one. `memory_bytes` and a
+ * part of the memory that is free bound what is allocated; a level that needs more is left out.
+ * Takes a tenth of a second, memory (DRAM) one or two. */
 EIE_MUST_USE enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_bytes,
-                                                  struct eie_ceilings *ceilings,
+                                                  uint32_t which, struct eie_ceilings *ceilings,
                                                   struct eie_error *error);
+
+/* Is one of them lower than the same on one thread? Then says so in `text`, which names the first.
+ */
+bool eie_ceilings_doubt(const struct eie_ceilings *one, const struct eie_ceilings *several,
+                        char *text, size_t size);
 
 /* What one call does, for its floor. */
 struct eie_demand {
@@ -46,6 +57,9 @@ struct eie_demand {
     uint64_t macs;      /* multiply-accumulates carried out, useful or not */
     bool float32;       /* all of them; else in narrower operands where that is faster */
 };
+
+/* The ceilings that the floor of a call on these threads depends on (EIE_CEILING_OF, ...). */
+uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand);
 
 struct eie_floor {
     double ns;         /* 0: no ceilings */

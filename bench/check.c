@@ -40,32 +40,36 @@ static enum eie_status count_padding(const struct eie_layer *layer, const uint8_
     return EIE_OK;
 }
 
-/* One output of one input, from the weights of its row: `columns` and `weights` ([count]). */
-static enum eie_status sum_row(const struct eie_layer *layer, const int16_t *input,
-                               const uint32_t *columns, const int16_t *weights, uint32_t count,
-                               uint32_t b, uint32_t i, struct eie_reference *reference,
-                               struct eie_error *error)
+/* Sums of one output, [batch] each. */
+struct sums {
+    int64_t *sum, *magnitude, *weights, *values, *products;
+};
+
+/* Adds a weight's products with its inputs of the whole batch, which lie beside each other so that
+ * the compiler takes several at once. */
+static void add_weight(struct sums *sums, int32_t weight, const int16_t *inputs, uint32_t batch)
+{
+    for (uint32_t b = 0; b < batch; b++) {
+        const int32_t product = weight * inputs[b], is_one = product != 0;
+        sums->sum[b] += product;
+        sums->magnitude[b] += llabs((int64_t)product);
+        sums->products[b] += is_one;
+        sums->weights[b] += is_one * abs(weight);
+        sums->values[b] += is_one * abs((int32_t)inputs[b]);
+    }
+}
+
+static enum eie_status keep_output(const struct eie_layer *layer, const struct sums *sums,
+                                   uint32_t b, uint32_t i, struct eie_reference *reference,
+                                   struct eie_error *error)
 {
     const size_t at = (size_t)b * layer->outputs + i;
-    int64_t sum = 0;
-    uint64_t magnitude = 0, weight_sum = 0, value_sum = 0;
-    uint32_t products = 0, useful = 0;
-    for (uint32_t k = 0; k < count; k++) {
-        const int64_t product = (int64_t)weights[k] * input[columns[k]];
-        sum += product;
-        magnitude += (uint64_t)llabs(product);
-        products += product != 0;
-        weight_sum += product ? (uint64_t)abs(weights[k]) : 0;
-        value_sum += product ? (uint64_t)abs(input[columns[k]]) : 0;
-        useful += input[columns[k]] != 0;
-    }
-    reference->products[at] = products;
-    reference->macs_useful += useful;
-    reference->sum[at] = (double)sum;
-    reference->magnitude[at] = (double)magnitude;
-    reference->weights[at] = (double)weight_sum;
-    reference->values[at] = (double)value_sum;
-    sum += layer->bias ? layer->bias[i] : 0;
+    const int64_t sum = sums->sum[b] + (layer->bias ? layer->bias[i] : 0);
+    reference->products[at] = (uint32_t)sums->products[b];
+    reference->sum[at] = (double)sums->sum[b];
+    reference->magnitude[at] = (double)sums->magnitude[b];
+    reference->weights[at] = (double)sums->weights[b];
+    reference->values[at] = (double)sums->values[b];
     if (sum < INT32_MIN || sum > INT32_MAX)
         return eie_fail(error, EIE_INPUT,
                         "layer %s, input %u: output %u sums to %" PRId64
@@ -75,41 +79,60 @@ static enum eie_status sum_row(const struct eie_layer *layer, const int16_t *inp
     return EIE_OK;
 }
 
+/* `turned` are the inputs as [inputs][batch], `active` how many of each are not 0, `room` five
+ * times [batch]. */
+static enum eie_status sum_outputs(const struct eie_layer *layer, const uint8_t *dense,
+                                   const int16_t *turned, const uint32_t *active, int64_t *room,
+                                   struct eie_reference *reference, struct eie_error *error)
+{
+    const uint32_t batch = reference->batch;
+    struct sums sums = {room, room + batch, room + 2 * (size_t)batch, room + 3 * (size_t)batch,
+                        room + 4 * (size_t)batch};
+    enum eie_status status = EIE_OK;
+    for (uint32_t i = 0; i < layer->outputs && !status; i++) {
+        const uint8_t *row = dense + (size_t)i * layer->inputs;
+        memset(room, 0, 5 * (size_t)batch * sizeof *room);
+        for (uint32_t j = 0; j < layer->inputs; j++) {
+            if (!row[j] || !active[j]) continue;
+            reference->macs_useful += active[j];
+            add_weight(&sums, layer->codebook[row[j]], turned + (size_t)j * batch, batch);
+        }
+        for (uint32_t b = 0; b < batch && !status; b++)
+            status = keep_output(layer, &sums, b, i, reference, error);
+    }
+    return status;
+}
+
 static enum eie_status sum_rows(const struct eie_layer *layer, const uint8_t *dense,
                                 const int16_t *inputs, struct eie_reference *reference,
                                 struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    uint32_t *columns = calloc(layer->inputs, sizeof *columns);
-    int16_t *weights = calloc(layer->inputs, sizeof *weights);
-    if (!columns || !weights)
+    const uint32_t batch = reference->batch;
+    int16_t *turned = calloc((size_t)layer->inputs * batch, sizeof *turned);
+    uint32_t *active = calloc(layer->inputs, sizeof *active);
+    int64_t *room = calloc(5 * (size_t)batch, sizeof *room);
+    if (!turned || !active || !room)
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
-    for (uint32_t i = 0; i < layer->outputs && !status; i++) {
-        const uint8_t *row = dense + (size_t)i * layer->inputs;
-        uint32_t count = 0;
-        for (uint32_t j = 0; j < layer->inputs; j++) {
-            if (!row[j]) continue;
-            columns[count] = j;
-            weights[count++] = layer->codebook[row[j]];
-        }
-        for (uint32_t b = 0; b < reference->batch && !status; b++)
-            status = sum_row(layer, inputs + (size_t)b * layer->inputs, columns, weights, count, b,
-                             i, reference, error);
+    for (size_t k = 0; k < (size_t)batch * layer->inputs && !status; k++) {
+        const size_t b = k / layer->inputs, j = k % layer->inputs;
+        turned[j * batch + b] = inputs[k];
+        active[j] += inputs[k] != 0;
     }
-    free(columns);
-    free(weights);
+    if (!status) status = sum_outputs(layer, dense, turned, active, room, reference, error);
+    free(turned);
+    free(active);
+    free(room);
     return status;
 }
 
 static void find_largest(const struct eie_layer *layer, const int16_t *inputs,
                          struct eie_reference *reference)
 {
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
-        reference->largest_weight = fmax(reference->largest_weight, abs(layer->codebook[c]));
+    reference->largest_weight = eie_largest_magnitude(layer->codebook, EIE_CODEBOOK_SIZE);
     for (uint32_t b = 0; b < reference->batch; b++, inputs += layer->inputs)
-        for (uint32_t j = 0; j < layer->inputs; j++)
-            reference->largest_input[b] = fmax(reference->largest_input[b], abs(inputs[j]));
+        reference->largest_input[b] = eie_largest_magnitude(inputs, layer->inputs);
 }
 
 enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t *inputs,

@@ -13,6 +13,9 @@
 #define BUDGET_S     60
 #define MEMORY_BYTES (UINT64_C(2) << 30)
 #define TIMEOUT_S    300
+#define MATRICES_MAX 16
+#define TARGET       0.02
+#define TARGET_LEAST 0.0001
 
 static const char help[] =
     "eie bench: check kernels on each layer, then time them\n\n"
@@ -39,6 +42,11 @@ static const char help[] =
     "2G)\n"
     "  --timeout TIME    a kernel that gives no sign of life for so long is stopped, and its row\n"
     "                    is an error (default 5m)\n"
+    "  --target PERCENT  how wide half a row's 95 % interval may be: time that is left goes to "
+    "wider\n"
+    "                    ones (default 2)\n"
+    "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
+    "                    --batch, --threads and --cache begin anew behind it\n"
     "  --out FILE        results as JSON (default: only the table is printed)\n"
     "  --resume          go on with the results file of --out: its rows stay, the rest is run\n"
     "  --quiet           no progress\n\n"
@@ -47,9 +55,10 @@ static const char help[] =
 /* ---- options -------------------------------------------------------------------------------- */
 
 struct options {
-    struct eie_matrix_options matrix;
+    struct eie_matrix_options matrices[MATRICES_MAX];
+    uint32_t matrix_count;
     const char *out;
-    double budget_s, timeout_s;
+    double budget_s, timeout_s, target;
     uint64_t memory_bytes;
     bool quiet, resume;
     bool caches_named; /* else the default */
@@ -103,9 +112,30 @@ static bool parse_budget(const char *text, double *seconds)
     return true;
 }
 
+/* What a matrix is where nothing is said. */
+static int begin_matrix(struct options *options, uint32_t cores)
+{
+    if (options->matrix_count == MATRICES_MAX)
+        return eie_command_usage(VERB, "--also: more than %d matrices", MATRICES_MAX);
+    options->matrices[options->matrix_count++] =
+        (struct eie_matrix_options){.batches = {1, {1}},
+                                    .threads = {cores > 1 ? 2 : 1, {1, cores}},
+                                    .caches = {2, {EIE_CACHE_HOT, EIE_CACHE_LLC}}};
+    return -1;
+}
+
+static bool parse_target(const char *text, double *target)
+{
+    char *end;
+    *target = strtod(text, &end) / 100;
+    if (*end == '%') end++;
+    return end != text && !*end && *target >= TARGET_LEAST && *target <= 1;
+}
+
 static int parse_option(int option, uint32_t cores, struct options *options)
 {
-    struct eie_matrix_options *matrix = &options->matrix;
+    struct eie_matrix_options *matrix = &options->matrices[options->matrix_count - 1];
+    if (option == 'A') return begin_matrix(options, cores);
     if (option == 's') matrix->suites = optarg;
     if (option == 'l') matrix->layers = optarg;
     if (option == 'k') matrix->kernels = optarg;
@@ -130,6 +160,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
                                  optarg);
     if (option == 'x' && !eie_parse_seconds(optarg, &options->timeout_s))
         return eie_command_usage(VERB, "--timeout %s is no time (try 90, 90s, 5m)", optarg);
+    if (option == 'W' && !parse_target(optarg, &options->target))
+        return eie_command_usage(VERB, "--target %s is no percentage (try 2)", optarg);
     if (option == 'm' && !eie_parse_bytes(optarg, &options->memory_bytes))
         return eie_command_usage(VERB, "--memory %s is no size (try 512M, 2G)", optarg);
     return -1;
@@ -147,6 +179,8 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
         {"threads", required_argument, NULL, 't'},
         {"cache", required_argument, NULL, 'c'},
         {"budget", required_argument, NULL, 'T'},
+        {"target", required_argument, NULL, 'W'},
+        {"also", no_argument, NULL, 'A'},
         {"memory", required_argument, NULL, 'm'},
         {"timeout", required_argument, NULL, 'x'},
         {"out", required_argument, NULL, 'o'},
@@ -177,12 +211,14 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
 struct outcome {
     const struct options *options;
     struct eie_supervision *supervision;
-    const struct eie_matrix *matrix;
-    struct eie_error stale; /* an old row that must not stand beside new ones; "" for none */
-    uint32_t rows, numbers; /* matched, with a number */
-    int worst;              /* exit code so far */
-    json_t *with_numbers;   /* names of kernels that have any */
-    json_t *missing;        /* rows asked for by exact name that could not run: name, reason */
+    const struct eie_matrix *matrices;
+    struct eie_error stale;      /* an old row that must not stand beside new ones; "" for none */
+    uint32_t old, rows, numbers; /* that stood there already; matched; with a number */
+    int worst;                   /* exit code so far */
+    json_t *codes;               /* of the rows that came in this run, by name */
+    json_t *judged;              /* names of rows: a row may stand in two matrices */
+    json_t *with_numbers;        /* names of kernels that have any */
+    json_t *missing;             /* rows asked for by exact name that could not run: name, reason */
 };
 
 /* 2 before 1 before 3 (design 10). */
@@ -239,21 +275,24 @@ static void print_row(const json_t *row)
     fflush(stdout);
 }
 
-static void judge(struct outcome *outcome, const json_t *row, int code)
+static void judge(struct outcome *outcome, const struct eie_matrix *matrix, const json_t *row,
+                  int code)
 {
     const char *status = text_of(row, "eie_status"), *kernel = text_of(row, "eie_kernel");
-    const char *kernels = outcome->options->matrix.kernels;
+    const char *kernels = matrix->options->kernels;
     outcome->rows++;
     outcome->numbers += !strcmp(status, "ok");
     worsen(outcome, code);
     if (!strcmp(status, "ok")) json_object_set_new(outcome->with_numbers, kernel, json_true());
     if (!kernels || !eie_names_exact(kernels, kernel)) return;
     if (!strcmp(status, "unsupported") || !strcmp(status, "skipped"))
-        json_array_append_new(outcome->missing,
-                              json_pack("[O, O, O, O]", json_object_get(row, "eie_kernel"),
-                                        json_object_get(row, "eie_reason"),
-                                        json_object_get(row, "eie_cache"),
-                                        json_object_get(row, "eie_device")));
+        json_array_append_new(
+            outcome->missing,
+            json_pack("[O, O, O, O, b]", json_object_get(row, "eie_kernel"),
+                      json_object_get(row, "eie_reason"), json_object_get(row, "eie_cache"),
+                      json_object_get(row, "eie_device"),
+                      eie_places_name(text_of(row, "eie_device")) &&
+                          !eie_names_exact(matrix->options->devices, text_of(row, "eie_device"))));
 }
 
 /* The first row asked for by name that could not run. A cache mode that this machine's caches
@@ -266,11 +305,8 @@ static const json_t *first_missing(const struct outcome *outcome)
         const json_t *one = json_array_get(outcome->missing, i);
         const char *cache = json_string_value(json_array_get(one, 2));
         const char *kernel = json_string_value(json_array_get(one, 0));
-        const char *device = json_string_value(json_array_get(one, 3));
-        const char *devices = outcome->options->matrix.devices;
-        if (eie_places_name(device) && !eie_names_exact(devices, device) &&
-            json_object_get(outcome->with_numbers, kernel))
-            continue;
+        const bool elsewhere = json_is_true(json_array_get(one, 4));
+        if (elsewhere && json_object_get(outcome->with_numbers, kernel)) continue;
         if (llc_named || strcmp(cache, eie_cache_name(EIE_CACHE_LLC)) != 0 ||
             !json_object_get(outcome->with_numbers, kernel))
             return one;
@@ -278,12 +314,11 @@ static const json_t *first_missing(const struct outcome *outcome)
     return NULL;
 }
 
+/* It may come again, with more samples. */
 static void on_row(void *context, const json_t *row, int code)
 {
     struct outcome *outcome = context;
-    eie_progress_clear(&outcome->supervision->progress);
-    print_row(row);
-    judge(outcome, row, code);
+    json_object_set_new(outcome->codes, text_of(row, "name"), json_integer(code));
 }
 
 /* Was the row made with another description of its device than the one of that name now? */
@@ -295,16 +330,59 @@ static bool is_stale(const struct eie_matrix *matrix, const json_t *row)
     return false;
 }
 
-/* A row that stood in the file already: judged, not printed again. */
-static void on_old_row(void *context, const json_t *row)
+/* A row that stood in the file already. */
+static void on_old_row(void *context, json_t *row)
 {
     struct outcome *outcome = context;
-    if (is_stale(outcome->matrix, row))
-        eie_fail(&outcome->stale, EIE_INPUT,
-                 "%s: %s was made with another description of %s: name another --out",
-                 outcome->options->out, text_of(row, "name"), text_of(row, "eie_device"));
-    judge(context, row,
-          strcmp(text_of(row, "eie_status"), "mismatch") ? 0 : eie_exit_code(EIE_MISMATCH));
+    for (uint32_t m = 0; m < outcome->options->matrix_count; m++)
+        if (is_stale(&outcome->matrices[m], row))
+            eie_fail(&outcome->stale, EIE_INPUT,
+                     "%s: %s was made with another description of %s: name another --out",
+                     outcome->options->out, text_of(row, "name"), text_of(row, "eie_device"));
+    outcome->old++;
+    if (!strcmp(text_of(row, "eie_status"), "mismatch"))
+        worsen(outcome, eie_exit_code(EIE_MISMATCH));
+}
+
+struct judging {
+    struct outcome *outcome;
+    const struct eie_matrix *matrix;
+    const struct eie_results *results;
+};
+
+static void judge_row(struct outcome *outcome, const struct eie_matrix *matrix, const json_t *row)
+{
+    const char *name = text_of(row, "name");
+    const json_t *code = json_object_get(outcome->codes, name);
+    if (!row || json_object_get(outcome->judged, name)) return;
+    json_object_set_new(outcome->judged, name, json_true());
+    if (code) print_row(row);
+    judge(outcome, matrix, row, (int)json_integer_value(code));
+}
+
+/* Prints what came of the group's rows in this run, and judges all. */
+static bool judge_group(void *context, const struct eie_group_key *key)
+{
+    const struct judging *judging = context;
+    const uint32_t count = eie_matrix_rows(judging->matrix, key, NULL);
+    struct eie_row *rows = calloc((size_t)count + 1, sizeof *rows);
+    char name[512];
+    if (rows) eie_matrix_rows(judging->matrix, key, rows);
+    for (uint32_t i = 0; rows && i < count; i++) {
+        eie_row_name(&rows[i], name, sizeof name);
+        judge_row(judging->outcome, judging->matrix, eie_results_row(judging->results, name));
+    }
+    free(rows);
+    return true;
+}
+
+static void judge_all(struct outcome *outcome, const struct eie_results *results)
+{
+    print_head();
+    for (uint32_t m = 0; m < outcome->options->matrix_count; m++) {
+        struct judging judging = {outcome, &outcome->matrices[m], results};
+        eie_matrix_each_group(judging.matrix, judge_group, &judging);
+    }
 }
 
 static void on_complaint(void *context, const char *message, int code)
@@ -340,45 +418,86 @@ static void set_device(struct eie_results *results, const struct eie_device *dev
     eie_results_set_device(results, device->name, facts);
 }
 
+/* A run whose budget is shorter than what it must do at least says so before it starts. */
+static enum eie_status say_least(const struct options *options, const struct eie_job *job,
+                                 struct eie_error *error)
+{
+    double least_s;
+    uint32_t rows;
+    enum eie_status status = eie_job_least(job, &least_s, &rows, error);
+    if (status || options->quiet || !(options->budget_s > 0) || least_s <= options->budget_s)
+        return status;
+    fprintf(stderr,
+            "eie: the least samples of %u rows take about %d:%02d min (a guess), longer than "
+            "--budget %.0f s: none is left out\n",
+            rows, (int)least_s / 60, (int)least_s % 60, options->budget_s);
+    return EIE_OK;
+}
+
+static enum eie_status supervise(const struct options *options, struct outcome *outcome,
+                                 struct eie_results *results, struct eie_error *error)
+{
+    struct eie_supervision supervision = {
+        .job = {.matrices = outcome->matrices,
+                .matrix_count = options->matrix_count,
+                .results = results,
+                .budget_s = options->budget_s,
+                .target = options->target,
+                .memory_bytes = options->memory_bytes},
+        .results = results,
+        .timeout_s = options->timeout_s,
+        .quiet = options->quiet,
+        .on_row = on_row,
+        .on_complaint = on_complaint,
+        .context = outcome,
+    };
+    outcome->supervision = &supervision;
+    for (uint32_t m = 0; m < options->matrix_count; m++) {
+        const struct eie_places *places = &outcome->matrices[m].places;
+        for (uint32_t i = 0; i < places->count; i++)
+            set_device(results, &places->all[i].device, json_incref(places->all[i].facts));
+    }
+    eie_results_each(results, on_old_row, outcome);
+    if (*outcome->stale.message) return eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);
+    if (outcome->old) printf("%u rows stand in %s already\n", outcome->old, options->out);
+    fflush(stdout);
+    enum eie_status status = say_least(options, &supervision.job, error);
+    if (!status) status = eie_supervise(&supervision, error);
+    judge_all(outcome, results);
+    return status;
+}
+
 static enum eie_status run(const struct options *options, struct outcome *outcome,
                            struct eie_error *error)
 {
-    struct eie_matrix matrix;
+    struct eie_matrix matrices[MATRICES_MAX] = {0};
     struct eie_results *results = NULL;
-    enum eie_status status = eie_matrix_begin(&options->matrix, &matrix, error);
-    if (status) return status;
+    enum eie_status status = EIE_OK;
     json_t *suites = json_object();
-    for (uint32_t i = 0; i < matrix.suite_count; i++)
-        json_object_set_new(suites, matrix.suites[i].name, json_string(matrix.suites[i].hash.hex));
-    status =
-        eie_results_begin(options->out, options->command, options->resume, suites, &results, error);
+    uint32_t begun = 0;
+    while (begun < options->matrix_count && !status) {
+        struct eie_matrix *matrix = &matrices[begun];
+        status = eie_matrix_begin(&options->matrices[begun], matrix, error);
+        if (status) break;
+        begun++;
+        for (uint32_t i = 0; i < matrix->suite_count && !status; i++) {
+            const struct eie_suite *suite = &matrix->suites[i];
+            const char *hash = json_string_value(json_object_get(suites, suite->name));
+            if (hash && strcmp(hash, suite->hash.hex) != 0)
+                status = eie_fail(error, EIE_USAGE, "--suite: two different suites are called %s",
+                                  suite->name);
+            json_object_set_new(suites, suite->name, json_string(suite->hash.hex));
+        }
+    }
+    outcome->matrices = matrices;
     if (!status) {
-        struct eie_supervision supervision = {
-            .job = {.matrix = &matrix,
-                    .budget_s = options->budget_s,
-                    .memory_bytes = options->memory_bytes},
-            .results = results,
-            .timeout_s = options->timeout_s,
-            .quiet = options->quiet,
-            .on_row = on_row,
-            .on_complaint = on_complaint,
-            .context = outcome,
-        };
-        outcome->supervision = &supervision;
-        outcome->matrix = &matrix;
-        for (uint32_t i = 0; i < matrix.places.count; i++)
-            set_device(results, &matrix.places.all[i].device,
-                       json_incref(matrix.places.all[i].facts));
-        eie_results_each(results, on_old_row, outcome);
-        if (*outcome->stale.message)
-            status = eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);
-        if (!status && outcome->rows)
-            printf("%u rows stand in %s already\n", outcome->rows, options->out);
-        if (!status) print_head();
-        if (!status) status = eie_supervise(&supervision, error);
+        status = eie_results_begin(options->out, options->command, options->resume,
+                                   json_incref(suites), &results, error);
+        if (!status) status = supervise(options, outcome, results, error);
     }
     eie_results_free(results);
-    eie_matrix_end(&matrix);
+    json_decref(suites);
+    for (uint32_t m = 0; m < begun; m++) eie_matrix_end(&matrices[m]);
     return status;
 }
 
@@ -389,22 +508,26 @@ int eie_command_bench(int argc, char **argv)
     enum eie_status status = eie_topology_get(&topology, &error);
     if (status) return eie_command_fail(status, &error);
     struct options options = {
-        .matrix = {.batches = {1, {1}},
-                   .threads = {topology->cores > 1 ? 2 : 1, {1, topology->cores}},
-                   .caches = {2, {EIE_CACHE_HOT, EIE_CACHE_LLC}}},
         .budget_s = BUDGET_S,
         .memory_bytes = MEMORY_BYTES,
         .timeout_s = TIMEOUT_S,
+        .target = TARGET,
     };
+    begin_matrix(&options, topology->cores);
     const int code = parse(argc, argv, topology->cores, &options);
     if (code >= 0) return code;
-    struct outcome outcome = {
-        .options = &options, .with_numbers = json_object(), .missing = json_array()};
+    struct outcome outcome = {.options = &options,
+                              .codes = json_object(),
+                              .judged = json_object(),
+                              .with_numbers = json_object(),
+                              .missing = json_array()};
     status = run(&options, &outcome, &error);
     if (status)
         worsen(&outcome, eie_command_fail(status, &error));
     else
         say_outcome(&outcome);
+    json_decref(outcome.codes);
+    json_decref(outcome.judged);
     json_decref(outcome.with_numbers);
     json_decref(outcome.missing);
     return outcome.worst;

@@ -3,6 +3,7 @@
 #include "bench/device_floor.h"
 #include "bench/gbench.h"
 #include "bench/progress.h"
+#include "bench/quiet.h"
 #include "host/clock.h"
 #include "host/topology.h"
 
@@ -17,11 +18,12 @@
     60e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S                                                                                \
-    100e-3 /* from here on one call tells, and what others left in the caches does not */
+    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells, and what others left in the caches   \
+                                 does not */
 #define CALIBRATIONS     3
-#define SAMPLES_MIN      9
-#define SAMPLES_LONG     6 /* the least of long calls: fewer have no confidence interval */
-#define SAMPLES_MAX      301
+#define BLOCKS_SHARED    3   /* blocks behind one so long warm-up */
+#define BLOCKS_MAX       301 /* of a row in one visit */
+#define MORE_SHARE       0.8 /* where more blocks than this were disturbed, further ones would be too */
 #define CALLS_MAX        (INT64_C(1) << 40)
 #define ENERGY_LEAST_S   0.1  /* an energy window lasts as long as a row's samples, from so long */
 #define ENERGY_MOST_S    1.0  /* to so long */
@@ -36,6 +38,7 @@ enum contender_state { WAITING, ADMITTED, FAILED, TIMED, SECOND };
  * other is SECOND. */
 struct contender {
     const struct eie_group *group;
+    struct eie_quiet *quiet; /* counters beside its blocks, or NULL */
     struct eie_row *row;
     struct eie_row *second; /* the row of the plan's other clock, or NULL */
     uint32_t index;
@@ -44,8 +47,12 @@ struct contender {
     uint64_t held_bytes;   /* by the plan */
     uint32_t copy;         /* whose turn it is */
     double call_s, warm_s; /* estimate of one call; untimed part of a block */
-    double *device_ns;     /* [device_room] a call of each block on the device's clock, or NULL */
-    uint32_t device_count, device_room;
+    int64_t calls;         /* per block */
+    uint32_t blocks;       /* behind one warm-up */
+    double cpu_ns;         /* of all calls of this visit */
+    int64_t cpu_calls;
+    uint32_t visit;
+    struct eie_samples fresh, device; /* of this visit: by the wall's clock, by the device's */
     struct eie_error error;
     enum eie_status status;
 };
@@ -55,7 +62,7 @@ struct session {
     struct eie_pool *pool;
     struct contender *contenders; /* [row_count] */
     uint64_t held_bytes;          /* by all plans */
-    uint32_t part;
+    uint32_t visit;
     double row_s;        /* time for one row's samples */
     uint32_t looks_left; /* at the ceilings */
     int64_t blocks_done, blocks_total;
@@ -72,9 +79,9 @@ static void enter(const struct contender *contender, const char *what)
     if (group->enter) group->enter(group->watcher, what ? contender->index : EIE_NO_ROW, what);
 }
 
-static bool is_baseline(const struct contender *contender)
+static bool is_reference(const struct contender *contender)
 {
-    return contender->row->kernel->flags & EIE_KERNEL_BASELINE;
+    return contender->row->is_reference;
 }
 
 static enum eie_status vectors_of(const struct contender *contender,
@@ -118,12 +125,12 @@ static enum eie_status fits(const struct session *session, uint64_t bytes, bool 
                             struct eie_error *error)
 {
     const uint64_t most = session->group->memory_bytes;
-    uint64_t others = 0; /* the baseline stays */
+    uint64_t others = 0; /* the references stay */
     for (uint32_t i = 0; i < session->group->row_count; i++)
-        if (is_baseline(&session->contenders[i])) others += session->contenders[i].held_bytes;
+        if (is_reference(&session->contenders[i])) others += session->contenders[i].held_bytes;
     if (bytes > most || others > most - bytes)
         return eie_fail(error, EIE_MISSING, "its plan needs %.0f KiB%s, and --memory is %.0f KiB",
-                        ceil((double)bytes / 1024), others ? " beside the baseline's" : "",
+                        ceil((double)bytes / 1024), others ? " beside the references'" : "",
                         floor((double)most / 1024));
     *now = session->held_bytes <= most - bytes;
     return EIE_OK;
@@ -242,9 +249,8 @@ static void admit(struct session *session, struct contender *contender)
     contender->state = ADMITTED;
     contender->warm_s = in_private_caches(row) ? WARM_S : WARM_SHARED_S;
     row->resident = eie_device_resident(row->device, row->cost.prepared_bytes * row->copies);
-    row->part = session->part;
-    if (contender->second) contender->second->part = session->part;
     enter(contender, "describing itself");
+    json_decref(row->columns);
     row->columns = json_object();
     if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
     enter(contender, NULL);
@@ -297,22 +303,53 @@ static bool warm(void *context)
     return contender->status == EIE_OK;
 }
 
-static double block(void *context, int64_t calls)
+/* A sample of the row, and of its device's clock where that has one. */
+static void keep_block(struct contender *contender, double wall_ns, double device_ns,
+                       bool disturbed)
 {
-    struct contender *contender = context;
+    const double calls = (double)contender->calls;
+    const bool clocks = eie_row_has_two_clocks(contender->row);
+    struct eie_sample one = {wall_ns / calls, contender->visit, disturbed};
+    if (!contender->status)
+        contender->status = eie_samples_add(&contender->fresh, one, &contender->error);
+    one.ns = device_ns / calls;
+    if (clocks && !contender->status)
+        contender->status = eie_samples_add(&contender->device, one, &contender->error);
+}
+
+static double one_block(struct contender *contender)
+{
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    struct eie_quiet *quiet = contender->quiet;
     double device_ns = 0;
-    const double begin = eie_now_s();
-    for (int64_t i = 0; i < calls && !contender->status; i++) {
+    if (quiet) eie_quiet_before(quiet);
+    const double cpu_s = eie_cpu_s(), begin = eie_now_s();
+    for (int64_t i = 0; i < contender->calls && !contender->status; i++) {
         contender->status = call_once(contender, &outcome, &contender->error);
         device_ns += outcome.device_ns;
     }
-    const double spent = eie_now_s() - begin;
-    enter(contender, NULL);
+    const double spent_ns = 1e9 * (eie_now_s() - begin);
+    contender->cpu_ns += 1e9 * (eie_cpu_s() - cpu_s);
+    contender->cpu_calls += contender->calls;
+    const bool disturbed = quiet && eie_quiet_after(quiet, spent_ns);
     if (contender->status) return -1;
-    if (contender->device_count < contender->device_room)
-        contender->device_ns[contender->device_count++] = device_ns / (double)calls;
-    return 1e9 * spent;
+    if (!(spent_ns > 0)) return spent_ns;
+    keep_block(contender, spent_ns, device_ns, disturbed);
+    return contender->status ? -1 : spent_ns;
+}
+
+/* All blocks behind one warm-up; Google Benchmark sees them as one. */
+static double block(void *context, int64_t calls)
+{
+    struct contender *contender = context;
+    double all_ns = 0;
+    (void)calls;
+    for (uint32_t i = 0; i < contender->blocks && all_ns >= 0; i++) {
+        const double ns = one_block(contender);
+        all_ns = ns < 0 ? ns : all_ns + ns;
+    }
+    enter(contender, NULL);
+    return all_ns;
 }
 
 static void block_done(void *context)
@@ -322,36 +359,39 @@ static void block_done(void *context)
     tick(session->group, (double)session->blocks_done / (double)session->blocks_total, NULL);
 }
 
+static uint32_t least_of(const struct contender *contender)
+{
+    return contender->call_s >= LONG_CALL_S ? EIE_SAMPLES_LONG : EIE_SAMPLES_LEAST;
+}
+
+/* Has the visit as many undisturbed samples as it is to have at least? */
+static bool has_least(const struct contender *contender)
+{
+    return eie_samples_quiet(&contender->fresh) >= least_of(contender);
+}
+
 static void set_case(struct eie_gbench_case *one, struct contender *contender, double row_s)
 {
     const double wanted = 1.2 * BLOCK_S / contender->call_s; /* headroom: never below BLOCK_S */
+    const bool is_long = contender->call_s >= LONG_CALL_S;
+    contender->calls = wanted > 1 ? (int64_t)ceil(wanted) : 1;
+    contender->blocks = !is_long && contender->warm_s >= WARM_SHARED_S ? BLOCKS_SHARED : 1;
+    const double untimed_s = is_long ? 0 : fmax(contender->call_s, contender->warm_s);
+    const double round_s =
+        contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
+    const double least = ceil((double)least_of(contender) / contender->blocks);
     *one = (struct eie_gbench_case){
         .name = contender->row->kernel->name,
-        .calls = wanted > 1 ? (int64_t)ceil(wanted) : 1,
+        .calls = contender->calls * contender->blocks,
+        .repetitions =
+            (int32_t)fmin(BLOCKS_MAX / contender->blocks, fmax(least, floor(row_s / round_s))),
         .process_cpu = true,
         .warm = warm,
         .block = block,
         .context = contender,
     };
-    const bool is_long = contender->call_s >= LONG_CALL_S;
-    const double untimed_s = is_long ? 0 : fmax(contender->call_s, contender->warm_s);
-    const double blocks = row_s / ((double)one->calls * contender->call_s + untimed_s);
-    one->repetitions =
-        (int32_t)fmin(SAMPLES_MAX, fmax(is_long ? SAMPLES_LONG : SAMPLES_MIN, floor(blocks)));
     one->sample_ns = calloc((size_t)one->repetitions * 2, sizeof *one->sample_ns);
     one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
-    if (!eie_row_has_two_clocks(contender->row)) return;
-    free(contender->device_ns);
-    contender->device_ns = calloc((size_t)one->repetitions, sizeof *contender->device_ns);
-    contender->device_room = contender->device_ns ? (uint32_t)one->repetitions : 0;
-    contender->device_count = 0;
-}
-
-static double mean_of(const double *values, uint32_t count)
-{
-    double sum = 0;
-    for (uint32_t i = 0; i < count; i++) sum += values[i];
-    return sum / count;
 }
 
 /* What the timed calls left must still be right. */
@@ -391,7 +431,26 @@ static void measure_energy(struct session *session, struct contender *contender)
 
 static bool is_timed(const struct eie_row *row)
 {
-    return row->status == EIE_ROW_OK && row->sample_count;
+    return row->status == EIE_ROW_OK && row->samples.count;
+}
+
+/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them anew.
+ */
+static void measure_ceilings(struct session *session, bool again)
+{
+    const struct eie_group *group = session->group;
+    struct eie_ceilings *ceilings = group->ceilings;
+    uint32_t which = 0;
+    struct eie_error without; /* then these rows have no floor */
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        const struct eie_demand demand = demand_of(&group->rows[i]);
+        if (is_timed(&group->rows[i])) which |= eie_ceilings_for(group->threads, &demand);
+    }
+    if (!again) which &= ~ceilings->measured;
+    if (!which || ceilings->attempts >= CEILING_ATTEMPTS) return;
+    tick(group, 1, again ? "measuring the ceilings again" : "measuring the machine's ceilings");
+    if (eie_ceilings_measure(session->pool, group->memory_bytes, which, ceilings, &without))
+        tick(group, 1, "going on without ceilings");
 }
 
 static void find_floor(struct session *session, uint32_t index)
@@ -427,12 +486,9 @@ static bool find_floors(struct session *session)
 static void judge(struct session *session)
 {
     struct eie_group *group = session->group;
-    while (find_floors(session) && group->threads && session->looks_left--) {
-        struct eie_error error;
-        tick(group, 1, "measuring the ceilings again");
-        if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &error))
-            break;
-    }
+    if (group->threads) measure_ceilings(session, false);
+    while (find_floors(session) && group->threads && session->looks_left--)
+        measure_ceilings(session, true);
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct eie_row *row = &group->rows[i];
         if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
@@ -467,90 +523,114 @@ static void make_second(const struct eie_row *row, struct eie_row *second)
     *second = *row;
     second->time_source = key.time_source;
     second->again = key.again;
+    second->samples = key.samples;
+    second->stats = key.stats;
+    json_decref(key.columns);
     second->columns = json_incref(row->columns);
+}
+
+/* Joins what this visit brought to what the row has of earlier ones. */
+static enum eie_status join(struct eie_row *row, const struct eie_samples *fresh,
+                            struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    for (uint32_t i = 0; i < fresh->count && !status; i++)
+        status = eie_samples_add(&row->samples, fresh->all[i], error);
+    row->stats = eie_samples_stats(&row->samples);
+    return status;
 }
 
 /* The samples of both clocks go to their rows; where only one of them is left to run, the other is
  * made up for the comparison. A plan whose device has no clock for all that a call does states NaN.
  */
-static void keep_clocks(struct contender *contender, struct eie_gbench_case *one)
+static enum eie_status keep_clocks(struct contender *contender, struct eie_error *error)
 {
-    struct eie_row *row = contender->row, unwanted = {.samples_ns = NULL};
+    struct eie_row *row = contender->row, unwanted = {.samples = {0}};
     struct eie_row *second = contender->second ? contender->second : &unwanted;
     const bool device_first = !strcmp(row->time_source, "device");
     struct eie_row *device = device_first ? row : second, *wall = device_first ? second : row;
-    struct eie_error error;
+    bool has_clock = contender->device.count > 0;
     make_second(row, second);
-    wall->samples_ns = one->sample_ns;
-    one->sample_ns = NULL;
-    device->samples_ns = contender->device_ns;
-    device->sample_count = contender->device_count;
-    contender->device_ns = NULL;
-    for (uint32_t i = 0; i < device->sample_count; i++)
-        if (!isfinite(device->samples_ns[i])) device->sample_count = 0;
-    if (device->sample_count) {
-        device->stats = eie_stats_of(device->samples_ns, device->sample_count);
+    for (uint32_t i = 0; i < contender->device.count; i++)
+        has_clock = has_clock && isfinite(contender->device.all[i].ns);
+    enum eie_status status = join(wall, &contender->fresh, error);
+    if (!status && has_clock) {
+        status = join(device, &contender->device, error);
         judge_clocks(device, wall);
-    } else {
-        eie_row_fail(device,
-                     eie_fail(&error, EIE_UNSUPPORTED,
-                              "no clock of the device covers all that the call does"),
-                     &error);
+    } else if (!status) {
+        struct eie_error why;
+        eie_row_fail(
+            device,
+            eie_fail(&why, EIE_UNSUPPORTED, "no clock of the device covers all that the call does"),
+            &why);
     }
     eie_row_free(&unwanted);
+    return status;
 }
 
-static void keep_samples(struct session *session, struct contender *contender,
-                         struct eie_gbench_case *one)
+static void keep_samples(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
-    struct eie_error error;
-    if (!contender->status && one->samples < SAMPLES_LONG)
+    const uint32_t earlier = row->samples.count, count = contender->fresh.count;
+    if (!contender->status && count < EIE_SAMPLES_LONG)
         contender->status =
-            eie_fail(&contender->error, EIE_SYSTEM, "only %d of %d samples could be taken",
-                     one->samples, one->repetitions);
+            eie_fail(&contender->error, EIE_SYSTEM, "only %u of %u samples could be taken", count,
+                     least_of(contender));
+    if (!contender->status) {
+        const double cpu_ns = contender->cpu_ns / (double)contender->cpu_calls;
+        row->calls = contender->calls;
+        row->cpu_ns =
+            earlier ? (row->cpu_ns * earlier + cpu_ns * count) / (earlier + count) : cpu_ns;
+        contender->status = eie_row_has_two_clocks(row)
+                                ? keep_clocks(contender, &contender->error)
+                                : join(row, &contender->fresh, &contender->error);
+    }
     if (contender->status) {
-        error = contender->error;
-        fail(session, contender, contender->status, &error);
-        return;
-    }
-    row->sample_count = (uint32_t)one->samples;
-    row->calls = one->calls;
-    row->stats = eie_stats_of(one->sample_ns, row->sample_count);
-    row->cpu_ns = mean_of(one->sample_cpu_ns, row->sample_count);
-    contender->state = TIMED;
-    if (eie_row_has_two_clocks(row)) {
-        keep_clocks(contender, one);
-        return;
-    }
-    row->samples_ns = one->sample_ns;
-    one->sample_ns = NULL;
-}
-
-/* The rows of this part say what the baseline took among them. */
-static void note_baseline(struct session *session, double median_ns)
-{
-    for (uint32_t i = 0; i < session->group->row_count; i++)
-        if (session->group->rows[i].part == session->part)
-            session->group->rows[i].part_baseline_ns = median_ns;
-}
-
-static void finish_case(struct session *session, struct eie_gbench_case *one)
-{
-    struct contender *contender = one->context;
-    const bool again = contender->state == TIMED; /* the baseline, in a later part */
-    if (!again) measure_energy(session, contender);
-    check_after(contender);
-    if (again && contender->status) {
         const struct eie_error why = contender->error;
         fail(session, contender, contender->status, &why);
-    } else if (again && one->samples >= SAMPLES_LONG) {
-        note_baseline(session, eie_stats_of(one->sample_ns, (uint32_t)one->samples).median);
+        return;
     }
-    if (again) return;
-    keep_samples(session, contender, one);
-    if (is_baseline(contender) && contender->state == TIMED)
-        note_baseline(session, contender->row->stats.median);
+    eie_samples_free(&contender->fresh);
+    eie_samples_free(&contender->device);
+    contender->cpu_ns = 0;
+    contender->cpu_calls = 0;
+    contender->state = TIMED;
+}
+
+static void finish_case(struct session *session, struct contender *contender)
+{
+    if (contender->state == ADMITTED) measure_energy(session, contender);
+    check_after(contender);
+    keep_samples(session, contender);
+}
+
+/* Those of the cases whose blocks were disturbed too often run once more, for as many undisturbed
+ * samples as they are to have; not where hardly any was undisturbed. */
+static bool want_more(struct eie_gbench_case *cases, int32_t *count)
+{
+    int32_t left = 0;
+    for (int32_t i = 0; i < *count; i++) {
+        const struct contender *contender = cases[i].context;
+        const uint32_t quiet = eie_samples_quiet(&contender->fresh), all = contender->fresh.count;
+        if (contender->status || has_least(contender) || quiet < (1 - MORE_SHARE) * all) continue;
+        struct eie_gbench_case swapped = cases[left];
+        cases[left] = cases[i];
+        cases[i] = swapped;
+        left++;
+    }
+    *count = left;
+    return left > 0;
+}
+
+static enum eie_status run_cases(struct session *session, struct eie_gbench_case *cases,
+                                 int32_t count, struct eie_error *error)
+{
+    char reason[256];
+    session->blocks_done = session->blocks_total = 0;
+    for (int32_t i = 0; i < count; i++) session->blocks_total += cases[i].repetitions;
+    if (!count || eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
+        return EIE_OK;
+    return eie_fail(error, EIE_SYSTEM, "%s", reason);
 }
 
 static enum eie_status time_part(struct session *session, struct eie_error *error)
@@ -558,14 +638,15 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
     const struct eie_group *group = session->group;
     struct eie_gbench_case *cases = calloc(group->row_count, sizeof *cases);
     int32_t count = 0;
-    char reason[256];
     enum eie_status status = EIE_OK;
     if (!cases) return eie_fail(error, EIE_MEMORY, "out of memory for samples");
-    session->blocks_done = session->blocks_total = 0;
+    struct eie_quiet *quiet = group->quiet ? eie_quiet_begin(NULL, group->quiet) : NULL;
     for (uint32_t i = 0; i < group->row_count && !status; i++) {
         struct contender *contender = &session->contenders[i];
         if (!contender->plan) continue;
+        contender->quiet = quiet;
         enter(contender, "timing");
+        contender->visit = session->visit;
         contender->status = calibrate(contender, &contender->error);
         enter(contender, NULL);
         if (contender->status) {
@@ -574,16 +655,15 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
             continue;
         }
         set_case(&cases[count], contender, session->row_s);
-        session->blocks_total += cases[count].repetitions;
-        const bool room = cases[count++].sample_ns &&
-                          (!eie_row_has_two_clocks(contender->row) || contender->device_ns);
-        if (!room) status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
+        if (!cases[count++].sample_ns)
+            status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
     }
-    if (!status && count &&
-        !eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
-        status = eie_fail(error, EIE_SYSTEM, "%s", reason);
+    if (!status) status = run_cases(session, cases, count, error);
+    int32_t more = count;
+    if (!status && want_more(cases, &more)) status = run_cases(session, cases, more, error);
+    eie_quiet_end(quiet);
     for (int32_t i = 0; i < count; i++) {
-        if (!status) finish_case(session, &cases[i]);
+        if (!status) finish_case(session, cases[i].context);
         free(cases[i].sample_ns);
     }
     free(cases);
@@ -604,33 +684,32 @@ static void ask_model(struct session *session, struct contender *contender)
     if (!status && !(outcome.device_ns >= 0))
         status = eie_fail(&error, EIE_SYSTEM, "the model stated no time");
     if (!status) {
-        row->samples_ns = malloc(sizeof *row->samples_ns);
-        if (!row->samples_ns) status = eie_fail(&error, EIE_MEMORY, "out of memory");
+        const struct eie_sample one = {outcome.device_ns, 1, false};
+        eie_samples_free(&row->samples);
+        status = eie_samples_add(&row->samples, one, &error);
     }
     if (status) {
         fail(session, contender, status, &error);
         return;
     }
-    *row->samples_ns = outcome.device_ns;
-    row->sample_count = 1;
     row->calls = 1;
     row->outcome = outcome;
-    row->stats = eie_stats_of(row->samples_ns, 1);
+    row->stats = eie_samples_stats(&row->samples);
     row->cpu_ns = row->stats.median;
     contender->state = TIMED;
 }
 
 /* ---- the group ------------------------------------------------------------------------------ */
 
-/* Admits as many waiting rows as fit, the baseline first; false when none is left to time. */
+/* Admits as many waiting rows as fit, the references first; false when none is left to time. */
 static bool admit_part(struct session *session)
 {
     bool any = false;
-    session->part++;
+    session->visit++;
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < session->group->row_count; i++) {
             struct contender *contender = &session->contenders[i];
-            if (contender->state != WAITING || is_baseline(contender) != (round == 0)) continue;
+            if (contender->state != WAITING || is_reference(contender) != (round == 0)) continue;
             admit(session, contender);
             any = any || contender->state == ADMITTED;
         }
@@ -650,7 +729,7 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
 {
     struct eie_group *group = session->group;
     enum eie_status status = EIE_OK;
-    if (session->part == 1)
+    if (!session->row_s)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
     /* libraries' threads, now that all are there; a device's driver places its own */
@@ -660,7 +739,8 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
         struct contender *contender = &session->contenders[i];
         if (group->cache == EIE_CACHE_NONE && contender->state == ADMITTED)
             ask_model(session, contender);
-        if (!is_baseline(contender) || !count_state(session, WAITING)) end_plan(session, contender);
+        if (!is_reference(contender) || !count_state(session, WAITING))
+            end_plan(session, contender);
     }
     return status;
 }
@@ -675,24 +755,20 @@ static enum eie_status free_threads(struct eie_error *error)
     return status ? status : eie_bind_memory(topology->cores, error);
 }
 
+enum eie_status eie_group_threads(uint32_t threads, struct eie_pool **pool, struct eie_error *error)
+{
+    /* threads that a library starts now inherit the group's cores */
+    enum eie_status status = eie_bind_process(threads, error);
+    if (!status) status = eie_bind_memory(threads, error);
+    if (!status) status = eie_pool_get(threads, pool, error);
+    return status ? status : eie_bind_process(threads, error);
+}
+
 static enum eie_status begin_session(struct session *session, struct eie_error *error)
 {
     const struct eie_group *group = session->group;
     const uint32_t threads = group->threads;
-    enum eie_status status = EIE_OK;
-    if (threads) {
-        /* threads that a library starts now inherit the group's cores */
-        status = eie_bind_process(threads, error);
-        if (!status) status = eie_bind_memory(threads, error);
-        if (!status) status = eie_pool_get(threads, &session->pool, error);
-        if (!status) status = eie_bind_process(threads, error);
-        if (!status && !group->ceilings->threads && group->ceilings->attempts < CEILING_ATTEMPTS) {
-            struct eie_error without; /* then no row has a floor */
-            tick(group, 0, "measuring the machine's ceilings");
-            if (eie_ceilings_measure(session->pool, group->memory_bytes, group->ceilings, &without))
-                tick(group, 0, "going on without ceilings");
-        }
-    }
+    enum eie_status status = threads ? eie_group_threads(threads, &session->pool, error) : EIE_OK;
     if (!threads && group->cache != EIE_CACHE_NONE) status = free_threads(error);
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct contender *contender = &session->contenders[i];
@@ -707,7 +783,9 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
 
 enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
 {
-    struct session session = {.group = group, .looks_left = CEILING_RETRIES};
+    struct session session = {.group = group,
+                              .looks_left = CEILING_RETRIES,
+                              .visit = group->visit ? group->visit - 1 : 0};
     session.contenders = calloc(group->row_count, sizeof *session.contenders);
     if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
     enum eie_status status = begin_session(&session, error);
@@ -715,12 +793,9 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
     if (!status && group->cache != EIE_CACHE_NONE) judge(&session);
     for (uint32_t i = 0; i < group->row_count; i++) {
         end_plan(&session, &session.contenders[i]);
-        if (session.part > 2)
-            continue; /* the last part is empty: split where there were two more */
-        group->rows[i].part = 0;
-        group->rows[i].part_baseline_ns = 0;
+        eie_samples_free(&session.contenders[i].fresh);
+        eie_samples_free(&session.contenders[i].device);
     }
-    for (uint32_t i = 0; i < group->row_count; i++) free(session.contenders[i].device_ns);
     free(session.contenders);
     return status;
 }

@@ -1,4 +1,5 @@
 #include "bench/precision.h"
+#include "host/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,16 +32,14 @@ static void find_exact(struct problem *problem)
     const int16_t *codebook = problem->layer->codebook;
     for (uint32_t i = 0; i < codes->outputs; i++)
         problem->exact[i] = problem->layer->bias ? problem->layer->bias[i] : 0;
-    for (uint32_t j = 0; j < codes->inputs; j++) {
-        problem->largest_input = fmax(problem->largest_input, abs(problem->input[j]));
+    problem->largest_input = eie_largest_magnitude(problem->input, codes->inputs);
+    for (uint32_t j = 0; j < codes->inputs; j++)
         for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++) {
             double *sum = &problem->exact[codes->row[e]];
             *sum += (double)codebook[codes->code[e]] * problem->input[j];
             problem->largest_sum = fmax(problem->largest_sum, fabs(*sum));
         }
-    }
-    for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
-        problem->largest_weight = fmax(problem->largest_weight, abs(codebook[c]));
+    problem->largest_weight = eie_largest_magnitude(codebook, EIE_CODEBOOK_SIZE);
     for (uint32_t i = 0; i < codes->outputs; i++) {
         problem->exact[i] *= problem->weight_unit * problem->input_unit;
         problem->largest_output = fmax(problem->largest_output, fabs(problem->exact[i]));

@@ -18,6 +18,7 @@ void eie_progress_begin(struct eie_progress *progress, bool quiet, double total)
         .terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb"),
         .begin_s = eie_now_s(),
         .total = total > 0 ? total : 1,
+        .left_s = -1,
     };
 }
 
@@ -25,6 +26,7 @@ void eie_progress_begin(struct eie_progress *progress, bool quiet, double total)
 static double remaining_s(const struct eie_progress *progress, double now)
 {
     const double share = progress->done / progress->total;
+    if (progress->left_s >= 0) return progress->left_s;
     return share > 0.01 ? (now - progress->begin_s) * (1 - share) / share : -1;
 }
 

@@ -8,7 +8,8 @@ struct eie_progress {
     bool quiet, terminal, drawn;
     double begin_s, drawn_s;
     double done, total; /* in any unit */
-    char text[128];     /* what is under way */
+    double left_s;  /* where the caller knows better than the pace so far; negative: by the pace */
+    char text[128]; /* what is under way */
 };
 
 void eie_progress_begin(struct eie_progress *progress, bool quiet, double total);

@@ -1,23 +1,28 @@
 #include "bench/results.h"
 #include "bench/context.h"
+#include "bench/samples.h"
+#include "host/clock.h"
 #include "host/file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define REAL_DIGITS 10
-#define FILE_LIMIT  ((size_t)1 << 30)
-#define HASH_DIGITS 64
+#define REAL_DIGITS  10
+#define FILE_LIMIT   ((size_t)1 << 30)
+#define HASH_DIGITS  64
+#define SAVING_SHARE 25 /* between two writings at least so many times what one takes */
 
 struct eie_results {
     char *path;
     bool direct; /* not a regular file: written once */
-    json_t *context, *benchmarks, *missing;
-    json_t *hashes;   /* name of each row: hash of its layer */
-    json_t *runs;     /* context.eie_runs, borrowed */
-    json_t *this_run; /* joins them with its first row */
+    json_t *context;
+    json_t *rows;             /* by name, in the order in which they came */
+    json_t *runs;             /* context.eie_runs, borrowed */
+    json_t *this_run;         /* joins them with its first row */
+    double saved_s, saving_s; /* when the file was last written, and how long that took */
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -28,19 +33,12 @@ static const char *text_of(const json_t *object, const char *key)
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static enum eie_status add(struct eie_results *results, json_t *row, struct eie_error *error)
+static bool has_number(const json_t *row)
 {
-    const char *name = text_of(row, "name");
-    const bool ok = !strcmp(text_of(row, "eie_status"), "ok");
-    if (json_object_get(results->hashes, name))
-        return eie_fail(error, EIE_USAGE, "two rows have the key %s", name);
-    if (json_object_set_new(results->hashes, name, json_string(text_of(row, "eie_layer_hash"))) ||
-        json_array_append(ok ? results->benchmarks : results->missing, row))
-        return eie_fail(error, EIE_MEMORY, "out of memory for results");
-    return EIE_OK;
+    return !strcmp(text_of(row, "eie_status"), "ok");
 }
 
-enum eie_status eie_results_add(struct eie_results *results, json_t *row, struct eie_error *error)
+enum eie_status eie_results_put(struct eie_results *results, json_t *row, struct eie_error *error)
 {
     if (results->this_run) {
         json_array_append_new(results->runs, results->this_run);
@@ -48,23 +46,37 @@ enum eie_status eie_results_add(struct eie_results *results, json_t *row, struct
     }
     json_object_set_new(row, "eie_run",
                         json_integer((json_int_t)json_array_size(results->runs) - 1));
-    enum eie_status status = add(results, row, error);
-    json_decref(row);
-    return status;
+    if (json_object_set_new(results->rows, text_of(row, "name"), row))
+        return eie_fail(error, EIE_MEMORY, "out of memory for results");
+    return EIE_OK;
 }
 
-const char *eie_results_hash(const struct eie_results *results, const char *name)
+void eie_results_forget(struct eie_results *results, const char *name)
 {
-    return json_string_value(json_object_get(results->hashes, name));
+    json_object_del(results->rows, name);
 }
 
-void eie_results_each(const struct eie_results *results,
-                      void (*each)(void *context, const json_t *row), void *context)
+json_t *eie_results_row(const struct eie_results *results, const char *name)
 {
-    const json_t *const lists[] = {results->benchmarks, results->missing};
-    for (int list = 0; list < 2; list++)
-        for (size_t i = 0; i < json_array_size(lists[list]); i++)
-            each(context, json_array_get(lists[list], i));
+    return json_object_get(results->rows, name);
+}
+
+void eie_results_each(const struct eie_results *results, void (*each)(void *context, json_t *row),
+                      void *context)
+{
+    const char *name;
+    json_t *row;
+    json_object_foreach(results->rows, name, row) each(context, row);
+}
+
+void eie_results_set_run(struct eie_results *results, const char *key, json_t *value)
+{
+    const size_t runs = json_array_size(results->runs);
+    json_t *run = results->this_run || !runs ? NULL : json_array_get(results->runs, runs - 1);
+    if (run)
+        json_object_set_new(run, key, value);
+    else
+        json_decref(value);
 }
 
 static void replace_threads(json_t *list, const json_t *more)
@@ -106,6 +118,18 @@ static bool stays(const json_t *row)
     return !strcmp(status, "ok") || !strcmp(status, "unsupported") || !strcmp(status, "mismatch");
 }
 
+/* Samples that make up the median that is stated. */
+static enum eie_status check_samples(const json_t *row, struct eie_error *error)
+{
+    struct eie_samples samples = {0};
+    enum eie_status status = eie_samples_take(&samples, row, error);
+    const double stated = json_number_value(json_object_get(row, "eie_median_ns"));
+    if (!status && !(fabs(eie_samples_stats(&samples).median - stated) <= 1e-6 * stated))
+        status = eie_fail(error, EIE_INPUT, "eie_median_ns is not the median of its samples");
+    eie_samples_free(&samples);
+    return status;
+}
+
 static enum eie_status keep_rows(struct eie_results *results, const json_t *list, bool numbers,
                                  struct eie_error *error)
 {
@@ -126,9 +150,16 @@ static enum eie_status keep_rows(struct eie_results *results, const json_t *list
                          strlen(text_of(row, "eie_layer_hash")) != HASH_DIGITS)))
             return eie_fail(error, EIE_INPUT, "%s: row %zu is none that eie wrote", results->path,
                             index);
-        enum eie_status status = stays(row) ? add(results, row, error) : EIE_OK;
-        if (status == EIE_USAGE) status = EIE_INPUT;
-        if (status) return eie_error_prefix(error, status, "%s", results->path);
+        enum eie_status status = numbers ? check_samples(row, error) : EIE_OK;
+        if (status == EIE_INPUT)
+            return eie_fail(error, status, "%s: %s: %s", results->path, text_of(row, "name"),
+                            error->message);
+        if (status) return status;
+        if (json_object_get(results->rows, text_of(row, "name")))
+            return eie_fail(error, EIE_INPUT, "%s: two rows have the key %s", results->path,
+                            text_of(row, "name"));
+        if (stays(row) && json_object_set(results->rows, text_of(row, "name"), row))
+            return eie_fail(error, EIE_MEMORY, "out of memory for results");
     }
     return EIE_OK;
 }
@@ -216,11 +247,9 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
         return eie_fail(error, EIE_MEMORY, "out of memory for results");
     }
     made->path = path ? strdup(path) : NULL;
-    made->benchmarks = json_array();
-    made->missing = json_array();
-    made->hashes = json_object();
+    made->rows = json_object();
     enum eie_status status = EIE_OK;
-    if ((path && !made->path) || !made->benchmarks || !made->missing || !made->hashes)
+    if ((path && !made->path) || !made->rows)
         status = eie_fail(error, EIE_MEMORY, "out of memory for results");
     if (!status) status = eie_context_make(command, &made->context, error);
     if (!status)
@@ -246,14 +275,23 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
     return status;
 }
 
-enum eie_status eie_results_save(struct eie_results *results, bool last, struct eie_error *error)
+static json_t *document(const struct eie_results *results)
+{
+    json_t *benchmarks = json_array(), *missing = json_array();
+    const char *name;
+    json_t *row;
+    json_object_foreach(results->rows, name, row)
+        json_array_append(has_number(row) ? benchmarks : missing, row);
+    return json_pack("{s:O, s:o, s:o}", "context", results->context, "benchmarks", benchmarks,
+                     "eie_missing", missing);
+}
+
+static enum eie_status save(const struct eie_results *results, struct eie_error *error)
 {
     struct eie_output output;
-    if (!results->path || (results->direct && !last)) return EIE_OK;
     enum eie_status status = eie_output_begin(results->path, &output, error);
     if (status) return status;
-    json_t *root = json_pack("{s:O, s:O, s:O}", "context", results->context, "benchmarks",
-                             results->benchmarks, "eie_missing", results->missing);
+    json_t *root = document(results);
     if (root) json_dumpf(root, output.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(REAL_DIGITS));
     fputc('\n', output.stream); /* a failed write shows in the stream, which commit looks at */
     json_decref(root);
@@ -262,14 +300,23 @@ enum eie_status eie_results_save(struct eie_results *results, bool last, struct 
     return eie_fail(error, EIE_MEMORY, "out of memory for results");
 }
 
+enum eie_status eie_results_save(struct eie_results *results, bool last, struct eie_error *error)
+{
+    const double begin = eie_now_s();
+    if (!results->path || (results->direct && !last)) return EIE_OK;
+    if (!last && begin - results->saved_s < SAVING_SHARE * results->saving_s) return EIE_OK;
+    enum eie_status status = save(results, error);
+    results->saved_s = eie_now_s();
+    results->saving_s = results->saved_s - begin;
+    return status;
+}
+
 void eie_results_free(struct eie_results *results)
 {
     if (!results) return;
     json_decref(results->this_run);
     json_decref(results->context);
-    json_decref(results->benchmarks);
-    json_decref(results->missing);
-    json_decref(results->hashes);
+    json_decref(results->rows);
     free(results->path);
     free(results);
 }

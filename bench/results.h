@@ -1,6 +1,6 @@
 /* The results file: Google Benchmark's JSON with our keys beside (design 7, results/README.md).
  * Rows with a number stand in "benchmarks", the others in "eie_missing" with status and reason. The
- * file is always whole: it is written anew under a temporary name after each group, then renamed.
+ * file is always whole: it is written anew under a temporary name as rows come, then renamed.
  */
 #ifndef EIE_BENCH_RESULTS_H
 #define EIE_BENCH_RESULTS_H
@@ -21,24 +21,31 @@ EIE_MUST_USE enum eie_status eie_results_begin(const char *path, const char *com
                                                json_t *suites, struct eie_results **results,
                                                struct eie_error *error);
 
-/* The hash of the layer of the row with this name, or NULL when there is no such row yet. */
-const char *eie_results_hash(const struct eie_results *results, const char *name);
+/* The row of this name, or NULL; borrowed. */
+json_t *eie_results_row(const struct eie_results *results, const char *name);
 
-/* Calls `each` for every row that was there when the file was taken up again. */
-void eie_results_each(const struct eie_results *results,
-                      void (*each)(void *context, const json_t *row), void *context);
+/* Calls `each` for every row. */
+void eie_results_each(const struct eie_results *results, void (*each)(void *context, json_t *row),
+                      void *context);
 
-/* Adds a row (eie_row_json), whose reference is taken over; EIE_USAGE when its key stands
- * already. */
-EIE_MUST_USE enum eie_status eie_results_add(struct eie_results *results, json_t *row,
+/* Adds a row (eie_row_json), or puts it in the place of the one with its name; takes the reference
+ * over. */
+EIE_MUST_USE enum eie_status eie_results_put(struct eie_results *results, json_t *row,
                                              struct eie_error *error);
+
+/* As if the row of this name had never come. */
+void eie_results_forget(struct eie_results *results, const char *name);
+
+/* A fact of this run (context.eie_runs), once it has a row; takes the reference over. */
+void eie_results_set_run(struct eie_results *results, const char *key, json_t *value);
 
 /* The ceilings of this run for one thread count (eie_ceilings_add_json), or for devices
  * (eie_device_ceilings_add_json), in the place of earlier ones; `lists` is left to the caller. */
 void eie_results_set_ceilings(struct eie_results *results, const json_t *lists);
 
-/* Writes everything so far. A path that is no regular file (a pipe, /dev/stdout) takes one
- * document, at the end: `last`. */
+/* Writes everything so far; but for the `last` time only where the last writing is long enough ago
+ * (25 times what it took: on two cores it would disturb what is measured). A path that is no
+ * regular file (a pipe, /dev/stdout) takes one document, at the end. */
 EIE_MUST_USE enum eie_status eie_results_save(struct eie_results *results, bool last,
                                               struct eie_error *error);
 

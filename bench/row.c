@@ -1,14 +1,19 @@
 #include "bench/row.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 void eie_row_free(struct eie_row *row)
 {
-    free(row->samples_ns);
+    eie_samples_free(&row->samples);
     json_decref(row->columns);
-    row->samples_ns = NULL;
     row->columns = NULL;
+}
+
+enum eie_status eie_row_take(struct eie_row *row, const json_t *earlier, struct eie_error *error)
+{
+    enum eie_status status = eie_samples_take(&row->samples, earlier, error);
+    row->cpu_ns = json_number_value(json_object_get(earlier, "cpu_time"));
+    return status;
 }
 
 const char *eie_row_status_name(enum eie_row_status status)

@@ -5,7 +5,7 @@
 #include "bench/again.h"
 #include "bench/ceilings.h"
 #include "bench/energy.h"
-#include "bench/stats.h"
+#include "bench/samples.h"
 #include "kernels/kernel.h"
 
 #include <jansson.h>
@@ -42,11 +42,13 @@ struct eie_row {
     /* numbers; NaN or 0 where there are none */
     const char *layer_basis, *provenance;
     struct eie_work_facts facts;
-    struct eie_stats stats; /* nanoseconds per call, whole batch */
-    double cpu_ns;          /* CPU time per call, all threads: the mean over all samples, since the
-                               system adds up other threads' time only now and then */
-    double *samples_ns;     /* [sample_count], owned */
-    uint32_t sample_count, copies;
+    struct eie_samples samples; /* of this visit and the ones before */
+    struct eie_stats stats;     /* of those that count: nanoseconds per call, whole batch */
+    double cpu_ns;     /* CPU time per call, all threads: the mean over all samples, since the
+                          system adds up other threads' time only now and then */
+    double target;     /* for the relative half width of the median's interval; 0: none */
+    bool is_reference; /* in every visit of its group: ratios are formed within a visit */
+    uint32_t copies;
     int64_t calls; /* per sample */
     double prepare_ns, relative_error;
     struct eie_cost cost;
@@ -55,9 +57,7 @@ struct eie_row {
     struct eie_floor floor;   /* the least time by the ceilings that were measured */
     double launch_ns;         /* of no work, on this row's clock; 0 or NaN: not measured */
     const char *resident;     /* of a device whose caches are known, else NULL */
-    uint32_t part;            /* of a group that was split, from 1; else 0 */
     bool apart;               /* run alone, after a kernel of its group ended the process */
-    double part_baseline_ns;  /* median of the baseline in the same part; 0: none */
     json_t *columns;          /* what the kernel describes, an object; owned */
 };
 
@@ -74,6 +74,11 @@ static inline bool eie_row_same_plan(const struct eie_row *one, const struct eie
 }
 
 void eie_row_free(struct eie_row *row);
+
+/* Adds the samples of a row as it stands in a results file; EIE_INPUT when it contradicts itself.
+ */
+EIE_MUST_USE enum eie_status eie_row_take(struct eie_row *row, const json_t *earlier,
+                                          struct eie_error *error);
 
 const char *eie_row_status_name(enum eie_row_status status);
 

@@ -94,7 +94,7 @@ static void add_energy(json_t *object, const struct eie_energy *energy)
 static void add_numbers(json_t *object, const struct eie_row *row)
 {
     json_object_set_new(object, "iterations", json_integer(row->calls));
-    eie_set_integer(object, "repetitions", row->sample_count);
+    eie_set_integer(object, "repetitions", row->samples.count);
     eie_set_number(object, "real_time", row->stats.median);
     eie_set_number(object, "cpu_time", row->cpu_ns);
     eie_set(object, "time_unit", "ns");
@@ -104,10 +104,8 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     eie_set_number(object, "eie_mad_ns", row->stats.mad);
     eie_set_number(object, "eie_ci95_low_ns", row->stats.low);
     eie_set_number(object, "eie_ci95_high_ns", row->stats.high);
-    json_t *samples = json_array();
-    for (uint32_t i = 0; i < row->sample_count; i++)
-        json_array_append_new(samples, json_real(row->samples_ns[i]));
-    json_object_set_new(object, "eie_samples_ns", samples);
+    eie_samples_add_json(&row->samples, object);
+    if (row->target > 0) eie_set_number(object, "eie_target", row->target);
     eie_set_number(object, "eie_prepare_ns", row->prepare_ns);
     eie_set_integer(object, "eie_macs_useful", row->cost.macs_useful);
     eie_set_integer(object, "eie_macs_padding", row->cost.macs_padding);
@@ -125,9 +123,6 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     }
     if (row->launch_ns > 0) eie_set_number(object, "eie_launch_ns", row->launch_ns);
     if (row->apart) json_object_set_new(object, "eie_apart", json_true());
-    if (row->part) eie_set_integer(object, "eie_part", row->part);
-    if (row->part_baseline_ns > 0)
-        eie_set_number(object, "eie_part_baseline_ns", row->part_baseline_ns);
     if (row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
         eie_set_number(object, "eie_median_relative_error", row->relative_error);
     eie_set_number(object, "eie_cycles", row->outcome.cycles);

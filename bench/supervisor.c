@@ -33,7 +33,6 @@ struct shift {
     uint32_t arrived; /* of them */
     bool rows_came;
     char layer[256];         /* being built, or "" */
-    uint32_t suite, index;   /* of that layer */
     bool done, paused;       /* said so itself: the matrix, or its own part, is finished */
     bool ended, timed_out;   /* how it ended is known; ended by us */
     bool garbled;            /* what it said was not understood */
@@ -61,8 +60,7 @@ static enum eie_status start(struct shift *shift, struct eie_error *error)
     fflush(stderr);
     const pid_t parent = getpid();
     atomic_store(&job->watch->row, EIE_NO_ROW);
-    atomic_store(&job->watch->groups_done, 0);
-    atomic_store(&job->watch->permille, 0);
+    atomic_store(&job->watch->left_ds, -1);
     shift->process = fork();
     if (shift->process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever ends us ends the worker */
@@ -133,7 +131,7 @@ static const char *text_of(const json_t *object, const char *key)
 static enum eie_status keep(struct shift *shift, json_t *row, int code, struct eie_error *error)
 {
     json_incref(row);
-    enum eie_status status = eie_results_add(shift->all->results, row, error);
+    enum eie_status status = eie_results_put(shift->all->results, row, error);
     if (!status) shift->all->on_row(shift->all->context, row, code);
     json_decref(row);
     return status;
@@ -164,6 +162,20 @@ static enum eie_status lose_group(struct shift *shift, struct eie_error *error)
     return status ? status : eie_results_save(shift->all->results, false, error);
 }
 
+static void clear_doubt(void *context, json_t *row)
+{
+    (void)context;
+    json_object_del(row, "eie_doubt");
+}
+
+static void add_doubt(const struct eie_results *results, const char *name, json_t *sentence)
+{
+    json_t *row = eie_results_row(results, name);
+    json_t *list = json_object_get(row, "eie_doubt");
+    if (row && !list) json_object_set_new(row, "eie_doubt", list = json_array());
+    json_array_append(list, sentence);
+}
+
 /* ---- lines ---------------------------------------------------------------------------------- */
 
 static enum eie_status hear(struct shift *shift, const json_t *message, struct eie_error *error)
@@ -172,11 +184,8 @@ static enum eie_status hear(struct shift *shift, const json_t *message, struct e
     json_t *row = json_object_get(message, "row"), *begin = json_object_get(message, "begin");
     const json_t *end = json_object_get(message, "end");
     const int code = (int)json_integer_value(json_object_get(message, "code"));
-    if (json_object_get(message, "layer")) {
+    if (json_object_get(message, "layer"))
         snprintf(shift->layer, sizeof shift->layer, "%s", text_of(message, "layer"));
-        shift->suite = (uint32_t)json_integer_value(json_object_get(message, "suite"));
-        shift->index = (uint32_t)json_integer_value(json_object_get(message, "index"));
-    }
     if (begin) {
         json_decref(shift->begun);
         shift->begun = json_incref(begin);
@@ -194,6 +203,10 @@ static enum eie_status hear(struct shift *shift, const json_t *message, struct e
         if (json_object_size(end)) eie_results_set_ceilings(all->results, end);
         return eie_results_save(all->results, false, error);
     }
+    if (json_object_get(message, "doubt"))
+        add_doubt(all->results, text_of(message, "doubt"), json_object_get(message, "text"));
+    if (json_object_get(message, "doubt_of_run"))
+        json_array_append(all->doubts, json_object_get(message, "doubt_of_run"));
     if (json_object_get(message, "complaint"))
         all->on_complaint(all->context, text_of(message, "complaint"), code);
     if (json_object_get(message, "done")) {
@@ -252,8 +265,8 @@ static void show_progress(struct shift *shift)
     const struct eie_watch *watch = all->job.watch;
     char text[sizeof watch->group + sizeof watch->step + 2];
     snprintf(text, sizeof text, all->progress.terminal ? "%s %s" : "%s", watch->group, watch->step);
-    eie_progress_set(&all->progress,
-                     atomic_load(&watch->groups_done) + 1e-3 * atomic_load(&watch->permille),
+    all->progress.left_s = 0.1 * atomic_load(&watch->left_ds);
+    eie_progress_set(&all->progress, 1e-3 * atomic_load(&watch->permille),
                      *watch->group ? text : NULL);
 }
 
@@ -296,30 +309,6 @@ static enum eie_status follow(struct shift *shift, struct eie_error *error)
     return status;
 }
 
-/* ---- layers that end a worker ---------------------------------------------------------------- */
-
-static void free_broken(const struct eie_matrix *matrix, const char ***broken)
-{
-    for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
-        for (uint32_t i = 0; broken[s] && i < matrix->suites[s].layer_count; i++)
-            free((char *)(uintptr_t)broken[s][i]);
-        free(broken[s]);
-    }
-    free(broken);
-}
-
-static const char ***make_broken(const struct eie_matrix *matrix)
-{
-    const char ***broken = calloc((size_t)matrix->suite_count + 1, sizeof *broken);
-    for (uint32_t s = 0; broken && s < matrix->suite_count; s++) {
-        broken[s] = calloc((size_t)matrix->suites[s].layer_count + 1, sizeof *broken[s]);
-        if (broken[s]) continue;
-        free_broken(matrix, broken);
-        return NULL;
-    }
-    return broken;
-}
-
 /* ---- the matrix ----------------------------------------------------------------------------- */
 
 /* What is known of crashes. A first one costs nothing: the group's rows are run apart then, the
@@ -328,7 +317,7 @@ struct crashes {
     char apart[512]; /* the group whose rows are run apart, or "" */
     char layer[256]; /* that ended a worker once, or "" */
     bool outside;    /* once, outside of any group, since the last row came */
-    const char ***broken;
+    json_t *broken;  /* layers that end a worker: SUITE/LAYER and why */
 };
 
 static enum eie_status after_layer(struct shift *shift, struct crashes *crashes,
@@ -340,12 +329,19 @@ static enum eie_status after_layer(struct shift *shift, struct crashes *crashes,
         return EIE_OK;
     }
     describe_end(shift, "building the layer", words, sizeof words);
-    char *kept = strdup(words);
-    if (!kept) return eie_fail(error, EIE_MEMORY, "out of memory");
-    crashes->broken[shift->suite][shift->index] = kept;
+    if (json_object_set_new(crashes->broken, shift->layer, json_string(words)))
+        return eie_fail(error, EIE_MEMORY, "out of memory");
     snprintf(line, sizeof line, "layer %s: %s", shift->layer, words);
     shift->all->on_complaint(shift->all->context, line, eie_exit_code(EIE_SYSTEM));
     return EIE_OK;
+}
+
+/* The rows of the visit are measured anew, each apart: what they have of earlier visits cannot be
+ * gone on with there. */
+static void forget(const struct shift *shift)
+{
+    for (size_t i = 0; i < json_array_size(shift->begun); i++)
+        eie_results_forget(shift->all->results, text_of(json_array_get(shift->begun, i), "name"));
 }
 
 /* What the worker left when it ended without saying so. */
@@ -357,6 +353,7 @@ static enum eie_status after_crash(struct shift *shift, struct crashes *crashes,
         eie_group_name(json_array_get(shift->begun, 0), group, sizeof group);
         if (!strcmp(group, crashes->apart)) return lose_group(shift, error);
         snprintf(crashes->apart, sizeof crashes->apart, "%s", group);
+        forget(shift);
         return EIE_OK;
     }
     if (*shift->layer) return after_layer(shift, crashes, error);
@@ -373,7 +370,6 @@ static enum eie_status run_shift(struct eie_supervision *all, struct crashes *cr
 {
     struct shift shift = {.all = all, .layer = ""};
     all->job.apart = crashes->apart;
-    eie_progress_begin(&all->progress, all->quiet, eie_job_groups_left(&all->job, false));
     enum eie_status status = start(&shift, error);
     if (status) return status;
     status = follow(&shift, error);
@@ -387,9 +383,30 @@ static enum eie_status run_shift(struct eie_supervision *all, struct crashes *cr
     return status;
 }
 
+static json_t *load(void)
+{
+    double averages[3];
+    json_t *list = json_array();
+    const int count = getloadavg(averages, 3);
+    for (int i = 0; i < count; i++) json_array_append_new(list, json_real(averages[i]));
+    return list;
+}
+
+/* How quiet the machine was, what this process might use of it, and what contradicts itself. */
+static void add_run(const struct eie_supervision *all, json_t *load_begin)
+{
+    json_t *quiet = eie_quiet_json(&all->job.watch->quiet);
+    json_object_set(quiet, "load_begin", load_begin);
+    json_object_set_new(quiet, "load_end", load());
+    eie_results_set_run(all->results, "quiet", quiet);
+    eie_results_set_run(all->results, "limits", eie_limits_json(NULL));
+    if (json_array_size(all->doubts))
+        eie_results_set_run(all->results, "doubts", json_incref(all->doubts));
+}
+
 enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *error)
 {
-    struct crashes crashes = {.broken = make_broken(all->job.matrix)};
+    struct crashes crashes = {.broken = json_object()};
     struct eie_watch *watch =
         mmap(NULL, sizeof *watch, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool done = false;
@@ -398,11 +415,18 @@ enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *err
         status = eie_fail(error, EIE_MEMORY, "out of memory to watch over the matrix");
     all->job.results = all->results;
     all->job.begin_s = eie_now_s();
-    all->job.broken = (const char *const *const *)crashes.broken;
+    all->job.broken = crashes.broken;
     all->job.watch = watch;
+    eie_results_each(all->results, clear_doubt, NULL); /* of an earlier run */
+    eie_progress_begin(&all->progress, all->quiet, 1);
+    all->doubts = json_array();
+    json_t *load_begin = load();
     while (!status && !done) status = run_shift(all, &crashes, &done, error);
+    if (watch != MAP_FAILED) add_run(all, load_begin);
+    json_decref(load_begin);
+    json_decref(all->doubts);
     if (!status) status = eie_results_save(all->results, true, error);
     if (watch != MAP_FAILED) munmap(watch, sizeof *watch);
-    free_broken(all->job.matrix, crashes.broken);
+    json_decref(crashes.broken);
     return status;
 }

@@ -12,6 +12,7 @@ struct eie_supervision {
     struct eie_results *results; /* begun */
     double timeout_s;            /* that a kernel may be silent */
     struct eie_progress progress;
+    json_t *doubts; /* sentences on the run as a whole; set here */
     bool quiet;
     /* each row as it comes, with its exit code; and lines for the user */
     void (*on_row)(void *context, const json_t *row, int code);

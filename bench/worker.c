@@ -2,7 +2,7 @@
 #include "bench/device_floor.h"
 #include "bench/group.h"
 #include "bench/jsonset.h"
-#include "bench/progress.h"
+#include "bench/targets.h"
 #include "host/clock.h"
 #include "host/cuda.h"
 
@@ -13,29 +13,26 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GROUP_BUDGET_S 0.05 /* of the timed part at least; more samples than that are a luxury */
-
-/* The layer under way, or why it could not be built. */
-struct target {
-    const struct eie_suite *suite;
-    uint32_t index, batch;
-    struct eie_layer *layer; /* NULL when there is none */
-    struct eie_hash hash;
-    struct eie_work_facts facts;
-    struct eie_references *references; /* of `batch` */
-    enum eie_status status;
-    struct eie_error error;
-};
+#define LAYERS_SHARE                                                                               \
+    2 /* layers and their references take at most one of so many parts of --memory */
+#define TIMED_SHARE 0.5 /* of a visit that refines: samples take as long as the rest of it */
+#define PACE_LEAST  0.2 /* the guess of what is left is corrected by the pace, within bounds */
+#define PACE_MOST   20.0
+#define GUESS_LEAST 0.02 /* of the guess must be done before its pace counts */
 
 struct worker {
     const struct eie_job *job;
     struct eie_watch *watch;
     int pipe;
-    pid_t process;       /* a copy that a kernel made of us must not speak for us */
-    bool pause;          /* one row was run apart: the next worker goes on */
-    uint32_t timed_left; /* groups, the one under way included */
-    struct target target;
-    enum eie_status status; /* what stops the matrix */
+    pid_t process; /* a copy that a kernel made of us must not speak for us */
+    bool pause;    /* one row was run apart: the next worker goes on */
+    struct eie_station *stations;
+    uint32_t station_count;
+    struct eie_targets *targets;
+    double begin_s, guess_s, guessed_s; /* of the least samples: all, what is done */
+    double visit_s;                     /* guess of the visit under way, or what it may take */
+    bool refining;
+    enum eie_status status; /* what stops the run */
     struct eie_error error;
 };
 
@@ -68,12 +65,30 @@ static void tell_text(const struct worker *worker, const char *key, const char *
     tell(worker, message);
 }
 
+/* ---- progress ------------------------------------------------------------------------------- */
+
+/* What is left of the least samples, by the pace so far, and then of the budget. */
+static double left_s(const struct worker *worker, double share)
+{
+    const double now = eie_now_s(), spent_s = now - worker->begin_s;
+    const double done_s = worker->guessed_s + (worker->refining ? 0 : share * worker->visit_s);
+    double pace = 1;
+    if (done_s > GUESS_LEAST * worker->guess_s && !worker->refining)
+        pace = fmin(PACE_MOST, fmax(PACE_LEAST, spent_s / done_s));
+    const double least_s = worker->refining ? 0 : pace * fmax(0, worker->guess_s - done_s);
+    const double budget_s = worker->job->budget_s - (now - worker->job->begin_s);
+    return fmax(least_s, budget_s);
+}
+
 static void tick(void *context, double share, const char *what)
 {
     const struct worker *worker = context;
     struct eie_watch *watch = worker->watch;
+    const double left = left_s(worker, fmin(1, fmax(0, share)));
+    const double spent = eie_now_s() - worker->job->begin_s;
     snprintf(watch->step, sizeof watch->step, "%s", what ? what : "timing");
-    atomic_store(&watch->permille, (uint32_t)(1000 * fmin(1, fmax(0, share))));
+    atomic_store(&watch->permille, (uint32_t)(1000 * spent / fmax(spent + left, 1e-3)));
+    atomic_store(&watch->left_ds, (int32_t)fmin(10 * left, INT32_MAX / 2));
     atomic_fetch_add(&watch->beats, 1);
 }
 
@@ -86,189 +101,64 @@ static void enter(void *context, uint32_t row, const char *what)
     atomic_fetch_add(&worker->watch->beats, 1);
 }
 
-/* ---- what is left --------------------------------------------------------------------------- */
-
-/* Moves the rows that stand in the results already behind the others; how many are left. */
-static uint32_t unfinished(const struct eie_results *results, struct eie_row *rows, uint32_t count)
-{
-    uint32_t left = 0;
-    char name[512];
-    for (uint32_t i = 0; i < count; i++) {
-        eie_row_name(&rows[i], name, sizeof name);
-        if (!eie_results_hash(results, name)) rows[left++] = rows[i];
-    }
-    return left;
-}
-
-struct counting {
-    const struct eie_job *job;
-    bool timed, failed;
-    uint32_t groups;
-};
-
-/* The rows of a group that are left ([*count], the caller frees them); NULL when out of memory. */
-static struct eie_row *rows_left(const struct eie_job *job, const struct eie_group_key *group,
-                                 uint32_t *count)
-{
-    *count = eie_matrix_rows(job->matrix, group, NULL);
-    struct eie_row *rows = calloc((size_t)*count + 1, sizeof *rows);
-    if (!rows) return NULL;
-    eie_matrix_rows(job->matrix, group, rows);
-    *count = unfinished(job->results, rows, *count);
-    return rows;
-}
-
-static bool count_group(void *context, const struct eie_group_key *group)
-{
-    struct counting *counting = context;
-    uint32_t left = 0;
-    if (counting->timed && group->cache == EIE_CACHE_NONE) return true;
-    free(rows_left(counting->job, group, &left));
-    counting->groups += left > 0;
-    return true;
-}
-
-uint32_t eie_job_groups_left(const struct eie_job *job, bool timed)
-{
-    struct counting counting = {.job = job, .timed = timed};
-    eie_matrix_each_group(job->matrix, count_group, &counting);
-    return counting.groups;
-}
-
 /* ---- the layer ------------------------------------------------------------------------------ */
 
-static void end_target(struct target *target)
-{
-    eie_references_free(target->references);
-    eie_layer_free(target->layer);
-    *target = (struct target){0};
-}
-
-static enum eie_status count_facts(struct target *target, struct eie_error *error)
-{
-    const struct eie_layer *layer = target->layer;
-    struct eie_layer_counts counts;
-    if (target->batch > layer->sample_count)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "the layer has %u sample inputs, batch %u needs as many",
-                        layer->sample_count, target->batch);
-    eie_layer_count(layer, NULL, &counts);
-    target->facts = (struct eie_work_facts){layer->inputs, layer->outputs, counts.nonzeros,
-                                            counts.nonzeros + counts.padding, 0};
-    for (size_t i = 0; i < (size_t)target->batch * layer->inputs; i++)
-        target->facts.active_inputs += layer->sample_inputs[i] != 0;
-    return EIE_OK;
-}
-
 /* A layer that cannot be built still has its rows, each with the reason. */
-static void build_layer(struct worker *worker, const struct eie_group_key *group)
+static const struct eie_target *aim(struct worker *worker, const struct eie_station *station)
 {
-    struct target *target = &worker->target;
-    const struct eie_suite *suite = &worker->job->matrix->suites[group->suite];
-    const char *broken = worker->job->broken[group->suite][group->layer];
-    end_target(target);
-    target->suite = suite;
-    target->index = group->layer;
-    snprintf(worker->watch->group, sizeof worker->watch->group, "%s/%s", suite->name,
-             suite->layers[group->layer].spec.name);
+    const struct eie_suite *suite = &station->matrix->suites[station->key.suite];
+    const struct eie_target *target = eie_targets_find(worker->targets, suite, station->key.layer);
+    if (target) return target;
+    struct eie_watch *watch = worker->watch;
+    snprintf(watch->group, sizeof watch->group, "%s/%s", suite->name,
+             suite->layers[station->key.layer].spec.name);
     tick(worker, 0, "building the layer");
-    tell(worker, json_pack("{s:s, s:I, s:I}", "layer", worker->watch->group, "suite",
-                           (json_int_t)group->suite, "index", (json_int_t)group->layer));
-    if (broken)
-        target->status = eie_fail(&target->error, EIE_SYSTEM, "%s", broken);
-    else
-        target->status = eie_suite_build(suite, group->layer, 0, &target->layer, &target->error);
-    if (!target->status)
-        target->status = eie_layer_hash(target->layer, &target->hash, &target->error);
+    tell(worker, json_pack("{s:s}", "layer", watch->group));
+    const char *broken = json_string_value(json_object_get(worker->job->broken, watch->group));
+    worker->status = eie_targets_build(worker->targets, suite, station->key.layer, broken, &target,
+                                       &worker->error);
+    if (worker->status) return NULL;
     if (target->status && !broken)
         tell_text(worker, "complaint", target->error.message, "code",
                   eie_exit_code(target->status));
-}
-
-/* Makes the layer of the group the target, with the references of its batch. */
-static void aim(struct worker *worker, const struct eie_group_key *group)
-{
-    struct target *target = &worker->target;
-    const struct eie_suite *suite = &worker->job->matrix->suites[group->suite];
-    if (target->suite != suite || target->index != group->layer) build_layer(worker, group);
-    if (target->batch == group->batch) return;
-    target->batch = group->batch;
-    eie_references_free(target->references);
-    target->references = NULL;
-    target->facts = (struct eie_work_facts){0};
+    return target;
 }
 
 /* Rows of another layer under this name must not stand beside ours. */
-static enum eie_status same_layer(const struct worker *worker, const struct eie_group_key *group,
-                                  struct eie_error *error)
+static enum eie_status same_layer(const struct worker *worker, const struct eie_station *station,
+                                  const struct eie_target *target, struct eie_error *error)
 {
-    const uint32_t count = eie_matrix_rows(worker->job->matrix, group, NULL);
+    const uint32_t count = eie_matrix_rows(station->matrix, &station->key, NULL);
     struct eie_row *rows = calloc((size_t)count + 1, sizeof *rows);
     enum eie_status status = rows ? EIE_OK : eie_fail(error, EIE_MEMORY, "out of memory for rows");
     char name[512];
-    if (rows) eie_matrix_rows(worker->job->matrix, group, rows);
+    if (rows) eie_matrix_rows(station->matrix, &station->key, rows);
     for (uint32_t i = 0; i < count && !status; i++) {
         eie_row_name(&rows[i], name, sizeof name);
-        const char *hash = eie_results_hash(worker->job->results, name);
-        if (hash && *hash && strcmp(hash, worker->target.hash.hex) != 0)
+        const char *hash = json_string_value(
+            json_object_get(eie_results_row(worker->job->results, name), "eie_layer_hash"));
+        if (hash && *hash && strcmp(hash, target->hash.hex) != 0)
             status = eie_fail(error, EIE_INPUT,
                               "the results file holds %s of another layer (hash %.12s, now %.12s): "
                               "name another --out",
-                              name, hash, worker->target.hash.hex);
+                              name, hash, target->hash.hex);
     }
     free(rows);
     return status;
 }
 
-/* ---- groups --------------------------------------------------------------------------------- */
+/* ---- visits --------------------------------------------------------------------------------- */
 
-static double spent_s(const struct worker *worker)
+/* Slots are never given up: thread counts are at most as many as a list of them holds. */
+static struct eie_ceilings *ceilings_for(const struct worker *worker, uint32_t threads)
 {
-    return eie_now_s() - worker->job->begin_s;
-}
-
-/* EIE_OK, or why no row of this group can have a number. */
-static enum eie_status can_run(struct worker *worker, struct eie_error *error)
-{
-    struct target *target = &worker->target;
-    if (target->status) return eie_fail(error, target->status, "%s", target->error.message);
-    enum eie_status status = count_facts(target, error);
-    if (status) return status;
-    if (target->references) return EIE_OK;
-    return eie_references_begin(target->layer, target->layer->sample_inputs, target->batch,
-                                &target->references, error);
-}
-
-static struct eie_ceilings *ceilings_for(struct worker *worker, uint32_t threads)
-{
-    const struct eie_list *list = &worker->job->matrix->options->threads;
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->values[i] == threads) return &worker->watch->ceilings[i];
-    return &worker->watch->ceilings[0];
-}
-
-static enum eie_status run_rows(struct worker *worker, const struct eie_group_key *key,
-                                struct eie_row *rows, uint32_t count, struct eie_error *error)
-{
-    const uint32_t groups = worker->timed_left;
-    const double share_s = (worker->job->budget_s - spent_s(worker)) / (groups ? groups : 1);
-    struct eie_group group = {
-        .layer = worker->target.layer,
-        .inputs = worker->target.layer->sample_inputs,
-        .batch = key->batch,
-        .threads = key->threads,
-        .cache = key->cache,
-        .references = worker->target.references,
-        .ceilings = ceilings_for(worker, key->threads),
-        .rows = rows,
-        .row_count = count,
-        .budget_s = share_s > GROUP_BUDGET_S ? share_s : GROUP_BUDGET_S,
-        .memory_bytes = worker->job->memory_bytes,
-        .tick = tick,
-        .enter = enter,
-        .watcher = worker,
-    };
-    return eie_group_run(&group, error);
+    uint32_t i = 0;
+    struct eie_watch *watch = worker->watch;
+    while (i + 1 < EIE_LIST_MAX && watch->ceilings[i].threads &&
+           watch->ceilings[i].threads != threads)
+        i++;
+    watch->ceilings[i].threads = threads;
+    return &watch->ceilings[i].ceilings;
 }
 
 static void tell_begin(const struct worker *worker, const struct eie_row *rows, uint32_t count)
@@ -290,27 +180,50 @@ static void add_again(struct eie_row *row)
         snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again.line);
 }
 
+/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
+ * of two kernels' times would be that of none. */
+static void keep_choice(const struct eie_results *results, struct eie_row *row, uint32_t visit)
+{
+    char name[512];
+    eie_row_name(row, name, sizeof name);
+    const json_t *now = json_object_get(row->columns, "eie_chosen_kernel");
+    const json_t *before = json_object_get(eie_results_row(results, name), "eie_chosen_kernel");
+    if (!now || !before || json_equal(now, before)) return;
+    eie_samples_drop_before(&row->samples, visit);
+    row->stats = eie_samples_stats(&row->samples);
+}
+
+static void tell_row(struct worker *worker, struct eie_row *row, uint32_t visit)
+{
+    keep_choice(worker->job->results, row, visit);
+    const bool failed = row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR;
+    add_again(row);
+    json_t *object = eie_row_json(row);
+    if (!object) _exit(3);
+    tell(worker, json_pack("{s:O, s:i}", "row", object, "code",
+                           failed ? eie_exit_code(row->error_status) : 0));
+    worker->status = eie_results_put(worker->job->results, object, &worker->error);
+}
+
 static void tell_end(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,
-                     uint32_t count)
+                     uint32_t count, uint32_t visit)
 {
     json_t *lists = json_object();
-    const struct eie_ceilings *ceilings = ceilings_for(worker, key->threads);
-    for (uint32_t i = 0; i < count; i++) {
-        const bool failed = rows[i].status == EIE_ROW_MISMATCH || rows[i].status == EIE_ROW_ERROR;
-        add_again(&rows[i]);
-        tell(worker, json_pack("{s:o, s:i}", "row", eie_row_json(&rows[i]), "code",
-                               failed ? eie_exit_code(rows[i].error_status) : 0));
+    for (uint32_t i = 0; i < count && !worker->status; i++) {
+        tell_row(worker, &rows[i], visit);
         if (rows[i].launch_ns > 0) eie_device_ceilings_add_json(rows[i].device, lists);
     }
-    if (key->threads && ceilings->threads) eie_ceilings_add_json(ceilings, lists);
+    const struct eie_ceilings *ceilings = key->threads ? ceilings_for(worker, key->threads) : NULL;
+    if (ceilings && ceilings->threads) eie_ceilings_add_json(ceilings, lists);
     tell(worker, json_pack("{s:o}", "end", lists));
 }
 
-static void name_group(const struct worker *worker, const struct eie_group_key *key)
+static void name_group(const struct worker *worker, const struct eie_station *station)
 {
     struct eie_watch *watch = worker->watch;
-    const struct eie_suite *suite = worker->target.suite;
-    const char *layer = suite->layers[worker->target.index].spec.name;
+    const struct eie_group_key *key = &station->key;
+    const struct eie_suite *suite = &station->matrix->suites[key->suite];
+    const char *layer = suite->layers[key->layer].spec.name;
     if (key->threads)
         snprintf(watch->group, sizeof watch->group, "%s/%s, batch %u, %s, %u thread%s", suite->name,
                  layer, key->batch, eie_cache_name(key->cache), key->threads,
@@ -320,25 +233,44 @@ static void name_group(const struct worker *worker, const struct eie_group_key *
                  key->batch, key->cache == EIE_CACHE_NONE ? "models" : "devices");
 }
 
-static void run_left(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,
-                     uint32_t count)
+/* The visit itself: failures go into its rows. */
+static void run_rows(struct worker *worker, const struct eie_station *station,
+                     const struct eie_target *target, struct eie_row *rows, uint32_t count,
+                     uint32_t visit, double budget_s)
 {
     struct eie_error reason;
-    aim(worker, key);
-    if (!worker->target.status) worker->status = same_layer(worker, key, &worker->error);
-    if (worker->status) return;
-    name_group(worker, key);
-    const enum eie_status why_not = can_run(worker, &reason);
+    struct eie_group group = {
+        .layer = target->layer,
+        .inputs = target->layer ? target->layer->sample_inputs : NULL,
+        .batch = station->key.batch,
+        .threads = station->key.threads,
+        .cache = station->key.cache,
+        .ceilings = station->key.threads ? ceilings_for(worker, station->key.threads) : NULL,
+        .rows = rows,
+        .row_count = count,
+        .visit = visit,
+        .budget_s = budget_s,
+        .memory_bytes = worker->job->memory_bytes,
+        .quiet = &worker->watch->quiet,
+        .tick = tick,
+        .enter = enter,
+        .watcher = worker,
+    };
+    struct eie_work_facts facts = {0};
+    enum eie_status why_not =
+        target->status ? eie_fail(&reason, target->status, "%s", target->error.message)
+                       : eie_targets_references(worker->targets, target, station->key.batch,
+                                                &group.references, &facts, &reason);
     for (uint32_t i = 0; i < count; i++) {
-        rows[i].hash = worker->target.hash;
-        rows[i].facts = worker->target.facts;
+        rows[i].hash = target->hash;
+        rows[i].facts = facts;
         eie_row_fail(&rows[i], why_not, &reason);
     }
     tell_begin(worker, rows, count);
-    if (!why_not) worker->status = run_rows(worker, key, rows, count, &worker->error);
+    if (!why_not) worker->status = eie_group_run(&group, &worker->error);
     /* as after a crash: the group's rows are run apart, so that the guilty one is found */
     if (eie_cuda_is_lost() && !rows->apart) _exit(EXIT_FAILURE);
-    if (!worker->status) tell_end(worker, key, rows, count);
+    if (!worker->status) tell_end(worker, &station->key, rows, count, visit);
 }
 
 /* Is this the group whose rows are to be run apart? */
@@ -352,33 +284,159 @@ static bool is_apart(const struct worker *worker, const struct eie_row *row)
     return !strcmp(name, worker->job->apart);
 }
 
-static bool run_group(void *context, const struct eie_group_key *key)
+/* Leaves one plan's rows of the group whose rows are run apart. */
+static uint32_t only_one(struct worker *worker, struct eie_row *rows, uint32_t count)
 {
-    struct worker *worker = context;
-    uint32_t count;
-    struct eie_row *rows = rows_left(worker->job, key, &count);
-    if (rows && count && is_apart(worker, rows)) {
-        worker->pause = true;
-        rows->apart = true;
-        /* the other clock's row is the same plan's */
-        const bool two = count > 1 && eie_row_same_plan(&rows[0], &rows[1]);
-        if (two) rows[1].apart = true;
-        count = two ? 2 : 1;
-    }
-    if (!rows) {
-        worker->status = eie_fail(&worker->error, EIE_MEMORY, "out of memory for rows");
-        return false;
-    }
-    if (count) {
-        run_left(worker, key, rows, count);
-        atomic_fetch_add(&worker->watch->groups_done, 1);
-        atomic_store(&worker->watch->permille, 0);
-        if (key->cache != EIE_CACHE_NONE) worker->timed_left--;
+    /* the other clock's row is the same plan's */
+    const uint32_t left = count > 1 && eie_row_same_plan(&rows[0], &rows[1]) ? 2 : 1;
+    worker->pause = true;
+    for (uint32_t i = 0; i < left; i++) rows[i].apart = true;
+    for (uint32_t i = left; i < count; i++) eie_row_free(&rows[i]);
+    return left;
+}
+
+static void visit(struct worker *worker, struct eie_station *station, enum eie_phase phase)
+{
+    struct eie_row *rows;
+    uint32_t count, number;
+    worker->status = eie_schedule_rows(station, phase, worker->job->results, worker->job->target,
+                                       &rows, &count, &number, &worker->error);
+    if (worker->status) return;
+    const bool apart = count && phase <= EIE_PHASE_REST && is_apart(worker, rows);
+    if (apart) count = only_one(worker, rows, count);
+    const struct eie_target *target = count ? aim(worker, station) : NULL;
+    if (target && !target->status)
+        worker->status = same_layer(worker, station, target, &worker->error);
+    if (target && !worker->status) {
+        const double begin_s = eie_now_s();
+        worker->visit_s = eie_schedule_guess_s(station, rows, count);
+        name_group(worker, station);
+        run_rows(worker, station, target, rows, count, number,
+                 phase == EIE_PHASE_REFINE ? TIMED_SHARE * station->last_s : 0);
+        station->last_s = eie_now_s() - begin_s;
+        if (phase <= EIE_PHASE_REST) worker->guessed_s += worker->visit_s;
     }
     for (uint32_t i = 0; i < count; i++) eie_row_free(&rows[i]);
     free(rows);
-    return worker->status == EIE_OK && !worker->pause;
 }
+
+static bool goes_on(const struct worker *worker)
+{
+    return !worker->status && !worker->pause;
+}
+
+/* ---- the least of each row ------------------------------------------------------------------- */
+
+/* A matrix of one layer needs no first round for its headlines: each of its groups is one visit. */
+static bool has_lead(const struct worker *worker)
+{
+    for (uint32_t i = 1; i < worker->station_count; i++) {
+        const struct eie_station *one = &worker->stations[i - 1], *next = &worker->stations[i];
+        if (one->matrix != next->matrix || one->key.suite != next->key.suite ||
+            one->key.layer != next->key.layer)
+            return true;
+    }
+    return false;
+}
+
+static void visit_all(struct worker *worker, enum eie_phase phase)
+{
+    for (uint32_t i = 0; i < worker->station_count && goes_on(worker); i++)
+        visit(worker, &worker->stations[i], phase);
+}
+
+/* ---- beyond ---------------------------------------------------------------------------------- */
+
+static void mark_both(void *context, json_t *row, json_t *other, const char *sentence)
+{
+    bool *any = context;
+    json_object_set_new(row, "eie_doubt", json_pack("[s]", sentence));
+    json_object_set_new(other, "eie_doubt", json_pack("[s]", sentence));
+    *any = true;
+}
+
+/* Ceilings on several threads below those of one; `say` what is left of them. */
+static void look_at_ceilings(struct worker *worker, bool say)
+{
+    struct eie_watch *watch = worker->watch;
+    const struct eie_ceilings *one = ceilings_for(worker, 1);
+    char text[256];
+    json_t *lists = json_object();
+    for (uint32_t i = 0; i < EIE_LIST_MAX && watch->ceilings[i].threads && one->threads; i++) {
+        struct eie_ceilings *several = &watch->ceilings[i].ceilings;
+        if (several == one || !several->threads ||
+            !eie_ceilings_doubt(one, several, text, sizeof text))
+            continue;
+        if (say) {
+            tell_text(worker, "doubt_of_run", text, "threads", (int)several->threads);
+            continue;
+        }
+        struct eie_pool *pool;
+        struct eie_error without; /* then it is said as it stands */
+        tick(worker, 1, "measuring the ceilings again");
+        if (eie_group_threads(several->threads, &pool, &without) == EIE_OK &&
+            eie_ceilings_measure(pool, worker->job->memory_bytes, several->measured, several,
+                                 &without) == EIE_OK)
+            eie_ceilings_add_json(several, lists);
+    }
+    if (json_object_size(lists))
+        tell(worker, json_pack("{s:o}", "end", lists));
+    else
+        json_decref(lists);
+}
+
+/* Rows that contradict each other are measured once more. */
+static void look_again(struct worker *worker)
+{
+    bool any = false;
+    look_at_ceilings(worker, false);
+    eie_schedule_doubts(worker->job->results, mark_both, &any);
+    if (any) visit_all(worker, EIE_PHASE_AGAIN);
+}
+
+static void clear_doubt(void *context, json_t *row)
+{
+    (void)context;
+    json_object_del(row, "eie_doubt");
+}
+
+static void tell_doubt(void *context, json_t *row, json_t *other, const char *sentence)
+{
+    const struct worker *worker = context;
+    (void)other;
+    tell(worker, json_pack("{s:O, s:s}", "doubt", json_object_get(row, "name"), "text", sentence));
+}
+
+/* Widest first, but those that were refined already wait for the others. */
+static struct eie_station *widest(const struct worker *worker, double left)
+{
+    struct eie_station *found = NULL;
+    double most = 0;
+    for (uint32_t i = 0; i < worker->station_count; i++) {
+        struct eie_station *station = &worker->stations[i];
+        const double width =
+            eie_schedule_width(station, worker->job->results, worker->job->target) /
+            (1 + station->visits);
+        if (width <= most || station->last_s * (1 + TIMED_SHARE) > left) continue;
+        most = width;
+        found = station;
+    }
+    return found;
+}
+
+static void refine(struct worker *worker)
+{
+    worker->refining = true;
+    while (goes_on(worker)) {
+        const double left = worker->job->budget_s - (eie_now_s() - worker->job->begin_s);
+        struct eie_station *station = left > 0 ? widest(worker, left) : NULL;
+        if (!station) break;
+        station->visits++;
+        visit(worker, station, EIE_PHASE_REFINE);
+    }
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
 
 void eie_group_name(const json_t *row, char *name, size_t size)
 {
@@ -390,13 +448,70 @@ void eie_group_name(const json_t *row, char *name, size_t size)
              json_string_value(json_object_get(row, "eie_cache")));
 }
 
+static enum eie_status guess_least(const struct eie_job *job, const struct eie_station *stations,
+                                   uint32_t station_count, double *least_s, uint32_t *all,
+                                   struct eie_error *error)
+{
+    *least_s = 0;
+    *all = 0;
+    for (uint32_t i = 0; i < station_count; i++) {
+        struct eie_row *rows;
+        uint32_t count, number;
+        enum eie_status status = eie_schedule_rows(&stations[i], EIE_PHASE_REST, job->results,
+                                                   job->target, &rows, &count, &number, error);
+        if (status) return status;
+        *least_s += eie_schedule_guess_s(&stations[i], rows, count);
+        *all += count;
+        for (uint32_t r = 0; r < count; r++) eie_row_free(&rows[r]);
+        free(rows);
+    }
+    return EIE_OK;
+}
+
+enum eie_status eie_job_least(const struct eie_job *job, double *least_s, uint32_t *rows,
+                              struct eie_error *error)
+{
+    struct eie_station *stations;
+    uint32_t count;
+    enum eie_status status =
+        eie_schedule_make(job->matrices, job->matrix_count, &stations, &count, error);
+    if (status) return status;
+    status = guess_least(job, stations, count, least_s, rows, error);
+    free(stations);
+    return status;
+}
+
+static void run(struct worker *worker)
+{
+    const struct eie_job *job = worker->job;
+    uint32_t rows;
+    worker->status =
+        eie_targets_begin(job->memory_bytes / LAYERS_SHARE, &worker->targets, &worker->error);
+    if (!worker->status)
+        worker->status = eie_schedule_make(job->matrices, job->matrix_count, &worker->stations,
+                                           &worker->station_count, &worker->error);
+    if (!worker->status)
+        worker->status = guess_least(job, worker->stations, worker->station_count, &worker->guess_s,
+                                     &rows, &worker->error);
+    visit_all(worker, EIE_PHASE_MODELS);
+    if (has_lead(worker)) visit_all(worker, EIE_PHASE_LEAD);
+    visit_all(worker, EIE_PHASE_REST);
+    if (goes_on(worker)) look_again(worker);
+    if (goes_on(worker)) refine(worker);
+    if (!goes_on(worker)) return;
+    eie_results_each(job->results, clear_doubt, NULL);
+    eie_schedule_doubts(job->results, tell_doubt, worker);
+    look_at_ceilings(worker, true);
+}
+
 void eie_worker_run(const struct eie_job *job, int pipe)
 {
-    struct worker worker = {.job = job, .watch = job->watch, .pipe = pipe, .process = getpid()};
+    struct worker worker = {
+        .job = job, .watch = job->watch, .pipe = pipe, .process = getpid(), .begin_s = eie_now_s()};
     enter(&worker, EIE_NO_ROW, NULL);
-    worker.timed_left = eie_job_groups_left(job, true);
-    eie_matrix_each_group(job->matrix, run_group, &worker);
-    end_target(&worker.target);
+    run(&worker);
+    eie_targets_free(worker.targets);
+    free(worker.stations);
     if (worker.status)
         tell(&worker,
              json_pack("{s:s, s:i}", "stop", worker.error.message, "status", (int)worker.status));

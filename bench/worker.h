@@ -2,19 +2,20 @@
 #ifndef EIE_BENCH_WORKER_H
 #define EIE_BENCH_WORKER_H
 
-#include "bench/matrix.h"
-#include "bench/results.h"
+#include "bench/schedule.h"
 #include "bench/watch.h"
 
 #include <stddef.h>
 
 struct eie_job {
-    const struct eie_matrix *matrix;
-    const struct eie_results *results; /* rows that stand there are not run again */
-    double begin_s, budget_s;          /* of the whole matrix, on eie_now_s's clock */
+    const struct eie_matrix *matrices; /* [matrix_count] what is to be run, in this order */
+    uint32_t matrix_count;
+    struct eie_results *results; /* rows that stand there are not run again but to refine them; the
+                                    worker has a copy of its own, which it keeps up to date */
+    double begin_s, budget_s;    /* of the whole run, on eie_now_s's clock */
+    double target;               /* relative half width of the intervals; 0: the least only */
     uint64_t memory_bytes;
-    /* layers whose building ended a worker: [suite][layer], or NULL where there are none */
-    const char *const *const *broken;
+    const json_t *broken; /* layers whose building ended a worker: SUITE/LAYER and why */
     /* the group in which a worker ended (eie_group_name): its rows are run one by one, each in a
        process of its own, so that only the guilty one is lost; "" for none */
     const char *apart;
@@ -24,10 +25,12 @@ struct eie_job {
 /* "SUITE/LAYER/batch:B/threads:T/cache:C" of a row as it stands in a results file. */
 void eie_group_name(const json_t *row, char *name, size_t size);
 
-/* Groups that still have rows to run; `timed`: only those whose calls are timed. */
-uint32_t eie_job_groups_left(const struct eie_job *job, bool timed);
+/* About how long the least samples of all rows that are still to come take, and how many rows these
+ * are. */
+EIE_MUST_USE enum eie_status eie_job_least(const struct eie_job *job, double *least_s,
+                                           uint32_t *rows, struct eie_error *error);
 
-/* Runs all groups that are left and writes what comes of them to `pipe`. */
+/* Runs what is left and writes what comes of it to `pipe`. */
 void eie_worker_run(const struct eie_job *job, int pipe);
 
 #endif

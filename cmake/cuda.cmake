@@ -59,7 +59,8 @@ if(EIE_HAS_CUDA)
   set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
                                             CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(eie_cuda PRIVATE
-    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Werror --Werror=all-warnings -Xptxas=--warn-on-spills -lineinfo>)
+    $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xptxas=--warn-on-spills -lineinfo>
+    "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${EIE_WERROR}>>:-Xcompiler=-Werror;--Werror=all-warnings>")
   target_include_directories(eie_cuda SYSTEM PRIVATE ${EIE_CUDA_HEADERS})
   target_link_libraries(eie_cuda PUBLIC ${EIE_CUDA_RUNTIME} Threads::Threads ${CMAKE_DL_LIBS} rt)
 else()

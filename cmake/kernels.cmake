@@ -1,6 +1,9 @@
 # Finds kernels/FOLDER/NAME.c, compiles each folder with its own flags, and writes the table of the
 # files that define eie_kernel_FOLDER_NAME. Other .c files of a folder are its helpers.
-set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 opencl cuda peers model)
+set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 neon opencl cuda peers model)
+set(EIE_PROCESSOR_avx2 x86_64|AMD64) # folders that only one kind of processor compiles
+set(EIE_PROCESSOR_avx512 x86_64|AMD64)
+set(EIE_PROCESSOR_neon aarch64|arm64)
 set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
 set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
 
@@ -8,6 +11,9 @@ set(declarations "")
 set(names "")
 set(objects "")
 foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
+  if(EIE_PROCESSOR_${folder} AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(${EIE_PROCESSOR_${folder}})$")
+    continue()
+  endif()
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/${folder}/*.c)
   if(NOT sources)
     continue()
@@ -69,7 +75,8 @@ const uint32_t eie_builtin_kernel_count =
 const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
-            kernels/dense_codes.c kernels/sorted_rows.c kernels/stream_plan.c kernels/timed_calls.c
+            kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
+            kernels/sorted_rows.c kernels/stream_plan.c kernels/timed_calls.c
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c
             ${PROJECT_BINARY_DIR}/generated/opencl_sources.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

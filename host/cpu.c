@@ -18,6 +18,7 @@ static const struct {
     {"vnni", EIE_CPU_VNNI, EIE_CPU_AVX512},
     {"bf16", EIE_CPU_BF16, EIE_CPU_AVX512},
     {"amx", EIE_CPU_AMX, EIE_CPU_AVX512},
+    {"neon", EIE_CPU_NEON, 0},
 };
 #define KNOWN_COUNT (sizeof features_known / sizeof features_known[0])
 
@@ -100,6 +101,28 @@ static bool read_name(char name[49])
             return false;
     memcpy(name, words, sizeof words);
     name[48] = '\0';
+    return true;
+}
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+
+#define HWCAP_HAS_ASIMD (1ul << 1)  /* asm/hwcap.h */
+#define HWCAP_HAS_CPUID (1ul << 11) /* the system answers for registers such as MIDR_EL1 */
+
+static uint32_t detect(void)
+{
+    return getauxval(AT_HWCAP) & HWCAP_HAS_ASIMD ? EIE_CPU_NEON : 0;
+}
+
+static bool read_name(char name[49])
+{
+    uint64_t midr;
+
+    if (!(getauxval(AT_HWCAP) & HWCAP_HAS_CPUID)) return false;
+    __asm__("mrs %0, midr_el1" : "=r"(midr));
+    snprintf(name, 49, "aarch64 implementer 0x%02x part 0x%03x r%up%u",
+             (unsigned)(midr >> 24 & 0xff), (unsigned)(midr >> 4 & 0xfff),
+             (unsigned)(midr >> 20 & 0xf), (unsigned)(midr & 0xf));
     return true;
 }
 #else

@@ -441,15 +441,33 @@ void eie_layer_count(const struct eie_layer *layer, const int16_t *input,
     }
 }
 
+/* Of a column, all PEs. */
+static void count_column(const struct eie_layer *layer, uint32_t column, uint64_t *nonzeros,
+                         uint64_t *padding)
+{
+    const size_t stride = (size_t)layer->inputs + 1;
+    *nonzeros = *padding = 0;
+    for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
+        const uint32_t *start = layer->column_start + pe * stride + column;
+        uint32_t here = 0;
+        for (uint32_t e = start[0]; e < start[1]; e++)
+            here += layer->entries[e] == EIE_PADDING_ENTRY;
+        *padding += here;
+        *nonzeros += start[1] - start[0] - here;
+    }
+}
+
 void eie_layer_count_batch(const struct eie_layer *layer, const int16_t *inputs, uint32_t batch,
                            uint64_t *nonzeros, uint64_t *padding)
 {
     *nonzeros = *padding = 0;
-    for (uint32_t b = 0; b < batch; b++) {
-        struct eie_layer_counts counts;
-        eie_layer_count(layer, inputs + (size_t)b * layer->inputs, &counts);
-        *nonzeros += counts.active_nonzeros;
-        *padding += counts.active_padding;
+    for (uint32_t j = 0; j < layer->inputs; j++) {
+        uint64_t active = 0, here, filling;
+        for (uint32_t b = 0; b < batch; b++) active += inputs[(size_t)b * layer->inputs + j] != 0;
+        if (!active) continue;
+        count_column(layer, j, &here, &filling);
+        *nonzeros += active * here;
+        *padding += active * filling;
     }
 }
 

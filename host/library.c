@@ -26,20 +26,24 @@ static void *open_in_folder(const char *folder, const char *const *names, char *
     return NULL;
 }
 
-/* NVIDIA's packages have a folder of libraries each, or one for all, below Python's. */
+/* Packages that keep libraries below Python's folder: NVIDIA's have a folder each, or one for all.
+ */
 static void *open_in_packages(const char *folder, const char *const *names, char *reason,
                               size_t size)
 {
+    static const char *const packages[] = {"nvidia/*/lib", "scipy_openblas32/lib"};
     char pattern[PATH_MAX];
-    glob_t found;
     void *handle = NULL;
-    const int length =
-        snprintf(pattern, sizeof pattern, "%s/python3*/site-packages/nvidia/*/lib", folder);
-    if (length < 0 || (size_t)length >= sizeof pattern) return NULL;
-    if (glob(pattern, 0, NULL, &found) != 0) return NULL;
-    for (size_t i = 0; i < found.gl_pathc && handle == NULL; i++)
-        handle = open_in_folder(found.gl_pathv[i], names, reason, size);
-    globfree(&found);
+    for (size_t p = 0; p < sizeof packages / sizeof *packages && handle == NULL; p++) {
+        glob_t found;
+        const int length =
+            snprintf(pattern, sizeof pattern, "%s/python3*/site-packages/%s", folder, packages[p]);
+        if (length < 0 || (size_t)length >= sizeof pattern) return NULL;
+        if (glob(pattern, 0, NULL, &found) != 0) continue;
+        for (size_t i = 0; i < found.gl_pathc && handle == NULL; i++)
+            handle = open_in_folder(found.gl_pathv[i], names, reason, size);
+        globfree(&found);
+    }
     return handle;
 }
 

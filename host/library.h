@@ -7,7 +7,8 @@
 /* Opens the first of the NULL-terminated file names that can be had: in the folders of
  * EIE_LIBRARY_PATH, where the system looks, then in .venv/lib of the repository whose build tree
  * holds the program (`run` installs libraries from PyPI there). NVIDIA's packages keep theirs in
- * python3.N/site-packages/nvidia/PACKAGE/lib below such a folder: there too. `override` names an
+ * python3.N/site-packages/nvidia/PACKAGE/lib below such a folder, and scipy-openblas32 in
+ * python3.N/site-packages/scipy_openblas32/lib: there too. `override` names an
  * environment variable that, when set, holds the only file to try. EIE_MISSING with the loader's
  * words. The handle is never closed. */
 EIE_MUST_USE enum eie_status eie_library_open(const char *const *names, const char *override,

@@ -11,6 +11,7 @@
 
 #include "host/layer.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -40,6 +41,18 @@ static inline uint32_t eie_output_shift(int64_t least, int64_t most, enum eie_ac
             (activation == EIE_ACTIVATION_RELU || ((least + half) >> shift) >= INT16_MIN))
             return shift;
     }
+}
+
+/* The largest magnitude of `count` values, 0 for none. In integers: of fmax over them gcc 12 makes
+ * an internal compiler error on aarch64. */
+static inline int32_t eie_largest_magnitude(const int16_t *values, size_t count)
+{
+    int32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        const int32_t magnitude = values[i] < 0 ? -values[i] : values[i];
+        if (magnitude > largest) largest = magnitude;
+    }
+    return largest;
 }
 
 #ifdef __cplusplus

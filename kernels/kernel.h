@@ -91,7 +91,7 @@ struct eie_kernel {
     uint32_t abi;        /* EIE_KERNEL_ABI */
     const char *name;    /* "FOLDER_NAME", as the symbol */
     const char *summary; /* one line: the idea */
-    const char *isa; /* "x86-64", "any", or the names of cpu_features (host/cpu.h): "avx512,vnni" */
+    const char *isa;     /* "any", or the names of cpu_features (host/cpu.h): "avx512,vnni" */
     enum eie_device_kind device_kind;
     uint32_t flags;                /* enum eie_kernel_flags */
     uint32_t max_threads;          /* 1, 0 for devices and models, or UINT32_MAX for any number */

@@ -75,12 +75,17 @@ static enum eie_status check_name(const char *name, struct eie_error *error)
 static enum eie_status check_flags(const struct eie_kernel *kernel, struct eie_error *error)
 {
     const uint32_t flags = kernel->flags, own = EIE_KERNEL_REFERENCE | EIE_KERNEL_BASELINE;
+    const uint32_t form = EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE, check = flags & ~form;
     if (flags & own)
         return eie_fail(error, EIE_INPUT,
                         "flags EIE_KERNEL_REFERENCE and EIE_KERNEL_BASELINE are the program's own");
-    if (flags != EIE_KERNEL_EXACT && flags != EIE_KERNEL_FLOAT32 &&
-        flags != EIE_KERNEL_APPROXIMATE && flags != EIE_KERNEL_ESTIMATE &&
-        flags != (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
+    if ((flags & form) && (!(flags & EIE_KERNEL_FLOAT32) || (flags & form) == form))
+        return eie_fail(error, EIE_INPUT,
+                        "one of the flags EIE_KERNEL_DENSE and EIE_KERNEL_SPARSE, and only beside "
+                        "EIE_KERNEL_FLOAT32");
+    if (check != EIE_KERNEL_EXACT && check != EIE_KERNEL_FLOAT32 &&
+        check != EIE_KERNEL_APPROXIMATE && check != EIE_KERNEL_ESTIMATE &&
+        check != (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE))
         return eie_fail(error, EIE_INPUT,
                         "flags 0x%" PRIx32 " do not say how to check it: one of EIE_KERNEL_EXACT, "
                         "_FLOAT32, _APPROXIMATE, _ESTIMATE",

@@ -15,6 +15,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 
+from commandline import leave  # noqa: E402
 from published import LAYERS, Published  # noqa: E402
 
 DEPTH = 256
@@ -82,4 +83,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    leave(main)

@@ -6,7 +6,7 @@ note; the CSV file has a word for it.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Provenance and the letter that stands for it in the terminal and in Markdown.
 MARKS = {
@@ -30,6 +30,10 @@ MEANINGS = {
 }
 
 
+WIDE = 0.10  # half width of an interval beyond which a number is marked
+EXACT = ("cited", "modelled", "simulated", "calibrated", "assumed")  # what has no scatter
+
+
 @dataclass(frozen=True)
 class Cell:
     value: float | str  # a number, words, or the word that stands for a missing number in the CSV
@@ -38,6 +42,10 @@ class Cell:
     source: str  # where the value was read, from what it was derived, or why there is none
     text: str = ""  # the digits that the source prints; empty: three significant digits
     reason: str = ""  # why the number is missing, in short; empty: it is not
+    low: float | None = None  # the ends of its 95 % interval
+    high: float | None = None
+    least: float | None = None  # of the samples behind a median
+    layers: int = 0  # of nine, where a mean has fewer
 
     def __post_init__(self):
         if self.provenance not in MARKS:
@@ -46,10 +54,24 @@ class Cell:
             raise ValueError(f"cell without a source: {self.value!r}")
         if not isinstance(self.value, str) and not math.isfinite(self.value):
             raise ValueError(f"cell without a finite value: {self.source}")
+        if (self.low is None) != (self.high is None) or self.low is not None and not self.low <= self.value <= self.high:
+            raise ValueError(f"not an interval about {self.value}: {self.source}")
 
     @property
     def is_number(self):
         return not isinstance(self.value, str)
+
+    @property
+    def half_width(self):
+        """Of the interval, as a share of the value; None: no interval."""
+        return None if self.low is None else (self.high - self.low) / 2 / self.value
+
+    def margin(self):
+        """"+-0.8 %", with "!" where it is wide; "" without an interval."""
+        half = self.half_width
+        if half is None:
+            return ""
+        return f"+-{_percent(half)} %" + ("!" if half > WIDE else "")
 
     def digits(self, decimals=None):
         """The value alone. `decimals` are the column's; printed digits beyond them are kept."""
@@ -61,10 +83,20 @@ class Cell:
         return number_text(float(self.text), max(printed, decimals or 0), sign=self.text.startswith("+"))
 
     def shown(self, decimals=None):
-        """With its unit where that is short, and with the mark of its provenance."""
+        """With its unit where that is short, its interval, its minimum, and the mark of its provenance."""
         if not self.is_number:
             return self.digits()
-        return self.digits(decimals) + {"x": "x", "%": " %"}.get(self.unit, "") + " " + MARKS[self.provenance]
+        text = self.digits(decimals) + {"x": "x", "%": " %"}.get(self.unit, "")
+        least = f"min {number_text(self.least)}" if self.least is not None else ""
+        return " ".join(filter(None, (text, self.margin(), least, self.of_nine(), MARKS[self.provenance])))
+
+    def of_nine(self):
+        return f"({self.layers} of 9)" if self.layers else ""
+
+
+def _percent(share):
+    percent = 100 * share
+    return f"{percent:.1f}" if percent < 9.95 else f"{percent:,.0f}"
 
 
 def number_text(value, decimals=None, sign=False):
@@ -95,12 +127,29 @@ def ratio(over, under, what, unit="x"):
     if under.value == 0:
         return missing("undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit,
                        "the denominator is zero")
-    return Cell(over.value / under.value, unit, "derived", what)
+    value = over.value / under.value
+    return Cell(value, unit, "derived", what, **_interval(value, [(over, 1), (under, -1)]))
+
+
+def _interval(value, factors):
+    """The ends of the interval of a product of powers, from [(cell, exponent)]: logarithms add in quadrature. What has
+    no scatter adds none; where a measured factor's interval is unknown, so is the product's."""
+    if all(cell.low is None for cell, _ in factors) or any(
+            cell.low is None and cell.provenance == "measured" for cell, _ in factors):
+        return {}
+    below = above = 0.0
+    for cell, exponent in factors:
+        if cell.low is None:
+            continue
+        down, up = abs(exponent) * math.log(cell.value / cell.low), abs(exponent) * math.log(cell.high / cell.value)
+        below, above = math.hypot(below, down if exponent > 0 else up), math.hypot(above, up if exponent > 0 else down)
+    return {"low": value * math.exp(-below), "high": value * math.exp(above)}
 
 
 def per_second(time, unit):
     """How often a second a time in microseconds fits."""
-    return Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}") if time.is_number else \
+    return Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}",
+                **_interval(1e6 / time.value, [(time, -1)])) if time.is_number else \
         missing(time.value, "derived", f"1 / time: {time.source}", unit, time.reason)
 
 
@@ -131,7 +180,20 @@ def geometric_mean(cells, what):
         return missing("incomplete", "derived", f"geometric mean of {what}: {why}", unit,
                        reasons.pop() if all_alike else f"no mean: {len(absent)} of {len(cells)} layers missing")
     mean = math.exp(sum(math.log(cell.value) for cell in cells) / len(cells))
-    return Cell(mean, unit, _from(cells), f"geometric mean of {what}")
+    known = all((cell.low is None) == (cells[0].low is None) for cell in cells)  # else some cell's is unknown
+    return Cell(mean, unit, _from(cells), f"geometric mean of {what}",
+                **(_interval(mean, [(cell, 1 / len(cells)) for cell in cells]) if known else {}))
+
+
+def partial_mean(cells, what):
+    """Over the cells that are there, and how many these are; for headlines, where some number is better than none."""
+    cells = list(cells)
+    there = [cell for cell in cells if cell.is_number and cell.value > 0]
+    if not there or len(there) == len(cells):
+        return geometric_mean(cells, what)
+    absent = next(cell for cell in cells if cell not in there)
+    return replace(geometric_mean(there, f"{what} ({len(there)} of {len(cells)} layers; {absent.source})"),
+                   layers=len(there))
 
 
 def mean_ratio(overs, unders, what, layers="nine layers"):

@@ -17,8 +17,8 @@ from tabulate import tabulate  # noqa: E402
 
 import ratios  # noqa: E402
 from cells import number_text  # noqa: E402
-from commandline import Parser  # noqa: E402
-from judging import Judge, Rules  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
+from judging import CHOICE, Judge, Rules  # noqa: E402
 from load import InputError, load  # noqa: E402
 from matching import (label, machine_differences, match, printable, setting_differences,  # noqa: E402
                       status)
@@ -64,7 +64,7 @@ class Comparison:
 
     def verdict(self):
         """One line."""
-        counts = [f"{self.count(word)} {word}" for word in ("slower", "ambiguous", "same", "faster", "changed")
+        counts = [f"{self.count(word)} {word}" for word in ("slower", "ambiguous", "same", "faster", CHOICE, "changed")
                   if self.count(word)]
         lost = len(self.matched.missing) + len(self.lost)
         counts += [f"{number} {words}" for number, words in
@@ -94,7 +94,8 @@ class Comparison:
                 + [f"other machine: {text}" for text in machine_differences(self.old, self.new)]
         by = {basis: sum(row.basis == basis and row.verdict != "baseline" for row in self.rows)
               for basis in ("baseline", "absolute", "model")}
-        words = {"baseline": "against the dense baseline of their group (new / baseline over old / baseline)",
+        words = {"baseline": "against the dense baseline of their group (new / baseline over old / baseline), "
+                             f"{self.judge.yardsticks.names()}",
                  "absolute": "by the plain ratio new / old"
                              + ("" if self.judge.paired else ", which contains the drift of the machine"),
                  "model": "as model rows, which must be equal"}
@@ -107,8 +108,10 @@ class Comparison:
             drifts = self.judge.drifts.values()
             texts.append(f"the baseline's own times changed by {min(drifts):.3f}x to {max(drifts):.3f}x over "
                          f"{len(drifts)} groups")
-        if self.judge.other_libraries():
-            texts.append("groups whose baseline is another library in the two files are judged without it")
+        without = self.judge.yardsticks.without()
+        if without and not self.rules.absolute:
+            texts.append(f"in {without} groups no dense row is of equal library, version and code path in both files: "
+                         "their rows are judged without a baseline")
         if self.judge.paired:
             return texts + ["ratios are means over pairs of runs taken in turn, intervals Student's over these pairs"]
         if "baseline" in bases and self.judge.scatter is not None:
@@ -256,7 +259,7 @@ def _options(arguments):
                         help="a change up to this is none (default: %(default)g)")
     parser.add_argument("--kernel", nargs="+", action="extend", default=[], metavar="GLOB",
                         help="only these kernels; names or globs, also as a comma list")
-    parser.add_argument("--absolute", action="store_true", help="judge by new / old, not against the dense baseline")
+    parser.add_argument("--absolute", action="store_true", help="judge by new / old, not against a dense baseline")
     parser.add_argument("--across-machines", action="store_true",
                         help="two machines: ratios, but no verdicts")
     parser.add_argument("--json", metavar="FILE", help="the same for machines")
@@ -283,7 +286,6 @@ def main(arguments=None):
     except InputError as error:
         print(f"compare.py: {printable(error)}", file=sys.stderr)
         return 2
-    sys.stdout.reconfigure(errors="replace")
     print(comparison.terminal())
     code = comparison.exit_code
     if options.json:
@@ -297,4 +299,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -10,16 +10,20 @@ import sys
 
 sys.dont_write_bytecode = True
 
-BASELINE = "peers_openblas_sgemv"
+from cells import Cell  # noqa: E402
+from commandline import leave  # noqa: E402
+from hostrows import cell_of, exclusion  # noqa: E402
+from load import InputError, load, one_line  # noqa: E402
+from references import BEST, DENSE, SPARSE, References, group_of, library_of  # noqa: E402
 
 
-def load(path):
+def load_ledger(path):
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except (OSError, ValueError) as fault:
-        sys.stderr.write(f"compressed.py: {path}: {fault}\n")
-        raise SystemExit(2) from None
+            ledger = json.load(file)
+        return [layer | {"name": str(layer["name"])} for layer in ledger["layers"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
+        raise InputError(f"{path}: no ledger of eie compress: {one_line(fault)}") from None
 
 
 def stage_rows(layer):
@@ -31,43 +35,60 @@ def stage_rows(layer):
                f"{stage['padding_bytes']:,.0f} | {error:.4g} |")
 
 
-def time_rows(layer, rows):
-    """The fastest exact kernel and the dense baseline for each cache mode and thread count; then EIE's designs."""
-    groups = {}
-    for row in rows:
-        if row["eie_layer"] == layer["name"] and row["eie_time_source"] == "wall":
-            groups.setdefault((row["eie_cache"], row["eie_threads"]), []).append(row)
-    for (cache, threads), group in sorted(groups.items()):
-        dense = next((row for row in group if row["eie_kernel"] == BASELINE), None)
-        exact = [row for row in group if "exact" in row["eie_flags"]]
-        best = min(exact, key=lambda row: row["eie_median_ns"], default=None)
-        for row in (dense, best):
-            if row:
-                over = f"{dense['eie_median_ns'] / row['eie_median_ns']:.1f}x" if dense else "-"
-                yield (f"| {row['eie_kernel']} | {cache}, {threads} threads | {row['eie_median_ns'] / 1e3:.2f} m | {over} | "
-                       "not measured |")
+def time_rows(layer, results):
+    """The fastest dense and sparse float32 row and the fastest exact kernel for each cache mode and thread count, then
+    EIE's designs."""
+    references, groups = References(results), {}
+    for row in results.rows:
+        if (row.layer, row.time_source, row.device) == (layer["name"], "wall", "cpu"):
+            groups.setdefault((row.cache, row.threads), []).append(row)
+    for (cache, threads), rows in sorted(groups.items()):
+        exact = [row for row in rows if "exact" in row.flags and not exclusion([row])]
+        shown = [(f"{BEST[kind]}: {library_of(row)}", row) for kind in (DENSE, SPARSE)
+                 for row in [references.of_group(group_of(rows[0]), kind)] if row]
+        shown += [(row.kernel, row) for row in [min(exact, key=lambda row: row.median_ns, default=None)] if row]
+        for words, row in shown:
+            yield (f"| {words} | {cache}, {threads} thread{'s' * (threads > 1)} | {cell_of(row, row.layer).shown()} | "
+                   f"{_over(references, row, DENSE)} | {_over(references, row, SPARSE)} | not measured |")
     for estimate in layer["estimates"]:
-        yield (f"| {estimate['device']} | - | {estimate['expected_us']:.4g} e | - | "
+        yield (f"| {estimate['device']} | - | {estimate['expected_us']:.4g} e | - | - | "
                f"{estimate['energy_constant_power_uj']:.4g} e |")
+
+
+def _over(references, row, kind):
+    found = references.over(row, kind)
+    return Cell(found[1].value, "x", "derived", BEST[kind], low=found[1].low, high=found[1].high).shown() if found else "-"
+
+
+def page(layers, results):
+    for layer in layers:
+        yield (f"\n## {layer['name']}: {layer['outputs']} x {layer['inputs']}, {layer['nonzeros']:,} of "
+               f"{layer['weights']:,} weights, {layer['clusters']} of them different\n")
+        yield "| stage | bytes | bits per weight | rate | padding, bytes | error of the weights |\n|---|---|---|---|---|---|"
+        yield from stage_rows(layer)
+        yield "\n| what | where | us per input | over best dense | over best sparse | uJ per input |\n|---|---|---|---|---|---|"
+        yield from time_rows(layer, results)
+    for row in results.missing[:12]:
+        yield f"- no number: {row.label()}: {row.status}: {row.reason}"
+    yield ("\nm: measured here, wall time, batch 1, median; +- half of its 95 % interval. e: modelled. d: derived. Best dense, "
+           "best sparse: the fastest float32 rows of the same cache mode and threads, named with library and code path.")
 
 
 def main():
     if len(sys.argv) != 3:
         sys.stderr.write("compressed.py: needs a ledger and a results file\n")
-        raise SystemExit(2)
-    ledger, bench = load(sys.argv[1]), load(sys.argv[2])
-    for layer in ledger["layers"]:
-        print(f"\n## {layer['name']}: {layer['outputs']} x {layer['inputs']}, {layer['nonzeros']:,} of "
-              f"{layer['weights']:,} weights, {layer['clusters']} of them different\n")
-        print("| stage | bytes | bits per weight | rate | padding, bytes | error of the weights |\n|---|---|---|---|---|---|")
-        print("\n".join(stage_rows(layer)))
-        print("\n| what | where | us per input | over dense | uJ per input |\n|---|---|---|---|---|")
-        print("\n".join(time_rows(layer, bench["benchmarks"])))
-    for row in bench["eie_missing"][:12]:
-        print(f"- no number: {row['name']}: {row['eie_status']}: {row['eie_reason']}")
-    print("\nm: measured here, wall time, batch 1, median. e: modelled. Times \"over dense\": against OpenBLAS's sgemv of the "
-          "same cache mode and threads.")
+        return 2
+    try:
+        lines = list(page(load_ledger(sys.argv[1]), load(sys.argv[2])))
+    except InputError as error:
+        sys.stderr.write(f"compressed.py: {error}\n")
+        return 2
+    except (KeyError, TypeError, ValueError) as fault:
+        sys.stderr.write(f"compressed.py: {sys.argv[1]}: not a whole ledger: {type(fault).__name__}: {one_line(fault)}\n")
+        return 2
+    print("\n".join(lines))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    leave(main)

@@ -13,7 +13,7 @@ import sys
 
 sys.dont_write_bytecode = True
 
-from commandline import Parser  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data" / "paper"
 NETWORKS = ["LeNet-300-100", "LeNet-5", "AlexNet", "VGG-16"]
@@ -81,7 +81,8 @@ def load(folder, row, form):
         stages = {stage["stage"]: stage for stage in layer["stages"]}
         return ledger, layer, stages
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise SystemExit(f"deepcomp.py: {path}: no ledger of eie compress: {fault}") from None
+        sys.stderr.write(f"deepcomp.py: {path}: no ledger of eie compress: {' '.join(str(fault).split())}\n")
+        raise SystemExit(2) from None
 
 
 def reason(row, layer, deviation):
@@ -193,4 +194,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    leave(main)

@@ -11,8 +11,13 @@ CONTAINS = """\
 - **Batch 1, one layer.** Each time is one matrix-vector product; no network, no latency of a whole
   request. Batch 64, where shown, is per input vector: time of the call / 64. EIE takes one input at a time,
   so its batch-1 time stands against the others' batch 64.
-- **The dense baseline of this host** is OpenBLAS: sgemv at batch 1, sgemm at batch 64. Where a group was too
-  large for the memory and ran in parts, a row compares with the baseline of its own part.
+- **Best dense and best sparse** are of each layer, batch, cache mode and thread count the fastest float32 row of this
+  run, dense or CSR, whichever library's, that passed its bound; each ratio says whose. Ratios are formed within the
+  visits in which both rows were timed, interleaved; intervals hold the samples of each visit and how much the visits
+  differ. *Weak baseline* stands where best dense stays below 70 % of its level's measured bandwidth (batch 1) or 60 % of
+  the measured float32 peak (larger batches, 600 inputs and more): a good library would make the ratio smaller.
+- **+-** is half the width of a 95 % interval, `!` beside it marks more than 10 %; intervals of means and ratios follow
+  from those of the medians. `min` is the least sample. `(7 of 9)` is a mean over the layers that have a number.
 - **Cache.** `hot` repeats one copy of the weights, so that what fits into the caches stays there; a larger
   dense copy (Alex-6, VGG-6) may still stream from memory; `llc`
   rotates copies so that the private caches do not hold them. Times of this host are medians over
@@ -43,7 +48,7 @@ MARKS_TEXT = (f"{LETTERS} `-` is a missing number; the reason stands under the t
 PICTURES = (  # section, file, alternative text, what it shows
     ("Fig. 6", "fig6_speedup", "Speed-up over dense CPU: published, modelled, and this host",
      "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. "
-     "Lower panels: this host's measured times over its own dense OpenBLAS with the same number of threads; EIE's bars "
+     "Lower panels: this host's measured times over its own fastest dense library with the same number of threads; EIE's bars "
      "there are this host's measured dense times over EIE's cited ones. That is another baseline: bars of different "
      "panels do not compare."),
     ("Fig. 7", "fig7_energy", "Energy efficiency over dense CPU: published and modelled",
@@ -56,15 +61,16 @@ PICTURES = (  # section, file, alternative text, what it shows
      "of arithmetic."))
 
 
-def markdown(results, warnings, headlines, missing, sections, drawn=True, pages=()):
-    """`missing`: sentences; `sections`: {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`:
+def markdown(results, trust, warnings, headlines, remarks, sections, drawn=True, pages=()):
+    """`trust`: sentences on how far the run is to be trusted; `remarks`: {heading: sentences}; `sections`: {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`:
     sentences on further pages."""
     head = ["# EIE: published, modelled, measured",
             f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "
             f"a number. {MARKS_TEXT}"]
-    head += [f"**{warning}**" for warning in warnings]
+    head += ["\n".join(f"- {text}" for text in trust)] + [f"**{warning}**" for warning in warnings]
     parts = ["## Headline"] + [head.markdown() for head in headlines]
-    parts += ["### What is missing", "\n".join(f"- {text}" for text in missing)]
+    for heading, texts in remarks.items():
+        parts += [f"### {heading}", "\n".join(f"- {text}" for text in texts or ["Nothing that the run itself shows."])]
     parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began.",
               *pages]
     for section, stem, words, text in PICTURES if drawn else ():

@@ -1,16 +1,16 @@
 """This host's kernels by family beside the libraries: what each instruction set gains, and over what."""
 
-from cells import geometric_mean, mean_ratio, missing, ratio
+from cells import missing, partial_mean
 from grid import Table
 from hostrows import HostView, headline_caches
 from published import LAYERS
+from references import BEST, DENSE, SPARSE
 from speed import NINE
 
 BATCHES = (1, 64)
 STREAM = "_eie_stream"  # the kernels that read the format as it lies in the file
 FOLDERS = {"scalar": "scalar C", "avx2": "AVX2", "avx512": "AVX-512"}
 LIBRARY = "peers_"
-SPARSE = {1: "peers_mkl_csr_mv", 64: "peers_mkl_csr_mm"}  # the paper's sparse baseline on its CPU
 
 
 def family_of(kernel):
@@ -41,8 +41,11 @@ def _table(view):
     table.fill("not run at this thread count")
     table.notes.append("A family takes its fastest exact kernel on each layer. Prepacked: the weights were laid out "
                        "anew once, which is not in the time; on the EIE stream: they are read as the file has them. Least: "
-                       "the layer on which the family is worst against the library that is fastest there; below 1x the "
-                       "library is faster. Libraries compute in float32 (oneDNN: int8) and stop at W a.")
+                       "the layer on which the family is worst against the float32 row that is fastest there; below 1x "
+                       "that one is faster. Float32 kernels and libraries (oneDNN: int8) stop at W a.")
+    table.notes += [f"{BEST[kind][0].upper()}{BEST[kind][1:]} on {view.thread_words(threads)}: "
+                    f"{view.reference_names(kind, threads) or 'none'}." for kind in (DENSE, SPARSE)
+                    for threads in view.thread_counts()]
     return table
 
 
@@ -50,24 +53,19 @@ def _at_threads(table, view, threads):
     words = view.thread_words(threads)
     families, libraries = {}, {}
     for column in view.cpu_columns(threads):
-        library = column.kernel.startswith(LIBRARY)
+        library = column.kernel.startswith(LIBRARY) or view.is_float(column)
         if library or view.is_exact(column):
-            (libraries if library else families).setdefault(family_of(column.kernel), []).append(column)
-    sparse = next(iter(libraries.get(SPARSE[view.batch], [])), None)
-    floats = [column for columns in libraries.values() for column in columns if view.is_float(column)]
+            (libraries if library else families).setdefault(
+                column.kernel if library else family_of(column.kernel), []).append(column)
     for name, columns in sorted(families.items(), key=lambda item: _order(item[0])) + sorted(libraries.items()):
         best = view.fastest(columns)
-        times = [cell for cell, _ in best]
-        table.put(name, f"{words}: us", geometric_mean(times, f"{NINE}: {name}, {words}"))
-        table.put(name, f"{words}: over OpenBLAS", mean_ratio(
-            [view.dense_times_for(column, threads)[index] if column else cell
-             for index, (cell, column) in enumerate(best)], times, f"dense OpenBLAS / {name}, {words}"))
-        table.put(name, f"{words}: over MKL CSR", mean_ratio(
-            view.times_beside(sparse, best) if sparse else
-            [missing("missing", "measured", f"no {SPARSE[view.batch]} on {words}", "us", "MKL's CSR did not run")]
-            * len(LAYERS), times, f"{SPARSE[view.batch]} / {name}, {words}"))
+        table.put(name, f"{words}: us", partial_mean([cell for cell, _ in best], f"{NINE}: {name}, {words}"))
+        overs = {kind: view.over(kind, best, threads) for kind in (DENSE, SPARSE)}
+        for kind, cells in overs.items():
+            table.put(name, f"{words}: over {BEST[kind]}", partial_mean(
+                cells, f"{NINE}: {BEST[kind]} / {name}, {words}"))
         table.put(name, f"{words}: least", missing("none", "derived", "libraries are what it is measured by", "x")
-                  if name in libraries else _least(view, best, floats, words))
+                  if name in libraries else _least(overs))
 
 
 def _order(name):
@@ -77,15 +75,9 @@ def _order(name):
     return folders.index(folder) if folder in folders else len(folders), name.endswith("prepacked"), name
 
 
-def _least(view, best, libraries, words):
-    """The smallest ratio of a layer's fastest library over the family, with the layer's and library's names."""
-    found = []
-    for index, (time, _) in enumerate(best):
-        others = [(view.times_beside(column, best)[index], column) for column in libraries]
-        others = [(cell, column) for cell, column in others if cell.is_number]
-        if others and time.is_number:
-            cell, column = min(others, key=lambda pair: pair[0].value)
-            found.append(ratio(cell, time, f"{LAYERS[index]}, {words}: {column.kernel} / {time.source}"))
-    if len(found) < len(LAYERS):
-        return missing("incomplete", "derived", "not every layer ran beside a library", "x")
-    return min(found, key=lambda cell: cell.value)
+def _least(overs):
+    """The smallest ratio over the fastest float32 row of a layer; its source names both."""
+    found = [min(cells, key=lambda cell: cell.value) for of_layer in zip(*overs.values())
+             for cells in [[cell for cell in of_layer if cell.is_number]] if cells]
+    return min(found, key=lambda cell: cell.value) if len(found) == len(LAYERS) else \
+        missing("incomplete", "derived", "not every layer ran beside a float32 row", "x")

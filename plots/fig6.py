@@ -3,8 +3,9 @@
 from cells import Cell, ratio
 from grid import Table
 from hostrows import cell_of, headline_view
-from modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_mean
+from modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_mean, with_partial_mean
 from published import EIE, LAYERS, MEAN, PLATFORMS
+from references import BEST, DENSE
 
 SERIES = [(f"{short} {'compressed' if matrix == 'sparse' else matrix}", platform, matrix)
           for short, platform in PLATFORMS.items() for matrix in ("dense", "sparse")] + [("EIE", EIE, "actual")]
@@ -89,27 +90,29 @@ def _label_row(labels, name, layer, printed, recomputed, published):
 
 
 def fig6_host(results, published):
-    """Speed-up over this host's own dense baseline, a table for one thread and one for all. Each compares
+    """Speed-up over this host's own fastest dense rows, a table for one thread and one for all. Each compares
     that thread count only; devices, which have no threads, stand beside all threads."""
     view = headline_view(results, published)
     counts = view.thread_counts() if view else []
-    return [_host_table(view, threads, threads == counts[-1], published) for threads in counts if view.dense(threads)]
+    return [_host_table(view, threads, threads == counts[-1], published) for threads in counts
+            if any(view.reference(DENSE, threads))]
 
 
 def _host_table(view, threads, with_devices, published):
-    base, words = view.dense(threads), view.thread_words(threads)
+    words, names = view.thread_words(threads), view.reference_names(DENSE, threads)
     table = Table(f"fig6_host_threads{threads}",
-                  f"This host, {words}: speed-up over its own dense OpenBLAS (batch 1, wall time, cache {view.cache})")
-    for column in view.complete():
+                  f"This host, {words}: speed-up over its own {BEST[DENSE]} (batch 1, wall time, cache {view.cache})")
+    base, references = view.reference_times(DENSE, threads), view.reference(DENSE, threads)
+    alike = {row.kernel for row in references if row}
+    for column in view.columns():
         beside = column.threads == threads if column.device == "cpu" else with_devices
-        if beside and column.key != base.key:
-            what = f"this host's {base.name}, wall time / {column.name}, {column.time_source} time, batch 1, " \
+        if beside and alike != {column.kernel}:
+            what = f"this host's {BEST[DENSE]}, wall time / {column.name}, {column.time_source} time, batch 1, " \
                    f"cache {view.cache}"
-            with_mean(table, column.name, [ratio(over, under, what) for over, under in zip(
-                view.dense_times_for(column, threads), view.times(column))], what)
-    what = f"this host's {base.name}, wall time, cache {view.cache} / EIE actual, Table IV, batch 1"
-    with_mean(table, "EIE", [ratio(over, under, what) for over, under
-                             in zip(view.times(base), published.times(EIE, "actual"))], what)
-    table.notes.append(f"The baseline is {base.name}, not the published CPU: values here and in Fig. 6 have different "
-                       "denominators.")
+            with_partial_mean(table, column.name, view.over(DENSE, view.alone(column), threads), what)
+    what = f"this host's {BEST[DENSE]}, wall time, cache {view.cache} / EIE actual, Table IV, batch 1"
+    with_partial_mean(table, "EIE", [ratio(over, under, what) for over, under
+                                     in zip(base, published.times(EIE, "actual"))], what)
+    table.notes.append(f"{BEST[DENSE][0].upper()}{BEST[DENSE][1:]} is {names}, not the published CPU: values here and in "
+                       "Fig. 6 have different denominators.")
     return table

@@ -8,12 +8,13 @@ Exit codes: 0 good, 2 usage or bad input, 3 no row of a CUDA device, or the outp
 import os
 import re
 import sys
+from collections import Counter
 
 sys.dont_write_bytecode = True
 
 import document  # noqa: E402
 import screen  # noqa: E402
-from commandline import Parser  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from gpurows import Device, cuda_devices, why_none  # noqa: E402
 from gputables import DeviceTables  # noqa: E402
 from load import InputError, load  # noqa: E402
@@ -91,6 +92,11 @@ class Gpus:
         parts += ["## What the numbers contain", "\n".join(f"- {text}" for text in CONTAINS)]
         return "\n\n".join(parts) + "\n"
 
+    def summary(self):
+        """One line a device: how many of the goals it reached."""
+        return [f"{TITLE} {each.device.title}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(
+            line.partition(":")[0] for line in each.goal_lines()).items()) for each in self.devices]
+
     def terminal_goals(self, width):
         """The verdicts of each device."""
         return [line for each in self.devices
@@ -147,4 +153,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

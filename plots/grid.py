@@ -11,7 +11,7 @@ from cells import MARKS, MEANINGS, Cell, missing
 
 COLUMNS_PER_BLOCK = 7  # wider Markdown tables are broken into blocks with the same rows
 NAMES_PER_GAP = 4  # rows or columns that a note on missing cells names before it counts them
-CSV_HEADER = ["table", "row", "column", "value", "unit", "provenance", "source"]
+CSV_HEADER = ["table", "row", "column", "value", "unit", "provenance", "source", "low", "high", "minimum", "layers"]
 
 
 @dataclass
@@ -101,8 +101,10 @@ class Table:
                 cell = self.get(row, column)
                 if cell is None:
                     continue
+                further = ["" if number is None else format(number, ".10g")
+                           for number in (cell.low, cell.high, cell.least, cell.layers or None)]
                 value = format(cell.value, ".10g") if cell.is_number else cell.value
-                writer.writerow([self.name, row, column, value, cell.unit, cell.provenance, cell.source])
+                writer.writerow([self.name, row, column, value, cell.unit, cell.provenance, cell.source, *further])
         return out.getvalue()
 
 

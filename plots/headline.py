@@ -37,4 +37,4 @@ def ratio_text(cell, decimals=None):
     elif decimals is None:
         decimals = 0 if cell.value >= 1000 else 2
     text = number_text(cell.value) if not 0.1 <= cell.value < 1e12 else f"{cell.value:,.{decimals}f}"
-    return f"{text}{cell.unit} {MARKS[cell.provenance]}"
+    return " ".join(filter(None, (f"{text}{cell.unit}", cell.margin(), cell.of_nine(), MARKS[cell.provenance])))

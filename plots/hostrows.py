@@ -1,20 +1,16 @@
 """Which rows of a results file are compared with which: baselines, candidates, columns."""
 
-from cells import Cell, geometric_mean, missing
+from cells import Cell, missing
 from published import LAYERS
+from ratios import geometric_mean
+from references import BEST, DENSE, References, apart, kind_of, library_of, named
 
-# This host's dense baseline, as MKL's GEMV at batch 1 and its GEMM at batch 64 are the paper's.
-DENSE_BASELINE, DENSE_BASELINE_BATCHED = "peers_openblas_sgemv", "peers_openblas_sgemm"
 SUITE = "paper"
 CACHE_ORDER = ("llc", "dram", "hot", "none")  # the first that is there is the one for headlines
 
 
-def dense_baseline(batch):
-    return DENSE_BASELINE if batch == 1 else DENSE_BASELINE_BATCHED
-
-
-def cell_of(row, layer, unit="us"):
-    """Time of a row for one input vector, in microseconds; missing where there is none."""
+def cell_of(row, layer, unit="us", least=False):
+    """Time of a row for one input vector, in microseconds; missing where there is none. `least`: with the minimum."""
     if row is None:
         return missing("not run", "measured", f"no row for {layer} in the results file", unit,
                        "not run: no such row in the results file")
@@ -22,11 +18,16 @@ def cell_of(row, layer, unit="us"):
     if not row.usable:
         return missing(row.status, row.provenance, f"{where}: {row.status}: {row.reason}", unit,
                        f"{row.status}: {row.reason}")
+    scatter = {}
+    if row.provenance == "measured":
+        scatter = {name: time / 1e3 / row.batch for name, time in zip(("low", "high"), row.interval or ())}
+        if least:
+            scatter["least"] = min(row.samples) / 1e3 / row.batch
     if row.batch == 1:
         return Cell(row.median_ns / 1e3, unit, row.provenance, f"results file: median of {where}"
-                    if row.provenance == "measured" else f"results file: {where}")
+                    if row.provenance == "measured" else f"results file: {where}", **scatter)
     return Cell(row.median_ns / 1e3 / row.batch, unit, "derived",
-                f"{row.provenance} time of the whole batch / {row.batch}: {where}")
+                f"{row.provenance} time of the whole batch / {row.batch}: {where}", **scatter)
 
 
 def number_cell(row, layer, key, unit, scale, what, provenance=None):
@@ -39,16 +40,6 @@ def number_cell(row, layer, key, unit, scale, what, provenance=None):
         return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit,
                        f"the row has no {key}")
     return Cell(value * scale, unit, provenance or row.provenance, f"results file: {what}, {row.label()}")
-
-
-def part_baseline(row):
-    """The dense baseline's time in the part of the group in which this row ran, per input; None: no parts."""
-    time = row.number("eie_part_baseline_ns") if row is not None and row.usable else None
-    if time is None:
-        return None
-    return Cell(time / 1e3 / row.batch, "us", "measured" if row.batch == 1 else "derived",
-                f"results file: median of {dense_baseline(row.batch)} in part {row.raw.get('eie_part', '?')} of the "
-                f"group of {row.label()}")
 
 
 class HostColumn:
@@ -110,16 +101,16 @@ def headline_caches(results, batch=1):
 
 
 def headline_view(results, published, batch=1):
-    """The host as headlines and Table IV show it, or None: the first cache mode in which the dense baseline and
-    a kernel have all layers at one thread count; where there is none, the first."""
+    """The host as headlines and Table IV show it, or None: the first of the cache modes in which a kernel compares with
+    a dense row on the most layers at one thread count."""
     views = [HostView(results, cache, published, batch) for cache in headline_caches(results, batch)]
-    return next((view for view in views if view.compares()), views[0] if views else None)
+    return max(views, key=HostView.compares, default=None)
 
 
 def kernel_words(pairs):
-    """"a" or "a on 1 thread, b on all 4 threads" from (kernel, words for the thread count) pairs."""
+    """"a" or "a on 1 thread; b on all 4 threads" from (kernel, words for the thread count) pairs."""
     names = {name for name, _ in pairs}
-    return names.pop() if len(names) == 1 else ", ".join(f"{name} on {words}" for name, words in pairs)
+    return names.pop() if len(names) == 1 else "; ".join(f"{name} on {words}" for name, words in pairs)
 
 
 def same_run(row, baseline):
@@ -134,7 +125,7 @@ class HostView:
     """
 
     def __init__(self, results, cache, published, batch=1):
-        self.cache, self.batch = cache, batch
+        self.cache, self.batch, self.references = cache, batch, References(results)
         self._context, self._published = results.context, published
         columns = host_columns(results, SUITE, batch, cache)
         self._rows = {column.key: column.rows(results, SUITE, batch, cache) for column in columns}
@@ -147,9 +138,13 @@ class HostView:
     def rows(self, column):
         return list(self._rows[column.key].values())
 
-    def complete(self):
-        """Columns that may stand in a headline: every layer there, nothing excluded."""
-        return [column for column in self._columns if all(cell.is_number for cell in self.times(column))]
+    def row(self, column, layer):
+        """Of the column, which may be None, on this layer; or None."""
+        return self._rows[column.key].get(layer) if column else None
+
+    def columns(self):
+        """Columns that may stand in a headline: nothing of them excluded, and a number on some layer."""
+        return [column for column in self._columns if any(cell.is_number for cell in self.times(column))]
 
     def thread_counts(self):
         """One thread and the most: the two at which kernels are compared."""
@@ -163,38 +158,71 @@ class HostView:
         return f"all {threads} threads" if str(threads) in machine else f"{threads} threads"
 
     def compares(self):
-        """Is there a thread count at which a kernel compares with the dense baseline on all layers?"""
-        return any(self.dense(threads) and self.best(threads) for threads in self.thread_counts())
+        """On how many layers, at the thread count with the most, does a kernel compare with the dense reference?"""
+        return max((sum(cell.is_number for cell in self.over(DENSE, self.best_per_layer(threads), threads))
+                    for threads in self.thread_counts()), default=0)
 
-    def dense(self, threads):
-        """The complete dense baseline at this thread count, or None."""
-        return next((column for column in self.complete() if column.device == "cpu"
-                     and column.kernel == dense_baseline(self.batch) and column.threads == threads), None)
+    def _group(self, layer, threads):
+        return SUITE, layer, self.batch, self.cache, threads
 
-    def dense_times_for(self, column, threads):
-        """For each layer the time of the dense baseline with which this column's row compares. A group that was
-        too large for the memory ran in parts, each with the baseline in it: only the same part compares."""
-        base, rows = self.dense(threads), [self._rows[column.key].get(layer) for layer in LAYERS]
-        times = [missing("missing", "measured", self.why_no_dense(threads), "us")] * len(LAYERS)
-        if base:
-            times = [time if same_run(row, self._rows[base.key].get(layer)) else missing(
-                "missing", "measured", f"{layer}, {column.name}: the baseline is of another run", "us",
-                "the baseline is of another run")
-                for layer, row, time in zip(LAYERS, rows, self.times(base))]
-        return [part_baseline(row) or time for row, time in zip(rows, times)]
+    def reference(self, kind, threads):
+        """For each layer the fastest dense or sparse float32 row, or None."""
+        return [self.references.of_group(self._group(layer, threads), kind) for layer in LAYERS]
 
-    def why_no_dense(self, threads):
-        """In words that end a sentence: the baseline has a row too few, or one that counts nowhere."""
-        words = f"no dense OpenBLAS with all nine layers on {self.thread_words(threads)}"
-        rows = next((self._rows[column.key] for column in self._all_columns if column.device == "cpu"
-                     and column.kernel == dense_baseline(self.batch) and column.threads == threads), {})
-        bad = [f"{layer} is {rows[layer].status}" for layer in LAYERS if layer in rows and not rows[layer].usable]
-        return words + (f": its row {bad[0]}" if bad else "") + (f" ({len(bad)} such rows)" if len(bad) > 1 else "")
+    def reference_names(self, kind, threads):
+        return named(self.reference(kind, threads))
+
+    def reference_times(self, kind, threads):
+        return [cell_of(row, layer) if row else self.none(kind, layer, threads)
+                for layer, row in zip(LAYERS, self.reference(kind, threads))]
+
+    def over(self, kind, chosen, threads):
+        """For each layer how many times faster the row of `chosen` ([(time, column or None)]) is than the fastest
+        dense or sparse row beside it."""
+        return [self._over(kind, layer, time, self.row(column, layer), threads)
+                for layer, (time, column) in zip(LAYERS, chosen)]
+
+    def _over(self, kind, layer, time, row, threads):
+        if row is None or not row.usable:
+            return time
+        if row.threads == threads:
+            found = self.references.over(row, kind)
+        else:  # a device, which has no threads
+            reference = self.references.of_group(self._group(layer, threads), kind)
+            found = (reference, apart(reference, row)) if reference and same_run(row, reference) else None
+        if found:
+            reference, ratio = found
+            return Cell(ratio.value, "x", "derived", f"{reference.kernel} = {library_of(reference)}, {reference.label()}, "
+                        f"{reference.time_source} time / {row.kernel}, {row.time_source} time", low=ratio.low,
+                        high=ratio.high)
+        if self.references.of_group(self._group(layer, threads), kind) is None:
+            return self.none(kind, layer, threads)
+        return missing("missing", "measured", f"{layer}, {row.kernel}: {BEST[kind]} is of another run", "x",
+                       f"{BEST[kind]} is of another run")
+
+    def none(self, kind, layer, threads):
+        """The cell that says why there is no reference on a layer: it has no row, or one that counts nowhere."""
+        words = f"no {kind} float32 row of {{}} on {self.thread_words(threads)}"
+        bad = [row for column in self._all_columns if column.threads == threads
+               for row in [self.row(column, layer)] if row and not row.usable and kind_of(row) == kind]
+        why = f": {bad[0].kernel} is {bad[0].status}" if bad else ""
+        return missing("missing", "measured", words.format(layer) + why, "us",
+                       words.format(layer if bad else "its group") + why)
 
     def best(self, threads):
-        """The exact compressed CPU kernel with the smallest geometric mean at this thread count, or None."""
-        return min((column for column in self._compressed(threads) if column in self.complete()), default=None,
-                   key=lambda column: geometric_mean(self.times(column), "times").value)
+        """The exact compressed CPU kernel that is fastest over the most layers, or None: by the geometric mean of its
+        times over the least one of each layer."""
+        least = {layer: cell.value for layer, (cell, _) in zip(LAYERS, self.best_per_layer(threads)) if cell.is_number}
+
+        def rank(column):
+            slower = [cell.value / least[layer] for layer, cell in zip(LAYERS, self.times(column)) if cell.is_number]
+            return -len(slower), geometric_mean(slower)
+
+        return min((column for column in self._compressed(threads) if column in self.columns()), default=None, key=rank)
+
+    def alone(self, column):
+        """A column as a choice of each layer."""
+        return [(time, column) for time in self.times(column)]
 
     def best_per_layer(self, threads):
         """For each layer the time, the column (or None) of the fastest exact compressed CPU kernel."""
@@ -208,7 +236,8 @@ class HostView:
             times = [(self.times(column)[index], column) for column in columns]
             times = [(cell, column) for cell, column in times if cell.is_number]
             best.append(min(times, key=lambda pair: pair[0].value) if times else
-                        (missing("missing", "measured", f"no {words.format(layer)}", "us"), None))
+                        (missing("missing", "measured", f"no {words.format(layer)}", "us",
+                                 f"no {words.format('on this layer')}"), None))
         return best
 
     def cpu_columns(self, threads):
@@ -222,13 +251,6 @@ class HostView:
     def is_float(self, column):
         return all("float32" in row.flags and "approximate" not in row.flags
                    for row in self._rows[column.key].values())
-
-    def times_beside(self, column, best):
-        """For each layer this column's time where it ran with the one of `best` ([(cell, column or None)])."""
-        rows = self._rows[column.key]
-        return [time if other is None or same_run(self._rows[other.key].get(layer), rows.get(layer)) else
-                missing("missing", "measured", f"{layer}: {column.name} is of another run", "us", "of another run")
-                for layer, time, (_, other) in zip(LAYERS, self.times(column), best)]
 
     def _compressed(self, threads):
         """Exact columns on the CPU that do fewer multiplications than the dense product."""

@@ -1,19 +1,23 @@
-"""EIE against this host, and this host's kernels against its own dense baseline: equal threads only."""
+"""EIE against this host, and this host's kernels against its own fastest float32 rows: equal threads only."""
 
 from collections import Counter
 
-from cells import Cell, mean_ratio, missing
+import baselines
+from cells import Cell, missing, partial_mean, ratio
 from grid import Table
 from headline import Headline
 from hostrows import HostView, headline_caches, headline_view, kernel_words
 from published import EIE, LAYERS
+from references import BEST as REFERENCES
+from references import DENSE, SPARSE
 from speed import NINE
 
-DENSE, BEST, PER_LAYER = "dense OpenBLAS", "best kernel", "best kernel per layer"
+ACTUAL, BEST, PER_LAYER = "EIE actual", "best kernel", "best kernel per layer"
 # (who is faster, than whom): both on this host at the same thread count, or EIE against one of them
-PAIRS = (("EIE actual", DENSE), ("EIE actual", BEST), ("EIE actual", PER_LAYER), (BEST, DENSE), (PER_LAYER, DENSE))
-SPOKEN = {"EIE actual": "EIE (published actual)", DENSE: "dense OpenBLAS", BEST: "best exact compressed kernel",
-          PER_LAYER: "best exact compressed kernel for each layer"}
+PAIRS = ((ACTUAL, DENSE), (ACTUAL, BEST), (ACTUAL, PER_LAYER), (BEST, DENSE), (PER_LAYER, DENSE), (BEST, SPARSE),
+         (PER_LAYER, SPARSE))
+SPOKEN = {ACTUAL: "EIE (published actual)", BEST: "best exact compressed kernel",
+          PER_LAYER: "best exact compressed kernel for each layer"} | REFERENCES
 HOT_NOTE = ("Hot: one copy of the weights, used over and over. A dense copy larger than what this host gives of its L3 "
             "still streams from memory, as on the largest layers: ratios on Alex-6 and VGG-6 depend on that.")
 TITLE = "Speed, this host: wall time, {}batch {}, " + NINE
@@ -32,9 +36,10 @@ def host_table(results, published):
     table.fill("not run in this cache mode")
     table.notes.append("\"A over B\" is how many times faster A is than B; below 1x it is slower. Best kernel: one "
                        "exact compressed kernel for all layers, chosen by its geometric mean; per layer: the fastest "
-                       "one for each layer. EIE is a published 45 nm design of 2016 and its time its authors' "
+                       "one for each layer. Best dense, best sparse: of each layer the fastest float32 row that passed "
+                       "its bound, whichever library's. EIE is a published 45 nm design of 2016 and its time its authors' "
                        "simulation, this host is measured: read the ratio with both ends in mind. At batch 64 this "
-                       "host's times are per input, and its dense baseline is OpenBLAS sgemm instead of sgemv.")
+                       "host's times are per input.")
     if "cache hot" in table.columns:
         table.notes.append(HOT_NOTE)
     return table
@@ -46,29 +51,33 @@ def _column(view):
 
 def _at_threads(table, column, view, threads, published):
     words = view.thread_words(threads)
-    layers = view.best_per_layer(threads)
-    named = sorted({found.name for _, found in layers if found})
-    sides = {"EIE actual": ("EIE actual, Table IV", published.times(EIE, "actual")),
-             PER_LAYER: (" or ".join(named), [cell for cell, _ in layers])}
-    for name, found in ((DENSE, view.dense(threads)), (BEST, view.best(threads))):
-        sides[name] = (found.name, view.times(found)) if found else \
-            (f"no {SPOKEN[name]}", [_none(view.why_no_dense(threads) if name == DENSE else
-                                          f"no {SPOKEN[name]} with all nine layers on {words}")] * len(LAYERS))
-    best = view.best(threads)
-    compared = {BEST: view.dense_times_for(best, threads) if best else sides[DENSE][1],
-                PER_LAYER: [view.dense_times_for(found, threads)[index] if found else sides[DENSE][1][index]
-                            for index, (_, found) in enumerate(layers)]}
+    layers, best = view.best_per_layer(threads), view.best(threads)
+    chosen = {BEST: view.alone(best) if best else [(_none(f"no {SPOKEN[BEST]} on {words}"), None)] * len(LAYERS),
+              PER_LAYER: layers}
+    sides = {ACTUAL: ("EIE actual, Table IV", published.times(EIE, "actual")),
+             DENSE: (REFERENCES[DENSE], view.reference_times(DENSE, threads))} \
+        | {name: (" or ".join(sorted({found.name for _, found in of_layers if found})) or f"no {SPOKEN[name]}",
+                  [cell for cell, _ in of_layers]) for name, of_layers in chosen.items()}
     for faster, slower in PAIRS:
-        what = f"{sides[slower][0]}, wall time / {sides[faster][0]}, batch {view.batch}, {words}, {column}"
-        over = compared[faster] if slower == DENSE and faster in compared else sides[slower][1]
-        table.put(f"{faster} over {slower}, {words}", column, mean_ratio(over, sides[faster][1], what))
-    table.put(f"{BEST}, {words}", column,
-              Cell(best.kernel, "", "measured", "smallest geometric mean of the nine layers") if best
-              else _none(f"no {SPOKEN[BEST]} with all nine layers on {words}"))
-    choice = _choice([(layer, found.kernel) for layer, (_, found) in zip(LAYERS, layers) if found])
-    table.put(f"{PER_LAYER}, {words}", column,
-              Cell(choice, "", "measured", "smallest time of each layer") if choice
-              else _none(f"no {SPOKEN[BEST]} on {words}"))
+        if faster in chosen:
+            cells = view.over(slower, chosen[faster], threads)
+            what = f"{REFERENCES[slower]} ({view.reference_names(slower, threads) or 'none'}) / {sides[faster][0]}"
+        else:
+            what = f"{sides[slower][0]}, wall time / {sides[faster][0]}"
+            cells = [ratio(over, under, what) for over, under in zip(sides[slower][1], sides[faster][1])]
+        table.put(f"{faster} over {REFERENCES.get(slower, slower)}, {words}", column,
+                  partial_mean(cells, f"{NINE}: {what}, batch {view.batch}, {words}, {column}"))
+    for kind in (DENSE, SPARSE):
+        names = view.reference_names(kind, threads)
+        table.put(f"{REFERENCES[kind]}, {words}", column, Cell(
+            names, "", "measured", "smallest time of each layer: " + "; ".join(
+                f"{layer} {row.kernel}" for layer, row in zip(LAYERS, view.reference(kind, threads)) if row))
+            if names else _none(f"no {kind} float32 row on {words}"))
+    for kind, of_layers in chosen.items():
+        choice = _choice([(layer, found.kernel) for layer, (_, found) in zip(LAYERS, of_layers) if found])
+        table.put(f"{kind}, {words}", column, Cell(choice, "", "measured", "smallest time of each layer"
+                                                   if kind == PER_LAYER else "smallest geometric mean of the layers")
+                  if choice else _none(f"no {SPOKEN[BEST]} on {words}"))
     if JOINT in choice:
         table.notes.append(f"{PER_LAYER[0].upper()}{PER_LAYER[1:]}, {words}, {column}: " + "; ".join(
             f"{layer} {found.kernel}" for layer, (_, found) in zip(LAYERS, layers) if found) + ".")
@@ -105,18 +114,23 @@ def _host_headline(table, results, view):
     def across(row):
         return [table.get(f"{row}, {words}", column) for words in head.columns]
 
-    values = [[cell.value for cell in across(f"EIE actual over {name}")] for name in (BEST, PER_LAYER)]
+    values = [[cell.value for cell in across(f"{ACTUAL} over {name}")] for name in (BEST, PER_LAYER)]
     kinds = [BEST] if values[0] == values[1] else [BEST, PER_LAYER]
     also = ", the fastest on each layer" if len(kinds) == 1 else ""
     for faster, slower in PAIRS:
         if PER_LAYER not in (faster, slower) or PER_LAYER in kinds:
-            head.put_row(f"{SPOKEN[faster]} faster than {SPOKEN[slower]}", across(f"{faster} over {slower}"))
-    head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation"
-                      + (", at batch 1: it takes one input at a time." if per_input else "."))
-    for kind in kinds:
+            head.put_row(f"{SPOKEN[faster]} faster than {SPOKEN[slower]}",
+                         across(f"{faster} over {REFERENCES.get(slower, slower)}"))
+    head.notes += [f"**Weak baseline**, {REFERENCES[DENSE]} on {text}." for threads in view.thread_counts()
+                   for text in baselines.weak(view, threads, results)]
+    for kind in (*REFERENCES.values(), *kinds):
         chosen = [(cell.value, words) for words, cell in zip(head.columns, across(kind)) if not cell.reason]
         if chosen:
-            head.notes.append(f"{SPOKEN[kind][0].upper()}{SPOKEN[kind][1:]}: {kernel_words(chosen)}{also}.")
+            spoken = SPOKEN.get(kind, kind)
+            head.notes.append(f"{spoken[0].upper()}{spoken[1:]}: {kernel_words(chosen)}"
+                              f"{also if kind in kinds else ''}.")
+    head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation"
+                      + (", at batch 1: it takes one input at a time." if per_input else "."))
     if view.cache == "hot" and view.batch == 1:
         head.notes.append(HOT_NOTE)
     others = [cache for cache in headline_caches(results, view.batch) if cache != view.cache]

@@ -1,6 +1,6 @@
 """Tables of this host: its kernels, its energy, and the rows that have no number."""
 
-from cells import Cell, geometric_mean, missing, number_text
+from cells import Cell, missing, number_text, partial_mean
 from grid import Table
 from hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from modelrows import MEAN_ROW
@@ -22,10 +22,10 @@ def host_tables(results):
             _host_column(table, results, column, suite, batch, cache)
             if suite == SUITE:
                 for layer, row in column.rows(results, "real", batch, cache).items():
-                    table.put(f"{layer} (real)", column.name, cell_of(row, layer))
+                    table.put(f"{layer} (real)", column.name, cell_of(row, layer, least=True))
         table.fill("not run: no such row in the results file")
-        table.notes.append("kernel@threads, wall time where nothing else is said. Means need all nine layers "
-                           "and leave out reference, approximate and suspect rows. Real layers stand below "
+        table.notes.append("kernel@threads, wall time where nothing else is said. Means say how many of the nine layers "
+                           "they have and leave out reference, approximate and suspect rows. Real layers stand below "
                            "the mean and not in it.")
         tables.append(table)
     return tables
@@ -37,16 +37,16 @@ def _host_column(table, results, column, suite, batch, cache):
     layers = LAYERS if in_group & set(LAYERS) else ()  # all nine, even where one has no row at all
     others = sorted(set(rows) - set(LAYERS))
     for layer in layers:
-        table.put(layer, column.name, cell_of(rows.get(layer), layer))
+        table.put(layer, column.name, cell_of(rows.get(layer), layer, least=True))
     if layers:
         what = f"nine layers, suite {suite}: {column.name}, batch {batch}, cache {cache}"
         excluded = exclusion(rows.values())
         mean = missing(f"none: {excluded}", "derived", f"{what}: {excluded} rows enter no mean", "us",
                        f"{excluded} rows enter no mean") \
-            if excluded else geometric_mean([table.get(layer, column.name) for layer in LAYERS], what)
+            if excluded else partial_mean([table.get(layer, column.name) for layer in LAYERS], what)
         table.put(MEAN_ROW, column.name, mean)
     for layer in others:
-        table.put(layer, column.name, cell_of(rows[layer], layer))
+        table.put(layer, column.name, cell_of(rows[layer], layer, least=True))
 
 
 def host_energy(results, unit):

@@ -5,7 +5,9 @@ Anything that is wrong raises InputError with one line that says what and where.
 
 import json
 import math
+import statistics
 from dataclasses import dataclass
+from functools import cached_property
 
 FORMAT = "1"
 STATUSES = ("ok", "unsupported", "skipped", "mismatch", "suspect", "error")
@@ -14,11 +16,12 @@ TEXT_KEYS = ("eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_devi
              "eie_time_source", "eie_status")
 COUNT_KEYS = ("eie_batch", "eie_threads")
 LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time: ratios of ratios stay finite
+FEWEST_SAMPLES = 6  # for an interval, as in bench/stats.h
 MOST_COUNT = 10 ** 9  # inputs of a batch, threads
 LEAST, MOST = 1e-60, 1e60  # what can be another number that is not 0
 
-
-TIME_KEYS = ("eie_median_ns", "eie_part_baseline_ns", "eie_theoretical_ns", "eie_ci95_low_ns", "eie_ci95_high_ns")
+TIME_KEYS = ("eie_median_ns", "eie_part_baseline_ns", "eie_theoretical_ns", "eie_ci95_low_ns", "eie_ci95_high_ns",
+             "eie_min_ns")
 
 
 class InputError(Exception):
@@ -51,6 +54,29 @@ class Row:
     def is_model(self):
         return self.time_source == "model"
 
+    @property
+    def samples(self):
+        return self.raw["eie_samples_ns"]
+
+    @property
+    def visits(self):
+        """{number of a visit of its group: the samples from there}, or None: the file knows no visits."""
+        if "eie_visits" not in self.raw:
+            return None
+        found, start = {}, 0
+        for visit, count in zip(self.raw["eie_visits"], self.raw["eie_visit_samples"]):
+            found[visit] = self.samples[start:start + count]
+            start += count
+        return found
+
+    @property
+    def interval(self):
+        """(low, high) of the median's 95 % interval in nanoseconds; None without one, or from too few samples."""
+        if not self.is_model and len(self.samples) < FEWEST_SAMPLES:
+            return None
+        ends = self.number("eie_ci95_low_ns"), self.number("eie_ci95_high_ns")
+        return None if None in ends else (min(ends[0], self.median_ns), max(ends[1], self.median_ns))
+
     def number(self, key):
         """A further number of the row, or None; what no measurement gives is bad input."""
         value = self.raw.get(key)
@@ -73,9 +99,17 @@ class Results:
     rows: tuple  # rows with a usable number, in file order
     missing: tuple  # all others
 
+    @cached_property
+    def _by_kernel(self):
+        """{kernel: its rows, usable and missing}; under None all."""
+        found = {None: self.rows + self.missing}
+        for row in found[None]:
+            found.setdefault(row.kernel, []).append(row)
+        return found
+
     def select(self, **wanted):
         """Usable and missing rows whose attributes equal the wanted ones."""
-        return [row for row in self.rows + self.missing
+        return [row for row in self._by_kernel.get(wanted.get("kernel"), ())
                 if all(getattr(row, key) == value for key, value in wanted.items())]
 
     def one(self, **wanted):
@@ -111,7 +145,11 @@ def _read(path):
             or not isinstance(document.get("benchmarks"), list):
         raise InputError(f"{path}: not a results file of `eie bench`: no context or no benchmarks")
     context = document["context"]
-    if context.get("eie_format") != FORMAT:
+    version = context.get("eie_format")
+    if isinstance(version, str) and version.isascii() and version.isdigit() and (len(version), version) > (len(FORMAT), FORMAT):
+        raise InputError(f"{path}: written by a newer version of `eie bench`: context.eie_format is {version!r}, this "
+                         f"one reads {FORMAT!r}")
+    if version != FORMAT:
         raise InputError(f"{path}: not a results file of `eie bench`: context.eie_format is "
                          f"{context.get('eie_format')!r}, not {FORMAT!r}")
     if not isinstance(document.get("eie_missing"), list):
@@ -146,11 +184,49 @@ def _row(raw, where, usable_expected):
         _need(is_number(median) and LEAST_NS <= median <= MOST_NS, where, "eie_median_ns",
               f"a time between {LEAST_NS:g} and {MOST_NS:g}")
         median = float(median)
+        _check_samples(raw, median, where)
     elif not reason:
         raise InputError(f"{where}: status {status} without eie_reason")
     return Row(raw["eie_suite"], raw["eie_layer"], raw["eie_layer_hash"], raw["eie_kernel"],
                raw["eie_device"], int(raw["eie_batch"]), int(raw["eie_threads"]), raw["eie_cache"],
                raw["eie_time_source"], status, one_line(reason), provenance, frozenset(flags), median, raw)
+
+
+def _check_samples(raw, median, where):
+    """Nobody believes a median that its samples contradict."""
+    samples = raw.get("eie_samples_ns")
+    if samples is None and "eie_samples_ns" not in raw and raw["eie_time_source"] == "model":
+        return
+    times(raw, "eie_samples_ns", where)
+    if not math.isclose(statistics.median(samples), median, rel_tol=1e-6):
+        raise InputError(f"{where}: eie_median_ns is not the median of eie_samples_ns")
+    for key in ("eie_disturbed_ns", "eie_run_medians_ns"):
+        if key in raw:
+            times(raw, key, where)
+    if "eie_part_baseline_ns" in raw:
+        _need(is_time(raw["eie_part_baseline_ns"]), where, "eie_part_baseline_ns", "a time")
+    if "eie_visits" not in raw:
+        return
+    visits, counts = raw["eie_visits"], raw.get("eie_visit_samples")
+    _need(_are_counts(visits) and visits == sorted(set(visits)), where, "eie_visits", "a list of rising numbers from 1")
+    _need(_are_counts(counts) and len(counts) == len(visits) and sum(counts) == len(samples), where,
+          "eie_visit_samples", "how many of eie_samples_ns each visit gave")
+
+
+def _are_counts(values):
+    return isinstance(values, list) and len(values) > 0 and all(type(value) is int and value >= 1 for value in values)
+
+
+def times(raw, key, where):
+    """A list of times of a row, checked."""
+    values = raw.get(key)
+    if not isinstance(values, list) or not values or not all(map(is_time, values)):
+        raise InputError(f"{where}: {key} is missing or not a list of times")
+    return values
+
+
+def is_time(value):
+    return type(value) in (int, float) and LEAST_NS <= value <= MOST_NS
 
 
 def one_line(text):

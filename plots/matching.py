@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from hostrows import dense_baseline
 from load import InputError
+from references import DENSE, group_of, kind_of, named
 
 MACHINE_KEYS = ("eie_cpu_name", "num_cpus", "eie_cores", "eie_hardware_threads", "eie_numa_nodes",
                 "eie_l1d_bytes", "eie_l2_bytes", "eie_l3_bytes")
@@ -58,34 +58,40 @@ def setting_differences(old, new):
     return _differences(old, new, SETTING_KEYS)
 
 
-class Baselines:
-    """The dense baseline of each group (layer, batch, cache, threads) of one file."""
+class Yardsticks:
+    """For each group (suite, layer, batch, cache, threads) the dense float32 row that both files hold with equal library,
+    version and code path, the fastest of several."""
 
-    def __init__(self, results):
-        self.rows = {group(row): row for row in results.rows if is_baseline(row)}
+    def __init__(self, old, new):
+        olds, news = ({key(row): row for row in results.rows if kind_of(row) == DENSE} for results in (old, new))
+        self.pairs = {}  # group: [(old, new)]
+        self.groups = {group_of(row) for row in (*olds.values(), *news.values())}
+        for place in sorted(olds.keys() & news.keys()):
+            pair = olds[place], news[place]
+            if _same_code(*pair) and pair[0].layer_hash == pair[1].layer_hash:
+                self.pairs.setdefault(group_of(pair[0]), []).append(pair)
+        for pairs in self.pairs.values():
+            pairs.sort(key=lambda pair: (pair[0].median_ns * pair[1].median_ns, pair[0].kernel))
 
-    def of(self, row):
-        """The row's baseline, or None; a row of another run has none."""
-        found = self.rows.get(group(row))
-        same_run = found is not None and found.raw.get("eie_run") == row.raw.get("eie_run")
-        return found if same_run and found.layer_hash == row.layer_hash else None
+    def of_group(self, group):
+        """(old, new) or None."""
+        return next(iter(self.pairs.get(group, [])), None)
+
+    def without(self):
+        """How many groups have dense rows, but none that both files hold alike."""
+        return len(self.groups - self.pairs.keys())
+
+    def names(self):
+        return named([pair[0] for group in self.pairs for pair in [self.of_group(group)]])
 
 
-def group(row):
-    return row.suite, row.layer, row.batch, row.cache, row.threads
-
-
-def is_baseline(row):
-    return (row.kernel, row.device, row.time_source) == (dense_baseline(row.batch), "cpu", "wall")
+def _same_code(old, new):
+    return all(old.raw.get(key) == new.raw.get(key) for key in ("eie_library", "eie_library_core"))
 
 
 def status(row):
     """Its status; a row without a number is never ok."""
     return "error" if row.status == "ok" and not row.usable else row.status
-
-
-def same_library(old, new):
-    return all(old.raw.get(key) == new.raw.get(key) for key in ("eie_library", "eie_library_core"))
 
 
 def label(row):

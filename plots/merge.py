@@ -16,15 +16,15 @@ sys.dont_write_bytecode = True
 
 import numpy  # noqa: E402
 
-from commandline import Parser  # noqa: E402
-from judging import times  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from load import InputError, load  # noqa: E402
 from output import write  # noqa: E402
 from matching import key, label, machine_differences, printable, status  # noqa: E402
 
 WORST_FIRST = ("mismatch", "error", "suspect", "unsupported", "skipped", "ok")
 OF_ONE_RUN = ("eie_ci95_low_ns", "eie_ci95_high_ns", "eie_run", "eie_again", "eie_part", "eie_part_baseline_ns",
-              "eie_floor_share")
+              "eie_floor_share", "eie_visits", "eie_visit_samples", "eie_disturbed_ns", "eie_disturbed_share",
+              "eie_disturbed_counted", "eie_doubt")
 RUN_KEYS = ("date", "eie_command", "load_avg")
 
 
@@ -53,7 +53,7 @@ def _merge(rows):
                             "eie_reason": f"run {place} of {len(rows)}: {worst.reason}"}
     if len({row.layer_hash for row in rows}) > 1:
         raise InputError(f"{label(rows[0])}: the layer is not the same in all runs")
-    samples = [time for row in rows for time in times(row, "eie_samples_ns")]
+    samples = [time for row in rows for time in row.samples]
     median = float(numpy.median(samples))
     merged = {name: value for name, value in rows[0].raw.items() if name not in OF_ONE_RUN}
     for name in ("cpu_time", "eie_prepare_ns"):
@@ -88,4 +88,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

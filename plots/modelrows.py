@@ -1,6 +1,6 @@
 """Which rows of a results file are the accelerator model's, and the means over the nine layers."""
 
-from cells import geometric_mean
+from cells import geometric_mean, partial_mean
 from hostrows import number_cell
 from published import EIE, LAYERS
 
@@ -9,11 +9,16 @@ MODEL_SUITES = ("paper", "paper-matched")
 FC8 = "alexnet-fc8"  # the real layer, in suite real
 
 
-def with_mean(table, column, cells, what):
+def with_mean(table, column, cells, what, mean=geometric_mean):
     """Puts the cells of the nine layers and their geometric mean into a column."""
     for layer, cell in zip(LAYERS, cells):
         table.put(layer, column, cell)
-    table.put(MEAN_ROW, column, geometric_mean(cells, f"nine layers: {what}"))
+    table.put(MEAN_ROW, column, mean(cells, f"nine layers: {what}"))
+
+
+def with_partial_mean(table, column, cells, what):
+    """The same, for what this host measured: the mean is over the layers that are there."""
+    with_mean(table, column, cells, what, partial_mean)
 
 
 def model_kernels(results):

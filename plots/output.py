@@ -32,16 +32,26 @@ def _listed(folder):
 
 
 def write(folder, files):
-    """Each file whole or not at all: under a temporary name first, then renamed."""
+    """Each file whole or not at all: under a temporary name first, then renamed. A link stays one, and so does what is
+    no file: a device, a pipe."""
     os.makedirs(folder, exist_ok=True)
     for name, content in files.items():
-        data = content if isinstance(content, bytes) else content.encode("utf-8")
-        handle, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
+        data = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
+        path = os.path.join(folder, name)
+        if os.path.exists(path) and not os.path.isfile(path):
+            with open(path, "wb") as file:
                 file.write(data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, os.path.join(folder, name))
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        else:
+            _replace(*os.path.split(os.path.realpath(path)), data)
+
+
+def _replace(folder, name, data):
+    handle, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, os.path.join(folder, name))
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -8,17 +8,6 @@ from hostrows import cell_of, number_cell
 from modelrows import FC8, MEAN_ROW, MODEL_SUITES, fitted, model_kernels, model_row, model_theoretical, with_mean
 from published import EIE, LAYERS, PLATFORMS
 
-# Column of Table III in a terminal: two-line header. The two groups stay together.
-TABLE3_GROUPS = [
-    [("inputs", "\ninputs"), ("outputs", "\noutputs"), ("weights", "weights\npubl."), ("paper: weights", "\npaper"),
-     ("activations", "active\npubl."), ("paper: activations", "\npaper"), ("FLOP", "FLOP\npubl."),
-     ("weights x activations", "\nprod."), ("paper: useful MACs", "\npaper"), ("paper: deviation", "dev\n%")],
-    [("paper-matched: useful MACs", "matched\nFLOP"), ("paper-matched: deviation", "dev\n%")],
-]
-TABLE3_NOTE = ("In %: weights kept; active (non-zero) inputs; FLOP: dense multiplications left. publ.: as printed, "
-               "rounded. paper: counted in the generated layers of suite paper; matched: in suite paper-matched, made "
-               "to fit Table IV's theoretical times (k). prod.: published weights x active; dev: from prod.")
-
 
 def table3(results, published):
     table = Table("table3_layers", "Table III: the nine layers, published and as generated")

@@ -5,7 +5,6 @@
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
 
-import argparse
 import os
 import sys
 from collections import Counter
@@ -16,6 +15,7 @@ sys.dont_write_bytecode = True
 import fig7  # noqa: E402
 import speed  # noqa: E402
 from cells import Cell, deviation, missing  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from document import LETTERS  # noqa: E402
 from grid import Table  # noqa: E402
 from headline import ratio_text  # noqa: E402
@@ -169,7 +169,7 @@ def poster_page(results, published):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="poster.py", description="Every number of the EIE poster: reproduced, cited "
+    parser = Parser(prog="poster.py", description="Every number of the EIE poster: reproduced, cited "
                                      "or out of reach.",
                                      epilog="example: python3 plots/poster.py results.json --out POSTER.md")
     parser.add_argument("results", metavar="RESULTS.json")
@@ -191,4 +191,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

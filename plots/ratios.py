@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy
 from scipy.special import stdtrit
 
+from load import FEWEST_SAMPLES
+
 SEED = 1
 DRAWS = 4000
 TAIL = 0.025
 NORMAL = 1.96  # half a 95 % interval in standard deviations
-FEWEST_SAMPLES = 6  # as in bench/stats.h
 FEWEST_PAIRS = 3
 FEWEST_BASELINES = 4  # that a scatter can be told from
 OUTLIER = 3  # scatters from the median
@@ -34,6 +35,15 @@ class Ratio:
             return self
         below, above = (math.hypot(math.log(end / self.value), NORMAL * scatter) for end in (self.low, self.high))
         return Ratio(self.value, self.value * math.exp(-below), self.value * math.exp(above))
+
+    def times(self, other):
+        """The product of two independent ones."""
+        value = self.value * other.value
+        if None in (self.low, other.low):
+            return Ratio(value, reason=self.reason or other.reason)
+        below, above = (math.hypot(math.log(mine / self.value), math.log(its / other.value))
+                        for mine, its in ((self.low, other.low), (self.high, other.high)))
+        return Ratio(value, value * math.exp(-below), value * math.exp(above))
 
     def contradicts(self, other):
         """Do the two intervals lie wholly on different sides of 1?"""
@@ -64,6 +74,24 @@ def bootstrap(overs, unders):
     logs = sum(_draws(samples, generator) for samples in overs) \
         - sum(_draws(samples, generator) for samples in unders)
     low, high = numpy.exp(numpy.quantile(logs, (TAIL, 1 - TAIL)))
+    return Ratio(value, min(float(low), value), max(float(high), value))
+
+
+def over_visits(overs, unders):
+    """Geometric mean over visits of the ratio of medians; the lists hold the samples of each visit. What the samples
+    say of each visit's ratio is in the interval, and by how much more than that the visits differ."""
+    logs = numpy.array([_log_medians([over]) - _log_medians([under]) for over, under in zip(overs, unders, strict=True)])
+    value = math.exp(logs.mean())
+    fewest = min(sum(map(len, side)) for side in (overs, unders))
+    if fewest < FEWEST_SAMPLES:
+        return Ratio(value, reason=f"{fewest} samples are too few for an interval")
+    generator = numpy.random.default_rng(SEED)
+    draws = numpy.array([_draws(over, generator) - _draws(under, generator) for over, under in zip(overs, unders)])
+    about = draws.mean(axis=0)
+    if len(logs) > 1:
+        between = max(0.0, logs.var(ddof=1) - draws.var(axis=1).mean())
+        about = about + math.sqrt(between / len(logs)) * generator.standard_normal(DRAWS)
+    low, high = numpy.exp(numpy.quantile(about, (TAIL, 1 - TAIL)))
     return Ratio(value, min(float(low), value), max(float(high), value))
 
 

@@ -5,7 +5,6 @@
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
 
-import argparse
 import os
 import sys
 
@@ -23,25 +22,26 @@ import gpus  # noqa: E402
 import hostspeed  # noqa: E402
 import hosttables  # noqa: E402
 import papertables  # noqa: E402
-import screen  # noqa: E402
+import quiet  # noqa: E402
 import speed  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
+from lastscreen import LastScreen  # noqa: E402
 from load import InputError, load  # noqa: E402
-from hostrows import DENSE_BASELINE  # noqa: E402
 from modelrows import model_kernels  # noqa: E402
+from opencl import Opencl  # noqa: E402
 from output import DATA, write_report  # noqa: E402
 from poster import poster_page  # noqa: E402
 from published import Published  # noqa: E402
-from table4 import EIE_ACTUAL, BatchedSideBySide, SideBySide  # noqa: E402
+from references import DENSE, kind_of  # noqa: E402
+from table4 import BatchedSideBySide, SideBySide  # noqa: E402
 from table5 import table5  # noqa: E402
-
-MOST_MISSING_LINES = 12  # in the terminal; report.md has them all
 
 
 class Report:
-    """Everything that is shown, in the terminal, in report.md or in the picture."""
+    """Everything that is shown, on the last screen, in report.md or in the picture."""
 
     def __init__(self, results, published):
-        self.results, self.published = results, published
+        self.results, self.published, self.opencl = results, published, Opencl(results, published)
         self.table4 = SideBySide(results, published)
         self.batched = BatchedSideBySide(results, published)
         self.table3 = papertables.table3(results, published)
@@ -52,11 +52,13 @@ class Report:
         energies = energy.energy_table(results, published)
         self.headlines = [speed.speed_headline(speeds, results, published),
                           *hostspeed.host_headlines(hosts, results, published),
+                          *([self.opencl.headline()] if self.opencl.table else []),
                           energy.energy_headline(energies, results, published)]
         factors = decomposition.decompositions(results, published)
         self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
         self.headlines.append(decomposition.decomposition_headline(factors))
-        self.missing = hosttables.missing_lines(results) or ["Nothing: every layer has its rows, every row a number."]
+        self.doubts = quiet.wide(results) + quiet.disturbed(results) + quiet.doubts(results)
+        self.missing = hosttables.missing_lines(results)
         self.ceilings = ceilings.Ceilings(results)
         floors = ceilings.floor_tables(results)
         self.points = ceilings.points_table(results)
@@ -64,7 +66,8 @@ class Report:
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
-            "Speed tables": [speeds, hosts] + families.family_tables(results, published),
+            "Speed tables": [speeds, hosts] + ([self.opencl.table] if self.opencl.table else [])
+                + families.family_tables(results, published),
             "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
                               self.fig7, fig7.implied_powers(published)],
             "Claimed energy factors": list(factors.values()),
@@ -82,7 +85,10 @@ class Report:
         """All but the pictures; `drawn`: these stand beside report.md."""
         tables = [table for tables in self.sections.values() for table in tables]
         return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
-            | {"report.md": document.markdown(self.results, _warnings(self.results), self.headlines, self.missing,
+            | {"report.md": document.markdown(self.results, quiet.head(self.results), _warnings(self.results),
+                                              self.headlines, {"What to doubt": self.doubts,
+                                                               "What is missing": self.missing or [
+                                                                   "Nothing: every layer has its rows, every row a number."]},
                                               self.sections, drawn, self._further_pages()),
                "POSTER.md": poster_page(self.results, self.published)} \
             | (self.gpus.files(drawn) if self.gpus.devices else {})
@@ -92,35 +98,20 @@ class Report:
             if self.gpus.devices else []
 
     def terminal(self, out, drawn=True):
-        width = screen.columns()
-        parts = screen.lines(_warnings(self.results), width, "! ")
-        for side in (self.table4, self.batched):
-            parts += screen.lines([side.table.title], width, "")
-            parts += screen.table(side.table, side.groups, width, EIE_ACTUAL)
-            parts += screen.lines(side.table.notes + side.table.gaps(), width, "  ") + [""]
-        parts += screen.lines([self.table3.title], width, "")
-        parts += screen.table(self.table3, papertables.TABLE3_GROUPS, width)
-        shown = [column for group in papertables.TABLE3_GROUPS for column, _ in group]
-        parts += screen.lines([papertables.TABLE3_NOTE] + self.table3.gaps(shown), width, "  ") + [""]
-        for head in self.headlines:
-            parts += screen.headline(head, width) + [""]
-        parts += self.gpus.terminal_goals(width)
-        more = len(self.missing) - MOST_MISSING_LINES
-        texts = self.missing[:MOST_MISSING_LINES] + ([f"and {more} more: see report.md."] if more > 0 else [])
-        parts += ["What is missing"] + screen.lines(texts, width, "  - ") + [""]
-        parts += screen.lines([document.LETTERS], width, "")
-        parts += [f"Report:   {os.path.join(out, 'report.md')}", f"Poster:   {os.path.join(out, 'POSTER.md')}"]
-        parts += [f"GPUs:     {os.path.join(out, gpus.PAGE)}"] if self.gpus.devices else []
-        parts += [f"Pictures: {os.path.join(out, '*.png')}"] if drawn else []
-        return "\n".join(parts)
+        paths = [("Report", "report.md"), ("Poster", "POSTER.md")] + ([("GPUs", gpus.PAGE)] if self.gpus.devices else []) \
+            + ([("Pictures", "*.png")] if drawn else [])
+        speeds = self.sections["Speed tables"][0]
+        return LastScreen(self.results, self.published, self.opencl, speeds, self.missing,
+                          self.gpus).text(
+            [(what, os.path.join(out, name)) for what, name in paths])
 
 
 def _warnings(results):
     lines = [] if results.rows else ["The results file has no usable row: only published and recomputed "
                                      "numbers follow."]
     lines += [] if model_kernels(results) else ["No row of the accelerator model."]
-    if not any(row.kernel == DENSE_BASELINE and row.usable for row in results.rows):
-        lines.append(f"No usable row of {DENSE_BASELINE}: this host has no dense baseline in this file.")
+    if not any(kind_of(row) == DENSE for row in results.rows):
+        lines.append("No usable dense float32 row: this host has no dense baseline in this file.")
     return lines
 
 
@@ -136,7 +127,7 @@ def pictures(report, results, published):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="report.py", description="Tables, pictures and headlines from one "
+    parser = Parser(prog="report.py", description="Tables, pictures and headlines from one "
                                      "results file of `eie bench`, beside the published numbers.",
                                      epilog="example: python3 plots/report.py results.json --out report")
     parser.add_argument("results", metavar="RESULTS.json")
@@ -167,4 +158,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

@@ -11,7 +11,7 @@ import sys
 sys.dont_write_bytecode = True
 
 from bookpages import Book  # noqa: E402
-from commandline import Parser  # noqa: E402
+from commandline import Parser, leave  # noqa: E402
 from load import InputError  # noqa: E402
 from output import DATA, write  # noqa: E402
 from published import Published  # noqa: E402
@@ -49,4 +49,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

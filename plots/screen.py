@@ -11,7 +11,6 @@ from modelrows import MEAN_ROW
 
 PIPE_COLUMNS = 100
 FEWEST_COLUMNS, MOST_COLUMNS = 60, 180
-LEAST_LABEL = 20
 MEAN_LABEL = "geo. mean d"  # all means are derived
 GAP = "  "
 TOGETHER = re.compile(r"(?<=[\dx%]) (?=[a-z]\b)|(?<=batch) (?=\d)|(?<=\d) (?=(us|nm|W|MHz|thread|%)\b)")
@@ -31,19 +30,6 @@ def lines(texts, width, bullet="- "):
     return [line.replace("\xa0", " ") for text in texts
             for line in textwrap.wrap(TOGETHER.sub("\xa0", text), width, initial_indent=bullet,
                                       subsequent_indent=" " * len(bullet), break_on_hyphens=False)]
-
-
-def headline(head, width):
-    """Title, column names, one line a row, notes; long labels wrap, so that the numbers stay aligned."""
-    strips = [_padded([column] + [head.shown(row, column) for row in head.rows], str.rjust)
-              for column in head.columns] if head.rows else []
-    room = max(LEAST_LABEL, width - sum(len(GAP) + len(strip[0]) for strip in strips))
-    labels = [textwrap.wrap(GAP + row, room, subsequent_indent=GAP) for row in head.rows]
-    left = max((len(line) for label in labels for line in label), default=0)
-    shown = lines([head.title], width, "")
-    for label, *texts in zip([[""]] + labels, *strips) if strips else ():
-        shown += label[:-1] + [GAP.join([label[-1].ljust(left)] + texts)]
-    return shown + lines(head.remarks(), width, "  - ")
 
 
 def table(table, groups, width, anchor=None):
@@ -92,7 +78,7 @@ def _text(table, row, name, mark):
     cell = table.get(row, name)
     if cell is None:
         return ""
-    text = cell.digits(table.decimals.get(name))
+    text = " ".join(filter(None, (cell.digits(table.decimals.get(name)), cell.margin())))
     implied = "d" if row == MEAN_ROW else mark
     return text if not cell.is_number or MARKS[cell.provenance] == implied else f"{text} {MARKS[cell.provenance]}"
 

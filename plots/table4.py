@@ -1,68 +1,59 @@
-"""Table IV side by side: published, model, this host. The terminal's first table."""
+"""Table IV side by side: published, model, this host."""
 
 from cells import MARKS, deviation, missing, ratio
 from grid import Table
-from hostrows import cell_of, dense_baseline, headline_view, kernel_words, number_cell
-from modelrows import FC8, MEAN_ROW, model_kernels, model_row, model_theoretical, with_mean
+from hostrows import cell_of, headline_view, kernel_words, number_cell
+from modelrows import FC8, MEAN_ROW, model_kernels, model_row, model_theoretical, with_mean, with_partial_mean
+from opencl import WALL, Opencl
 from published import EIE, LAYERS, PLATFORMS
+from references import BEST, DENSE
 
 EIE_ACTUAL = "EIE actual"
 
 
 class _Beside:
-    """A table, and the groups of (column, two-line header) in which a terminal shows it."""
+    """The published columns of a table, and this host's."""
 
     def __init__(self, results, published, table):
-        self.table, self.groups = table, []
-        self._results, self._published = results, published
+        self.table, self._results, self._published = table, results, published
 
     def _host_columns(self, view):
-        group = []
-        for kind, find in (("OpenBLAS", view.dense), ("kernel", view.best)):
-            for threads in view.thread_counts():
-                column = find(threads)
-                words = view.thread_words(threads)
-                name = column.name if column else f"{kind}@{threads}"
-                if column:
-                    cells, below = view.times(column), cell_of(self._real_row(column, view), FC8)
-                else:
-                    why = view.why_no_dense(threads) if kind == "OpenBLAS" else \
-                        f"no exact compressed kernel with all nine layers on {words}"
-                    below = missing("missing", "measured", why, "us")
-                    cells = [below] * len(LAYERS)
-                real = self._results.select(suite="real", layer=FC8, batch=view.batch, cache=view.cache)
-                self._column(group, name, f"{kind}\n{threads} thr", cells, below if real else None, None)
-        self.groups.append(group)
+        real = self._results.select(suite="real", layer=FC8, batch=view.batch, cache=view.cache)
+        for threads in view.thread_counts():
+            group = "real", FC8, view.batch, view.cache, threads
+            reference = view.references.of_group(group, DENSE)
+            self._host_column(f"{BEST[DENSE]}@{threads}", view.reference_times(DENSE, threads),
+                              (cell_of(reference, FC8) if reference else view.none(DENSE, FC8, threads)) if real else None)
+        for threads in view.thread_counts():
+            column = view.best(threads)
+            why = missing("missing", "measured", f"no exact compressed kernel on {view.thread_words(threads)}", "us")
+            self._host_column(column.name if column else f"kernel@{threads}",
+                              view.times(column) if column else [why] * len(LAYERS),
+                              (cell_of(self._real_row(column, view), FC8) if column else why) if real else None)
         best = [(view.best(threads), view.thread_words(threads)) for threads in view.thread_counts()]
         names = kernel_words([(column.kernel, words) for column, words in best if column])
+        dense = kernel_words([(view.reference_names(DENSE, threads) or "none", view.thread_words(threads))
+                              for threads in view.thread_counts()])
         self.table.notes.append(
             f"This host: wall time, cache {view.cache}, medians "
-            f"({'m' if view.batch == 1 else 'of the whole batch, divided by it: d'}). OpenBLAS: dense float32 "
-            f"{dense_baseline(view.batch).rpartition('_')[2]}. kernel: best exact "
-            f"compressed kernel by geometric mean{': ' if names else ''}{names}." + self._spread(view))
+            f"({'m' if view.batch == 1 else 'of the whole batch, divided by it: d'}). {BEST[DENSE][0].upper()}"
+            f"{BEST[DENSE][1:]}, float32: {dense}. kernel: best exact "
+            f"compressed kernel by geometric mean{': ' if names else ''}{names}.")
 
-    def _spread(self, view):
-        """How sure the medians are: the widest confidence interval among the host's columns."""
-        widths = []
-        for threads in view.thread_counts():
-            for column in filter(None, (view.dense(threads), view.best(threads))):
-                for row in view.rows(column):
-                    low, high = row.number("eie_ci95_low_ns"), row.number("eie_ci95_high_ns")
-                    if low is not None and high is not None:
-                        off = max(high - row.median_ns, row.median_ns - low)
-                        widths.append((100 * off / row.median_ns, f"{row.layer}, {column.name}"))
-        return f" Widest 95 % interval of a median: +-{max(widths)[0]:.2g} % ({max(widths)[1]})." if widths else ""
+    def _host_column(self, name, cells, below):
+        with_partial_mean(self.table, name, cells, name)
+        if below:
+            self.table.put(FC8, name, below)
 
     def _real_row(self, column, view):
         return column.rows(self._results, "real", view.batch, view.cache).get(FC8)
 
-    def _column(self, group, name, header, cells, below, decimals):
+    def _column(self, name, cells, below, decimals):
         with_mean(self.table, name, cells, name)
         if below:
             self.table.put(FC8, name, below)
         if decimals:
             self.table.decimals[name] = decimals
-        group.append((name, header))
 
 
 class BatchedSideBySide(_Beside):
@@ -75,18 +66,12 @@ class BatchedSideBySide(_Beside):
             f"table4_batch{self.BATCH}", f"Table IV, batch {self.BATCH}: published and measured; us per input vector"))
         for matrix in ("dense", "sparse"):
             for short, platform in PLATFORMS.items():
-                group = []
-                self._column(group, f"{short} {matrix}", f"{short}\n{matrix}",
-                             published.times(platform, matrix, self.BATCH), None, 1)
-                if matrix == "dense" or short == "GPU":  # a terminal is narrow
-                    self.groups.append(group)
-        group = []
-        self._column(group, EIE_ACTUAL, "EIE b1\nactual", published.times(EIE, "actual"), None, 1)
+                self._column(f"{short} {matrix}", published.times(platform, matrix, self.BATCH), None, 1)
+        self._column(EIE_ACTUAL, published.times(EIE, "actual"), None, 1)
         self._ratios()
-        self.groups.append(group + [("EIE over GPU dense", "EIE/GPU\ndense")])
         self.table.notes.append(
             "EIE takes one input at a time, so its batch 1 stands here. EIE / GPU, in x: how many times faster EIE is; "
-            f"below 1 the GPU is. {self.table.name}.csv has all ratios and all sparse columns.")
+            f"below 1 the GPU is.")
         view = headline_view(results, published, self.BATCH)
         if view:
             self._host_columns(view)
@@ -115,45 +100,40 @@ class SideBySide(_Beside):
         view = headline_view(results, published)
         if view:
             self._host_columns(view)
+        opencl = Opencl(results, published).table
+        if opencl:
+            self._host_column("best OpenCL (wall)", [opencl.get(layer, WALL) for layer in LAYERS], None)
         self.table.fill("no such number for this layer")
 
     def _published_columns(self):
-        group = []
         for short, platform in PLATFORMS.items():
-            self._column(group, f"{short} dense", f"{short}\ndense", self._published.times(platform, "dense"),
+            self._column(f"{short} dense", self._published.times(platform, "dense"),
                          missing("none", "cited", f"Table IV has no {FC8}",
                                  reason="Table IV does not have this layer"), 1)
-        self.groups.append(group)
-        group = []
         for matrix in ("theoretical", "actual"):
-            self._column(group, f"EIE {matrix}", "EIE\n" + {"theoretical": "theo"}.get(matrix, matrix),
-                         self._published.times(EIE, matrix), self._published.simulator_fc8(f"{matrix}_time"), 1)
-        self.groups.append(group)
+            self._column(f"EIE {matrix}", self._published.times(EIE, matrix),
+                         self._published.simulator_fc8(f"{matrix}_time"), 1)
         self.table.notes += [
             "CPU, GPU, mGPU: Core i7-5930K, Titan X, Tegra K1, dense float32, printed as wall time (c). EIE: 64 PEs, "
             "45 nm, 800 MHz, its authors' simulation (c); theo: perfect load balance; actual: with waiting."]
 
     def _model_columns(self, kernel):
         for suite, name in (("paper", "model"), ("paper-matched", "matched")):
-            group = []
             rows = [model_row(self._results, kernel, suite, layer) for layer in LAYERS]
             real = self._results.one(kernel=kernel, layer=FC8, device=EIE, batch=1, time_source="model") \
                 if suite == "paper" else None
-            kinds = [("expected", "exp", cell_of, EIE_ACTUAL)]
+            kinds = [("expected", cell_of, EIE_ACTUAL)]
             if suite == "paper":
-                kinds.insert(0, ("theoretical", "theo", model_theoretical, "EIE theoretical"))
-            for kind, short, cell, against in kinds:
+                kinds.insert(0, ("theoretical", model_theoretical, "EIE theoretical"))
+            for kind, cell, against in kinds:
                 column = f"{name} {kind}"
                 below = cell(real, FC8) if real else missing(
                     "none", "modelled", f"{FC8} is not in suite {suite}", reason="not in this suite")
-                self._column(group, column, f"{name}\n{short}", [cell(row, layer) for row, layer
-                                                                in zip(rows, LAYERS)], below, 2)
-                group.append((f"{column} deviation", "dev\n%"))
+                self._column(column, [cell(row, layer) for row, layer in zip(rows, LAYERS)], below, 2)
                 for row in self.table.rows:
                     self.table.put(row, f"{column} deviation", deviation(
                         self.table.get(row, column), self.table.get(row, against),
                         f"{kernel}, suite {suite}, {kind} / {against}"))
-            self.groups.append(group)
         self.table.notes += [
             f"model: {kernel}, suite paper{self._model_mark(kernel)}; exp: expected, with waiting, compares with actual; dev: "
             "from EIE's column (d). matched: suite paper-matched, calibrated to EIE's theo, so only exp says something."]

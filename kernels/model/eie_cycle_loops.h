@@ -31,7 +31,7 @@ struct eie_cycle_loops {
                      struct eie_cycle_counts *counts);
 };
 
-extern const struct eie_cycle_loops eie_cycle_loops_plain, eie_cycle_loops_avx2,
-    eie_cycle_loops_avx512;
+extern const struct eie_cycle_loops eie_cycle_loops_plain;
+extern const struct eie_cycle_loops eie_cycle_loops_avx2, eie_cycle_loops_avx512; /* x86-64 only */
 
 #endif

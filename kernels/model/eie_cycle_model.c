@@ -117,9 +117,11 @@ static const struct eie_cycle_loops *best_loops(void)
     struct eie_error error; /* a wrong EIE_ISA_MASK is reported elsewhere */
     uint32_t features;
     if (eie_cpu_features(&features, &error)) return &eie_cycle_loops_plain;
-    return features & EIE_CPU_AVX512 ? &eie_cycle_loops_avx512
-           : features & EIE_CPU_AVX2 ? &eie_cycle_loops_avx2
-                                     : &eie_cycle_loops_plain;
+#if defined(__x86_64__)
+    if (features & EIE_CPU_AVX512) return &eie_cycle_loops_avx512;
+    if (features & EIE_CPU_AVX2) return &eie_cycle_loops_avx2;
+#endif
+    return &eie_cycle_loops_plain;
 }
 
 /* 32-bit sums of so many columns are moved on to 64 bits at once; fewer where columns are long. */

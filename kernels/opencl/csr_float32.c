@@ -1,7 +1,7 @@
 /* The sparse baseline on a device: the decoded weights as compressed sparse rows in float32, a row
  * a work-item (csr_float32.cl). Computes W a and stops there. */
 #include "kernels/opencl/plan.h"
-#include "kernels/peers/csr.h"
+#include "kernels/csr.h"
 
 #include <stdlib.h>
 
@@ -102,7 +102,7 @@ const struct eie_kernel eie_kernel_opencl_csr_float32 = {
     .summary = "compressed sparse rows in float32, a row a work-item",
     .isa = "any",
     .device_kind = EIE_DEVICE_OPENCL,
-    .flags = EIE_KERNEL_FLOAT32,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE,
     .max_threads = 0,
     .probe = eie_opencl_probe,
     .supports = supports,

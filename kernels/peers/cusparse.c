@@ -1,6 +1,6 @@
 #include "kernels/peers/cusparse.h"
 #include "host/library.h"
-#include "kernels/peers/csr.h"
+#include "kernels/csr.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * The library is looked up when it is needed (EIE_GRAPHBLAS names another file to use instead), in
  * version 7, whose constants stand below as its user guide states them. */
 #include "host/library.h"
-#include "kernels/peers/float_plan.h"
+#include "kernels/float_plan.h"
 #include "kernels/peers/openmp.h"
 
 #include <stdio.h>
@@ -31,6 +31,7 @@ typedef struct grb_object *grb_handle; /* of matrices, types, operators, semirin
 
 static struct {
     void *handle;
+    struct openmp openmp;
     int (*init)(int mode);
     int (*set)(int option, ...);
     int (*get)(int option, ...);
@@ -101,6 +102,7 @@ static enum eie_status load_library(struct eie_error *error)
     openmp_sleep_soon();
     enum eie_status status = eie_library_open(names, "EIE_GRAPHBLAS", &grb.handle, error);
     if (!status) status = eie_library_symbols(grb.handle, needs, error);
+    if (!status) status = openmp_find(grb.handle, &grb.openmp, error);
     if (!status && (grb.init(GRB_NONBLOCKING) || grb.get(GXB_LIBRARY_VERSION, version) ||
                     version[0] != VERSION))
         status = eie_fail(error, EIE_MISSING,
@@ -230,7 +232,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     const size_t batch = problem->batch;
     struct eie_sparse_codes codes;
     struct eie_cpu_plan *base;
-    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    enum eie_status status = openmp_take_threads(&grb.openmp, problem->threads, error);
+    if (!status) status = eie_layer_decode(layer, &codes, error);
     if (status) return status;
     status = eie_cpu_plan_begin(setup, sizeof(struct plan), 0, &base, error);
     if (!status) {
@@ -382,7 +385,7 @@ const struct eie_kernel eie_kernel_peers_graphblas_mxm = {
     .summary = "sparse float32 columns times sparse vectors by SuiteSparse:GraphBLAS",
     .isa = "any",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE,
     .max_threads = UINT32_MAX,
     .probe = probe,
     .supports = supports,

@@ -1,11 +1,14 @@
 #include "kernels/peers/mkl.h"
+#include "host/cpu.h"
 #include "host/library.h"
 #include "kernels/peers/openmp.h"
 
+#include <dlfcn.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static struct {
     void *handle;
@@ -15,6 +18,7 @@ static struct {
     int (*set_interface)(int);
     void (*version_text)(char *text, int size);
     char version[200], core[32];
+    struct openmp openmp; /* of its threading layer; looked up when a plan wants threads */
 } mkl;
 
 static enum eie_status load_library(struct eie_error *error)
@@ -59,12 +63,31 @@ void mkl_use_threads(const struct eie_plan *plan)
     if (mkl.get_threads() != threads) mkl.set_threads(threads);
 }
 
+/* The threading layer is loaded at a first call, and with it the runtime that does the work. */
+static enum eie_status find_openmp(struct eie_error *error)
+{
+    const char *layer = getenv("MKL_THREADING_LAYER");
+    const char *name = !layer || !strcasecmp(layer, "INTEL") ? "libiomp5.so"
+                       : !strcasecmp(layer, "GNU")           ? "libgomp.so.1"
+                                                             : NULL;
+    if (!name)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "MKL_THREADING_LAYER=%s: how many threads it has cannot be asked", layer);
+    void *handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) return eie_fail(error, EIE_UNSUPPORTED, "MKL's %s cannot be loaded", name);
+    return openmp_find(handle, &mkl.openmp, error);
+}
+
 enum eie_status mkl_take_threads(uint32_t threads, struct eie_error *error)
 {
+    enum eie_status status = EIE_OK;
     mkl.set_threads((int)threads);
-    if (mkl.get_threads() == (int)threads) return EIE_OK;
-    return eie_fail(error, EIE_UNSUPPORTED, "this MKL uses %d threads where %u are asked for",
-                    mkl.get_threads(), threads);
+    if (mkl.get_threads() != (int)threads)
+        return eie_fail(error, EIE_UNSUPPORTED, "this MKL uses %d threads where %u are asked for",
+                        mkl.get_threads(), threads);
+    if (threads == 1) return EIE_OK;
+    if (!mkl.openmp.parallel) status = find_openmp(error);
+    return status ? status : openmp_take_threads(&mkl.openmp, threads, error);
 }
 
 enum eie_status mkl_prepare(const struct eie_setup *setup, struct eie_plan **plan,
@@ -91,10 +114,23 @@ static int find_core(struct dl_phdr_info *info, size_t size, void *core)
     return 0;
 }
 
+/* Other makers' processors get code below what they offer, and no setting makes MKL take more. */
+static bool weakness(char *text, size_t size)
+{
+    uint32_t features;
+    if (strcmp(mkl.core, "def") && strcmp(mkl.core, "mc3")) return false;
+    if (eie_cpu_features(&features, NULL) || !(features & EIE_CPU_AVX2)) return false;
+    snprintf(text, size, "weak path: MKL's %s lies below what the processor offers, %s", mkl.core,
+             features & EIE_CPU_AVX512 ? "AVX-512" : "AVX2");
+    return true;
+}
+
 void mkl_describe(const struct eie_plan *plan, eie_column column, void *context)
 {
+    char note[128];
     (void)plan;
     column(context, "eie_library", mkl.version, 0);
     if (!mkl.core[0]) dl_iterate_phdr(find_core, mkl.core);
     column(context, "eie_library_core", mkl.core[0] ? mkl.core : "unknown", 0);
+    if (weakness(note, sizeof note)) column(context, "eie_library_note", note, 0);
 }

@@ -4,7 +4,7 @@
 #ifndef EIE_KERNELS_PEERS_MKL_H
 #define EIE_KERNELS_PEERS_MKL_H
 
-#include "kernels/peers/float_plan.h"
+#include "kernels/float_plan.h"
 
 /* Loads the library and finds `name` in it: `function` is the address of a function pointer. */
 enum eie_status mkl_probe(const char *name, void *function, struct eie_error *error);

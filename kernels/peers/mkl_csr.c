@@ -1,6 +1,6 @@
 #include "kernels/peers/mkl_csr.h"
 #include "host/library.h"
-#include "kernels/peers/csr.h"
+#include "kernels/csr.h"
 
 #include <stdlib.h>
 
@@ -43,7 +43,8 @@ enum eie_status mkl_csr_supports(const struct eie_problem *problem, uint64_t *pl
     if (layer->inputs > INT32_MAX || layer->entry_count > INT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more columns or weights than MKL can count");
     /* the library's inspector may keep another form beside ours */
-    *plan_bytes = 2 * csr_bytes(layer->outputs, layer->entry_count) + float_plan_bytes(problem);
+    *plan_bytes = float_plan_bytes_with(problem, EIE_FLOAT_CSR,
+                                        csr_bytes(layer->outputs, layer->entry_count));
     return EIE_OK;
 }
 
@@ -79,45 +80,22 @@ static enum eie_status make_matrix(const struct eie_problem *problem, const stru
 enum eie_status mkl_csr_prepare(const struct eie_setup *setup, struct eie_plan **opaque,
                                 struct eie_error *error)
 {
-    const struct eie_layer *layer = setup->problem.layer;
-    struct eie_sparse_codes codes;
     struct float_plan *base;
     enum eie_status status = mkl_take_threads(setup->problem.threads, error);
-    if (!status) status = eie_layer_decode(layer, &codes, error);
+    if (!status)
+        status =
+            float_plan_begin_with(setup, EIE_FLOAT_CSR, sizeof(struct mkl_csr_plan), &base, error);
     if (status) return status;
-    const uint32_t nonzeros = codes.column_start[codes.inputs];
-    status = float_plan_begin(setup, sizeof(struct mkl_csr_plan),
-                              csr_bytes(layer->outputs, nonzeros), &base, error);
-    if (status) goto end;
     struct mkl_csr_plan *plan = (struct mkl_csr_plan *)base;
-    plan->nonzeros = nonzeros;
     plan->matrices = calloc(setup->copies, sizeof *plan->matrices);
     if (!plan->matrices) status = eie_fail(error, EIE_MEMORY, "out of memory");
     for (uint32_t c = 0; c < setup->copies && !status; c++) {
-        const struct csr csr = csr_at(base->base.copies[c], layer->outputs, nonzeros);
-        csr_by_row(layer, &codes, &csr);
+        const struct csr csr = float_plan_csr(base, c);
         status = make_matrix(&setup->problem, &csr, &plan->matrices[c], error);
     }
     if (status)
         mkl_csr_destroy((struct eie_plan *)plan);
     else
         *opaque = (struct eie_plan *)plan;
-end:
-    eie_sparse_codes_free(&codes);
     return status;
-}
-
-void mkl_csr_cost(const struct eie_plan *opaque, struct eie_cost *cost)
-{
-    const struct mkl_csr_plan *plan = (const struct mkl_csr_plan *)opaque;
-    const struct eie_problem *problem = &plan->base.base.setup.problem;
-    const struct eie_layer *layer = problem->layer;
-    uint64_t padding;
-    eie_cpu_plan_count(&plan->base.base, &cost->macs_useful, &padding);
-    /* inputs of 0 are multiplied too */
-    cost->macs_padding = (uint64_t)problem->batch * plan->nonzeros - cost->macs_useful;
-    cost->prepared_bytes = csr_bytes(layer->outputs, plan->nonzeros);
-    cost->bytes_read =
-        cost->prepared_bytes + (uint64_t)problem->batch * layer->inputs * sizeof(float);
-    cost->bytes_written = (uint64_t)problem->batch * layer->outputs * sizeof(float);
 }

@@ -1,6 +1,5 @@
 /* The sparse baseline of the paper: MKL's inspector-executor routines on compressed sparse rows of
- * the decoded weights. Copies are row_start [outputs + 1], column [nonzeros], weight [nonzeros],
- * and what the library makes of them when it is told how it will be called. */
+ * the decoded weights, and what the library makes of them when it is told how it will be called. */
 #ifndef EIE_KERNELS_PEERS_MKL_CSR_H
 #define EIE_KERNELS_PEERS_MKL_CSR_H
 
@@ -18,7 +17,6 @@ struct mkl_sparse_description {
 
 struct mkl_csr_plan {
     struct float_plan base;
-    uint32_t nonzeros;
     void **matrices; /* [copies] the library's handles */
 };
 
@@ -33,7 +31,6 @@ enum eie_status mkl_csr_supports(const struct eie_problem *problem, uint64_t *pl
                                  struct eie_error *error);
 enum eie_status mkl_csr_prepare(const struct eie_setup *setup, struct eie_plan **plan,
                                 struct eie_error *error);
-void mkl_csr_cost(const struct eie_plan *plan, struct eie_cost *cost);
 void mkl_csr_destroy(struct eie_plan *plan);
 
 #endif

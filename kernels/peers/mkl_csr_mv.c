@@ -28,7 +28,7 @@ const struct eie_kernel eie_kernel_peers_mkl_csr_mv = {
     .summary = "sparse float32 rows times vector by MKL",
     .isa = "any",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE,
     .max_threads = UINT32_MAX,
     .batch_max = 1,
     .probe = probe,
@@ -38,7 +38,7 @@ const struct eie_kernel eie_kernel_peers_mkl_csr_mv = {
     .run = run,
     .wait = eie_cpu_plan_wait,
     .read = float_plan_read,
-    .cost = mkl_csr_cost,
+    .cost = float_plan_cost,
     .describe = mkl_describe,
     .destroy = mkl_csr_destroy,
 };

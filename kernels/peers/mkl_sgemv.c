@@ -24,7 +24,7 @@ const struct eie_kernel eie_kernel_peers_mkl_sgemv = {
     .summary = "dense float32 matrix times vector by MKL",
     .isa = "any",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE,
     .max_threads = UINT32_MAX,
     .batch_max = 1,
     .probe = probe,
@@ -34,7 +34,7 @@ const struct eie_kernel eie_kernel_peers_mkl_sgemv = {
     .run = run,
     .wait = eie_cpu_plan_wait,
     .read = float_plan_read,
-    .cost = dense_float_cost,
+    .cost = float_plan_cost,
     .describe = mkl_describe,
     .destroy = float_plan_destroy,
 };

@@ -3,8 +3,7 @@
  * the inputs depends on them and belongs to run; the weights are packed as the library wants them.
  * Approximate, and it says how far it rounds: no rival of the exact kernels.
  *
- * The library is looked up when it is needed (EIE_ONEDNN names another file to use instead), in
- * version 2, whose constants stand below as its documentation states them. Without VNNI, or told to
+ * The library's constants stand below as its documentation states them. Without VNNI, or told to
  * do without (DNNL_MAX_CPU_ISA), it would halve the weights so that 16-bit sums do not saturate,
  * which is less exact than stated here: unsupported.
  *
@@ -12,8 +11,8 @@
  * still spin on the cores that it wants. */
 #include "host/cpu.h"
 #include "host/library.h"
-#include "kernels/peers/float_plan.h"
-#include "kernels/peers/openmp.h"
+#include "kernels/float_plan.h"
+#include "kernels/peers/onednn.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -35,7 +34,6 @@ enum dnnl_constant {
     DNNL_WEIGHTS = 33
 };
 
-#define VERSION    2
 #define STEPS      127                     /* int8 values on each side of 0 */
 #define ROUNDING   (0.5 / STEPS + 0x1p-22) /* to nearest, after a product in float32 */
 #define INPUTS_MAX 65536                   /* 255 * 127 times that fits int32 */
@@ -51,19 +49,9 @@ struct argument {
     int which;
     void *memory;
 };
-struct version {
-    int major, minor, patch;
-};
-
 static struct {
-    void *handle, *engine, *stream;
-    const struct version *(*version)(void);
-    int (*isa)(void);
-    void (*set_threads)(int); /* of the OpenMP that the library was built with */
-    int (*team)(void);
-    int (*worker)(void);
-    void (*parallel)(void (*work)(void *), void *context, unsigned threads, unsigned flags);
-    void (*barrier)(void);
+    const struct onednn *library;
+    void *engine, *stream;
     int (*engine_create)(void **engine, int kind, size_t index);
     int (*stream_create)(void **stream, void *engine, unsigned flags);
     int (*describe)(struct description *memory, int dimensions, const int64_t *sizes, int type,
@@ -87,7 +75,6 @@ static struct {
     int (*execute)(const void *primitive, void *stream, int count,
                    const struct argument *arguments);
     int (*finish)(void *stream);
-    char text[64];
 } dnnl;
 
 struct plan {
@@ -113,16 +100,7 @@ static enum eie_status check(int code, const char *where, struct eie_error *erro
 
 static enum eie_status load_library(struct eie_error *error)
 {
-    static const char *const names[] = {"libdnnl.so.2", NULL};
-    static const struct eie_library_need version_need[] = {{"dnnl_version", &dnnl.version},
-                                                           {NULL, NULL}};
     static const struct eie_library_need needs[] = {
-        {"omp_set_num_threads", &dnnl.set_threads},
-        {"omp_get_num_threads", &dnnl.team},
-        {"omp_get_thread_num", &dnnl.worker},
-        {"GOMP_parallel", &dnnl.parallel},
-        {"GOMP_barrier", &dnnl.barrier},
-        {"dnnl_get_effective_cpu_isa", &dnnl.isa},
         {"dnnl_engine_create", &dnnl.engine_create},
         {"dnnl_stream_create", &dnnl.stream_create},
         {"dnnl_memory_desc_init_by_tag", &dnnl.describe},
@@ -141,34 +119,26 @@ static enum eie_status load_library(struct eie_error *error)
         {"dnnl_stream_wait", &dnnl.finish},
         {NULL, NULL},
     };
-    openmp_sleep_soon();
-    enum eie_status status = eie_library_open(names, "EIE_ONEDNN", &dnnl.handle, error);
-    if (!status) status = eie_library_symbols(dnnl.handle, version_need, error);
-    if (!status && dnnl.version()->major != VERSION)
-        status = eie_fail(error, EIE_MISSING, "this oneDNN is version %d; version %d is known here",
-                          dnnl.version()->major, VERSION);
-    if (!status) status = eie_library_symbols(dnnl.handle, needs, error);
+    const struct onednn *library;
+    enum eie_status status = onednn_load(&library, error);
+    if (!status) status = eie_library_symbols(library->handle, needs, error);
     if (!status)
         status = check(dnnl.engine_create(&dnnl.engine, DNNL_CPU, 0), "dnnl_engine_create", error);
     if (!status)
         status = check(dnnl.stream_create(&dnnl.stream, dnnl.engine, DNNL_IN_ORDER),
                        "dnnl_stream_create", error);
-    if (status)
-        dnnl.handle = NULL;
-    else
-        snprintf(dnnl.text, sizeof dnnl.text, "oneDNN %d.%d.%d", dnnl.version()->major,
-                 dnnl.version()->minor, dnnl.version()->patch);
+    if (!status) dnnl.library = library;
     return status;
 }
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
     (void)device;
-    enum eie_status status = dnnl.handle ? EIE_OK : load_library(error);
-    if (!status && (dnnl.isa() & DNNL_ISA_VNNI) != DNNL_ISA_VNNI)
+    enum eie_status status = dnnl.library ? EIE_OK : load_library(error);
+    if (!status && (dnnl.library->isa() & DNNL_ISA_VNNI) != DNNL_ISA_VNNI)
         status = eie_fail(error, EIE_UNSUPPORTED,
                           "%s does not use VNNI here (DNNL_MAX_CPU_ISA?) and would round further",
-                          dnnl.text);
+                          dnnl.library->version);
     return status;
 }
 
@@ -317,8 +287,9 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     struct shape shape = {.product = NULL};
     struct eie_sparse_codes codes;
     struct float_plan *base;
-    dnnl.set_threads((int)setup->problem.threads);
-    enum eie_status status = eie_layer_decode(setup->problem.layer, &codes, error);
+    enum eie_status status =
+        openmp_take_threads(&dnnl.library->openmp, setup->problem.threads, error);
+    if (!status) status = eie_layer_decode(setup->problem.layer, &codes, error);
     if (status) return status;
     status = make_shape(&setup->problem, &shape, error);
     if (!status)
@@ -342,8 +313,9 @@ struct share {
 };
 static struct share share_of(size_t count)
 {
-    const size_t lines = (count + 63) / 64, team = (size_t)dnnl.team();
-    const size_t worker = (size_t)dnnl.worker(), end = lines * (worker + 1) / team * 64;
+    const size_t lines = (count + 63) / 64, team = (size_t)dnnl.library->openmp.team();
+    const size_t worker = (size_t)dnnl.library->openmp.worker(),
+                 end = lines * (worker + 1) / team * 64;
     return (struct share){lines * worker / team * 64, end < count ? end : count};
 }
 
@@ -374,11 +346,12 @@ static void round_inputs(void *context)
     const uint32_t batch = plan->base.base.setup.problem.batch;
     const uint32_t inputs = plan->base.base.setup.problem.layer->inputs;
     const int16_t *input = plan->base.base.inputs;
-    const size_t team = (size_t)dnnl.team(), worker = (size_t)dnnl.worker();
+    const size_t team = (size_t)dnnl.library->openmp.team(),
+                 worker = (size_t)dnnl.library->openmp.worker();
     const struct share share = share_of(inputs);
     for (size_t b = 0; b < batch; b++)
         plan->largest[worker * batch + b] = largest_input(input + b * inputs, share);
-    dnnl.barrier();
+    dnnl.library->openmp.barrier();
     for (size_t b = 0; b < batch; b++) {
         int largest = 0;
         for (size_t t = 0; t < team; t++)
@@ -409,11 +382,11 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     const struct argument arguments[] = {{DNNL_SOURCE, plan->source_memory},
                                          {DNNL_WEIGHTS, plan->weights[copy]},
                                          {DNNL_DESTINATION, plan->sums_memory}};
-    dnnl.set_threads((int)threads);
-    dnnl.parallel(round_inputs, plan, threads, 0);
+    dnnl.library->openmp.set_threads((int)threads);
+    dnnl.library->openmp.parallel(round_inputs, plan, threads, 0);
     int code = dnnl.execute(plan->product, dnnl.stream, 3, arguments);
     if (!code) code = dnnl.finish(dnnl.stream);
-    dnnl.parallel(scale_sums, plan, threads, 0);
+    dnnl.library->openmp.parallel(scale_sums, plan, threads, 0);
     return check(code, "dnnl_primitive_execute", error);
 }
 
@@ -433,7 +406,7 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 
 static void describe(const struct eie_plan *opaque, eie_column column, void *context)
 {
-    column(context, "eie_library", dnnl.text, 0);
+    column(context, "eie_library", dnnl.library->version, 0);
     column(context, "eie_library_core", ((const struct plan *)opaque)->implementation, 0);
 }
 
@@ -443,7 +416,7 @@ const struct eie_kernel eie_kernel_peers_onednn_int8 = {
     .summary = "dense int8 matrix times int8 vectors by oneDNN: rounds weights and inputs",
     .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
     .weight_rounding = {0, ROUNDING},

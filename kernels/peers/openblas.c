@@ -1,63 +1,111 @@
 #include "kernels/peers/openblas.h"
 #include "host/library.h"
 
+#include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-static struct {
-    void *handle;
-    void (*set_threads)(int);
-    int (*get_threads)(void);
-    char *(*config)(void);
-    char *(*core)(void);
-} blas;
+struct openblas openblas_system = {
+    .names = {"libopenblas.so.0", "libopenblas.so"}, .override = "EIE_OPENBLAS", .prefix = ""};
+struct openblas openblas_scipy = {
+    .names = {"libscipy_openblas.so"}, .override = "EIE_SCIPY_OPENBLAS", .prefix = "scipy_"};
 
-static enum eie_status load_library(struct eie_error *error)
+enum { THREADS_OF_OPENMP = 2 }; /* openblas_get_parallel's value */
+
+static enum eie_status find(struct openblas *blas, const char *name, void *function,
+                            struct eie_error *error)
 {
-    static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", NULL};
-    static const struct eie_library_need needs[] = {
-        {"openblas_set_num_threads", &blas.set_threads},
-        {"openblas_get_num_threads", &blas.get_threads},
-        {"openblas_get_config", &blas.config},
-        {"openblas_get_corename", &blas.core},
-        {NULL, NULL},
+    char full[64];
+    const struct eie_library_need need[] = {{full, function}, {NULL, NULL}};
+    snprintf(full, sizeof full, "%s%s", blas->prefix, name);
+    return eie_library_symbols(blas->handle, need, error);
+}
+
+enum eie_status openblas_load(struct openblas *blas, struct eie_error *error)
+{
+    const struct eie_library_need needs[] = {
+        {"openblas_set_num_threads", &blas->set_threads},
+        {"openblas_get_num_threads", &blas->get_threads},
+        {"openblas_get_config", &blas->config},
+        {"openblas_get_corename", &blas->core},
     };
+    int (*parallel)(void);
     /* its workers shall sleep soon after a call (2^16 ticks), or they take a core from the next
        kernel of the group; read when the library is loaded, a user's own setting stands */
     setenv("OPENBLAS_THREAD_TIMEOUT", "16", 0);
-    enum eie_status status = eie_library_open(names, "EIE_OPENBLAS", &blas.handle, error);
-    if (!status) status = eie_library_symbols(blas.handle, needs, error);
-    if (status) blas.handle = NULL;
+    openmp_sleep_soon();
+    enum eie_status status = eie_library_open(blas->names, blas->override, &blas->handle, error);
+    for (size_t i = 0; i < sizeof needs / sizeof *needs && !status; i++)
+        status = find(blas, needs[i].name, needs[i].pointer, error);
+    if (!status && !find(blas, "openblas_get_parallel", &parallel, NULL) &&
+        parallel() == THREADS_OF_OPENMP)
+        status = openmp_find(blas->handle, &blas->openmp, error);
+    if (status) {
+        blas->handle = NULL;
+        return status;
+    }
+    /* one that lacks either has no kernel for it */
+    if (find(blas, "cblas_sgemv", &blas->sgemv, NULL)) blas->sgemv = NULL;
+    if (find(blas, "cblas_sgemm", &blas->sgemm, NULL)) blas->sgemm = NULL;
+    return EIE_OK;
+}
+
+static enum eie_status load_chosen(struct openblas *blas, struct eie_error *error)
+{
+    static const char variable[] = "OPENBLAS_CORETYPE";
+    enum eie_status status = openblas_choose(blas, &blas->choice, error);
+    if (status) return status;
+    if (blas->choice.set[0]) setenv(variable, blas->choice.set, 1);
+    status = openblas_load(blas, error);
+    if (blas->choice.set[0]) unsetenv(variable); /* another OpenBLAS reads it too */
     return status;
 }
 
-enum eie_status openblas_probe(const char *name, void *function, struct eie_error *error)
+enum eie_status openblas_probe(struct openblas *blas, const char *name, struct eie_error *error)
 {
-    const struct eie_library_need need[] = {{name, function}, {NULL, NULL}};
-    enum eie_status status = blas.handle ? EIE_OK : load_library(error);
-    return status ? status : eie_library_symbols(blas.handle, need, error);
+    void (*function)(void);
+    enum eie_status status = blas->handle ? EIE_OK : load_chosen(blas, error);
+    return status ? status : find(blas, name, &function, error);
 }
 
-void openblas_use_threads(const struct eie_plan *plan)
+static void use_threads(const struct openblas *blas, const struct eie_plan *plan)
 {
     const int threads = (int)((const struct float_plan *)plan)->base.setup.problem.threads;
-    if (blas.get_threads() != threads) blas.set_threads(threads);
+    if (blas->get_threads() != threads) blas->set_threads(threads);
 }
 
-enum eie_status openblas_prepare(const struct eie_setup *setup, struct eie_plan **plan,
-                                 struct eie_error *error)
+enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *setup,
+                                 struct eie_plan **plan, struct eie_error *error)
 {
     const uint32_t threads = setup->problem.threads;
-    blas.set_threads((int)threads);
-    if (blas.get_threads() != (int)threads)
+    enum eie_status status = EIE_OK;
+    if (blas->openmp.parallel) status = openmp_take_threads(&blas->openmp, threads, error);
+    if (status) return status;
+    blas->set_threads((int)threads);
+    if (blas->get_threads() != (int)threads)
         return eie_fail(error, EIE_UNSUPPORTED,
-                        "this OpenBLAS uses %d threads where %u are asked for", blas.get_threads(),
+                        "this OpenBLAS uses %d threads where %u are asked for", blas->get_threads(),
                         threads);
     return dense_float_prepare(setup, plan, error);
 }
 
-void openblas_describe(const struct eie_plan *plan, eie_column column, void *context)
+void openblas_describe(const struct openblas *blas, eie_column column, void *context)
 {
-    (void)plan;
-    column(context, "eie_library", blas.config(), 0);
-    column(context, "eie_library_core", blas.core(), 0);
+    char core[128];
+    openblas_core_text(&blas->choice, blas->core(), core, sizeof core);
+    column(context, "eie_library", blas->config(), 0);
+    column(context, "eie_library_core", core, 0);
+    if (blas->choice.tried[0]) column(context, "eie_library_tried", blas->choice.tried, 0);
+}
+
+void openblas_run_sgemv(const struct openblas *blas, struct eie_plan *plan, uint32_t copy)
+{
+    use_threads(blas, plan);
+    dense_float_sgemv(plan, copy, blas->sgemv);
+}
+
+void openblas_run_sgemm(const struct openblas *blas, struct eie_plan *plan, uint32_t copy)
+{
+    use_threads(blas, plan);
+    dense_float_sgemm(plan, copy, blas->sgemm);
 }

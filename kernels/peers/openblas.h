@@ -1,19 +1,48 @@
-/* The library OpenBLAS, looked up when it is needed (EIE_OPENBLAS names another file to use
- * instead). What its kernels do with it is dense_float's (kernels/peers/float_plan.h). */
+/* The library OpenBLAS, looked up when it is needed: the distribution's, which alone does where
+ * nothing else is, and a current one from PyPI, whose names begin with scipy_. What their kernels
+ * do with it is dense_float's (kernels/float_plan.h).
+ *
+ * A library that does not know the processor runs code for a much older one. Where its code path
+ * lies below what CPUID offers, and OPENBLAS_CORETYPE is not set, the paths that CPUID allows are
+ * tried in processes of their own, and the fastest that computes right is taken
+ * (kernels/peers/openblas_core.h). */
 #ifndef EIE_KERNELS_PEERS_OPENBLAS_H
 #define EIE_KERNELS_PEERS_OPENBLAS_H
 
-#include "kernels/peers/float_plan.h"
+#include "kernels/float_plan.h"
+#include "kernels/peers/openblas_core.h"
+#include "kernels/peers/openmp.h"
 
-/* Loads the library and finds `name` in it: `function` is the address of a function pointer. */
-enum eie_status openblas_probe(const char *name, void *function, struct eie_error *error);
+struct openblas {
+    const char *names[3], *override, *prefix; /* of files; EIE_...; of functions */
+    void *handle;
+    void (*set_threads)(int);
+    int (*get_threads)(void);
+    char *(*config)(void);
+    char *(*core)(void);
+    cblas_sgemv sgemv;
+    cblas_sgemm sgemm;
+    struct openmp openmp; /* where it was built with it, else all NULL */
+    struct openblas_choice choice;
+};
 
-/* Makes the library use the plan's number of threads: another kernel may have changed it. */
-void openblas_use_threads(const struct eie_plan *plan);
+extern struct openblas openblas_system; /* EIE_OPENBLAS names another file to use instead */
+extern struct openblas openblas_scipy;  /* EIE_SCIPY_OPENBLAS */
 
-/* These stand in the kernels' tables. */
-enum eie_status openblas_prepare(const struct eie_setup *setup, struct eie_plan **plan,
-                                 struct eie_error *error);
-void openblas_describe(const struct eie_plan *plan, eie_column column, void *context);
+/* Loads the library once. EIE_MISSING where it or its function `name` is not there. */
+enum eie_status openblas_probe(struct openblas *blas, const char *name, struct eie_error *error);
+
+/* Loads it as it is: what openblas_probe does once the code path is chosen. Without cblas_sgemv or
+ * cblas_sgemm that function is NULL. */
+enum eie_status openblas_load(struct openblas *blas, struct eie_error *error);
+
+/* What stands in the kernels' tables calls these. */
+enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *setup,
+                                 struct eie_plan **plan, struct eie_error *error);
+void openblas_describe(const struct openblas *blas, eie_column column, void *context);
+
+/* Products with the plan's number of threads: another kernel may have changed it. */
+void openblas_run_sgemv(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
+void openblas_run_sgemm(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
 
 #endif

@@ -1,21 +1,30 @@
 /* The dense baseline that a user would pick for one input: OpenBLAS's cblas_sgemv on the decoded
- * weights. Computes W a and stops there. Several inputs are peers_openblas_sgemm's. */
+ * weights. Stops there. Several inputs are peers_openblas_sgemm's. */
 #include "kernels/peers/openblas.h"
-
-static cblas_sgemv sgemv;
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
     (void)device;
-    return openblas_probe("cblas_sgemv", &sgemv, error);
+    return openblas_probe(&openblas_system, "cblas_sgemv", error);
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
+                               struct eie_error *error)
+{
+    return openblas_prepare(&openblas_system, setup, plan, error);
 }
 
 static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
 {
     (void)error;
-    openblas_use_threads(plan);
-    dense_float_sgemv(plan, copy, sgemv);
+    openblas_run_sgemv(&openblas_system, plan, copy);
     return EIE_OK;
+}
+
+static void describe(const struct eie_plan *plan, eie_column column, void *context)
+{
+    (void)plan;
+    openblas_describe(&openblas_system, column, context);
 }
 
 const struct eie_kernel eie_kernel_peers_openblas_sgemv = {
@@ -24,17 +33,17 @@ const struct eie_kernel eie_kernel_peers_openblas_sgemv = {
     .summary = "dense float32 matrix times vector by OpenBLAS",
     .isa = "any",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_BASELINE,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_BASELINE,
     .max_threads = UINT32_MAX,
     .batch_max = 1,
     .probe = probe,
     .supports = dense_float_supports,
-    .prepare = openblas_prepare,
+    .prepare = prepare,
     .load = float_plan_load,
     .run = run,
     .wait = eie_cpu_plan_wait,
     .read = float_plan_read,
-    .cost = dense_float_cost,
-    .describe = openblas_describe,
+    .cost = float_plan_cost,
+    .describe = describe,
     .destroy = float_plan_destroy,
 };

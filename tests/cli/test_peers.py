@@ -1,16 +1,22 @@
 """The libraries beside the kernels: checked where they are there, a reason where they are not, and no test needs one."""
 
+import collections
 import json
 import sys
 
 import pytest
 
+from command import compile_shared
 from test_ab import Repository
 
 LIBRARIES = {"EIE_OPENBLAS": {"peers_openblas_sgemv": 1, "peers_openblas_sgemm": 4},
+             "EIE_SCIPY_OPENBLAS": {"peers_scipy_openblas_sgemv": 1, "peers_scipy_openblas_sgemm": 4},
              "EIE_MKL": {"peers_mkl_sgemv": 1, "peers_mkl_csr_mv": 1, "peers_mkl_sgemm": 4, "peers_mkl_csr_mm": 4},
-             "EIE_GRAPHBLAS": {"peers_graphblas_mxm": 4}, "EIE_ONEDNN": {"peers_onednn_int8": 4}}
+             "EIE_GRAPHBLAS": {"peers_graphblas_mxm": 4}, "EIE_ONEDNN": {"peers_onednn_int8": 4, "peers_onednn_sgemm": 4}}
 KERNELS = [(variable, kernel, batch) for variable, kernels in LIBRARIES.items() for kernel, batch in kernels.items()]
+
+OWN = [f"{folder}_float_{form}" for folder in ("avx2", "avx512", "scalar") for form in ("csr", "dense")]
+WITH_OPENMP = [kernel for variable, kernel, _ in KERNELS if "OPENBLAS" not in variable]
 
 # A kernel in float32: the outputs are the plain sums.
 READ_SUMS = """
@@ -66,6 +72,252 @@ def test_peer_that_is_missing_has_a_reason(eie, tiny, variable, kernel, batch):
     eie.fails(3, "/nonexistent.so" if row["eie_status"] == "skipped" else kernel, "check", "--kernel", kernel,
               "--cases", "0", env=hidden)
 
+
+@pytest.mark.parametrize("kernel", WITH_OPENMP)
+def test_threads_that_are_not_there(eie, tiny, kernel):
+    """A limit of the environment: the library would compute on one thread what the row says two did."""
+    if status_of(eie)[kernel]["status"] != "ok":
+        pytest.skip(f"{kernel} is not here")
+    batch = next(batch for _, name, batch in KERNELS if name == kernel)
+    arguments = ["--suite", tiny, "--layer", "even", "--kernel", kernel, "--batch", batch, "--threads"]
+    row, = eie.bench(*arguments, "2", code=3, env={"OMP_THREAD_LIMIT": "1"})["eie_missing"]
+    assert row["eie_status"] == "unsupported"
+    assert row["eie_reason"] == "OMP_THREAD_LIMIT=1 allows 1 thread where 2 are asked for"
+    row, = eie.bench(*arguments, "1", env={"OMP_THREAD_LIMIT": "1"})["benchmarks"]
+    assert row["eie_status"] == "ok"
+    row, = eie.bench(*arguments, "2", env={"OMP_DYNAMIC": "true"})["benchmarks"]  # taken back
+    assert row["eie_status"] == "ok"
+
+
+# ---- float32 rows that need no library ----------------------------------------------------------
+
+def test_own_float_rows_without_any_library(eie, tiny):
+    nothing = {variable: "/nonexistent.so" for variable in LIBRARIES}
+    results = eie.bench("--suite", tiny, "--kernel", "*_float_*,peers_*", "--batch", "1,3", "--threads", "1,2",
+                        env=nothing)
+    found = collections.Counter(row["eie_kernel"] for row in results["benchmarks"])
+    able = [kernel for kernel in OWN if status_of(eie)[kernel]["status"] == "ok"]
+    assert {"scalar_float_csr", "scalar_float_dense"} <= set(able)
+    assert found == {kernel: 3 * 2 * 2 for kernel in able}
+    for row in results["benchmarks"]:
+        form = "dense" if row["eie_kernel"].endswith("_dense") else "sparse"
+        assert {"float32", form} <= set(row["eie_flags"]) and row["eie_status"] == "ok"
+
+
+# ---- the code path of an OpenBLAS ---------------------------------------------------------------
+
+# Detects DETECTED. Each path that it has does as PATHS says: a letter and milliseconds that a call sleeps.
+OPENBLAS = """
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+static struct {{ const char *name; char does; int ms; }} paths[] = {{ {paths} }};
+static int threads = 1, at;
+__attribute__((constructor)) static void load(void)
+{{
+    const char *wanted = getenv("OPENBLAS_CORETYPE");
+    for (unsigned i = 0; wanted && i < sizeof paths / sizeof *paths; i++)
+        if (!strcasecmp(wanted, paths[i].name)) at = (int)i;
+    FILE *log = fopen("{log}", "a");
+    fprintf(log, "%s\\n", paths[at].name);
+    fclose(log);
+}}
+void {prefix}openblas_set_num_threads(int n) {{ threads = n; }}
+int {prefix}openblas_get_num_threads(void) {{ return threads; }}
+char *{prefix}openblas_get_config(void) {{ return "OpenBLAS of a test"; }}
+char *{prefix}openblas_get_corename(void) {{ return (char *)paths[at].name; }}
+{more}
+__attribute__((optimize("O3"))) static float sum(const float *w, const float *x, int n)
+{{
+    float sums[8] = {{0}};
+    int j = 0;
+    for (; j + 8 <= n; j += 8) for (int k = 0; k < 8; k++) sums[k] += w[j + k] * x[j + k];
+    for (; j < n; j++) sums[0] += w[j] * x[j];
+    for (int k = 1; k < 8; k++) sums[0] += sums[k];
+    return sums[0] + (paths[at].does == 'w');
+}}
+static void begin(void)
+{{
+    if (paths[at].does == 'c') raise(SIGSEGV);
+    if (paths[at].ms) usleep(1000 * paths[at].ms);
+}}
+void {prefix}cblas_sgemv(int order, int transpose, int rows, int columns, float alpha, const float *matrix, int stride,
+                 const float *x, int x_stride, float beta, float *y, int y_stride)
+{{
+    begin();
+    for (int i = 0; i < rows; i++) y[i] = sum(matrix + (long)i * stride, x, columns);
+}}
+void {prefix}cblas_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+                 int a_stride, const float *b, int b_stride, float beta, float *c, int c_stride)
+{{
+    begin();
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            c[(long)i * c_stride + j] = sum(b + (long)j * b_stride, a + (long)i * a_stride, k);
+}}
+"""
+SLOW = 50  # ms: sgemv of the others takes less than one, sgemm some
+
+
+class OpenBlas:
+    """An OpenBLAS with these paths, the first of which it takes by itself."""
+    def __init__(self, folder, prefix="", more="", **paths):
+        self.log, self.prefix = folder / "loaded.txt", prefix
+        table = ", ".join(f'{{"{name}", \'{what[0]}\', {what[1:] or 0}}}' for name, what in paths.items())
+        source = OPENBLAS.format(paths=table, log=self.log, prefix=prefix, more=more)
+        self.path = compile_shared(folder, "blas", source)
+
+    def rows(self, eie, suite, *further, **environment):
+        variable = "EIE_SCIPY_OPENBLAS" if self.prefix else "EIE_OPENBLAS"
+        kernels = f"peers_{'scipy_' if self.prefix else ''}openblas_*"
+        # AVX2 is what the processor offers, so that all machines try the same
+        environment = {"OPENBLAS_CORETYPE": "", "EIE_ISA_MASK": "avx512", variable: self.path} | environment
+        return eie.bench("--suite", suite, "--layer", "even", "--kernel", kernels, "--threads", "1", *further,
+                         env=environment, code=None)
+
+    def row(self, eie, suite, **environment):
+        row, = self.rows(eie, suite, **environment)["benchmarks"]
+        return row
+
+    def loads(self):
+        return collections.Counter(self.log.read_text().split())
+
+
+@pytest.fixture
+def avx2(eie):
+    if status_of(eie)["avx2_float_dense"]["status"] != "ok":
+        pytest.skip("without AVX2 no path is above another")
+
+
+@pytest.mark.parametrize("prefix", ["", "scipy_"], ids=["system", "scipy"])
+def test_fastest_path_that_is_right_is_taken(eie, tiny, tmp_path, avx2, prefix):
+    blas = OpenBlas(tmp_path, prefix, Prescott=f"o{SLOW}", Zen="o", Haswell=f"o{SLOW}", SkylakeX="o")
+    row = blas.row(eie, tiny)
+    assert row["eie_library_core"] == "Zen (set; detected Prescott)"
+    tried = dict(one.rsplit(" ", 1) for one in row["eie_library_tried"].split(", "))
+    assert list(tried) == ["Prescott", "Zen", "Haswell"] and tried["Zen"] == "1.00"  # SkylakeX: CPUID says no
+    assert float(tried["Prescott"]) > 3 and float(tried["Haswell"]) > 3
+
+
+def test_path_that_crashes_loses_itself_alone(eie, tiny, tmp_path, avx2):
+    blas = OpenBlas(tmp_path, Prescott=f"o{SLOW}", Zen="c", Haswell="o")
+    row = blas.row(eie, tiny)
+    assert row["eie_library_core"] == "Haswell (set; detected Prescott)" and row["eie_status"] == "ok"
+    assert "Zen SIGSEGV" in row["eie_library_tried"]
+
+
+def test_path_that_is_wrong_is_not_taken(eie, tiny, tmp_path, avx2):
+    blas = OpenBlas(tmp_path, Prescott=f"o{SLOW}", Zen="w", Haswell="o")
+    row = blas.row(eie, tiny)
+    assert row["eie_library_core"] == "Haswell (set; detected Prescott)" and row["eie_status"] == "ok"
+    assert "Zen wrong" in row["eie_library_tried"]
+
+
+def test_path_that_the_library_does_not_have(eie, tiny, tmp_path, avx2):
+    row = OpenBlas(tmp_path, Prescott="o", Zen="c").row(eie, tiny)
+    assert row["eie_library_core"] == "Prescott" and row["eie_status"] == "ok"
+    assert "Haswell not in this library" in row["eie_library_tried"]
+
+
+def test_preset_path_stands(eie, tiny, tmp_path):
+    blas = OpenBlas(tmp_path, Prescott="o", Haswell=f"o{SLOW}", Zen="o")
+    row = blas.row(eie, tiny, OPENBLAS_CORETYPE="Haswell")
+    assert row["eie_library_core"] == "Haswell (preset)" and "eie_library_tried" not in row
+    row = blas.row(eie, tiny, OPENBLAS_CORETYPE="Bulldozer")  # which it does not have
+    assert row["eie_library_core"] == "Prescott (preset Bulldozer)"
+    assert set(blas.loads()) == {"Haswell", "Prescott"}
+
+
+def test_path_that_is_what_the_processor_offers(eie, tiny, tmp_path, avx2):
+    for core in ("Haswell", "LaterCore"):
+        blas = OpenBlas(tmp_path, **{core: f"o{SLOW}"}, Zen="o")
+        row = blas.row(eie, tiny)
+        assert row["eie_library_core"] == core and "eie_library_tried" not in row
+        assert "Zen" not in blas.loads()
+
+
+def test_paths_are_tried_once_for_all_processes(eie, tiny, tmp_path, avx2, plugin):
+    """A kernel that ends its worker makes others, each of which loads the library anew."""
+    blas = OpenBlas(tmp_path, Prescott=f"o{SLOW}", Zen=f"o{SLOW}", Haswell="o")
+    crash = plugin("crash", ON_RUN="abort();")
+    kernels = "peers_openblas_sgemv,peers_openblas_sgemm,test_crash"
+    results = eie.bench("--suite", tiny, "--plugin", crash, "--kernel", kernels, "--threads", "1", "--batch", "1,3",
+                        env={"OPENBLAS_CORETYPE": "", "EIE_ISA_MASK": "avx512", "EIE_OPENBLAS": blas.path}, code=None)
+    rows = [row for row in results["benchmarks"] if row["eie_kernel"].startswith("peers_openblas")]
+    assert len(rows) == 3 * 2
+    assert {row["eie_library_core"] for row in rows} == {"Haswell (set; detected Prescott)"}
+    loads = blas.loads()
+    assert loads["Zen"] == 2 and loads["Prescott"] == 3  # two rounds, and the first question
+    assert loads["Haswell"] > 2 + 1  # more than one worker did load it
+
+
+def test_teams_of_an_openblas_with_openmp(eie, tiny, tmp_path):
+    """One whose calls would wait for a thread that is not there for ever."""
+    more = """
+    int openblas_get_parallel(void) { return 2; }
+    void omp_set_num_threads(int n) { (void)n; }
+    void omp_set_dynamic(int n) { (void)n; }
+    int omp_get_num_threads(void) { return 1; }
+    int omp_get_thread_num(void) { return 0; }
+    void GOMP_parallel(void (*work)(void *), void *context, unsigned n, unsigned flags) { work(context); }
+    void GOMP_barrier(void) { }"""
+    blas = OpenBlas(tmp_path, more=more, Haswell="o")
+    assert blas.rows(eie, tiny)["benchmarks"][0]["eie_status"] == "ok"
+    row, = blas.rows(eie, tiny, "--threads", "2")["eie_missing"]
+    assert row["eie_status"] == "unsupported"
+    assert row["eie_reason"] == "the library's OpenMP has 1 thread where 2 are asked for"
+    row, = blas.rows(eie, tiny, "--threads", "2", OMP_THREAD_LIMIT="1")["eie_missing"]
+    assert row["eie_reason"] == "OMP_THREAD_LIMIT=1 allows 1 thread where 2 are asked for"
+
+
+MKL = """
+#include <dlfcn.h>
+#include <stdio.h>
+void MKL_Set_Num_Threads(int n) {{ (void)n; }}
+int MKL_Get_Max_Threads(void) {{ return 1; }}
+void MKL_Set_Dynamic(int n) {{ (void)n; }}
+int MKL_Set_Interface_Layer(int n) {{ return n; }}
+void MKL_Get_Version_String(char *text, int size) {{ snprintf(text, (unsigned)size, "MKL of a test"); }}
+void cblas_sgemv(int order, int transpose, int rows, int columns, float alpha, const float *matrix, int stride,
+                 const float *x, int x_stride, float beta, float *y, int y_stride)
+{{
+    dlopen("{core}", RTLD_NOW);
+    for (int i = 0; i < rows; i++) {{
+        double sum = 0;
+        for (int j = 0; j < columns; j++) sum += (double)matrix[(long)i * stride + j] * x[j];
+        y[i] = (float)sum;
+    }}
+}}
+"""
+
+
+@pytest.mark.parametrize("core, mask, note", [("def", "", "weak path: MKL's def lies below what the processor offers, AVX"),
+                                              ("avx2", "", None), ("def", "avx2", None)])
+def test_mkl_says_when_its_path_is_weak(eie, tiny, tmp_path, avx2, core, mask, note):
+    compile_shared(tmp_path, f"libmkl_{core}", "int nothing;")
+    path = compile_shared(tmp_path, "rt", MKL.format(core=tmp_path / f"libmkl_{core}.so"))
+    row, = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "peers_mkl_sgemv", "--threads", "1",
+                     env={"EIE_MKL": path, "EIE_ISA_MASK": mask})["benchmarks"]
+    assert row["eie_library"] == "MKL of a test" and row["eie_library_core"] == core
+    assert row.get("eie_library_note", "").startswith(note or "") and bool(row.get("eie_library_note")) == bool(note)
+
+
+def test_waiting_time_of_intels_openmp_is_one_that_it_takes(eie, tiny, tmp_path):
+    """In whole milliseconds, which all its versions take: another value was a warning, and 200 ms of spinning."""
+    said = '#include <stdlib.h>\n' + MKL.format(core="").replace('"MKL of a test"', '"%s", getenv("KMP_BLOCKTIME")')
+    path = compile_shared(tmp_path, "rt", said)
+    arguments = ["--suite", tiny, "--layer", "even", "--kernel", "peers_mkl_sgemv", "--threads", "1"]
+    row, = eie.bench(*arguments, env={"EIE_MKL": path})["benchmarks"]
+    assert row["eie_library"] in ("0", "1")
+    row, = eie.bench(*arguments, env={"EIE_MKL": path, "KMP_BLOCKTIME": "7"})["benchmarks"]  # a user's own
+    assert row["eie_library"] == "7"
+
+
+# ---- operands that are rounded ------------------------------------------------------------------
 
 @pytest.mark.parametrize("flags, operations", [("EIE_KERNEL_FLOAT32", ["float32"]),
                                                ("EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE", ["int8", "int16"])],

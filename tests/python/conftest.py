@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 
@@ -58,6 +59,26 @@ def with_number(row, median_ns, **further):
             "eie_median_ns": median_ns, "eie_samples_ns": [median_ns] * 3, "eie_ci95_low_ns": median_ns,
             "eie_ci95_high_ns": median_ns, "eie_mad_ns": 0, "eie_prepare_ns": 5}
     return row | further
+
+
+def retime(row, median_ns):
+    """Another time, which the samples bear out."""
+    row.update(with_number({"eie_threads": row["eie_threads"]}, median_ns))
+    return row
+
+
+def with_visits(row, visits):
+    """The row as a file of today has it: {number of the visit: its samples}."""
+    samples = [sample for found in visits.values() for sample in found]
+    low, high = sorted(samples)[len(samples) // 4], sorted(samples)[-1 - len(samples) // 4]
+    return retime(row, statistics.median(samples)) | {
+        "eie_samples_ns": samples, "eie_visits": list(visits), "eie_visit_samples": [len(found) for found in visits.values()],
+        "eie_ci95_low_ns": low, "eie_ci95_high_ns": high, "eie_min_ns": min(samples), "eie_target": 0.02}
+
+
+def scattered(time, share=0.01, count=9):
+    """Samples about a time, evenly, within the share."""
+    return [time * (1 + share * (2 * step / (count - 1) - 1)) for step in range(count)]
 
 
 def host_row(suite, layer, shape, kernel, threads, cache, batch=1):
@@ -198,6 +219,11 @@ def report(tmp_path_factory):
 def read(folder, name):
     with open(folder / f"{name}.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def page(folder):
+    """The words of report.md."""
+    return " ".join((folder / "report.md").read_text(encoding="utf-8").replace("|", " ").split())
 
 
 def cell(folder, name, row, column):

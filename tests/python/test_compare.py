@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from conftest import PLOTS, base_row, missing_row, with_number
+from conftest import PLOTS, base_row, missing_row, scattered, with_number, with_visits
 import compare as compare_program  # conftest has put plots/ on the path
 import merge as merge_program
 import ratios
@@ -28,7 +28,8 @@ def row(kernel=STREAM, time=1000.0, noise=0.01, layer="Alex-7", threads=1, cache
     """A measured row whose samples scatter evenly about `time`, by at most the share `noise`."""
     samples = [time * (1 + noise * (2 * step / (count - 1) - 1)) for step in range(count)]
     random.Random(3).shuffle(samples)
-    made = with_number(base_row("paper", layer, kernel, ["exact"], "cpu", batch, threads, cache, "wall"), time)
+    flags = ["float32"] if kernel.startswith("peers_") or "_float_" in kernel else ["exact"]
+    made = with_number(base_row("paper", layer, kernel, flags, "cpu", batch, threads, cache, "wall"), time)
     return made | {"eie_samples_ns": samples} | further
 
 
@@ -168,6 +169,58 @@ def test_a_baseline_that_is_not_the_same_is_none(compare, old, new):
     assert done.of(STREAM)["basis"] == "absolute" and done.of(STREAM)["relative"] is None
 
 
+def test_the_baseline_is_the_fastest_row_of_equal_code(compare):
+    """The new file has a faster library, and another version of a third one: neither divides."""
+    old = results(row(), row(BASELINE, time=5000), row("peers_mkl_sgemv", time=4000, eie_library="MKL 1"))
+    new = results(row(time=1300), row(BASELINE, time=6500), row("peers_mkl_sgemv", time=2000, eie_library="MKL 2"),
+                  row("peers_other_sgemv", time=1000))
+    done = compare(old, new)
+    assert done.of(STREAM)["verdict"] == "same" and done.of(STREAM)["relative"]["ratio"] == pytest.approx(1)
+    assert done.of(BASELINE)["verdict"] == "baseline" and BASELINE in done.out
+    both = compare(results(row(), row(BASELINE, time=5000), row("peers_mkl_sgemv", time=2500)),
+                   results(row(), row(BASELINE, time=9000), row("peers_mkl_sgemv", time=2500)))
+    assert both.of("peers_mkl_sgemv")["verdict"] == "baseline" and both.of(BASELINE)["verdict"] != "baseline"
+    assert both.of(STREAM)["relative"]["ratio"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("change", [{"eie_library": "OpenBLAS 2"}, {"eie_library_core": "Haswell"}])
+def test_another_version_or_code_path_is_no_baseline_and_said(compare, change):
+    same = {"eie_library": "OpenBLAS 1", "eie_library_core": "SkylakeX"}
+    done = compare(results(row(), row(BASELINE, **same)), results(row(), row(BASELINE, **same | change)))
+    assert done.of(STREAM)["basis"] == "absolute"
+    assert "in 1 groups no dense row is of equal library, version and code path in both files" in done.out
+
+
+def test_our_own_dense_row_divides_where_libraries_changed(compare):
+    own = "avx512_float_dense"
+    old = results(row(), row(BASELINE, eie_library="1"), row(own, time=5000))
+    new = results(row(time=1300), row(BASELINE, time=500, eie_library="2"), row(own, time=6500))
+    done = compare(old, new)
+    assert done.of(STREAM)["verdict"] == "same" and done.of(STREAM)["basis"] == "baseline" and own in done.out
+
+
+def test_ratios_to_the_baseline_are_formed_within_visits(compare):
+    """In the new file the row has most samples from a slow visit, the baseline from a quick one."""
+    def visited(made, visits):
+        return with_visits(made, {visit: scattered(time, count=count) for visit, (time, count) in visits.items()})
+
+    old = results(visited(row(), {1: (1000, 9)}), visited(row(BASELINE), {1: (5000, 9)}))
+    new = results(visited(row(), {1: (1000, 7), 2: (3000, 20)}), visited(row(BASELINE), {1: (5000, 20), 2: (15000, 7)}))
+    found = compare(old, new).of(STREAM)
+    assert found["relative"]["ratio"] == pytest.approx(1) and found["absolute"]["ratio"] > 2
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_another_choice_is_neither_slower_nor_faster(compare, factor):
+    chosen = [row("cpu_auto", time=1000 * times, eie_chosen_kernel=kernel)
+              for times, kernel in ((1, "avx512_word_lookup"), (factor, "avx512_byte_lookup"))]
+    done = compare(results(chosen[0]), results(chosen[1]), "--absolute")
+    assert done.verdicts() == ["choice changed"] and done.code == 0 and "1 choice changed" in done.document["verdict"]
+    assert done.of("cpu_auto")["note"] == "avx512_word_lookup -> avx512_byte_lookup"
+    kept = compare(results(chosen[0]), results(chosen[1] | {"eie_chosen_kernel": "avx512_word_lookup"}), "--absolute")
+    assert kept.verdicts() == [{0.5: "faster", 1.0: "same", 2.0: "slower"}[factor]]
+
+
 def test_a_selection_keeps_its_baseline(compare):
     done = compare(results(row(), row(BASELINE)), results(row(time=1300), row(BASELINE, time=1300)), "--kernel", STREAM)
     assert done.verdicts() == ["same"] and done.of(STREAM)["basis"] == "baseline"
@@ -265,12 +318,6 @@ def test_the_baseline_at_batch_64_is_gemm(compare):
     assert done.of(STREAM)["basis"] == "baseline" and done.of(STREAM)["absolute"]["ratio"] == pytest.approx(1.2)
     slower = compare(groups(STEADY, 1.0, 64, GEMM), groups(STEADY, 1.2, 64, GEMM))
     assert slower.code == 1 and slower.verdicts().count("slower") == 5
-
-
-@pytest.mark.parametrize("batch, kernel", [(1, GEMM), (64, BASELINE)])
-def test_the_baseline_of_the_other_batch_is_none(compare, batch, kernel):
-    done = compare(groups(STEADY, 1.0, batch, kernel), groups(STEADY, 1.0, batch, kernel))
-    assert {found["basis"] for found in done.document["rows"]} == {"absolute"}
 
 
 # ---- single runs without a baseline ------------------------------------------------------------

@@ -95,6 +95,29 @@ static void many_multiplications_make_arithmetic_the_bound(void **state)
     assert_true(fabs(floor.ns - 4e6) < 1);
 }
 
+static void only_what_a_floor_needs(void **state)
+{
+    (void)state;
+    const struct eie_demand little = {.bytes = 100}, much = {.bytes = 100, .footprint = UINT64_MAX};
+    assert_int_equal(eie_ceilings_for(1, &little), EIE_CEILING_OF(EIE_L1) | EIE_CEILING_REST);
+    assert_int_equal(eie_ceilings_for(1, &much), EIE_CEILINGS_ALL);
+}
+
+static void several_threads_below_one(void **state)
+{
+    const struct eie_ceilings one = made_up();
+    struct eie_ceilings two = one;
+    char text[256] = "";
+    (void)state;
+    two.threads = 2;
+    assert_false(eie_ceilings_doubt(&one, &two, text, sizeof text));
+    two.read[EIE_DRAM].per_s = 0; /* not measured */
+    assert_false(eie_ceilings_doubt(&one, &two, text, sizeof text));
+    two.read[EIE_L2].per_s = 0.9 * one.read[EIE_L2].per_s;
+    assert_true(eie_ceilings_doubt(&one, &two, text, sizeof text));
+    assert_non_null(strstr(text, "ceiling l2"));
+}
+
 static void without_ceilings_there_is_no_floor(void **state)
 {
     const struct eie_ceilings none = {0};
@@ -110,19 +133,23 @@ static void a_second_look_keeps_the_best(void **state)
     struct eie_error error = {""};
     (void)state;
     assert_good(eie_pool_get(1, &pool, &error), error);
-    assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, &ceilings, &error), error);
+    assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, EIE_CEILINGS_ALL, &ceilings, &error),
+                error);
     assert_int_equal(ceilings.threads, 1);
     assert_true(ceilings.read[EIE_L1].per_s > 1e8 && ceilings.macs[EIE_INT16].per_s > 1e7);
     assert_true(ceilings.macs[EIE_FLOAT32].per_s > 1e7);
     assert_true(ceilings.run_ns > 0 && ceilings.barrier_ns > 0);
     struct eie_ceilings again = ceilings;
-    assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, &again, &error), error);
+    assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, EIE_CEILINGS_ALL, &again, &error),
+                error);
     for (int level = 0; level < EIE_LEVELS; level++)
         assert_true(again.read[level].per_s >= ceilings.read[level].per_s);
     assert_true(again.run_ns <= ceilings.run_ns && again.barrier_ns <= ceilings.barrier_ns);
     struct eie_ceilings impossible = {.threads = 1};
     impossible.read[EIE_L1].per_s = 1e18;
-    assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, &impossible, &error), error);
+    assert_good(
+        eie_ceilings_measure(pool, UINT64_C(1) << 30, EIE_CEILINGS_ALL, &impossible, &error),
+        error);
     assert_true(impossible.read[EIE_L1].per_s >= 1e18);
 }
 
@@ -134,7 +161,7 @@ static void memory_bounds_what_is_allocated(void **state)
     struct eie_error error = {""};
     (void)state;
     assert_good(eie_pool_get(1, &pool, &error), error);
-    assert_good(eie_ceilings_measure(pool, 1 << 20, &ceilings, &error), error);
+    assert_good(eie_ceilings_measure(pool, 1 << 20, EIE_CEILINGS_ALL, &ceilings, &error), error);
     assert_true(ceilings.read[EIE_DRAM].per_s == 0 && ceilings.read[EIE_L1].per_s > 0);
 }
 
@@ -201,6 +228,8 @@ int main(void)
         cmocka_unit_test(rotation_moves_a_call_down_the_levels),
         cmocka_unit_test(levels_that_were_not_measured_raise_no_floor),
         cmocka_unit_test(many_multiplications_make_arithmetic_the_bound),
+        cmocka_unit_test(only_what_a_floor_needs),
+        cmocka_unit_test(several_threads_below_one),
         cmocka_unit_test(without_ceilings_there_is_no_floor),
         cmocka_unit_test(a_second_look_keeps_the_best),
         cmocka_unit_test(memory_bounds_what_is_allocated),

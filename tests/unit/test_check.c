@@ -299,7 +299,7 @@ static const struct eie_kernel kernel = {
     .abi = EIE_KERNEL_ABI,
     .name = "test_breakable",
     .summary = "a kernel that can be broken",
-    .isa = "x86-64",
+    .isa = "any",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_EXACT,
     .max_threads = 1,
@@ -453,13 +453,6 @@ struct rounding {
 static struct rounding weights_as, inputs_as;
 static double sum_factor; /* of every sum: 1 where it is right */
 
-static double largest_of(const int16_t *values, size_t count)
-{
-    double largest = 0;
-    for (size_t i = 0; i < count; i++) largest = fmax(largest, abs(values[i]));
-    return largest;
-}
-
 static double rounded(double value, struct rounding as, double largest)
 {
     if (value == 0 || (!(as.steps > 0) && !as.bits)) return value;
@@ -473,8 +466,8 @@ static double rounded(double value, struct rounding as, double largest)
 static void sum_rounded(const struct eie_layer *layer, const struct eie_sparse_codes *codes,
                         const int16_t *input, double *sum)
 {
-    const double largest_weight = largest_of(layer->codebook, EIE_CODEBOOK_SIZE);
-    const double largest_input = largest_of(input, layer->inputs);
+    const double largest_weight = eie_largest_magnitude(layer->codebook, EIE_CODEBOOK_SIZE);
+    const double largest_input = eie_largest_magnitude(input, layer->inputs);
     double weights[EIE_CODEBOOK_SIZE];
     for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
         weights[c] = rounded(layer->codebook[c], weights_as, largest_weight);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ON_X86    (EIE_CPU_AVX2 | EIE_CPU_AVX512 | ON_AVX512)
 #define ON_AVX512 (EIE_CPU_AVX512VBMI | EIE_CPU_VNNI | EIE_CPU_BF16 | EIE_CPU_AMX)
 
 static uint32_t features_with(const char *mask)
@@ -26,7 +27,14 @@ static void closure(void **state)
 {
     const uint32_t all = features_with("");
     (void)state;
-    assert_int_equal(all & ~(uint32_t)(EIE_CPU_AVX2 | EIE_CPU_AVX512 | ON_AVX512), 0);
+    assert_int_equal(all & ~(uint32_t)(ON_X86 | EIE_CPU_NEON), 0);
+#if defined(__aarch64__)
+    assert_int_equal(all & ON_X86, 0);
+    assert_int_equal(features_with("neon"), 0);
+    assert_int_equal(features_with("avx2"), all);
+#else
+    assert_int_equal(all & EIE_CPU_NEON, 0);
+    assert_int_equal(features_with("neon"), all);
     if ((all & EIE_CPU_AVX2) == 0) assert_int_equal(all, 0);
     if ((all & EIE_CPU_AVX512) == 0) assert_int_equal(all & ON_AVX512, 0);
     assert_int_equal(features_with("avx2"), 0);
@@ -35,6 +43,7 @@ static void closure(void **state)
     assert_int_equal(features_with("vnni,bf16"), all & ~(uint32_t)(EIE_CPU_VNNI | EIE_CPU_BF16));
     assert_int_equal(features_with("amx"), all & ~(uint32_t)EIE_CPU_AMX);
     assert_int_equal(features_with("amx,avx2,amx"), 0);
+#endif
     assert_int_equal(unsetenv("EIE_ISA_MASK"), 0);
     uint32_t unmasked;
     assert_int_equal(eie_cpu_features(&unmasked, NULL), EIE_OK);
@@ -64,11 +73,14 @@ static void require(void **state)
     (void)state;
     assert_int_equal(eie_cpu_require(0, NULL), EIE_OK);
     assert_int_equal(eie_cpu_require(all, &error), EIE_OK);
-    features_with("avx2");
+    features_with("avx2,neon");
     assert_int_equal(eie_cpu_require(0, &error), EIE_OK);
     assert_int_equal(eie_cpu_require(EIE_CPU_AVX2, &error), EIE_UNSUPPORTED);
     assert_non_null(strstr(error.message, "avx2"));
     if ((all & EIE_CPU_AVX2) != 0) assert_non_null(strstr(error.message, "EIE_ISA_MASK"));
+    assert_int_equal(eie_cpu_require(EIE_CPU_NEON, &error), EIE_UNSUPPORTED);
+    assert_non_null(strstr(error.message, "neon"));
+    if ((all & EIE_CPU_NEON) != 0) assert_non_null(strstr(error.message, "EIE_ISA_MASK"));
     features_with("");
     if ((all & EIE_CPU_AMX) == 0) {
         assert_int_equal(eie_cpu_require(EIE_CPU_AMX, &error), EIE_UNSUPPORTED);
@@ -82,8 +94,8 @@ static void names(void **state)
     (void)state;
     eie_cpu_feature_names(0, text, sizeof text);
     assert_string_equal(text, "none");
-    eie_cpu_feature_names(EIE_CPU_AVX2 | EIE_CPU_AMX, text, sizeof text);
-    assert_string_equal(text, "avx2,amx");
+    eie_cpu_feature_names(EIE_CPU_AVX2 | EIE_CPU_AMX | EIE_CPU_NEON, text, sizeof text);
+    assert_string_equal(text, "avx2,amx,neon");
     eie_cpu_feature_names(EIE_CPU_AVX2 | EIE_CPU_AVX512, text, 8);
     assert_string_equal(text, "avx2,av");
     eie_cpu_name(text, sizeof text);

@@ -158,8 +158,13 @@ static void the_fast_path_counts_what_the_simulation_counts(void **state)
 /* The table that the processor gets, and the plain one: the same numbers. */
 static void all_instruction_sets_count_alike(void **state)
 {
-    const struct eie_cycle_loops *tables[] = {&eie_cycle_loops_plain, &eie_cycle_loops_avx2,
-                                              &eie_cycle_loops_avx512};
+    const struct eie_cycle_loops *tables[] = {
+        &eie_cycle_loops_plain,
+#if defined(__x86_64__)
+        &eie_cycle_loops_avx2,
+        &eie_cycle_loops_avx512,
+#endif
+    };
     static const uint32_t needs[] = {0, EIE_CPU_AVX2, EIE_CPU_AVX512};
     const struct eie_cycle_design design = {8, 1, 8, true, 0};
     struct eie_error error = {""};

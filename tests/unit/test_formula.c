@@ -79,7 +79,7 @@ static void moments_of_long_columns_agree_with_drawn_ones(void **state)
     (void)state;
     eie_random_seed(&random, 1602);
     for (size_t c = 0; c < TEST_COUNT(cases); c++) {
-        enum { COLUMNS = 400000 };
+        static const int COLUMNS = 400000;
         const uint64_t limit = (uint64_t)(cases[c].density * 4294967296.0);
         double entries = 0, padding = 0, cycles = 0, square = 0, fourth = 0, padding_square = 0;
         for (int i = 0; i < COLUMNS; i++) {

@@ -142,6 +142,7 @@ static void thread_pool(void **state)
     struct eie_ending ending;
     struct eie_error error;
     (void)state;
+    if (getenv("EIE_TEST_EMULATED")) skip(); /* qemu-user: no threads in a fork's child */
     assert_good(eie_pool_get(3, &pool, &error), error);
     eie_pool_run(pool, add_one, counts);
     assert_good(eie_isolate(use_pool, NULL, counts, sizeof counts, GUARD_S, &ending, &error),

@@ -61,6 +61,8 @@ static void check_kernel(const struct eie_kernel *kernel, const struct eie_probl
     const size_t one = plan_holds(kernel, &setup, &cost);
     setup.copies = COPIES;
     const size_t many = plan_holds(kernel, &setup, &cost);
+    /* which kernel cpu_auto takes is decided anew each time, so that `one` may be another's */
+    const size_t first = strcmp(kernel->name, "cpu_auto") ? one : (size_t)bound;
     if (one > bound)
         fail_msg("%s, %u x %u, batch %u, %u threads: holds %zu bytes, states %ju", kernel->name,
                  problem->layer->outputs, problem->layer->inputs, problem->batch, problem->threads,
@@ -71,7 +73,7 @@ static void check_kernel(const struct eie_kernel *kernel, const struct eie_probl
                     (uint64_t)problem->batch * ((uint64_t)problem->layer->inputs + 128) * 4);
     /* libraries keep caches of their own, which come and go */
     if (strncmp(kernel->name, "peers_", 6) &&
-        many > one + (COPIES - 1) * (cost.prepared_bytes + COPY_SLACK))
+        many > first + (COPIES - 1) * (cost.prepared_bytes + COPY_SLACK))
         fail_msg("%s, %u x %u: %u further copies hold %zu bytes, each states %ju", kernel->name,
                  problem->layer->outputs, problem->layer->inputs, COPIES - 1, many - one,
                  (uintmax_t)cost.prepared_bytes);
@@ -126,9 +128,19 @@ static void instruction_sets_are_spelled_as_the_mask_does(void **state)
         eie_cpu_feature_names(kernel->cpu_features, names, sizeof names);
         if (kernel->cpu_features && strcmp(kernel->isa, names))
             fail_msg("%s: isa '%s', declares '%s'", kernel->name, kernel->isa, names);
-        if (!kernel->cpu_features && strcmp(kernel->isa, "any") && strcmp(kernel->isa, "x86-64"))
+        if (!kernel->cpu_features && strcmp(kernel->isa, "any"))
             fail_msg("%s: isa '%s', declares nothing", kernel->name, kernel->isa);
     }
+}
+
+/* Folders that are left out where the compiler makes code for something else. */
+static bool is_of_another_processor(const char *kernel)
+{
+#if defined(__x86_64__)
+    return !strncmp(kernel, "neon_", 5);
+#else
+    return !strncmp(kernel, "avx", 3);
+#endif
 }
 
 /* Columns that 32 bits would just number: no kernel that counts beyond them may take the layer. */
@@ -137,7 +149,7 @@ static void layers_that_are_too_wide_are_refused(void **state)
     static const char *const names[] = {
         "avx2_column_table",    "avx2_dense_columns", "avx2_window_lookup",  "avx512_batch_pairs",
         "avx512_byte_lookup",   "avx512_word_lookup", "peers_graphblas_mxm", "peers_mkl_csr_mv",
-        "peers_openblas_sgemv", "peers_onednn_int8"};
+        "peers_openblas_sgemv", "peers_onednn_int8",  "neon_window_lookup"};
     static const uint32_t inputs[] = {UINT32_MAX, UINT32_MAX - 31, UINT32_C(1) << 31};
     (void)state;
     for (size_t i = 0; i < TEST_COUNT(names) * TEST_COUNT(inputs); i++) {
@@ -147,6 +159,7 @@ static void layers_that_are_too_wide_are_refused(void **state)
         const struct eie_problem problem = {&layer, NULL, 1, 1};
         struct eie_error error = {""};
         uint64_t bytes;
+        if (!kernel && is_of_another_processor(names[i / TEST_COUNT(inputs)])) continue;
         assert_non_null(kernel);
         assert_bad(kernel->supports(&problem, &bytes, &error), EIE_UNSUPPORTED, error, "");
     }

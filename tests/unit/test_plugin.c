@@ -143,6 +143,12 @@ static void members(void **state)
                error, "are the program's own");
     assert_bad(validate(WITH(flags, EIE_KERNEL_EXACT | EIE_KERNEL_REFERENCE), &error), EIE_INPUT,
                error, "are the program's own");
+    assert_bad(validate(WITH(flags, EIE_KERNEL_EXACT | EIE_KERNEL_DENSE), &error), EIE_INPUT, error,
+               "only beside EIE_KERNEL_FLOAT32");
+    assert_bad(
+        validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE), &error),
+        EIE_INPUT, error, "one of the flags");
+    assert_good(validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE), &error), error);
     assert_bad(validate(WITH(flags, EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE), &error),
                EIE_INPUT, error, "must say how far");
     changed.input_rounding.relative = 0x1p-8;
@@ -183,7 +189,7 @@ static void versions(void **state)
     assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "EIE_PLUGIN");
     /* nothing behind the abi is looked at where that differs */
     plugin = (struct eie_plugin){EIE_PLUGIN_MAGIC, EIE_KERNEL_ABI + 1, UINT32_MAX, NULL, NULL, 9};
-    assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "built for interface 2, ");
+    assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "built for interface 3, ");
     plugin = (struct eie_plugin){EIE_PLUGIN_MAGIC, EIE_KERNEL_ABI, UINT32_MAX, sizes, NULL, 9};
     assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "structs");
     for (size_t i = 0; i < TEST_COUNT(sizes); i++) {

@@ -1,4 +1,4 @@
-#include "kernels/peers/csr.h"
+#include "kernels/csr.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The decoded weights by row (CSR), a sparse form that libraries take. */
-#ifndef EIE_KERNELS_PEERS_CSR_H
-#define EIE_KERNELS_PEERS_CSR_H
+#ifndef EIE_KERNELS_CSR_H
+#define EIE_KERNELS_CSR_H
 
 #include "host/layer.h"
 

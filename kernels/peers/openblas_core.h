@@ -1,0 +1,34 @@
+/* Which of its code paths (core types) an OpenBLAS shall run: its own choice, unless that lies
+ * below what CPUID offers; then, of its own and of those that CPUID allows, the one whose sgemv and
+ * sgemm take the least time, by the product of both, and sum up right. Each is tried in a process
+ * of its own, on one thread: a path that crashes, hangs or computes wrong is out, and nothing else.
+ * A path must be 3 % faster than the ones before it in the list to be taken.
+ *
+ * Tried once for a process and all that it forks, before or later. */
+#ifndef EIE_KERNELS_PEERS_OPENBLAS_CORE_H
+#define EIE_KERNELS_PEERS_OPENBLAS_CORE_H
+
+#include "host/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct openblas;
+
+struct openblas_choice {
+    bool known;        /* the rest is filled in */
+    char set[24];      /* to be set in OPENBLAS_CORETYPE for loading; "" to leave it as it is */
+    char detected[24]; /* the library's own choice; "" where the user has set another */
+    char tried[256];   /* all paths with their times over the fastest's, or what came of them; ""
+                          where none was tried */
+};
+
+/* EIE_OK, or why the library cannot be loaded. */
+enum eie_status openblas_choose(const struct openblas *blas, struct openblas_choice *choice,
+                                struct eie_error *error);
+
+/* "SkylakeX", "SkylakeX (set; detected Prescott)", "Haswell (preset)". */
+void openblas_core_text(const struct openblas_choice *choice, const char *core, char *text,
+                        size_t size);
+
+#endif

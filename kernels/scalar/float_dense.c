@@ -1,0 +1,38 @@
+/* Dense float32 weights times inputs in plain C: the baseline that every machine has
+ * (kernels/float_product.h). Stops at W a. */
+#include "kernels/scalar/float_vectors.h"
+
+#define BLOCK 4u
+#define ROWS  3u
+#include "kernels/float_dense_body.h"
+
+static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                struct eie_error *error)
+{
+    return float_product_supports(problem, EIE_FLOAT_DENSE, plan_bytes, error);
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **plan,
+                               struct eie_error *error)
+{
+    static const struct float_functions functions = {LANES, BLOCK, dense_one, dense_several};
+    return float_product_prepare(setup, EIE_FLOAT_DENSE, &functions, plan, error);
+}
+
+const struct eie_kernel eie_kernel_scalar_float_dense = {
+    .abi = EIE_KERNEL_ABI,
+    .name = "scalar_float_dense",
+    .summary = "dense float32 matrix times vectors, own code: plain C",
+    .isa = "any",
+    .device_kind = EIE_DEVICE_CPU,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_BASELINE,
+    .max_threads = UINT32_MAX,
+    .supports = supports,
+    .prepare = prepare,
+    .load = float_plan_load,
+    .run = float_product_run,
+    .wait = eie_cpu_plan_wait,
+    .read = float_plan_read,
+    .cost = float_plan_cost,
+    .destroy = float_product_destroy,
+};

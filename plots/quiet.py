@@ -1,0 +1,137 @@
+"""How far a results file can be trusted: the machine, how quiet it was, what could be seen, what is to doubt."""
+
+import math
+import statistics
+
+from baselines import paths
+from cells import WIDE, number_text
+from context import size_text
+from load import is_number, one_line
+
+CACHES = (("eie_l1d_bytes", "L1d"), ("eie_l2_bytes", "L2"), ("eie_l3_bytes", "L3"))
+MOST_ROWS = 6  # named in a sentence
+
+
+def machine(results):
+    """CPU, cores, caches, date, revision; one line."""
+    context = results.context
+    caches = [f"{name} {size_text(context[key])}" for key, name in CACHES if is_number(context.get(key))]
+    parts = [str(context.get("eie_cpu_name", "unknown CPU"))]
+    parts += [f"{context['eie_cores']} cores"] if context.get("eie_cores") else []
+    parts += caches + [str(context.get("date", "undated"))[:len("2000-01-01")]]
+    return ", ".join(one_line(part) for part in parts + [f"revision {context.get('eie_revision', 'unknown')}"])
+
+
+def _runs(results):
+    runs = results.context.get("eie_runs")
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+
+
+def limits(results):
+    """What a CPU quota or a cpuset left of the machine; one sentence a run that says so."""
+    found = []
+    for run in _runs(results):
+        limit = run.get("limits")
+        if not isinstance(limit, dict):
+            continue
+        parts = [f"a CPU quota of {number_text(limit['cpu_quota'])} cores"] if is_number(limit.get("cpu_quota")) else []
+        cores, whole = limit.get("cores"), results.context.get("num_cpus")
+        if is_number(cores) and is_number(whole) and cores < whole:
+            parts += [f"the CPU set {one_line(limit.get('cpuset', 'unknown'))}"]
+        if parts:
+            found.append(f"{' and '.join(parts)} left {number_text(cores) if is_number(cores) else 'few'} of "
+                         f"{number_text(whole) if is_number(whole) else 'the'} cores")
+    return list(dict.fromkeys(text[0].upper() + text[1:] + "." for text in found))
+
+
+def quiet(results):
+    """How quiet the machine was, one sentence a run; how much was set apart."""
+    runs = [(number, run["quiet"]) for number, run in enumerate(_runs(results)) if isinstance(run.get("quiet"), dict)]
+    return [("" if len(runs) == 1 else f"run {number}: ") + words
+            for number, state in runs for words in [", ".join(_quiet_parts(state))] if words] or ["not recorded"]
+
+
+def _quiet_parts(state):
+    best, middle = state.get("probe_best_ns"), state.get("probe_median_ns")
+    if is_number(best) and is_number(middle) and best > 0:
+        yield f"probe {number_text(middle / best)}x its best"
+    for key, words in (("steal_share", "steal"), ("disturbed_share", "samples disturbed")):
+        if is_number(state.get(key)):
+            yield f"{words} {100 * state[key]:.1f} %"
+    loads = [state[key][0] for key in ("load_begin", "load_end")
+             if isinstance(state.get(key), list) and state[key] and is_number(state[key][0])]
+    if loads:
+        yield "load " + " to ".join(f"{load:.1f}" for load in loads)
+
+
+def disturbed(results):
+    """Sentences on samples that were set apart, and on rows where they had to count."""
+    shares = [row.number("eie_disturbed_share") for row in measured(results)]
+    shares = [share for share in shares if share is not None]
+    counted = [row for row in results.rows if row.raw.get("eie_disturbed_counted") is True]
+    lines = [f"Samples left out as disturbed: {100 * statistics.fmean(shares):.1f} % on average over {len(shares)} rows, at "
+             f"most {100 * max(shares):.0f} %."] if shares else []
+    if counted:
+        lines.append(f"{_count(counted)} too few undisturbed samples, so the disturbed ones count ({_named(counted)}).")
+    return lines
+
+
+def _count(rows):
+    return "1 row has" if len(rows) == 1 else f"{len(rows)} rows have"
+
+
+def _named(rows):
+    return "; ".join(row.label() for row in rows[:MOST_ROWS]) + \
+        (f"; and {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else "")
+
+
+def measured(results):
+    return [row for row in results.rows if not row.is_model]
+
+
+def half_width(row):
+    """Of the interval about its median, as a share; None: it has none."""
+    return (row.interval[1] - row.interval[0]) / 2 / row.median_ns if row.interval else None
+
+
+def resolution(results):
+    """The smallest difference between two rows that the run could see, as a share; None: no intervals. A difference of
+    two equally wide medians has the square root of two times their half width."""
+    widths = [width for row in measured(results) for width in [half_width(row)] if width is not None]
+    return math.sqrt(2) * statistics.median(widths) if widths else None
+
+
+def resolution_words(results):
+    share = resolution(results)
+    return "unknown: the rows have no intervals" if share is None else \
+        f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
+
+
+def wide(results):
+    """Sentences on rows whose interval is wide, and on those that fell short of their target."""
+    widths = [(width, row) for row in measured(results) for width in [half_width(row)] if width is not None]
+    found = sorted((pair for pair in widths if pair[0] > WIDE), key=lambda pair: -pair[0])
+    short = sum(width > (row.number("eie_target") or math.inf) for width, row in widths)
+    of_all = f"of {len(measured(results))} rows"
+    return [text for count, text in (
+        (len(found), f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
+                     f"The widest: {_named([row for _, row in found])}."),
+        (short, f"{short} {of_all} are wider than their target; --resume goes on with them.")) if count]
+
+
+def doubts(results):
+    """What contradicts itself, in the rows' own words; and libraries that run code for an older CPU."""
+    lines, seen = [], set()
+    for row in results.rows:
+        for text in row.raw.get("eie_doubt") if isinstance(row.raw.get("eie_doubt"), list) else ():
+            line = f"{row.label()}: {one_line(text).rstrip('.')}."
+            if line not in seen:
+                seen.add(line)
+                lines.append(line)
+    return lines + paths(results)
+
+
+def head(results):
+    """The lines with which a report begins."""
+    return [f"Machine: {machine(results)}."] + [f"Quiet: {text}." for text in quiet(results)] + limits(results) \
+        + [f"Smallest difference that this run could see: {resolution_words(results)}."] + disturbed(results)
