@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define SHORT_NS     1e3 /* calls that are estimated to be shorter are not tried */
 #define TRIAL_BYTES  (UINT64_C(256) << 20)
@@ -28,9 +29,9 @@
 #define LONG_CALL_NS 2e6  /* such calls are not disturbed by what the caches held before */
 #define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out, */
 #define SLOW         2.0
-#define TRIAL_NS     200e6 /* and the trial ends when it has taken so long, */
-#define ROUNDS_CALM  6     /* or so many rounds have not made any time shorter than CALM of it: */
-#define CALM         0.99  /* a few on a quiet machine, more beside others that compute */
+#define TRIAL_NS     60e6 /* and the trial ends when it has taken so long, */
+#define ROUNDS_CALM  6 /* or so many rounds on end have made no time shorter than CALM of it and */
+#define CALM         0.99 /* were not interrupted: few on a quiet machine, more beside others */
 
 /* Work of one input vector, from counts alone. */
 struct work {
@@ -248,6 +249,13 @@ static uint32_t drop_slow(struct trial *trials, struct eie_plan *made)
     return left;
 }
 
+/* How often the system has taken a core away from a thread of this process. */
+static long interruptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_nivcsw;
+}
+
 /* Whether any time became clearly shorter. */
 static bool take_turns(struct trial *trials, struct eie_plan *made, uint32_t copies)
 {
@@ -268,7 +276,9 @@ static void time_in_turn(struct trial *trials, struct eie_plan *made, const int1
     for (uint32_t i = 0; i < made->listed; i++) warm(&trials[i], inputs, copies);
     const double begin = eie_now_s();
     for (uint32_t round = 1; left > 1 && calm < ROUNDS_CALM; round++) {
-        calm = take_turns(trials, made, copies) ? 0 : calm + 1;
+        const long before = interruptions();
+        const bool shorter = take_turns(trials, made, copies);
+        calm = shorter || interruptions() != before ? 0 : calm + 1;
         if (round < ROUNDS_LEAST) continue;
         left = drop_slow(trials, made);
         if (1e9 * (eie_now_s() - begin) > TRIAL_NS) break;
