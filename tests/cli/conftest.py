@@ -9,7 +9,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from command import BINARY, MODELS, Command, compile_shared, kernel_source, suite_object  # noqa: E402
+from command import BINARY, MODELS, REPOSITORY, Command, compile_shared, kernel_source, suite_object  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +49,13 @@ def plugin(tmp_path):
             source = kernel_source(**{"NAME": f'"test_{name}"'} | macros)
         return compile_shared(tmp_path, name, source)
     return make
+
+
+@pytest.fixture(scope="session")
+def own_time(tmp_path_factory):
+    """The environment in which a program's clock is its own (tests/support/own_time.c)."""
+    source = (REPOSITORY / "tests/support/own_time.c").read_text(encoding="utf-8")
+    return {"LD_PRELOAD": str(compile_shared(tmp_path_factory.mktemp("own_time"), "own_time", source))}
 
 
 @pytest.fixture
