@@ -26,16 +26,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#define SHORT_NS     1e3 /* calls that are estimated to be shorter are not tried */
+#define SHORT_NS     250 /* calls that are estimated to be shorter are not tried */
+#define BATCH_PAYS   16  /* inputs a call from which a kernel for many is always tried */
 #define TRIAL_BYTES  (UINT64_C(256) << 20)
 #define TURN_NS      50e3 /* a candidate's turn lasts so long, and at least one call */
 #define LONG_CALL_NS 2e6  /* such calls are not disturbed by what the caches held before */
 #define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out, */
 #define SLOW         2.0
-#define TRIAL_NS     200e6 /* and the trial ends when it has taken so long, */
-#define ROUNDS_CALM  6     /* or so many rounds have not made any time shorter than CALM of it: */
-#define CALM         0.99  /* a few on a quiet machine, more beside others that compute */
+#define TRIAL_NS     60e6 /* and the trial ends when it has taken so long, */
+#define ROUNDS_CALM  6 /* or so many rounds on end have made no time shorter than CALM of it and */
+#define CALM         0.99 /* were not interrupted: few on a quiet machine, more beside others */
 #define MEMORIES     1024
 
 /* Work of one input vector, from counts alone. */
@@ -43,7 +45,8 @@ struct work {
     double weights;        /* stored non-zeros */
     double active_weights; /* of the active columns */
     double active_places;  /* outputs x active inputs: dense columns */
-    double places;         /* outputs x inputs: what a window slides over, and dense codes */
+    double places;         /* outputs x inputs: what a window slides over */
+    double padded_places;  /* the same with inputs in whole blocks of 128: dense codes */
     double entries;        /* of the stream, padding included, in active columns */
 };
 
@@ -51,18 +54,18 @@ struct candidate {
     const char *name;
     enum choose_form form;
     double weight_ns, active_weight_ns, active_place_ns, place_ns, entry_ns; /* an input */
-    double four_places_ns;                  /* instead of place_ns, of inputs in whole fours */
+    double code_ns, four_codes_ns;          /* a padded place and input; of inputs in whole fours */
     double call_weight_ns, lanes_weight_ns; /* a call; each 16 inputs of a call, or a part */
 };
 
 /* Times of one core; several threads divide them all alike. In the fixed order. */
 static const struct candidate candidates[] = {
-    {"avx512_batch_pairs", CHOOSE_OTHER, .call_weight_ns = 0.35, .lanes_weight_ns = 0.3},
+    {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.35, .lanes_weight_ns = 0.3},
     {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012},
     {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011},
-    {"avx512_dense_codebook", CHOOSE_OTHER, .place_ns = 0.02, .four_places_ns = 0.012},
+    {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .four_codes_ns = 0.012},
     {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
-    {"avx2_dense_codebook", CHOOSE_OTHER, .place_ns = 0.025, .four_places_ns = 0.014},
+    {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .four_codes_ns = 0.014},
     {"avx2_dense_columns", CHOOSE_OTHER, .active_place_ns = 0.029},
     {"avx2_column_table", CHOOSE_OTHER, .active_weight_ns = 0.47},
     {"neon_window_lookup", CHOOSE_OTHER, .weight_ns = 0.11, .place_ns = 0.005},
@@ -108,7 +111,8 @@ static uint32_t count_weights(const uint8_t *entry, const uint8_t *end)
 static struct work count(const struct eie_layer *layer)
 {
     const size_t stride = (size_t)layer->inputs + 1;
-    struct work work = {.places = (double)layer->outputs * layer->inputs};
+    struct work work = {.places = (double)layer->outputs * layer->inputs,
+                        .padded_places = 128.0 * layer->outputs * ceil(layer->inputs / 128.0)};
     for (uint32_t j = 0; j < layer->inputs; j++) {
         const double share = active_share(layer, j);
         uint64_t weights = 0, entries = 0;
@@ -128,11 +132,13 @@ static struct work count(const struct eie_layer *layer)
 /* Of one call. */
 static double estimate_ns(const struct candidate *one, const struct work *work, uint32_t batch)
 {
-    const uint32_t fours = one->four_places_ns > 0 ? batch / 4 * 4 : 0;
+    const uint32_t in_fours = batch / 4 * 4;
     return batch * (one->weight_ns * work->weights + one->active_weight_ns * work->active_weights +
-                    one->active_place_ns * work->active_places + one->entry_ns * work->entries) +
-           (fours * one->four_places_ns + (batch - fours) * one->place_ns) * work->places +
-           (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns) * work->weights;
+                    one->active_place_ns * work->active_places + one->place_ns * work->places +
+                    one->entry_ns * work->entries) +
+           work->padded_places *
+               (in_fours * one->four_codes_ns + (batch - in_fours) * one->code_ns) +
+           work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns);
 }
 
 /* The candidates that can run the problem, and of these the shortlist. Returns how many can run;
@@ -150,7 +156,9 @@ static uint32_t find(const struct eie_problem *problem, struct choose_candidate 
                          !eie_kernel_supports(kernel, problem, &bytes[i], NULL);
         able += can;
         choices[i] = (struct choose_candidate){
-            .form = candidates[i].form,
+            .form = candidates[i].form == CHOOSE_BATCH && problem->batch < BATCH_PAYS
+                        ? CHOOSE_OTHER
+                        : candidates[i].form,
             .estimate_ns = can ? estimate_ns(&candidates[i], &work, problem->batch) : NAN,
             .time_ns = NAN,
         };
@@ -254,6 +262,13 @@ static uint32_t drop_slow(struct trial *trials, struct eie_plan *made)
     return left;
 }
 
+/* How often the system has taken a core away from a thread of this process. */
+static long interruptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_nivcsw;
+}
+
 /* Whether any time became clearly shorter. */
 static bool take_turns(struct trial *trials, struct eie_plan *made, uint32_t copies)
 {
@@ -274,7 +289,9 @@ static void time_in_turn(struct trial *trials, struct eie_plan *made, const int1
     for (uint32_t i = 0; i < made->listed; i++) warm(&trials[i], inputs, copies);
     const double begin = eie_now_s();
     for (uint32_t round = 1; left > 1 && calm < ROUNDS_CALM; round++) {
-        calm = take_turns(trials, made, copies) ? 0 : calm + 1;
+        const long before = interruptions();
+        const bool shorter = take_turns(trials, made, copies);
+        calm = shorter || interruptions() != before ? 0 : calm + 1;
         if (round < ROUNDS_LEAST) continue;
         left = drop_slow(trials, made);
         if (1e9 * (eie_now_s() - begin) > TRIAL_NS) break;

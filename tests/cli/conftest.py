@@ -84,6 +84,12 @@ static void moment(const char *name)
     const char *wanted = getenv("SIGNAL_WHEN"), *which = getenv("SIGNAL_TIME"), *number = getenv("SIGNAL_NUMBER");
     if (wanted && !strcmp(wanted, name) && ++count == atoi(which)) kill(getpid(), atoi(number));
 }
+int json_dumpf(const void *json, FILE *stream, size_t flags)
+{
+    int (*next)(const void *, FILE *, size_t) = dlsym(RTLD_NEXT, "json_dumpf");
+    moment("json");
+    return next(json, stream, flags);
+}
 FILE *fdopen(int file, const char *mode)
 {
     FILE *(*next)(int, const char *) = dlsym(RTLD_NEXT, "fdopen");
@@ -108,14 +114,21 @@ int rename(const char *from, const char *to)
 MOMENTS = ["begun", "written", "closed", "renamed"]
 
 
-@pytest.fixture(params=MOMENTS)
-def signalled(request, tmp_path_factory):
-    """Environments in which a program that writes a file sends itself a signal: signalled(NUMBER, N) at the N-th
-    time that the file is begun, written, closed, or renamed."""
+@pytest.fixture(scope="session")
+def signal_when(tmp_path_factory):
+    """Environments in which a program sends itself a signal: signal_when(MOMENT, NUMBER, N), the N-th time."""
     library = compile_shared(tmp_path_factory.mktemp("signals"), "signals", SIGNALS)
-    def make(number, time):
-        return {"LD_PRELOAD": str(library), "SIGNAL_WHEN": request.param, "SIGNAL_TIME": str(time),
+    def make(moment, number, time):
+        return {"LD_PRELOAD": str(library), "SIGNAL_WHEN": moment, "SIGNAL_TIME": str(time),
                 "SIGNAL_NUMBER": str(int(number))}
+    return make
+
+
+@pytest.fixture(params=MOMENTS)
+def signalled(request, signal_when):
+    """The same for each moment of writing a file: signalled(NUMBER, N)."""
+    def make(number, time):
+        return signal_when(request.param, number, time)
     make.moment = request.param
     return make
 

@@ -10,6 +10,7 @@ from command import REPOSITORY, compile_shared
 from test_opencl import CPU, pocl, rows_of, shared_cache, shim  # noqa: F401 (fixtures)
 
 FAKE = (REPOSITORY / "tests/support/fake_nvml.c").read_text(encoding="utf-8")
+OWN_TIME = (REPOSITORY / "tests/support/own_time.c").read_text(encoding="utf-8")
 KERNEL = "opencl_row_lanes"
 NUMBERS = ("eie_energy_j", "eie_energy_source", "eie_power_w")
 PLACES = {  # what clGetDeviceInfo answers: by NVIDIA's own extension, and by the common one
@@ -25,16 +26,16 @@ PLACES = {  # what clGetDeviceInfo answers: by NVIDIA's own extension, and by th
 
 @pytest.fixture
 def gpu(pocl, tiny, shim, tmp_path):  # noqa: F811
-    """Results of a short run on the made-up GPU: gpu(wrong="energy=4", place="khr", further environment)."""
-    def run(wrong="", place="nv", budget="3", flags=(), library=None, **env):
+    """Results of a short run on the made-up GPU, whose clock no other process disturbs: gpu(wrong="energy=4", place="khr", further environment)."""
+    def run(wrong="", place="nv", flags=(), library=None, **env):
         loader = shim("cl_int", "clGetDeviceInfo", "cl_device_id id, cl_device_info what, size_t size, void *value, "
                       "size_t *got", "id, what, size, value, got", f"""
                       if (what == CL_DEVICE_VENDOR_ID && value) *(cl_uint *)value = 0x10de;
                       {PLACES[place]}""")
+        own_time = {"LD_PRELOAD": str(compile_shared(tmp_path, "own_time", OWN_TIME))}
         made = library or compile_shared(tmp_path, "nvml", FAKE, *flags)
         results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", f"{KERNEL},{CPU}", "--threads", "1",
-                             "--budget", budget,
-                             env=loader | {"EIE_NVML": str(made), "FAKE_NVML": wrong, "FAKE_NVML_STEP_MS": "10"} | env)
+                             env=own_time | loader | {"EIE_NVML": str(made), "FAKE_NVML": wrong, "FAKE_NVML_STEP_MS": "10"} | env)
         rows = rows_of(results, KERNEL)
         assert [row["eie_status"] for row in rows] == ["ok", "ok"], rows[0]["eie_reason"]
         other, = rows_of(results, CPU)
