@@ -732,7 +732,7 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
 {
     struct eie_group *group = session->group;
     enum eie_status status = EIE_OK;
-    if (!session->row_s)
+    if (session->row_s == 0)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
     /* libraries' threads, now that all are there; a device's driver places its own */
