@@ -36,12 +36,7 @@
 #define OWN_CLOCK_NS 20e3 /* to read a thread's own clock would lengthen shorter calls */
 #define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out */
 #define SLOW         2.0
-<<<<<<< HEAD
-#define TRIAL_NS     60e6 /* and the trial ends when it has taken so long, */
-#define ROUNDS_CALM  6 /* or so many rounds on end have made no time shorter than CALM of it and */
-#define CALM         0.99 /* were not interrupted: few on a quiet machine, more beside others */
-#define MEMORIES     1024
-=======
+#define MEMORIES     1024 /* of what trials have said */
 
 /* The trial ends after so many rounds on end that were not interrupted and in which no time fell
  * below FALLS of what it was: soon on a quiet machine, later beside others that compute. */
@@ -56,7 +51,6 @@ struct pace {
 static const struct pace in_private_caches = {0, 0, 50e3, 60e6};
 /* A shared cache and its clock settle slowly (CONTRIBUTING.md). */
 static const struct pace in_shared_caches = {30e6, 1e6, 2e6, 150e6};
->>>>>>> w-auto
 
 /* Work of one input vector, from counts alone. */
 struct work {
