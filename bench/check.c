@@ -2,6 +2,7 @@
 #include "bench/stats.h"
 #include "host/numbers.h"
 #include "host/reshare.h"
+#include "host/sealed.h"
 #include "kernels/scalar/ref_dense.h"
 
 #include <inttypes.h>
@@ -136,40 +137,53 @@ static void find_largest(const struct eie_layer *layer, const int16_t *inputs,
         reference->largest_input[b] = eie_largest_magnitude(inputs, layer->inputs);
 }
 
+/* Its arrays in one block, which eie_seal closes once they are filled in; the widest come first. */
+static enum eie_status reference_begin(const struct eie_layer *layer, uint32_t batch,
+                                       struct eie_reference *made, struct eie_error *error)
+{
+    const size_t outputs = (size_t)batch * layer->outputs;
+    double *room = eie_sealed_new((4 * outputs + batch) * sizeof(double) +
+                                  outputs * (sizeof *made->products + sizeof *made->y));
+    if (!room)
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference",
+                        layer->name);
+    double *largest = room + 4 * outputs;
+    uint32_t *products = (uint32_t *)(void *)(largest + batch);
+    *made = (struct eie_reference){
+        .batch = batch,
+        .inputs = layer->inputs,
+        .outputs = layer->outputs,
+        .sum = room,
+        .magnitude = room + outputs,
+        .weights = room + 2 * outputs,
+        .values = room + 3 * outputs,
+        .largest_input = largest,
+        .products = products,
+        .y = (int16_t *)(void *)(products + outputs),
+        .shift = eie_layer_shift(layer),
+    };
+    return EIE_OK;
+}
+
 enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t *inputs,
                                    uint32_t batch, uint32_t pe_count,
                                    struct eie_reference *reference, struct eie_error *error)
 {
-    const size_t outputs = (size_t)batch * layer->outputs;
-    enum eie_status status = EIE_OK;
-    *reference = (struct eie_reference){
-        .batch = batch,
-        .inputs = layer->inputs,
-        .outputs = layer->outputs,
-        .y = malloc(outputs * sizeof *reference->y),
-        .sum = malloc(outputs * sizeof *reference->sum),
-        .magnitude = malloc(outputs * sizeof *reference->magnitude),
-        .products = calloc(outputs, sizeof *reference->products),
-        .weights = malloc(outputs * sizeof *reference->weights),
-        .values = malloc(outputs * sizeof *reference->values),
-        .largest_input = calloc(batch, sizeof *reference->largest_input),
-        .shift = eie_layer_shift(layer),
-    };
+    *reference = (struct eie_reference){0};
+    enum eie_status status = reference_begin(layer, batch, reference, error);
     uint8_t *dense = calloc((size_t)layer->outputs, layer->inputs);
     uint32_t *padding = calloc(layer->inputs, sizeof *padding);
-    if (!dense || !padding || !reference->y || !reference->sum || !reference->magnitude ||
-        !reference->products || !reference->weights || !reference->values ||
-        !reference->largest_input) {
+    if (!status && (!dense || !padding))
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
-        goto done;
-    }
+    if (status) goto done;
     eie_ref_decode(layer, dense);
     status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
     if (!status) status = sum_rows(layer, dense, inputs, reference, error);
     find_largest(layer, inputs, reference);
     for (size_t k = 0; k < (size_t)batch * layer->inputs; k++)
         reference->active_padding += inputs[k] ? padding[k % layer->inputs] : 0;
+    if (!status) status = eie_seal(reference->sum, error);
 done:
     free(dense);
     free(padding);
@@ -179,13 +193,7 @@ done:
 
 void eie_reference_free(struct eie_reference *reference)
 {
-    free(reference->y);
-    free(reference->sum);
-    free(reference->magnitude);
-    free(reference->products);
-    free(reference->weights);
-    free(reference->values);
-    free(reference->largest_input);
+    eie_sealed_free(reference->sum); /* where the block of all arrays begins */
     *reference = (struct eie_reference){0};
 }
 

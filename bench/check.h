@@ -8,7 +8,8 @@
 #include "bench/again.h"
 #include "kernels/kernel.h"
 
-/* Expected results of one layer for `batch` inputs, from the dense oracle's decoder. */
+/* Expected results of one layer for `batch` inputs, from the dense oracle's decoder. The arrays are
+ * read-only once they are made, so that no kernel changes what it is held against. */
 struct eie_reference {
     uint32_t batch;
     uint32_t inputs, outputs;
