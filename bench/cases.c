@@ -294,6 +294,7 @@ struct side {
     struct eie_reference reference[2]; /* of the first and of the last `batch` samples */
     struct eie_check_vectors vectors[2];
     struct eie_plan *plan; /* NULL where the kernel does not support the layer */
+    uint64_t plan_bytes;   /* as it says */
 };
 
 static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_setup setup,
@@ -301,9 +302,8 @@ static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_se
 {
     const struct eie_device *device = setup.problem.device;
     const uint32_t batch = setup.problem.batch, first[2] = {0, samples - batch};
-    uint64_t bytes;
     setup.problem.layer = side->layer;
-    enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &bytes, error);
+    enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &side->plan_bytes, error);
     for (int i = 0; i < 2 && !status; i++) {
         const int16_t *inputs = side->inputs + (size_t)first[i] * side->layer->inputs;
         status =
@@ -334,6 +334,17 @@ static enum eie_status compare_side(const struct eie_kernel *kernel, struct side
     return status;
 }
 
+static enum eie_status check_side(const struct eie_kernel *kernel, uint32_t copies,
+                                  struct side *side, struct eie_error *error)
+{
+    struct eie_cost cost;
+    enum eie_status status =
+        eie_check_plan(kernel, side->plan, 0, copies, side->vectors, NULL, error);
+    if (status) return status;
+    kernel->cost(side->plan, &cost);
+    return eie_check_prepared(&cost, side->plan_bytes, error);
+}
+
 /* Both plans under way at once: neither may disturb the other. */
 static enum eie_status check_interleaved(const struct eie_kernel *kernel, struct side sides[2],
                                          struct eie_error *error)
@@ -357,9 +368,7 @@ static enum eie_status check_setup(const struct eie_kernel *kernel, const struct
         if (status == EIE_UNSUPPORTED) status = EIE_OK; /* then without a companion */
     }
     for (int i = 0; i < 2 && !status; i++)
-        if (sides[i].plan)
-            status = eie_check_plan(kernel, sides[i].plan, 0, setup->copies, sides[i].vectors, NULL,
-                                    error);
+        if (sides[i].plan) status = check_side(kernel, setup->copies, &sides[i], error);
     if (!status && sides[1].plan) status = check_interleaved(kernel, sides, error);
     for (int i = 0; i < 2; i++) side_end(kernel, &sides[i]);
     return status;

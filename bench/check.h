@@ -22,6 +22,7 @@ struct eie_reference {
     double largest_weight;   /* of the codebook */
     uint32_t shift;          /* from a sum to y */
     uint64_t macs_useful;    /* weight stored and input non-zero, all inputs */
+    uint64_t weights_useful; /* of columns where one of the inputs or more is not 0 */
     uint64_t active_padding; /* padding entries in active columns, all inputs, at pe_count PEs */
 };
 
@@ -64,15 +65,21 @@ struct eie_check_vectors {
     const struct eie_reference *reference;
 };
 
-/* Each of the copies `first` to `first` + `copies` - 1: loads the first vectors and runs them
- * twice, then the second ones, then the first again, so that no result can be left from before;
- * reads into poisoned outputs between guards and compares each time; holds the kernel's counts
- * against the reference's. Afterwards the first vectors are loaded. EIE_MISMATCH or what the kernel
- * returned. */
+/* Each of the copies `first` to `first` + `copies` - 1: loads the second vectors and runs them,
+ * then the first ones, twice, then the second ones again, so that no result can be left from
+ * before; reads into poisoned outputs between guards and compares each time; holds the kernel's
+ * counts against the reference's, bytes against the least that any form of the layer must read.
+ * Afterwards the first vectors are loaded and not run: the outputs are still the second ones'.
+ * EIE_MISMATCH or what the kernel returned. */
 EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
                                             uint32_t first, uint32_t copies,
                                             const struct eie_check_vectors vectors[2],
                                             double *median_relative_error, struct eie_error *error);
+
+/* EIE_MISMATCH when one copy of the plan is said to have more bytes than `plan_bytes`, which the
+ * kernel said that the whole plan would hold: there would be too few copies for a cache mode. */
+EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_cost *cost, uint64_t plan_bytes,
+                                                struct eie_error *error);
 
 /* Reads and compares once more what the last run left: after timing. */
 EIE_MUST_USE enum eie_status eie_check_outputs(const struct eie_kernel *kernel,

@@ -1,4 +1,5 @@
 #include "bench/group.h"
+#include "bench/audit.h"
 #include "bench/check.h"
 #include "bench/device_floor.h"
 #include "bench/gbench.h"
@@ -15,22 +16,26 @@
 #define BLOCK_S 100e-6 /* a sample is at least so long */
 #define WARM_S  1e-3   /* untimed calls before a block: at least one, up to so long */
 #define WARM_SHARED_S                                                                              \
-    60e-3 /* the same for copies that the private caches do not hold: the shared                   \
+    40e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S                                                                                \
     (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells, and what others left in the caches   \
                                  does not */
-#define CALIBRATIONS     3
-#define BLOCKS_SHARED    3   /* blocks behind one so long warm-up */
-#define BLOCKS_MAX       301 /* of a row in one visit */
-#define MORE_SHARE       0.8 /* where more blocks than this were disturbed, further ones would be too */
-#define CALLS_MAX        (INT64_C(1) << 40)
-#define ENERGY_LEAST_S   0.1  /* an energy window lasts as long as a row's samples, from so long */
-#define ENERGY_MOST_S    1.0  /* to so long */
-#define CLOCKS_APART     1.05 /* more device time than so many times the wall's contradicts it */
-#define ABOVE_CEILING    1.15 /* a row that is faster than so many times its ceiling is suspect */
-#define CEILING_ATTEMPTS 2    /* a process that ends while it measures them need not try for ever */
-#define CEILING_RETRIES  3    /* looks at the ceilings before a group calls a row suspect */
+#define CALIBRATIONS   3
+#define BLOCKS_SHARED  3   /* blocks behind one so long warm-up */
+#define BLOCKS_MAX     301 /* of a row in one visit */
+#define MORE_SHARE     0.8 /* where more blocks than this were disturbed, further ones would be too */
+#define CALLS_MAX      (INT64_C(1) << 40)
+#define ENERGY_LEAST_S 0.1 /* an energy window lasts as long as a row's samples, from so long */
+#define ENERGY_MOST_S  1.0 /* to so long */
+/* beside twice its calls a round of load, call and read may take so long (bench/audit.h) */
+#define SLACK_NS         20e3
+#define SLACK_THREADS_NS 200e3 /* others wake up */
+#define SLACK_DEVICE_NS  1e6   /* transfers have their latencies */
+#define CLOCKS_APART     1.05  /* more device time than so many times the wall's contradicts it */
+#define ABOVE_CEILING    1.15  /* a row that is faster than so many times its ceiling is suspect */
+#define CEILING_ATTEMPTS 2 /* a process that ends while it measures them need not try for ever */
+#define CEILING_RETRIES  3 /* looks at the ceilings before a group calls a row suspect */
 
 enum contender_state { WAITING, ADMITTED, FAILED, TIMED, SECOND };
 
@@ -163,12 +168,13 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
+    if (!status && copies == 1) status = eie_check_prepared(&row->cost, bytes, error);
     enter(contender, NULL);
     return status;
 }
 
-/* With one copy first, which tells how large a copy is; then with as many as the cache mode takes.
- * `later`: does not fit beside the others, and was left for the next part. */
+/* Where it is not known how large a copy is, with one first; then with as many as the cache mode
+ * takes. `later`: does not fit beside the others, and was left for the next part. */
 static enum eie_status prepare(struct session *session, struct contender *contender, bool *later,
                                struct eie_error *error)
 {
@@ -188,13 +194,16 @@ static enum eie_status prepare(struct session *session, struct contender *conten
         *later = true;
         return EIE_OK;
     }
-    status = make_plan(session, contender, 1, bytes, error);
+    if (!row->copy_bytes) {
+        status = make_plan(session, contender, 1, bytes, error);
+        row->copy_bytes = row->cost.prepared_bytes;
+    }
     if (!status)
-        status = eie_cache_copies(session->group->cache, row->threads, row->cost.prepared_bytes,
+        status = eie_cache_copies(session->group->cache, row->threads, row->copy_bytes,
                                   &row->copies, error);
-    if (status || row->copies == 1) return status;
+    if (status || (row->copies == 1 && contender->plan)) return status;
     end_plan(session, contender);
-    bytes += (uint64_t)(row->copies - 1) * row->cost.prepared_bytes;
+    bytes += (uint64_t)(row->copies - 1) * row->copy_bytes;
     status = fits(session, bytes, &now, error);
     *later = !status && !now;
     return status || *later ? status : make_plan(session, contender, row->copies, bytes, error);
@@ -394,16 +403,48 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
     one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
 }
 
-/* What the timed calls left must still be right. */
+/* The visit's samples, disturbed ones too: the audit meets the same neighbours. */
+static double call_ns_of(const struct contender *contender)
+{
+    const uint32_t count = contender->fresh.count;
+    double *all = count ? malloc(count * sizeof *all) : NULL;
+    if (!all) return contender->call_s * 1e9;
+    for (uint32_t i = 0; i < count; i++) all[i] = contender->fresh.all[i].ns;
+    const double middle = eie_middle(all, count);
+    free(all);
+    return middle;
+}
+
+static double slack_ns_of(const struct eie_row *row)
+{
+    return row->threads == 1 ? SLACK_NS : row->threads ? SLACK_THREADS_NS : SLACK_DEVICE_NS;
+}
+
+/* What was timed must be what was checked (bench/audit.h). */
 static void check_after(struct contender *contender)
 {
-    struct eie_check_vectors vectors[2];
-    enter(contender, "checking after timing");
+    struct eie_row *row = contender->row;
+    struct eie_check_vectors vectors[2], fresh;
+    struct eie_audit audit = {.kernel = row->kernel,
+                              .plan = contender->plan,
+                              .timed = &vectors[0],
+                              .fresh = &fresh,
+                              .copies = row->copies,
+                              .seed = contender->visit,
+                              .call_ns = call_ns_of(contender),
+                              .slack_ns = slack_ns_of(row)};
+    char suspicion[sizeof row->reason];
     if (!contender->status) contender->status = vectors_of(contender, vectors, &contender->error);
     if (!contender->status)
-        contender->status = eie_check_outputs(contender->row->kernel, contender->plan,
-                                              vectors[0].reference, NULL, &contender->error);
+        contender->status = eie_references_fresh(contender->group->references, row->device, &fresh,
+                                                 &contender->error);
+    if (contender->status) return;
+    enter(contender, "checking after timing");
+    contender->status = eie_audit_plan(&audit, suspicion, sizeof suspicion, &contender->error);
     enter(contender, NULL);
+    if (contender->status || !*suspicion) return;
+    row->status = EIE_ROW_SUSPECT;
+    snprintf(row->reason, sizeof row->reason, "%s", suspicion);
 }
 
 static enum eie_status call_for_energy(void *context, struct eie_error *error)
@@ -729,7 +770,7 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
 {
     struct eie_group *group = session->group;
     enum eie_status status = EIE_OK;
-    if (!session->row_s)
+    if (session->row_s == 0)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
     /* libraries' threads, now that all are there; a device's driver places its own */

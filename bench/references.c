@@ -1,10 +1,16 @@
 #include "bench/references.h"
+#include "bench/audit.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define HALVINGS_MAX 16 /* of 16-bit inputs */
 
 struct pair {
     uint32_t pe_count, code_bits; /* of an EIE design; the layer's own elsewhere */
     struct eie_reference of[2];
+    int16_t *turned; /* [batch][inputs], or NULL: not asked for */
+    struct eie_reference of_turned;
 };
 
 struct eie_references {
@@ -37,6 +43,8 @@ static void pair_free(struct pair *pair)
     if (!pair) return;
     eie_reference_free(&pair->of[0]);
     eie_reference_free(&pair->of[1]);
+    eie_reference_free(&pair->of_turned);
+    free(pair->turned);
     free(pair);
 }
 
@@ -83,9 +91,8 @@ static enum eie_status add_pair(struct eie_references *all, const struct eie_dev
     return status;
 }
 
-enum eie_status eie_references_get(struct eie_references *references,
-                                   const struct eie_device *device,
-                                   struct eie_check_vectors vectors[2], struct eie_error *error)
+static enum eie_status find_pair(struct eie_references *references, const struct eie_device *device,
+                                 struct pair **pair, struct eie_error *error)
 {
     const uint32_t pes = pes_on(device, references->layer), bits = code_bits_on(device);
     uint32_t at = 0;
@@ -93,9 +100,60 @@ enum eie_status eie_references_get(struct eie_references *references,
            (references->pairs[at]->pe_count != pes || references->pairs[at]->code_bits != bits))
         at++;
     enum eie_status status = at < references->count ? EIE_OK : add_pair(references, device, error);
+    if (!status) *pair = references->pairs[at];
+    return status;
+}
+
+enum eie_status eie_references_get(struct eie_references *references,
+                                   const struct eie_device *device,
+                                   struct eie_check_vectors vectors[2], struct eie_error *error)
+{
+    struct pair *pair;
+    enum eie_status status = find_pair(references, device, &pair, error);
     if (status) return status;
-    const struct pair *pair = references->pairs[at];
     vectors[0] = (struct eie_check_vectors){references->inputs, &pair->of[0]};
     vectors[1] = (struct eie_check_vectors){references->zeros, &pair->of[1]};
     return EIE_OK;
+}
+
+/* They differ from the inputs also where these are all alike. */
+static void turn(const struct eie_references *all, int16_t *turned)
+{
+    const size_t bytes = (size_t)all->batch * all->layer->inputs * sizeof *turned;
+    eie_audit_turn(all->inputs, all->batch, all->layer->inputs, all->layer->inputs / 2, turned);
+    if (!memcmp(turned, all->inputs, bytes)) *turned = *turned ? 0 : 1;
+}
+
+static enum eie_status add_turned(const struct eie_references *all, const struct eie_device *device,
+                                  struct pair *pair, struct eie_error *error)
+{
+    const size_t count = (size_t)all->batch * all->layer->inputs;
+    int16_t *turned = malloc(count * sizeof *turned);
+    if (!turned)
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references",
+                        all->layer->name);
+    turn(all, turned);
+    enum eie_status status =
+        eie_reference_make_on(device, all->layer, turned, all->batch, &pair->of_turned, error);
+    for (int i = 0; i < HALVINGS_MAX && (status == EIE_INPUT || status == EIE_UNSUPPORTED); i++) {
+        for (size_t k = 0; k < count; k++) turned[k] /= 2;
+        status =
+            eie_reference_make_on(device, all->layer, turned, all->batch, &pair->of_turned, error);
+    }
+    if (status)
+        free(turned);
+    else
+        pair->turned = turned;
+    return status;
+}
+
+enum eie_status eie_references_fresh(struct eie_references *references,
+                                     const struct eie_device *device,
+                                     struct eie_check_vectors *fresh, struct eie_error *error)
+{
+    struct pair *pair;
+    enum eie_status status = find_pair(references, device, &pair, error);
+    if (!status && !pair->turned) status = add_turned(references, device, pair, error);
+    if (!status) *fresh = (struct eie_check_vectors){pair->turned, &pair->of_turned};
+    return status;
 }
