@@ -12,6 +12,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from command import BINARY, MODELS, REPOSITORY, Command, compile_shared, kernel_source, suite_object  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes many seconds; for ./run test --all")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def binary():
     if not BINARY.is_file():

@@ -51,6 +51,7 @@ def test_list_of_an_older_processor(eie, processor, runs):
     assert " ok " in status["scalar_eie_stream"] and " ok " in status["cpu_auto"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor, runs", [("Nehalem", {"scalar", "cpu"}), ("Haswell", {"scalar", "cpu", "avx2"})])
 def test_kernels_on_an_older_processor(eie, processor, runs):
     done = emulated(eie, processor, BINARY, "check", "--kernel", KERNELS, "--cases", "0", "--threads", "1")
@@ -60,7 +61,8 @@ def test_kernels_on_an_older_processor(eie, processor, runs):
     assert {status for _, status in kernels} == {"ok", "unsupported"}
 
 
-@pytest.mark.parametrize("case", ["3", "12", "30"])
+@pytest.mark.parametrize("case", ["3", pytest.param("12", marks=pytest.mark.slow),
+                                  pytest.param("30", marks=pytest.mark.slow)])
 def test_memory_is_clean(eie, case):
     """valgrind knows no AVX-512."""
     need("valgrind")
