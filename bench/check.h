@@ -70,7 +70,8 @@ struct eie_check_vectors {
  * then the first ones, twice, then the second ones again, so that no result can be left from
  * before; reads into poisoned outputs between guards and compares each time; holds the kernel's
  * counts against the reference's, bytes against the least that any form of the layer must read.
- * Afterwards the first vectors are loaded and not run: the outputs are still the second ones'.
+ * Afterwards the first vectors are loaded and, but for models, not run: the outputs are still the
+ * second ones'.
  * EIE_MISMATCH or what the kernel returned. */
 EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, struct eie_plan *plan,
                                             uint32_t first, uint32_t copies,
@@ -79,7 +80,8 @@ EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, str
 
 /* EIE_MISMATCH when one copy of the plan is said to have more bytes than `plan_bytes`, which the
  * kernel said that the whole plan would hold: there would be too few copies for a cache mode. */
-EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_cost *cost, uint64_t plan_bytes,
+EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_kernel *kernel,
+                                                const struct eie_cost *cost, uint64_t plan_bytes,
                                                 struct eie_error *error);
 
 /* Reads and compares once more what the last run left: after timing. */

@@ -42,6 +42,9 @@ enum fault {
     COUNTS_PADDING_AS_USEFUL,
     COUNTS_ONE_MAC_TOO_MANY,
     COUNTS_FIRST_INPUT_ONLY,
+    COUNTS_NO_BYTES_OF_WEIGHTS,
+    COUNTS_NO_BYTES_OF_OUTPUTS,
+    COUNTS_MORE_THAN_IT_HOLDS,
     MODIFIES_ITS_INPUTS,
     COMPUTES_ONCE,
     HALF_THE_ROWS_ONLY_ONCE,
@@ -86,6 +89,9 @@ static const char *const fault_names[FAULTS] = {
     "counts padding as useful",
     "counts one MAC too many",
     "counts the first input only",
+    "counts no bytes of weights",
+    "counts no bytes of outputs",
+    "counts more bytes than it holds",
     "modifies its inputs",
     "computes only once",
     "computes half the rows only once",
@@ -97,6 +103,8 @@ static const char *const fault_names[FAULTS] = {
     "columns of 16 bits",
     "products of a list numbered by 16 bits",
 };
+
+#define PLAN_BYTES (UINT64_C(1) << 20)
 
 static enum fault fault;
 
@@ -114,7 +122,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     (void)problem, (void)error;
-    *plan_bytes = 1 << 20;
+    *plan_bytes = PLAN_BYTES;
     return EIE_OK;
 }
 
@@ -288,6 +296,12 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *result)
     const struct plan *plan = (const struct plan *)opaque;
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     eie_cpu_plan_count(&plan->base, &result->macs_useful, &result->macs_padding);
+    const uint64_t batch = plan->base.setup.problem.batch;
+    result->prepared_bytes = fault == COUNTS_MORE_THAN_IT_HOLDS ? PLAN_BYTES + 1 : 1;
+    result->bytes_read = batch * layer->inputs * sizeof(int16_t);
+    if (fault != COUNTS_NO_BYTES_OF_WEIGHTS) result->bytes_read += layer->entry_count;
+    if (fault != COUNTS_NO_BYTES_OF_OUTPUTS)
+        result->bytes_written = batch * layer->outputs * sizeof(float); /* some return these */
     if (fault == COUNTS_PADDING_AS_USEFUL) result->macs_useful += result->macs_padding;
     if (fault == COUNTS_ONE_MAC_TOO_MANY) result->macs_useful++;
     if (fault == COUNTS_FIRST_INPUT_ONLY) {
