@@ -401,9 +401,19 @@ static enum eie_status check_counts(const struct eie_kernel *kernel, const struc
                                                : check_bytes(kernel, &cost, reference, error);
 }
 
-enum eie_status eie_check_prepared(const struct eie_kernel *kernel, const struct eie_cost *cost,
-                                   uint64_t plan_bytes, struct eie_error *error)
+/* The largest form of the layer's weights that plans share: with an index for each. */
+static uint64_t shared_bytes(const struct eie_kernel *kernel, const struct eie_layer *layer)
 {
+    if (!(kernel->flags & EIE_KERNEL_FLOAT32)) return 0;
+    return (uint64_t)layer->outputs * layer->inputs * (sizeof(float) + sizeof(uint32_t)) +
+           ((uint64_t)layer->outputs + 1) * sizeof(uint32_t);
+}
+
+enum eie_status eie_check_prepared(const struct eie_kernel *kernel, const struct eie_layer *layer,
+                                   const struct eie_cost *cost, uint64_t plan_bytes,
+                                   struct eie_error *error)
+{
+    plan_bytes += shared_bytes(kernel, layer);
     /* a model's are in the machine that it models */
     if (kernel->device_kind == EIE_DEVICE_EIE || cost->prepared_bytes <= plan_bytes) return EIE_OK;
     return eie_fail(error, EIE_MISMATCH,
