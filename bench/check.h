@@ -86,6 +86,13 @@ EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_kernel *kernel,
                                                 const struct eie_cost *cost, uint64_t plan_bytes,
                                                 struct eie_error *error);
 
+/* In short, for further copies of a plan and for one that is made again: both vectors once. Ends as
+ * eie_check_plan. */
+EIE_MUST_USE enum eie_status eie_check_copy(const struct eie_kernel *kernel, struct eie_plan *plan,
+                                            uint32_t copy,
+                                            const struct eie_check_vectors vectors[2],
+                                            double *median_relative_error, struct eie_error *error);
+
 /* Reads and compares once more what the last run left: after timing. */
 EIE_MUST_USE enum eie_status eie_check_outputs(const struct eie_kernel *kernel,
                                                struct eie_plan *plan,

@@ -163,8 +163,11 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         session->held_bytes += bytes;
         for (uint32_t c = 0; c < copies && !status; c++) {
             enter(contender, "checking");
-            status = eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
-                                    &contender->row->relative_error, error);
+            status = c || row->samples.count
+                         ? eie_check_copy(row->kernel, contender->plan, c, vectors,
+                                          &contender->row->relative_error, error)
+                         : eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
+                                          &contender->row->relative_error, error);
         }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
