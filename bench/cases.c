@@ -342,7 +342,7 @@ static enum eie_status check_side(const struct eie_kernel *kernel, uint32_t copi
         eie_check_plan(kernel, side->plan, 0, copies, side->vectors, NULL, error);
     if (status) return status;
     kernel->cost(side->plan, &cost);
-    return eie_check_prepared(kernel, &cost, side->plan_bytes, error);
+    return eie_check_prepared(kernel, side->layer, &cost, side->plan_bytes, error);
 }
 
 /* Both plans under way at once: neither may disturb the other. */

@@ -80,6 +80,7 @@ EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, str
 /* EIE_MISMATCH when one copy of the plan is said to have more bytes than `plan_bytes`, which the
  * kernel said that the whole plan would hold: there would be too few copies for a cache mode. */
 EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_kernel *kernel,
+                                                const struct eie_layer *layer,
                                                 const struct eie_cost *cost, uint64_t plan_bytes,
                                                 struct eie_error *error);
 

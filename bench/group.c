@@ -168,7 +168,8 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
-    if (!status && copies == 1) status = eie_check_prepared(row->kernel, &row->cost, bytes, error);
+    if (!status && copies == 1)
+        status = eie_check_prepared(row->kernel, group->layer, &row->cost, bytes, error);
     enter(contender, NULL);
     return status;
 }
