@@ -8,7 +8,8 @@
 #include "bench/again.h"
 #include "kernels/kernel.h"
 
-/* Expected results of one layer for `batch` inputs, from the dense oracle's decoder. */
+/* Expected results of one layer for `batch` inputs, from the dense oracle's decoder. The arrays are
+ * read-only once they are made, so that no kernel changes what it is held against. */
 struct eie_reference {
     uint32_t batch;
     uint32_t inputs, outputs;
@@ -83,6 +84,13 @@ EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_kernel *kernel,
                                                 const struct eie_layer *layer,
                                                 const struct eie_cost *cost, uint64_t plan_bytes,
                                                 struct eie_error *error);
+
+/* In short, for further copies of a plan and for one that is made again: both vectors once. Ends as
+ * eie_check_plan. */
+EIE_MUST_USE enum eie_status eie_check_copy(const struct eie_kernel *kernel, struct eie_plan *plan,
+                                            uint32_t copy,
+                                            const struct eie_check_vectors vectors[2],
+                                            double *median_relative_error, struct eie_error *error);
 
 /* Reads and compares once more what the last run left: after timing. */
 EIE_MUST_USE enum eie_status eie_check_outputs(const struct eie_kernel *kernel,

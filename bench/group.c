@@ -16,7 +16,7 @@
 #define BLOCK_S 100e-6 /* a sample is at least so long */
 #define WARM_S  1e-3   /* untimed calls before a block: at least one, up to so long */
 #define WARM_SHARED_S                                                                              \
-    60e-3 /* the same for copies that the private caches do not hold: the shared                   \
+    40e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S                                                                                \
     (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells, and what others left in the caches   \
@@ -163,8 +163,11 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         session->held_bytes += bytes;
         for (uint32_t c = 0; c < copies && !status; c++) {
             enter(contender, "checking");
-            status = eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
-                                    &contender->row->relative_error, error);
+            status = c || row->samples.count
+                         ? eie_check_copy(row->kernel, contender->plan, c, vectors,
+                                          &contender->row->relative_error, error)
+                         : eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
+                                          &contender->row->relative_error, error);
         }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
@@ -174,8 +177,8 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     return status;
 }
 
-/* With one copy first, which tells how large a copy is; then with as many as the cache mode takes.
- * `later`: does not fit beside the others, and was left for the next part. */
+/* Where it is not known how large a copy is, with one first; then with as many as the cache mode
+ * takes. `later`: does not fit beside the others, and was left for the next part. */
 static enum eie_status prepare(struct session *session, struct contender *contender, bool *later,
                                struct eie_error *error)
 {
@@ -195,13 +198,16 @@ static enum eie_status prepare(struct session *session, struct contender *conten
         *later = true;
         return EIE_OK;
     }
-    status = make_plan(session, contender, 1, bytes, error);
+    if (!row->copy_bytes) {
+        status = make_plan(session, contender, 1, bytes, error);
+        row->copy_bytes = row->cost.prepared_bytes;
+    }
     if (!status)
-        status = eie_cache_copies(session->group->cache, row->threads, row->cost.prepared_bytes,
+        status = eie_cache_copies(session->group->cache, row->threads, row->copy_bytes,
                                   &row->copies, error);
-    if (status || row->copies == 1) return status;
+    if (status || (row->copies == 1 && contender->plan)) return status;
     end_plan(session, contender);
-    bytes += (uint64_t)(row->copies - 1) * row->cost.prepared_bytes;
+    bytes += (uint64_t)(row->copies - 1) * row->copy_bytes;
     status = fits(session, bytes, &now, error);
     *later = !status && !now;
     return status || *later ? status : make_plan(session, contender, row->copies, bytes, error);
@@ -768,7 +774,7 @@ static enum eie_status run_part(struct session *session, struct eie_error *error
 {
     struct eie_group *group = session->group;
     enum eie_status status = EIE_OK;
-    if (!session->row_s)
+    if (session->row_s == 0)
         session->row_s =
             group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
     /* libraries' threads, now that all are there; a device's driver places its own */

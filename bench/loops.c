@@ -1,5 +1,7 @@
 #include "bench/loops.h"
+#include "host/cpu.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #if defined(__x86_64__)
@@ -165,6 +167,57 @@ MAC_LOOP(fma_256, TARGET("avx2,fma"), __m256, _mm256_setzero_ps, SPLAT_256_FLOAT
          FIRST_256_FLOAT, "+v")
 MAC_LOOP(fma_512, TARGET("avx512f"), __m512, _mm512_setzero_ps, SPLAT_512_FLOAT, FMA_512,
          FIRST_512_FLOAT, "+v")
+
+/* Matrix units: 16 rows of 64 bytes a tile; a product of two adds 16 x 16 sums of 64 products. */
+#define TILE_BYTES   1024
+#define TILE_ROWS    16
+#define TILE_MACS    (16 * 16 * 64)
+#define TILE_CHAINS  4
+#define TILES        8
+#define TILE_PALETTE 1
+
+struct tile_config { /* as the processor reads it */
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+};
+
+TARGET("amx-tile,amx-int8") static uint64_t tile_int8(uint64_t rounds)
+{
+    struct tile_config config = {.palette = TILE_PALETTE};
+    uint8_t bytes[TILE_BYTES];
+    int32_t sums[TILE_BYTES / sizeof(int32_t)];
+    for (int t = 0; t < TILES; t++) {
+        config.row_bytes[t] = TILE_BYTES / TILE_ROWS;
+        config.rows[t] = TILE_ROWS;
+    }
+    memset(bytes, (int)(factor_bits & 3), sizeof bytes);
+    _tile_loadconfig(&config);
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_loadd(4, bytes, TILE_BYTES / TILE_ROWS);
+    _tile_loadd(5, bytes, TILE_BYTES / TILE_ROWS);
+    _tile_loadd(6, bytes, TILE_BYTES / TILE_ROWS);
+    _tile_loadd(7, bytes, TILE_BYTES / TILE_ROWS);
+    for (uint64_t round = 0; round < rounds; round++) {
+        _tile_dpbssd(0, 4, 6);
+        _tile_dpbssd(1, 4, 7);
+        _tile_dpbssd(2, 5, 6);
+        _tile_dpbssd(3, 5, 7);
+    }
+    _tile_stored(0, sums, TILE_BYTES / TILE_ROWS);
+    _tile_release();
+    return (uint64_t)(uint32_t)sums[0];
+}
+
+static bool has_tiles(void)
+{
+    uint32_t features;
+    struct eie_error error;
+    return eie_cpu_features(&features, &error) == EIE_OK && features & EIE_CPU_AMX;
+}
 #endif
 
 uint32_t eie_mac_loops(struct eie_mac_loop *loops)
@@ -188,6 +241,9 @@ uint32_t eie_mac_loops(struct eie_mac_loop *loops)
             loops[count++] = (struct eie_mac_loop){"vpdpbusd zmm", "int8", 64 * CHAINS, dpbusd_512};
         }
     }
+    if (has_tiles())
+        loops[count++] =
+            (struct eie_mac_loop){"tdpbssd tmm", "int8", TILE_CHAINS * TILE_MACS, tile_int8};
 #endif
     return count;
 }

@@ -21,11 +21,14 @@
 #define WAITED_SHARE 0.02
 #define WAITED_LONG  500e3 /* ns: nobody wakes up that slowly on a free core */
 #define TICKS_PER_S  100.0 /* of /proc/stat, on every Linux */
+#define CORES_MAX    1024u
 
 struct eie_quiet {
     struct eie_quiet_totals *totals;
     int threads[THREADS_MAX]; /* schedstat of each */
     uint32_t count;
+    bool used[CORES_MAX]; /* cores that some thread may run on */
+    bool any_used;        /* else none is known, and all are watched */
     int stat;
     double probe_ns, waited_ns, stat_s;
     uint64_t switches, ticks;
@@ -68,14 +71,46 @@ static uint64_t switches(void)
     return getrusage(RUSAGE_SELF, &usage) ? 0 : (uint64_t)usage.ru_nivcsw;
 }
 
-static uint64_t stolen_ticks(const struct eie_quiet *quiet)
+/* Stolen from the cores in use, and how many these are. On a large machine others' cores are
+ * stolen from at any time. */
+static uint64_t stolen_ticks(const struct eie_quiet *quiet, uint32_t *cores)
 {
-    char text[256];
-    uint64_t stolen = 0;
+    char text[CORES_MAX * 64];
+    uint64_t stolen = 0, one;
+    uint32_t core;
     const ssize_t size = quiet->stat < 0 ? -1 : pread(quiet->stat, text, sizeof text - 1, 0);
+    *cores = 0;
     if (size <= 0) return 0;
     text[size] = 0;
-    return sscanf(text, "cpu %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &stolen) == 1 ? stolen : 0;
+    char *end = strrchr(text, '\n'); /* what follows may be half a number */
+    if (end) *end = 0;
+    for (const char *line = strstr(text, "\ncpu"); line; line = strstr(line + 1, "\ncpu")) {
+        if (sscanf(line, "\ncpu%" SCNu32 " %*u %*u %*u %*u %*u %*u %*u %" SCNu64, &core, &one) != 2)
+            continue;
+        if (quiet->any_used && (core >= CORES_MAX || !quiet->used[core])) continue;
+        stolen += one;
+        ++*cores;
+    }
+    return stolen;
+}
+
+/* "0-1,4" after the key of a thread's status file. */
+static void use_cores(struct eie_quiet *quiet, const char *path)
+{
+    static const char key[] = "Cpus_allowed_list:";
+    char line[4096];
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        if (strncmp(line, key, sizeof key - 1)) continue;
+        for (char *at = line + sizeof key - 1, *end; *at; at = *end == ',' ? end + 1 : end) {
+            const unsigned long first = strtoul(at, &end, 10);
+            if (end == at) break;
+            const unsigned long last = *end == '-' ? strtoul(end + 1, &end, 10) : first;
+            for (unsigned long c = first; c <= last && c < CORES_MAX; c++)
+                quiet->used[c] = quiet->any_used = true;
+        }
+    }
+    if (file) fclose(file);
 }
 
 static void watch_threads(struct eie_quiet *quiet, const char *proc)
@@ -88,6 +123,8 @@ static void watch_threads(struct eie_quiet *quiet, const char *proc)
         snprintf(path, sizeof path, "%s/self/task/%s/schedstat", proc, one->d_name);
         const int file = open(path, O_RDONLY | O_CLOEXEC);
         if (file >= 0) quiet->threads[quiet->count++] = file;
+        snprintf(path, sizeof path, "%s/self/task/%s/status", proc, one->d_name);
+        use_cores(quiet, path);
     }
     if (tasks) closedir(tasks);
 }
@@ -98,13 +135,14 @@ struct eie_quiet *eie_quiet_begin(const char *proc, struct eie_quiet_totals *tot
 {
     struct eie_quiet *quiet = calloc(1, sizeof *quiet);
     char path[PATH_MAX];
+    uint32_t cores;
     if (!quiet) return NULL;
     quiet->totals = totals;
     if (!proc) proc = "/proc";
     watch_threads(quiet, proc);
     snprintf(path, sizeof path, "%s/stat", proc);
     quiet->stat = open(path, O_RDONLY | O_CLOEXEC);
-    quiet->ticks = stolen_ticks(quiet);
+    quiet->ticks = stolen_ticks(quiet, &cores);
     quiet->stat_s = eie_now_s();
     return quiet;
 }
@@ -165,7 +203,8 @@ bool eie_quiet_after(struct eie_quiet *quiet, double block_ns)
     if (!quiet) return false;
     struct eie_quiet_totals *totals = quiet->totals;
     const double probe_ns = probe(), now_s = eie_now_s();
-    const uint64_t ticks = stolen_ticks(quiet);
+    uint32_t cores;
+    const uint64_t ticks = stolen_ticks(quiet, &cores);
     const struct eie_quiet_seen seen = {
         .block_ns = block_ns,
         .probe_ns = fmax(quiet->probe_ns, probe_ns),
@@ -180,7 +219,7 @@ bool eie_quiet_after(struct eie_quiet *quiet, double block_ns)
     totals->blocks++;
     totals->disturbed += disturbed;
     totals->steal_s += (double)seen.stolen_ticks / TICKS_PER_S;
-    totals->seen_s += now_s - quiet->stat_s;
+    totals->seen_s += cores * (now_s - quiet->stat_s);
     quiet->ticks = ticks;
     quiet->stat_s = now_s;
     return disturbed;

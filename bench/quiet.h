@@ -30,7 +30,8 @@ void eie_quiet_end(struct eie_quiet *quiet);
 
 /* Right before and right after a block; the second says whether it was disturbed: a probe took 10 %
  * more than the run's tenth percentile; a thread waited for a core more than 2 % of the block,
- * having been taken off one, or long; the hypervisor took time. About 70 us both. */
+ * having been taken off one, or long; the hypervisor took time of a core that one of the threads
+ * may run on. About 70 us both. */
 void eie_quiet_before(struct eie_quiet *quiet);
 bool eie_quiet_after(struct eie_quiet *quiet, double block_ns);
 

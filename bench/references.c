@@ -1,5 +1,6 @@
 #include "bench/references.h"
 #include "bench/audit.h"
+#include "host/sealed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +26,16 @@ enum eie_status eie_references_begin(const struct eie_layer *layer, const int16_
                                      uint32_t batch, struct eie_references **references,
                                      struct eie_error *error)
 {
+    const size_t zeros = (size_t)batch * layer->inputs * sizeof(int16_t);
     struct eie_references *made = calloc(1, sizeof *made);
-    if (made) made->zeros = calloc((size_t)batch * layer->inputs, sizeof *made->zeros);
-    if (!made || !made->zeros) {
+    if (made) made->zeros = eie_sealed_new(zeros);
+    enum eie_status status =
+        made && made->zeros
+            ? eie_seal(memset(made->zeros, 0, zeros), error)
+            : eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references", layer->name);
+    if (status) {
         eie_references_free(made);
-        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references", layer->name);
+        return status;
     }
     made->layer = layer;
     made->inputs = inputs;
@@ -53,7 +59,7 @@ void eie_references_free(struct eie_references *references)
     if (!references) return;
     for (uint32_t i = 0; i < references->count; i++) pair_free(references->pairs[i]);
     free(references->pairs);
-    free(references->zeros);
+    eie_sealed_free(references->zeros);
     free(references);
 }
 

@@ -44,10 +44,11 @@ struct eie_row {
     struct eie_work_facts facts;
     struct eie_samples samples; /* of this visit and the ones before */
     struct eie_stats stats;     /* of those that count: nanoseconds per call, whole batch */
-    double cpu_ns;     /* CPU time per call, all threads: the mean over all samples, since the
-                          system adds up other threads' time only now and then */
-    double target;     /* for the relative half width of the median's interval; 0: none */
-    bool is_reference; /* in every visit of its group: ratios are formed within a visit */
+    double cpu_ns;       /* CPU time per call, all threads: the mean over all samples, since the
+                            system adds up other threads' time only now and then */
+    double target;       /* for the relative half width of the median's interval; 0: none */
+    bool is_reference;   /* in every visit of its group: ratios are formed within a visit */
+    uint64_t copy_bytes; /* of one copy, as another row of this run found it; 0: not known */
     uint32_t copies;
     int64_t calls; /* per sample */
     double prepare_ns, relative_error;

@@ -161,10 +161,22 @@ static void choose(const struct eie_row *rows, const json_t *const *old, uint32_
     }
 }
 
+/* A copy is as large in every cache mode, and takes as long to make. */
+static void take_copy(const struct eie_results *results, struct eie_row *row)
+{
+    struct eie_row hot = *row;
+    hot.cache = eie_cache_name(EIE_CACHE_HOT);
+    const json_t *known = row->threads ? earlier(results, &hot) : NULL;
+    const json_int_t bytes = json_integer_value(json_object_get(known, "eie_prepared_bytes"));
+    if (!is_measured(known) || bytes <= 0 || json_object_get(known, "eie_chosen_kernel")) return;
+    row->copy_bytes = (uint64_t)bytes;
+    row->prepare_ns = number_of(known, "eie_prepare_ns");
+}
+
 /* Moves the rows that are taken to the front, with what they have of earlier visits. */
 static enum eie_status take(struct eie_row *rows, const json_t *const *old, uint32_t *count,
                             double target, const bool *taken, const bool *reference,
-                            struct eie_error *error)
+                            const struct eie_results *results, struct eie_error *error)
 {
     uint32_t left = 0;
     enum eie_status status = EIE_OK;
@@ -174,6 +186,7 @@ static enum eie_status take(struct eie_row *rows, const json_t *const *old, uint
         rows[left].is_reference = reference[i];
         rows[left].target = strcmp(rows[i].time_source, "model") ? target : 0;
         rows[left].samples = (struct eie_samples){0};
+        take_copy(results, &rows[left]);
         if (is_measured(old[i])) status = eie_row_take(&rows[left], old[i], error);
         left++;
     }
@@ -207,7 +220,7 @@ enum eie_status eie_schedule_rows(const struct eie_station *station, enum eie_ph
             if (last >= *visit) *visit = last + 1;
         }
         choose(made, old, *count, phase, target, marks, marks + *count);
-        status = take(made, old, count, target, marks, marks + *count, error);
+        status = take(made, old, count, target, marks, marks + *count, results, error);
     }
     if (status)
         free_rows(made, made ? *count : 0);
@@ -242,7 +255,7 @@ double eie_schedule_width(const struct eie_station *station, const struct eie_re
 #define CELL_S        2e-9 /* of the dense matrix: decoding, checking */
 #define BLOCK_S       0.25e-3
 #define WARM_S        1e-3
-#define WARM_SHARED_S 60e-3
+#define WARM_SHARED_S 40e-3
 
 static double guess_row_s(const struct eie_station *station, const struct eie_row *row)
 {

@@ -1,4 +1,5 @@
 #include "host/layer.h"
+#include "host/sealed.h"
 #include "host/sha256.h"
 
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static enum eie_status allocate(const struct eie_layer *parts, uint32_t entry_co
     const size_t at_strings = at_samples + round_up(samples);
     const size_t size = at_strings + round_up(name_size + source_size);
 
-    char *base = aligned_alloc(ALIGNMENT, size);
+    char *base = eie_sealed_new(size);
     if (!base)
         return eie_fail(error, EIE_MEMORY, "layer %s: out of memory (%zu bytes)", parts->name,
                         size);
@@ -58,9 +59,21 @@ static enum eie_status allocate(const struct eie_layer *parts, uint32_t entry_co
     return EIE_OK;
 }
 
+/* All of it is there: from now on nobody writes to it. */
+static enum eie_status finish(const struct writable *made, struct eie_layer **layer,
+                              struct eie_error *error)
+{
+    enum eie_status status = eie_seal(made->layer, error);
+    if (status)
+        eie_layer_free(made->layer);
+    else
+        *layer = made->layer;
+    return status;
+}
+
 void eie_layer_free(struct eie_layer *layer)
 {
-    free(layer);
+    eie_sealed_free(layer);
 }
 
 /* ---- validation ----------------------------------------------------------------------------- */
@@ -185,8 +198,7 @@ enum eie_status eie_layer_create(const struct eie_layer *parts, struct eie_layer
     const size_t pointers = (size_t)parts->pe_count * ((size_t)parts->inputs + 1);
     memcpy(out.column_start, parts->column_start, pointers * sizeof *out.column_start);
     if (parts->entry_count) memcpy(out.entries, parts->entries, parts->entry_count);
-    *layer = out.layer;
-    return EIE_OK;
+    return finish(&out, layer, error);
 }
 
 /* ---- encoding and decoding ------------------------------------------------------------------ */
@@ -287,7 +299,7 @@ enum eie_status eie_layer_encode(const struct eie_layer *parts,
     if (status) goto done;
     memcpy(out.column_start, start, pointers * sizeof *start);
     write_entries(codes, shaped.pe_count, start, out.entries, scratch, scratch + shaped.pe_count);
-    *layer = out.layer;
+    status = finish(&out, layer, error);
 done:
     free(start);
     free(scratch);

@@ -33,8 +33,9 @@ extern "C" {
 
 enum eie_activation { EIE_ACTIVATION_NONE = 0, EIE_ACTIVATION_RELU = 1 };
 
-/* Immutable once built; everything lies in one 64-byte-aligned allocation, freed by
- * eie_layer_free. Arrays are contiguous, row-major as written. */
+/* Everything lies in one 64-byte-aligned allocation, freed by eie_layer_free, which is read-only
+ * from the moment that it is built: whoever writes to it crashes. Arrays are contiguous, row-major
+ * as written. */
 struct eie_layer {
     const char *name;                    /* letters, digits, '-', '_', '.'; at most 63 bytes */
     const char *source;                  /* where it comes from, one line; never NULL */

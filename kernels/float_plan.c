@@ -3,8 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAPPING_BYTES (UINT64_C(16) << 10) /* ends of a matrix's own pages, and what knows of it   \
-                                            */
+#define MAPPING_BYTES (UINT64_C(16) << 10) /* what a matrix of its own pages adds at its ends */
 
 enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 }; /* the CBLAS standard's constants */
 

@@ -25,7 +25,7 @@ struct float_rows {
     float *y;       /* one input: [outputs]; several: [outputs][lanes] */
 };
 
-#define FLOAT_INLINE   static inline __attribute__((always_inline))
+#define FLOAT_INLINE static inline __attribute__((always_inline))
 #ifdef __clang__
 #define FLOAT_UNROLLED _Pragma("clang loop unroll(full)")
 #else

@@ -1,6 +1,7 @@
 """What `./run report` and `./run reproduce` end with: one screen that says which numbers to trust, and where the rest is."""
 
 import textwrap
+from dataclasses import replace
 
 import baselines
 import quiet
@@ -15,7 +16,7 @@ from speed import NINE
 
 LINES, COLUMNS = 25, 100
 HEADER = ("best exact kernel of each layer", "us an input", f"over {BEST[DENSE]}", f"over {BEST[SPARSE]}", "EIE over it")
-WIDTHS = (31, 16, 19, 19, 15)  # 100 together
+WIDTHS = (31, 15, 20, 20, 14)  # 100 together
 BATCHES = (1, 64)
 
 
@@ -27,7 +28,7 @@ class LastScreen:
 
     def text(self, paths):
         """`paths`: (what, where) pairs; these lines are as long as they are."""
-        above = [_line(f"Machine: {quiet.machine(self._results)}")]
+        above = _lines(f"Machine: {quiet.machine(self._results)}")
         above += [_line(f"Quiet:   {text}") for text in quiet.quiet(self._results)[:1]]
         above += [_line(f"Limits:  {text}") for text in quiet.limits(self._results)[:1]]
         above += [_line(f"Could see differences above {quiet.resolution_words(self._results)}"), ""]
@@ -48,10 +49,9 @@ class LastScreen:
                 found = view.reference_names(DENSE, threads)
                 names.append((found, f"b{view.batch} {threads}t"))
         if self._opencl.table:
-            mean = self._opencl.mean
             count = sum(self._opencl.table.get(layer, WALL).is_number for layer in LAYERS)
-            lines.append(_row((f"OpenCL, batch 1 hot, {count}/{len(LAYERS)}", mean(WALL), mean(OVER), "",
-                               mean(ACTUAL_OVER))))
+            wall, over, actual = (_of(count, self._opencl.mean(column)) for column in (WALL, OVER, ACTUAL_OVER))
+            lines.append(_row((f"OpenCL, batch 1 hot, {count}/{len(LAYERS)}", wall, over, "", actual)))
         return lines + self._paper() + _names(names) + [_line(text) for text in self._gpus.summary()]
 
     def _cpu(self, view, threads):
@@ -59,9 +59,9 @@ class LastScreen:
         times = [cell for cell, _ in layers]
         actual = [ratio(time, eie, "this host / EIE actual, Table IV")
                   for time, eie in zip(times, self._published.times(EIE, "actual"))]
-        means = [partial_mean(cells, NINE) for cells in (
-            times, view.over(DENSE, layers, threads), view.over(SPARSE, layers, threads), actual)]
         count = sum(cell.is_number for cell in times)
+        means = [_of(count, partial_mean(cells, NINE)) for cells in (
+            times, view.over(DENSE, layers, threads), view.over(SPARSE, layers, threads), actual)]
         return f"batch {view.batch} {view.cache}, {threads} thread{'s' * (threads > 1)}, {count}/{len(LAYERS)}", *means
 
     def _paper(self):
@@ -84,16 +84,25 @@ class LastScreen:
         return texts + [f"missing: {text}" for text in self._missing]
 
 
+def _of(count, cell):
+    """A row's label says how many layers it has: a mean says so where it has fewer."""
+    return replace(cell, layers=0) if cell.layers == count else cell
+
+
 def _names(pairs):
     """The libraries behind best dense; groups that share them share a line."""
     where = {}
     for names, place in pairs:
         where.setdefault(names or "none", []).append(place)
-    return [_line(f"Best dense, {', '.join(places)}: {names}") for names, places in where.items()]
+    return [line for names, places in where.items() for line in _lines(f"Best dense, {', '.join(places)}: {names}")]
 
 
 def _line(text):
     return textwrap.shorten(text, COLUMNS, placeholder=" ...")
+
+
+def _lines(text):
+    return textwrap.wrap(text, COLUMNS, subsequent_indent=" " * len("Machine: "), max_lines=2, placeholder=" ...")
 
 
 def _row(cells):

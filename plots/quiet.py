@@ -81,8 +81,8 @@ def _count(rows):
 
 
 def _named(rows):
-    return "; ".join(row.label() for row in rows[:MOST_ROWS]) + \
-        (f"; and {len(rows) - MOST_ROWS} more" if len(rows) > MOST_ROWS else "")
+    labels = list(dict.fromkeys(row.label() for row in rows))  # wall and device time share one
+    return "; ".join(labels[:MOST_ROWS]) + (f"; and {len(labels) - MOST_ROWS} more" if len(labels) > MOST_ROWS else "")
 
 
 def measured(results):

@@ -34,7 +34,7 @@ def kind_of(row):
 def library_of(row):
     """"MKL 2026.2 (avx512)": library, version and code path; the kernel's name where there is no library."""
     words, core = row.raw.get("eie_library"), row.raw.get("eie_library_core")
-    core = f" ({one_line(core)})" if isinstance(core, str) and core else ""
+    core = f" ({one_line(core).replace(' (', ', ').rstrip(')')})" if isinstance(core, str) and core else ""
     if not isinstance(words, str) or not words:
         return row.kernel + core
     version = VERSION.search(words)

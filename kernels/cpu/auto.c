@@ -26,24 +26,39 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 
-#define SHORT_NS     1e3 /* calls that are estimated to be shorter are not tried */
+#define SHORT_NS     250 /* calls that are estimated to be shorter are not tried */
+#define BATCH_PAYS   16  /* inputs a call from which a kernel for many is always tried */
 #define TRIAL_BYTES  (UINT64_C(256) << 20)
-#define TURN_NS      50e3 /* a candidate's turn lasts so long, and at least one call */
 #define LONG_CALL_NS 2e6  /* such calls are not disturbed by what the caches held before */
-#define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out, */
+#define OWN_CLOCK_NS 20e3 /* to read a thread's own clock would lengthen shorter calls */
+#define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out */
 #define SLOW         2.0
-#define TRIAL_NS     200e6 /* and the trial ends when it has taken so long, */
-#define ROUNDS_CALM  6     /* or so many rounds have not made any time shorter than CALM of it: */
-#define CALM         0.99  /* a few on a quiet machine, more beside others that compute */
-#define MEMORIES     1024
+#define MEMORIES     1024 /* of what trials have said */
+
+/* The trial ends after so many rounds on end that were not interrupted and in which no time fell
+ * below FALLS of what it was: soon on a quiet machine, later beside others that compute. */
+#define ROUNDS_CALM 6
+#define FALLS       0.99
+
+/* Nanoseconds: of calls before all turns, of calls before each turn, of a turn (at least one call
+ * each), and after which the trial ends in any case. */
+struct pace {
+    double warm, lead, turn, trial;
+};
+static const struct pace in_private_caches = {0, 0, 50e3, 60e6};
+/* A shared cache and its clock settle slowly (CONTRIBUTING.md). */
+static const struct pace in_shared_caches = {30e6, 1e6, 2e6, 150e6};
 
 /* Work of one input vector, from counts alone. */
 struct work {
     double weights;        /* stored non-zeros */
     double active_weights; /* of the active columns */
     double active_places;  /* outputs x active inputs: dense columns */
-    double places;         /* outputs x inputs: what a window slides over, and dense codes */
+    double places;         /* outputs x inputs: what a window slides over */
+    double padded_places;  /* the same with inputs in whole blocks of 128: dense codes */
     double entries;        /* of the stream, padding included, in active columns */
 };
 
@@ -51,18 +66,18 @@ struct candidate {
     const char *name;
     enum choose_form form;
     double weight_ns, active_weight_ns, active_place_ns, place_ns, entry_ns; /* an input */
-    double four_places_ns;                  /* instead of place_ns, of inputs in whole fours */
+    double code_ns, four_codes_ns;          /* a padded place and input; of inputs in whole fours */
     double call_weight_ns, lanes_weight_ns; /* a call; each 16 inputs of a call, or a part */
 };
 
 /* Times of one core; several threads divide them all alike. In the fixed order. */
 static const struct candidate candidates[] = {
-    {"avx512_batch_pairs", CHOOSE_OTHER, .call_weight_ns = 0.35, .lanes_weight_ns = 0.3},
+    {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.35, .lanes_weight_ns = 0.3},
     {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012},
     {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011},
-    {"avx512_dense_codebook", CHOOSE_OTHER, .place_ns = 0.02, .four_places_ns = 0.012},
+    {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .four_codes_ns = 0.012},
     {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
-    {"avx2_dense_codebook", CHOOSE_OTHER, .place_ns = 0.025, .four_places_ns = 0.014},
+    {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .four_codes_ns = 0.014},
     {"avx2_dense_columns", CHOOSE_OTHER, .active_place_ns = 0.029},
     {"avx2_column_table", CHOOSE_OTHER, .active_weight_ns = 0.47},
     {"neon_window_lookup", CHOOSE_OTHER, .weight_ns = 0.11, .place_ns = 0.005},
@@ -82,8 +97,9 @@ struct eie_plan {
 struct trial {
     const struct eie_kernel *kernel;
     struct eie_plan *plan;
-    uint32_t copy; /* whose turn it is */
-    double call_ns;
+    uint32_t copies, copy; /* whose turn it is */
+    bool alone;            /* one thread */
+    double call_ns;        /* NaN: not known yet */
 };
 
 /* Of the samples, how many need this column: 0 to 1. */
@@ -108,7 +124,8 @@ static uint32_t count_weights(const uint8_t *entry, const uint8_t *end)
 static struct work count(const struct eie_layer *layer)
 {
     const size_t stride = (size_t)layer->inputs + 1;
-    struct work work = {.places = (double)layer->outputs * layer->inputs};
+    struct work work = {.places = (double)layer->outputs * layer->inputs,
+                        .padded_places = 128.0 * layer->outputs * ceil(layer->inputs / 128.0)};
     for (uint32_t j = 0; j < layer->inputs; j++) {
         const double share = active_share(layer, j);
         uint64_t weights = 0, entries = 0;
@@ -128,11 +145,13 @@ static struct work count(const struct eie_layer *layer)
 /* Of one call. */
 static double estimate_ns(const struct candidate *one, const struct work *work, uint32_t batch)
 {
-    const uint32_t fours = one->four_places_ns > 0 ? batch / 4 * 4 : 0;
+    const uint32_t in_fours = batch / 4 * 4;
     return batch * (one->weight_ns * work->weights + one->active_weight_ns * work->active_weights +
-                    one->active_place_ns * work->active_places + one->entry_ns * work->entries) +
-           (fours * one->four_places_ns + (batch - fours) * one->place_ns) * work->places +
-           (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns) * work->weights;
+                    one->active_place_ns * work->active_places + one->place_ns * work->places +
+                    one->entry_ns * work->entries) +
+           work->padded_places *
+               (in_fours * one->four_codes_ns + (batch - in_fours) * one->code_ns) +
+           work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns);
 }
 
 /* The candidates that can run the problem, and of these the shortlist. Returns how many can run;
@@ -150,7 +169,9 @@ static uint32_t find(const struct eie_problem *problem, struct choose_candidate 
                          !eie_kernel_supports(kernel, problem, &bytes[i], NULL);
         able += can;
         choices[i] = (struct choose_candidate){
-            .form = candidates[i].form,
+            .form = candidates[i].form == CHOOSE_BATCH && problem->batch < BATCH_PAYS
+                        ? CHOOSE_OTHER
+                        : candidates[i].form,
             .estimate_ns = can ? estimate_ns(&candidates[i], &work, problem->batch) : NAN,
             .time_ns = NAN,
         };
@@ -200,44 +221,61 @@ static void give_up(struct trial *trial)
     trial->plan = NULL;
 }
 
+/* Nanoseconds of this thread's own clock, which stands still while others have the core, or of the
+ * wall clock. */
+static double now_ns(bool own)
+{
+    struct timespec now;
+    return own && !clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+               ? 1e9 * (double)now.tv_sec + (double)now.tv_nsec
+               : 1e9 * eie_now_s();
+}
+
 /* Nanoseconds of a call with the next copy; NaN when it fails. */
-static double time_call(struct trial *trial, uint32_t copies)
+static double time_call(struct trial *trial)
 {
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
-    const double begin = eie_now_s();
+    const bool own = trial->alone && trial->call_ns >= OWN_CLOCK_NS;
+    const double begin = now_ns(own);
     if (trial->kernel->run(trial->plan, trial->copy, NULL) ||
         trial->kernel->wait(trial->plan, &outcome, NULL))
         return NAN;
-    const double end = eie_now_s();
-    trial->copy = trial->copy + 1 < copies ? trial->copy + 1 : 0;
-    return 1e9 * (end - begin);
+    const double end = now_ns(own);
+    trial->copy = trial->copy + 1 < trial->copies ? trial->copy + 1 : 0;
+    return end - begin;
+}
+
+/* Calls that take so long together, at least so many; NaN when one fails. */
+static double time_calls(struct trial *trial, double least_ns, uint32_t least_calls)
+{
+    double spent = 0, least = INFINITY, ns = 0;
+    for (uint32_t i = 0; !isnan(ns) && (i < least_calls || spent < least_ns); i++) {
+        ns = time_call(trial);
+        least = fmin(least, ns);
+        spent += fmax(ns, 1);
+    }
+    return isnan(ns) ? NAN : least;
 }
 
 /* All copies once, so that none is touched for the first time later on. */
-static void warm(struct trial *trial, const int16_t *inputs, uint32_t copies)
+static void warm(struct trial *trial, const int16_t *inputs, const struct pace *pace)
 {
-    if (trial->plan && trial->kernel->load(trial->plan, inputs, NULL)) give_up(trial);
-    for (uint32_t c = 0; trial->plan && c < copies; c++) {
-        trial->call_ns = time_call(trial, copies);
-        if (isnan(trial->call_ns)) give_up(trial);
-    }
+    if (!trial->plan) return;
+    if (!trial->kernel->load(trial->plan, inputs, NULL))
+        trial->call_ns = time_calls(trial, pace->warm, trial->copies);
+    if (isnan(trial->call_ns)) give_up(trial);
 }
 
 /* The least of the calls so far: a call that nothing disturbed is found even beside others that
  * compute, sooner than a whole block of calls. */
-static void take_turn(struct trial *trial, uint32_t copies, double *least_ns)
+static void take_turn(struct trial *trial, const struct pace *pace, double *least_ns)
 {
-    double spent = 0, ns = 0;
-    if (trial->call_ns < LONG_CALL_NS) ns = time_call(trial, copies);
-    while (!isnan(ns) && spent < TURN_NS) {
-        ns = time_call(trial, copies);
-        *least_ns = fmin(*least_ns, ns);
-        spent += fmax(ns, 1);
-    }
+    const bool is_long = trial->call_ns >= LONG_CALL_NS;
+    const double lead_ns = is_long ? 0 : time_calls(trial, pace->lead, 1);
+    const double ns = isnan(lead_ns) ? NAN : time_calls(trial, pace->turn, 1);
+    *least_ns = isnan(ns) ? NAN : fmin(*least_ns, ns);
     trial->call_ns = *least_ns;
-    if (!isnan(ns)) return;
-    *least_ns = NAN;
-    give_up(trial);
+    if (isnan(ns)) give_up(trial);
 }
 
 /* How many are still worth a turn. */
@@ -254,30 +292,39 @@ static uint32_t drop_slow(struct trial *trials, struct eie_plan *made)
     return left;
 }
 
+/* How often the system has taken a core away from a thread of this process. */
+static long interruptions(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_nivcsw;
+}
+
 /* Whether any time became clearly shorter. */
-static bool take_turns(struct trial *trials, struct eie_plan *made, uint32_t copies)
+static bool take_turns(struct trial *trials, struct eie_plan *made, const struct pace *pace)
 {
     bool shorter = false;
     for (uint32_t i = 0; i < made->listed; i++) {
         double *least_ns = &made->choices[made->shortlist[i]].time_ns;
         const double before = *least_ns;
-        if (trials[i].plan) take_turn(&trials[i], copies, least_ns);
-        shorter |= trials[i].plan && !(*least_ns >= CALM * before);
+        if (trials[i].plan) take_turn(&trials[i], pace, least_ns);
+        shorter |= trials[i].plan && !(*least_ns >= FALLS * before);
     }
     return shorter;
 }
 
 static void time_in_turn(struct trial *trials, struct eie_plan *made, const int16_t *inputs,
-                         uint32_t copies)
+                         const struct pace *pace)
 {
     uint32_t left = made->listed, calm = 0;
-    for (uint32_t i = 0; i < made->listed; i++) warm(&trials[i], inputs, copies);
+    for (uint32_t i = 0; i < made->listed; i++) warm(&trials[i], inputs, pace);
     const double begin = eie_now_s();
     for (uint32_t round = 1; left > 1 && calm < ROUNDS_CALM; round++) {
-        calm = take_turns(trials, made, copies) ? 0 : calm + 1;
+        const long before = interruptions();
+        const bool shorter = take_turns(trials, made, pace);
+        calm = shorter || interruptions() != before ? 0 : calm + 1;
         if (round < ROUNDS_LEAST) continue;
         left = drop_slow(trials, made);
-        if (1e9 * (eie_now_s() - begin) > TRIAL_NS) break;
+        if (1e9 * (eie_now_s() - begin) > pace->trial) break;
     }
 }
 
@@ -289,7 +336,8 @@ static enum eie_status make_trials(const struct eie_setup *setup, const struct e
     enum eie_status last = EIE_OK;
     for (uint32_t i = 0; i < made->listed; i++) {
         struct trial *trial = &trials[i];
-        *trial = (struct trial){.call_ns = NAN};
+        *trial = (struct trial){
+            .copies = setup->copies, .alone = setup->problem.threads == 1, .call_ns = NAN};
         trial->kernel = eie_kernel_find(candidates[made->shortlist[i]].name);
         const enum eie_status status = trial->kernel->prepare(setup, &trial->plan, error);
         if (!status) continue;
@@ -297,6 +345,13 @@ static enum eie_status make_trials(const struct eie_setup *setup, const struct e
         last = status;
     }
     return last;
+}
+
+static const struct pace *pace_of(const struct eie_setup *setup, uint64_t plan_bytes)
+{
+    const uint64_t private_bytes = eie_private_bytes(setup->problem.threads);
+    return private_bytes && plan_bytes > private_bytes / setup->copies ? &in_shared_caches
+                                                                       : &in_private_caches;
 }
 
 /* Times the shortlist's plans of some copies and keeps the winner's where it has them all. */
@@ -309,7 +364,7 @@ static enum eie_status choose_by_trial(const struct eie_setup *setup, uint64_t s
     const uint64_t fit = TRIAL_BYTES / (sum_bytes ? sum_bytes : 1);
     if (fit < setup->copies) of_trial.copies = fit ? (uint32_t)fit : 1;
     const enum eie_status status = make_trials(&of_trial, made, trials, error);
-    time_in_turn(trials, made, inputs, of_trial.copies);
+    time_in_turn(trials, made, inputs, pace_of(&of_trial, sum_bytes / made->listed));
     const uint32_t chosen = choose_by_time(made->choices, made->shortlist, made->listed);
     for (uint32_t i = 0; i < made->listed; i++)
         if (made->shortlist[i] == chosen)

@@ -45,7 +45,7 @@ uint32_t choose_shortlist(const struct choose_candidate *candidates, uint32_t co
         listed = insert(shortlist, listed, next);
         next = least_estimate(candidates, count, CHOOSE_OTHER, shortlist, listed);
     }
-    for (enum choose_form form = CHOOSE_WORDS; form <= CHOOSE_BYTES; form++) {
+    for (enum choose_form form = CHOOSE_WORDS; form <= CHOOSE_BATCH; form++) {
         const uint32_t of_form = least_estimate(candidates, count, form, shortlist, 0);
         if (of_form < count && !is_in(shortlist, listed, of_form))
             listed = insert(shortlist, listed, of_form);

@@ -7,12 +7,12 @@
 
 #define CHOOSE_NEAR    1.75 /* estimates up to so many times the least are worth a trial */
 #define CHOOSE_NEAREST 3    /* of these, so many at most */
-#define CHOOSE_MOST    5    /* with the best of each look-up form beside them */
+#define CHOOSE_MOST    6    /* with the best of each form beside them */
 #define CHOOSE_LEAD    1.03 /* a time that is not so many times another is as good as that one */
 
-/* Which of two look-ups of 16-bit values is faster is the processor's affair, not the layer's: an
- * estimate fitted on one says nothing about the next. */
-enum choose_form { CHOOSE_OTHER, CHOOSE_WORDS, CHOOSE_BYTES };
+/* Whether words or bytes are looked up faster, and what many inputs at once are worth, is the
+ * processor's affair, not the layer's: an estimate fitted on one says nothing about the next. */
+enum choose_form { CHOOSE_OTHER, CHOOSE_WORDS, CHOOSE_BYTES, CHOOSE_BATCH };
 
 /* The place in the array is the fixed order: where times are as good as equal, the first is taken.
  */
@@ -23,7 +23,7 @@ struct choose_candidate {
 };
 
 /* Into `shortlist`, in fixed order: the CHOOSE_NEAREST least estimates, none above CHOOSE_NEAR
- * times the least, and the least estimate of words and of bytes, wherever one of that form can run.
+ * times the least, and the least estimate of words, of bytes and of a batch, where one can run.
  * Returns how many; 0 where none can run. */
 uint32_t choose_shortlist(const struct choose_candidate *candidates, uint32_t count,
                           uint32_t shortlist[CHOOSE_MOST]);

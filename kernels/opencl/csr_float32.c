@@ -1,7 +1,7 @@
 /* The sparse baseline on a device: the decoded weights as compressed sparse rows in float32, a row
  * a work-item (csr_float32.cl). Computes W a and stops there. */
-#include "kernels/opencl/plan.h"
 #include "kernels/csr.h"
+#include "kernels/opencl/plan.h"
 
 #include <stdlib.h>
 

@@ -9,7 +9,11 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from command import BINARY, MODELS, Command, compile_shared, kernel_source, suite_object  # noqa: E402
+from command import BINARY, MODELS, REPOSITORY, Command, compile_shared, kernel_source, suite_object  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes many seconds; for ./run test --all")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,6 +55,13 @@ def plugin(tmp_path):
     return make
 
 
+@pytest.fixture(scope="session")
+def own_time(tmp_path_factory):
+    """The environment in which a program's clock is its own (tests/support/own_time.c)."""
+    source = (REPOSITORY / "tests/support/own_time.c").read_text(encoding="utf-8")
+    return {"LD_PRELOAD": str(compile_shared(tmp_path_factory.mktemp("own_time"), "own_time", source))}
+
+
 @pytest.fixture
 def halting(plugin):
     """The kernel test_halting stops for good when it prepares its N-th layer, N in the file `halt`, and says so by
@@ -84,6 +95,12 @@ static void moment(const char *name)
     const char *wanted = getenv("SIGNAL_WHEN"), *which = getenv("SIGNAL_TIME"), *number = getenv("SIGNAL_NUMBER");
     if (wanted && !strcmp(wanted, name) && ++count == atoi(which)) kill(getpid(), atoi(number));
 }
+int json_dumpf(const void *json, FILE *stream, size_t flags)
+{
+    int (*next)(const void *, FILE *, size_t) = dlsym(RTLD_NEXT, "json_dumpf");
+    moment("json");
+    return next(json, stream, flags);
+}
 FILE *fdopen(int file, const char *mode)
 {
     FILE *(*next)(int, const char *) = dlsym(RTLD_NEXT, "fdopen");
@@ -108,14 +125,21 @@ int rename(const char *from, const char *to)
 MOMENTS = ["begun", "written", "closed", "renamed"]
 
 
-@pytest.fixture(params=MOMENTS)
-def signalled(request, tmp_path_factory):
-    """Environments in which a program that writes a file sends itself a signal: signalled(NUMBER, N) at the N-th
-    time that the file is begun, written, closed, or renamed."""
+@pytest.fixture(scope="session")
+def signal_when(tmp_path_factory):
+    """Environments in which a program sends itself a signal: signal_when(MOMENT, NUMBER, N), the N-th time."""
     library = compile_shared(tmp_path_factory.mktemp("signals"), "signals", SIGNALS)
-    def make(number, time):
-        return {"LD_PRELOAD": str(library), "SIGNAL_WHEN": request.param, "SIGNAL_TIME": str(time),
+    def make(moment, number, time):
+        return {"LD_PRELOAD": str(library), "SIGNAL_WHEN": moment, "SIGNAL_TIME": str(time),
                 "SIGNAL_NUMBER": str(int(number))}
+    return make
+
+
+@pytest.fixture(params=MOMENTS)
+def signalled(request, signal_when):
+    """The same for each moment of writing a file: signalled(NUMBER, N)."""
+    def make(number, time):
+        return signal_when(request.param, number, time)
     make.moment = request.param
     return make
 

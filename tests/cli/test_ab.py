@@ -7,11 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
-from command import REPOSITORY
+from command import GUARD_S, REPOSITORY, wait_for
 
 PROJECT = """\
 cmake_minimum_required(VERSION 3.25)
@@ -27,7 +26,7 @@ PRESETS = {"version": 6,
            "buildPresets": [{"name": "release", "configurePreset": "release"}]}
 STAND_IN = r'''#!/usr/bin/env python3
 """Writes one row of the time in `speed`, or does what that says; keeps a diary."""
-import json, os, pathlib, sys, time
+import json, os, pathlib, sys
 source = pathlib.Path("@CMAKE_SOURCE_DIR@")
 speed = (source / "speed").read_text().strip()
 arguments = sys.argv[1:]
@@ -37,7 +36,8 @@ if speed == "refuses":
     print("eie bench: no such kernel", file=sys.stderr)
     sys.exit(2)
 if speed == "sleeps":
-    time.sleep(60)
+    import signal
+    signal.pause()
 row = {"name": "a", "eie_suite": "s", "eie_layer": "l", "eie_layer_hash": "h", "eie_kernel": "k",
        "eie_device": "cpu", "eie_batch": 1, "eie_threads": 1, "eie_cache": "hot", "eie_time_source": "wall",
        "eie_provenance": "measured", "eie_flags": []}
@@ -96,7 +96,7 @@ class Repository:
 
     def ab(self, *arguments):
         process = self.popen(*arguments)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=GUARD_S)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
     def runs(self):
@@ -160,12 +160,10 @@ def test_a_revision_that_does_not_work(repository, speed, code, words):
 def test_interrupted(repository, number, code):
     repository.commit("second", "sleeps")
     process = repository.popen("first", "second")
-    deadline = time.monotonic() + 60
-    while len(repository.runs()) < 2 and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(process, lambda: len(repository.runs()) == 2)
     assert len(repository.left()) == 2 + 1  # two worktrees, one folder
     os.killpg(process.pid, number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=GUARD_S)
     assert process.returncode == code and repository.left() == []
 
 

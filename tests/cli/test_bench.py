@@ -80,7 +80,7 @@ def test_every_combination_is_there(rows, results):
 def test_median_is_that_of_the_samples(rows):
     for row in rows:
         samples = row["eie_samples_ns"]
-        assert len(samples) == row["repetitions"] >= (9 if row["eie_threads"] else 1)
+        assert len(samples) + len(row.get("eie_disturbed_ns", [])) == row["repetitions"] >= (6 if row["eie_threads"] else 1)
         assert all(sample > 0 for sample in samples)
         assert row["eie_median_ns"] == pytest.approx(statistics.median(samples), rel=1e-9)
 
@@ -198,7 +198,7 @@ def test_missing_library_by_glob_leaves_the_rest(run):
 
 def test_missing_library_by_exact_name_is_exit_3(eie, tiny):
     done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel",
-                   "peers_openblas_sgemv,scalar_*", "--budget", "least", "--threads", "1", "--cache", "hot", "--out", "out.json",
+                   "peers_openblas_sgemv,scalar_eie_stream", "--budget", "least", "--threads", "1", "--cache", "hot", "--out", "out.json",
                    env={"EIE_OPENBLAS": "/nonexistent.so"})
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1
@@ -206,7 +206,7 @@ def test_missing_library_by_exact_name_is_exit_3(eie, tiny):
     results = json.loads((eie.folder / "out.json").read_text())
     row, = results["eie_missing"]
     assert row["eie_kernel"] == "peers_openblas_sgemv" and row["eie_status"] == "skipped" and row["eie_reason"]
-    assert len(results["benchmarks"]) == 2
+    assert len(results["benchmarks"]) == 1
 
 
 def test_nothing_but_a_missing_library(eie, tiny):
@@ -216,7 +216,8 @@ def test_nothing_but_a_missing_library(eie, tiny):
 
 
 def test_batch_beyond_the_samples_is_unsupported(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "scalar_*", "--threads", "1", "--batch", "4,5")
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "scalar_eie_str*,scalar_float_cs*", "--threads",
+                        "1", "--batch", "4,5")
     assert {row["eie_batch"] for row in results["benchmarks"]} == {4}
     assert len(results["eie_missing"]) == 2
     for row in results["eie_missing"]:
@@ -289,7 +290,7 @@ def test_no_row_is_left_out_for_the_budget(eie, tiny):
     least, short = (eie.bench(*arguments, "--budget", budget) for budget in ("least", "0.001"))
     assert len(short["benchmarks"]) == 6 and not short["eie_missing"]
     assert [row["name"] for row in short["benchmarks"]] == [row["name"] for row in least["benchmarks"]]
-    assert all(len(row["eie_samples_ns"]) >= 9 for row in short["benchmarks"])
+    assert all(row["repetitions"] >= 6 for row in short["benchmarks"])
 
 
 def test_progress_on_a_pipe_is_lines(eie, tiny):

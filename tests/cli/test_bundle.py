@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from command import BINARY, REPOSITORY, compile_shared, kernel_source, suite_object
+from command import BINARY, GUARD_S, REPOSITORY, compile_shared, kernel_source, suite_object
 
 GLIBC = re.compile(r"(ld-linux.*|lib(c|m|mvec|pthread|dl|rt|resolv|util|anl|nsl)\.so\.\d+)$")
 PLACE = "opt/eiebench"  # in the root folder
@@ -206,7 +206,7 @@ class Root:
             steps.append(f'mount --rbind /{name} "$0/{name}" && ')
         script = "".join(steps) + 'exec chroot "$0" "$@"'
         return subprocess.run([*namespaces(), "sh", "-c", script, self.folder, f"/{PLACE}/eie", *map(str, arguments)],
-                              env={"PATH": PATH} | environment, capture_output=True, text=True, timeout=120)
+                              env={"PATH": PATH} | environment, capture_output=True, text=True, timeout=GUARD_S)
 
 
 @pytest.fixture

@@ -24,17 +24,16 @@ PLACES = {  # what clGetDeviceInfo answers: by NVIDIA's own extension, and by th
 
 
 @pytest.fixture
-def gpu(pocl, tiny, shim, tmp_path):  # noqa: F811
-    """Results of a short run on the made-up GPU: gpu(wrong="energy=4", place="khr", further environment)."""
-    def run(wrong="", place="nv", budget="3", flags=(), library=None, **env):
+def gpu(pocl, tiny, shim, own_time, tmp_path):  # noqa: F811
+    """Results of a short run on the made-up GPU, whose clock no other process disturbs: gpu(wrong="energy=4", place="khr", further environment)."""
+    def run(wrong="", place="nv", flags=(), library=None, **env):
         loader = shim("cl_int", "clGetDeviceInfo", "cl_device_id id, cl_device_info what, size_t size, void *value, "
                       "size_t *got", "id, what, size, value, got", f"""
                       if (what == CL_DEVICE_VENDOR_ID && value) *(cl_uint *)value = 0x10de;
                       {PLACES[place]}""")
         made = library or compile_shared(tmp_path, "nvml", FAKE, *flags)
         results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", f"{KERNEL},{CPU}", "--threads", "1",
-                             "--budget", budget,
-                             env=loader | {"EIE_NVML": str(made), "FAKE_NVML": wrong, "FAKE_NVML_STEP_MS": "10"} | env)
+                             env=own_time | loader | {"EIE_NVML": str(made), "FAKE_NVML": wrong, "FAKE_NVML_STEP_MS": "10"} | env)
         rows = rows_of(results, KERNEL)
         assert [row["eie_status"] for row in rows] == ["ok", "ok"], rows[0]["eie_reason"]
         other, = rows_of(results, CPU)

@@ -90,22 +90,19 @@ def test_every_row_names_a_command_that_repeats_it(eie, tiny):
 # ---- groups that do not fit --------------------------------------------------------------------
 
 def test_group_that_needs_more_memory_is_split(eie, tiny):
-    """With less and less to spare: one at a time beside the baseline."""
+    """With less to spare the others come one after the other, each in a visit with the reference."""
     arguments = ["--suite", tiny, "--layer", "even", "--threads", "1",
                  "--kernel", f"peers_openblas_sgemv,scalar_ref_dense,{KERNEL}"]
-    whole = eie.bench(*arguments)
-    assert len(whole["benchmarks"]) == 3 and not any("eie_part" in row for row in whole["benchmarks"])
-    for memory in range(280000, 320000, 2000):
-        split = eie.bench(*arguments, "--memory", memory, code=None)
-        parts = {row["eie_kernel"]: row.get("eie_part") for row in split["benchmarks"]}
-        if len(parts) == 3 and any(parts.values()):
+    whole = eie.bench(*arguments)["benchmarks"]
+    assert len(whole) == 3 and all(row["eie_visits"] == [1] for row in whole)
+    for memory in range(330000, 290000, -5000):
+        rows = {row["eie_kernel"]: row for row in eie.bench(*arguments, "--memory", memory, code=None)["benchmarks"]}
+        if any(row["eie_visits"] != [1] for row in rows.values()):
             break
-    assert parts["peers_openblas_sgemv"] == 1
-    assert sorted(parts.values()) == [1, 1, 2]
-    for row in split["benchmarks"]:
-        assert row["eie_part_baseline_ns"] > 0
-    first = {row["eie_part_baseline_ns"] for row in split["benchmarks"] if row["eie_part"] == 1}
-    assert first == {one(split, kernel="peers_openblas_sgemv")["eie_median_ns"]}
+    reference, one_, other = (rows[kernel] for kernel in ("peers_openblas_sgemv", "scalar_ref_dense", KERNEL))
+    assert sorted(one_["eie_visits"] + other["eie_visits"]) == [1, 2]
+    for visit in (1, 2):  # samples that were set apart are in no visit
+        assert visit in reference["eie_visits"] or reference["eie_disturbed_ns"]
 
 
 # ---- taking a matrix up again ------------------------------------------------------------------

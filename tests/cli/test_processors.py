@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from command import BINARY
+from command import BINARY, GUARD_S
 
 KERNELS = "scalar_*,cpu_*,avx*"
 ILLEGAL = """
@@ -25,7 +25,7 @@ def need(tool):
 def emulated(eie, processor, *arguments):
     need("qemu-x86_64")
     return subprocess.run(["qemu-x86_64", "-cpu", processor, *arguments], cwd=eie.folder, env=eie.environment,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=GUARD_S)
 
 
 @pytest.mark.parametrize("processor, instruction", [("Nehalem", "vpaddd %%ymm0, %%ymm0, %%ymm0"),
@@ -51,6 +51,7 @@ def test_list_of_an_older_processor(eie, processor, runs):
     assert " ok " in status["scalar_eie_stream"] and " ok " in status["cpu_auto"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processor, runs", [("Nehalem", {"scalar", "cpu"}), ("Haswell", {"scalar", "cpu", "avx2"})])
 def test_kernels_on_an_older_processor(eie, processor, runs):
     done = emulated(eie, processor, BINARY, "check", "--kernel", KERNELS, "--cases", "0", "--threads", "1")
@@ -60,14 +61,15 @@ def test_kernels_on_an_older_processor(eie, processor, runs):
     assert {status for _, status in kernels} == {"ok", "unsupported"}
 
 
-@pytest.mark.parametrize("case", ["3", "12", "30"])
+@pytest.mark.parametrize("case", ["3", pytest.param("12", marks=pytest.mark.slow),
+                                  pytest.param("30", marks=pytest.mark.slow)])
 def test_memory_is_clean(eie, case):
     """valgrind knows no AVX-512."""
     need("valgrind")
     done = subprocess.run(["valgrind", "--error-exitcode=99", "--leak-check=no", BINARY, "check", "--kernel",
                            "scalar_*,avx2_*", "--case", case, "--threads", "1"], cwd=eie.folder,
                           env=eie.environment | {"EIE_ISA_MASK": "avx512"}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=240)
+                          capture_output=True, text=True, timeout=GUARD_S)
     assert done.returncode == 0, done.stdout + done.stderr
     summaries = [line for line in done.stderr.splitlines() if "ERROR SUMMARY" in line]  # one for each process
     assert summaries and all("ERROR SUMMARY: 0 errors" in line for line in summaries)

@@ -5,17 +5,20 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from command import REPOSITORY
 
 EIE = r'''#!/usr/bin/env python3
-"""Lists nothing; `bench` writes an empty results file and ends with $CODE."""
+"""Lists what $KERNELS holds; `bench` writes an empty results file and ends with $CODE."""
 import json, os, pathlib, sys
 with open(os.environ["DIARY"], "a") as out:
     out.write(json.dumps(sys.argv[1:]) + "\n")
 if sys.argv[1] != "bench":
+    if sys.argv[1:] == ["list", "kernels"]:
+        print("name  isa", *(f"{name}  any  ok" for name in os.environ.get("KERNELS", "").split()), sep="\n")
     sys.exit(0)
 code = int(os.environ.get("CODE", "0"))
 if code != 2:
@@ -98,6 +101,26 @@ def test_full_leaves_nothing_out(project):
     assert option(one, "--kernel") is None and option(one, "--cache") == "hot,llc,dram"
     assert "paper-signed" in option(one, "--suite") and "paper-signed" in option(many, "--suite")
     assert option(bench, "--budget") == "60m"
+
+
+def test_kernels_of_other_processors_are_not_asked_for(project):
+    bench = project("--out", "here", KERNELS="cpu_auto neon_window_lookup scalar_float_csr peers_mkl_sgemv").calls[-2]
+    _, one, many, _ = matrices(bench)
+    assert option(one, "--kernel") == "cpu_*,neon_*,peers_[!c]*gemv,scalar_float_*"
+    assert option(many, "--kernel") == "peers_[!c]*,neon_*,cpu_*,scalar_float_*"
+
+
+def test_the_results_stay_where_the_report_cannot_be_made(project):
+    (project.folder / "plots/requirements.txt").write_text("other\n")
+    tools = project.folder.parent / "tools"
+    (tools / "python3").write_text(f'#!/bin/sh\n[ "$2" != venv ] && exec {sys.executable} "$@"\nexit 1\n')
+    (tools / "python3").chmod(0o755)
+    result = project("--out", "here")
+    assert result.returncode == 3 and result.calls[-1][0] == "bench"
+    assert (project.folder / "here/bench.json").is_file()
+    assert "./run report here/bench.json" in result.stderr.splitlines()[-1]
+    (project.folder / ".venv/requirements.txt").write_text("other\n")  # as if it could be made by now
+    assert project("--resume", "here").returncode == 0
 
 
 def test_the_folder_carries_the_date_by_default(project):

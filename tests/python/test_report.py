@@ -7,13 +7,11 @@ import pytest
 
 from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, cell, column, fake_document, page, read, \
     retime, run_report, with_ceilings
-import screen  # conftest has put plots/ on the path
 from cells import Cell, cited, missing, number_text
 from headline import ratio_text
 from load import InputError, load
 from published import EIE, POWER_LAYERS, Published
 from report import Report
-from table4 import SideBySide
 
 PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibrated", "assumed"}
 
@@ -317,7 +315,7 @@ def test_only_equal_thread_counts_are_compared(report):
             assert counts <= {wanted}, line
     columns = {line["column"] for line in read(report[0], "table4")}
     assert {"best dense@1", "best dense@4", "scalar_eie_stream@1", "fake_eie_pool@4"} <= columns
-    assert "all 4 threads" in report[1]
+    assert "batch 1 llc, 4 threads" in report[1]
 
 
 def test_a_kernel_without_the_thread_count_of_the_baseline_is_not_compared(document, save, tmp_path):

@@ -1,9 +1,11 @@
 /* bench/check.h: the checker passes the kernels that are right and catches every one that was
  * broken on purpose. A checker that cannot fail would prove nothing. */
 #include "bench/check.h"
+#include "bench/references.h"
 #include "host/numbers.h"
 #include "kernels/cpu_plan.h"
 #include "tests/support/layers.h"
+#include "tests/support/sealed.h"
 
 #include <math.h>
 
@@ -652,6 +654,33 @@ static void sums_beyond_int32_are_an_error(void **state)
     test_matrix_free(&matrix);
 }
 
+static void what_must_come_out_is_read_only(void **state)
+{
+    enum { INPUTS = 30, OUTPUTS = 50, BATCH = 3, COUNT = BATCH * OUTPUTS };
+    const struct eie_device device = host_device();
+    struct eie_layer *layer = test_layer_draw("sealed", INPUTS, OUTPUTS, 4, 0.3, 2);
+    static const int16_t inputs[BATCH * INPUTS] = {1, 0, 5};
+    struct eie_references *references;
+    struct eie_check_vectors vectors[2];
+    struct eie_error error = {""};
+    (void)state;
+    assert_good(eie_references_begin(layer, inputs, BATCH, &references, &error), error);
+    assert_good(eie_references_get(references, &device, vectors, &error), error);
+    assert_read_only(vectors[1].inputs, sizeof inputs);
+    for (int i = 0; i < 2; i++) {
+        const struct eie_reference *reference = vectors[i].reference;
+        assert_read_only(reference->y, COUNT * sizeof *reference->y);
+        assert_read_only(reference->sum, COUNT * sizeof *reference->sum);
+        assert_read_only(reference->magnitude, COUNT * sizeof *reference->magnitude);
+        assert_read_only(reference->products, COUNT * sizeof *reference->products);
+        assert_read_only(reference->weights, COUNT * sizeof *reference->weights);
+        assert_read_only(reference->values, COUNT * sizeof *reference->values);
+        assert_read_only(reference->largest_input, BATCH * sizeof *reference->largest_input);
+    }
+    eie_references_free(references);
+    eie_layer_free(layer);
+}
+
 /* ---- all kernels of this build --------------------------------------------------------------- */
 
 static void the_kernels_of_this_build_pass(void **state)
@@ -697,6 +726,7 @@ int main(void)
         cmocka_unit_test(estimates_are_held_to_their_counts),
         cmocka_unit_test(a_kernel_of_another_device_is_not_run),
         cmocka_unit_test(sums_beyond_int32_are_an_error),
+        cmocka_unit_test(what_must_come_out_is_read_only),
         cmocka_unit_test(the_kernels_of_this_build_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,9 @@ static void plans_on_one_layer_share(void **state)
     assert_ptr_equal(first->copy[0], memory);
     eie_float_weights_release(first);
     assert_int_equal(eie_float_weights_new_bytes(layer, EIE_FLOAT_DENSE, 77), 0);
+    /* who needs fewer takes none away */
+    eie_float_weights_release(take(layer, EIE_FLOAT_DENSE, 1));
+    assert_int_equal(second->copies, 4);
     expect_weights(layer, &matrix, second, 3);
     eie_float_weights_release(second);
     assert_int_equal(eie_float_weights_new_bytes(layer, EIE_FLOAT_DENSE, 77), 77);

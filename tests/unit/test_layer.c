@@ -4,6 +4,7 @@
 #include "host/numbers.h"
 #include "host/sha256.h"
 #include "tests/support/layers.h"
+#include "tests/support/sealed.h"
 
 /* ---- the paper's examples -------------------------------------------------------------------- */
 
@@ -691,6 +692,49 @@ static void local_rows_add_up(void **state)
     }
 }
 
+/* ---- nobody writes to a layer ---------------------------------------------------------------- */
+
+static void assert_layer_read_only(const struct eie_layer *layer)
+{
+    assert_read_only(layer, sizeof *layer);
+    assert_read_only(layer->codebook, sizeof layer->codebook);
+    assert_read_only(layer->column_start, test_pointer_count(layer) * sizeof *layer->column_start);
+    assert_read_only(layer->entries, layer->entry_count);
+    assert_read_only(layer->bias, layer->outputs * sizeof *layer->bias);
+    assert_read_only(layer->sample_inputs,
+                     (size_t)layer->sample_count * layer->inputs * sizeof *layer->sample_inputs);
+    assert_read_only(layer->name, strlen(layer->name) + 1);
+    assert_read_only(layer->source, strlen(layer->source) + 1);
+}
+
+static void built_layers_are_read_only(void **state)
+{
+    enum { INPUTS = 70, OUTPUTS = 90, SAMPLES = 40 };
+    static const int32_t bias[OUTPUTS] = {1};
+    static const int16_t samples[SAMPLES * INPUTS] = {2};
+    struct eie_layer *drawn = test_layer_draw("sealed", INPUTS, OUTPUTS, 3, 0.4, 1);
+    struct eie_layer parts = *drawn, *created, *encoded, *recut;
+    struct eie_sparse_codes codes;
+    struct eie_error error = {""};
+    (void)state;
+    parts.bias = bias;
+    parts.sample_count = SAMPLES;
+    parts.sample_inputs = samples;
+    assert_good(eie_layer_create(&parts, &created, &error), error);
+    assert_good(eie_layer_decode(drawn, &codes, &error), error);
+    assert_good(eie_layer_encode(&parts, &codes, &encoded, &error), error);
+    assert_good(eie_layer_reencode(created, 7, &recut, &error), error);
+    assert_layer_read_only(created);
+    assert_layer_read_only(encoded);
+    assert_layer_read_only(recut);
+    assert_same_layer(created, encoded);
+    eie_sparse_codes_free(&codes);
+    eie_layer_free(recut);
+    eie_layer_free(encoded);
+    eie_layer_free(created);
+    eie_layer_free(drawn);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -714,6 +758,7 @@ int main(void)
         cmocka_unit_test(the_hash_tells_apart_what_only_lengths_tell_apart),
         cmocka_unit_test(the_sum_bound_is_a_bound),
         cmocka_unit_test(local_rows_add_up),
+        cmocka_unit_test(built_layers_are_read_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,7 +83,7 @@ static void files(void **state)
     eie_quiet_before(quiet);
     put("self/task/2/schedstat", "100 900000 3\n"); /* 0.898 ms of a block of 1 ms */
     assert_true(eie_quiet_after(quiet, 1e6));
-    put("stat", "cpu  1 2 3 4 5 6 7 9 9 10\n");
+    put("stat", "cpu  1 2 3 4 5 6 7 9 9 10\ncpu0 1 2 3 4 5 6 7 9 9 10\n");
     eie_quiet_before(quiet);
     assert_true(eie_quiet_after(quiet, 1e6));
     eie_quiet_end(quiet);
@@ -95,6 +95,34 @@ static void files(void **state)
     assert_true(json_real_value(json_object_get(object, "disturbed_share")) == 1);
     assert_true(json_real_value(json_object_get(object, "probe_best_ns")) > 0);
     json_decref(object);
+}
+
+/* What is stolen from cores that no thread may use says nothing. */
+static void stolen(void **state)
+{
+    struct eie_quiet_totals totals = {0};
+    (void)state;
+    put("self/task/1/schedstat", "100 1000 3\n");
+    put("self/task/1/status", "Name:\teie\nCpus_allowed:\t9\nCpus_allowed_list:\t0\n");
+    put("self/task/2/schedstat", "100 1000 3\n");
+    put("self/task/2/status", "Cpus_allowed_list:\t3-4,7\n");
+    put("stat", "cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 10 0 0\ncpu1 1 2 3 4 5 6 7 20 0 0\n"
+                "cpu3 1 2 3 4 5 6 7 30 0 0\ncpu7 1 2 3 4 5 6 7 40 0 0\nintr 1\n");
+    struct eie_quiet *quiet = eie_quiet_begin(root, &totals);
+    assert_non_null(quiet);
+    eie_quiet_before(quiet);
+    put("stat", "cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 10 0 0\ncpu1 1 2 3 4 5 6 7 99 0 0\n"
+                "cpu3 1 2 3 4 5 6 7 30 0 0\ncpu7 1 2 3 4 5 6 7 40 0 0\nintr 1\n");
+    eie_quiet_after(quiet, 1e6);
+    assert_true(totals.steal_s == 0);
+    const double seen_s = totals.seen_s;
+    eie_quiet_before(quiet);
+    put("stat", "cpu  1 2 3 4 5 6 7 0 0 0\ncpu0 1 2 3 4 5 6 7 11 0 0\ncpu1 1 2 3 4 5 6 7 99 0 0\n"
+                "cpu3 1 2 3 4 5 6 7 30 0 0\ncpu7 1 2 3 4 5 6 7 41 0 0\nintr 1\n");
+    assert_true(eie_quiet_after(quiet, 1e6));
+    assert_true(totals.steal_s == 0.02);
+    assert_true(totals.seen_s > seen_s);
+    eie_quiet_end(quiet);
 }
 
 static void without_files(void **state)
@@ -144,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rule),
         cmocka_unit_test_setup_teardown(files, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(stolen, make_root, remove_root),
         cmocka_unit_test(without_files),
         cmocka_unit_test_setup_teardown(limits, make_root, remove_root),
     };

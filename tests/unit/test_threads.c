@@ -186,7 +186,7 @@ static void after_fork(void **state)
 {
     int code = -1;
     (void)state;
-    if (THREAD_SANITIZER) skip(); /* it allows no threads in a fork's child */
+    if (THREAD_SANITIZER) skip();            /* it allows no threads in a fork's child */
     if (getenv("EIE_TEST_EMULATED")) skip(); /* nor does qemu-user */
     get(3);
     const pid_t child = fork();
