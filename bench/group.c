@@ -459,6 +459,9 @@ static void check_after(struct contender *contender)
     if (!contender->status)
         contender->status = eie_references_fresh(contender->group->references, row->device, &fresh,
                                                  &contender->error);
+    if (!contender->status)
+        contender->status =
+            eie_references_divisor(contender->group->references, &audit.divisor, &contender->error);
     if (contender->status) return;
     enter(contender, "checking after timing");
     contender->status = eie_audit_plan(&audit, suspicion, sizeof suspicion, &contender->error);
