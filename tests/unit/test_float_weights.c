@@ -97,6 +97,30 @@ static void plans_on_one_layer_share(void **state)
 }
 
 /* Every part of a layer that decides its weights tells it from another, wherever it lies. */
+/* Who asks for fewer copies than there are takes nothing from the others. */
+static void fewer_copies_leave_the_others_theirs(void **state)
+{
+    enum { COPIES = 200 };
+    struct test_matrix matrix;
+    struct eie_layer *layer = layer_of(9, &matrix);
+    const struct eie_float_weights *many = take(layer, EIE_FLOAT_DENSE, COPIES);
+    void *before[COPIES];
+    volatile size_t *blocks[COPIES]; /* would be put where pointers were given up */
+    (void)state;
+    memcpy(before, many->copy, sizeof before);
+    const struct eie_float_weights *one = take(layer, EIE_FLOAT_DENSE, 1);
+    for (int i = 0; i < COPIES; i++) {
+        blocks[i] = malloc(((size_t)i + 1) * sizeof *blocks[i]);
+        for (int k = 0; k <= i; k++) blocks[i][k] = 0;
+    }
+    assert_memory_equal(before, many->copy, sizeof before);
+    for (int i = 0; i < COPIES; i++) free((void *)(uintptr_t)blocks[i]);
+    eie_float_weights_release(one);
+    eie_float_weights_release(many);
+    eie_layer_free(layer);
+    test_matrix_free(&matrix);
+}
+
 static void layers_that_differ_do_not_share(void **state)
 {
     struct test_matrix matrices[2];
@@ -168,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(copies_hold_the_layers_weights),
         cmocka_unit_test(plans_on_one_layer_share),
+        cmocka_unit_test(fewer_copies_leave_the_others_theirs),
         cmocka_unit_test(layers_that_differ_do_not_share),
         cmocka_unit_test(nobody_writes_to_them),
         cmocka_unit_test(float_kernels_say_what_their_weights_are),
