@@ -137,7 +137,6 @@ static enum eie_status more_copies(const struct eie_layer *layer, struct entry *
                                    uint32_t copies, struct eie_error *error)
 {
     if (entry->seen.copies >= copies) return EIE_OK; /* other plans may use more */
-    if (copies <= entry->seen.copies) return EIE_OK; /* others use them all */
     void **copy = realloc(entry->seen.copy, copies * sizeof *copy);
     if (copy) entry->seen.copy = copy;
     struct mapping *mappings = realloc(entry->mappings, copies * sizeof *mappings);
