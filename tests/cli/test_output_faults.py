@@ -162,7 +162,7 @@ def test_old_file_is_replaced_and_a_link_to_it_stays(eie, tiny, tmp_path, writer
 
 @pytest.mark.parametrize("arguments", [
     ["list", "kernels"], ["list", "layers", "--json"], ["layer", "dump", "tiny.json/even"],
-    ["layer", "info", "tiny.json"], ["check", "--cases", "0", "--kernel", "model_*"], ["bench", "--help"],
+    ["layer", "info", "tiny.json"], ["check", "--case", "3", "--kernel", "model_*"], ["bench", "--help"],
 ], ids=" ".join)
 def test_standard_output_is_full(eie, tiny, arguments):
     with open("/dev/full", "wb") as full:

@@ -329,7 +329,7 @@ def test_waiting_time_of_intels_openmp_is_one_that_it_takes(eie, tiny, tmp_path)
 def test_rounded_operands_are_held_against_the_ceiling_of_integers(eie, plugin, tiny, flags, operations):
     """A library that rounds its operands to int8 may pass the peak of float32."""
     rounding = 0.1 if "APPROXIMATE" in flags else 0
-    path = plugin("sums", ON_READ=READ_SUMS, AFTER_COST="cost->macs_padding += 1000000000;",
+    path = plugin("sums", ON_READ=READ_SUMS, AFTER_COST="cost->bytes_written *= 2; cost->macs_padding += 1000000000;",
                   MEMBERS=f".flags = {flags}, .weight_rounding = {{0, {rounding}}}")
     results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", path, "--kernel", "test_sums", "--threads", "1",
                         code=None)
