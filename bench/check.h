@@ -79,8 +79,9 @@ EIE_MUST_USE enum eie_status eie_check_plan(const struct eie_kernel *kernel, str
                                             double *median_relative_error, struct eie_error *error);
 
 /* EIE_MISMATCH when one copy of the plan is said to have more bytes than `plan_bytes`, which the
- * kernel said that the whole plan would hold: there would be too few copies for a cache mode. Weights
- * in float32 that another plan holds already (kernels/float_weights.h) may be left out of that. */
+ * kernel said that the whole plan would hold: there would be too few copies for a cache mode.
+ * Weights in float32 that another plan holds already (kernels/float_weights.h) may be left out of
+ * that. */
 EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_kernel *kernel,
                                                 const struct eie_layer *layer,
                                                 const struct eie_cost *cost, uint64_t plan_bytes,
