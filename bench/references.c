@@ -51,7 +51,7 @@ static void pair_free(struct pair *pair)
     eie_reference_free(&pair->of[0]);
     eie_reference_free(&pair->of[1]);
     eie_reference_free(&pair->of_turned);
-    free(pair->turned);
+    eie_sealed_free(pair->turned);
     free(pair);
 }
 
@@ -135,7 +135,7 @@ static enum eie_status add_turned(const struct eie_references *all, const struct
                                   struct pair *pair, struct eie_error *error)
 {
     const size_t count = (size_t)all->batch * all->layer->inputs;
-    int16_t *turned = malloc(count * sizeof *turned);
+    int16_t *turned = eie_sealed_new(count * sizeof *turned);
     if (!turned)
         return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references",
                         all->layer->name);
@@ -147,10 +147,13 @@ static enum eie_status add_turned(const struct eie_references *all, const struct
         status =
             eie_reference_make_on(device, all->layer, turned, all->batch, &pair->of_turned, error);
     }
-    if (status)
-        free(turned);
-    else
+    if (!status) status = eie_seal(turned, error);
+    if (!status) {
         pair->turned = turned;
+        return EIE_OK;
+    }
+    eie_sealed_free(turned);
+    eie_reference_free(&pair->of_turned);
     return status;
 }
 

@@ -683,13 +683,15 @@ static void what_must_come_out_is_read_only(void **state)
     struct eie_layer *layer = test_layer_draw("sealed", INPUTS, OUTPUTS, 4, 0.3, 2);
     static const int16_t inputs[BATCH * INPUTS] = {1, 0, 5};
     struct eie_references *references;
-    struct eie_check_vectors vectors[2];
+    struct eie_check_vectors vectors[3];
     struct eie_error error = {""};
     (void)state;
     assert_good(eie_references_begin(layer, inputs, BATCH, &references, &error), error);
     assert_good(eie_references_get(references, &device, vectors, &error), error);
+    assert_good(eie_references_fresh(references, &device, &vectors[2], &error), error);
     assert_read_only(vectors[1].inputs, sizeof inputs);
-    for (int i = 0; i < 2; i++) {
+    assert_read_only(vectors[2].inputs, sizeof inputs);
+    for (int i = 0; i < 3; i++) {
         const struct eie_reference *reference = vectors[i].reference;
         assert_read_only(reference->y, COUNT * sizeof *reference->y);
         assert_read_only(reference->sum, COUNT * sizeof *reference->sum);

@@ -102,7 +102,6 @@ static void plans_on_one_layer_share(void **state)
     eie_layer_free(same);
 }
 
-/* Every part of a layer that decides its weights tells it from another, wherever it lies. */
 /* Who asks for fewer copies than there are takes nothing from the others. */
 static void fewer_copies_leave_the_others_theirs(void **state)
 {
@@ -127,6 +126,7 @@ static void fewer_copies_leave_the_others_theirs(void **state)
     test_matrix_free(&matrix);
 }
 
+/* Every part of a layer that decides its weights tells it from another, wherever it lies. */
 static void layers_that_differ_do_not_share(void **state)
 {
     struct test_matrix matrices[3];
