@@ -113,6 +113,8 @@ static enum eie_status find_short_round(struct auditor *auditor, double *least_n
         if (*rounds) status = time_calls(auditor, WARM_S, 1, &spent_ns, error);
         eie_audit_turn(audit->timed->inputs, reference->batch, reference->inputs,
                        (audit->seed * ROUNDS_MAX + *rounds + 1) * GOLDEN, auditor->inputs);
+        for (size_t i = 0; audit->divisor > 1 && i < input_count(audit); i++)
+            auditor->inputs[i] = (int16_t)(auditor->inputs[i] / audit->divisor);
         if (!status) status = time_round(auditor, auditor->inputs, &spent_ns, error);
         *least_ns = fmin(*least_ns, spent_ns);
     }

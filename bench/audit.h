@@ -26,7 +26,8 @@ struct eie_audit {
     const struct eie_check_vectors *fresh; /* that the plan has not seen */
     uint32_t copies;                       /* take turns */
     uint32_t seed;                         /* of the rounds' inputs: another one each time */
-    double call_ns;                        /* as the samples say */
+    int32_t divisor; /* of these inputs, so that no sum leaves int32; 0 is as 1 */
+    double call_ns;  /* as the samples say */
     double slack_ns; /* that a round may take beside: waking threads, a device's transfers */
 };
 

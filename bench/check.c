@@ -402,25 +402,20 @@ static enum eie_status check_counts(const struct eie_kernel *kernel, const struc
                                                : check_bytes(kernel, &cost, reference, error);
 }
 
-/* The largest form of the layer's weights that plans share: with an index for each. */
-static uint64_t shared_bytes(const struct eie_kernel *kernel, const struct eie_layer *layer)
-{
-    if (!(kernel->flags & EIE_KERNEL_FLOAT32)) return 0;
-    return (uint64_t)layer->outputs * layer->inputs * (sizeof(float) + sizeof(uint32_t)) +
-           ((uint64_t)layer->outputs + 1) * sizeof(uint32_t);
-}
-
 enum eie_status eie_check_prepared(const struct eie_kernel *kernel, const struct eie_layer *layer,
                                    const struct eie_cost *cost, uint64_t plan_bytes,
                                    struct eie_error *error)
 {
-    plan_bytes += shared_bytes(kernel, layer);
+    uint64_t most = plan_bytes;
+    /* weights that plans share are not in it: at most a value and an index for each place */
+    if (kernel->flags & EIE_KERNEL_FLOAT32)
+        most += (UINT64_C(1) + layer->inputs) * (UINT64_C(1) + layer->outputs) * 8;
     /* a model's are in the machine that it models */
-    if (kernel->device_kind == EIE_DEVICE_EIE || cost->prepared_bytes <= plan_bytes) return EIE_OK;
+    if (kernel->device_kind == EIE_DEVICE_EIE || cost->prepared_bytes <= most) return EIE_OK;
     return eie_fail(error, EIE_MISMATCH,
-                    "kernel counts %" PRIu64 " bytes of a copy, where its plan with one copy holds "
-                    "%" PRIu64 " at most, as it said before",
-                    cost->prepared_bytes, plan_bytes);
+                    "kernel counts %" PRIu64 " bytes of a copy, where a plan with one can hold "
+                    "%" PRIu64 " at most by what it said before",
+                    cost->prepared_bytes, most);
 }
 
 static enum eie_status run_once(const struct eie_kernel *kernel, struct eie_plan *plan,

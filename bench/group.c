@@ -177,6 +177,31 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     return status;
 }
 
+/* As many copies as the cache mode takes; `bytes` are those of a plan with one. A kernel that
+ * chooses by trying may choose another form when there are several: then they are counted anew,
+ * once. */
+static enum eie_status make_copies(struct session *session, struct contender *contender,
+                                   uint64_t bytes, bool *later, struct eie_error *error)
+{
+    struct eie_row *row = contender->row;
+    enum eie_status status = EIE_OK;
+    for (int round = 0; round < 2 && !status; round++) {
+        const uint32_t before = contender->plan ? row->copies : 0;
+        bool now = false;
+        status = eie_cache_copies(session->group->cache, row->threads, row->copy_bytes,
+                                  &row->copies, error);
+        if (status || row->copies == before) return status;
+        end_plan(session, contender);
+        const uint64_t all = bytes + (uint64_t)(row->copies - 1) * row->copy_bytes;
+        status = fits(session, all, &now, error);
+        *later = !status && !now;
+        if (status || *later) return status;
+        status = make_plan(session, contender, row->copies, all, error);
+        row->copy_bytes = row->cost.prepared_bytes;
+    }
+    return status;
+}
+
 /* Where it is not known how large a copy is, with one first; then with as many as the cache mode
  * takes. `later`: does not fit beside the others, and was left for the next part. */
 static enum eie_status prepare(struct session *session, struct contender *contender, bool *later,
@@ -202,15 +227,7 @@ static enum eie_status prepare(struct session *session, struct contender *conten
         status = make_plan(session, contender, 1, bytes, error);
         row->copy_bytes = row->cost.prepared_bytes;
     }
-    if (!status)
-        status = eie_cache_copies(session->group->cache, row->threads, row->copy_bytes,
-                                  &row->copies, error);
-    if (status || (row->copies == 1 && contender->plan)) return status;
-    end_plan(session, contender);
-    bytes += (uint64_t)(row->copies - 1) * row->copy_bytes;
-    status = fits(session, bytes, &now, error);
-    *later = !status && !now;
-    return status || *later ? status : make_plan(session, contender, row->copies, bytes, error);
+    return status ? status : make_copies(session, contender, bytes, later, error);
 }
 
 static uint64_t plus(uint64_t a, uint64_t b)
@@ -442,6 +459,9 @@ static void check_after(struct contender *contender)
     if (!contender->status)
         contender->status = eie_references_fresh(contender->group->references, row->device, &fresh,
                                                  &contender->error);
+    if (!contender->status)
+        contender->status =
+            eie_references_divisor(contender->group->references, &audit.divisor, &contender->error);
     if (contender->status) return;
     enter(contender, "checking after timing");
     contender->status = eie_audit_plan(&audit, suspicion, sizeof suspicion, &contender->error);

@@ -19,6 +19,7 @@ struct eie_references {
     const int16_t *inputs;
     int16_t *zeros; /* [batch][inputs] */
     uint32_t batch, count;
+    int32_t divisor;     /* 0: not known yet */
     struct pair **pairs; /* each in its own allocation: what was handed out stays where it is */
 };
 
@@ -154,6 +155,24 @@ static enum eie_status add_turned(const struct eie_references *all, const struct
     eie_sealed_free(turned);
     eie_reference_free(&pair->of_turned);
     return status;
+}
+
+enum eie_status eie_references_divisor(struct eie_references *references, int32_t *divisor,
+                                       struct eie_error *error)
+{
+    const struct eie_layer *layer = references->layer;
+    uint64_t bound; /* of the largest inputs, 2^15 */
+    int largest = 0;
+    *divisor = references->divisor;
+    if (*divisor) return EIE_OK;
+    enum eie_status status = eie_layer_sum_bound(layer, &bound, error);
+    if (status) return status;
+    for (size_t k = 0; k < (size_t)references->batch * layer->inputs; k++)
+        if (abs(references->inputs[k]) > largest) largest = abs(references->inputs[k]);
+    /* half the range is left to the bias */
+    const double times = (double)bound / 32768 * largest / (INT32_MAX / 2);
+    *divisor = references->divisor = times < INT16_MAX ? (int32_t)times + 1 : INT16_MAX;
+    return EIE_OK;
 }
 
 enum eie_status eie_references_fresh(struct eie_references *references,

@@ -29,4 +29,8 @@ EIE_MUST_USE enum eie_status eie_references_fresh(struct eie_references *referen
                                                   struct eie_check_vectors *fresh,
                                                   struct eie_error *error);
 
+/* What inputs of this size must be divided by so that no sum leaves int32, wherever they stand. */
+EIE_MUST_USE enum eie_status eie_references_divisor(struct eie_references *references,
+                                                    int32_t *divisor, struct eie_error *error);
+
 #endif

@@ -628,6 +628,28 @@ static void a_kernel_of_another_device_is_not_run(void **state)
                error, "interface");
 }
 
+/* Weights that plans share are not in what a plan says that it holds. */
+static void bytes_of_a_copy_are_bounded(void **state)
+{
+    const struct eie_layer layer = {.inputs = 9, .outputs = 9};
+    struct eie_kernel other = kernel;
+    struct eie_error error = {""};
+    (void)state;
+    assert_good(
+        eie_check_prepared(&other, &layer, &(struct eie_cost){.prepared_bytes = 50}, 50, &error),
+        error);
+    assert_bad(
+        eie_check_prepared(&other, &layer, &(struct eie_cost){.prepared_bytes = 51}, 50, &error),
+        EIE_MISMATCH, error, "51 bytes of a copy");
+    other.flags = EIE_KERNEL_FLOAT32;
+    assert_good(
+        eie_check_prepared(&other, &layer, &(struct eie_cost){.prepared_bytes = 850}, 50, &error),
+        error);
+    assert_bad(
+        eie_check_prepared(&other, &layer, &(struct eie_cost){.prepared_bytes = 851}, 50, &error),
+        EIE_MISMATCH, error, "851 bytes of a copy");
+}
+
 /* ---- the reference --------------------------------------------------------------------------- */
 
 static void sums_beyond_int32_are_an_error(void **state)
@@ -727,6 +749,7 @@ int main(void)
         cmocka_unit_test(rounding_kernels_are_held_to_what_they_state),
         cmocka_unit_test(estimates_are_held_to_their_counts),
         cmocka_unit_test(a_kernel_of_another_device_is_not_run),
+        cmocka_unit_test(bytes_of_a_copy_are_bounded),
         cmocka_unit_test(sums_beyond_int32_are_an_error),
         cmocka_unit_test(what_must_come_out_is_read_only),
         cmocka_unit_test(the_kernels_of_this_build_pass),
