@@ -104,10 +104,11 @@ def test_full_leaves_nothing_out(project):
 
 
 def test_kernels_of_other_processors_are_not_asked_for(project):
-    bench = project("--out", "here", KERNELS="cpu_auto neon_window_lookup scalar_float_csr peers_mkl_sgemv").calls[-2]
+    bench = project("--out", "here", KERNELS="cpu_auto neon_window_lookup scalar_float_csr peers_mkl_sgemv "
+                    "peers_mkl_sgemm").calls[-2]
     _, one, many, _ = matrices(bench)
     assert option(one, "--kernel") == "cpu_*,neon_*,peers_[!c]*gemv,scalar_float_*"
-    assert option(many, "--kernel") == "peers_[!c]*,neon_*,cpu_*,scalar_float_*"
+    assert option(many, "--kernel") == "peers_[!c]*gemm,neon_*,cpu_*,scalar_float_*"
 
 
 def test_the_results_stay_where_the_report_cannot_be_made(project):
