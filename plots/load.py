@@ -67,6 +67,10 @@ class Row:
         for visit, count in zip(self.raw["eie_visits"], self.raw["eie_visit_samples"]):
             found[visit] = self.samples[start:start + count]
             start += count
+        # a visit in which all samples were disturbed still says how two rows compare there
+        for visit, sample in zip(self.raw.get("eie_disturbed_visits", ()), self.raw.get("eie_disturbed_ns", ())):
+            if visit not in self.raw["eie_visits"]:
+                found.setdefault(visit, []).append(sample)
         return found
 
     @property

@@ -200,3 +200,13 @@ def test_code_for_an_older_processor_is_named(save, document, core, features, wo
             row["eie_library_core"] = core
     found = baselines.paths(load(save(document)))
     assert len(found) == (words is not None) and (words is None or words in found[0] and core in found[0])
+
+
+def test_a_visit_whose_samples_were_all_disturbed_still_compares(save, document):
+    """Such a visit has no sample that counts; what was set apart there stands for it."""
+    row = dict(document["benchmarks"][0])
+    row |= {"eie_visits": [2], "eie_visit_samples": [len(row["eie_samples_ns"])],
+            "eie_disturbed_ns": [4.0, 6.0, 5.0], "eie_disturbed_visits": [1, 1, 2]}
+    document["benchmarks"][0] = row
+    found = load(save(document)).rows[0].visits
+    assert found[1] == [4.0, 6.0] and found[2] == row["eie_samples_ns"]
