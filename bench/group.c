@@ -324,7 +324,7 @@ static bool warm(void *context)
 {
     struct contender *contender = context;
     struct eie_outcome outcome;
-    enter(contender, "timing");
+    enter(contender, "warming up");
     if (contender->call_s >= LONG_CALL_S) return contender->status == EIE_OK;
     const double begin = eie_now_s();
     do {
@@ -374,6 +374,7 @@ static double block(void *context, int64_t calls)
     struct contender *contender = context;
     double all_ns = 0;
     (void)calls;
+    enter(contender, "timing");
     for (uint32_t i = 0; i < contender->blocks && all_ns >= 0; i++) {
         const double ns = one_block(contender);
         all_ns = ns < 0 ? ns : all_ns + ns;
@@ -514,8 +515,10 @@ static void measure_ceilings(struct session *session, bool again)
     if (!again) which &= ~ceilings->measured;
     if (!which || ceilings->attempts >= CEILING_ATTEMPTS) return;
     tick(group, 1, again ? "measuring the ceilings again" : "measuring the machine's ceilings");
+    if (group->enter) group->enter(group->watcher, EIE_NO_ROW, "measuring ceilings");
     if (eie_ceilings_measure(session->pool, group->memory_bytes, which, ceilings, &without))
         tick(group, 1, "going on without ceilings");
+    if (group->enter) group->enter(group->watcher, EIE_NO_ROW, NULL);
 }
 
 static void find_floor(struct session *session, uint32_t index)
@@ -710,7 +713,7 @@ static enum eie_status time_part(struct session *session, struct eie_error *erro
         struct contender *contender = &session->contenders[i];
         if (!contender->plan) continue;
         contender->quiet = quiet;
-        enter(contender, "timing");
+        enter(contender, "calibrating");
         contender->visit = session->visit;
         contender->status = calibrate(contender, &contender->error);
         enter(contender, NULL);

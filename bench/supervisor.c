@@ -392,6 +392,15 @@ static json_t *load(void)
     return list;
 }
 
+/* {"timing": 31.5, ...}: seconds. */
+static json_t *spent(const struct eie_watch *watch)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < EIE_SPENT_MAX && watch->spent[i].what; i++)
+        eie_set_number(object, watch->spent[i].what, watch->spent[i].s);
+    return object;
+}
+
 /* How quiet the machine was, what this process might use of it, and what contradicts itself. */
 static void add_run(const struct eie_supervision *all, json_t *load_begin)
 {
@@ -399,6 +408,7 @@ static void add_run(const struct eie_supervision *all, json_t *load_begin)
     json_object_set(quiet, "load_begin", load_begin);
     json_object_set_new(quiet, "load_end", load());
     eie_results_set_run(all->results, "quiet", quiet);
+    eie_results_set_run(all->results, "spent_s", spent(all->job.watch));
     eie_results_set_run(all->results, "limits", eie_limits_json(NULL));
     if (json_array_size(all->doubts))
         eie_results_set_run(all->results, "doubts", json_incref(all->doubts));

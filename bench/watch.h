@@ -23,6 +23,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#define EIE_SPENT_MAX 32u
+
+/* Where a run's time goes: seconds by what the worker was at. */
+struct eie_spent {
+    const char *what; /* a constant of this program; NULL: free */
+    double s;
+};
+
 struct eie_watch {
     _Atomic uint64_t beats;    /* moves whenever the worker does something new */
     _Atomic uint32_t row;      /* of the group under way, whose kernel's code runs; EIE_NO_ROW */
@@ -35,6 +43,7 @@ struct eie_watch {
         struct eie_ceilings ceilings;
     } ceilings[EIE_LIST_MAX]; /* here, so that the next worker need not measure again */
     struct eie_quiet_totals quiet;
+    struct eie_spent spent[EIE_SPENT_MAX]; /* the last one takes what finds no place */
 };
 
 #endif

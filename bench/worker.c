@@ -18,6 +18,7 @@
 #define TIMED_SHARE 0.5 /* of a visit that refines: samples take as long as the rest of it */
 #define PACE_LEAST  0.2 /* the guess of what is left is corrected by the pace, within bounds */
 #define PACE_MOST   20.0
+#define BESIDE      "beside the kernels" /* neither layers nor references nor a kernel's code */
 #define GUESS_LEAST 0.02 /* of the guess must be done before its pace counts */
 
 struct worker {
@@ -31,6 +32,8 @@ struct worker {
     struct eie_targets *targets;
     double begin_s, guess_s, guessed_s; /* of the least samples: all, what is done */
     double visit_s;                     /* guess of the visit under way, or what it may take */
+    const char *at;                     /* what its time goes to, since when */
+    double at_s;
     bool refining;
     enum eie_status status; /* what stops the run */
     struct eie_error error;
@@ -92,10 +95,24 @@ static void tick(void *context, double share, const char *what)
     atomic_fetch_add(&watch->beats, 1);
 }
 
+/* What the time goes to from now on: a constant. */
+static void spend(struct worker *worker, const char *what)
+{
+    struct eie_spent *spent = worker->watch->spent;
+    const double now_s = eie_now_s();
+    uint32_t i = 0;
+    while (i + 1 < EIE_SPENT_MAX && spent[i].what && strcmp(spent[i].what, worker->at) != 0) i++;
+    spent[i].what = worker->at;
+    spent[i].s += now_s - worker->at_s;
+    worker->at = what;
+    worker->at_s = now_s;
+}
+
 static void enter(void *context, uint32_t row, const char *what)
 {
-    const struct worker *worker = context;
+    struct worker *worker = context;
     if (getpid() != worker->process) _exit(3);
+    spend(worker, what ? what : BESIDE);
     atomic_store(&worker->watch->doing, what);
     atomic_store(&worker->watch->row, row);
     atomic_fetch_add(&worker->watch->beats, 1);
@@ -113,10 +130,12 @@ static const struct eie_target *aim(struct worker *worker, const struct eie_stat
     snprintf(watch->group, sizeof watch->group, "%s/%s", suite->name,
              suite->layers[station->key.layer].spec.name);
     tick(worker, 0, "building the layer");
+    spend(worker, "building layers");
     tell(worker, json_pack("{s:s}", "layer", watch->group));
     const char *broken = json_string_value(json_object_get(worker->job->broken, watch->group));
     worker->status = eie_targets_build(worker->targets, suite, station->key.layer, broken, &target,
                                        &worker->error);
+    spend(worker, BESIDE);
     if (worker->status) return NULL;
     if (target->status && !broken)
         tell_text(worker, "complaint", target->error.message, "code",
@@ -257,10 +276,12 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
         .watcher = worker,
     };
     struct eie_work_facts facts = {0};
+    spend(worker, "computing references");
     enum eie_status why_not =
         target->status ? eie_fail(&reason, target->status, "%s", target->error.message)
                        : eie_targets_references(worker->targets, target, station->key.batch,
                                                 &group.references, &facts, &reason);
+    spend(worker, BESIDE);
     for (uint32_t i = 0; i < count; i++) {
         rows[i].hash = target->hash;
         rows[i].facts = facts;
@@ -507,9 +528,11 @@ static void run(struct worker *worker)
 void eie_worker_run(const struct eie_job *job, int pipe)
 {
     struct worker worker = {
-        .job = job, .watch = job->watch, .pipe = pipe, .process = getpid(), .begin_s = eie_now_s()};
+        .job = job, .watch = job->watch, .pipe = pipe, .process = getpid(), .begin_s = eie_now_s(),
+        .at = BESIDE, .at_s = eie_now_s()};
     enter(&worker, EIE_NO_ROW, NULL);
     run(&worker);
+    spend(&worker, BESIDE);
     eie_targets_free(worker.targets);
     free(worker.stations);
     if (worker.status)
