@@ -178,8 +178,10 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
     if (status) goto done;
-    eie_ref_decode(layer, dense);
-    status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
+    if (eie_largest_magnitude(inputs, (size_t)batch * layer->inputs) > 0) { /* else all sums are 0 */
+        eie_ref_decode(layer, dense);
+        status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
+    }
     if (!status) status = sum_rows(layer, dense, inputs, reference, error);
     find_largest(layer, inputs, reference);
     for (size_t k = 0; k < (size_t)batch * layer->inputs; k++)
@@ -484,7 +486,7 @@ static enum eie_status check_from(const struct eie_kernel *kernel, struct eie_pl
         if (!status && kernel->device_kind == EIE_DEVICE_EIE)
             status = run_once(kernel, plan, c, error);
     }
-    if (!status) status = check_counts(kernel, plan, vectors[0].reference, error);
+    if (!status && !first) status = check_counts(kernel, plan, vectors[0].reference, error);
     guarded_end(&y);
     return status;
 }

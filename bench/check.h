@@ -87,8 +87,8 @@ EIE_MUST_USE enum eie_status eie_check_prepared(const struct eie_kernel *kernel,
                                                 const struct eie_cost *cost, uint64_t plan_bytes,
                                                 struct eie_error *error);
 
-/* In short, for further copies of a plan and for one that is made again: both vectors once. Ends as
- * eie_check_plan. */
+/* In short, for plans that are checked again after timing (bench/audit.h): both vectors once, and
+ * the counts with copy 0. Ends as eie_check_plan. */
 EIE_MUST_USE enum eie_status eie_check_copy(const struct eie_kernel *kernel, struct eie_plan *plan,
                                             uint32_t copy,
                                             const struct eie_check_vectors vectors[2],

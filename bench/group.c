@@ -18,11 +18,11 @@
 #define WARM_SHARED_S                                                                              \
     40e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
-#define LONG_CALL_S                                                                                \
-    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells, and what others left in the caches   \
-                                 does not */
+#define LONG_CALL_S    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells its time */
+#define COLD_CALL_S    0.1 /* and from here on what others left in the caches does not count */
 #define CALIBRATIONS   3
-#define BLOCKS_SHARED  3   /* blocks behind one so long warm-up */
+#define BLOCKS_SHARED  5   /* blocks behind one so long warm-up, */
+#define BLOCKS_LONG    3   /* and of long calls */
 #define BLOCKS_MAX     301 /* of a row in one visit */
 #define MORE_SHARE     0.8 /* where more blocks than this were disturbed, further ones would be too */
 #define CALLS_MAX      (INT64_C(1) << 40)
@@ -148,6 +148,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     const struct eie_row *row = contender->row;
     const struct eie_setup setup = {
         {group->layer, row->device, row->batch, row->threads}, session->pool, copies};
+    /* what is timed is checked again after timing: before, the least will do */
     struct eie_check_vectors vectors[2];
     enum eie_status status = vectors_of(contender, vectors, error);
     if (status) return status;
@@ -163,7 +164,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         session->held_bytes += bytes;
         for (uint32_t c = 0; c < copies && !status; c++) {
             enter(contender, "checking");
-            status = c || row->samples.count
+            status = group->cache != EIE_CACHE_NONE
                          ? eie_check_copy(row->kernel, contender->plan, c, vectors,
                                           &contender->row->relative_error, error)
                          : eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
@@ -325,7 +326,7 @@ static bool warm(void *context)
     struct contender *contender = context;
     struct eie_outcome outcome;
     enter(contender, "warming up");
-    if (contender->call_s >= LONG_CALL_S) return contender->status == EIE_OK;
+    if (contender->call_s >= COLD_CALL_S) return contender->status == EIE_OK;
     const double begin = eie_now_s();
     do {
         contender->status = call_once(contender, &outcome, &contender->error);
@@ -404,10 +405,12 @@ static bool has_least(const struct contender *contender)
 static void set_case(struct eie_gbench_case *one, struct contender *contender, double row_s)
 {
     const double wanted = 1.2 * BLOCK_S / contender->call_s; /* headroom: never below BLOCK_S */
-    const bool is_long = contender->call_s >= LONG_CALL_S;
+    const bool is_cold = contender->call_s >= COLD_CALL_S;
     contender->calls = wanted > 1 ? (int64_t)ceil(wanted) : 1;
-    contender->blocks = !is_long && contender->warm_s >= WARM_SHARED_S ? BLOCKS_SHARED : 1;
-    const double untimed_s = is_long ? 0 : fmax(contender->call_s, contender->warm_s);
+    contender->blocks = is_cold || contender->warm_s < WARM_SHARED_S ? 1
+                        : contender->call_s >= LONG_CALL_S           ? BLOCKS_LONG
+                                                                     : BLOCKS_SHARED;
+    const double untimed_s = is_cold ? 0 : fmax(contender->call_s, contender->warm_s);
     const double round_s =
         contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
     const double least = ceil((double)least_of(contender) / contender->blocks);
@@ -672,8 +675,8 @@ static void finish_case(struct session *session, struct contender *contender)
     keep_samples(session, contender);
 }
 
-/* Those of the cases whose blocks were disturbed too often run once more, for as many undisturbed
- * samples as they are to have; not where hardly any was undisturbed. */
+/* Those of the cases whose blocks were disturbed too often run on, for the undisturbed samples that
+ * they lack; not where hardly any was undisturbed. */
 static bool want_more(struct eie_gbench_case *cases, int32_t *count)
 {
     int32_t left = 0;
@@ -681,6 +684,9 @@ static bool want_more(struct eie_gbench_case *cases, int32_t *count)
         const struct contender *contender = cases[i].context;
         const uint32_t quiet = eie_samples_quiet(&contender->fresh), all = contender->fresh.count;
         if (contender->status || has_least(contender) || quiet < (1 - MORE_SHARE) * all) continue;
+        const double lacking = (double)(least_of(contender) - quiet) * all / quiet;
+        cases[i].repetitions =
+            (int32_t)fmin(cases[i].repetitions, ceil(lacking / contender->blocks));
         struct eie_gbench_case swapped = cases[left];
         cases[left] = cases[i];
         cases[i] = swapped;

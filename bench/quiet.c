@@ -16,7 +16,7 @@
 
 #define THREADS_MAX  256u
 #define PROBE_ROUNDS 10000u /* some 20 us of dependent multiplications */
-#define PROBE_SLOWER 1.10
+#define PROBE_SLOWER 1.20
 #define PROBES_LEAST 32u /* before they say anything */
 #define WAITED_SHARE 0.02
 #define WAITED_LONG  500e3 /* ns: nobody wakes up that slowly on a free core */

@@ -11,7 +11,7 @@
 #define EIE_SAMPLES_LEAST 9 /* of a row */
 #define EIE_SAMPLES_LONG                                                                           \
     6 /* of one whose calls last EIE_LONG_CALL_NS: fewer have no confidence interval */
-#define EIE_LONG_CALL_NS 100e6
+#define EIE_LONG_CALL_NS 20e6
 #define EIE_SAMPLES_MAX  602 /* all in all: then a row is not visited again */
 
 struct eie_sample {

@@ -92,7 +92,7 @@ static double wideness(const json_t *row, double target)
 
 static bool is_lead(const struct eie_row *row)
 {
-    return row->kernel->device_kind != EIE_DEVICE_CPU ||
+    return row->kernel->device_kind != EIE_DEVICE_CPU || row->kernel->batch_min > 1 ||
            row->kernel->flags & (EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE) ||
            !strcmp(row->kernel->name, "cpu_auto");
 }

@@ -9,7 +9,8 @@
 
 enum eie_phase {
     EIE_PHASE_MODELS, /* which state their time */
-    EIE_PHASE_LEAD,   /* float32 kernels, which are or may be references, and cpu_auto */
+    EIE_PHASE_LEAD,   /* float32 kernels, which are or may be references, cpu_auto, those for many
+                         inputs */
     EIE_PHASE_REST,   /* whatever has no row yet */
     EIE_PHASE_AGAIN,  /* rows that contradict each other */
     EIE_PHASE_REFINE  /* rows whose interval is wider than their target */

@@ -19,7 +19,7 @@
 #define PACE_LEAST  0.2 /* the guess of what is left is corrected by the pace, within bounds */
 #define PACE_MOST   20.0
 #define BESIDE      "beside the kernels" /* neither layers nor references nor a kernel's code */
-#define GUESS_LEAST 0.02 /* of the guess must be done before its pace counts */
+#define GUESS_LEAST 0.02                 /* of the guess must be done before its pace counts */
 
 struct worker {
     const struct eie_job *job;
@@ -527,9 +527,13 @@ static void run(struct worker *worker)
 
 void eie_worker_run(const struct eie_job *job, int pipe)
 {
-    struct worker worker = {
-        .job = job, .watch = job->watch, .pipe = pipe, .process = getpid(), .begin_s = eie_now_s(),
-        .at = BESIDE, .at_s = eie_now_s()};
+    struct worker worker = {.job = job,
+                            .watch = job->watch,
+                            .pipe = pipe,
+                            .process = getpid(),
+                            .begin_s = eie_now_s(),
+                            .at = BESIDE,
+                            .at_s = eie_now_s()};
     enter(&worker, EIE_NO_ROW, NULL);
     run(&worker);
     spend(&worker, BESIDE);

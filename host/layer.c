@@ -306,19 +306,72 @@ done:
     return status;
 }
 
-/* The weights of one column of one PE: rows of W and codes, ascending; returns how many. */
-static uint32_t decode_column(const struct eie_layer *layer, uint32_t pe, uint32_t column,
-                              uint32_t *row, uint8_t *code)
+/* Where the weights of a column go, before they are in order. */
+struct column {
+    uint32_t
+        *place; /* [depth + 1] of each local row: how many before it, then where the next goes */
+    uint32_t *local; /* [outputs] by PE, local rows ascending */
+    uint32_t *row;   /* [outputs] of W */
+    uint8_t *code;   /* [outputs] */
+};
+
+/* Adds the weights of one PE to the column's `count`; returns how many there are then. Padding is
+ * written, too, and overwritten: a branch there would be mispredicted. */
+static uint32_t gather_column(const struct eie_layer *layer, uint32_t pe, uint32_t index,
+                              uint32_t count, const struct column *column)
 {
-    const uint32_t *start = layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1) + column;
-    uint32_t count = 0, next = 0;
+    const uint32_t *start = layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1) + index;
+    const uint8_t *entries = layer->entries;
+    uint32_t next = 0;
     for (uint32_t e = start[0]; e < start[1]; e++) {
-        const uint32_t local = next + (layer->entries[e] & 15u);
+        const uint32_t local = next + (entries[e] & 15u);
+        const uint32_t is_weight = entries[e] != EIE_PADDING_ENTRY;
         next = local + 1;
-        if (layer->entries[e] == EIE_PADDING_ENTRY) continue;
-        row[count] = local * layer->pe_count + pe;
-        code[count++] = layer->entries[e] >> 4;
+        column->local[count] = local;
+        column->row[count] = local * layer->pe_count + pe;
+        column->code[count] = entries[e] >> 4;
+        column->place[next] += is_weight;
+        count += is_weight;
     }
+    return count;
+}
+
+static enum eie_status allocate_column(const struct eie_layer *layer, struct column *column,
+                                       struct eie_error *error)
+{
+    const size_t depth = (layer->outputs - 1) / layer->pe_count + 1; /* rows of the fullest PE */
+    const size_t room = (size_t)layer->outputs + 1;                  /* padding behind the last */
+    *column = (struct column){.place = calloc(depth + 1 + 2 * room, sizeof *column->place),
+                              .code = malloc(room)};
+    if (column->place && column->code) {
+        column->local = column->place + depth + 1;
+        column->row = column->local + room;
+        return EIE_OK;
+    }
+    free(column->place);
+    free(column->code);
+    return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
+}
+
+/* Counting sort by local row; PEs in order keep the rows of one local row ascending. Only as many
+ * local rows are touched as the column's entries reach. Returns how many there are. */
+static uint32_t decode_column(const struct eie_layer *layer, uint32_t index,
+                              const struct column *column, uint32_t *rows, uint8_t *codes)
+{
+    uint32_t count = 0, reached = 0;
+    for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
+        const uint32_t before = count;
+        count = gather_column(layer, pe, index, count, column);
+        if (count > before && column->local[count - 1] + 1 > reached)
+            reached = column->local[count - 1] + 1;
+    }
+    for (uint32_t d = 0; d < reached; d++) column->place[d + 1] += column->place[d];
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t at = column->place[column->local[i]]++;
+        rows[at] = column->row[i];
+        codes[at] = column->code[i];
+    }
+    memset(column->place, 0, ((size_t)reached + 1) * sizeof *column->place);
     return count;
 }
 
@@ -326,47 +379,27 @@ enum eie_status eie_layer_decode(const struct eie_layer *layer, struct eie_spars
                                  struct eie_error *error)
 {
     struct eie_layer_counts counts;
+    struct column column = {.place = NULL};
     eie_layer_count(layer, NULL, &counts);
     const size_t n = counts.nonzeros, starts = (size_t)layer->inputs + 1;
-    const size_t depth = (layer->outputs - 1) / layer->pe_count + 1; /* rows of the fullest PE */
+    enum eie_status status = allocate_column(layer, &column, error);
+    if (status) return status;
     uint32_t *base = malloc((starts + n) * sizeof *base + n + 1);
-    uint32_t *place = calloc(2 * depth + 1, sizeof *place);
-    uint8_t *code = malloc(depth);
-    if (!base || !place || !code) {
-        free(base);
-        free(place);
-        free(code);
-        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
+    if (base) {
+        uint32_t *all_rows = base + starts;
+        uint8_t *all_codes = (uint8_t *)(all_rows + n);
+        base[0] = 0;
+        for (uint32_t j = 0; j < layer->inputs; j++)
+            base[j + 1] =
+                base[j] + decode_column(layer, j, &column, all_rows + base[j], all_codes + base[j]);
+        *codes =
+            (struct eie_sparse_codes){layer->inputs, layer->outputs, base, all_rows, all_codes};
+    } else {
+        status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
     }
-    uint32_t *all_rows = base + starts, *row = place + depth + 1;
-    uint8_t *all_codes = (uint8_t *)(all_rows + n);
-    base[0] = 0;
-    for (uint32_t j = 0; j < layer->inputs; j++) {
-        /* counting sort by local row; PEs in order keep the rows of one local row ascending. Only
-           as many local rows are touched as the column's entries reach. */
-        uint32_t reached = 0;
-        for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
-            const uint32_t count = decode_column(layer, pe, j, row, code);
-            for (uint32_t i = 0; i < count; i++) place[row[i] / layer->pe_count + 1]++;
-            if (count && row[count - 1] / layer->pe_count + 1 > reached)
-                reached = row[count - 1] / layer->pe_count + 1;
-        }
-        for (uint32_t d = 0; d < reached; d++) place[d + 1] += place[d];
-        base[j + 1] = base[j] + place[reached];
-        for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
-            const uint32_t count = decode_column(layer, pe, j, row, code);
-            for (uint32_t i = 0; i < count; i++) {
-                const uint32_t at = base[j] + place[row[i] / layer->pe_count]++;
-                all_rows[at] = row[i];
-                all_codes[at] = code[i];
-            }
-        }
-        memset(place, 0, ((size_t)reached + 1) * sizeof *place);
-    }
-    free(code);
-    free(place);
-    *codes = (struct eie_sparse_codes){layer->inputs, layer->outputs, base, all_rows, all_codes};
-    return EIE_OK;
+    free(column.place);
+    free(column.code);
+    return status;
 }
 
 void eie_sparse_codes_free(struct eie_sparse_codes *codes)
@@ -453,33 +486,30 @@ void eie_layer_count(const struct eie_layer *layer, const int16_t *input,
     }
 }
 
-/* Of a column, all PEs. */
-static void count_column(const struct eie_layer *layer, uint32_t column, uint64_t *nonzeros,
-                         uint64_t *padding)
-{
-    const size_t stride = (size_t)layer->inputs + 1;
-    *nonzeros = *padding = 0;
-    for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
-        const uint32_t *start = layer->column_start + pe * stride + column;
-        uint32_t here = 0;
-        for (uint32_t e = start[0]; e < start[1]; e++)
-            here += layer->entries[e] == EIE_PADDING_ENTRY;
-        *padding += here;
-        *nonzeros += start[1] - start[0] - here;
-    }
-}
+#define CHUNK 1024u /* columns whose active inputs are counted before their entries */
 
 void eie_layer_count_batch(const struct eie_layer *layer, const int16_t *inputs, uint32_t batch,
                            uint64_t *nonzeros, uint64_t *padding)
 {
     *nonzeros = *padding = 0;
-    for (uint32_t j = 0; j < layer->inputs; j++) {
-        uint64_t active = 0, here, filling;
-        for (uint32_t b = 0; b < batch; b++) active += inputs[(size_t)b * layer->inputs + j] != 0;
-        if (!active) continue;
-        count_column(layer, j, &here, &filling);
-        *nonzeros += active * here;
-        *padding += active * filling;
+    for (uint32_t first = 0; first < layer->inputs; first += CHUNK) {
+        const uint32_t count = layer->inputs - first < CHUNK ? layer->inputs - first : CHUNK;
+        uint32_t active[CHUNK] = {0};
+        for (uint32_t b = 0; b < batch; b++)
+            for (uint32_t j = 0; j < count; j++)
+                active[j] += inputs[(size_t)b * layer->inputs + first + j] != 0;
+        for (uint32_t pe = 0; pe < layer->pe_count; pe++) {
+            const uint32_t *start =
+                layer->column_start + (size_t)pe * ((size_t)layer->inputs + 1) + first;
+            for (uint32_t j = 0; j < count; j++) {
+                uint32_t here = 0;
+                if (!active[j]) continue;
+                for (uint32_t e = start[j]; e < start[j + 1]; e++)
+                    here += layer->entries[e] == EIE_PADDING_ENTRY;
+                *padding += (uint64_t)active[j] * here;
+                *nonzeros += (uint64_t)active[j] * (start[j + 1] - start[j] - here);
+            }
+        }
     }
 }
 
