@@ -1,5 +1,5 @@
 #include "bench/check.h"
-#include "bench/stats.h"
+#include "host/clock.h"
 #include "host/numbers.h"
 #include "host/reshare.h"
 #include "host/sealed.h"
@@ -178,7 +178,8 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
     if (status) goto done;
-    if (eie_largest_magnitude(inputs, (size_t)batch * layer->inputs) > 0) { /* else all sums are 0 */
+    if (eie_largest_magnitude(inputs, (size_t)batch * layer->inputs) >
+        0) { /* else all sums are 0 */
         eie_ref_decode(layer, dense);
         status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
     }
@@ -299,7 +300,7 @@ static enum eie_status compare_bounded(const struct eie_kernel *kernel,
                 i % reference->outputs, i / reference->outputs, now.got, now.expected, now.bound);
     }
     if (!status && median_relative_error)
-        *median_relative_error = eie_stats_of(relative, (uint32_t)count).median;
+        *median_relative_error = eie_middle(relative, (uint32_t)count);
     free(relative);
     return status;
 }

@@ -163,12 +163,12 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         contender->held_bytes = bytes;
         session->held_bytes += bytes;
         for (uint32_t c = 0; c < copies && !status; c++) {
+            double *relative = c ? NULL : &contender->row->relative_error;
             enter(contender, "checking");
-            status = group->cache != EIE_CACHE_NONE
-                         ? eie_check_copy(row->kernel, contender->plan, c, vectors,
-                                          &contender->row->relative_error, error)
-                         : eie_check_plan(row->kernel, contender->plan, c, 1, vectors,
-                                          &contender->row->relative_error, error);
+            status =
+                group->cache != EIE_CACHE_NONE
+                    ? eie_check_copy(row->kernel, contender->plan, c, vectors, relative, error)
+                    : eie_check_plan(row->kernel, contender->plan, c, 1, vectors, relative, error);
         }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);

@@ -1,6 +1,5 @@
 #include "host/clock.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 double eie_now_s(void)
@@ -17,14 +16,24 @@ double eie_cpu_s(void)
     return (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
 }
 
-static int rising(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
+/* Hoare's selection: what lies left of `middle` ends up no greater than it, and right of it no
+ * less. */
 double eie_middle(double *values, uint32_t count)
 {
-    qsort(values, count, sizeof *values, rising);
-    return values[count / 2];
+    const int64_t middle = count / 2;
+    for (int64_t low = 0, high = (int64_t)count - 1; low < high;) {
+        const double pivot = values[middle];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (values[i] < pivot) i++;
+            while (pivot < values[j]) j--;
+            if (i > j) break;
+            const double swapped = values[i];
+            values[i++] = values[j];
+            values[j--] = swapped;
+        }
+        if (j < middle) low = i;
+        if (middle < i) high = j;
+    }
+    return values[middle];
 }

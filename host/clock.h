@@ -7,7 +7,8 @@
 double eie_now_s(void); /* monotonic clock */
 double eie_cpu_s(void); /* that this process has computed, all its threads */
 
-/* The element in the middle, of two the greater, of `count` values, at least 1; sorts them. */
+/* The element in the middle, of two the greater, of `count` values, at least 1 and none of them
+ * NaN; moves them about. */
 double eie_middle(double *values, uint32_t count);
 
 #endif

@@ -1,5 +1,6 @@
 /* Medians and their confidence intervals, against values computed by hand. */
 #include "bench/stats.h"
+#include "host/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,8 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void medians(void **state)
 {
@@ -67,13 +70,37 @@ static void none(void **state)
     assert_true(isnan(s.mad) && isnan(s.low) && isnan(s.high));
 }
 
+static int rising(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* The selection against a sort: in order, reversed, shuffled, with many alike. */
+static void middles(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count < 300; count++) {
+        double values[4][300], sorted[300];
+        for (uint32_t i = 0; i < count; i++) {
+            values[0][i] = i;
+            values[1][i] = -(double)i;
+            values[2][i] = (double)(i * 7919u % 1009u);
+            values[3][i] = (double)(i * 7919u % 5u);
+        }
+        for (int kind = 0; kind < 4; kind++) {
+            memcpy(sorted, values[kind], count * sizeof *sorted);
+            qsort(sorted, count, sizeof *sorted, rising);
+            assert_true(eie_middle(values[kind], count) == sorted[count / 2]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(medians),
-        cmocka_unit_test(ranks),
-        cmocka_unit_test(many),
-        cmocka_unit_test(none),
+        cmocka_unit_test(medians), cmocka_unit_test(ranks),   cmocka_unit_test(many),
+        cmocka_unit_test(none),    cmocka_unit_test(middles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
