@@ -21,7 +21,7 @@
 #define LONG_CALL_S    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells its time */
 #define COLD_CALL_S    0.1 /* and from here on what others left in the caches does not count */
 #define CALIBRATIONS   3
-#define BLOCKS_SHARED  5   /* blocks behind one so long warm-up, */
+#define BLOCKS_SHARED  6   /* blocks behind one so long warm-up, */
 #define BLOCKS_LONG    3   /* and of long calls */
 #define BLOCKS_MAX     301 /* of a row in one visit */
 #define MORE_SHARE     0.8 /* where more blocks than this were disturbed, further ones would be too */
