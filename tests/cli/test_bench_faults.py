@@ -36,8 +36,8 @@ def run(eie, tiny, path, *arguments, code, layer="odd"):
     ({"ON_RUN": "raise(SIGILL);"}, "checking"),
     ({"ON_RUN": "exit(0);"}, "checking"),
     ({"ON_READ": "raise(SIGKILL);"}, "checking"),
-    ({"ON_RUN": LATE + " *(volatile int *)8 = 1;"}, "timing"),
-    ({"ON_RUN": LATE + " _exit(0);"}, "timing"),
+    ({"ON_RUN": LATE + " *(volatile int *)8 = 1;"}, "calibrating"),
+    ({"ON_RUN": LATE + " _exit(0);"}, "calibrating"),
     ({"ON_DESTROY": "abort();"}, "ending"),
 ], ids=["probe", "supports", "prepare", "load", "run", "exit in run", "read, killed", "late", "late exit", "destroy"])
 def test_crash_costs_its_own_row(eie, plugin, tiny, hooks, doing):
