@@ -297,19 +297,35 @@ struct side {
     uint64_t plan_bytes;   /* as it says */
 };
 
-static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_setup setup,
-                                  uint32_t samples, struct side *side, struct eie_error *error)
+/* The references of a batch, which all thread counts are held against. */
+static enum eie_status expect(const struct eie_device *device, uint32_t batch, uint32_t samples,
+                              struct side *side, struct eie_error *error)
 {
-    const struct eie_device *device = setup.problem.device;
-    const uint32_t batch = setup.problem.batch, first[2] = {0, samples - batch};
-    setup.problem.layer = side->layer;
-    enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &side->plan_bytes, error);
-    for (int i = 0; i < 2 && !status; i++) {
+    const uint32_t first[2] = {0, samples - batch};
+    enum eie_status status = EIE_OK;
+    for (int i = 0; i < 2 && !status && !side->vectors[i].reference; i++) {
         const int16_t *inputs = side->inputs + (size_t)first[i] * side->layer->inputs;
         status =
             eie_reference_make_on(device, side->layer, inputs, batch, &side->reference[i], error);
-        side->vectors[i] = (struct eie_check_vectors){inputs, &side->reference[i]};
+        if (!status) side->vectors[i] = (struct eie_check_vectors){inputs, &side->reference[i]};
     }
+    return status;
+}
+
+static void forget(struct side *side)
+{
+    for (int i = 0; i < 2; i++) {
+        eie_reference_free(&side->reference[i]);
+        side->vectors[i] = (struct eie_check_vectors){NULL, NULL};
+    }
+}
+
+static enum eie_status side_begin(const struct eie_kernel *kernel, struct eie_setup setup,
+                                  uint32_t samples, struct side *side, struct eie_error *error)
+{
+    setup.problem.layer = side->layer;
+    enum eie_status status = eie_kernel_supports(kernel, &setup.problem, &side->plan_bytes, error);
+    if (!status) status = expect(setup.problem.device, setup.problem.batch, samples, side, error);
     if (!status) status = kernel->prepare(&setup, &side->plan, error);
     return status;
 }
@@ -318,7 +334,6 @@ static void side_end(const struct eie_kernel *kernel, struct side *side)
 {
     kernel->destroy(side->plan);
     side->plan = NULL;
-    for (int i = 0; i < 2; i++) eie_reference_free(&side->reference[i]);
 }
 
 static enum eie_status compare_side(const struct eie_kernel *kernel, struct side *side,
@@ -400,8 +415,9 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
 {
     uint32_t threads[THREAD_CHOICES];
     const uint32_t thread_choices = thread_counts(kernel, options, threads);
-    for (uint32_t t = 0; t < thread_choices; t++) {
-        for (uint32_t b = 0; b < load.batch_count; b++) {
+    for (uint32_t b = 0; b < load.batch_count; b++) {
+        for (int i = 0; i < 2; i++) forget(&sides[i]);
+        for (uint32_t t = 0; t < thread_choices; t++) {
             struct eie_setup setup = {{NULL, device, load.batches[b], threads[t]}, NULL, 2};
             enum eie_status status = EIE_OK;
             if (threads[t]) status = eie_pool_get(threads[t], &setup.pool, error);
@@ -461,6 +477,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
                                &sides[1].inputs, error);
         if (!status) status = check_case(kernel, device, options, load, sides, count, error);
         for (int i = 0; i < 2; i++) {
+            forget(&sides[i]);
             eie_layer_free(sides[i].layer);
             free(sides[i].inputs);
         }

@@ -151,7 +151,8 @@ def test_check_on_devices_by_glob(pocl):
     assert "opencl_row_lanes" in done.stdout and "scalar" not in done.stdout and done.stdout.startswith("opencl")
 
 
-@pytest.mark.parametrize("kernel, batch", [("peers_clblast_sgemv", 1), ("peers_clblast_sgemm", 4)])
+@pytest.mark.parametrize("kernel, batch", [
+    ("peers_clblast_sgemv", 1), pytest.param("peers_clblast_sgemm", 4, marks=pytest.mark.slow)])
 def test_dense_peer(pocl, tiny, kernel, batch):
     if not ctypes.util.find_library("clblast"):
         pytest.skip("OpenCL: libclblast1 is not installed")

@@ -571,6 +571,7 @@ static void rounding_kernels_are_held_to_what_they_state(void **state)
         struct eie_check_count count;
         struct eie_error error = {""};
         if (i % 2 && isnan(kernels[at].factor)) continue; /* there is no NaN in int16 */
+        if (i % 2 && !kernels[at].caught && at % 2) continue; /* all cases: one after the other form */
         options.random_cases = 3;
         approximate.flags = EIE_KERNEL_APPROXIMATE | (i % 2 ? 0u : EIE_KERNEL_FLOAT32);
         approximate.read = i % 2 ? read_rounded_outputs : read_rounded_sums;
@@ -592,21 +593,23 @@ static void estimates_are_held_to_their_counts(void **state)
     struct eie_check_count count;
     struct eie_error error = {""};
     const struct eie_kernel *model = eie_kernel_find("model_eie_analytic");
+    struct eie_check_options options = all_cases;
     (void)state;
+    options.random_cases = 0;
     fault = NOTHING;
     assert_non_null(model);
     assert_good(eie_device_read("eie-64pe-45nm", &device, &error), error);
-    assert_good(eie_check_kernel(model, &device, &all_cases, &count, &error), error);
+    assert_good(eie_check_kernel(model, &device, &options, &count, &error), error);
     assert_true(count.ran > 100);
     /* counts at the layer's own number of PEs, where the design's is asked for */
     estimate.flags = EIE_KERNEL_ESTIMATE;
     estimate.device_kind = EIE_DEVICE_EIE;
     estimate.max_threads = 0;
     estimate.read = NULL;
-    assert_bad(eie_check_kernel(&estimate, &device, &all_cases, &count, &error), EIE_MISMATCH,
+    assert_bad(eie_check_kernel(&estimate, &device, &options, &count, &error), EIE_MISMATCH,
                error, "padding entries");
     fault = COUNTS_ONE_MAC_TOO_MANY;
-    assert_bad(eie_check_kernel(&estimate, &device, &all_cases, &count, &error), EIE_MISMATCH,
+    assert_bad(eie_check_kernel(&estimate, &device, &options, &count, &error), EIE_MISMATCH,
                error, "useful MACs");
     fault = NOTHING;
 }
