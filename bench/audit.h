@@ -6,7 +6,9 @@
  *    those of other inputs (eie_check_plan);
  *  - inputs that the plan has not seen are loaded, run once, read and compared;
  *  - a round of load, run, wait and read with such inputs may last twice as long as a call in the
- *    samples, and as long as copying the vectors takes. Each round has inputs of its own.
+ *    samples, and as long as copying the vectors takes, and slack_ns beside: 20 us on one thread,
+ *    200 us on several, which may have to wake up, 1 ms on a device. So calls below some 300 us on
+ *    several threads are hardly judged by time. Each round has inputs of its own.
  *
  * A round that lasts less than EIE_AUDIT_LEAST_NS says nothing. One that lasts too long may have
  * met a neighbour: the rounds go on, calls before each, until one is short enough. Where none is,

@@ -8,6 +8,7 @@
 #include "host/clock.h"
 #include "host/topology.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,8 @@
     40e-3 /* the same for copies that the private caches do not hold: the shared                   \
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells its time */
-#define COLD_CALL_S    0.1 /* and from here on what others left in the caches does not count */
+#define COLD_CALL_S    0.1  /* and from here on what others left in the caches does not count */
+#define WAKE_CALL_S    1e-3 /* waking threads up is no part of a call so long */
 #define CALIBRATIONS   3
 #define BLOCKS_SHARED  6   /* blocks behind one so long warm-up, */
 #define BLOCKS_LONG    3   /* and of long calls */
@@ -141,13 +143,20 @@ static enum eie_status fits(const struct session *session, uint64_t bytes, bool 
     return EIE_OK;
 }
 
+static uint64_t plan_bytes(const struct eie_row *row, uint32_t copies, uint64_t one_bytes)
+{
+    return one_bytes + (uint64_t)(copies - 1) * row->copy_bytes;
+}
+
+/* `one_bytes`: of a plan with one copy, as the kernel says. */
 static enum eie_status make_plan(struct session *session, struct contender *contender,
-                                 uint32_t copies, uint64_t bytes, struct eie_error *error)
+                                 uint32_t copies, uint64_t one_bytes, struct eie_error *error)
 {
     const struct eie_group *group = session->group;
     const struct eie_row *row = contender->row;
     const struct eie_setup setup = {
         {group->layer, row->device, row->batch, row->threads}, session->pool, copies};
+    const uint64_t bytes = plan_bytes(row, copies, one_bytes);
     /* what is timed is checked again after timing: before, the least will do */
     struct eie_check_vectors vectors[2];
     enum eie_status status = vectors_of(contender, vectors, error);
@@ -172,8 +181,8 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
         }
     }
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
-    if (!status && copies == 1)
-        status = eie_check_prepared(row->kernel, group->layer, &row->cost, bytes, error);
+    if (!status)
+        status = eie_check_prepared(row->kernel, group->layer, &row->cost, one_bytes, error);
     enter(contender, NULL);
     return status;
 }
@@ -193,13 +202,21 @@ static enum eie_status make_copies(struct session *session, struct contender *co
                                   &row->copies, error);
         if (status || row->copies == before) return status;
         end_plan(session, contender);
-        const uint64_t all = bytes + (uint64_t)(row->copies - 1) * row->copy_bytes;
-        status = fits(session, all, &now, error);
+        status = fits(session, plan_bytes(row, row->copies, bytes), &now, error);
         *later = !status && !now;
         if (status || *later) return status;
-        status = make_plan(session, contender, row->copies, all, error);
+        status = make_plan(session, contender, row->copies, bytes, error);
         row->copy_bytes = row->cost.prepared_bytes;
     }
+    uint32_t needed = 0;
+    if (!status)
+        status =
+            eie_cache_copies(session->group->cache, row->threads, row->copy_bytes, &needed, error);
+    if (!status && needed > row->copies)
+        status = eie_fail(error, EIE_UNSUPPORTED,
+                          "a copy has %" PRIu64 " bytes where there are %u, and another size where "
+                          "there are as many as the cache mode takes",
+                          row->copy_bytes, row->copies);
     return status;
 }
 
@@ -264,6 +281,16 @@ static void fail(struct session *session, struct contender *contender, enum eie_
     end_plan(session, contender);
 }
 
+/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
+ * of two kernels' times would be that of none. */
+static void keep_choice(struct eie_row *row)
+{
+    const char *now = json_string_value(json_object_get(row->columns, "eie_chosen_kernel"));
+    if (!now || !row->chosen || !strcmp(now, row->chosen)) return;
+    eie_samples_free(&row->samples);
+    row->cpu_ns = 0;
+}
+
 /* Prepare, check, count: afterwards the plan may be timed, or the row says why not. */
 static void admit(struct session *session, struct contender *contender)
 {
@@ -285,6 +312,7 @@ static void admit(struct session *session, struct contender *contender)
     row->columns = json_object();
     if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
     enter(contender, NULL);
+    keep_choice(row);
 }
 
 /* ---- timing --------------------------------------------------------------------------------- */
@@ -354,6 +382,9 @@ static double one_block(struct contender *contender)
     struct eie_quiet *quiet = contender->quiet;
     double device_ns = 0;
     if (quiet) eie_quiet_before(quiet);
+    /* other threads may have gone to sleep while this one looked at the counters */
+    if (quiet && contender->row->threads != 1 && contender->call_s < WAKE_CALL_S)
+        contender->status = call_once(contender, &outcome, &contender->error);
     const double cpu_s = eie_cpu_s(), begin = eie_now_s();
     for (int64_t i = 0; i < contender->calls && !contender->status; i++) {
         contender->status = call_once(contender, &outcome, &contender->error);

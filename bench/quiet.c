@@ -31,7 +31,8 @@ struct eie_quiet {
     bool any_used;        /* else none is known, and all are watched */
     int stat;
     double probe_ns, waited_ns, stat_s;
-    uint64_t switches, ticks;
+    uint64_t switches, ticks; /* ticks: of the totals */
+    uint64_t ticks_before;    /* this block */
 };
 
 static volatile uint64_t sink;
@@ -161,7 +162,7 @@ static int rising(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Sorted probes of the ring; how many. */
+/* Sorted; how many. */
 static uint32_t sorted(const struct eie_quiet_totals *totals, float *probes)
 {
     const uint32_t count =
@@ -171,20 +172,29 @@ static uint32_t sorted(const struct eie_quiet_totals *totals, float *probes)
     return count;
 }
 
+static double probes_tenth(const struct eie_quiet_totals *totals, float *probes)
+{
+    return probes[sorted(totals, probes) / 10];
+}
+
 static void keep_probe(struct eie_quiet_totals *totals, double ns)
 {
     float probes[EIE_QUIET_PROBES];
-    totals->probe_ns[totals->probes++ % EIE_QUIET_PROBES] = (float)ns;
+    uint64_t place = totals->probes++;
+    if (place >= EIE_QUIET_PROBES) { /* each of the run's probes is as likely to be among them */
+        totals->drawn = totals->drawn * UINT64_C(6364136223846793005) + 1442695040888963407;
+        place = (totals->drawn >> 33) % totals->probes;
+    }
+    if (place < EIE_QUIET_PROBES) totals->probe_ns[place] = (float)ns;
     if (totals->probes < PROBES_LEAST || totals->probes % PROBES_LEAST) return;
-    const uint32_t count = sorted(totals, probes);
-    const double limit = PROBE_SLOWER * probes[count / 10];
-    /* a slow phase that fills the ring must not become what is usual */
-    if (!(totals->limit_ns > 0) || limit < totals->limit_ns) totals->limit_ns = limit;
+    totals->limit_ns = PROBE_SLOWER * probes_tenth(totals, probes);
 }
 
 void eie_quiet_before(struct eie_quiet *quiet)
 {
+    uint32_t cores;
     if (!quiet) return;
+    quiet->ticks_before = stolen_ticks(quiet, &cores);
     quiet->waited_ns = waited_ns(quiet);
     quiet->switches = switches();
     quiet->probe_ns = probe();
@@ -211,14 +221,14 @@ bool eie_quiet_after(struct eie_quiet *quiet, double block_ns)
         .limit_ns = totals->limit_ns,
         .waited_ns = waited_ns(quiet) - quiet->waited_ns,
         .switches = switches() - quiet->switches,
-        .stolen_ticks = ticks > quiet->ticks ? ticks - quiet->ticks : 0,
+        .stolen_ticks = ticks > quiet->ticks_before ? ticks - quiet->ticks_before : 0,
     };
     const bool disturbed = eie_quiet_is_disturbed(&seen);
     keep_probe(totals, quiet->probe_ns);
     keep_probe(totals, probe_ns);
     totals->blocks++;
     totals->disturbed += disturbed;
-    totals->steal_s += (double)seen.stolen_ticks / TICKS_PER_S;
+    if (ticks > quiet->ticks) totals->steal_s += (double)(ticks - quiet->ticks) / TICKS_PER_S;
     totals->seen_s += cores * (now_s - quiet->stat_s);
     quiet->ticks = ticks;
     quiet->stat_s = now_s;

@@ -14,8 +14,8 @@
 /* Of a whole run: plain, so that it can lie in memory that processes share. Zeroed is the
  * beginning. */
 struct eie_quiet_totals {
-    float probe_ns[EIE_QUIET_PROBES]; /* the last ones, in a ring */
-    uint64_t probes, blocks, disturbed;
+    float probe_ns[EIE_QUIET_PROBES]; /* a sample of the run's */
+    uint64_t probes, blocks, disturbed, drawn;
     double limit_ns;        /* a probe that takes longer disturbs; 0: too few were taken */
     double steal_s, seen_s; /* stolen, and of how many seconds of a core */
 };
@@ -28,7 +28,7 @@ struct eie_quiet;
 struct eie_quiet *eie_quiet_begin(const char *proc, struct eie_quiet_totals *totals);
 void eie_quiet_end(struct eie_quiet *quiet);
 
-/* Right before and right after a block; the second says whether it was disturbed: a probe took 10 %
+/* Right before and right after a block; the second says whether it was disturbed: a probe took 20 %
  * more than the run's tenth percentile; a thread waited for a core more than 2 % of the block,
  * having been taken off one, or long; the hypervisor took time of a core that one of the threads
  * may run on. About 70 us both. */

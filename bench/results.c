@@ -51,11 +51,6 @@ enum eie_status eie_results_put(struct eie_results *results, json_t *row, struct
     return EIE_OK;
 }
 
-void eie_results_forget(struct eie_results *results, const char *name)
-{
-    json_object_del(results->rows, name);
-}
-
 json_t *eie_results_row(const struct eie_results *results, const char *name)
 {
     return json_object_get(results->rows, name);

@@ -33,9 +33,6 @@ void eie_results_each(const struct eie_results *results, void (*each)(void *cont
 EIE_MUST_USE enum eie_status eie_results_put(struct eie_results *results, json_t *row,
                                              struct eie_error *error);
 
-/* As if the row of this name had never come. */
-void eie_results_forget(struct eie_results *results, const char *name);
-
 /* A fact of this run (context.eie_runs), once it has a row; takes the reference over. */
 void eie_results_set_run(struct eie_results *results, const char *key, json_t *value);
 

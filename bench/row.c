@@ -11,7 +11,13 @@ void eie_row_free(struct eie_row *row)
 
 enum eie_status eie_row_take(struct eie_row *row, const json_t *earlier, struct eie_error *error)
 {
+    char name[512];
     enum eie_status status = eie_samples_take(&row->samples, earlier, error);
+    if (status) {
+        eie_row_name(row, name, sizeof name);
+        return eie_error_prefix(error, status, "%s", name);
+    }
+    row->chosen = json_string_value(json_object_get(earlier, "eie_chosen_kernel"));
     row->cpu_ns = json_number_value(json_object_get(earlier, "cpu_time"));
     return status;
 }

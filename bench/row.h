@@ -47,6 +47,7 @@ struct eie_row {
     double cpu_ns;       /* CPU time per call, all threads: the mean over all samples, since the
                             system adds up other threads' time only now and then */
     double target;       /* for the relative half width of the median's interval; 0: none */
+    const char *chosen;  /* by a kernel that chooses, in earlier visits; not owned; or NULL */
     bool is_reference;   /* in every visit of its group: ratios are formed within a visit */
     uint64_t copy_bytes; /* of one copy, as another row of this run found it; 0: not known */
     uint32_t copies;

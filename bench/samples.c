@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define VISITS_MAX 1000000 /* a file that claims more is wrong */
+
 enum eie_status eie_samples_add(struct eie_samples *samples, struct eie_sample one,
                                 struct eie_error *error)
 {
@@ -118,7 +120,9 @@ static enum eie_status add_taken(struct eie_samples *samples, const json_t *ns, 
                                  bool disturbed, struct eie_error *error)
 {
     const struct eie_sample one = {json_number_value(ns), visit, disturbed};
-    if (!(one.ns > 0) || !isfinite(one.ns) || !visit)
+    if (!visit)
+        return eie_fail(error, EIE_INPUT, "the number of a visit is none from 1 to %d", VISITS_MAX);
+    if (!(one.ns > 0) || !isfinite(one.ns))
         return eie_fail(error, EIE_INPUT, "a sample is no time");
     return eie_samples_add(samples, one, error);
 }
@@ -126,7 +130,7 @@ static enum eie_status add_taken(struct eie_samples *samples, const json_t *ns, 
 static uint32_t whole(const json_t *list, size_t index)
 {
     const json_int_t value = json_integer_value(json_array_get(list, index));
-    return value > 0 && value < UINT32_MAX ? (uint32_t)value : 0;
+    return value > 0 && value <= VISITS_MAX ? (uint32_t)value : 0;
 }
 
 static int by_visit(const void *left, const void *right)

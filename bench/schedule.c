@@ -59,7 +59,7 @@ static const char *text_of(const json_t *row, const char *key)
     return text ? text : "";
 }
 
-static bool is_measured(const json_t *row)
+bool eie_schedule_is_measured(const json_t *row)
 {
     return row && !strcmp(text_of(row, "eie_status"), "ok") &&
            strcmp(text_of(row, "eie_time_source"), "model") != 0;
@@ -81,7 +81,8 @@ static double width_of(const json_t *row)
 /* 0 where there is nothing to gain from a further visit. */
 static double wideness(const json_t *row, double target)
 {
-    if (!is_measured(row) || json_is_true(json_object_get(row, "eie_apart")) ||
+    if (!eie_schedule_is_measured(row) || json_is_true(json_object_get(row, "eie_apart")) ||
+        json_object_get(row, "eie_failed_visit") ||
         number_of(row, "repetitions") >= EIE_SAMPLES_MAX || !(target > 0))
         return 0;
     const double width = width_of(row) / target;
@@ -108,7 +109,7 @@ static bool is_wanted(const struct eie_row *row, const json_t *old, enum eie_pha
     case EIE_PHASE_REST:
         return !old;
     case EIE_PHASE_AGAIN:
-        return is_measured(old) && json_object_get(old, "eie_doubt");
+        return eie_schedule_is_measured(old) && json_object_get(old, "eie_doubt");
     default:
         return wideness(old, target) > 0;
     }
@@ -128,7 +129,7 @@ static int64_t best_of(const struct eie_row *rows, const json_t *const *old, uin
 {
     int64_t best = -1;
     for (uint32_t i = 0; i < count; i++) {
-        if (form_of(&rows[i]) != form || !is_measured(old[i]) ||
+        if (form_of(&rows[i]) != form || !eie_schedule_is_measured(old[i]) ||
             strcmp(rows[i].time_source, "wall") != 0 ||
             json_is_true(json_object_get(old[i], "eie_apart")))
             continue;
@@ -157,7 +158,7 @@ static void choose(const struct eie_row *rows, const json_t *const *old, uint32_
     for (uint32_t i = 1; i < count; i++) { /* two clocks of one plan */
         if (!eie_row_same_plan(&rows[i - 1], &rows[i]) || taken[i - 1] == taken[i]) continue;
         const json_t *other = old[taken[i] ? i - 1 : i];
-        if (!other || is_measured(other)) taken[i - 1] = taken[i] = true;
+        if (!other || eie_schedule_is_measured(other)) taken[i - 1] = taken[i] = true;
     }
 }
 
@@ -168,7 +169,9 @@ static void take_copy(const struct eie_results *results, struct eie_row *row)
     hot.cache = eie_cache_name(EIE_CACHE_HOT);
     const json_t *known = row->threads ? earlier(results, &hot) : NULL;
     const json_int_t bytes = json_integer_value(json_object_get(known, "eie_prepared_bytes"));
-    if (!is_measured(known) || bytes <= 0 || json_object_get(known, "eie_chosen_kernel")) return;
+    if (!eie_schedule_is_measured(known) || bytes <= 0 ||
+        json_object_get(known, "eie_chosen_kernel"))
+        return;
     row->copy_bytes = (uint64_t)bytes;
     row->prepare_ns = number_of(known, "eie_prepare_ns");
 }
@@ -187,7 +190,7 @@ static enum eie_status take(struct eie_row *rows, const json_t *const *old, uint
         rows[left].target = strcmp(rows[i].time_source, "model") ? target : 0;
         rows[left].samples = (struct eie_samples){0};
         take_copy(results, &rows[left]);
-        if (is_measured(old[i])) status = eie_row_take(&rows[left], old[i], error);
+        if (eie_schedule_is_measured(old[i])) status = eie_row_take(&rows[left], old[i], error);
         left++;
     }
     *count = left;
@@ -216,7 +219,8 @@ enum eie_status eie_schedule_rows(const struct eie_station *station, enum eie_ph
         eie_matrix_rows(station->matrix, &station->key, made);
         for (uint32_t i = 0; i < *count; i++) {
             old[i] = earlier(results, &made[i]);
-            const uint32_t last = is_measured(old[i]) ? eie_samples_last_visit(old[i]) : 0;
+            const uint32_t last =
+                eie_schedule_is_measured(old[i]) ? eie_samples_last_visit(old[i]) : 0;
             if (last >= *visit) *visit = last + 1;
         }
         choose(made, old, *count, phase, target, marks, marks + *count);
@@ -279,10 +283,11 @@ static double guess_row_s(const struct eie_station *station, const struct eie_ro
 }
 
 double eie_schedule_guess_s(const struct eie_station *station, const struct eie_row *rows,
-                            uint32_t count)
+                            uint32_t count, bool new_only)
 {
     double all_s = 0;
-    for (uint32_t i = 0; i < count; i++) all_s += guess_row_s(station, &rows[i]);
+    for (uint32_t i = 0; i < count; i++)
+        if (!new_only || !rows[i].samples.count) all_s += guess_row_s(station, &rows[i]);
     return all_s;
 }
 
@@ -304,7 +309,7 @@ static json_t *beside(const struct eie_results *results, const json_t *row, doub
              text_of(row, "eie_device"), number_of(row, "eie_batch"), threads, cache,
              text_of(row, "eie_time_source"));
     json_t *other = eie_results_row(results, name);
-    return is_measured(other) ? other : NULL;
+    return eie_schedule_is_measured(other) ? other : NULL;
 }
 
 static void doubt(void *context, json_t *row)
@@ -313,7 +318,7 @@ static void doubt(void *context, json_t *row)
     const double threads = number_of(row, "eie_threads");
     const char *cache = text_of(row, "eie_cache");
     char sentence[256];
-    if (!is_measured(row) || !(threads >= 1)) return;
+    if (!eie_schedule_is_measured(row) || !(threads >= 1)) return;
     json_t *one = threads > 1 ? beside(doubting->results, row, 1, cache) : NULL;
     if (one &&
         number_of(one, "eie_ci95_low_ns") > BEYOND * threads * number_of(row, "eie_ci95_high_ns")) {

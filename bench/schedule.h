@@ -43,9 +43,12 @@ double eie_schedule_width(const struct eie_station *station, const struct eie_re
                           double target);
 
 /* About how long the least samples of these rows take here, from their counts alone: a guess, which
- * the pace of the run corrects. */
+ * the pace of the run corrects. `new_only`: of those without samples of earlier visits. */
 double eie_schedule_guess_s(const struct eie_station *station, const struct eie_row *rows,
-                            uint32_t count);
+                            uint32_t count, bool new_only);
+
+/* Has a row as it stands in a file a number that was measured? NULL has none. */
+bool eie_schedule_is_measured(const json_t *row);
 
 /* What contradicts itself: `say` is called with the row, the one that it
  * contradicts, and a sentence for each. */

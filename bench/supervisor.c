@@ -147,8 +147,8 @@ static enum eie_status lose(struct shift *shift, json_t *row, const char *reason
     return keep(shift, row, eie_exit_code(EIE_SYSTEM), error);
 }
 
-/* The worker is gone in the midst of a group. The row whose kernel was at work is lost; where it
- * was none's, all that have not come yet. */
+/* The worker is gone in the midst of a visit whose rows were run apart: they are lost, but not what
+ * earlier visits brought. */
 static enum eie_status lose_group(struct shift *shift, struct eie_error *error)
 {
     const struct eie_watch *watch = shift->all->job.watch;
@@ -157,8 +157,11 @@ static enum eie_status lose_group(struct shift *shift, struct eie_error *error)
     enum eie_status status = EIE_OK;
     const json_t *culprit = json_array_get(shift->begun, atomic_load(&watch->row));
     describe_end(shift, culprit && doing ? doing : "no kernel was at work", reason, sizeof reason);
-    for (size_t i = shift->arrived; i < json_array_size(shift->begun) && !status; i++)
-        status = lose(shift, json_array_get(shift->begun, i), reason, error);
+    for (size_t i = shift->arrived; i < json_array_size(shift->begun) && !status; i++) {
+        json_t *row = json_array_get(shift->begun, i);
+        if (!eie_results_row(shift->all->results, text_of(row, "name")))
+            status = lose(shift, row, reason, error);
+    }
     return status ? status : eie_results_save(shift->all->results, false, error);
 }
 
@@ -311,10 +314,10 @@ static enum eie_status follow(struct shift *shift, struct eie_error *error)
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
 
-/* What is known of crashes. A first one costs nothing: the group's rows are run apart then, the
- * layer is built again; for a crash need not show where it was caused. */
+/* What is known of crashes. A first one costs nothing: what the group's rows lack is run apart
+ * then, the layer is built again; for a crash need not show where it was caused. */
 struct crashes {
-    char apart[512]; /* the group whose rows are run apart, or "" */
+    json_t *apart;   /* groups whose rows are run apart: an object whose keys they are */
     char layer[256]; /* that ended a worker once, or "" */
     bool outside;    /* once, outside of any group, since the last row came */
     json_t *broken;  /* layers that end a worker: SUITE/LAYER and why */
@@ -336,25 +339,17 @@ static enum eie_status after_layer(struct shift *shift, struct crashes *crashes,
     return EIE_OK;
 }
 
-/* The rows of the visit are measured anew, each apart: what they have of earlier visits cannot be
- * gone on with there. */
-static void forget(const struct shift *shift)
-{
-    for (size_t i = 0; i < json_array_size(shift->begun); i++)
-        eie_results_forget(shift->all->results, text_of(json_array_get(shift->begun, i), "name"));
-}
-
 /* What the worker left when it ended without saying so. */
 static enum eie_status after_crash(struct shift *shift, struct crashes *crashes,
                                    struct eie_error *error)
 {
-    char words[512], group[sizeof crashes->apart];
+    char words[512], group[512];
     if (shift->begun) {
         eie_group_name(json_array_get(shift->begun, 0), group, sizeof group);
-        if (!strcmp(group, crashes->apart)) return lose_group(shift, error);
-        snprintf(crashes->apart, sizeof crashes->apart, "%s", group);
-        forget(shift);
-        return EIE_OK;
+        if (json_object_get(crashes->apart, group)) return lose_group(shift, error);
+        return json_object_set_new(crashes->apart, group, json_true())
+                   ? eie_fail(error, EIE_MEMORY, "out of memory")
+                   : EIE_OK;
     }
     if (*shift->layer) return after_layer(shift, crashes, error);
     if (!crashes->outside) {
@@ -416,12 +411,12 @@ static void add_run(const struct eie_supervision *all, json_t *load_begin)
 
 enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *error)
 {
-    struct crashes crashes = {.broken = json_object()};
+    struct crashes crashes = {.apart = json_object(), .broken = json_object()};
     struct eie_watch *watch =
         mmap(NULL, sizeof *watch, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool done = false;
     enum eie_status status = EIE_OK;
-    if (!crashes.broken || watch == MAP_FAILED)
+    if (!crashes.apart || !crashes.broken || watch == MAP_FAILED)
         status = eie_fail(error, EIE_MEMORY, "out of memory to watch over the matrix");
     all->job.results = all->results;
     all->job.begin_s = eie_now_s();
@@ -435,8 +430,11 @@ enum eie_status eie_supervise(struct eie_supervision *all, struct eie_error *err
     if (watch != MAP_FAILED) add_run(all, load_begin);
     json_decref(load_begin);
     json_decref(all->doubts);
-    if (!status) status = eie_results_save(all->results, true, error);
+    struct eie_error second; /* what stopped the run counts; the rows that it has are kept */
+    const enum eie_status saved = eie_results_save(all->results, true, status ? &second : error);
+    status = status ? status : saved;
     if (watch != MAP_FAILED) munmap(watch, sizeof *watch);
+    json_decref(crashes.apart);
     json_decref(crashes.broken);
     return status;
 }

@@ -16,10 +16,9 @@
 #define LAYERS_SHARE                                                                               \
     2 /* layers and their references take at most one of so many parts of --memory */
 #define TIMED_SHARE 0.5 /* of a visit that refines: samples take as long as the rest of it */
-#define PACE_LEAST  0.2 /* the guess of what is left is corrected by the pace, within bounds */
-#define PACE_MOST   20.0
 #define BESIDE      "beside the kernels" /* neither layers nor references nor a kernel's code */
-#define GUESS_LEAST 0.02                 /* of the guess must be done before its pace counts */
+#define PRIOR       0.1
+#define AGAIN_SHARE 0.25 /* of the time spent so far: to look again at contradictions */
 
 struct worker {
     const struct eie_job *job;
@@ -75,9 +74,10 @@ static double left_s(const struct worker *worker, double share)
 {
     const double now = eie_now_s(), spent_s = now - worker->begin_s;
     const double done_s = worker->guessed_s + (worker->refining ? 0 : share * worker->visit_s);
-    double pace = 1;
-    if (done_s > GUESS_LEAST * worker->guess_s && !worker->refining)
-        pace = fmin(PACE_MOST, fmax(PACE_LEAST, spent_s / done_s));
+    /* the guess counts as much as PRIOR of the run at its own pace, so that a few first groups do
+       not throw the estimate about */
+    const double prior_s = PRIOR * worker->guess_s;
+    const double pace = done_s + prior_s > 0 ? (spent_s + prior_s) / (done_s + prior_s) : 1;
     const double least_s = worker->refining ? 0 : pace * fmax(0, worker->guess_s - done_s);
     const double budget_s = worker->job->budget_s - (now - worker->job->begin_s);
     return fmax(least_s, budget_s);
@@ -199,25 +199,31 @@ static void add_again(struct eie_row *row)
         snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again.line);
 }
 
-/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
- * of two kernels' times would be that of none. */
-static void keep_choice(const struct eie_results *results, struct eie_row *row, uint32_t visit)
+/* A later visit that brought no number, though nothing was wrong with what was computed, does not
+ * take an earlier one's away: that row, which says why, or NULL. */
+static json_t *earlier_row(const struct worker *worker, const struct eie_row *row)
 {
-    char name[512];
+    char name[512], text[sizeof row->reason + 64];
+    if (row->status == EIE_ROW_OK || row->status == EIE_ROW_MISMATCH) return NULL;
     eie_row_name(row, name, sizeof name);
-    const json_t *now = json_object_get(row->columns, "eie_chosen_kernel");
-    const json_t *before = json_object_get(eie_results_row(results, name), "eie_chosen_kernel");
-    if (!now || !before || json_equal(now, before)) return;
-    eie_samples_drop_before(&row->samples, visit);
-    row->stats = eie_samples_stats(&row->samples);
+    const json_t *earlier = eie_results_row(worker->job->results, name);
+    if (!eie_schedule_is_measured(earlier)) return NULL;
+    json_t *kept = json_deep_copy(earlier);
+    if (!kept) _exit(3);
+    snprintf(text, sizeof text, "%s: %s", eie_row_status_name(row->status), row->reason);
+    eie_set(kept, "eie_failed_visit", text);
+    return kept;
 }
 
-static void tell_row(struct worker *worker, struct eie_row *row, uint32_t visit)
+static void tell_row(struct worker *worker, struct eie_row *row)
 {
-    keep_choice(worker->job->results, row, visit);
-    const bool failed = row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR;
-    add_again(row);
-    json_t *object = eie_row_json(row);
+    json_t *object = earlier_row(worker, row);
+    const bool failed =
+        !object && (row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR);
+    if (!object) {
+        add_again(row);
+        object = eie_row_json(row);
+    }
     if (!object) _exit(3);
     tell(worker, json_pack("{s:O, s:i}", "row", object, "code",
                            failed ? eie_exit_code(row->error_status) : 0));
@@ -225,11 +231,11 @@ static void tell_row(struct worker *worker, struct eie_row *row, uint32_t visit)
 }
 
 static void tell_end(struct worker *worker, const struct eie_group_key *key, struct eie_row *rows,
-                     uint32_t count, uint32_t visit)
+                     uint32_t count)
 {
     json_t *lists = json_object();
     for (uint32_t i = 0; i < count && !worker->status; i++) {
-        tell_row(worker, &rows[i], visit);
+        tell_row(worker, &rows[i]);
         if (rows[i].launch_ns > 0) eie_device_ceilings_add_json(rows[i].device, lists);
     }
     const struct eie_ceilings *ceilings = key->threads ? ceilings_for(worker, key->threads) : NULL;
@@ -291,28 +297,47 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     if (!why_not) worker->status = eie_group_run(&group, &worker->error);
     /* as after a crash: the group's rows are run apart, so that the guilty one is found */
     if (eie_cuda_is_lost() && !rows->apart) _exit(EXIT_FAILURE);
-    if (!worker->status) tell_end(worker, &station->key, rows, count, visit);
+    if (!worker->status) tell_end(worker, &station->key, rows, count);
 }
 
-/* Is this the group whose rows are to be run apart? */
+/* Is this a group whose rows are to be run apart? */
 static bool is_apart(const struct worker *worker, const struct eie_row *row)
 {
     char name[512];
-    json_t *object = *worker->job->apart ? eie_row_json(row) : NULL;
+    json_t *object = json_object_size(worker->job->apart) ? eie_row_json(row) : NULL;
     if (!object) return false;
     eie_group_name(object, name, sizeof name);
     json_decref(object);
-    return !strcmp(name, worker->job->apart);
+    return json_object_get(worker->job->apart, name) != NULL;
 }
 
-/* Leaves one plan's rows of the group whose rows are run apart. */
+static bool is_new(const struct worker *worker, const struct eie_row *row)
+{
+    char name[512];
+    eie_row_name(row, name, sizeof name);
+    return !eie_results_row(worker->job->results, name);
+}
+
+/* Leaves the first plan's rows of those that have none yet; how many. What was measured before the
+ * crash stays as it is, references too: run here, they could be lost with the guilty one. */
 static uint32_t only_one(struct worker *worker, struct eie_row *rows, uint32_t count)
 {
+    uint32_t first = 0, left = 0;
+    while (first < count && !is_new(worker, &rows[first])) first++;
     /* the other clock's row is the same plan's */
-    const uint32_t left = count > 1 && eie_row_same_plan(&rows[0], &rows[1]) ? 2 : 1;
-    worker->pause = true;
-    for (uint32_t i = 0; i < left; i++) rows[i].apart = true;
-    for (uint32_t i = left; i < count; i++) eie_row_free(&rows[i]);
+    const uint32_t end = first + 1 < count && eie_row_same_plan(&rows[first], &rows[first + 1])
+                             ? first + 2
+                             : first + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i < first || i >= end) {
+            eie_row_free(&rows[i]);
+            continue;
+        }
+        rows[left] = rows[i];
+        rows[left].is_reference = false;
+        rows[left++].apart = true;
+    }
+    worker->pause = worker->pause || left > 0;
     return left;
 }
 
@@ -323,19 +348,18 @@ static void visit(struct worker *worker, struct eie_station *station, enum eie_p
     worker->status = eie_schedule_rows(station, phase, worker->job->results, worker->job->target,
                                        &rows, &count, &number, &worker->error);
     if (worker->status) return;
-    const bool apart = count && phase <= EIE_PHASE_REST && is_apart(worker, rows);
-    if (apart) count = only_one(worker, rows, count);
+    if (count && is_apart(worker, rows)) count = only_one(worker, rows, count);
     const struct eie_target *target = count ? aim(worker, station) : NULL;
     if (target && !target->status)
         worker->status = same_layer(worker, station, target, &worker->error);
     if (target && !worker->status) {
         const double begin_s = eie_now_s();
-        worker->visit_s = eie_schedule_guess_s(station, rows, count);
+        worker->visit_s = eie_schedule_guess_s(station, rows, count, phase < EIE_PHASE_AGAIN);
         name_group(worker, station);
         run_rows(worker, station, target, rows, count, number,
                  phase == EIE_PHASE_REFINE ? TIMED_SHARE * station->last_s : 0);
         station->last_s = eie_now_s() - begin_s;
-        if (phase <= EIE_PHASE_REST) worker->guessed_s += worker->visit_s;
+        if (phase < EIE_PHASE_AGAIN) worker->guessed_s += worker->visit_s;
     }
     for (uint32_t i = 0; i < count; i++) eie_row_free(&rows[i]);
     free(rows);
@@ -360,9 +384,9 @@ static bool has_lead(const struct worker *worker)
     return false;
 }
 
-static void visit_all(struct worker *worker, enum eie_phase phase)
+static void visit_all(struct worker *worker, enum eie_phase phase, double end_s)
 {
-    for (uint32_t i = 0; i < worker->station_count && goes_on(worker); i++)
+    for (uint32_t i = 0; i < worker->station_count && goes_on(worker) && eie_now_s() < end_s; i++)
         visit(worker, &worker->stations[i], phase);
 }
 
@@ -406,13 +430,15 @@ static void look_at_ceilings(struct worker *worker, bool say)
         json_decref(lists);
 }
 
-/* Rows that contradict each other are measured once more. */
+/* Rows that contradict each other are measured once more, as many as there is time for. */
 static void look_again(struct worker *worker)
 {
+    const double now_s = eie_now_s(), spent_s = now_s - worker->job->begin_s;
+    const double end_s = now_s + fmax(AGAIN_SHARE * spent_s, worker->job->budget_s - spent_s);
     bool any = false;
     look_at_ceilings(worker, false);
     eie_schedule_doubts(worker->job->results, mark_both, &any);
-    if (any) visit_all(worker, EIE_PHASE_AGAIN);
+    if (any) visit_all(worker, EIE_PHASE_AGAIN, end_s);
 }
 
 static void clear_doubt(void *context, json_t *row)
@@ -481,7 +507,7 @@ static enum eie_status guess_least(const struct eie_job *job, const struct eie_s
         enum eie_status status = eie_schedule_rows(&stations[i], EIE_PHASE_REST, job->results,
                                                    job->target, &rows, &count, &number, error);
         if (status) return status;
-        *least_s += eie_schedule_guess_s(&stations[i], rows, count);
+        *least_s += eie_schedule_guess_s(&stations[i], rows, count, true);
         *all += count;
         for (uint32_t r = 0; r < count; r++) eie_row_free(&rows[r]);
         free(rows);
@@ -514,9 +540,9 @@ static void run(struct worker *worker)
     if (!worker->status)
         worker->status = guess_least(job, worker->stations, worker->station_count, &worker->guess_s,
                                      &rows, &worker->error);
-    visit_all(worker, EIE_PHASE_MODELS);
-    if (has_lead(worker)) visit_all(worker, EIE_PHASE_LEAD);
-    visit_all(worker, EIE_PHASE_REST);
+    visit_all(worker, EIE_PHASE_MODELS, INFINITY);
+    if (has_lead(worker)) visit_all(worker, EIE_PHASE_LEAD, INFINITY);
+    visit_all(worker, EIE_PHASE_REST, INFINITY);
     if (goes_on(worker)) look_again(worker);
     if (goes_on(worker)) refine(worker);
     if (!goes_on(worker)) return;

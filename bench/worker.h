@@ -16,9 +16,10 @@ struct eie_job {
     double target;               /* relative half width of the intervals; 0: the least only */
     uint64_t memory_bytes;
     const json_t *broken; /* layers whose building ended a worker: SUITE/LAYER and why */
-    /* the group in which a worker ended (eie_group_name): its rows are run one by one, each in a
-       process of its own, so that only the guilty one is lost; "" for none */
-    const char *apart;
+    /* groups in which a worker ended, as the keys of an object (eie_group_name): the rows that they
+       lack are run one by one, each in a process of its own, so that only the guilty one is lost;
+       what they have is left as it is */
+    const json_t *apart;
     struct eie_watch *watch;
 };
 

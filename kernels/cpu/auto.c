@@ -159,8 +159,7 @@ static double estimate_ns(const struct candidate *one, const struct work *work, 
 /* The candidates that can run the problem, and of these the shortlist. Returns how many can run;
  * bytes: of the shortlist's plans with one copy, the most and the sum. */
 static uint32_t find(const struct eie_problem *problem, struct choose_candidate choices[CANDIDATES],
-                     uint32_t shortlist[CHOOSE_MOST], uint32_t *listed, uint64_t *most_bytes,
-                     uint64_t *sum_bytes)
+                     uint32_t shortlist[CHOOSE_MOST], uint32_t *listed, uint64_t *sum_bytes)
 {
     const struct work work = count(problem->layer);
     uint64_t bytes[CANDIDATES];
@@ -179,12 +178,8 @@ static uint32_t find(const struct eie_problem *problem, struct choose_candidate 
         };
     }
     *listed = choose_shortlist(choices, CANDIDATES, shortlist);
-    *most_bytes = *sum_bytes = 0;
-    for (uint32_t i = 0; i < *listed; i++) {
-        const uint64_t of_one = bytes[shortlist[i]];
-        *most_bytes = of_one > *most_bytes ? of_one : *most_bytes;
-        *sum_bytes += of_one;
-    }
+    *sum_bytes = 0;
+    for (uint32_t i = 0; i < *listed; i++) *sum_bytes += bytes[shortlist[i]];
     return able;
 }
 
@@ -193,10 +188,10 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 {
     struct choose_candidate choices[CANDIDATES];
     uint32_t shortlist[CHOOSE_MOST], listed;
-    uint64_t most_bytes, sum_bytes;
-    if (!find(problem, choices, shortlist, &listed, &most_bytes, &sum_bytes))
+    uint64_t sum_bytes;
+    if (!find(problem, choices, shortlist, &listed, &sum_bytes))
         return eie_fail(error, EIE_UNSUPPORTED, "no exact kernel of this build can run it");
-    *plan_bytes = sizeof(struct eie_plan) + most_bytes;
+    *plan_bytes = sizeof(struct eie_plan) + sum_bytes; /* they are all there while it tries them */
     return EIE_OK;
 }
 
@@ -395,9 +390,8 @@ static enum eie_status choose(const struct eie_setup *setup, struct eie_plan *ma
                               struct eie_error *error)
 {
     const struct eie_problem *problem = &setup->problem;
-    uint64_t most_bytes, sum_bytes;
-    const uint32_t able =
-        find(problem, made->choices, made->shortlist, &made->listed, &most_bytes, &sum_bytes);
+    uint64_t sum_bytes;
+    const uint32_t able = find(problem, made->choices, made->shortlist, &made->listed, &sum_bytes);
     if (!able) return eie_fail(error, EIE_UNSUPPORTED, "no exact kernel of this build can run it");
     const uint32_t first = choose_by_estimate(made->choices, made->shortlist, made->listed);
     const bool try_them = made->listed > 1 && !shares_cores(problem) &&
