@@ -6,12 +6,12 @@ import matplotlib
 from PIL import Image
 
 matplotlib.use("Agg")
-from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.patheffects import withStroke  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
+from drawing import Figure  # noqa: E402
 from fig6 import agrees  # noqa: E402
 from modelrows import MEAN_ROW, MODEL_SUITES  # noqa: E402
 from published import EIE, LAYERS, MEAN, POWER_LAYERS  # noqa: E402
@@ -60,7 +60,7 @@ def draw_energy(table):
 
 
 def picture(figure):
-    return {"png": _few_colours(_bytes(figure, "png", dpi=160)),
+    return {"png": _few_colours(_bytes(figure, "png", dpi=160, pil_kwargs={"compress_level": 0})),
             "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
 
 

@@ -1,9 +1,9 @@
 """Draws the times at batch 1 on CUDA devices beside the published EIE. Same input, same picture, byte for byte."""
 
 import matplotlib
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from drawing import Figure
 from figures import HALO, LOWER, PUBLISHED_COLOURS, ROWS, STYLE, WIDTH, bar_x, bars, frame, picture, put_label, \
     put_legend, put_title, value_text
 

@@ -4,10 +4,10 @@ ceilings. Same input, same picture, byte for byte."""
 import math
 
 import matplotlib
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ceilings import LEVELS, point
+from drawing import Figure
 from figures import HALO, STYLE, WIDTH, picture
 
 CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
