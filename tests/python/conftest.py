@@ -1,12 +1,16 @@
 """A made-up results file for the tests of plots/. Its numbers are round and clearly not measured."""
 
 import csv
+import importlib
 import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import traceback
+import warnings
 
 import pytest
 
@@ -15,6 +19,9 @@ PLOTS = os.path.join(REPOSITORY, "plots")
 DATA = os.path.join(REPOSITORY, "data")
 sys.path.insert(0, PLOTS)
 sys.dont_write_bytecode = True
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads do not come along into a fork
+
+from commandline import leave  # noqa: E402
 
 # name: inputs, outputs, share of weights, share of active inputs
 SHAPES = {
@@ -180,13 +187,48 @@ def save(tmp_path):
     return save_document
 
 
-def run_script(script, *arguments):
+def run_program(script, *arguments):
+    """As a user does. Loading the modules takes most of the time: a few tests only."""
     return subprocess.run([sys.executable, os.path.join(PLOTS, script), *map(str, arguments)],
                           capture_output=True, text=True)
 
 
+def run_script(script, *arguments):
+    """The same in a fork of this process, which has the modules."""
+    main = importlib.import_module(script.removesuffix(".py")).main
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = os.fork()
+        if child == 0:
+            _be_program(main, [script, *map(str, arguments)], out.fileno(), err.fileno())
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess([script, *arguments], code, out.read(), err.read())
+
+
+def _be_program(main, arguments, out, err):
+    """Never returns."""
+    code = "no exit code"
+    try:
+        for number, place in enumerate((out, err), 1):
+            os.dup2(place, number)
+        sys.argv, sys.stdout, sys.stderr = arguments, open(1, "w"), open(2, "w", errors="backslashreplace")
+        for kind in (RuntimeWarning, UserWarning):  # pytest would keep them to itself
+            warnings.simplefilter("error", kind)
+        leave(main)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 70)
+
+
 def run_report(*arguments, pictures=False):
     """Without the pictures unless the test looks at them: drawing takes seconds."""
+    if pictures:
+        importlib.import_module("roofline")  # and matplotlib with it
     return run_script("report.py", *arguments, *([] if pictures else ["--no-pictures"]))
 
 
@@ -211,7 +253,7 @@ def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     path = folder / "results.json"
     path.write_text(json.dumps(fake_document()), encoding="utf-8")
-    done = run_report(path, "--out", folder / "out", pictures=True)
+    done = run_program("report.py", path, "--out", folder / "out")
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout
 
