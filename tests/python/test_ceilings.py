@@ -148,8 +148,10 @@ def test_floors_of_some_rows_only(save, tmp_path):
         if row["eie_layer"] == "Alex-7":
             for key in ("eie_floor_ns", "eie_floor_bound", "eie_floor_share"):
                 row.pop(key, None)
-    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
+    path = save(document)
+    done = run_report(path, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
+    assert len(panels(load(path))) == 2
     shares = column(tmp_path / "out", "floor_paper_batch1_hot", "scalar_eie_stream@1")
     assert shares["Alex-7"]["value"] == "absent" and float(shares["Alex-6"]["value"]) > 0
 

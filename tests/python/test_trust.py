@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
-from conftest import (DATA, PLOTS, SHAPES, base_row, cell, fake_document, missing_row, page, run_report, run_script,
-                      scattered, with_number, with_visits)
+from conftest import (DATA, PLOTS, SHAPES, base_row, cell, fake_document, missing_row, page, run_program, run_report,
+                      run_script, scattered, with_number, with_visits)
 import quiet  # conftest has put plots/ on the path
+import report as report_program  # `report` is a fixture
 from lastscreen import COLUMNS, LINES
 from load import load
 from opencl import NAME, Opencl
@@ -90,9 +91,14 @@ def emptied():
 
 
 @pytest.mark.parametrize("make", [fake_document, crowded, emptied])
-def test_it_is_25_lines_of_100_columns(make, save, tmp_path):
-    done = run_report(save(make()), "--out", tmp_path / "out", pictures=make is crowded)
+def test_it_is_25_lines_of_100_columns(make, save, tmp_path, monkeypatch):
+    path = save(make())
+    monkeypatch.setattr(report_program, "pictures", lambda *_: {})  # named on the screen, but not drawn
+    done = run_report(path, "--out", tmp_path / "out", pictures=make is crowded)
     assert done.returncode == 0, done.stderr
+    results, published = load(path), Published(DATA)
+    assert all(figure.axes for figure in report_program.drawings(
+        report_program.Report(results, published), results, published).values())
     lines = done.stdout.splitlines()
     assert len(lines) <= LINES == 25 and COLUMNS == 100
     assert max(len(line) for line in lines if str(tmp_path) not in line) <= 100
@@ -166,8 +172,10 @@ def test_a_gpu_is_not_this_processor(document, save):
     assert Opencl(load(save(document)), Published(DATA)).table is None
 
 
-def test_without_opencl_nothing_is_said(report):
-    assert "OpenCL" not in report[1] and not (report[0] / f"{NAME}.csv").exists()
+def test_without_opencl_nothing_is_said(document, save, tmp_path):
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0 and (tmp_path / "out/report.md").exists()
+    assert "OpenCL" not in done.stdout and not (tmp_path / "out" / f"{NAME}.csv").exists()
 
 
 # ---- what one reader refuses, all refuse -------------------------------------------------------
@@ -241,7 +249,7 @@ def test_output_through_what_is_no_file(document, save, tmp_path):
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
     assert run_script("compare.py", path, path, "--json", pipe).returncode == 0
     assert "eie-compare-1" in reader.communicate()[0] and pipe.is_fifo()
-    shown = run_script("compare.py", path, path, "--json", "/dev/stdout")
+    shown = run_program("compare.py", path, path, "--json", "/dev/stdout")
     assert shown.returncode == 0 and "eie-compare-1" in shown.stdout
 
 
