@@ -534,7 +534,7 @@ def test_output_that_cannot_be_written(save, document, tmp_path):
     assert done.returncode == 3 and done.stderr.count("\n") == 1
 
 
-# ---- rows and pictures -----------------------------------------------------------------------------
+# ---- rows and pictures -------------------------------------------------------------------------
 
 def test_the_order_of_rows_does_not_matter(report, save, document, tmp_path):
     document["benchmarks"].reverse()
