@@ -5,10 +5,10 @@ import io
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.ticker import NullLocator, ScalarFormatter  # noqa: E402
 
 from bookpages import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS  # noqa: E402
+from drawing import Figure  # noqa: E402
 from published import EIE, LAYERS, PLATFORMS, POWER_LAYERS  # noqa: E402
 
 PAPER, OURS, OTHER = "#222222", "#D55E00", "#0072B2"

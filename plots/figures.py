@@ -6,12 +6,12 @@ import matplotlib
 from PIL import Image
 
 matplotlib.use("Agg")
-from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.patheffects import withStroke  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
+from drawing import Figure  # noqa: E402
 from fig6 import agrees  # noqa: E402
 from modelrows import MEAN_ROW, MODEL_SUITES  # noqa: E402
 from published import EIE, LAYERS, MEAN, POWER_LAYERS  # noqa: E402
@@ -36,8 +36,8 @@ WIDTH, UPPER, LOWER = 9.0, 5.0, 3.3  # inches; 9 inches at 160 dpi stay readable
 ROWS = LAYERS + (MEAN_ROW,)
 
 
-def draw_speed(published_table, host_tables, published):
-    """Fig. 6 as {"png": bytes, "svg": bytes}; without host tables one panel says so."""
+def speed_figure(published_table, host_tables, published):
+    """Fig. 6; without host tables one panel says so."""
     heights = [UPPER] + ([LOWER] * len(host_tables) or [1.0])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
@@ -48,20 +48,22 @@ def draw_speed(published_table, host_tables, published):
             _host_panel(axes, table, host_tables)
         if not host_tables:
             _empty_panel(lower[0])
-        return picture(figure)
+        return figure
 
 
-def draw_energy(table):
+def energy_figure(table):
     """Fig. 7."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, UPPER + 0.3), layout="constrained")
         _energy_panel(figure.subplots(), table)
-        return picture(figure)
+        return figure
 
 
 def picture(figure):
-    return {"png": _few_colours(_bytes(figure, "png", dpi=160)),
-            "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
+    """{"png": bytes, "svg": bytes}"""
+    with matplotlib.rc_context(STYLE):
+        return {"png": _few_colours(_bytes(figure, "png", dpi=160, pil_kwargs={"compress_level": 0})),
+                "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
 
 
 def _bytes(figure, kind, **options):

@@ -1,11 +1,11 @@
 """Draws the times at batch 1 on CUDA devices beside the published EIE. Same input, same picture, byte for byte."""
 
 import matplotlib
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from figures import HALO, LOWER, PUBLISHED_COLOURS, ROWS, STYLE, WIDTH, bar_x, bars, frame, picture, put_label, \
-    put_legend, put_title, value_text
+from drawing import Figure
+from figures import HALO, LOWER, PUBLISHED_COLOURS, ROWS, STYLE, WIDTH, bar_x, bars, frame, put_label, put_legend, \
+    put_title, value_text
 
 SERIES = (("cuBLAS sgemv, us", PUBLISHED_COLOURS["GPU dense"], "cuBLAS sgemv (measured)"),
           ("cuSPARSE CSR, us", PUBLISHED_COLOURS["GPU compressed"], "cuSPARSE CSR (measured)"),
@@ -16,13 +16,8 @@ LABELLED = {OURS: -0.04, "EIE published, us": 0.04}  # neighbours: their numbers
 HEIGHT = LOWER + 0.9
 
 
-def draw_times(tables):
-    """{"png": bytes, "svg": bytes}: a panel for each device, all on one axis."""
-    with matplotlib.rc_context(STYLE):
-        return picture(times_figure(tables))
-
-
 def times_figure(tables):
+    """A panel for each device, all on one axis."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, HEIGHT * len(tables)), layout="constrained")
         figure.get_layout_engine().set(hspace=0.06)

@@ -67,9 +67,10 @@ class Gpus:
         """{name: bytes}; none without a time at batch 1."""
         if not self.has_times():
             return {}
-        import gpufigure  # late: matplotlib is slow to load
+        import figures  # late: matplotlib is slow to load
+        import gpufigure
 
-        return {f"{PICTURE}.{kind}": data for kind, data in gpufigure.draw_times(self.drawn()).items()}
+        return {f"{PICTURE}.{kind}": data for kind, data in figures.picture(gpufigure.times_figure(self.drawn())).items()}
 
     def drawn(self):
         """The tables of the picture: of devices with a measured time at batch 1."""

@@ -131,9 +131,13 @@ class HostView:
         self._rows = {column.key: column.rows(results, SUITE, batch, cache) for column in columns}
         self._all_columns = columns
         self._columns = [column for column in columns if not exclusion(self._rows[column.key].values())]
+        self._times = {}
 
     def times(self, column):
-        return [cell_of(self._rows[column.key].get(layer), layer) for layer in LAYERS]
+        """Of each layer; kept, as they are asked for over and over."""
+        if column.key not in self._times:
+            self._times[column.key] = tuple(cell_of(self._rows[column.key].get(layer), layer) for layer in LAYERS)
+        return self._times[column.key]
 
     def rows(self, column):
         return list(self._rows[column.key].values())

@@ -58,7 +58,7 @@ class Row:
     def samples(self):
         return self.raw["eie_samples_ns"]
 
-    @property
+    @cached_property
     def visits(self):
         """{number of a visit of its group: the samples from there}, or None: the file knows no visits."""
         if "eie_visits" not in self.raw:
@@ -104,17 +104,20 @@ class Results:
     missing: tuple  # all others
 
     @cached_property
-    def _by_kernel(self):
-        """{kernel: its rows, usable and missing}; under None all."""
-        found = {None: self.rows + self.missing}
-        for row in found[None]:
-            found.setdefault(row.kernel, []).append(row)
-        return found
+    def _indexes(self):
+        return {}
+
+    def _index(self, names):
+        """{values of these attributes: the rows that have them}"""
+        if names not in self._indexes:
+            found = self._indexes[names] = {}
+            for row in self.rows + self.missing:
+                found.setdefault(tuple(getattr(row, name) for name in names), []).append(row)
+        return self._indexes[names]
 
     def select(self, **wanted):
         """Usable and missing rows whose attributes equal the wanted ones."""
-        return [row for row in self._by_kernel.get(wanted.get("kernel"), ())
-                if all(getattr(row, key) == value for key, value in wanted.items())]
+        return list(self._index(tuple(wanted)).get(tuple(wanted.values()), ()))
 
     def one(self, **wanted):
         """The one such row, or None. Among several (impossible for a whole key) the first."""

@@ -5,10 +5,11 @@ alone.
 """
 
 import math
+import statistics
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy
-from scipy.special import stdtrit
 
 from load import FEWEST_SAMPLES
 
@@ -70,9 +71,9 @@ def bootstrap(overs, unders):
     fewest = min(len(samples) for samples in overs + unders)
     if fewest < FEWEST_SAMPLES:
         return Ratio(value, reason=f"{fewest} samples are too few for an interval")
-    generator = numpy.random.default_rng(SEED)
-    logs = sum(_draws(samples, generator) for samples in overs) \
-        - sum(_draws(samples, generator) for samples in unders)
+    picks, _ = _picks(tuple(map(len, overs + unders)))
+    draws = list(map(_draws, overs + unders, picks))
+    logs = sum(draws[:len(overs)]) - sum(draws[len(overs):])
     low, high = numpy.exp(numpy.quantile(logs, (TAIL, 1 - TAIL)))
     return Ratio(value, min(float(low), value), max(float(high), value))
 
@@ -85,12 +86,14 @@ def over_visits(overs, unders):
     fewest = min(sum(map(len, side)) for side in (overs, unders))
     if fewest < FEWEST_SAMPLES:
         return Ratio(value, reason=f"{fewest} samples are too few for an interval")
-    generator = numpy.random.default_rng(SEED)
-    draws = numpy.array([_draws(over, generator) - _draws(under, generator) for over, under in zip(overs, unders)])
+    lists = [samples for pair in zip(overs, unders) for samples in pair]
+    picks, normal = _picks(tuple(map(len, lists)))
+    draws = list(map(_draws, lists, picks))
+    draws = numpy.array(draws[::2]) - numpy.array(draws[1::2])
     about = draws.mean(axis=0)
     if len(logs) > 1:
         between = max(0.0, logs.var(ddof=1) - draws.var(axis=1).mean())
-        about = about + math.sqrt(between / len(logs)) * generator.standard_normal(DRAWS)
+        about = about + math.sqrt(between / len(logs)) * normal
     low, high = numpy.exp(numpy.quantile(about, (TAIL, 1 - TAIL)))
     return Ratio(value, min(float(low), value), max(float(high), value))
 
@@ -102,6 +105,8 @@ def paired(ratios):
     value = float(numpy.exp(logs.mean()))
     if len(logs) < FEWEST_PAIRS:
         return Ratio(value, reason=f"{len(logs)} pairs are too few for an interval")
+    from scipy.special import stdtrit  # late: slow to load, and only pairs of runs need it
+
     half = stdtrit(len(logs) - 1, 1 - TAIL) * logs.std(ddof=1) / math.sqrt(len(logs))
     return Ratio(value, value * math.exp(-half), value * math.exp(half))
 
@@ -129,16 +134,27 @@ def geometric_mean(values):
 
 
 def _log_medians(lists):
-    return sum(math.log(numpy.median(samples)) for samples in lists)
+    return sum(math.log(statistics.median(samples)) for samples in lists)
 
 
-def _draws(samples, generator):
-    """Logarithms of DRAWS medians of resamples, drawn without resampling: the k-th smallest of n uniform
-    picks from n sorted samples is the sample at place n U, U ~ Beta(k, n + 1 - k)."""
-    ordered, count = numpy.sort(samples), len(samples)
+def _draws(samples, places):
+    """Logarithms of the medians of resamples whose two middle samples lie at these places among the sorted ones."""
+    ordered = numpy.sort(samples)
+    return numpy.log((ordered[places[0]] + ordered[places[1]]) / 2)
+
+
+@lru_cache(maxsize=64)  # they depend on the counts alone, and most rows have as many samples as others
+def _picks(counts):
+    """For lists of so many samples the places of DRAWS medians of resamples; and as many normal numbers."""
+    generator = numpy.random.default_rng(SEED)
+    return [_places(count, generator) for count in counts], generator.standard_normal(DRAWS)
+
+
+def _places(count, generator):
+    """Drawn without resampling: the k-th smallest of n uniform picks from n sorted samples is the sample at place
+    n U, U ~ Beta(k, n + 1 - k)."""
     middle = (count + 1) // 2
     lower = upper = generator.beta(middle, count + 1 - middle, DRAWS)
     if count % 2 == 0:  # the next one is the smallest of the picks above
         upper = lower + (1 - lower) * generator.beta(1, count - middle, DRAWS)
-    places = [numpy.minimum((place * count).astype(int), count - 1) for place in (lower, upper)]
-    return numpy.log((ordered[places[0]] + ordered[places[1]]) / 2)
+    return [numpy.minimum((place * count).astype(int), count - 1) for place in (lower, upper)]

@@ -115,15 +115,22 @@ def _warnings(results):
     return lines
 
 
-def pictures(report, results, published):
+def drawings(report, results, published):
+    """{name: figure}, all but that of the GPUs."""
     import figures  # late: matplotlib is slow to load, and bad input needs none of it
     import roofline
 
-    drawn = {"fig6_speedup": figures.draw_speed(report.fig6, report.fig6_host, published),
-             "fig7_energy": figures.draw_energy(report.fig7),
-             "roofline": roofline.draw_roofline(ceilings.roofline_rows(results), report.ceilings)}
-    return {f"{name}.{kind}": data for name, kinds in drawn.items() for kind, data in kinds.items()} \
-        | report.gpus.pictures()
+    return {"fig6_speedup": figures.speed_figure(report.fig6, report.fig6_host, published),
+            "fig7_energy": figures.energy_figure(report.fig7),
+            "roofline": roofline.roofline_figure(ceilings.roofline_rows(results), report.ceilings)}
+
+
+def pictures(report, results, published):
+    """{file name: bytes}"""
+    from figures import picture
+
+    return {f"{name}.{kind}": data for name, figure in drawings(report, results, published).items()
+            for kind, data in picture(figure).items()} | report.gpus.pictures()
 
 
 def main(arguments=None):

@@ -4,11 +4,11 @@ ceilings. Same input, same picture, byte for byte."""
 import math
 
 import matplotlib
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ceilings import LEVELS, point
-from figures import HALO, STYLE, WIDTH, picture
+from drawing import Figure
+from figures import HALO, STYLE, WIDTH
 
 CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
 SIZES, SIZE = {"hot": 4.5, "llc": 6.8, "dram": 9.2}, 5.5  # points, by cache mode and of others
@@ -16,11 +16,6 @@ OTHER_COLOUR = "#666666"
 MARKERS = "os^DvPX*<>"  # one a kernel; further kernels are left out of the picture
 ROOF, PEAK = "#222222", "#888888"
 HEIGHT = 5.2
-
-
-def draw_roofline(rows, ceilings):
-    with matplotlib.rc_context(STYLE):
-        return picture(roofline_figure(rows, ceilings))
 
 
 def roofline_figure(rows, ceilings):

@@ -1,12 +1,16 @@
 """A made-up results file for the tests of plots/. Its numbers are round and clearly not measured."""
 
 import csv
+import importlib
 import json
 import os
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import traceback
+import warnings
 
 import pytest
 
@@ -15,6 +19,9 @@ PLOTS = os.path.join(REPOSITORY, "plots")
 DATA = os.path.join(REPOSITORY, "data")
 sys.path.insert(0, PLOTS)
 sys.dont_write_bytecode = True
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads do not come along into a fork
+
+from commandline import leave  # noqa: E402
 
 # name: inputs, outputs, share of weights, share of active inputs
 SHAPES = {
@@ -40,6 +47,7 @@ BATCHED = {"peers_openblas_sgemm": (["float32", "baseline"], 40, True, (1,)),
            "scalar_eie_stream": (["exact"], 20, False, (1,))}  # what runs at batch 64
 PADDING = 1.25  # entries for each non-zero weight
 CEILINGS = {"l1": 9e10, "l2": 4e10, "l3": 2e10, "dram": 8e9}  # bytes per second and thread
+PICTURES = ("fig6_speedup", "fig7_energy", "roofline")
 PEAKS = {"int16": 5e10, "float32": 4.5e10}
 POOL_COST_NEURALTALK = 10
 
@@ -180,14 +188,57 @@ def save(tmp_path):
     return save_document
 
 
-def run_script(script, *arguments):
+def run_program(script, *arguments):
+    """As a user does. Loading the modules takes most of the time: a few tests only."""
     return subprocess.run([sys.executable, os.path.join(PLOTS, script), *map(str, arguments)],
                           capture_output=True, text=True)
 
 
-def run_report(*arguments, pictures=False):
-    """Without the pictures unless the test looks at them: drawing takes seconds."""
-    return run_script("report.py", *arguments, *([] if pictures else ["--no-pictures"]))
+def run_script(script, *arguments):
+    """The same in a fork of this process, which has the modules."""
+    main = importlib.import_module(script.removesuffix(".py")).main
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = os.fork()
+        if child == 0:
+            _be_program(main, [script, *map(str, arguments)], out.fileno(), err.fileno())
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        for file in (out, err):
+            file.seek(0)
+        return subprocess.CompletedProcess([script, *arguments], code, out.read(), err.read())
+
+
+def _be_program(main, arguments, out, err):
+    """Never returns."""
+    code = "no exit code"
+    try:
+        for number, place in enumerate((out, err), 1):
+            os.dup2(place, number)
+        sys.argv, sys.stdout, sys.stderr = arguments, open(1, "w"), open(2, "w", errors="backslashreplace")
+        for kind in (RuntimeWarning, UserWarning):  # pytest would keep them to itself
+            warnings.simplefilter("error", kind)
+        leave(main)
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 70)
+
+
+def run_report(*arguments, pictures=None):
+    """`pictures`: names of those that the test is about; the other figures are made, but not drawn, which takes a second
+    each. None: without any."""
+    if pictures is None:
+        return run_script("report.py", *arguments, "--no-pictures")
+    import report
+    import roofline  # noqa: F401, and matplotlib with it: the fork has them
+
+    made = report.drawings
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "drawings", lambda *given: {
+            name: figure for name, figure in made(*given).items() if name in pictures})
+        return run_script("report.py", *arguments)
 
 
 @pytest.fixture
@@ -207,11 +258,14 @@ def changed_data(tmp_path):
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory):
-    """The report of the made-up file: (output folder, what was printed)."""
-    folder = tmp_path_factory.mktemp("report")
+    """The report of the made-up file: (output folder, what was printed). It names all pictures and has the roofline."""
+    return made_up_report(tmp_path_factory.mktemp("report"), ["roofline"])
+
+
+def made_up_report(folder, pictures, document=None):
     path = folder / "results.json"
-    path.write_text(json.dumps(fake_document()), encoding="utf-8")
-    done = run_report(path, "--out", folder / "out", pictures=True)
+    path.write_text(json.dumps(document or fake_document()), encoding="utf-8")
+    done = run_report(path, "--out", folder / "out", pictures=pictures)
     assert done.returncode == 0, done.stderr
     return folder / "out", done.stdout
 

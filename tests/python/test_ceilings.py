@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from conftest import CEILINGS, PEAKS, SHAPES, cell, column, fake_document, read, retime, run_report, \
-    with_ceilings
+from conftest import CEILINGS, PEAKS, SHAPES, cell, column, fake_document, made_up_report, read, retime, \
+    run_report, with_ceilings
 from ceilings import Ceilings, point, roofline_rows
 from load import load
 from roofline import SIZES, roofline_figure
@@ -13,12 +13,7 @@ from roofline import SIZES, roofline_figure
 
 @pytest.fixture(scope="module")
 def ceilings_report(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ceilings")
-    path = folder / "results.json"
-    path.write_text(json.dumps(with_ceilings(fake_document())), encoding="utf-8")
-    done = run_report(path, "--out", folder / "out", pictures=True)
-    assert done.returncode == 0, done.stderr
-    return folder / "out", done.stdout
+    return made_up_report(tmp_path_factory.mktemp("ceilings"), ["roofline"], with_ceilings(fake_document()))
 
 
 def test_ceilings_are_shown_as_measured(ceilings_report):
@@ -148,7 +143,7 @@ def test_floors_of_some_rows_only(save, tmp_path):
         if row["eie_layer"] == "Alex-7":
             for key in ("eie_floor_ns", "eie_floor_bound", "eie_floor_share"):
                 row.pop(key, None)
-    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
+    done = run_report(save(document), "--out", tmp_path / "out", pictures=[])
     assert done.returncode == 0, done.stderr
     shares = column(tmp_path / "out", "floor_paper_batch1_hot", "scalar_eie_stream@1")
     assert shares["Alex-7"]["value"] == "absent" and float(shares["Alex-6"]["value"]) > 0
@@ -167,6 +162,6 @@ def test_floors_of_some_rows_only(save, tmp_path):
     [{"eie_ceilings": [{"threads": 10 ** 400, "level": "l1", "bytes_per_s": 1}]}]])
 def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
     document["context"]["eie_runs"] = runs
-    done = run_report(save(document), "--out", tmp_path / "out", pictures=True)
+    done = run_report(save(document), "--out", tmp_path / "out", pictures=["roofline"])
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "eie_runs" in done.stderr and "Traceback" not in done.stderr
