@@ -177,7 +177,7 @@ static double probes_tenth(const struct eie_quiet_totals *totals, float *probes)
     return probes[sorted(totals, probes) / 10];
 }
 
-static void keep_probe(struct eie_quiet_totals *totals, double ns)
+void eie_quiet_keep_probe(struct eie_quiet_totals *totals, double ns)
 {
     float probes[EIE_QUIET_PROBES];
     uint64_t place = totals->probes++;
@@ -224,8 +224,8 @@ bool eie_quiet_after(struct eie_quiet *quiet, double block_ns)
         .stolen_ticks = ticks > quiet->ticks_before ? ticks - quiet->ticks_before : 0,
     };
     const bool disturbed = eie_quiet_is_disturbed(&seen);
-    keep_probe(totals, quiet->probe_ns);
-    keep_probe(totals, probe_ns);
+    eie_quiet_keep_probe(totals, quiet->probe_ns);
+    eie_quiet_keep_probe(totals, probe_ns);
     totals->blocks++;
     totals->disturbed += disturbed;
     if (ticks > quiet->ticks) totals->steal_s += (double)(ticks - quiet->ticks) / TICKS_PER_S;

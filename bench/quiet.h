@@ -35,6 +35,9 @@ void eie_quiet_end(struct eie_quiet *quiet);
 void eie_quiet_before(struct eie_quiet *quiet);
 bool eie_quiet_after(struct eie_quiet *quiet, double block_ns);
 
+/* A probe of the run; the limit is 1.2 times the tenth percentile of a sample of all of them. */
+void eie_quiet_keep_probe(struct eie_quiet_totals *totals, double ns);
+
 /* The rule alone. */
 struct eie_quiet_seen {
     double block_ns, probe_ns, limit_ns; /* the slower probe; limit 0: none */

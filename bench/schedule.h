@@ -20,7 +20,7 @@ struct eie_station {
     const struct eie_matrix *matrix;
     struct eie_group_key key;
     uint32_t visits; /* to refine it, in this process */
-    double last_s;   /* that the last visit took; 0: none yet */
+    double last_s;   /* that the last visit took; 0: none yet; infinite: no further one */
 };
 
 /* All groups of the matrices; free with free(). EIE_MEMORY. */

@@ -202,6 +202,46 @@ def test_rows_beside_a_crash_say_that_they_ran_apart(eie, plugin, tiny):
     assert all(row["eie_apart"] is True for row in others)
 
 
+def test_crash_among_the_rest_leaves_the_references_of_earlier_visits(eie, plugin, tiny):
+    """Float32 rows come first, on all layers. A later crash in their group is not theirs."""
+    floats, bad = ["scalar_float_dense", "scalar_float_csr"], plugin("bad", ON_RUN="abort();")
+    results = eie.bench("--suite", tiny, "--plugin", bad, "--kernel", f"test_*,{GOOD},{','.join(floats)}", "--threads", "1",
+                        code=3)
+    rows = results["benchmarks"]
+    assert {row["eie_kernel"] for row in results["eie_missing"]} == {"test_bad"}
+    assert len(rows) == 9 and {row["eie_status"] for row in rows} == {"ok"}
+    for row in rows:
+        assert row.get("eie_apart", False) is (row["eie_kernel"] == GOOD)
+        if row["eie_kernel"] in floats:
+            assert row["eie_visits"] == [1] or row["eie_disturbed_visits"]
+
+
+def test_crash_while_rows_are_refined_takes_none_of_them(eie, plugin, tiny):
+    bad = plugin("bad", ON_PREPARE='if (!access("crash", F_OK)) abort();')
+    arguments = "bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", bad, "--kernel", f"test_*,{GOOD}", \
+        "--threads", "1", "--cache", "hot", "--out", "out.json"
+    assert eie.run(*arguments, "--budget", "least").returncode == 0
+    (eie.folder / "crash").touch()
+    done = eie.run(*arguments, "--budget", "1h", "--target", "0.1", "--resume")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
+    assert {row["eie_kernel"]: row["eie_status"] for row in results["benchmarks"]} == {"test_bad": "ok", GOOD: "ok"}
+
+
+def test_later_visit_without_a_number_takes_none_away(eie, plugin, tiny):
+    """It says why instead."""
+    bad = plugin("bad", ON_PREPARE='if (!access("fail", F_OK)) return eie_fail(error, EIE_SYSTEM, "not today");')
+    arguments = "bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", bad, "--kernel", f"test_*,{GOOD}", \
+        "--threads", "1", "--cache", "hot", "--out", "out.json"
+    assert eie.run(*arguments, "--budget", "least").returncode == 0
+    (eie.folder / "fail").touch()
+    done = eie.run(*arguments, "--budget", "1h", "--target", "0.1", "--resume")
+    assert done.returncode == 0, done.stderr
+    results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
+    row, = (row for row in results["benchmarks"] if row["eie_kernel"] == "test_bad")
+    assert row["eie_status"] == "ok" and row["eie_median_ns"] > 0 and "not today" in row["eie_failed_visit"]
+
+
 # ---- wrong results and wrong counts ------------------------------------------------------------
 
 @pytest.mark.parametrize("hooks", [

@@ -2,6 +2,7 @@
 #include "bench/quiet.h"
 #include "tests/support/test.h"
 
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,18 +84,36 @@ static void files(void **state)
     eie_quiet_before(quiet);
     put("self/task/2/schedstat", "100 900000 3\n"); /* 0.898 ms of a block of 1 ms */
     assert_true(eie_quiet_after(quiet, 1e6));
-    put("stat", "cpu  1 2 3 4 5 6 7 9 9 10\ncpu0 1 2 3 4 5 6 7 9 9 10\n");
     eie_quiet_before(quiet);
+    put("stat", "cpu  1 2 3 4 5 6 7 9 9 10\ncpu0 1 2 3 4 5 6 7 9 9 10\n");
     assert_true(eie_quiet_after(quiet, 1e6));
+    put("stat", "cpu  1 2 3 4 5 6 7 10 9 10\ncpu0 1 2 3 4 5 6 7 10 9 10\n");
+    eie_quiet_before(quiet); /* stolen between the blocks */
+    assert_false(eie_quiet_after(quiet, 1e6));
     eie_quiet_end(quiet);
-    assert_int_equal(totals.blocks, 2);
+    assert_int_equal(totals.blocks, 3);
     assert_int_equal(totals.disturbed, 2);
-    assert_int_equal(totals.probes, 4);
-    assert_true(totals.steal_s == 0.01);
+    assert_int_equal(totals.probes, 6);
+    assert_true(totals.steal_s == 0.02);
     json_t *object = eie_quiet_json(&totals);
-    assert_true(json_real_value(json_object_get(object, "disturbed_share")) == 1);
+    assert_true(fabs(json_real_value(json_object_get(object, "disturbed_share")) - 2.0 / 3) < 1e-9);
     assert_true(json_real_value(json_object_get(object, "probe_best_ns")) > 0);
     json_decref(object);
+}
+
+/* The limit follows the whole run, whichever phase comes first. */
+static void limit(void **state)
+{
+    struct eie_quiet_totals fast = {0}, slow = {0};
+    (void)state;
+    for (uint32_t i = 0; i < 40 * EIE_QUIET_PROBES; i++) {
+        const bool early = i < 2 * EIE_QUIET_PROBES;
+        eie_quiet_keep_probe(&fast, early ? 100 : 150);
+        eie_quiet_keep_probe(&slow, early ? 150 : 100);
+    }
+    assert_true(fast.limit_ns >
+                150); /* a first phase at a higher clock is no measure of the rest */
+    assert_true(slow.limit_ns > 100 && slow.limit_ns < 150);
 }
 
 /* What is stolen from cores that no thread may use says nothing. */
@@ -173,6 +192,7 @@ int main(void)
         cmocka_unit_test(rule),
         cmocka_unit_test_setup_teardown(files, make_root, remove_root),
         cmocka_unit_test_setup_teardown(stolen, make_root, remove_root),
+        cmocka_unit_test(limit),
         cmocka_unit_test(without_files),
         cmocka_unit_test_setup_teardown(limits, make_root, remove_root),
     };

@@ -102,6 +102,7 @@ static void hostile(void **state)
         "{\"eie_samples_ns\":[1,0],\"eie_visits\":[1],\"eie_visit_samples\":[2]}",
         "{\"eie_samples_ns\":[1,\"x\"],\"eie_visits\":[1],\"eie_visit_samples\":[2]}",
         "{\"eie_samples_ns\":[1,2],\"eie_visits\":[-1],\"eie_visit_samples\":[2]}",
+        "{\"eie_samples_ns\":[1,2],\"eie_visits\":[1000001],\"eie_visit_samples\":[2]}",
         "{\"eie_samples_ns\":[1,2],\"eie_visits\":[1],\"eie_visit_samples\":[4294967295]}",
         "{\"eie_samples_ns\":[1,2],\"eie_visits\":[1],\"eie_visit_samples\":[2],"
         "\"eie_disturbed_at\":[2]}",
