@@ -15,7 +15,7 @@
 
 #define CACHE_LINE    128 /* two lines: the neighbour is prefetched too */
 #define THREADS_MAX   4096
-#define SPINS         4000 /* some 50 to 200 us, more than the gap between two runs of a block */
+#define SPINS         4000 /* some 50 to 200 us, more than the gap between two runs in a block */
 #define SPINS_CROWDED 20   /* with more workers than cores, each of them a sched_yield */
 
 /* A number that threads wait on, and how many of them sleep. */

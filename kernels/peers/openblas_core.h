@@ -2,7 +2,7 @@
  * below what CPUID offers; then, of its own and of those that CPUID allows, the one whose sgemv and
  * sgemm take the least time, by the product of both, and sum up right. Each is tried in a process
  * of its own, on one thread: a path that crashes, hangs or computes wrong is out, and nothing else.
- * A path must be 3 % faster than the ones before it in the list to be taken.
+ * A path must be 5 % faster than the ones before it in the list to be taken.
  *
  * Tried once for a process and all that it forks, before or later. */
 #ifndef EIE_KERNELS_PEERS_OPENBLAS_CORE_H
