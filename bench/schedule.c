@@ -328,6 +328,11 @@ static void doubt(void *context, json_t *row)
                  number_of(one, "eie_median_ns") / number_of(row, "eie_median_ns"), threads);
         doubting->say(doubting->context, row, one, sentence);
     }
+    if (one && number_of(row, "eie_ci95_low_ns") > BEYOND * number_of(one, "eie_ci95_high_ns")) {
+        snprintf(sentence, sizeof sentence, "takes %.2f times as long on %.0f threads as on one",
+                 number_of(row, "eie_median_ns") / number_of(one, "eie_median_ns"), threads);
+        doubting->say(doubting->context, row, one, sentence);
+    }
     json_t *hot = strcmp(cache, "hot") ? beside(doubting->results, row, threads, "hot") : NULL;
     if (hot && number_of(hot, "eie_ci95_low_ns") > BEYOND * number_of(row, "eie_ci95_high_ns")) {
         snprintf(sentence, sizeof sentence, "%.2f times as fast in cache mode %s as hot",

@@ -57,6 +57,9 @@ static void contradictions(void **state)
     assert_int_equal(cold.count, 1);
     assert_non_null(strstr(cold.name[0], "cache:llc"));
     assert_non_null(strstr(cold.text[0], "1.25 times as fast in cache mode llc as hot"));
+    const struct heard slow = doubts(100, 130, 120, 1);
+    assert_int_equal(slow.count, 1);
+    assert_non_null(strstr(slow.text[0], "1.30 times as long on 2 threads as on one"));
     assert_int_equal(doubts(100, 40, 80, 30).count, 0); /* intervals that wide say nothing */
 }
 
