@@ -131,7 +131,9 @@ def test_outputs_that_the_timed_calls_do_not_make_are_a_mismatch(eie, plugin, ma
     ("cost->bytes_read = 1", "bytes read, the least for"),
     ("cost->bytes_written = 1", "bytes written"),
     ("cost->prepared_bytes *= 20000", "bytes of a copy"),
-], ids=["bytes read", "bytes written", "bytes of a copy"])
+    ("if (((const struct eie_cpu_plan *)plan)->setup.copies > 1) cost->prepared_bytes *= 20000", "bytes of a copy"),
+], ids=["bytes read", "bytes written", "bytes of a copy", "bytes of one of many copies"])
 def test_counts_that_cannot_be(eie, plugin, make_suite, cost, reason):
-    row = measure(eie, plugin, make_suite, planted(AFTER_COST=f"{cost};"), cache="llc", code=1)
+    kernel = planted("return run(plan, copy, error)", AFTER_COST=f"{cost};")
+    row = measure(eie, plugin, make_suite, kernel, cache="llc", code=1)
     assert row["eie_status"] == "mismatch" and reason in row["eie_reason"]
