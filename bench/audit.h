@@ -12,8 +12,8 @@
  *
  * A round that lasts less than EIE_AUDIT_LEAST_NS says nothing. One that lasts too long may have
  * met a neighbour: the rounds go on, calls before each, until one is short enough. Where none is,
- * calls without a load must still be as fast as the samples, else it is the machine that has
- * changed. */
+ * as many calls without a load must still be as fast as the samples, else it is the machine that
+ * has changed; and all that twice. */
 #ifndef EIE_BENCH_AUDIT_H
 #define EIE_BENCH_AUDIT_H
 

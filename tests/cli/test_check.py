@@ -35,7 +35,7 @@ def wrong_blas(tmp_path_factory):
 
 
 def test_check_prints_a_line_for_each_kernel_and_the_count(eie):
-    done = eie("check", "--cases", "2", "--threads", "2", "--kernel", ",".join(KERNELS))
+    done = eie("check", "--cases", "2", "--threads", "1", "--kernel", ",".join(KERNELS))
     lines = done.stdout.splitlines()
     for kernel in KERNELS:
         line, = (line for line in lines if line.split()[0] == kernel)
