@@ -47,9 +47,9 @@ def library_of(row):
     return (f"{name} {version.group()}" if name and version else one_line(words)) + core
 
 
-def named(rows):
+def named(rows, words=library_of):
     """The libraries of a reference that may be another one on each layer: "A", or "A 7, B 2" layers."""
-    counts = Counter(library_of(row) for row in rows if row)
+    counts = Counter(words(row) for row in rows if row)
     if len(counts) <= 1:
         return next(iter(counts), "")
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
