@@ -31,7 +31,7 @@ def weak(view, threads, results):
         return []
     share, layer, what = min(low)
     limit = 100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK)
-    return [f"{view.thread_words(threads)}: {math.floor(100 * share)} % of {what} on {layer}, below {limit:.0f} % on "
+    return [f"{view.thread_words(threads)}: {math.floor(100 * share + 1e-9)} % of {what} on {layer}, below {limit:.0f} % on "
             f"{len(low)} of {len(LAYERS)} layers"]
 
 

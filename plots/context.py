@@ -50,8 +50,8 @@ def _library(row):
     core = row.raw.get("eie_library_core")
     tried = row.raw.get("eie_library_tried")
     parts = [row.kernel] + ([f"runs its {one_line(core)} code"] if core else []) \
-        + ([f"tried, times over the best: {one_line(tried)}"] if isinstance(tried, str) and tried else [])
-    return f"{one_line(row.raw['eie_library'])} ({'; '.join(parts)})"
+        + ([f"tried, time over the best: {one_line(tried)}"] if isinstance(tried, str) and tried else [])
+    return f"{one_line(row.raw['eie_library'])} ({', '.join(parts)})"
 
 
 def _text(key, value):

@@ -11,7 +11,7 @@ import numpy
 from scipy.special import stdtrit
 
 import drift as drifts
-from load import FEWEST_SAMPLES
+from load import FEWEST_OF_VISIT, FEWEST_SAMPLES
 
 SEED = 1
 DRAWS = 4000
@@ -83,13 +83,14 @@ def bootstrap(overs, unders):
 def over_visits(overs, unders, drift=None):
     """Mean over visits of the logarithm of the ratio of medians, weighted by the fewer samples of the two sides; the lists
     hold the samples of each visit. The interval is what the samples say of each visit's ratio, or by how much the visits
-    differ (Student's t), whichever is more; `drift` is the run's for ratios, None where it is not known."""
+    differ (Student's t), whichever is more; `drift` is the run's for ratios, None where it is not known. Where it is, fewer
+    samples do: mostly the drift sets the interval."""
     logs = numpy.array([_log_medians([over]) - _log_medians([under]) for over, under in zip(overs, unders, strict=True)])
     counts = numpy.array([min(len(over), len(under)) for over, under in zip(overs, unders)])
     weights = counts / counts.sum()
     value = math.exp(float(weights @ logs))
     fewest = min(sum(map(len, side)) for side in (overs, unders))
-    if fewest < FEWEST_SAMPLES:
+    if fewest < (FEWEST_OF_VISIT if drift else FEWEST_SAMPLES):
         return Ratio(value, reason=f"{fewest} samples are too few for an interval")
     generator = numpy.random.default_rng(SEED)
     draws = numpy.array([_draws(over, generator) - _draws(under, generator) for over, under in zip(overs, unders)])
