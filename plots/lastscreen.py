@@ -41,7 +41,7 @@ class LastScreen:
         names = self._names(library_of)
         if len(names) > room - FEWEST_WARNINGS:
             names = self._names(_library)[:room]
-        return "\n".join((above + names)[:LINES - len(below)] + self._shown(room - len(names)) + below)
+        return "\n".join((above + names)[:max(0, LINES - len(below))] + self._shown(room - len(names)) + below)
 
     def _shown(self, room):
         """The warnings that fit whole, and how many do not."""

@@ -129,10 +129,12 @@ def moved(results):
 
 
 def moved_ratios(results):
-    """The same of ratios; "" where nothing is known."""
+    """The same of ratios; "" where `moved` says that nothing is known."""
+    if results.drift is None:
+        return ""
     drift = References(results).drift
-    return "" if drift is None else f"Ratios within visits have moved by {100 * drift:.1f} % between visits; their " \
-        "intervals include that."
+    return "How far ratios within visits move from visit to visit is unknown, and not in their intervals." if drift is None \
+        else f"Ratios within visits have moved by {100 * drift:.1f} % from visit to visit; their intervals include that."
 
 
 def wide(results):

@@ -100,7 +100,9 @@ def test_a_row_that_was_visited_once_is_as_wide_as_others_drift(document, save, 
     done = run_report(save(document), "--out", tmp_path / "out")
     words = f"{count - 10} of {count} rows were visited once: their intervals include the {100 * moved:.1f} % by which"
     assert words in page(tmp_path / "out") and words in " ".join(done.stdout.split())
-    assert "Ratios within visits have moved by" in page(tmp_path / "out")
+    assert "How far ratios within visits move from visit to visit is unknown" in page(tmp_path / "out")
+    twice_visited(document, count)
+    assert "Ratios within visits have moved by 0.0 % from visit to visit" in " ".join(quiet.head(load(save(document))))
 
 
 def test_too_few_rows_visited_again_leave_drift_unknown(document, save):
@@ -108,7 +110,8 @@ def test_too_few_rows_visited_again_leave_drift_unknown(document, save):
     results = load(save(document))
     row = [row for row in results.rows if not row.is_model][-1]
     assert results.drift is None and row.interval == row.sampled_interval
-    assert f"{count - 7} of {count} rows were visited once: how far rows move between visits is unknown" in quiet.head(results)[-1]
+    words = f"{count - 7} of {count} rows were visited once: how far rows move between visits is unknown"
+    assert words in quiet.head(results)[-1]
 
 
 def test_the_target_is_held_against_the_samples_alone(document, save):

@@ -582,3 +582,25 @@ def test_without_pictures_nothing_points_at_them(report, save, document, tmp_pat
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert ".png" not in text and ".png" in (report[0] / "report.md").read_text(encoding="utf-8")
     assert cell(tmp_path / "out", "table4", "Alex-7", "EIE actual")["value"]
+
+
+def test_a_bar_of_the_host_has_its_interval_and_a_mark_where_it_is_wide(document):
+    import figures  # late, as in report.py
+    from grid import Table
+
+    table = Table("made up", "This host: made up")
+    for layer in figures.ROWS:
+        for name, half in (("mine@1", 0.05), ("yours@1", 0.5)):
+            table.put(layer, name, Cell(4.0, "x", "derived", "made up", low=4 * (1 - half), high=4 * (1 + half)))
+        table.put(layer, "EIE", Cell(9.0, "x", "derived", "made up"))
+    axes = figures.Figure().subplots()
+    figures._host_panel(axes, table, [table])
+    ends = sorted({round(float(point[1]), 6) for container in axes.containers if hasattr(container, "has_yerr")
+                   for bars in container.lines[2] for path in bars.get_segments() for point in path})
+    assert ends == [2.0, 3.8, 4.2, 6.0]
+    assert figures.wide_mark(table.get("Alex-6", "yours@1")) == "!" and figures.wide_mark(table.get("Alex-6", "mine@1")) == ""
+    assert "fastest dense float32 row" in axes.get_title(loc="left")
+
+
+def test_nothing_calls_the_reference_a_library(report):
+    assert "fastest dense library" not in page(report[0]) and "fastest dense float32 row, a library's or our own" in page(report[0])
