@@ -31,6 +31,7 @@ MEANINGS = {
 
 
 WIDE = 0.10  # half width of an interval beyond which a number is marked
+DISTURBED = "~"  # marks a ratio that disturbed samples count in
 EXACT = ("cited", "modelled", "simulated", "calibrated", "assumed")  # what has no scatter
 
 
@@ -46,6 +47,9 @@ class Cell:
     high: float | None = None
     least: float | None = None  # of the samples behind a median
     layers: int = 0  # of nine, where a mean has fewer
+    unsure: bool = False  # it scatters, and nothing tells by how much: too few samples
+    blind: bool = False  # a mean of such cells alone
+    disturbed: bool = False  # a ratio that disturbed samples count in, for want of others
 
     def __post_init__(self):
         if self.provenance not in MARKS:
@@ -67,11 +71,15 @@ class Cell:
         return None if self.low is None else (self.high - self.low) / 2 / self.value
 
     def margin(self):
-        """"+-0.8 %", with "!" where it is wide; "" without an interval."""
+        """"+-0.8 %", with "!" where it is wide and "~" where disturbed samples count; "+-?" for a mean of which nothing
+        tells how sure it is; "" without an interval."""
         half = self.half_width
-        if half is None:
-            return ""
-        return f"+-{_percent(half)} %" + ("!" if half > WIDE else "")
+        text = "" if half is None else f"+-{_percent(half)} %" + ("!" if half > WIDE else "")
+        return (text or "+-?" * self.blind) + DISTURBED * self.disturbed
+
+    @property
+    def is_unsure(self):
+        return self.is_number and (self.unsure or self.low is None and self.provenance == "measured")
 
     def digits(self, decimals=None):
         """The value alone. `decimals` are the column's; printed digits beyond them are kept."""
@@ -134,16 +142,18 @@ def ratio(over, under, what, unit="x"):
 def _interval(value, factors):
     """The ends of the interval of a product of powers, from [(cell, exponent)]: logarithms add in quadrature. What has
     no scatter adds none; where a measured factor's interval is unknown, so is the product's."""
-    if all(cell.low is None for cell, _ in factors) or any(
-            cell.low is None and cell.provenance == "measured" for cell, _ in factors):
-        return {}
+    marks = {"disturbed": any(cell.disturbed for cell, _ in factors)}
+    if any(cell.is_unsure for cell, _ in factors):
+        return marks | {"unsure": True}
+    if all(cell.low is None for cell, _ in factors):
+        return marks
     below = above = 0.0
     for cell, exponent in factors:
         if cell.low is None:
             continue
         down, up = abs(exponent) * math.log(cell.value / cell.low), abs(exponent) * math.log(cell.high / cell.value)
         below, above = math.hypot(below, down if exponent > 0 else up), math.hypot(above, up if exponent > 0 else down)
-    return {"low": value * math.exp(-below), "high": value * math.exp(above)}
+    return marks | {"low": value * math.exp(-below), "high": value * math.exp(above)}
 
 
 def per_second(time, unit):
@@ -180,9 +190,20 @@ def geometric_mean(cells, what):
         return missing("incomplete", "derived", f"geometric mean of {what}: {why}", unit,
                        reasons.pop() if all_alike else f"no mean: {len(absent)} of {len(cells)} layers missing")
     mean = math.exp(sum(math.log(cell.value) for cell in cells) / len(cells))
-    known = all((cell.low is None) == (cells[0].low is None) for cell in cells)  # else some cell's is unknown
-    return Cell(mean, unit, _from(cells), f"geometric mean of {what}",
-                **(_interval(mean, [(cell, 1 / len(cells)) for cell in cells]) if known else {}))
+    return Cell(mean, unit, _from(cells), f"geometric mean of {what}", **_of_mean(mean, cells))
+
+
+def _of_mean(mean, cells):
+    """The interval of a mean. A cell that has none enters with the widest of the others: only where no cell has one is
+    nothing known of the mean."""
+    factors, unsure = [(cell, 1 / len(cells)) for cell in cells], [cell for cell in cells if cell.is_unsure]
+    widths = [max(math.log(cell.value / cell.low), math.log(cell.high / cell.value)) for cell in cells
+              if cell.low is not None]
+    if not unsure or not widths:
+        return _interval(mean, factors) | {"blind": bool(unsure)}
+    widest = math.exp(max(widths))
+    return _interval(mean, [(replace(cell, low=cell.value / widest, high=cell.value * widest, unsure=False)
+                             if cell.is_unsure else cell, exponent) for cell, exponent in factors])
 
 
 def partial_mean(cells, what):

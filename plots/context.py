@@ -48,7 +48,10 @@ def _run_lines(runs):
 
 def _library(row):
     core = row.raw.get("eie_library_core")
-    return f"{one_line(row.raw['eie_library'])} ({row.kernel}" + (f", runs its {one_line(core)} code)" if core else ")")
+    tried = row.raw.get("eie_library_tried")
+    parts = [row.kernel] + ([f"runs its {one_line(core)} code"] if core else []) \
+        + ([f"tried, time over the best: {one_line(tried)}"] if isinstance(tried, str) and tried else [])
+    return f"{one_line(row.raw['eie_library'])} ({', '.join(parts)})"
 
 
 def _text(key, value):

@@ -12,12 +12,16 @@ CONTAINS = """\
   request. Batch 64, where shown, is per input vector: time of the call / 64. EIE takes one input at a time,
   so its batch-1 time stands against the others' batch 64.
 - **Best dense and best sparse** are of each layer, batch, cache mode and thread count the fastest float32 row of this
-  run, dense or CSR, whichever library's, that passed its bound; each ratio says whose. Ratios are formed within the
-  visits in which both rows were timed, interleaved; intervals hold the samples of each visit and how much the visits
-  differ. *Weak baseline* stands where best dense stays below 70 % of its level's measured bandwidth (batch 1) or 60 % of
-  the measured float32 peak (larger batches, 600 inputs and more): a good library would make the ratio smaller.
-- **+-** is half the width of a 95 % interval, `!` beside it marks more than 10 %; intervals of means and ratios follow
-  from those of the medians. `min` is the least sample. `(7 of 9)` is a mean over the layers that have a number.
+  run, dense or CSR, whichever library's or our own, that passed its bound; each ratio says whose. Ratios are formed within
+  the visits in which both rows were timed, interleaved, and of undisturbed samples of both; `~` marks a ratio, or a mean
+  with one, that no such visit has, so that all samples of the common visits count, disturbed ones too. *Weak baseline*
+  stands where best dense stays below 70 % of the measured bandwidth of the level that its weights can live in (batch 1;
+  memory, where they are more than half of the L3 that the system reports) or 60 % of the measured float32 peak (larger
+  batches, 600 inputs and more): a good library would make the ratio smaller.
+- **+-** is half the width of a 95 % interval, `!` beside it marks more than 10 %. It holds the samples, how a row's or a
+  ratio's visits differ, and how far the run's rows have moved between visits, which counts for a row that was visited once.
+  Where that is not known the report's head says so. A mean takes a layer without an interval as wide as the widest of the
+  others; `+-?` has nothing to go by. `min` is the least sample. `(7 of 9)` is a mean over the layers that have a number.
 - **Cache.** `hot` repeats one copy of the weights, so that what fits into the caches stays there; a larger
   dense copy (Alex-6, VGG-6) may still stream from memory; `llc`
   rotates copies so that the private caches do not hold them. Times of this host are medians over
@@ -48,9 +52,9 @@ MARKS_TEXT = (f"{LETTERS} `-` is a missing number; the reason stands under the t
 PICTURES = (  # section, file, alternative text, what it shows
     ("Fig. 6", "fig6_speedup", "Speed-up over dense CPU: published, modelled, and this host",
      "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. "
-     "Lower panels: this host's measured times over its own fastest dense library with the same number of threads; EIE's bars "
-     "there are this host's measured dense times over EIE's cited ones. That is another baseline: bars of different "
-     "panels do not compare."),
+     "Lower panels: this host's measured times over its own fastest dense float32 row, a library's or our own, with the "
+     "same number of threads; EIE's bars there are this host's measured dense times over EIE's cited ones. Lines are 95 % "
+     "intervals, `!` marks those wider than 10 %. That is another baseline: bars of different panels do not compare."),
     ("Fig. 7", "fig7_energy", "Energy efficiency over dense CPU: published and modelled",
      "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed "
      "from printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time "

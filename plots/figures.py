@@ -11,6 +11,7 @@ from matplotlib.patches import Patch  # noqa: E402
 from matplotlib.patheffects import withStroke  # noqa: E402
 from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
 
+from cells import WIDE  # noqa: E402
 from drawing import Figure  # noqa: E402
 from fig6 import agrees  # noqa: E402
 from modelrows import MEAN_ROW, MODEL_SUITES  # noqa: E402
@@ -152,16 +153,36 @@ def _host_panel(axes, table, host_tables):
         fastest = max(there, default="EIE", key=lambda column: table.get(row, column).value)
         for index, (column, _) in enumerate(series):
             if column in (fastest, "EIE") and table.get(row, column).is_number:
-                value = table.get(row, column).value
-                put_label(axes, bar_x(place, row, index, len(series)), value, value_text(value))
+                cell, x = table.get(row, column), bar_x(place, row, index, len(series))
+                high = cell.value if cell.high is None else max(cell.value, cell.high)
+                put_label(axes, x, high if cell.value >= 1 else cell.value, value_text(cell.value) + wide_mark(cell))
+    _error_bars(axes, table, [column for column, _ in series])
     values = [value for each in host_tables for value in _values(each, _shown_kernels(each) + ["EIE"])]
     frame(axes, min(values + [1]) / 2.6, max(values) * 3)
     left_out = len(table.columns) - 1 - len(shown)
     more = f"; {left_out} further kernels left out" if left_out else ""
-    put_title(axes, f"{table.title.partition(':')[0]}: speed-up over its own best dense library at equal threads, batch 1",
+    put_title(axes, f"{table.title.partition(':')[0]}: speed-up over its own fastest dense float32 row, equal threads, batch 1",
            f"{table.title.rpartition(', ')[2].rstrip(')')}, wall time{more}; best dense on this host = 1x, another "
            "baseline than above")
     put_legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
+
+
+def _error_bars(axes, table, columns):
+    """The 95 % intervals, where there are any."""
+    for index, column in enumerate(columns):
+        there = [(place, row, table.get(row, column)) for place, row in enumerate(ROWS)]
+        there = [(bar_x(place, row, index, len(columns)), cell) for place, row, cell in there
+                 if cell.is_number and cell.low is not None]
+        if there:
+            values = [cell.value for _, cell in there]
+            axes.errorbar([x for x, _ in there], values, [[cell.value - cell.low for _, cell in there],
+                                                          [cell.high - cell.value for _, cell in there]],
+                          fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5, zorder=5)
+
+
+def wide_mark(cell):
+    """"!" where the interval is wide, as in the tables."""
+    return "!" if cell.half_width is not None and cell.half_width > WIDE else ""
 
 
 def _shown_kernels(table):

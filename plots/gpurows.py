@@ -3,7 +3,7 @@
 from cells import Cell, missing
 from ceilings import MOST_NS, MOST_PER_S, Ceilings
 from families import LIBRARY
-from hostrows import SUITE, cell_of, same_run
+from hostrows import SUITE, cell_of, may_compare_apart
 from load import InputError, is_number, one_line
 from published import LAYERS
 
@@ -92,7 +92,7 @@ def _is_ours(row):
 
 
 def beside(row, ours, layer):
-    """The row's time where it compares with ours: measured in the same run."""
+    """The row's time where it compares with ours."""
     cell = cell_of(row, layer)
-    return cell if not cell.is_number or same_run(ours, row) else missing(
+    return cell if not cell.is_number or may_compare_apart(ours, row) else missing(
         "missing", "measured", f"{layer}: {row.label()} is of another run", "us", "of another run")

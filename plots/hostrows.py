@@ -6,6 +6,7 @@ from ratios import geometric_mean
 from references import BEST, DENSE, References, apart, kind_of, library_of, named
 
 SUITE = "paper"
+OTHER_RUN = "last visited in different runs of this file"
 CACHE_ORDER = ("llc", "dram", "hot", "none")  # the first that is there is the one for headlines
 
 
@@ -20,7 +21,8 @@ def cell_of(row, layer, unit="us", least=False):
                        f"{row.status}: {row.reason}")
     scatter = {}
     if row.provenance == "measured":
-        scatter = {name: time / 1e3 / row.batch for name, time in zip(("low", "high"), row.interval or ())}
+        scatter = {name: time / 1e3 / row.batch for name, time in zip(("low", "high"), row.interval or ())} \
+            or {"unsure": True}
         if least:
             scatter["least"] = min(row.samples) / 1e3 / row.batch
     if row.batch == 1:
@@ -118,6 +120,11 @@ def same_run(row, baseline):
     return row is None or baseline is None or row.raw.get("eie_run") == baseline.raw.get("eie_run")
 
 
+def may_compare_apart(row, baseline):
+    """Rows of two groups: of one run; or both of visits, since a row's run is the last that added to it."""
+    return same_run(row, baseline) or row.usable and baseline.usable and None not in (row.visits, baseline.visits)
+
+
 class HostView:
     """The paper's suite at one batch in one cache mode: what headlines, Table IV and Fig. 6 need.
 
@@ -193,12 +200,14 @@ class HostView:
             found = self.references.over(row, kind)
         else:  # a device, which has no threads
             reference = self.references.of_group(self._group(layer, threads), kind)
-            found = (reference, apart(reference, row)) if reference and same_run(row, reference) else None
+            found = (reference, apart(reference, row)) if reference and may_compare_apart(row, reference) else None
         if found:
             reference, ratio = found
+            further = f", {OTHER_RUN}" * (not same_run(row, reference)) \
+                + ", disturbed samples count, for want of others" * ratio.disturbed
             return Cell(ratio.value, "x", "derived", f"{reference.kernel} = {library_of(reference)}, {reference.label()}, "
-                        f"{reference.time_source} time / {row.kernel}, {row.time_source} time", low=ratio.low,
-                        high=ratio.high)
+                        f"{reference.time_source} time / {row.kernel}, {row.time_source} time{further}", low=ratio.low,
+                        high=ratio.high, unsure=ratio.low is None, disturbed=ratio.disturbed)
         if self.references.of_group(self._group(layer, threads), kind) is None:
             return self.none(kind, layer, threads)
         return missing("missing", "measured", f"{layer}, {row.kernel}: {BEST[kind]} is of another run", "x",

@@ -1,6 +1,7 @@
 """EIE against this host, and this host's kernels against its own fastest float32 rows: equal threads only."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 
 import baselines
 from cells import Cell, missing, partial_mean, ratio
@@ -22,11 +23,18 @@ HOT_NOTE = ("Hot: one copy of the weights, used over and over. A dense copy larg
             "still streams from memory, as on the largest layers: ratios on Alex-6 and VGG-6 depend on that.")
 TITLE = "Speed, this host: wall time, {}batch {}, " + NINE
 BATCHES = (1, 64)
+UNSURE = "Layers without an interval, for want of samples; their means take the widest of the other layers, or say +-?"
+WITH_DISTURBED = "Layers on which disturbed samples count (~), for want of a visit with undisturbed ones of both rows"
 JOINT = ", "
 
 
+@dataclass
+class HostTable(Table):
+    of_layers: dict = field(default_factory=dict)  # {(row, column): {remark on a mean: layers}}
+
+
 def host_table(results, published):
-    table = Table("headline_host", f"This host and EIE (always batch 1), {NINE}",
+    table = HostTable("headline_host", f"This host and EIE (always batch 1), {NINE}",
                   corner="faster than, at equal threads")
     for batch in BATCHES:
         for cache in headline_caches(results, batch):
@@ -42,6 +50,7 @@ def host_table(results, published):
                        "host's times are per input.")
     if "cache hot" in table.columns:
         table.notes.append(HOT_NOTE)
+    table.notes += _layer_notes(table, table.of_layers)
     return table
 
 
@@ -65,8 +74,9 @@ def _at_threads(table, column, view, threads, published):
         else:
             what = f"{sides[slower][0]}, wall time / {sides[faster][0]}"
             cells = [ratio(over, under, what) for over, under in zip(sides[slower][1], sides[faster][1])]
-        table.put(f"{faster} over {REFERENCES.get(slower, slower)}, {words}", column,
-                  partial_mean(cells, f"{NINE}: {what}, batch {view.batch}, {words}, {column}"))
+        name = f"{faster} over {REFERENCES.get(slower, slower)}, {words}"
+        table.put(name, column, partial_mean(cells, f"{NINE}: {what}, batch {view.batch}, {words}, {column}"))
+        _note_layers(table.of_layers.setdefault((name, column), {}), cells)
     for kind in (DENSE, SPARSE):
         names = view.reference_names(kind, threads)
         table.put(f"{REFERENCES[kind]}, {words}", column, Cell(
@@ -81,6 +91,20 @@ def _at_threads(table, column, view, threads, published):
     if JOINT in choice:
         table.notes.append(f"{PER_LAYER[0].upper()}{PER_LAYER[1:]}, {words}, {column}: " + "; ".join(
             f"{layer} {found.kernel}" for layer, (_, found) in zip(LAYERS, layers) if found) + ".")
+
+
+def _note_layers(found, cells):
+    """{why a reader should know it: layers} of a mean's cells."""
+    for why, has in ((UNSURE, [cell.is_unsure for cell in cells]), (WITH_DISTURBED, [cell.disturbed for cell in cells])):
+        if any(has):
+            found[why] = [layer for layer, does in zip(LAYERS, has) if does]
+
+
+def _layer_notes(table, places):
+    """A sentence for each reason, with the layers of each of the (row, column) places."""
+    return [f"{why}: " + "; ".join(f"{row}, {column}: {', '.join(found[why])}" for row, column in places for found in [
+        table.of_layers.get((row, column), {})] if why in found) + "." for why in (UNSURE, WITH_DISTURBED)
+            if any(why in table.of_layers.get(place, {}) for place in places)]
 
 
 def _choice(pairs):
@@ -129,6 +153,9 @@ def _host_headline(table, results, view):
             spoken = SPOKEN.get(kind, kind)
             head.notes.append(f"{spoken[0].upper()}{spoken[1:]}: {kernel_words(chosen)}"
                               f"{also if kind in kinds else ''}.")
+    head.notes += _layer_notes(table, [(f"{faster} over {REFERENCES.get(slower, slower)}, {words}", column)
+                                       for faster, slower in PAIRS for words in head.columns
+                                       if PER_LAYER not in (faster, slower) or PER_LAYER in kinds])
     head.notes.append("Below 1x it is slower. Kernels compare at equal threads. EIE's time is its authors' simulation"
                       + (", at batch 1: it takes one input at a time." if per_input else "."))
     if view.cache == "hot" and view.batch == 1:

@@ -107,7 +107,7 @@ class Judge:
         absolute, relative = self._in_turn([new], [old]) or ratios.bootstrap([new.samples], [old.samples]), None
         if yardstick:
             relative = self._in_turn([new, yardstick[0]], [old, yardstick[1]]) \
-                or compared(new, yardstick[1]).times(compared(yardstick[0], old))
+                or compared(new, yardstick[1], 0.0).times(compared(yardstick[0], old, 0.0))
             relative = relative.widened(math.sqrt(2) * (self.scatter or 0))
         elif self.scatter is not None and not self.rules.absolute:
             absolute = absolute.widened(math.hypot(self.scatter, math.log(self.median_drift)))

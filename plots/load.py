@@ -6,8 +6,13 @@ Anything that is wrong raises InputError with one line that says what and where.
 import json
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
+
+import numpy
+
+import drift
 
 FORMAT = "1"
 STATUSES = ("ok", "unsupported", "skipped", "mismatch", "suspect", "error")
@@ -17,6 +22,7 @@ TEXT_KEYS = ("eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_devi
 COUNT_KEYS = ("eie_batch", "eie_threads")
 LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time: ratios of ratios stay finite
 FEWEST_SAMPLES = 6  # for an interval, as in bench/stats.h
+FEWEST_OF_VISIT = 3  # for a median that says something of a visit
 MOST_COUNT = 10 ** 9  # inputs of a batch, threads
 LEAST, MOST = 1e-60, 1e60  # what can be another number that is not 0
 
@@ -45,6 +51,7 @@ class Row:
     flags: frozenset
     median_ns: float | None  # None: a row without a usable number
     raw: dict
+    drift: float | None = None  # how far the rows of its file move from visit to visit; None: not known
 
     @property
     def usable(self):
@@ -60,26 +67,48 @@ class Row:
 
     @cached_property
     def visits(self):
-        """{number of a visit of its group: the samples from there}, or None: the file knows no visits."""
+        """{number of a visit of its group: (undisturbed samples, disturbed ones) from there}, those that were set apart
+        too; None: the file knows no visits."""
         if "eie_visits" not in self.raw:
             return None
-        found, start = {}, 0
-        for visit, count in zip(self.raw["eie_visits"], self.raw["eie_visit_samples"]):
-            found[visit] = self.samples[start:start + count]
-            start += count
-        # a visit in which all samples were disturbed still says how two rows compare there
+        found, disturbed = {}, set(self.raw.get("eie_disturbed_at", ()))
+        numbers = [visit for visit, count in zip(self.raw["eie_visits"], self.raw["eie_visit_samples"])
+                   for _ in range(count)]
+        for place, (visit, sample) in enumerate(zip(numbers, self.samples)):
+            found.setdefault(visit, ([], []))[place in disturbed].append(sample)
         for visit, sample in zip(self.raw.get("eie_disturbed_visits", ()), self.raw.get("eie_disturbed_ns", ())):
-            if visit not in self.raw["eie_visits"]:
-                found.setdefault(visit, []).append(sample)
+            found.setdefault(visit, ([], []))[1].append(sample)
         return found
 
+    @cached_property
+    def counted(self):
+        """(logarithms of the medians, variances of their errors, numbers of samples) of the visits as they count in the
+        row's own median; of visits with fewer samples than FEWEST_OF_VISIT only where there is no other. Empty: the file
+        knows no visits."""
+        counts = self.raw["eie_visit_samples"] if "eie_visits" in self.raw else ()
+        parts = [numpy.log(self.samples[end - count:end]) for count, end in zip(counts, accumulate(counts))]
+        parts = [part for part in parts if len(part) >= FEWEST_OF_VISIT] or parts
+        return (numpy.array([numpy.median(part) for part in parts]), [drift.median_error(part) for part in parts],
+                [len(part) for part in parts])
+
     @property
-    def interval(self):
-        """(low, high) of the median's 95 % interval in nanoseconds; None without one, or from too few samples."""
+    def sampled_interval(self):
+        """(low, high) of the median's 95 % interval in nanoseconds as the samples have it, without drift; None without
+        one, or from too few samples."""
         if not self.is_model and len(self.samples) < FEWEST_SAMPLES:
             return None
         ends = self.number("eie_ci95_low_ns"), self.number("eie_ci95_high_ns")
         return None if None in ends else (min(ends[0], self.median_ns), max(ends[1], self.median_ns))
+
+    @property
+    def interval(self):
+        """The same with what is known of the drift between visits: the row's own visits, and the run's drift."""
+        ends = self.sampled_interval
+        if ends is None or self.is_model:
+            return ends
+        logs, errors, counts = self.counted
+        half = drift.half_width(logs, errors, counts, self.drift) if len(logs) else 0.0
+        return min(ends[0], self.median_ns * math.exp(-half)), max(ends[1], self.median_ns * math.exp(half))
 
     def number(self, key):
         """A further number of the row, or None; what no measurement gives is bad input."""
@@ -102,6 +131,8 @@ class Results:
     context: dict
     rows: tuple  # rows with a usable number, in file order
     missing: tuple  # all others
+    drift: float | None = None  # standard deviation of a median's logarithm between visits; None: not known
+    kept: dict = field(default_factory=dict, compare=False)  # what is computed of all rows, once
 
     @cached_property
     def _indexes(self):
@@ -137,7 +168,8 @@ def load(path):
                 raise InputError(f"{where}: same key as {seen[key]}: {row.label()}, {row.time_source}")
             seen[key] = f"{array}[{index}]"
             (rows if row.usable else missing).append(row)
-    return Results(str(path), context, tuple(rows), tuple(missing))
+    moved = drift.of_run([row.counted[:2] for row in rows if not row.is_model])
+    return Results(str(path), context, tuple(replace(row, drift=moved) for row in rows), tuple(missing), moved)
 
 
 def _read(path):
@@ -212,12 +244,23 @@ def _check_samples(raw, median, where):
             times(raw, key, where)
     if "eie_part_baseline_ns" in raw:
         _need(is_time(raw["eie_part_baseline_ns"]), where, "eie_part_baseline_ns", "a time")
+    _check_visits(raw, len(samples), where)
+
+
+def _check_visits(raw, samples, where):
+    places = raw.get("eie_disturbed_at", [])
+    _need(isinstance(places, list) and all(type(place) is int and 0 <= place < samples for place in places)
+          and len(set(places)) == len(places), where, "eie_disturbed_at", "a list of places among eie_samples_ns")
     if "eie_visits" not in raw:
         return
     visits, counts = raw["eie_visits"], raw.get("eie_visit_samples")
     _need(_are_counts(visits) and visits == sorted(set(visits)), where, "eie_visits", "a list of rising numbers from 1")
-    _need(_are_counts(counts) and len(counts) == len(visits) and sum(counts) == len(samples), where,
+    _need(_are_counts(counts) and len(counts) == len(visits) and sum(counts) == samples, where,
           "eie_visit_samples", "how many of eie_samples_ns each visit gave")
+    if "eie_disturbed_ns" in raw or "eie_disturbed_visits" in raw:
+        apart = raw.get("eie_disturbed_visits")
+        _need(_are_counts(apart) and len(apart) == len(raw.get("eie_disturbed_ns", ())), where, "eie_disturbed_visits",
+              "the visit of each of eie_disturbed_ns")
 
 
 def _are_counts(values):

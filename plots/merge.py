@@ -23,8 +23,8 @@ from matching import key, label, machine_differences, printable, status  # noqa:
 
 WORST_FIRST = ("mismatch", "error", "suspect", "unsupported", "skipped", "ok")
 OF_ONE_RUN = ("eie_ci95_low_ns", "eie_ci95_high_ns", "eie_run", "eie_again", "eie_part", "eie_part_baseline_ns",
-              "eie_floor_share", "eie_visits", "eie_visit_samples", "eie_disturbed_ns", "eie_disturbed_share",
-              "eie_disturbed_counted", "eie_doubt")
+              "eie_floor_share", "eie_visits", "eie_visit_samples", "eie_disturbed_ns", "eie_disturbed_visits",
+              "eie_disturbed_at", "eie_disturbed_share", "eie_disturbed_counted", "eie_doubt")
 RUN_KEYS = ("date", "eie_command", "load_avg")
 
 

@@ -3,7 +3,7 @@
 from cells import Cell, missing, partial_mean, ratio
 from grid import Table
 from headline import Headline
-from hostrows import SUITE, HostView, cell_of, exclusion, host_columns
+from hostrows import OTHER_RUN, SUITE, HostView, cell_of, exclusion, host_columns
 from modelrows import MEAN_ROW
 from published import EIE, LAYERS
 from references import BEST, DENSE
@@ -60,6 +60,9 @@ class Opencl:
         table.notes.append(f"The fastest exact kernel of each layer by the wall's clock. Best dense: on {self.words}, hot: "
                            f"{self.references or 'none'}; it was timed in another group of the run, so how the machine "
                            "drifts is in the ratio.")
+        others = [layer for layer, cell in zip(LAYERS, over) if cell.is_number and OTHER_RUN in cell.source]
+        if others:
+            table.notes.append(f"OpenCL's row and the best dense row were {OTHER_RUN}: {', '.join(others)}.")
 
     def mean(self, column):
         return self.table.get(MEAN_ROW, column)

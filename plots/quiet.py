@@ -3,20 +3,21 @@
 import math
 import statistics
 
-from baselines import paths
+from baselines import notes, paths
 from cells import WIDE, number_text
 from context import size_text
 from load import is_number, one_line
+from references import References
 
 CACHES = (("eie_l1d_bytes", "L1d"), ("eie_l2_bytes", "L2"), ("eie_l3_bytes", "L3"))
 MOST_ROWS = 6  # named in a sentence
 
 
-def machine(results):
-    """CPU, cores, caches, date, revision; one line."""
+def machine(results, longest=None):
+    """CPU, cores, caches, date, revision; `longest`: so many characters of the CPU's name at most."""
     context = results.context
     caches = [f"{name} {size_text(context[key])}" for key, name in CACHES if is_number(context.get(key))]
-    parts = [str(context.get("eie_cpu_name", "unknown CPU"))]
+    parts = [str(context.get("eie_cpu_name", "unknown CPU"))[:longest]]
     parts += [f"{context['eie_cores']} cores"] if context.get("eie_cores") else []
     parts += caches + [str(context.get("date", "undated"))[:len("2000-01-01")]]
     return ", ".join(one_line(part) for part in parts + [f"revision {context.get('eie_revision', 'unknown')}"])
@@ -66,14 +67,21 @@ def _quiet_parts(state):
 
 def disturbed(results):
     """Sentences on samples that were set apart, and on rows where they had to count."""
-    shares = [row.number("eie_disturbed_share") for row in measured(results)]
-    shares = [share for share in shares if share is not None]
-    counted = [row for row in results.rows if row.raw.get("eie_disturbed_counted") is True]
-    lines = [f"Samples left out as disturbed: {100 * statistics.fmean(shares):.1f} % on average over {len(shares)} rows, at "
-             f"most {100 * max(shares):.0f} %."] if shares else []
+    rows = measured(results)
+    recorded = [row for row in rows if "eie_disturbed_share" in row.raw or "eie_disturbed_ns" in row.raw]
+    apart = [len(row.raw.get("eie_disturbed_ns", ())) for row in rows]
+    every = sum(apart) + sum(len(row.samples) for row in rows)
+    counted = disturbed_rows(results)
+    lines = [f"Samples left out as disturbed: {100 * sum(apart) / every:.1f} % ({sum(apart)} of {every}), from "
+             f"{sum(map(bool, apart))} of {len(rows)} rows."] if recorded else []
     if counted:
         lines.append(f"{_count(counted)} too few undisturbed samples, so the disturbed ones count ({_named(counted)}).")
     return lines
+
+
+def disturbed_rows(results):
+    """Those in whose medians disturbed samples count."""
+    return [row for row in results.rows if row.raw.get("eie_disturbed_counted") is True]
 
 
 def _count(rows):
@@ -107,31 +115,79 @@ def resolution_words(results):
         f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
 
 
+def moved(results):
+    """How many rows were visited once, and what of the drift between visits is in the intervals; one sentence, "" for a
+    file without measured rows."""
+    rows = measured(results)
+    once = sum(len(row.visits or (0,)) == 1 for row in rows)
+    if not rows:
+        return ""
+    count = f"{once} of {len(rows)} rows {'was' if once == 1 else 'were'} visited once"
+    if results.drift is None:
+        return f"{count}: how far rows move between visits is unknown, and not in their intervals."
+    return f"{count}: their intervals include the {100 * results.drift:.1f} % by which rows visited again have moved."
+
+
+def moved_ratios(results):
+    """The same of ratios; "" where `moved` says that nothing is known."""
+    if results.drift is None:
+        return ""
+    drift = References(results).drift
+    return "How far ratios within visits move from visit to visit is unknown, and not in their intervals." if drift is None \
+        else f"Ratios within visits have moved by {100 * drift:.1f} % from visit to visit; their intervals include that."
+
+
 def wide(results):
     """Sentences on rows whose interval is wide, and on those that fell short of their target."""
-    widths = [(width, row) for row in measured(results) for width in [half_width(row)] if width is not None]
-    found = sorted((pair for pair in widths if pair[0] > WIDE), key=lambda pair: -pair[0])
-    short = sum(width > (row.number("eie_target") or math.inf) for width, row in widths)
+    found, short = wide_rows(results), off_target(results)
     of_all = f"of {len(measured(results))} rows"
-    return [text for count, text in (
-        (len(found), f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
-                     f"The widest: {_named([row for _, row in found])}."),
-        (short, f"{short} {of_all} are wider than their target; --resume goes on with them.")) if count]
+    return [text for rows, text in (
+        (found, f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
+                f"The widest: {_named(found)}."),
+        (short, f"{len(short)} {of_all} are wider than their target; --resume goes on with them.")) if rows]
+
+
+def wide_rows(results):
+    """The widest first."""
+    widths = [(width, row) for row in measured(results) for width in [half_width(row)] if width is not None]
+    return [row for width, row in sorted(widths, key=lambda pair: -pair[0]) if width > WIDE]
+
+
+def off_target(results):
+    """Rows that the run would go on with: by their samples alone, as it goes itself."""
+    return [row for row in measured(results) for ends in [row.sampled_interval]
+            if ends and (ends[1] - ends[0]) / 2 / row.median_ns > (row.number("eie_target") or math.inf)]
+
+
+def counts(results):
+    """One line of how many rows there are of each kind of doubt; "" without one."""
+    found = ((wide_rows(results), f"wide (+-{100 * WIDE:.0f} %)"), (off_target(results), "off target"),
+             (disturbed_rows(results), "disturbed"))
+    parts = [f"{len(rows)} {words}" for rows, words in found if rows]
+    parts = [f"of {len(measured(results))} rows {', '.join(parts)}"] if parts else []
+    count = len(contradictions(results))
+    return ", ".join(parts + ([f"{count} contradiction{'s' * (count > 1)}"] if count else []))
+
+
+def contradictions(results):
+    """What contradicts itself, in the words of the run and of its rows."""
+    lines = [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
+    lines += [f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows
+              for text in _texts(row.raw.get("eie_doubt"))]
+    return list(dict.fromkeys(lines))
+
+
+def _texts(value):
+    return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
 
 
 def doubts(results):
-    """What contradicts itself, in the rows' own words; and libraries that run code for an older CPU."""
-    lines, seen = [], set()
-    for row in results.rows:
-        for text in row.raw.get("eie_doubt") if isinstance(row.raw.get("eie_doubt"), list) else ():
-            line = f"{row.label()}: {one_line(text).rstrip('.')}."
-            if line not in seen:
-                seen.add(line)
-                lines.append(line)
-    return lines + paths(results)
+    """What contradicts itself; libraries that run code for an older CPU, or say that they do."""
+    return contradictions(results) + paths(results) + notes(results)
 
 
 def head(results):
     """The lines with which a report begins."""
     return [f"Machine: {machine(results)}."] + [f"Quiet: {text}." for text in quiet(results)] + limits(results) \
-        + [f"Smallest difference that this run could see: {resolution_words(results)}."] + disturbed(results)
+        + [f"Smallest difference that this run could see: {resolution_words(results)}."] \
+        + [text for text in (moved(results), moved_ratios(results)) if text] + disturbed(results)

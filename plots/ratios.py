@@ -6,12 +6,13 @@ alone.
 
 import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy
 
-from load import FEWEST_SAMPLES
+import drift as drifts
+from load import FEWEST_OF_VISIT, FEWEST_SAMPLES
 
 SEED = 1
 DRAWS = 4000
@@ -29,22 +30,24 @@ class Ratio:
     low: float | None = None
     high: float | None = None
     reason: str = ""  # why there is no interval
+    disturbed: bool = False  # disturbed samples are in it, for want of others
 
     def widened(self, scatter):
         """With a further independent error of the logarithm; `scatter` is its standard deviation."""
         if self.low is None or not scatter:
             return self
         below, above = (math.hypot(math.log(end / self.value), NORMAL * scatter) for end in (self.low, self.high))
-        return Ratio(self.value, self.value * math.exp(-below), self.value * math.exp(above))
+        return replace(self, low=self.value * math.exp(-below), high=self.value * math.exp(above))
 
     def times(self, other):
         """The product of two independent ones."""
         value = self.value * other.value
+        disturbed = self.disturbed or other.disturbed
         if None in (self.low, other.low):
-            return Ratio(value, reason=self.reason or other.reason)
+            return Ratio(value, reason=self.reason or other.reason, disturbed=disturbed)
         below, above = (math.hypot(math.log(mine / self.value), math.log(its / other.value))
                         for mine, its in ((self.low, other.low), (self.high, other.high)))
-        return Ratio(value, value * math.exp(-below), value * math.exp(above))
+        return Ratio(value, value * math.exp(-below), value * math.exp(above), disturbed=disturbed)
 
     def contradicts(self, other):
         """Do the two intervals lie wholly on different sides of 1?"""
@@ -71,31 +74,33 @@ def bootstrap(overs, unders):
     fewest = min(len(samples) for samples in overs + unders)
     if fewest < FEWEST_SAMPLES:
         return Ratio(value, reason=f"{fewest} samples are too few for an interval")
-    picks, _ = _picks(tuple(map(len, overs + unders)))
+    picks = _picks(tuple(map(len, overs + unders)))
     draws = list(map(_draws, overs + unders, picks))
     logs = sum(draws[:len(overs)]) - sum(draws[len(overs):])
     low, high = numpy.exp(numpy.quantile(logs, (TAIL, 1 - TAIL)))
     return Ratio(value, min(float(low), value), max(float(high), value))
 
 
-def over_visits(overs, unders):
-    """Geometric mean over visits of the ratio of medians; the lists hold the samples of each visit. What the samples
-    say of each visit's ratio is in the interval, and by how much more than that the visits differ."""
+def over_visits(overs, unders, drift=None):
+    """Mean over visits of the logarithm of the ratio of medians, weighted by the fewer samples of the two sides; the lists
+    hold the samples of each visit. The interval is what the samples say of each visit's ratio, or by how much the visits
+    differ (Student's t), whichever is more; `drift` is the run's for ratios, None where it is not known. Where it is, fewer
+    samples do: mostly the drift sets the interval."""
     logs = numpy.array([_log_medians([over]) - _log_medians([under]) for over, under in zip(overs, unders, strict=True)])
-    value = math.exp(logs.mean())
+    counts = numpy.array([min(len(over), len(under)) for over, under in zip(overs, unders)])
+    weights = counts / counts.sum()
+    value = math.exp(float(weights @ logs))
     fewest = min(sum(map(len, side)) for side in (overs, unders))
-    if fewest < FEWEST_SAMPLES:
+    if fewest < (FEWEST_OF_VISIT if drift else FEWEST_SAMPLES):
         return Ratio(value, reason=f"{fewest} samples are too few for an interval")
     lists = [samples for pair in zip(overs, unders) for samples in pair]
-    picks, normal = _picks(tuple(map(len, lists)))
+    picks = _picks(tuple(map(len, lists)))
     draws = list(map(_draws, lists, picks))
-    draws = numpy.array(draws[::2]) - numpy.array(draws[1::2])
-    about = draws.mean(axis=0)
-    if len(logs) > 1:
-        between = max(0.0, logs.var(ddof=1) - draws.var(axis=1).mean())
-        about = about + math.sqrt(between / len(logs)) * normal
-    low, high = numpy.exp(numpy.quantile(about, (TAIL, 1 - TAIL)))
-    return Ratio(value, min(float(low), value), max(float(high), value))
+    low, high = numpy.exp(numpy.quantile(weights @ (numpy.array(draws[::2]) - numpy.array(draws[1::2])), (TAIL, 1 - TAIL)))
+    errors = [drifts.median_error(numpy.log(over)) + drifts.median_error(numpy.log(under))
+              for over, under in zip(overs, unders)]
+    half = drifts.half_width(logs, errors, counts, drift)
+    return Ratio(value, min(float(low), value * math.exp(-half)), max(float(high), value * math.exp(half)))
 
 
 def paired(ratios):
@@ -145,9 +150,9 @@ def _draws(samples, places):
 
 @lru_cache(maxsize=64)  # they depend on the counts alone, and most rows have as many samples as others
 def _picks(counts):
-    """For lists of so many samples the places of DRAWS medians of resamples; and as many normal numbers."""
+    """For lists of so many samples the places of DRAWS medians of resamples."""
     generator = numpy.random.default_rng(SEED)
-    return [_places(count, generator) for count in counts], generator.standard_normal(DRAWS)
+    return [_places(count, generator) for count in counts]
 
 
 def _places(count, generator):

@@ -1,15 +1,20 @@
 """What this host's kernels are measured by: the fastest dense and the fastest sparse float32 row of each group.
 
-A ratio is formed within the visits in which both rows were timed; a file of an earlier version knows no visits, there
-a group is one visit, or parts that each have the median of the dense baseline in them.
+A ratio is formed within the visits in which both rows were timed, of undisturbed samples of both where a visit has them; a
+file of an earlier version knows no visits, there a group is one visit, or parts that each have the median of the dense
+baseline in them.
 """
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import lru_cache
 
+import numpy
+
+import drift
 import ratios
-from load import one_line
+from load import FEWEST_OF_VISIT, one_line
 
 DENSE, SPARSE = "dense", "sparse"
 BEST = {DENSE: "best dense", SPARSE: "best sparse"}
@@ -42,9 +47,9 @@ def library_of(row):
     return (f"{name} {version.group()}" if name and version else one_line(words)) + core
 
 
-def named(rows):
+def named(rows, words=library_of):
     """The libraries of a reference that may be another one on each layer: "A", or "A 7, B 2" layers."""
-    counts = Counter(library_of(row) for row in rows if row)
+    counts = Counter(words(row) for row in rows if row)
     if len(counts) <= 1:
         return next(iter(counts), "")
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
@@ -58,7 +63,7 @@ class References:
     """Of all groups of a results file."""
 
     def __init__(self, results):
-        self._groups = {}
+        self._results, self._groups = results, {}
         for row in results.rows:
             kind = kind_of(row)
             if kind:
@@ -84,15 +89,27 @@ class References:
             return None
         if reference is row:
             return reference, ratios.Ratio(1.0, 1.0, 1.0)
-        direct = compared(reference, row)
+        direct = compared(reference, row, self.drift)
         if direct:
             return reference, direct
         for kind_between in (DENSE, SPARSE):  # no visit has both: by way of a row that was timed beside each of them
             for between in self.rows(group_of(row), kind_between):
-                steps = compared(reference, between), compared(between, row)
+                steps = compared(reference, between, self.drift), compared(between, row, self.drift)
                 if None not in steps:
                     return reference, steps[0].times(steps[1])
         return None
+
+    @property
+    def drift(self):
+        """How far ratios of this file move from visit to visit, or None: of each row over the fastest dense row of its
+        group, or sparse where there is no dense one."""
+        if "drift of ratios" not in self._results.kept:
+            pairs = [(reference, row) for row in self._results.rows if row.visits for reference in [
+                self.of_group(group_of(row), DENSE) or self.of_group(group_of(row), SPARSE)]
+                if reference and reference.visits and reference is not row]
+            self._results.kept["drift of ratios"] = drift.of_run([_moved(*found[:2]) for pair in pairs for found in [
+                common_samples(*pair)] if found])
+        return self._results.kept["drift of ratios"]
 
 
 def _may_compare(one, other):
@@ -105,24 +122,52 @@ def _may_compare(one, other):
         or "eie_part_baseline_ns" in other.raw and _part_ns(one) is not None
 
 
-def compared(over, under):
-    """The ratio of two rows of a group, median / median within their common visits; None: they have none."""
+def compared(over, under, drift=None):
+    """The ratio of two rows of a group, median / median within their common visits; None: they have none. `drift`: how
+    far ratios of their file move from visit to visit, where it is known."""
     if over.visits is None or under.visits is None:
         return _across_parts(over, under) if _may_compare(over, under) else None
-    common = tuple(visit for visit in over.visits if visit in under.visits)
-    if not common:
+    found = common_samples(over, under)
+    return replace(_over_visits(*found[:2], drift), disturbed=found[2]) if found else None
+
+
+def common_samples(over, under):
+    """(samples of `over` in each visit that counts, those of `under`, do disturbed ones count), or None without a common
+    visit. Visits in which both have FEWEST_OF_VISIT undisturbed samples count, and these samples alone; where there is
+    none, all samples of the common visits do. Visits with fewer samples count only where there is no other."""
+    pairs = [(over.visits[visit], under.visits[visit]) for visit in over.visits if visit in under.visits]
+    if not pairs:
         return None
-    return _over_visits(*(tuple(tuple(row.visits[visit]) for visit in common) for row in (over, under)))
+    quiet = _enough([tuple(side[0] for side in pair) for pair in pairs])
+    every = [tuple(side[0] + side[1] for side in pair) for pair in pairs]
+    used = quiet or _enough(every) or every
+    disturbed = not quiet and any(side[1] for pair in pairs for side in pair)
+    return *(tuple(tuple(pair[index]) for pair in used) for index in (0, 1)), disturbed
+
+
+def _enough(pairs):
+    return [pair for pair in pairs if min(map(len, pair)) >= FEWEST_OF_VISIT]
+
+
+def _moved(overs, unders):
+    """The logarithms of a ratio in each visit, and the variances of their errors."""
+    logs = [[numpy.log(samples) for samples in pair] for pair in zip(overs, unders)]
+    return ([float(numpy.median(one) - numpy.median(other)) for one, other in logs],
+            [drift.median_error(one) + drift.median_error(other) for one, other in logs])
 
 
 def apart(over, under):
-    """The ratio of two rows of different groups, by their medians."""
-    return _over_visits(*((tuple(row.samples),) for row in (over, under)))
+    """The ratio of two rows of different groups, by their medians; how far each moves between visits is in its interval."""
+    value = over.median_ns / under.median_ns
+    if None in (over.interval, under.interval):
+        return ratios.Ratio(value, reason="a row has too few samples for an interval")
+    sides = [ratios.Ratio(row.median_ns, *row.interval) for row in (over, under)]
+    return sides[0].times(ratios.Ratio(*(1 / end for end in (sides[1].value, sides[1].high, sides[1].low))))
 
 
 @lru_cache(maxsize=None)
-def _over_visits(overs, unders):
-    return ratios.over_visits(overs, unders)
+def _over_visits(overs, unders, drift=None):
+    return ratios.over_visits(overs, unders, drift)
 
 
 def _across_parts(over, under):

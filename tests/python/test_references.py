@@ -176,6 +176,31 @@ def test_a_weak_gemv_is_named_and_stays_the_reference(save, document, tmp_path, 
         == pytest.approx(5)
 
 
+@pytest.mark.parametrize("further", [{"eie_prepared_bytes": 60e6, "eie_copies": 3}, {"eie_resident": "dram"}])
+@pytest.mark.parametrize("of_dram", [0.69, 0.71, None])
+def test_weights_that_no_l3_holds_are_held_against_memory(save, document, tmp_path, of_dram, further):
+    """A virtual machine reports a whole socket's L3: what is more than half of it is no matter of L3 bandwidth."""
+    with_ceilings(document)["context"]["eie_l3_bytes"] = 300e6
+    if of_dram is None:
+        document["context"]["eie_runs"][0]["eie_ceilings"] = []
+    for row in document["benchmarks"]:
+        if row["eie_kernel"] == "peers_openblas_sgemv" and row["eie_threads"] == 1:
+            row |= {"eie_prepared_bytes": 1e6, "eie_floor_share": 0.9}
+            if row["eie_layer"] == "VGG-6":
+                row |= {"eie_floor_share": 0.4, "eie_bytes": row["eie_median_ns"] * 1e-9 * (of_dram or 1) * 8e9} | further
+    results = load(save(document))
+    found = baselines.weak(HostView(results, "llc", Published(DATA)), 1, results)
+    assert found == (["1 thread: 69 % of DRAM bandwidth on VGG-6, below 70 % on 1 of 9 layers"] if of_dram == 0.69 else [])
+
+
+def test_a_share_is_never_rounded_up_to_its_limit(save, document):
+    for row in with_ceilings(document)["benchmarks"]:
+        row |= {"eie_floor_share": 0.6999} if row["eie_time_source"] == "wall" else {}
+    results = load(save(document))
+    text, = baselines.weak(HostView(results, "llc", Published(DATA)), 1, results)
+    assert "69 % of L3 bandwidth" in text
+
+
 @pytest.mark.parametrize("share, weak", [(0.59, True), (0.61, False)])
 def test_a_weak_gemm_is_told_by_the_peak(save, document, share, weak):
     for row in with_ceilings(document)["benchmarks"]:
@@ -209,4 +234,4 @@ def test_a_visit_whose_samples_were_all_disturbed_still_compares(save, document)
             "eie_disturbed_ns": [4.0, 6.0, 5.0], "eie_disturbed_visits": [1, 1, 2]}
     document["benchmarks"][0] = row
     found = load(save(document)).rows[0].visits
-    assert found[1] == [4.0, 6.0] and found[2] == row["eie_samples_ns"]
+    assert found[1] == ([], [4.0, 6.0]) and found[2] == (row["eie_samples_ns"], [5.0])

@@ -159,7 +159,7 @@ def test_one_missing_layer_is_counted(document, save, tmp_path):
         assert found["value"] == "incomplete"
         over = cell(tmp_path / "out", "headline_host", f"{kind} over best dense, 1 thread", "cache llc")
         assert over["layers"] == "8" and float(over["value"]) == pytest.approx(5)
-    assert "5.00x (8 of 9) d" in page(tmp_path / "out")
+    assert "5.00x +-? (8 of 9) d" in page(tmp_path / "out")
 
 
 def test_the_real_layer_is_in_no_mean(document, save, tmp_path, report):
@@ -307,7 +307,7 @@ def test_a_kernel_without_the_thread_count_of_the_baseline_is_not_compared(docum
     assert cell(tmp_path / "out", "headline_host", "best kernel over best dense, all 4 threads",
                 "cache llc")["value"] == "incomplete"
     shown = page(tmp_path / "out")
-    assert re.search(r"faster than best dense \S+x d - ", shown)  # one thread, all threads
+    assert re.search(r"faster than best dense \S+x \+-\? d - ", shown)  # one thread, all threads
     assert "all 4 threads): no dense float32 row of its group on all 4 threads." in shown
     assert not (tmp_path / "out" / "fig6_host_threads4.csv").exists()
 
@@ -334,7 +334,7 @@ def test_one_layer_of_a_better_cache_mode_does_not_take_the_headline(document, s
     shown = page(tmp_path / "out")
     assert done.returncode == 0 and "Speed, this host: wall time, cache hot," in shown
     assert "Hot: one copy of the weights" in shown
-    assert re.search(r"EIE \(published actual\) faster than best dense +\S+x d +\S+x d", shown)
+    assert re.search(r"EIE \(published actual\) faster than best dense +\S+x \+-\? d +\S+x \+-\? d", shown)
 
 
 def test_a_layer_without_any_row_is_listed_and_named(document, save, tmp_path):
@@ -550,3 +550,25 @@ def test_without_pictures_nothing_points_at_them(report, save, document, tmp_pat
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert ".png" not in text and ".png" in (report[0] / "report.md").read_text(encoding="utf-8")
     assert cell(tmp_path / "out", "table4", "Alex-7", "EIE actual")["value"]
+
+
+def test_a_bar_of_the_host_has_its_interval_and_a_mark_where_it_is_wide(document):
+    import figures  # late, as in report.py
+    from grid import Table
+
+    table = Table("made up", "This host: made up")
+    for layer in figures.ROWS:
+        for name, half in (("mine@1", 0.05), ("yours@1", 0.5)):
+            table.put(layer, name, Cell(4.0, "x", "derived", "made up", low=4 * (1 - half), high=4 * (1 + half)))
+        table.put(layer, "EIE", Cell(9.0, "x", "derived", "made up"))
+    axes = figures.Figure().subplots()
+    figures._host_panel(axes, table, [table])
+    ends = sorted({round(float(point[1]), 6) for container in axes.containers if hasattr(container, "has_yerr")
+                   for bars in container.lines[2] for path in bars.get_segments() for point in path})
+    assert ends == [2.0, 3.8, 4.2, 6.0]
+    assert figures.wide_mark(table.get("Alex-6", "yours@1")) == "!" and figures.wide_mark(table.get("Alex-6", "mine@1")) == ""
+    assert "fastest dense float32 row" in axes.get_title(loc="left")
+
+
+def test_nothing_calls_the_reference_a_library(report):
+    assert "fastest dense library" not in page(report[0]) and "fastest dense float32 row, a library's or our own" in page(report[0])

@@ -12,10 +12,12 @@ import pytest
 from conftest import (DATA, PLOTS, SHAPES, base_row, cell, fake_document, missing_row, page, run_program, run_report,
                       run_script, scattered, with_number, with_visits)
 import quiet  # conftest has put plots/ on the path
-from lastscreen import COLUMNS, LINES
+from hostrows import OTHER_RUN
+from lastscreen import COLUMNS, LINES, LastScreen
 from load import load
 from opencl import NAME, Opencl
 from published import LAYERS, Published
+from report import Report
 
 POCL = "opencl:pocl:made-up"
 QUIET = {"probe_best_ns": 20000, "probe_median_ns": 21000, "disturbed_share": 0.034, "steal_share": 0.012,
@@ -60,14 +62,33 @@ def test_the_smallest_difference_by_hand(save, document):
 
 def test_disturbed_samples_and_doubts_are_said(document, save, tmp_path):
     first, second, *_ = [row for row in document["benchmarks"] if row["eie_time_source"] == "wall"]
-    first |= {"eie_disturbed_share": 0.3, "eie_disturbed_ns": [9.0, 9.5]}
-    second |= {"eie_disturbed_share": 0.5, "eie_disturbed_counted": True,
+    rows = sum(row["eie_time_source"] == "wall" for row in document["benchmarks"])
+    first |= {"eie_disturbed_share": 0.4, "eie_disturbed_ns": [9.0, 9.5]}
+    second |= {"eie_disturbed_share": 0.5, "eie_disturbed_counted": True,  # nothing of it was left out
                "eie_doubt": ["more than twice as fast on two threads as on one."]}
     done = run_report(save(document), "--out", tmp_path / "out")
     doubts = page(tmp_path / "out").partition("### What to doubt")[2].partition("###")[0]
-    assert "Samples left out as disturbed: 40.0 % on average over 2 rows, at most 50 %." in doubts
+    assert f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (2 of {3 * rows + 2}), from 1 of {rows} rows." in doubts
     assert f"1 row has too few undisturbed samples, so the disturbed ones count (paper/{second['eie_layer']}" in doubts
     assert "more than twice as fast on two threads as on one." in doubts and "doubt: paper/" in done.stdout
+
+
+def test_the_runs_own_doubts_and_notes_of_libraries_are_said(document, save, tmp_path):
+    with_run(document, doubts=["2 threads: l3 gives less than one thread.", 7])
+    for row in document["benchmarks"]:
+        if row["eie_kernel"].startswith("peers"):
+            row |= {"eie_library_note": "weak path: made-up code for another maker's CPU", "eie_library_tried": "Old 3.08, New 1.00"}
+    done = run_report(save(document), "--out", tmp_path / "out")
+    shown = page(tmp_path / "out")
+    doubts = shown.partition("### What to doubt")[2].partition("###")[0]
+    assert "2 threads: l3 gives less than one thread." in doubts and "! doubt: 2 threads: l3" in done.stdout
+    assert "weak path: made-up code for another maker's CPU (peers_openblas_sgemm, peers_openblas_sgemv)." in doubts
+    assert "tried, time over the best: Old 3.08, New 1.00" in shown
+
+
+@pytest.mark.parametrize("doubts", ["words", None, [None, {}], {"a": 1}])
+def test_odd_doubts_of_a_run_are_none(document, save, doubts):
+    assert quiet.doubts(load(save(with_run(document, doubts=doubts)))) == []
 
 
 # ---- the last screen ---------------------------------------------------------------------------
@@ -109,6 +130,31 @@ def test_it_holds_headline_warnings_and_paths(save, tmp_path):
     row, = (line for line in lines if line.startswith("batch 1 llc, 1 thread"))
     assert row.count("+-") == 3 and "%!" in row  # no sparse reference: "-"
     assert "more warnings: see the report" in done.stdout
+
+
+def test_counts_come_first_and_no_number_is_cut(save, tmp_path):
+    document = crowded()
+    for row in document["benchmarks"]:
+        if row["eie_kernel"] == "model_eie_analytic" and row["eie_device"] == "eie-64pe-45nm":
+            document["benchmarks"].append(row | {"eie_kernel": "model_eie_cycle", "name": "cycle" + row["name"]})
+    done = run_report(save(document), "--out", tmp_path / "out")
+    text = " ".join(done.stdout.split())
+    first = next(line for line in done.stdout.splitlines() if line.startswith("! "))
+    count = sum(row["eie_time_source"] in ("wall", "device") for row in document["benchmarks"])
+    assert re.fullmatch(rf"! of {count} rows \d+ wide \(\+-10 %\), \d+ off target, \d+ contradictions", first)
+    assert re.search(r"model \S+x d analytic, \S+x d cycle", text) and "..." not in text
+    assert "below 70 % on 9 of 9 layers" in text
+
+
+@pytest.mark.parametrize("paths", [1, 8, 14, 30])
+def test_small_rooms_have_no_line_too_many(save, paths):
+    results, published = load(save(crowded())), Published(DATA)
+    report = Report(results, published)
+    screen = LastScreen(results, published, report.opencl, report.sections["Speed tables"][0], report.missing, report.gpus)
+    lines = screen.text([("Path", "somewhere")] * paths).splitlines()
+    assert len(lines) <= max(LINES, paths)
+    assert [line.startswith("Path:") for line in lines[-paths:]] == [True] * paths
+    assert "-" not in re.findall(r"and (\S+) more warnings", "\n".join(lines))
 
 
 def test_fewer_layers_are_counted(document, save, tmp_path):
@@ -155,9 +201,24 @@ def test_the_best_opencl_kernel_of_each_layer_stands_everywhere(document, save, 
     mean = cell(out, NAME, "geometric mean", "over best dense")
     assert float(mean["value"]) == pytest.approx((4 ** 8 * 9) ** (1 / 9))
     shown = page(out)
-    assert "faster than best dense on all 4 threads 4.38x d" in shown and "OpenBLAS 0.0 (Fakewell)" in shown
+    assert "faster than best dense on all 4 threads 4.38x +-? d" in shown and "OpenBLAS 0.0 (Fakewell)" in shown
     assert cell(out, "table4", "Alex-7", "best OpenCL (wall)")["value"] == cell(out, NAME, "Alex-7", "wall us")["value"]
     assert "OpenCL, batch 1 hot, 9/9" in done.stdout
+
+
+@pytest.mark.parametrize("visits", [False, True])
+def test_a_row_that_a_later_run_went_on_with_still_compares(document, save, tmp_path, visits):
+    """--resume gives a row the number of the run that added to it; only rows without visits must be of one run."""
+    document["benchmarks"] += opencl_rows()
+    for number, row in enumerate(document["benchmarks"]):
+        if row["eie_time_source"] in ("wall", "device"):
+            again = row["eie_layer"] == "Alex-7" and row["eie_device"] != "cpu"
+            row = with_visits(row, {1: scattered(row["eie_median_ns"])}) if visits else row
+            document["benchmarks"][number] = row | {"eie_run": int(again)}
+    assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
+    over = cell(tmp_path / "out", NAME, "Alex-7", "over best dense")
+    assert (over["value"] != "missing") == visits
+    assert (f"the best dense row were {OTHER_RUN}: Alex-7." in page(tmp_path / "out")) == visits
 
 
 def test_a_gpu_is_not_this_processor(document, save):
@@ -174,6 +235,7 @@ def test_without_opencl_nothing_is_said(document, save, tmp_path):
 
 # ---- what one reader refuses, all refuse -------------------------------------------------------
 
+VISIT = {"eie_visits": [1], "eie_visit_samples": [3]}
 FAULTS = {
     "another median": {"eie_median_ns": 7.5},
     "median / 1000": lambda row: {"eie_median_ns": row["eie_median_ns"] / 1000},
@@ -187,6 +249,18 @@ FAULTS = {
     "more samples than there are": {"eie_visits": [1, 2], "eie_visit_samples": [2, 2]},
     "fewer counts than visits": {"eie_visits": [1, 2], "eie_visit_samples": [3]},
     "visits without counts": {"eie_visits": [1]},
+    "disturbed visits null": VISIT | {"eie_disturbed_ns": [5.0], "eie_disturbed_visits": None},
+    "disturbed visits 1": VISIT | {"eie_disturbed_ns": [5.0], "eie_disturbed_visits": 1},
+    "disturbed visits true": VISIT | {"eie_disturbed_ns": [5.0], "eie_disturbed_visits": True},
+    "disturbed visits in lists": VISIT | {"eie_disturbed_ns": [5.0], "eie_disturbed_visits": [[1]]},
+    "fewer disturbed visits than samples": VISIT | {"eie_disturbed_ns": [5.0, 6.0], "eie_disturbed_visits": [1]},
+    "disturbed visits without samples": VISIT | {"eie_disturbed_visits": [1]},
+    "disturbed samples without visits": VISIT | {"eie_disturbed_ns": [5.0]},
+    "a disturbed sample beyond the last": VISIT | {"eie_disturbed_at": [3]},
+    "a disturbed sample before the first": VISIT | {"eie_disturbed_at": [-1]},
+    "a disturbed sample twice": VISIT | {"eie_disturbed_at": [1, 1]},
+    "a disturbed sample null": {"eie_disturbed_at": None},
+    "a disturbed sample in a list": {"eie_disturbed_at": [[0]]},
 }
 
 
