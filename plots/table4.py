@@ -71,7 +71,7 @@ class BatchedSideBySide(_Beside):
         self._ratios()
         self.table.notes.append(
             "EIE takes one input at a time, so its batch 1 stands here. EIE / GPU, in x: how many times faster EIE is; "
-            f"below 1 the GPU is.")
+            "below 1 the GPU is.")
         view = headline_view(results, published, self.BATCH)
         if view:
             self._host_columns(view)
