@@ -21,7 +21,7 @@
              cache and its clock settle that slowly (CONTRIBUTING.md) */
 #define LONG_CALL_S    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells its time */
 #define COLD_CALL_S    0.1  /* and from here on what others left in the caches does not count */
-#define WAKE_CALL_S    1e-3 /* waking threads up is no part of a call so long */
+#define WAKE_CALL_S    1e-3 /* in a longer call the look at the counters before it does not show */
 #define CALIBRATIONS   3
 #define BLOCKS_SHARED  6   /* blocks behind one so long warm-up, */
 #define BLOCKS_LONG    3   /* and of long calls */
@@ -382,8 +382,8 @@ static double one_block(struct contender *contender)
     struct eie_quiet *quiet = contender->quiet;
     double device_ns = 0;
     if (quiet) eie_quiet_before(quiet);
-    /* other threads may have gone to sleep while this one looked at the counters */
-    if (quiet && contender->row->threads != 1 && contender->call_s < WAKE_CALL_S)
+    /* looking at the counters took time and caches: other threads may have gone to sleep */
+    if (quiet && contender->call_s < WAKE_CALL_S)
         contender->status = call_once(contender, &outcome, &contender->error);
     const double cpu_s = eie_cpu_s(), begin = eie_now_s();
     for (int64_t i = 0; i < contender->calls && !contender->status; i++) {
