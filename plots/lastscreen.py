@@ -127,5 +127,5 @@ def _row(cells):
              " ".join(filter(None, (cell.digits() + cell.unit.replace("us", ""), cell.margin(),
                                     f"({cell.layers})" if cell.layers else "")))
              for cell in cells]
-    parts = [texts[0].ljust(WIDTHS[0])] + [text.rjust(width) for text, width in zip(texts[1:], WIDTHS[1:])]
+    parts = [texts[0].ljust(WIDTHS[0])] + [" " + text.rjust(width - 1) for text, width in zip(texts[1:], WIDTHS[1:])]
     return "".join(parts).rstrip()
