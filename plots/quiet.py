@@ -174,6 +174,8 @@ def contradictions(results):
     lines = [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
     lines += [f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows
               for text in _texts(row.raw.get("eie_doubt"))]
+    lines += [f"{row.label()}: a later visit brought no number: {one_line(row.raw['eie_failed_visit']).rstrip('.')}."
+              for row in results.rows if isinstance(row.raw.get("eie_failed_visit"), str)]
     return list(dict.fromkeys(lines))
 
 

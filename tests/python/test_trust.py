@@ -65,11 +65,13 @@ def test_disturbed_samples_and_doubts_are_said(document, save, tmp_path):
     rows = sum(row["eie_time_source"] == "wall" for row in document["benchmarks"])
     first |= {"eie_disturbed_share": 0.4, "eie_disturbed_ns": [9.0, 9.5]}
     second |= {"eie_disturbed_share": 0.5, "eie_disturbed_counted": True,  # nothing of it was left out
-               "eie_doubt": ["more than twice as fast on two threads as on one."]}
+               "eie_doubt": ["more than twice as fast on two threads as on one."],
+               "eie_failed_visit": "suspect: 20 rounds\nwere too long"}
     done = run_report(save(document), "--out", tmp_path / "out")
     doubts = page(tmp_path / "out").partition("### What to doubt")[2].partition("###")[0]
     assert f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (2 of {3 * rows + 2}), from 1 of {rows} rows." in doubts
     assert f"1 row has too few undisturbed samples, so the disturbed ones count (paper/{second['eie_layer']}" in doubts
+    assert "a later visit brought no number: suspect: 20 rounds were too long." in doubts
     assert "more than twice as fast on two threads as on one." in doubts and "doubt: paper/" in done.stdout
 
 
