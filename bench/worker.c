@@ -349,7 +349,8 @@ static void visit(struct worker *worker, struct eie_station *station, enum eie_p
                                        &rows, &count, &number, &worker->error);
     if (worker->status) return;
     if (count && is_apart(worker, rows)) count = only_one(worker, rows, count);
-    if (!count && phase == EIE_PHASE_REFINE) station->last_s = INFINITY; /* there is nothing to gain */
+    if (!count && phase == EIE_PHASE_REFINE)
+        station->last_s = INFINITY; /* there is nothing to gain */
     const struct eie_target *target = count ? aim(worker, station) : NULL;
     if (target && !target->status)
         worker->status = same_layer(worker, station, target, &worker->error);

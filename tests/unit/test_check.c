@@ -571,7 +571,8 @@ static void rounding_kernels_are_held_to_what_they_state(void **state)
         struct eie_check_count count;
         struct eie_error error = {""};
         if (i % 2 && isnan(kernels[at].factor)) continue; /* there is no NaN in int16 */
-        if (i % 2 && !kernels[at].caught && at % 2) continue; /* all cases: one after the other form */
+        if (i % 2 && !kernels[at].caught && at % 2)
+            continue; /* all cases: one after the other form */
         options.random_cases = 3;
         approximate.flags = EIE_KERNEL_APPROXIMATE | (i % 2 ? 0u : EIE_KERNEL_FLOAT32);
         approximate.read = i % 2 ? read_rounded_outputs : read_rounded_sums;
@@ -606,11 +607,11 @@ static void estimates_are_held_to_their_counts(void **state)
     estimate.device_kind = EIE_DEVICE_EIE;
     estimate.max_threads = 0;
     estimate.read = NULL;
-    assert_bad(eie_check_kernel(&estimate, &device, &options, &count, &error), EIE_MISMATCH,
-               error, "padding entries");
+    assert_bad(eie_check_kernel(&estimate, &device, &options, &count, &error), EIE_MISMATCH, error,
+               "padding entries");
     fault = COUNTS_ONE_MAC_TOO_MANY;
-    assert_bad(eie_check_kernel(&estimate, &device, &options, &count, &error), EIE_MISMATCH,
-               error, "useful MACs");
+    assert_bad(eie_check_kernel(&estimate, &device, &options, &count, &error), EIE_MISMATCH, error,
+               "useful MACs");
     fault = NOTHING;
 }
 
