@@ -211,7 +211,7 @@ enum eie_status eie_schedule_rows(const struct eie_station *station, enum eie_ph
     *count = eie_matrix_rows(station->matrix, &station->key, NULL);
     *visit = 1;
     struct eie_row *made = calloc((size_t)*count + 1, sizeof *made);
-    const json_t **old = calloc((size_t)*count + 1, sizeof *old);
+    const json_t **old = calloc((size_t)*count + 1, sizeof(const json_t *));
     bool *marks = calloc(2 * (size_t)*count + 1, sizeof *marks);
     enum eie_status status =
         made && old && marks ? EIE_OK : eie_fail(error, EIE_MEMORY, "out of memory for rows");

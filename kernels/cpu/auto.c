@@ -429,7 +429,9 @@ static uint64_t identify(const struct eie_layer *layer)
 {
     const uint64_t shape[] = {layer->inputs, layer->outputs, layer->pe_count, layer->entry_count,
                               layer->sample_count};
-    uint64_t hash = mix(UINT64_C(0xcbf29ce484222325), shape, sizeof shape, 1);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
+        hash = (hash ^ shape[i]) * UINT64_C(0x100000001b3);
     hash = mix(hash, layer->codebook, sizeof layer->codebook, 1);
     hash = mix(hash, layer->entries, layer->entry_count, layer->entry_count / 65536 + 1);
     const size_t sample_bytes =
