@@ -3,7 +3,7 @@
  * or compute outside of the calls that are timed. So once a plan's samples are taken:
  *
  *  - the outputs that the timed calls left are read and compared. The check before timing left
- *    those of other inputs (eie_check_plan);
+ *    those of other inputs (eie_check_copy);
  *  - inputs that the plan has not seen are loaded, run once, read and compared;
  *  - a round of load, run, wait and read with such inputs may last twice as long as a call in the
  *    samples, and as long as copying the vectors takes, and slack_ns beside: 20 us on one thread,

@@ -178,8 +178,8 @@ enum eie_status eie_reference_make(const struct eie_layer *layer, const int16_t 
         status =
             eie_fail(error, EIE_MEMORY, "layer %s: out of memory for the reference", layer->name);
     if (status) goto done;
-    if (eie_largest_magnitude(inputs, (size_t)batch * layer->inputs) >
-        0) { /* else all sums are 0 */
+    /* where no input is active, no weight counts */
+    if (eie_largest_magnitude(inputs, (size_t)batch * layer->inputs) > 0) {
         eie_ref_decode(layer, dense);
         status = count_padding(layer, dense, pe_count ? pe_count : layer->pe_count, padding, error);
     }

@@ -26,14 +26,6 @@ void eie_samples_free(struct eie_samples *samples)
     *samples = (struct eie_samples){0};
 }
 
-void eie_samples_drop_before(struct eie_samples *samples, uint32_t visit)
-{
-    uint32_t left = 0;
-    for (uint32_t i = 0; i < samples->count; i++)
-        if (samples->all[i].visit >= visit) samples->all[left++] = samples->all[i];
-    samples->count = left;
-}
-
 /* ---- which of them count -------------------------------------------------------------------- */
 
 uint32_t eie_samples_quiet(const struct eie_samples *samples)

@@ -30,9 +30,6 @@ EIE_MUST_USE enum eie_status eie_samples_add(struct eie_samples *samples, struct
                                              struct eie_error *error);
 void eie_samples_free(struct eie_samples *samples);
 
-/* Those of earlier visits. */
-void eie_samples_drop_before(struct eie_samples *samples, uint32_t visit);
-
 /* Undisturbed ones. */
 uint32_t eie_samples_quiet(const struct eie_samples *samples);
 

@@ -5,6 +5,7 @@ of the run moved on the whole also tells what to expect of a row that was visite
 """
 
 import math
+from functools import cache
 
 import numpy
 
@@ -12,13 +13,15 @@ FEWEST_ROWS = 8  # with two visits or more, from which the drift of a run is kno
 PRIOR = 8  # the degrees of freedom that the run's drift counts for beside a row's own visits
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 MEDIAN_TO_MEAN = math.pi / 2  # variance of the median over that of the mean
-# half a 95 % interval in standard deviations, for 1, 2, ... degrees of freedom (Student's t)
-STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
-           2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
+TAIL = 0.025  # on each side of a 95 % interval
 
 
+@cache
 def student(freedom):
-    return STUDENT[min(freedom, len(STUDENT)) - 1]
+    """Half a 95 % interval in standard deviations."""
+    from scipy.special import stdtrit  # late: slow to load, and only some files need it
+
+    return float(stdtrit(freedom, 1 - TAIL))
 
 
 def deviation(values):

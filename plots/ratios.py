@@ -16,7 +16,6 @@ from load import FEWEST_OF_VISIT, FEWEST_SAMPLES
 
 SEED = 1
 DRAWS = 4000
-TAIL = 0.025
 NORMAL = 1.96  # half a 95 % interval in standard deviations
 FEWEST_PAIRS = 3
 FEWEST_BASELINES = 4  # that a scatter can be told from
@@ -77,7 +76,7 @@ def bootstrap(overs, unders):
     picks = _picks(tuple(map(len, overs + unders)))
     draws = list(map(_draws, overs + unders, picks))
     logs = sum(draws[:len(overs)]) - sum(draws[len(overs):])
-    low, high = numpy.exp(numpy.quantile(logs, (TAIL, 1 - TAIL)))
+    low, high = numpy.exp(numpy.quantile(logs, (drifts.TAIL, 1 - drifts.TAIL)))
     return Ratio(value, min(float(low), value), max(float(high), value))
 
 
@@ -96,7 +95,8 @@ def over_visits(overs, unders, drift=None):
     lists = [samples for pair in zip(overs, unders) for samples in pair]
     picks = _picks(tuple(map(len, lists)))
     draws = list(map(_draws, lists, picks))
-    low, high = numpy.exp(numpy.quantile(weights @ (numpy.array(draws[::2]) - numpy.array(draws[1::2])), (TAIL, 1 - TAIL)))
+    mean = weights @ (numpy.array(draws[::2]) - numpy.array(draws[1::2]))
+    low, high = numpy.exp(numpy.quantile(mean, (drifts.TAIL, 1 - drifts.TAIL)))
     errors = [drifts.median_error(numpy.log(over)) + drifts.median_error(numpy.log(under))
               for over, under in zip(overs, unders)]
     half = drifts.half_width(logs, errors, counts, drift)
@@ -110,9 +110,7 @@ def paired(ratios):
     value = float(numpy.exp(logs.mean()))
     if len(logs) < FEWEST_PAIRS:
         return Ratio(value, reason=f"{len(logs)} pairs are too few for an interval")
-    from scipy.special import stdtrit  # late: slow to load, and only pairs of runs need it
-
-    half = stdtrit(len(logs) - 1, 1 - TAIL) * logs.std(ddof=1) / math.sqrt(len(logs))
+    half = drifts.student(len(logs) - 1) * logs.std(ddof=1) / math.sqrt(len(logs))
     return Ratio(value, value * math.exp(-half), value * math.exp(half))
 
 
@@ -121,7 +119,7 @@ def scatter(ratios):
     if len(ratios) < FEWEST_BASELINES:
         return None
     logs = numpy.log(ratios)
-    return 1.4826 * float(numpy.median(numpy.abs(logs - numpy.median(logs))))
+    return drifts.deviation(logs)
 
 
 def is_outlier(ratio, middle, spread):

@@ -62,9 +62,9 @@ def test_without_the_runs_drift_several_visits_tell_it_themselves():
 
 def test_half_widths_by_hand():
     assert drift.half_width([0.0], [0.01], [9], None) == 0
-    assert drift.half_width([0.0, 0.2], [0, 0], [9, 9], None) == pytest.approx(12.706 * 0.1)
-    assert drift.half_width([0.0], [0.0], [9], 0.1) == pytest.approx(2.306 * 0.1)
-    assert drift.half_width([0.0, 0.2], [0, 0], [9, 9], 0.1) == pytest.approx(2.262 * math.sqrt(0.1 / 9 / 2))
+    assert drift.half_width([0.0, 0.2], [0, 0], [9, 9], None) == pytest.approx(12.706 * 0.1, rel=1e-4)
+    assert drift.half_width([0.0], [0.0], [9], 0.1) == pytest.approx(2.306 * 0.1, rel=1e-4)
+    assert drift.half_width([0.0, 0.2], [0, 0], [9, 9], 0.1) == pytest.approx(2.262 * math.sqrt(0.1 / 9 / 2), rel=1e-4)
     assert drift.half_width([0.0, 0.0], [0, 0], [9, 1], 0.1) > drift.half_width([0.0, 0.0], [0, 0], [5, 5], 0.1)
 
 
