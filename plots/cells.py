@@ -140,20 +140,24 @@ def ratio(over, under, what, unit="x"):
 
 
 def _interval(value, factors):
-    """The ends of the interval of a product of powers, from [(cell, exponent)]: logarithms add in quadrature. What has
-    no scatter adds none; where a measured factor's interval is unknown, so is the product's."""
+    """The ends of the interval of a product of powers, from [(cell, exponent)]: logarithms add in quadrature; those of
+    cells with disturbed samples add plainly, because a busy machine makes all of them wrong in the same direction. What
+    has no scatter adds none; where a measured factor's interval is unknown, so is the product's."""
     marks = {"disturbed": any(cell.disturbed for cell, _ in factors)}
     if any(cell.is_unsure for cell, _ in factors):
         return marks | {"unsure": True}
     if all(cell.low is None for cell, _ in factors):
         return marks
-    below = above = 0.0
-    for cell, exponent in factors:
-        if cell.low is None:
-            continue
-        down, up = abs(exponent) * math.log(cell.value / cell.low), abs(exponent) * math.log(cell.high / cell.value)
-        below, above = math.hypot(below, down if exponent > 0 else up), math.hypot(above, up if exponent > 0 else down)
+    quiet, disturbed = ([_logs(cell, exponent) for cell, exponent in factors if cell.low is not None and
+                         cell.disturbed == kind] for kind in (False, True))
+    below, above = (math.hypot(sum(ends[side] for ends in disturbed), *(ends[side] for ends in quiet)) for side in (0, 1))
     return marks | {"low": value * math.exp(-below), "high": value * math.exp(above)}
+
+
+def _logs(cell, exponent):
+    """How far the ends of the cell's power lie below and above it, in logarithms."""
+    ends = math.log(cell.value / cell.low), math.log(cell.high / cell.value)
+    return [abs(exponent) * end for end in (ends if exponent > 0 else ends[::-1])]
 
 
 def per_second(time, unit):

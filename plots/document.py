@@ -14,7 +14,8 @@ CONTAINS = """\
 - **Best dense and best sparse** are of each layer, batch, cache mode and thread count the fastest float32 row of this
   run, dense or CSR, whichever library's or our own, that passed its bound; each ratio says whose. Ratios are formed within
   the visits in which both rows were timed, interleaved, and of undisturbed samples of both; `~` marks a ratio, or a mean
-  with one, that no such visit has, so that all samples of the common visits count, disturbed ones too. *Weak baseline*
+  with one, that no such visit has, so that all samples of the common visits count, disturbed ones too: its interval reaches
+  to the quotient with the least of them, and in a mean such widths add up. *Weak baseline*
   stands where best dense stays below 70 % of the measured bandwidth of the level that its weights can live in (batch 1;
   memory, where they are more than half of the L3 that the system reports) or 60 % of the measured float32 peak (larger
   batches, 600 inputs and more): a good library would make the ratio smaller.

@@ -38,6 +38,14 @@ class Ratio:
         below, above = (math.hypot(math.log(end / self.value), NORMAL * scatter) for end in (self.low, self.high))
         return replace(self, low=self.value * math.exp(-below), high=self.value * math.exp(above))
 
+    def disturbed_by(self, over, under):
+        """With disturbed samples in it. A disturbance only makes a sample longer: the undisturbed median lies between the
+        least sample and the median, whose quotients are given (1 for a side without disturbed samples), and the interval
+        reaches so far."""
+        if self.low is None:
+            return replace(self, disturbed=True)
+        return replace(self, low=min(self.low, self.value * over), high=max(self.high, self.value / under), disturbed=True)
+
     def times(self, other):
         """The product of two independent ones."""
         value = self.value * other.value

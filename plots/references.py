@@ -7,7 +7,6 @@ baseline in them.
 
 import re
 from collections import Counter
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy
@@ -128,12 +127,15 @@ def compared(over, under, drift=None):
     if over.visits is None or under.visits is None:
         return _across_parts(over, under) if _may_compare(over, under) else None
     found = common_samples(over, under)
-    return replace(_over_visits(*found[:2], drift), disturbed=found[2]) if found else None
+    if not found:
+        return None
+    ratio = _over_visits(*found[:2], drift)
+    return ratio.disturbed_by(*map(_least_over_median, found[:2], found[2])) if any(found[2]) else ratio
 
 
 def common_samples(over, under):
-    """(samples of `over` in each visit that counts, those of `under`, do disturbed ones count), or None without a common
-    visit. Visits in which both have FEWEST_OF_VISIT undisturbed samples count, and these samples alone; where there is
+    """(samples of `over` in each visit that counts, those of `under`, do disturbed ones count on either side), or None
+    without a common visit. Visits in which both have FEWEST_OF_VISIT undisturbed samples count, and these samples alone; where there is
     none, all samples of the common visits do. Visits with fewer samples count only where there is no other."""
     pairs = [(over.visits[visit], under.visits[visit]) for visit in over.visits if visit in under.visits]
     if not pairs:
@@ -141,8 +143,13 @@ def common_samples(over, under):
     quiet = _enough([tuple(side[0] for side in pair) for pair in pairs])
     every = [tuple(side[0] + side[1] for side in pair) for pair in pairs]
     used = quiet or _enough(every) or every
-    disturbed = not quiet and any(side[1] for pair in pairs for side in pair)
+    disturbed = tuple(not quiet and any(pair[index][1] for pair in pairs) for index in (0, 1))
     return *(tuple(tuple(pair[index]) for pair in used) for index in (0, 1)), disturbed
+
+
+def _least_over_median(visits, disturbed):
+    samples = [sample for visit in visits for sample in visit]
+    return min(samples) / float(numpy.median(samples)) if disturbed else 1.0
 
 
 def _enough(pairs):

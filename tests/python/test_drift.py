@@ -1,6 +1,7 @@
 """Intervals that hold the drift between visits: of rows, of ratios, of means; and which samples a ratio is of."""
 
 import math
+from dataclasses import replace
 
 import numpy
 import pytest
@@ -11,7 +12,7 @@ import quiet
 import ratios
 from cells import Cell, geometric_mean, missing
 from load import load
-from references import References, common_samples
+from references import References, common_samples, compared
 from test_references import alone
 
 NOISE, DRIFT, SAMPLES = 0.03, 0.10, 9
@@ -141,25 +142,25 @@ def pair(save, over, under):
 def test_a_visit_compares_undisturbed_samples_of_both(save):
     """One row's file counts all its samples, the other's the undisturbed: a ratio takes one basis for both."""
     over, under, disturbed = pair(save, {1: ([10.0] * 3, [99.0] * 9)}, {1: ([5.0] * 4, [50.0])})
-    assert over == ((10.0,) * 3,) and under == ((5.0,) * 4,) and not disturbed
+    assert over == ((10.0,) * 3,) and under == ((5.0,) * 4,) and disturbed == (False, False)
 
 
 def test_only_quiet_visits_count_where_there_is_one(save):
     over, under, disturbed = pair(save, {1: ([10.0] * 3, []), 2: ([], [77.0] * 9)}, {1: ([5.0] * 3, []), 2: ([9.0] * 9, [])})
-    assert over == ((10.0,) * 3,) and under == ((5.0,) * 3,) and not disturbed
+    assert over == ((10.0,) * 3,) and under == ((5.0,) * 3,) and disturbed == (False, False)
 
 
 def test_without_a_quiet_visit_all_samples_of_both_count(save):
     """What was set apart of one side comes back, since the other has nothing else there."""
     over, under, disturbed = pair(save, {1: ([10.0] * 2, [30.0])}, {1: ([], [5.0] * 4)})
-    assert over == ((10.0, 10.0, 30.0),) and under == ((5.0,) * 4,) and disturbed
+    assert over == ((10.0, 10.0, 30.0),) and under == ((5.0,) * 4,) and disturbed == (True, True)
 
 
 def test_visits_of_few_samples_count_only_alone(save):
     few, enough = ([8.0] * 2, []), ([10.0] * 3, [])
     over, _, disturbed = pair(save, {1: few, 2: enough}, {1: few, 2: enough})
-    assert over == ((10.0,) * 3,) and not disturbed
-    assert pair(save, {1: few}, {1: few}) == (((8.0, 8.0),), ((8.0, 8.0),), False)
+    assert over == ((10.0,) * 3,) and disturbed == (False, False)
+    assert pair(save, {1: few}, {1: few}) == (((8.0, 8.0),), ((8.0, 8.0),), (False, False))
 
 
 def test_visits_weigh_by_their_samples():
@@ -183,6 +184,18 @@ def test_disturbed_ratios_are_marked(document, save, tmp_path):
     assert "disturbed" not in cell(tmp_path / "out", "fig6_host_threads1", "Alex-8", "scalar_eie_stream@1")["source"]
 
 
+def test_the_interval_of_a_disturbed_ratio_reaches_to_the_least_samples(save):
+    """A disturbance only makes a sample longer: the undisturbed median lies between the least sample and the median."""
+    quiet, busy = ([5.0] * 9, []), ([], [20.0] + [30.0] * 8)
+    sides = {"over": (busy, quiet), "under": (quiet, busy)}
+    for side, (over, under) in sides.items():
+        document = alone([("peers_x_sgemv", {1: over[0] + over[1]}), ("mine", {1: under[0] + under[1]})])
+        document["benchmarks"][side == "under"] |= {"eie_disturbed_counted": True, "eie_disturbed_at": list(range(9))}
+        ratio = compared(*load(save(document)).rows)
+        assert ratio.disturbed and ratio.value == pytest.approx(6 if side == "over" else 1 / 6)
+        assert (ratio.low, ratio.high) == pytest.approx((4, 6) if side == "over" else (1 / 6, 1 / 4))
+
+
 # ---- means -------------------------------------------------------------------------------------
 
 def measured(value, half=None):
@@ -194,6 +207,13 @@ def test_a_layer_without_an_interval_takes_the_widest():
     mean = geometric_mean([measured(2.0, 0.1), measured(2.0, 0.3), measured(2.0)], "three")
     assert math.log(mean.high / mean.value) == pytest.approx(math.sqrt(0.1 ** 2 + 0.3 ** 2 + 0.3 ** 2) / 3)
     assert mean.margin().endswith("%!") and not mean.blind
+
+
+def test_disturbances_of_a_mean_add_up():
+    """They go in the same direction on all layers, and on the way to a mean nothing of them cancels."""
+    busy = [replace(measured(2.0, half), disturbed=True) for half in (0.2, 0.4)]
+    mean = geometric_mean([measured(2.0, 0.3), *busy], "three")
+    assert math.log(mean.high / mean.value) == pytest.approx(math.hypot(0.3, 0.2 + 0.4) / 3) and mean.disturbed
 
 
 def test_a_mean_of_which_nothing_is_known_says_so():
