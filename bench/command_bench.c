@@ -464,6 +464,7 @@ static enum eie_status supervise(const struct options *options, struct outcome *
     enum eie_status status = say_least(options, &supervision.job, error);
     if (!status) status = eie_supervise(&supervision, error);
     judge_all(outcome, results);
+    outcome->supervision = NULL;
     return status;
 }
 
@@ -495,6 +496,7 @@ static enum eie_status run(const struct options *options, struct outcome *outcom
                                    json_incref(suites), &results, error);
         if (!status) status = supervise(options, outcome, results, error);
     }
+    outcome->matrices = NULL;
     eie_results_free(results);
     json_decref(suites);
     for (uint32_t m = 0; m < begun; m++) eie_matrix_end(&matrices[m]);
