@@ -77,6 +77,13 @@ struct outcome {
     double sgemv_s, sgemm_s;
 };
 
+static bool equal(const float *y, const float *sums, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; i < count; i++) good &= y[i] == sums[i];
+    return good;
+}
+
 static bool time_sgemv(const struct openblas *blas, const struct data *data, double *least_s)
 {
     *least_s = INFINITY;
@@ -86,7 +93,7 @@ static bool time_sgemv(const struct openblas *blas, const struct data *data, dou
                     0.0f, data->y, 1);
         *least_s = fmin(*least_s, eie_now_s() - begin);
     }
-    return !memcmp(data->y, data->sums, ROWS * sizeof(float));
+    return equal(data->y, data->sums, ROWS);
 }
 
 static bool time_sgemm(const struct openblas *blas, const struct data *data, double *least_s)
@@ -98,7 +105,7 @@ static bool time_sgemm(const struct openblas *blas, const struct data *data, dou
                     COLUMNS, data->w, COLUMNS, 0.0f, data->y, ROWS);
         *least_s = fmin(*least_s, eie_now_s() - begin);
     }
-    return !memcmp(data->y, data->sums, (size_t)VECTORS * ROWS * sizeof(float));
+    return equal(data->y, data->sums, (size_t)VECTORS * ROWS);
 }
 
 static void try(void *context, void *shared)
