@@ -2,7 +2,7 @@
 #ifndef EIE_KERNELS_CSR_H
 #define EIE_KERNELS_CSR_H
 
-#include "host/layer.h"
+#include "host/layer/layer.h"
 
 /* Rows, each with its weights in ascending order of their column. */
 struct csr {

@@ -14,10 +14,10 @@
 #ifndef EIE_KERNELS_KERNEL_H
 #define EIE_KERNELS_KERNEL_H
 
-#include "host/device.h"
-#include "host/error.h"
-#include "host/layer.h"
-#include "host/threads.h"
+#include "host/base/error.h"
+#include "host/devices/device.h"
+#include "host/layer/layer.h"
+#include "host/machine/threads.h"
 
 #include <stdint.h>
 
@@ -76,8 +76,8 @@ struct eie_cost {
  *     |kept - true| <= relative * |true| + of_largest * the largest |true|
  * where the largest is the codebook's for weights, and that of the same input vector for inputs. 0
  * is kept as 0. bfloat16, to nearest: relative 2^-8; int8 with one scale, to nearest: of_largest
- * 0.5 / 127. The bound of each output follows from it (bench/check.h). Sums of rounded operands can
- * leave int32 where exact ones do not: they must saturate, not wrap. */
+ * 0.5 / 127. The bound of each output follows from it (bench/check/check.h). Sums of rounded
+ * operands can leave int32 where exact ones do not: they must saturate, not wrap. */
 struct eie_rounding {
     double relative, of_largest; /* 0 to 0.5 each */
 };
@@ -91,7 +91,7 @@ struct eie_kernel {
     uint32_t abi;        /* EIE_KERNEL_ABI */
     const char *name;    /* "FOLDER_NAME", as the symbol */
     const char *summary; /* one line: the idea */
-    const char *isa;     /* "any", or the names of cpu_features (host/cpu.h): "avx512,vnni" */
+    const char *isa; /* "any", or the names of cpu_features (host/machine/cpu.h): "avx512,vnni" */
     enum eie_device_kind device_kind;
     uint32_t flags;                /* enum eie_kernel_flags */
     uint32_t max_threads;          /* 1, 0 for devices and models, or UINT32_MAX for any number */

@@ -16,7 +16,7 @@
 #ifndef EIE_KERNELS_PLUGIN_H
 #define EIE_KERNELS_PLUGIN_H
 
-#include "host/topology.h"
+#include "host/machine/topology.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/kernel.h"
 

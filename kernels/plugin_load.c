@@ -1,7 +1,7 @@
 #include "kernels/plugin_load.h"
-#include "host/file.h"
-#include "host/isolate.h"
-#include "host/sha256.h"
+#include "host/base/file.h"
+#include "host/base/isolate.h"
+#include "host/base/sha256.h"
 #include "kernels/registry.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 #include "kernels/registry.h"
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 
 #include <stdlib.h>
 #include <string.h>

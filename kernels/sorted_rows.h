@@ -2,7 +2,7 @@
 #ifndef EIE_KERNELS_SORTED_ROWS_H
 #define EIE_KERNELS_SORTED_ROWS_H
 
-#include "host/layer.h"
+#include "host/layer/layer.h"
 
 struct sorted_rows {
     uint32_t *start;  /* [outputs + 1], [0] is 0 */

@@ -1,5 +1,5 @@
 #include "kernels/stream_plan.h"
-#include "host/numbers.h"
+#include "host/layer/numbers.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 #include "kernels/timed_calls.h"
-#include "host/clock.h"
+#include "host/base/clock.h"
 
 #define CALLS      31 /* odd: one is the median */
 #define CALLS_WARM 5

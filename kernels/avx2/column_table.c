@@ -3,7 +3,7 @@
  * once, into a table; a weight then costs one look-up and one addition to its row's sum, which lies
  * in the first-level cache. Rows are absolute (12 bits beside the 4-bit code), so that no weight
  * waits for the one before it; rows beyond 4096 make further blocks. A thread owns whole blocks. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/cpu_plan.h"
 

@@ -1,7 +1,7 @@
 /* Dense 4-bit codes (kernels/dense_codes.h) with AVX2. A byte shuffle looks up 32 codes at once;
  * the 16-bit weights come as two planes of bytes that are interleaved after the look-up, and the
  * codes are laid out so that this leaves the weights in the order of the inputs. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/dense_codes.h"
 
 #include <immintrin.h>

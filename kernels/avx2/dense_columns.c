@@ -7,7 +7,7 @@
  *
  *   block   128 rows: a column is one cache line, its halves are worked on one after the other
  *   byte i  of a half: row i in the low nibble, row i + 32 in the high one */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/cpu_plan.h"
 

@@ -1,6 +1,6 @@
 /* Float32 weights by row (CSR) times inputs in AVX2, one input by gathers
  * (kernels/float_product.h). Stops at W a. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx2/float_vectors.h"
 
 #define BLOCK 4u

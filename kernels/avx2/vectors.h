@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* eie_finish (host/numbers.h) but for the saturation, without 64 bits:
+/* eie_finish (host/layer/numbers.h) but for the saturation, without 64 bits:
  * floor((v + 2^(s-1)) / 2^s) = (v >> s) + bit s-1 of v. */
 static inline __m256i eie_avx2_round(__m256i sum, bool relu, uint32_t shift)
 {

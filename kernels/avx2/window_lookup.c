@@ -10,7 +10,7 @@
  *   bytes -> words  low and high planes are interleaved; the 2 slots of a row meet in vpmaddwd
  *
  * No input column is skipped: skipping costs more here than multiplying by 0. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/cpu_plan.h"
 

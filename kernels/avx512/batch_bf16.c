@@ -3,7 +3,7 @@
  * says how far it rounds; beside avx512_batch_pairs it shows what exactness costs. A sum is rounded
  * to an integer before bias, activation and shift, and saturates with the bias, as sums of rounded
  * operands may leave int32. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx512/batch_columns.h"
 
 #define BF16 __attribute__((target("avx512bf16")))

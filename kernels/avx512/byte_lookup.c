@@ -16,7 +16,7 @@
  * vector holds the codes of steps 0 and 1 in its nibbles. The codes of steps 2 and 3 stand in the
  * high two bits of vectors 0, 1 and 2, 3, the high half first. Permutes ignore high index bits and
  * the codebook's tables are filled four times, so that hardly a mask is needed. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/row_lists.h"
 #include "kernels/avx512/window_walk.h"

@@ -1,7 +1,7 @@
 /* Dense 4-bit codes (kernels/dense_codes.h) with AVX-512. One permutation of words looks up 32
  * codes: its indices are 5 bits, and with the codebook twice in its table the fifth bit, which is
  * the next code's first, does not matter. So no code is masked out or widened. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/dense_codes.h"
 
 #include <immintrin.h>

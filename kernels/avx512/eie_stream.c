@@ -7,7 +7,7 @@
  *   add     the lists are walked without a branch that depends on the data: one addition an entry.
  *
  * Rows are bytes here; PEs with more than 256 rows are played entry by entry. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/stream_all.h"
 
 #include <immintrin.h>

@@ -1,6 +1,6 @@
 /* Dense float32 weights times inputs in AVX-512: the baseline that needs no library
  * (kernels/float_product.h). Stops at W a. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx512/float_vectors.h"
 
 #define BLOCK 4u

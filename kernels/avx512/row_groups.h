@@ -5,7 +5,7 @@
 #ifndef EIE_KERNELS_AVX512_ROW_GROUPS_H
 #define EIE_KERNELS_AVX512_ROW_GROUPS_H
 
-#include "host/layer.h"
+#include "host/layer/layer.h"
 #include "kernels/avx512/row_lists.h"
 
 #include <immintrin.h>
@@ -39,8 +39,8 @@ EIE_MUST_USE enum eie_status eie_row_groups_make(const struct eie_layer *layer,
                                                  struct eie_error *error);
 void eie_row_groups_free(struct eie_row_groups *groups);
 
-/* Sixteen final sums to outputs: activation, rounding to nearest, clamp (host/numbers.h). With the
- * bit below the kept ones added after the shift nothing can overflow. */
+/* Sixteen final sums to outputs: activation, rounding to nearest, clamp (host/layer/numbers.h).
+ * With the bit below the kept ones added after the shift nothing can overflow. */
 static inline __m256i eie_finish_lanes(__m512i sum, enum eie_activation activation, uint32_t shift)
 {
     if (activation == EIE_ACTIVATION_RELU) sum = _mm512_max_epi32(sum, _mm512_setzero_si512());

@@ -2,7 +2,7 @@
 #ifndef EIE_KERNELS_AVX512_ROW_LISTS_H
 #define EIE_KERNELS_AVX512_ROW_LISTS_H
 
-#include "host/layer.h"
+#include "host/layer/layer.h"
 
 struct eie_row_lists {
     uint32_t *start;  /* [outputs + 1], [0] is 0 */

@@ -13,7 +13,7 @@
  * of vector s < 4 holds for step s the places of slots w and 32 + w and the code of slot w; the
  * fifth vector holds the codes of slots 32 + w of all four steps. Permutes ignore high index bits
  * and the codebook's table is filled twice, so that a shift is all that unpacking needs. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/row_lists.h"
 #include "kernels/avx512/window_walk.h"

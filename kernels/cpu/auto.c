@@ -16,8 +16,8 @@
  *
  * Where calls are so short that preparing costs more than choosing can gain, or the threads must
  * share cores, the estimate alone decides. */
-#include "host/clock.h"
-#include "host/topology.h"
+#include "host/base/clock.h"
+#include "host/machine/topology.h"
 #include "kernels/cpu/choose.h"
 #include "kernels/kernel.h"
 

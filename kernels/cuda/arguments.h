@@ -2,7 +2,7 @@
 #ifndef EIE_KERNELS_CUDA_ARGUMENTS_H
 #define EIE_KERNELS_CUDA_ARGUMENTS_H
 
-#include "host/cuda.h"
+#include "host/devices/cuda.h"
 
 struct cuda_arguments {
     const void *copy;         /* the prepared weights */

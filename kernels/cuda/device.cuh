@@ -2,7 +2,7 @@
 #ifndef EIE_KERNELS_CUDA_DEVICE_CUH
 #define EIE_KERNELS_CUDA_DEVICE_CUH
 
-#include "host/cuda_code.h"
+#include "host/devices/cuda_code.h"
 
 #define WARP 32u
 #define ALL  0xffffffffu /* lanes */
@@ -17,7 +17,8 @@
 /* Kernels of one launch a call may ask for registers by the block's size. */
 #define CUDA_KERNEL(threads) static __global__ void __launch_bounds__(threads)
 
-/* From a row's sum to its output (host/numbers.h): activation, rounding half up, saturation. */
+/* From a row's sum to its output (host/layer/numbers.h): activation, rounding half up, saturation.
+ */
 static __device__ __forceinline__ int16_t cuda_finish(uint32_t sum, uint32_t relu, uint32_t shift)
 {
     int32_t value = (int32_t)sum;

@@ -17,7 +17,7 @@
 #ifndef EIE_KERNELS_CUDA_GROUPS_H
 #define EIE_KERNELS_CUDA_GROUPS_H
 
-#include "host/error.h"
+#include "host/base/error.h"
 #include "kernels/sorted_rows.h"
 
 #define CUDA_CLASSES       24u

@@ -5,7 +5,7 @@
 #ifndef EIE_KERNELS_MODEL_EIE_CUT_H
 #define EIE_KERNELS_MODEL_EIE_CUT_H
 
-#include "host/layer.h"
+#include "host/layer/layer.h"
 
 #include <stdint.h>
 

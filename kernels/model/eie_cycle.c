@@ -2,9 +2,9 @@
  * bit for bit that of any exact kernel, and counts EIE's cycles and reads on the way
  * (eie_cycle_model.h). A batch runs one vector after the other, as EIE does. The matrix is dealt
  * and encoded anew for the design's PEs and bits; where its codes do not fit, its weights are
- * shared anew (host/reshare.h), y is that matrix's, and the row says so. */
-#include "host/numbers.h"
-#include "host/reshare.h"
+ * shared anew (host/layer/reshare.h), y is that matrix's, and the row says so. */
+#include "host/layer/numbers.h"
+#include "host/layer/reshare.h"
 #include "kernels/kernel.h"
 #include "kernels/model/eie_cycle_model.h"
 #include "kernels/model/eie_energy.h"

@@ -1,4 +1,4 @@
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/model/eie_cycle_loops.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "kernels/model/eie_energy.h"
-#include "host/file.h"
-#include "host/json.h"
+#include "host/base/file.h"
+#include "host/base/json.h"
 
 #include <math.h>
 #include <stdio.h>

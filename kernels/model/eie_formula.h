@@ -4,8 +4,8 @@
 #ifndef EIE_KERNELS_MODEL_EIE_FORMULA_H
 #define EIE_KERNELS_MODEL_EIE_FORMULA_H
 
-#include "host/device.h"
-#include "host/layer.h"
+#include "host/devices/device.h"
+#include "host/layer/layer.h"
 
 #include <stdint.h>
 

@@ -8,7 +8,7 @@
  * thread's share of the rows.
  *
  * No input column is skipped: skipping costs more here than multiplying by 0. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/sorted_rows.h"
 

@@ -7,7 +7,7 @@
 #ifndef EIE_KERNELS_OPENCL_PLAN_H
 #define EIE_KERNELS_OPENCL_PLAN_H
 
-#include "host/opencl.h"
+#include "host/devices/opencl.h"
 #include "kernels/kernel.h"
 
 struct opencl_plan {

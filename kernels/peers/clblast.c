@@ -1,5 +1,5 @@
 #include "kernels/peers/clblast.h"
-#include "host/library.h"
+#include "host/base/library.h"
 
 #include <stdlib.h>
 

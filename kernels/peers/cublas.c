@@ -1,5 +1,5 @@
 #include "kernels/peers/cublas.h"
-#include "host/library.h"
+#include "host/base/library.h"
 
 #include <stdio.h>
 #include <stdlib.h>

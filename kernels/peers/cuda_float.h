@@ -8,7 +8,7 @@
 #ifndef EIE_KERNELS_PEERS_CUDA_FLOAT_H
 #define EIE_KERNELS_PEERS_CUDA_FLOAT_H
 
-#include "host/cuda.h"
+#include "host/devices/cuda.h"
 #include "kernels/kernel.h"
 
 enum cuda_type { CUDA_FLOAT = 0, CUDA_HALF = 2 }; /* cudaDataType: CUDA_R_32F, CUDA_R_16F */

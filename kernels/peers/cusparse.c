@@ -1,5 +1,5 @@
 #include "kernels/peers/cusparse.h"
-#include "host/library.h"
+#include "host/base/library.h"
 #include "kernels/csr.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
  *
  * The library is looked up when it is needed (EIE_GRAPHBLAS names another file to use instead), in
  * version 7, whose constants stand below as its user guide states them. */
-#include "host/library.h"
+#include "host/base/library.h"
 #include "kernels/float_plan.h"
 #include "kernels/peers/openmp.h"
 

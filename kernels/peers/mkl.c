@@ -1,6 +1,6 @@
 #include "kernels/peers/mkl.h"
-#include "host/cpu.h"
-#include "host/library.h"
+#include "host/base/library.h"
+#include "host/machine/cpu.h"
 #include "kernels/peers/openmp.h"
 
 #include <dlfcn.h>

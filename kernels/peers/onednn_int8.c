@@ -9,8 +9,8 @@
  *
  * Rounding and scaling back are ours, on the library's own threads: those of another pool would
  * still spin on the cores that it wants. */
-#include "host/cpu.h"
-#include "host/library.h"
+#include "host/base/library.h"
+#include "host/machine/cpu.h"
 #include "kernels/float_plan.h"
 #include "kernels/peers/onednn.h"
 

@@ -1,6 +1,6 @@
 /* oneDNN's float32 product on the decoded weights, Y = X W^T, for one input and for several. Stops
  * there. */
-#include "host/library.h"
+#include "host/base/library.h"
 #include "kernels/float_plan.h"
 #include "kernels/peers/onednn.h"
 

@@ -1,5 +1,5 @@
 #include "kernels/peers/openblas.h"
-#include "host/library.h"
+#include "host/base/library.h"
 
 #include <dlfcn.h>
 #include <stdio.h>

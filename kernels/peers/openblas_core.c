@@ -1,7 +1,7 @@
 #include "kernels/peers/openblas_core.h"
-#include "host/clock.h"
-#include "host/cpu.h"
-#include "host/isolate.h"
+#include "host/base/clock.h"
+#include "host/base/isolate.h"
+#include "host/machine/cpu.h"
 #include "kernels/peers/openblas.h"
 
 #include <math.h>

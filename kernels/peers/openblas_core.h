@@ -8,7 +8,7 @@
 #ifndef EIE_KERNELS_PEERS_OPENBLAS_CORE_H
 #define EIE_KERNELS_PEERS_OPENBLAS_CORE_H
 
-#include "host/error.h"
+#include "host/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

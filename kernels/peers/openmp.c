@@ -1,5 +1,5 @@
 #include "kernels/peers/openmp.h"
-#include "host/library.h"
+#include "host/base/library.h"
 
 #include <stdlib.h>
 
@@ -7,8 +7,9 @@ void openmp_sleep_soon(void)
 {
     if (getenv("OMP_WAIT_POLICY")) return;
     setenv("GOMP_SPINCOUNT", "4000", 0); /* GNU's runtime: turns of a loop */
-    setenv("KMP_BLOCKTIME", "1", 0);     /* Intel's and LLVM's: whole milliseconds in all versions.
-                                            A block's untimed calls take longer (bench/group.c) */
+    setenv("KMP_BLOCKTIME", "1",
+           0); /* Intel's and LLVM's: whole milliseconds in all versions.
+                  A block's untimed calls take longer (bench/matrix/group.c) */
 }
 
 enum eie_status openmp_find(void *handle, struct openmp *openmp, struct eie_error *error)

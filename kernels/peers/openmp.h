@@ -2,13 +2,14 @@
 #ifndef EIE_KERNELS_PEERS_OPENMP_H
 #define EIE_KERNELS_PEERS_OPENMP_H
 
-#include "host/error.h"
+#include "host/base/error.h"
 
 #include <stdint.h>
 
 /* To be called before a library with OpenMP is loaded: its workers shall sleep soon after a call
- * (within some 50 us, as those of host/threads.h, or a millisecond where no less can be asked for),
- * or they take a core from the next kernel of the group. A user's own settings stand. */
+ * (within some 50 us, as those of host/machine/threads.h, or a millisecond where no less can be
+ * asked for), or they take a core from the next kernel of the group. A user's own settings stand.
+ */
 void openmp_sleep_soon(void);
 
 /* What is used of a runtime. GNU's has it all, and Intel's and LLVM's offer the same names. */

@@ -12,7 +12,7 @@
  *   destroy
  * load, wait and read come from kernels/cpu_plan.h, which does the part that all CPU kernels share.
  */
-#include "host/numbers.h"
+#include "host/layer/numbers.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/plugin.h"
 

@@ -2,7 +2,7 @@
  * int64. Slow and plain on purpose; it shares neither
  * decoder nor sums with the kernels that it judges, only the final rounding (eie_finish). */
 #include "kernels/scalar/ref_dense.h"
-#include "host/numbers.h"
+#include "host/layer/numbers.h"
 #include "kernels/cpu_plan.h"
 
 #include <stdlib.h>

@@ -10,7 +10,7 @@ import pytest
 
 from command import REPOSITORY
 
-SCRIPT = REPOSITORY / "plots/compressed.py"
+SCRIPT = REPOSITORY / "plots/compression/compressed.py"
 
 
 @pytest.fixture

@@ -48,7 +48,7 @@ def board_of(results):
 
 
 def report_of(folder):
-    done = subprocess.run([sys.executable, REPOSITORY / "plots/report.py", "out.json", "--out", "report",
+    done = subprocess.run([sys.executable, REPOSITORY / "plots/pages/report.py", "out.json", "--out", "report",
                            "--no-pictures"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return (folder / "report/report.md").read_text(encoding="utf-8")

@@ -84,7 +84,7 @@ def headers(prefix):
 @pytest.mark.parametrize("language", ["c", "c++"])
 def test_every_header_compiles_alone(prefix, tools, language):
     names = headers(prefix)
-    assert {"kernels/kernel.h", "kernels/cpu_plan.h", "kernels/plugin.h", "host/numbers.h"} <= set(names)
+    assert {"kernels/kernel.h", "kernels/cpu_plan.h", "kernels/plugin.h", "host/layer/numbers.h"} <= set(names)
     standard = {"c": "-std=c11", "c++": "-std=c++17"}[language]
     flags = subprocess.run(["pkg-config", "--cflags", "eiebench"], env=tools, check=True, capture_output=True,
                            text=True)

@@ -3,7 +3,7 @@
 #ifndef EIE_TESTS_FUZZ_FUZZ_H
 #define EIE_TESTS_FUZZ_FUZZ_H
 
-#include "host/error.h"
+#include "host/base/error.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Any bytes as a device description: what is accepted has a name, a kind and numbers that a model
  * can reckon with. */
-#include "host/device.h"
+#include "host/devices/device.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* Any bytes as a layer file. Its hash is set right first, else no changed byte of the data would
  * come as far as the layers. What is accepted is a layer in every respect. */
-#include "host/file.h"
-#include "host/layer_file.h"
-#include "host/sha256.h"
+#include "host/base/file.h"
+#include "host/base/sha256.h"
+#include "host/layer/layer_file.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ROWS_MAX 100000u /* the fields alone can ask for 2^32 rows; that would only take long */

@@ -1,5 +1,5 @@
 /* Any bytes as a safetensors file: what is accepted lies within the file, tensor by tensor. */
-#include "host/safetensors.h"
+#include "host/layer/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

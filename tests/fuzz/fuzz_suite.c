@@ -1,6 +1,6 @@
 /* Any bytes as a suite's file: what is accepted is within its limits, and its small layers build or
  * are refused. */
-#include "host/suite.h"
+#include "host/layer/suite.h"
 #include "tests/fuzz/fuzz.h"
 
 #define PLACES_MAX  4096u

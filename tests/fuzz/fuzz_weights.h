@@ -2,8 +2,8 @@
 #ifndef EIE_TESTS_FUZZ_FUZZ_WEIGHTS_H
 #define EIE_TESTS_FUZZ_FUZZ_WEIGHTS_H
 
-#include "host/shared.h"
-#include "host/weights.h"
+#include "host/layer/shared.h"
+#include "host/weights/weights.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>

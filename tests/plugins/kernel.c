@@ -1,7 +1,7 @@
 /* A plain, correct kernel as a plug-in, for tests to break: each macro below can be defined before.
  * tests/cli/conftest.py (fixture `plugin`) does that. Statements may use what is in scope there:
  * `problem`, `plan`, `layer`, `cost`, `error` where the function has them. */
-#include "host/numbers.h"
+#include "host/layer/numbers.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/plugin.h"
 

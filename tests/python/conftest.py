@@ -21,7 +21,7 @@ sys.path.insert(0, PLOTS)
 sys.dont_write_bytecode = True
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads do not come along into a fork
 
-from commandline import leave  # noqa: E402
+from plots.core.commandline import leave  # noqa: E402
 
 # name: inputs, outputs, share of weights, share of active inputs
 SHAPES = {
@@ -231,8 +231,8 @@ def run_report(*arguments, pictures=None):
     each. None: without any."""
     if pictures is None:
         return run_script("report.py", *arguments, "--no-pictures")
-    import report
-    import roofline  # noqa: F401, and matplotlib with it: the fork has them
+    from plots.pages import report
+    from plots.tables import roofline  # noqa: F401, and matplotlib with it: the fork has them
 
     made = report.drawings
     with pytest.MonkeyPatch.context() as patch:

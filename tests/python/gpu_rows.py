@@ -1,7 +1,7 @@
-"""Made-up rows of CUDA devices for the tests of plots/gpus.py. Their numbers are round and clearly not measured."""
+"""Made-up rows of CUDA devices for the tests of plots/pages/gpus.py. Their numbers are round and clearly not measured."""
 
 from conftest import base_row, with_number
-from published import LAYERS
+from plots.core.published import LAYERS
 
 CARD, OTHER = "cuda:made-up", "cuda:made-up-2"
 FLAGS = {"cuda_code_groups": ["exact"], "cuda_active_columns": ["exact"], "cuda_batch_groups": ["exact"],

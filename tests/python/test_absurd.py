@@ -3,9 +3,9 @@
 import pytest
 
 from conftest import DATA, fake_document, with_ceilings
-from load import InputError, load
-from published import Published
-from report import Report
+from plots.core.load import InputError, load
+from plots.core.published import Published
+from plots.pages.report import Report
 
 ABSURD = [5e-324, 1.7e308, 1e300, 10 ** 400, 1e60, 1e-60, 1e21, -5]
 

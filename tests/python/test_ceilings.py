@@ -6,9 +6,9 @@ import pytest
 
 from conftest import CEILINGS, PEAKS, SHAPES, cell, column, fake_document, made_up_report, read, retime, \
     run_report, with_ceilings
-from ceilings import Ceilings, point, roofline_rows
-from load import load
-from roofline import SIZES, roofline_figure
+from plots.tables.ceilings import Ceilings, point, roofline_rows
+from plots.core.load import load
+from plots.tables.roofline import SIZES, roofline_figure
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ import sys
 import pytest
 
 from conftest import PLOTS, base_row, missing_row, scattered, with_number, with_visits
-import compare as compare_program  # conftest has put plots/ on the path
-import merge as merge_program
-import ratios
-from load import load
-from merge import merge
+from plots.compare import compare as compare_program  # conftest has put plots/ on the path
+from plots.compare import merge as merge_program
+from plots.core import ratios
+from plots.core.load import load
+from plots.compare.merge import merge
 
 STREAM, BASELINE, OTHER = "scalar_eie_stream", "peers_openblas_sgemv", "fake_eie_pool"
 GEMM = "peers_openblas_sgemm"

@@ -7,10 +7,10 @@ from math import prod
 import pytest
 
 from conftest import BATCHED, DATA, FC8, KERNELS, PADDING, SHAPES, cell, column, page, read, run_report
-import fig7
-from load import load
-from published import EIE, LAYERS, PLATFORMS, POWER_LAYERS, Published
-from report import Report
+from plots.tables import fig7
+from plots.core.load import load
+from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS, Published
+from plots.pages.report import Report
 
 NEURALTALK = LAYERS[6:]
 
@@ -257,7 +257,7 @@ def test_files_without_the_counts_say_so(document, save, tmp_path, key, lost, ke
 
 def test_active_inputs_are_summed_over_a_batch(document, save):
     """The counts of a batch of four: inputs x batch / active inputs, as for one input."""
-    from decomposition import DYNAMIC, _factors, _row_counts
+    from plots.tables.decomposition import DYNAMIC, _factors, _row_counts
     results, pes = load(save(document)), Published(DATA).design("pe_count", "")
     row = results.one(kernel="scalar_eie_stream", suite="paper", layer="Alex-7", batch=64)
     assert _factors(_row_counts(row, "Alex-7"), pes)[DYNAMIC].value == pytest.approx(factors(SHAPES["Alex-7"], 1)[2])

@@ -1,4 +1,4 @@
-"""plots/deepcomp.py: the rates that follow from what Deep Compression prints, and its page from ledgers."""
+"""plots/compression/deepcomp.py: the rates that follow from what Deep Compression prints, and its page from ledgers."""
 
 import json
 import pathlib
@@ -10,7 +10,7 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "plots"))
 
-import deepcomp  # noqa: E402
+from plots.compression import deepcomp  # noqa: E402
 
 
 @pytest.mark.parametrize("network, by_bits, by_sizes", [
@@ -43,5 +43,5 @@ def test_page_from_ledgers(tmp_path):
 
 
 def test_a_missing_ledger_is_named(tmp_path):
-    done = subprocess.run([sys.executable, REPOSITORY / "plots/deepcomp.py", "report", tmp_path], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, REPOSITORY / "plots/compression/deepcomp.py", "report", tmp_path], capture_output=True, text=True)
     assert done.returncode and "LeNet-300-100-ip1-packed.json" in done.stderr

@@ -7,12 +7,12 @@ import numpy
 import pytest
 
 from conftest import cell, page, run_report, scattered, with_visits
-import drift  # conftest has put plots/ on the path
-import quiet
-import ratios
-from cells import Cell, geometric_mean, missing
-from load import load
-from references import References, common_samples, compared
+from plots.core import drift  # conftest has put plots/ on the path
+from plots.tables import quiet
+from plots.core import ratios
+from plots.core.cells import Cell, geometric_mean, missing
+from plots.core.load import load
+from plots.core.references import References, common_samples, compared
 from test_references import alone
 
 NOISE, DRIFT, SAMPLES = 0.03, 0.10, 9

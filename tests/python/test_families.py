@@ -5,8 +5,8 @@ import math
 import pytest
 
 from conftest import KERNELS, POOL_COST_NEURALTALK, SHAPES, cell, host_row, read, run_report
-from families import family_of
-from published import LAYERS
+from plots.tables.families import family_of
+from plots.core.published import LAYERS
 
 CSR_COST = 8  # of MKL's CSR in the made-up file
 

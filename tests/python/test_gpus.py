@@ -1,4 +1,4 @@
-"""plots/gpus.py: tables, verdicts and words follow from made-up rows of CUDA devices, computed here anew."""
+"""plots/pages/gpus.py: tables, verdicts and words follow from made-up rows of CUDA devices, computed here anew."""
 
 import csv
 import math
@@ -9,7 +9,7 @@ import pytest
 from conftest import DATA, cell, fake_document, read, retime, run_report, run_script
 import gpu_rows as made
 from gpu_rows import CARD, OTHER, find, gpu_row, microseconds, with_gpus, without_number
-from published import LAYERS
+from plots.core.published import LAYERS
 
 STEM = "made-up"
 CHIP_W = 0.59
@@ -297,10 +297,10 @@ def test_batch_64_alone(one, pages):
 
 def test_picture(one, save, tmp_path):
     """Each time is a bar from the axis, each floor a line; the same file gives the same bytes."""
-    from load import load
-    from published import Published
-    import gpufigure
-    import gpus
+    from plots.core.load import load
+    from plots.core.published import Published
+    from plots.tables import gpufigure
+    from plots.pages import gpus
 
     without_number(one, find(one, "peers_cublas_sgemv", "VGG-6"), "suspect", "made up")
     page = gpus.Gpus(load(save(one)), Published(DATA))

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from conftest import DATA, fake_document, run_script
-import poster
-import posterways
-from load import InputError, load
-from poster import VERDICTS, Poster, rounds_to
-from published import Published
+from plots.pages import poster
+from plots.tables import posterways
+from plots.core.load import InputError, load
+from plots.pages.poster import VERDICTS, Poster, rounds_to
+from plots.core.published import Published
 
 
 def poster_rows():

@@ -7,12 +7,12 @@ import pytest
 
 from conftest import (DATA, SHAPES, base_row, cell, host_row, page, read, retime, run_report, scattered,
                       with_ceilings, with_number, with_visits)
-import baselines  # conftest has put plots/ on the path
-import ratios
-from hostrows import HostView
-from load import load
-from published import LAYERS, Published
-from references import DENSE, SPARSE, References, kind_of
+from plots.tables import baselines  # conftest has put plots/ on the path
+from plots.core import ratios
+from plots.tables.hostrows import HostView
+from plots.core.load import load
+from plots.core.published import LAYERS, Published
+from plots.core.references import DENSE, SPARSE, References, kind_of
 
 MKL = {"eie_library": "Intel(R) oneAPI Math Kernel Library Version 2026.2-Product Build 1", "eie_library_core": "avx512"}
 

@@ -8,11 +8,11 @@ import pytest
 
 from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, cell, column, fake_document, page, read, \
     retime, run_program, run_report
-from cells import Cell, cited, missing, number_text
-from headline import ratio_text
-from load import load
-from published import EIE, POWER_LAYERS, Published
-from report import Report
+from plots.core.cells import Cell, cited, missing, number_text
+from plots.core.headline import ratio_text
+from plots.core.load import load
+from plots.core.published import EIE, POWER_LAYERS, Published
+from plots.pages.report import Report
 
 PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibrated", "assumed"}
 
@@ -553,8 +553,8 @@ def test_without_pictures_nothing_points_at_them(report, save, document, tmp_pat
 
 
 def test_a_bar_of_the_host_has_its_interval_and_a_mark_where_it_is_wide(document):
-    import figures  # late, as in report.py
-    from grid import Table
+    from plots.tables import figures  # late, as in report.py
+    from plots.core.grid import Table
 
     table = Table("made up", "This host: made up")
     for layer in figures.ROWS:

@@ -12,9 +12,9 @@ REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 PLOTS = os.path.join(REPOSITORY, "plots")
 sys.path.insert(0, PLOTS)
 
-from bookpages import DEPTHS, MATCHED, PES, ROWS, WIDTHS  # noqa: E402
-from published import EIE, LAYERS, Published  # noqa: E402
-from sweeps import error_of, geomean, rms_of  # noqa: E402
+from plots.book.bookpages import DEPTHS, MATCHED, PES, ROWS, WIDTHS  # noqa: E402
+from plots.core.published import EIE, LAYERS, Published  # noqa: E402
+from plots.book.sweeps import error_of, geomean, rms_of  # noqa: E402
 
 DATA = os.path.join(REPOSITORY, "data")
 PUBLISHED = Published(DATA)

@@ -11,13 +11,13 @@ import pytest
 
 from conftest import (DATA, PLOTS, SHAPES, base_row, cell, fake_document, missing_row, page, run_program, run_report,
                       run_script, scattered, with_number, with_visits)
-import quiet  # conftest has put plots/ on the path
-from hostrows import OTHER_RUN
-from lastscreen import COLUMNS, LINES, LastScreen
-from load import load
-from opencl import NAME, Opencl
-from published import LAYERS, Published
-from report import Report
+from plots.tables import quiet  # conftest has put plots/ on the path
+from plots.tables.hostrows import OTHER_RUN
+from plots.pages.lastscreen import COLUMNS, LINES, LastScreen
+from plots.core.load import load
+from plots.tables.opencl import NAME, Opencl
+from plots.core.published import LAYERS, Published
+from plots.pages.report import Report
 
 POCL = "opencl:pocl:made-up"
 QUIET = {"probe_best_ns": 20000, "probe_median_ns": 21000, "disturbed_share": 0.034, "steal_share": 0.012,

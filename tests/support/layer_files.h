@@ -2,9 +2,9 @@
 #ifndef EIE_TESTS_SUPPORT_LAYER_FILES_H
 #define EIE_TESTS_SUPPORT_LAYER_FILES_H
 
-#include "host/file.h"
-#include "host/layer_file.h"
-#include "host/sha256.h"
+#include "host/base/file.h"
+#include "host/base/sha256.h"
+#include "host/layer/layer_file.h"
 #include "tests/support/layers.h"
 
 #include <jansson.h>

@@ -2,8 +2,8 @@
 #ifndef EIE_TESTS_SUPPORT_LAYERS_H
 #define EIE_TESTS_SUPPORT_LAYERS_H
 
-#include "host/layer.h"
-#include "host/random.h"
+#include "host/base/random.h"
+#include "host/layer/layer.h"
 #include "tests/support/test.h"
 
 /* A dense matrix of codes, [outputs][inputs], 0 where there is no weight. */

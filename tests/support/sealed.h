@@ -2,7 +2,7 @@
 #ifndef EIE_TESTS_SUPPORT_SEALED_H
 #define EIE_TESTS_SUPPORT_SEALED_H
 
-#include "host/isolate.h"
+#include "host/base/isolate.h"
 #include "tests/support/test.h"
 
 #include <signal.h>

@@ -3,7 +3,7 @@
 #ifndef EIE_TESTS_SUPPORT_TEST_H
 #define EIE_TESTS_SUPPORT_TEST_H
 
-#include "host/error.h"
+#include "host/base/error.h"
 
 #include <dirent.h>
 #include <ftw.h>

@@ -1,8 +1,9 @@
-/* bench/audit.h: what is checked after timing, with kernels whose times are waits. A wait is 50
- * times what the samples are said to be, so that no neighbour of the test makes one of the other.
+/* bench/check/audit.h: what is checked after timing, with kernels whose times are waits. A wait is
+ * 50 times what the samples are said to be, so that no neighbour of the test makes one of the
+ * other.
  */
-#include "bench/audit.h"
-#include "bench/references.h"
+#include "bench/check/audit.h"
+#include "bench/check/references.h"
 #include "kernels/cpu_plan.h"
 #include "tests/support/layers.h"
 

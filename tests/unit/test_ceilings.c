@@ -1,7 +1,8 @@
-/* bench/ceilings.h and bench/cache.h: the floor of a call, and how many copies are rotated. */
-#include "bench/cache.h"
-#include "bench/ceilings.h"
-#include "host/topology.h"
+/* bench/measure/ceilings.h and bench/measure/cache.h: the floor of a call, and how many copies are
+ * rotated. */
+#include "bench/measure/cache.h"
+#include "bench/measure/ceilings.h"
+#include "host/machine/topology.h"
 #include "tests/support/test.h"
 
 #include <math.h>

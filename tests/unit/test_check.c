@@ -1,8 +1,8 @@
-/* bench/check.h: the checker passes the kernels that are right and catches every one that was
+/* bench/check/check.h: the checker passes the kernels that are right and catches every one that was
  * broken on purpose. A checker that cannot fail would prove nothing. */
-#include "bench/check.h"
-#include "bench/references.h"
-#include "host/numbers.h"
+#include "bench/check/check.h"
+#include "bench/check/references.h"
+#include "host/layer/numbers.h"
 #include "kernels/cpu_plan.h"
 #include "tests/support/layers.h"
 #include "tests/support/sealed.h"

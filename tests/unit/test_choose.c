@@ -1,8 +1,8 @@
 /* What cpu_auto would take, from planted estimates and times: no clock is read here. And that a
  * plan of cpu_auto says what it took, and from what. */
-#include "host/cpu.h"
-#include "host/threads.h"
-#include "host/topology.h"
+#include "host/machine/cpu.h"
+#include "host/machine/threads.h"
+#include "host/machine/topology.h"
 #include "kernels/cpu/choose.h"
 #include "kernels/kernel.h"
 #include "tests/support/layers.h"

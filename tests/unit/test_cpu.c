@@ -1,5 +1,5 @@
 /* Features and what EIE_ISA_MASK takes away. */
-#include "host/cpu.h"
+#include "host/machine/cpu.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* kernels/model/eie_cycle_model.h: the fast path against the simulation cycle by cycle, invariants
  * of the counts, and the real layer against the authors' simulator. */
-#include "host/cpu.h"
-#include "host/import_dump.h"
-#include "host/suite.h"
+#include "host/layer/import_dump.h"
+#include "host/layer/suite.h"
+#include "host/machine/cpu.h"
 #include "kernels/model/eie_cycle_loops.h"
 #include "tests/support/layers.h"
 

@@ -1,6 +1,6 @@
-/* host/device.h: every description that we ship loads and agrees with the paper; bad ones name
- * file, line and key. */
-#include "host/device.h"
+/* host/devices/device.h: every description that we ship loads and agrees with the paper; bad ones
+ * name file, line and key. */
+#include "host/devices/device.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* kernels/model/eie_energy.h: the shipped data, factors against the papers' own examples, area, and
  * the precision of Fig. 10's arithmetics. */
-#include "bench/precision.h"
+#include "bench/explore/precision.h"
 #include "kernels/model/eie_energy.h"
 #include "tests/support/layers.h"
 

@@ -1,5 +1,5 @@
 /* Messages stay one printable line, whatever goes into them. */
-#include "host/error.h"
+#include "host/base/error.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Reading with a limit, writing whole or not at all. */
-#include "host/file.h"
+#include "host/base/file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The float matrices that plans share (kernels/float_weights.h), and the flags of what uses them.
  */
-#include "host/isolate.h"
+#include "host/base/isolate.h"
 #include "kernels/float_weights.h"
 #include "kernels/kernel.h"
 #include "tests/support/layers.h"

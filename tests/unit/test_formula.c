@@ -1,7 +1,7 @@
 /* kernels/model/eie_formula.h: moments against enumeration, counts against a count of its own, the
  * expected time against a small simulation of the queues. */
-#include "host/import_dump.h"
-#include "host/suite.h"
+#include "host/layer/import_dump.h"
+#include "host/layer/suite.h"
 #include "kernels/model/eie_formula.h"
 #include "tests/support/layers.h"
 

@@ -1,5 +1,5 @@
 /* Google Benchmark behind C: samples are what the blocks report, and nothing is printed. */
-#include "bench/gbench.h"
+#include "bench/measure/gbench.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
-/* host/generate.h: what a specification states is met exactly; host/suite.h: the suites that we
- * ship read and build, and bad ones are refused with their place. */
-#include "host/numbers.h"
-#include "host/suite.h"
+/* host/layer/generate.h: what a specification states is met exactly; host/layer/suite.h: the suites
+ * that we ship read and build, and bad ones are refused with their place. */
+#include "host/layer/numbers.h"
+#include "host/layer/suite.h"
 #include "tests/support/layers.h"
 
 #include <jansson.h>

@@ -1,6 +1,6 @@
-/* host/huffman.h: round trips of every kind of stream, the best code, damage. */
-#include "host/huffman.h"
-#include "host/random.h"
+/* host/layer/huffman.h: round trips of every kind of stream, the best code, damage. */
+#include "host/base/random.h"
+#include "host/layer/huffman.h"
 #include "tests/support/test.h"
 
 #define COUNT_MAX 40000u

@@ -1,5 +1,6 @@
-/* host/import_dump.h: small dumps made here, damaged ones, and the real one when it is at hand. */
-#include "host/import_dump.h"
+/* host/layer/import_dump.h: small dumps made here, damaged ones, and the real one when it is at
+ * hand. */
+#include "host/layer/import_dump.h"
 #include "kernels/model/eie_formula.h"
 #include "tests/support/layers.h"
 

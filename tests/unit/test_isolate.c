@@ -1,6 +1,6 @@
-/* host/isolate.h: however the child ends, the parent goes on and knows how. */
-#include "host/isolate.h"
-#include "host/threads.h"
+/* host/base/isolate.h: however the child ends, the parent goes on and knows how. */
+#include "host/base/isolate.h"
+#include "host/machine/threads.h"
 #include "tests/support/test.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* host/json.h: what is read, and that every fault names file, line and the way to the key. */
-#include "host/json.h"
+/* host/base/json.h: what is read, and that every fault names file, line and the way to the key. */
+#include "host/base/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

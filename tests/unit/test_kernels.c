@@ -3,8 +3,8 @@
  * Memory: no plan of a CPU kernel holds more than the bound that `supports` gives, and no further
  * copy more than prepared_bytes. Held memory is what malloc has given out; under a sanitizer, which
  * has a malloc of its own, there is nothing to see. */
-#include "host/cpu.h"
-#include "host/threads.h"
+#include "host/machine/cpu.h"
+#include "host/machine/threads.h"
 #include "kernels/kernel.h"
 #include "tests/support/layers.h"
 

@@ -1,9 +1,9 @@
-/* host/kmeans.h, host/prune.h: the poster's example, Lloyd's iteration written plainly, any number
- * of threads, pruning to exact counts. */
-#include "host/kmeans.h"
-#include "host/prune.h"
-#include "host/random.h"
-#include "host/weights.h"
+/* host/weights/kmeans.h, host/weights/prune.h: the poster's example, Lloyd's iteration written
+ * plainly, any number of threads, pruning to exact counts. */
+#include "host/base/random.h"
+#include "host/weights/kmeans.h"
+#include "host/weights/prune.h"
+#include "host/weights/weights.h"
 #include "tests/support/test.h"
 
 #include <math.h>

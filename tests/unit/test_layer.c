@@ -1,8 +1,8 @@
-/* host/layer.h: the encoding against the paper's examples and against a slow encoder of its own,
- * the rules of validity one by one, counts, hash and bound. */
-#include "host/layer.h"
-#include "host/numbers.h"
-#include "host/sha256.h"
+/* host/layer/layer.h: the encoding against the paper's examples and against a slow encoder of its
+ * own, the rules of validity one by one, counts, hash and bound. */
+#include "host/base/sha256.h"
+#include "host/layer/layer.h"
+#include "host/layer/numbers.h"
 #include "tests/support/layers.h"
 #include "tests/support/sealed.h"
 

@@ -1,7 +1,7 @@
-/* host/layer_file.h and host/safetensors.h: what is written is read back to the byte, and nothing
- * that lies about itself gets in. */
-#include "host/layer_file.h"
-#include "host/safetensors.h"
+/* host/layer/layer_file.h and host/layer/safetensors.h: what is written is read back to the byte,
+ * and nothing that lies about itself gets in. */
+#include "host/layer/layer_file.h"
+#include "host/layer/safetensors.h"
 #include "tests/support/layer_files.h"
 
 #include <signal.h>

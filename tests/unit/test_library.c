@@ -1,6 +1,6 @@
 /* Libraries that are looked up at run time: where, and in which order. Each test has a folder of
  * its own with copies of one library (EIE_TEST_LIBRARY) under a name that no system has. */
-#include "host/library.h"
+#include "host/base/library.h"
 #include "tests/support/test.h"
 
 #include <dlfcn.h>

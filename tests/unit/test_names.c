@@ -1,5 +1,5 @@
 /* Lists of names and globs. */
-#include "host/names.h"
+#include "host/base/names.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* host/numbers.h: the arithmetic of an output, against a slow definition of its own. */
-#include "host/numbers.h"
-#include "host/random.h"
+/* host/layer/numbers.h: the arithmetic of an output, against a slow definition of its own. */
+#include "host/base/random.h"
+#include "host/layer/numbers.h"
 #include "tests/support/test.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
-/* host/nvml.h and bench/energy.h on a made-up NVML (tests/support/fake_nvml.c): each way in which
- * there is no energy has its own word and says what to do. */
-#include "bench/energy.h"
-#include "bench/progress.h"
-#include "host/clock.h"
-#include "host/nvml.h"
+/* host/devices/nvml.h and bench/measure/energy.h on a made-up NVML (tests/support/fake_nvml.c):
+ * each way in which there is no energy has its own word and says what to do. */
+#include "bench/matrix/progress.h"
+#include "bench/measure/energy.h"
+#include "host/base/clock.h"
+#include "host/devices/nvml.h"
 #include "tests/support/test.h"
 
 #include <math.h>
@@ -26,7 +26,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- host/nvml.h ----------------------------------------------------------------------------- */
+/* ---- host/devices/nvml.h
+ * ----------------------------------------------------------------------------- */
 
 static void test_states_without_a_meter(void **state)
 {
@@ -100,7 +101,8 @@ static void test_board(void **state)
     assert_string_equal(board.throttle, "power cap, software thermal");
 }
 
-/* ---- bench/energy.h -------------------------------------------------------------------------- */
+/* ---- bench/measure/energy.h
+ * -------------------------------------------------------------------------- */
 
 struct calls {
     uint64_t made, allowed;

@@ -1,12 +1,13 @@
-/* bench/places.h and bench/device_floor.h: which devices are looked for, and the rows of a kernel
- * on CUDA devices. Two made-up devices take the place of the real ones (tests/CMakeLists.txt:
+/* bench/measure/places.h and bench/measure/device_floor.h: which devices are looked for, and the
+ * rows of a kernel on CUDA devices. Two made-up devices take the place of the real ones
+ * (tests/CMakeLists.txt:
  * --wrap). */
-#include "bench/device_floor.h"
-#include "bench/group.h"
-#include "bench/matrix.h"
-#include "bench/places.h"
-#include "host/cuda.h"
-#include "host/opencl.h"
+#include "bench/matrix/group.h"
+#include "bench/matrix/matrix.h"
+#include "bench/measure/device_floor.h"
+#include "bench/measure/places.h"
+#include "host/devices/cuda.h"
+#include "host/devices/opencl.h"
 #include "kernels/registry.h"
 #include "tests/support/layers.h"
 

@@ -1,6 +1,7 @@
-/* host/quantize.h: the rules on numbers made by hand, and against a second reading of them. */
-#include "host/numbers.h"
-#include "host/quantize.h"
+/* host/layer/quantize.h: the rules on numbers made by hand, and against a second reading of them.
+ */
+#include "host/layer/numbers.h"
+#include "host/layer/quantize.h"
 #include "tests/support/layers.h"
 
 #include <fenv.h>

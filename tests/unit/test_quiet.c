@@ -1,5 +1,5 @@
 /* What says that a block was disturbed, on counters and kernel files that are made up. */
-#include "bench/quiet.h"
+#include "bench/measure/quiet.h"
 #include "tests/support/test.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
-/* host/random.h: against values of an independent implementation, and draws without bias. */
-#include "host/random.h"
+/* host/base/random.h: against values of an independent implementation, and draws without bias. */
+#include "host/base/random.h"
 #include "tests/support/test.h"
 
 /* The reference implementation's outputs from the state 1, 2, 3, 4. */

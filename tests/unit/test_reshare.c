@@ -1,5 +1,5 @@
-/* host/reshare.h: the least squared error of all groupings, and what stays as it was. */
-#include "host/reshare.h"
+/* host/layer/reshare.h: the least squared error of all groupings, and what stays as it was. */
+#include "host/layer/reshare.h"
 #include "tests/support/layers.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Which samples of a row count, and what a results file keeps of them. */
-#include "bench/samples.h"
+#include "bench/measure/samples.h"
 #include "tests/support/test.h"
 
 static void add(struct eie_samples *samples, double ns, uint32_t visit, bool disturbed)

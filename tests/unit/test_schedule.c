@@ -1,5 +1,5 @@
 /* Which rows contradict each other; on rows that are made up. */
-#include "bench/schedule.h"
+#include "bench/matrix/schedule.h"
 #include "tests/support/test.h"
 
 static void put(struct eie_results *results, unsigned threads, const char *cache, double ns,

@@ -1,5 +1,5 @@
-/* host/sealed.h: blocks of all sizes are whole, and closed for good by eie_seal alone. */
-#include "host/sealed.h"
+/* host/base/sealed.h: blocks of all sizes are whole, and closed for good by eie_seal alone. */
+#include "host/base/sealed.h"
 #include "tests/support/sealed.h"
 
 static const size_t sizes[] = {0, 1, 63, 64, 65, 4000, 4032, 4033, 4096, 65536, 1000003};

@@ -1,6 +1,6 @@
 /* Medians and their confidence intervals, against values computed by hand. */
-#include "bench/stats.h"
-#include "host/clock.h"
+#include "bench/measure/stats.h"
+#include "host/base/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

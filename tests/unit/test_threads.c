@@ -1,6 +1,6 @@
 /* The thread pool. Asserts stand outside of work: cmocka is for one thread. */
-#include "host/threads.h"
-#include "host/topology.h"
+#include "host/machine/threads.h"
+#include "host/machine/topology.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Cores, caches, binding. */
-#include "host/topology.h"
+#include "host/machine/topology.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* The part of the CUDA runtime's interface that host/cuda.c uses, for the emulator. Names and
- * meanings are the runtime's, values need not be. */
+/* The part of the CUDA runtime's interface that host/devices/cuda.c uses, for the emulator. Names
+ * and meanings are the runtime's, values need not be. */
 #ifndef EIE_TESTS_CUDA_RUNTIME_API_H
 #define EIE_TESTS_CUDA_RUNTIME_API_H
 

@@ -1,0 +1,110 @@
+#include "bench/cli/command.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int eie_command_fail(enum eie_status status, const struct eie_error *error)
+{
+    fflush(stdout);
+    fprintf(stderr, "eie: %s\n", error->message);
+    return eie_exit_code(status);
+}
+
+int eie_command_usage(const char *verb, const char *format, ...)
+{
+    va_list arguments;
+    char message[512];
+    struct eie_error error;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    eie_fail(&error, EIE_USAGE, "%s", message);
+    fflush(stdout);
+    fprintf(stderr, "eie %s: %s; try eie %s --help\n", verb, error.message, verb);
+    return eie_exit_code(EIE_USAGE);
+}
+
+/* The word that getopt_long has just refused. It has moved past it, unless it stands amid short
+ * options. */
+static void refused(char **argv, const struct option *options, char *text, size_t size)
+{
+    bool is_long = !optopt; /* 0: an unknown long one; known: --json=1, which takes no value */
+    for (const struct option *o = options; o->name; o++)
+        is_long = is_long || (o->val == optopt && !strncmp(argv[optind - 1], "--", 2));
+    if (is_long)
+        snprintf(text, size, "%s", argv[optind - 1]);
+    else
+        snprintf(text, size, "-%c", optopt);
+}
+
+int eie_command_option(int argc, char **argv, const char *verb, const struct option *options)
+{
+    char letters[128] = ":"; /* a missing argument comes back as ':' */
+    for (const struct option *o = options; o->name; o++) {
+        if (o->val <= 0 || o->val > 255) continue;
+        const size_t used = strlen(letters);
+        snprintf(letters + used, sizeof letters - used, "%c%s", o->val,
+                 o->has_arg == required_argument ? ":" : "");
+    }
+    opterr = 0;
+    const int found = getopt_long(argc, argv, letters, options, NULL);
+    if (found == ':') {
+        eie_command_usage(verb, "option %s needs a value", argv[optind - 1]);
+        return '?';
+    }
+    if (found == '?') {
+        char text[256];
+        refused(argv, options, text, sizeof text);
+        eie_command_usage(verb, "unknown option %s", text);
+    }
+    return found;
+}
+
+bool eie_parse_uint(const char *text, uint64_t low, uint64_t high, uint64_t *value)
+{
+    char *end;
+    if (*text < '0' || *text > '9') return false;
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    return !errno && !*end && *value >= low && *value <= high;
+}
+
+/* A finite positive number and the text behind it. */
+static bool parse_number(const char *text, double *number, char **end)
+{
+    if ((*text < '0' || *text > '9') && *text != '.') return false;
+    *number = strtod(text, end);
+    return *end != text && isfinite(*number) && *number > 0;
+}
+
+bool eie_parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+    if (!parse_number(text, seconds, &end)) return false;
+    if (!strcmp(end, "m"))
+        *seconds *= 60;
+    else if (!strcmp(end, "h"))
+        *seconds *= 3600;
+    else if (*end && strcmp(end, "s"))
+        return false;
+    return *seconds <= 1e6;
+}
+
+bool eie_parse_bytes(const char *text, uint64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double number;
+    if (!parse_number(text, &number, &end)) return false;
+    if (*end) {
+        const char *unit = strchr(units, *end);
+        if (!unit || end[1]) return false;
+        number *= pow(1024, (double)(unit - units) + 1);
+    }
+    *bytes = (uint64_t)number;
+    return number < 0x1p60;
+}

@@ -1,0 +1,32 @@
+/* What the verbs of `eie` share: options, numbers, messages. */
+#ifndef EIE_BENCH_CLI_COMMAND_H
+#define EIE_BENCH_CLI_COMMAND_H
+
+#include "host/base/error.h"
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Prints "eie: message" on stderr, one line, and returns the status's exit code. */
+int eie_command_fail(enum eie_status status, const struct eie_error *error);
+
+/* Prints "eie VERB: message; try eie VERB --help" and returns 2. */
+int eie_command_usage(const char *verb, const char *format, ...) EIE_PRINTF(2, 3);
+
+/* getopt_long with our messages: the next option's value, -1 at the end, '?' after a fault that has
+ * been reported. Every long option has the value of a letter or a number above 255. */
+int eie_command_option(int argc, char **argv, const char *verb, const struct option *options);
+
+/* Whole decimal numbers; false when the text is anything else or out of range. */
+bool eie_parse_uint(const char *text, uint64_t low, uint64_t high, uint64_t *value);
+
+/* "90", "90s", "5m", "1.5h" as seconds; false otherwise. */
+bool eie_parse_seconds(const char *text, double *seconds);
+
+/* "512M", "2G", "1048576" as bytes; false otherwise. */
+bool eie_parse_bytes(const char *text, uint64_t *bytes);
+
+int eie_command_layer(int argc, char **argv); /* eie layer gen | import | info | dump | verify */
+
+#endif

@@ -1,0 +1,91 @@
+/* The command `eie`: finds the verb and hands over. */
+#include "bench/cli/command.h"
+#include "bench/cli/commands.h"
+#include "generated/revision.h"
+#include "host/base/file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name, *summary;
+    int (*run)(int argc, char **argv);
+} verbs[] = {
+    {"bench", "check kernels, time them, write a results file", eie_command_bench},
+    {"check", "check kernels on random and nasty cases, time nothing", eie_command_check},
+    {"compress", "from dense weights to a compressed layer, with a ledger", eie_command_compress},
+    {"estimate", "EIE's time, energy and area for a layer of any size", eie_command_estimate},
+    {"expand", "from a compressed layer back to dense weights", eie_command_expand},
+    {"explore", "sweeps of the accelerator model over designs", eie_command_explore},
+    {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
+    {"list", "list kernels, layers, suites or devices", eie_command_list},
+};
+
+static void help(FILE *stream)
+{
+    fprintf(stream,
+            "eie %s (%s): kernels of EIE's compressed layers, checked and timed\n\n"
+            "usage: eie VERB [ARGUMENTS]\n\n",
+            EIE_VERSION, EIE_REVISION);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(stream, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
+    fprintf(stream, "\nEvery verb has --help with an example.\n"
+                    "Exit codes: 0 good; 1 mismatch or failed check; 2 usage or bad input;\n"
+                    "            3 nothing could run, or the machine failed.\n");
+}
+
+/* Ctrl-C and kill: take the half-written file away, then die of the signal as is custom. */
+static void on_signal(int number)
+{
+    eie_output_unlink_pending();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* What was printed must have arrived. */
+static int finish(int code)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fprintf(stderr, "eie: standard output could not be written: is the disk full?\n");
+    return code ? code : eie_exit_code(EIE_SYSTEM);
+}
+
+/* Descriptors 0 to 2 that nobody opened must not become files of ours. */
+static void open_standard(void)
+{
+    int opened;
+    do opened = open("/dev/null", O_RDWR);
+    while (opened >= 0 && opened <= STDERR_FILENO);
+    if (opened > STDERR_FILENO) close(opened);
+}
+
+int main(int argc, char **argv)
+{
+    open_standard();
+    setenv("HWLOC_HIDE_ERRORS", "2", 0); /* it goes on without /sys, and would print */
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGHUP, on_signal);
+    signal(SIGCHLD, SIG_DFL); /* may come ignored, and then nobody knows how a child ended */
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit becomes a failed write */
+    if (argc > 1 &&
+        (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))) {
+        help(stdout);
+        return finish(0);
+    }
+    if (argc > 1 && !strcmp(argv[1], "--version")) {
+        printf("eie %s (%s)\n", EIE_VERSION, EIE_REVISION);
+        return finish(0);
+    }
+    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
+        if (!strcmp(argv[1], verbs[i].name)) return finish(verbs[i].run(argc - 1, argv + 1));
+    if (argc > 1)
+        fprintf(stderr, "eie: unknown verb '%s'; try eie --help\n", argv[1]);
+    else
+        help(stderr);
+    return eie_exit_code(EIE_USAGE);
+}

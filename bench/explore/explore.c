@@ -1,0 +1,334 @@
+#include "bench/explore/explore.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POINTER_BYTES 2
+
+static const struct eie_design *design_of(const struct eie_sweep *sweep)
+{
+    return &sweep->device->design;
+}
+
+uint64_t eie_sweep_designs(const struct eie_sweep *sweep)
+{
+    const uint64_t counts[] = {sweep->pes.count,        sweep->depths.count,    sweep->lines.count,
+                               sweep->index_bits.count, sweep->code_bits.count, sweep->clocks.count,
+                               sweep->technology_count};
+    uint64_t product = 1;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) product *= counts[i];
+    return product; /* 64^7 < 2^64 */
+}
+
+/* ---- checking ------------------------------------------------------------------------------- */
+
+static enum eie_status check_list(const struct eie_sweep_list *list, const char *option, double low,
+                                  double high, bool whole, struct eie_error *error)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        const double value = list->values[i];
+        if (!(value >= low && value <= high) || (whole && value != floor(value)))
+            return eie_fail(error, EIE_USAGE, "--%s %.10g is not %s%.10g to %.10g", option, value,
+                            whole ? "a whole number of " : "", low, high);
+    }
+    return EIE_OK;
+}
+
+static enum eie_status check_lines(const struct eie_sweep *sweep, struct eie_error *error)
+{
+    for (uint32_t l = 0; l < sweep->lines.count; l++) {
+        if (fmod(sweep->lines.values[l], 8) != 0)
+            return eie_fail(error, EIE_USAGE, "--line %.10g is not a multiple of 8",
+                            sweep->lines.values[l]);
+        for (uint32_t x = 0; x < sweep->index_bits.count; x++)
+            for (uint32_t c = 0; c < sweep->code_bits.count; c++)
+                if (sweep->lines.values[l] <
+                    sweep->index_bits.values[x] + sweep->code_bits.values[c])
+                    return eie_fail(error, EIE_USAGE,
+                                    "--line %.10g holds no entry of %.10g + %.10g bits",
+                                    sweep->lines.values[l], sweep->index_bits.values[x],
+                                    sweep->code_bits.values[c]);
+    }
+    return EIE_OK;
+}
+
+enum eie_status eie_sweep_check(const struct eie_sweep *sweep, const struct eie_energy_data *data,
+                                struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    for (uint32_t i = 0; i < sweep->depths.count && !status; i++)
+        if (sweep->depths.values[i] == 1)
+            status = eie_fail(error, EIE_USAGE,
+                              "--queue 1: a ring of one slot is full and empty at once, so that "
+                              "nothing ever moves; give it 2 or more");
+    if (!status) status = check_list(&sweep->pes, "pes", 1, 65536, true, error);
+    if (!status) status = check_list(&sweep->depths, "queue", 2, 1 << 20, true, error);
+    if (!status) status = check_list(&sweep->lines, "line", 8, 65536, true, error);
+    if (!status) status = check_list(&sweep->index_bits, "index", 2, 8, true, error);
+    if (!status) status = check_list(&sweep->code_bits, "code", 2, 8, true, error);
+    if (!status) status = check_list(&sweep->clocks, "clock", 1e3, 1e12, false, error);
+    if (!status) status = check_lines(sweep, error);
+    for (uint32_t t = 0; t < sweep->technology_count && !status; t++) {
+        const struct eie_technology *technology = &sweep->technologies[t];
+        if (technology->rule == EIE_TECHNOLOGY_STILLMAKER &&
+            !isfinite(eie_scaling_of(data, EIE_SCALING_STILLMAKER_BAAS,
+                                     design_of(sweep)->technology_nm, technology->nm)
+                          .area))
+            status = eie_fail(error, EIE_USAGE,
+                              "--technology stillmaker-baas:%.10g: its nodes go from %.10g to "
+                              "%.10g nm, and the design has %.10g",
+                              technology->nm, data->node.nm[0], data->node.nm[data->node.count - 1],
+                              design_of(sweep)->technology_nm);
+    }
+    return status;
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
+
+static void count_weights(struct eie_sweep_layer *layer)
+{
+    const struct eie_sparse_codes *codes = &layer->codes;
+    for (uint32_t j = 0; j < codes->inputs; j++)
+        if (layer->layer->sample_inputs[j])
+            layer->weights += codes->column_start[j + 1] - codes->column_start[j];
+    layer->all_weights = codes->column_start[codes->inputs];
+    for (uint32_t i = 0; layer->layer->bias && i < codes->outputs; i++)
+        if (layer->layer->bias[i]) layer->weights++, layer->all_weights++;
+}
+
+enum eie_status eie_sweep_layer_make(const struct eie_suite *suite, uint32_t index,
+                                     const struct eie_sweep *sweep, struct eie_sweep_layer *layer,
+                                     struct eie_error *error)
+{
+    *layer = (struct eie_sweep_layer){.suite = suite, .index = index};
+    enum eie_status status = eie_suite_build(suite, index, 0, &layer->layer, error);
+    if (status) return status;
+    if (!layer->layer->sample_count)
+        status = eie_fail(error, EIE_INPUT, "layer %s has no sample input", layer->layer->name);
+    if (!status) status = eie_layer_hash(layer->layer, &layer->hash, error);
+    if (!status) status = eie_layer_decode(layer->layer, &layer->codes, error);
+    if (!status) count_weights(layer);
+    for (uint32_t c = 0; c < sweep->code_bits.count && !status; c++) {
+        const uint32_t bits = (uint32_t)sweep->code_bits.values[c];
+        struct eie_layer *reshared;
+        if (eie_layer_codes_fit(layer->layer, bits)) continue;
+        status = eie_layer_reshare(layer->layer, bits, &reshared, &layer->resharing[bits], error);
+        if (!status) eie_layer_free(reshared);
+    }
+    if (status) eie_sweep_layer_free(layer);
+    return status;
+}
+
+void eie_sweep_layer_free(struct eie_sweep_layer *layer)
+{
+    eie_sparse_codes_free(&layer->codes);
+    eie_layer_free(layer->layer);
+    layer->layer = NULL;
+}
+
+/* ---- units ---------------------------------------------------------------------------------- */
+
+void eie_unit_lines(const struct eie_sweep *sweep, struct eie_unit *unit)
+{
+    unit->line_count = 0;
+    for (uint32_t l = 0; l < sweep->lines.count; l++) {
+        for (uint32_t c = 0; c < sweep->code_bits.count; c++) {
+            const uint32_t entries = (uint32_t)sweep->lines.values[l] /
+                                     (unit->index_bits + (uint32_t)sweep->code_bits.values[c]);
+            uint32_t at = 0;
+            while (at < unit->line_count && unit->entries_per_line[at] != entries) at++;
+            if (at == unit->line_count && at < EIE_LINES_MAX)
+                unit->entries_per_line[unit->line_count++] = entries;
+        }
+    }
+}
+
+static uint32_t registers_of(const struct eie_design *design)
+{
+    return design->batching ? design->activation_registers_per_pe : 0;
+}
+
+static struct eie_cut_plan plan_of(const struct eie_sweep *sweep, const struct eie_unit *unit)
+{
+    return (struct eie_cut_plan){.pe_count = unit->pes,
+                                 .index_bits = unit->index_bits,
+                                 .rows_per_block = registers_of(design_of(sweep))};
+}
+
+static void add_depth(const struct eie_cycle_counts *counts, uint32_t pes,
+                      struct eie_depth_counts *depth)
+{
+    *depth = (struct eie_depth_counts){.cycles = counts->cycles, .blocked = counts->blocked};
+    for (uint32_t k = 0; k < pes; k++) {
+        depth->scan += counts->pe[k].scan;
+        depth->fill += counts->pe[k].fill;
+        depth->imbalance += counts->pe[k].imbalance;
+        depth->load += counts->pe[k].load;
+        depth->queued += counts->pe[k].queued;
+    }
+}
+
+static enum eie_status run_cut(const struct eie_sweep *sweep, const struct eie_cut *cut,
+                               const struct eie_schedule *schedule, struct eie_unit *unit,
+                               struct eie_error *error)
+{
+    const struct eie_design *design = design_of(sweep);
+    const uint32_t registers = registers_of(design);
+    struct eie_cycle_design cycles = {
+        .empty_column_cycles = design->empty_column_cycles,
+        .keeps_line = design->spmat_lines_held,
+        .load_cycles =
+            registers ? 3 * ((registers - 1) / design->activation_words_per_cycle + 1) : 0,
+    };
+    struct eie_cycle_counts counts;
+    enum eie_status status = eie_counts_begin(unit->pes, &counts, error);
+    if (status) return status;
+    for (uint32_t l = 0; l < unit->line_count && !status; l++) {
+        cycles.entries_per_line = unit->entries_per_line[l];
+        status = eie_cycle_work(cut, schedule, &cycles, &counts, error);
+        unit->lines[l] = counts.lines;
+    }
+    if (!status) {
+        unit->entries = counts.entries;
+        unit->broadcasts = counts.broadcasts;
+        unit->moves = counts.moves;
+        unit->empty = unit->slowest_pe = 0;
+        for (uint32_t k = 0; k < unit->pes; k++) {
+            const uint64_t own = counts.pe[k].entries + counts.pe[k].empty;
+            unit->empty += counts.pe[k].empty;
+            if (own > unit->slowest_pe) unit->slowest_pe = own;
+        }
+    }
+    for (uint32_t d = 0; d < sweep->depths.count && !status; d++) {
+        cycles.queue_depth = (uint32_t)sweep->depths.values[d];
+        status = eie_cycle_time(cut, schedule, &cycles, &counts, error);
+        if (!status) add_depth(&counts, unit->pes, &unit->depth[d]);
+    }
+    eie_counts_free(&counts);
+    return status;
+}
+
+enum eie_status eie_unit_run(const struct eie_sweep *sweep, const struct eie_sweep_layer *layer,
+                             struct eie_unit *unit, struct eie_error *error)
+{
+    const struct eie_cut_plan plan = plan_of(sweep, unit);
+    struct eie_schedule schedule;
+    struct eie_cut cut;
+    enum eie_status status = eie_cut_make(&layer->codes, layer->layer->bias, &plan, &cut, error);
+    if (status) return status;
+    if ((uint64_t)cut.columns * design_of(sweep)->empty_column_cycles * 2 > INT32_MAX) {
+        eie_cut_free(&cut);
+        return eie_fail(error, EIE_INPUT, "layer %s: too many cycles for one pass",
+                        layer->layer->name);
+    }
+    const uint32_t registers = registers_of(design_of(sweep));
+    status = eie_schedule_begin(&cut, registers, &schedule, error);
+    if (!status) {
+        eie_schedule_fill(&cut, registers, layer->layer->sample_inputs, &schedule);
+        unit->most_entries = cut.most_entries;
+        unit->stored_entries = cut.entries;
+        unit->passes = schedule.pass_count;
+        unit->blocks = cut.blocks;
+        unit->columns = cut.columns;
+        status = run_cut(sweep, &cut, &schedule, unit, error);
+        eie_schedule_free(&schedule);
+    }
+    eie_cut_free(&cut);
+    unit->done = !status;
+    return status;
+}
+
+uint64_t eie_unit_bytes(const struct eie_sweep *sweep, const struct eie_sweep_layer *layer,
+                        const struct eie_unit *unit)
+{
+    const struct eie_cut_plan plan = plan_of(sweep, unit);
+    const uint64_t cut = eie_cut_bytes(layer->layer, &plan);
+    double depth = 0;
+    for (uint32_t d = 0; d < sweep->depths.count; d++) depth = fmax(depth, sweep->depths.values[d]);
+    const uint64_t slots = depth < layer->codes.inputs ? (uint64_t)depth : layer->codes.inputs;
+    const uint64_t lanes = (slots + 16) * (unit->pes + EIE_CUT_LANES) * sizeof(uint32_t);
+    return cut > UINT64_MAX - lanes ? UINT64_MAX : cut + lanes;
+}
+
+double eie_unit_seconds(const struct eie_sweep *sweep, const struct eie_suite_layer *layer,
+                        uint32_t pes)
+{
+    const struct eie_layer_spec *spec = &layer->spec;
+    const double columns = spec->active_inputs ? spec->active_inputs : 1000;
+    const double weights = spec->inputs ? (double)(spec->nonzeros_active + spec->nonzeros_inactive)
+                                        : 1e6; /* imported: unknown before it is read */
+    const double lanes = fmax(pes, EIE_CUT_LANES);
+    const double runs = (double)sweep->depths.count + (double)sweep->lines.count;
+    return 8e-9 * weights + lanes * (1.5e-9 * spec->inputs + 0.4e-9 * columns * runs);
+}
+
+/* ---- points --------------------------------------------------------------------------------- */
+
+static void energies(const struct eie_sweep *sweep, const struct eie_energy_data *data,
+                     const struct eie_unit *unit, const struct eie_choice *choice, double scale,
+                     struct eie_point *point)
+{
+    const struct eie_design *design = design_of(sweep);
+    const double bits = sweep->lines.values[choice->line];
+    const struct eie_cycle_counts counts = {.cycles = unit->depth[choice->depth].cycles,
+                                            .broadcasts = unit->broadcasts,
+                                            .entries = unit->entries,
+                                            .lines = point->lines};
+    const uint32_t nodes =
+        unit->pes == design->pe_count ? design->lnzd_node_count : eie_lnzd_nodes(unit->pes);
+    struct eie_energy_table table = design->energy;
+    table.pointer_pair_read_pj *= scale;
+    table.queue_pop_pj *= scale;
+    table.entry_arithmetic_pj *= scale;
+    table.entry_activation_pj *= scale;
+    table.lnzd_node_cycle_pj *= scale;
+    for (int right = 0; right < 2; right++) {
+        table.spmat_row_read_pj = design->energy.spmat_row_read_pj * scale *
+                                  eie_width_factor(data, right, design->spmat_line_bits, bits);
+        *(right ? &point->right : &point->left) = eie_energy_of(&counts, unit->pes, nodes, &table);
+    }
+    const struct eie_energy_table table1 = eie_energy_table1(data, (uint32_t)bits);
+    point->table1 = eie_energy_of(&counts, unit->pes, nodes, &table1);
+}
+
+void eie_point_make(const struct eie_sweep *sweep, const struct eie_energy_data *data,
+                    const struct eie_sweep_layer *layer, const struct eie_unit *unit,
+                    const struct eie_choice *choice, struct eie_point *point)
+{
+    const struct eie_design *design = design_of(sweep);
+    const struct eie_technology *technology = &sweep->technologies[choice->technology];
+    struct eie_scaling scaling = {1, 1, 1};
+    if (technology->rule != EIE_TECHNOLOGY_OWN)
+        scaling =
+            eie_scaling_of(data,
+                           technology->rule == EIE_TECHNOLOGY_PAPER ? EIE_SCALING_PAPER
+                                                                    : EIE_SCALING_STILLMAKER_BAAS,
+                           design->technology_nm, technology->nm);
+    const uint32_t code_bits = (uint32_t)sweep->code_bits.values[choice->code];
+    const uint32_t bits = unit->index_bits + code_bits;
+    const uint32_t per_line = (uint32_t)sweep->lines.values[choice->line] / bits;
+    const uint32_t depth = (uint32_t)sweep->depths.values[choice->depth];
+    *point = (struct eie_point){.code_bits = code_bits,
+                                .clock_hz = sweep->clocks.values[choice->clock] / scaling.delay};
+    for (uint32_t l = 0; l < unit->line_count; l++)
+        if (unit->entries_per_line[l] == per_line) point->lines = unit->lines[l];
+    const double cycle_ns = 1e9 / point->clock_hz;
+    point->time_ns = (double)unit->depth[choice->depth].cycles * cycle_ns;
+    point->theoretical_ns = (double)unit->entries / unit->pes * cycle_ns;
+    point->area_mm2 = eie_area_mm2(design, unit->pes, depth) * scaling.area;
+    energies(sweep, data, unit, choice, scaling.energy, point);
+    /* the power of a PE goes with the clock and with the energy of an action */
+    point->constant_power_j = design->power_w * unit->pes / design->pe_count *
+                              (point->clock_hz / design->clock_hz) * scaling.energy *
+                              point->time_ns * 1e-9;
+    const uint64_t longer =
+        layer->codes.inputs > layer->codes.outputs ? layer->codes.inputs : layer->codes.outputs;
+    point->spmat_bytes = (unit->most_entries * bits + 7) / 8;
+    point->pointer_bytes = ((uint64_t)unit->blocks * unit->columns + 1) * POINTER_BYTES;
+    point->activation_bytes = (longer + unit->pes - 1) / unit->pes * sizeof(int16_t);
+    point->fits = point->spmat_bytes <= design->spmat_bytes_per_pe &&
+                  point->pointer_bytes <= design->pointer_bytes_per_pe &&
+                  point->activation_bytes <= design->activation_bytes_per_pe &&
+                  unit->most_entries <= UINT16_MAX;
+}

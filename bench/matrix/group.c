@@ -1,0 +1,905 @@
+#include "bench/matrix/group.h"
+#include "bench/check/audit.h"
+#include "bench/check/check.h"
+#include "bench/measure/device_floor.h"
+#include "bench/measure/gbench.h"
+#include "bench/measure/quiet.h"
+#include "host/base/clock.h"
+#include "host/machine/topology.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_S 100e-6 /* a sample is at least so long */
+#define WARM_S  1e-3   /* untimed calls before a block: at least one, up to so long */
+#define WARM_SHARED_S                                                                              \
+    40e-3 /* the same for copies that the private caches do not hold: the shared                   \
+             cache and its clock settle that slowly (CONTRIBUTING.md) */
+#define LONG_CALL_S    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells its time */
+#define COLD_CALL_S    0.1  /* and from here on what others left in the caches does not count */
+#define WAKE_CALL_S    1e-3 /* in a longer call the look at the counters before it does not show */
+#define CALIBRATIONS   3
+#define BLOCKS_SHARED  6   /* blocks behind one so long warm-up, */
+#define BLOCKS_LONG    3   /* and of long calls */
+#define BLOCKS_MAX     301 /* of a row in one visit */
+#define MORE_SHARE     0.8 /* where more blocks than this were disturbed, further ones would be too */
+#define CALLS_MAX      (INT64_C(1) << 40)
+#define ENERGY_LEAST_S 0.1 /* an energy window lasts as long as a row's samples, from so long */
+#define ENERGY_MOST_S  1.0 /* to so long */
+/* beside twice its calls a round of load, call and read may take so long (bench/check/audit.h) */
+#define SLACK_NS         20e3
+#define SLACK_THREADS_NS 200e3 /* others wake up */
+#define SLACK_DEVICE_NS  1e6   /* transfers have their latencies */
+#define CLOCKS_APART     1.05  /* more device time than so many times the wall's contradicts it */
+#define ABOVE_CEILING    1.15  /* a row that is faster than so many times its ceiling is suspect */
+#define CEILING_ATTEMPTS 2 /* a process that ends while it measures them need not try for ever */
+#define CEILING_RETRIES  3 /* looks at the ceilings before a group calls a row suspect */
+
+enum contender_state { WAITING, ADMITTED, FAILED, TIMED, SECOND };
+
+/* A row's plan while its group is under way. Of two rows with one plan the first has it, and the
+ * other is SECOND. */
+struct contender {
+    const struct eie_group *group;
+    struct eie_quiet *quiet; /* counters beside its blocks, or NULL */
+    struct eie_row *row;
+    struct eie_row *second; /* the row of the plan's other clock, or NULL */
+    uint32_t index;
+    enum contender_state state;
+    struct eie_plan *plan;
+    uint64_t held_bytes;   /* by the plan */
+    uint32_t copy;         /* whose turn it is */
+    double call_s, warm_s; /* estimate of one call; untimed part of a block */
+    int64_t calls;         /* per block */
+    uint32_t blocks;       /* behind one warm-up */
+    double cpu_ns;         /* of all calls of this visit */
+    int64_t cpu_calls;
+    uint32_t visit;
+    struct eie_samples fresh, device; /* of this visit: by the wall's clock, by the device's */
+    struct eie_error error;
+    enum eie_status status;
+};
+
+struct session {
+    struct eie_group *group;
+    struct eie_pool *pool;
+    struct contender *contenders; /* [row_count] */
+    uint64_t held_bytes;          /* by all plans */
+    uint32_t visit;
+    double row_s;        /* time for one row's samples */
+    uint32_t looks_left; /* at the ceilings */
+    int64_t blocks_done, blocks_total;
+};
+
+static void tick(const struct eie_group *group, double share, const char *what)
+{
+    if (group->tick) group->tick(group->watcher, share, what);
+}
+
+static void enter(const struct contender *contender, const char *what)
+{
+    const struct eie_group *group = contender->group;
+    if (group->enter) group->enter(group->watcher, what ? contender->index : EIE_NO_ROW, what);
+}
+
+static bool is_reference(const struct contender *contender)
+{
+    return contender->row->is_reference;
+}
+
+static enum eie_status vectors_of(const struct contender *contender,
+                                  struct eie_check_vectors vectors[2], struct eie_error *error)
+{
+    return eie_references_get(contender->group->references, contender->row->device, vectors, error);
+}
+
+/* One call with the copy whose turn it is. */
+static enum eie_status call_once(struct contender *contender, struct eie_outcome *outcome,
+                                 struct eie_error *error)
+{
+    const struct eie_kernel *kernel = contender->row->kernel;
+    enum eie_status status = kernel->run(contender->plan, contender->copy, error);
+    contender->copy = contender->copy + 1 < contender->row->copies ? contender->copy + 1 : 0;
+    return status ? status : kernel->wait(contender->plan, outcome, error);
+}
+
+static void end_plan(struct session *session, struct contender *contender)
+{
+    if (!contender->plan) return;
+    enter(contender, "ending");
+    contender->row->kernel->destroy(contender->plan);
+    enter(contender, NULL);
+    session->held_bytes -= contender->held_bytes;
+    contender->plan = NULL;
+    contender->held_bytes = 0;
+}
+
+/* ---- preparing and checking ----------------------------------------------------------------- */
+
+static void add_column(void *context, const char *key, const char *text, double number)
+{
+    json_t *value = text ? json_string(text) : isfinite(number) ? json_real(number) : NULL;
+    if (value) json_object_set_new(context, key, value);
+}
+
+/* EIE_OK and whether `bytes` more fit beside the plans that are alive; EIE_MISSING when they never
+ * will. */
+static enum eie_status fits(const struct session *session, uint64_t bytes, bool *now,
+                            struct eie_error *error)
+{
+    const uint64_t most = session->group->memory_bytes;
+    uint64_t others = 0; /* the references stay */
+    for (uint32_t i = 0; i < session->group->row_count; i++)
+        if (is_reference(&session->contenders[i])) others += session->contenders[i].held_bytes;
+    if (bytes > most || others > most - bytes)
+        return eie_fail(error, EIE_MISSING, "its plan needs %.0f KiB%s, and --memory is %.0f KiB",
+                        ceil((double)bytes / 1024), others ? " beside the references'" : "",
+                        floor((double)most / 1024));
+    *now = session->held_bytes <= most - bytes;
+    return EIE_OK;
+}
+
+static uint64_t plan_bytes(const struct eie_row *row, uint32_t copies, uint64_t one_bytes)
+{
+    return one_bytes + (uint64_t)(copies - 1) * row->copy_bytes;
+}
+
+/* `one_bytes`: of a plan with one copy, as the kernel says. */
+static enum eie_status make_plan(struct session *session, struct contender *contender,
+                                 uint32_t copies, uint64_t one_bytes, struct eie_error *error)
+{
+    const struct eie_group *group = session->group;
+    const struct eie_row *row = contender->row;
+    const struct eie_setup setup = {
+        {group->layer, row->device, row->batch, row->threads}, session->pool, copies};
+    const uint64_t bytes = plan_bytes(row, copies, one_bytes);
+    /* what is timed is checked again after timing: before, the least will do */
+    struct eie_check_vectors vectors[2];
+    enum eie_status status = vectors_of(contender, vectors, error);
+    if (status) return status;
+    enter(contender, "preparing");
+    status = eie_device_begin(row->device, error);
+    const double begin = eie_now_s();
+    if (!status) status = row->kernel->prepare(&setup, &contender->plan, error);
+    if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
+    if (status) {
+        contender->plan = NULL;
+    } else {
+        contender->held_bytes = bytes;
+        session->held_bytes += bytes;
+        for (uint32_t c = 0; c < copies && !status; c++) {
+            double *relative = c ? NULL : &contender->row->relative_error;
+            enter(contender, "checking");
+            status =
+                group->cache != EIE_CACHE_NONE
+                    ? eie_check_copy(row->kernel, contender->plan, c, vectors, relative, error)
+                    : eie_check_plan(row->kernel, contender->plan, c, 1, vectors, relative, error);
+        }
+    }
+    if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
+    if (!status)
+        status = eie_check_prepared(row->kernel, group->layer, &row->cost, one_bytes, error);
+    enter(contender, NULL);
+    return status;
+}
+
+/* As many copies as the cache mode takes; `bytes` are those of a plan with one. A kernel that
+ * chooses by trying may choose another form when there are several: then they are counted anew,
+ * once. */
+static enum eie_status make_copies(struct session *session, struct contender *contender,
+                                   uint64_t bytes, bool *later, struct eie_error *error)
+{
+    struct eie_row *row = contender->row;
+    enum eie_status status = EIE_OK;
+    for (int round = 0; round < 2 && !status; round++) {
+        const uint32_t before = contender->plan ? row->copies : 0;
+        bool now = false;
+        status = eie_cache_copies(session->group->cache, row->threads, row->copy_bytes,
+                                  &row->copies, error);
+        if (status || row->copies == before) return status;
+        end_plan(session, contender);
+        status = fits(session, plan_bytes(row, row->copies, bytes), &now, error);
+        *later = !status && !now;
+        if (status || *later) return status;
+        status = make_plan(session, contender, row->copies, bytes, error);
+        row->copy_bytes = row->cost.prepared_bytes;
+    }
+    uint32_t needed = 0;
+    if (!status)
+        status =
+            eie_cache_copies(session->group->cache, row->threads, row->copy_bytes, &needed, error);
+    if (!status && needed > row->copies)
+        status = eie_fail(error, EIE_UNSUPPORTED,
+                          "a copy has %" PRIu64 " bytes where there are %u, and another size where "
+                          "there are as many as the cache mode takes",
+                          row->copy_bytes, row->copies);
+    return status;
+}
+
+/* Where it is not known how large a copy is, with one first; then with as many as the cache mode
+ * takes. `later`: does not fit beside the others, and was left for the next part. */
+static enum eie_status prepare(struct session *session, struct contender *contender, bool *later,
+                               struct eie_error *error)
+{
+    struct eie_row *row = contender->row;
+    const struct eie_problem problem = {session->group->layer, row->device, row->batch,
+                                        row->threads};
+    uint64_t bytes = 0;
+    bool now = false;
+    *later = false;
+    enter(contender, "asking what it supports");
+    enum eie_status status = eie_kernel_probe(row->kernel, row->device, error);
+    if (!status) status = eie_kernel_supports(row->kernel, &problem, &bytes, error);
+    enter(contender, NULL);
+    if (!status) status = fits(session, bytes, &now, error);
+    if (status) return status;
+    if (!now) {
+        *later = true;
+        return EIE_OK;
+    }
+    if (!row->copy_bytes) {
+        status = make_plan(session, contender, 1, bytes, error);
+        row->copy_bytes = row->cost.prepared_bytes;
+    }
+    return status ? status : make_copies(session, contender, bytes, later, error);
+}
+
+static uint64_t plus(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* What one call does, and the bytes that are used again and again: the vectors are the same for all
+ * copies that take turns. */
+static struct eie_demand demand_of(const struct eie_row *row)
+{
+    const struct eie_cost *cost = &row->cost;
+    const uint64_t bytes = plus(cost->bytes_read, cost->bytes_written);
+    const uint64_t weights = bytes < cost->prepared_bytes ? bytes : cost->prepared_bytes;
+    const uint32_t arithmetic = row->kernel->flags & (EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE);
+    return (struct eie_demand){.bytes = bytes,
+                               .footprint = plus(bytes, (row->copies - 1) * weights),
+                               .macs = plus(cost->macs_useful, cost->macs_padding),
+                               .float32 = arithmetic == EIE_KERNEL_FLOAT32};
+}
+
+static bool in_private_caches(const struct eie_row *row)
+{
+    return row->cost.prepared_bytes * row->copies <= eie_cache_bytes(2, row->threads);
+}
+
+static void fail(struct session *session, struct contender *contender, enum eie_status status,
+                 const struct eie_error *error)
+{
+    eie_row_fail(contender->row, status, error);
+    if (contender->second) eie_row_fail(contender->second, status, error);
+    contender->state = FAILED;
+    end_plan(session, contender);
+}
+
+/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
+ * of two kernels' times would be that of none. */
+static void keep_choice(struct eie_row *row)
+{
+    const char *now = json_string_value(json_object_get(row->columns, "eie_chosen_kernel"));
+    if (!now || !row->chosen || !strcmp(now, row->chosen)) return;
+    eie_samples_free(&row->samples);
+    row->cpu_ns = 0;
+}
+
+/* Prepare, check, count: afterwards the plan may be timed, or the row says why not. */
+static void admit(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    struct eie_error error;
+    bool later;
+    tick(session->group, 0, row->kernel->name);
+    enum eie_status status = prepare(session, contender, &later, &error);
+    if (status) {
+        fail(session, contender, status, &error);
+        return;
+    }
+    if (later) return;
+    contender->state = ADMITTED;
+    contender->warm_s = in_private_caches(row) ? WARM_S : WARM_SHARED_S;
+    row->resident = eie_device_resident(row->device, row->cost.prepared_bytes * row->copies);
+    enter(contender, "describing itself");
+    json_decref(row->columns);
+    row->columns = json_object();
+    if (row->kernel->describe) row->kernel->describe(contender->plan, add_column, row->columns);
+    enter(contender, NULL);
+    keep_choice(row);
+}
+
+/* ---- timing --------------------------------------------------------------------------------- */
+
+static enum eie_status time_calls(struct contender *contender, int64_t calls, double *spent_s,
+                                  struct eie_error *error)
+{
+    struct eie_outcome outcome;
+    const double begin = eie_now_s();
+    for (int64_t i = 0; i < calls; i++) {
+        enum eie_status status = call_once(contender, &outcome, error);
+        if (status) return status;
+    }
+    *spent_s = eie_now_s() - begin;
+    return EIE_OK;
+}
+
+/* Seconds of one call, from so many calls that the fastest of a few tries lasts BLOCK_S: a single
+ * slow try (page faults, another process) must not make blocks too short. */
+static enum eie_status calibrate(struct contender *contender, struct eie_error *error)
+{
+    for (int64_t calls = 1; calls < CALLS_MAX; calls *= 2) {
+        double fastest = INFINITY, spent = 0;
+        for (int i = 0; i < CALIBRATIONS && fastest >= BLOCK_S && spent < LONG_CALL_S; i++) {
+            enum eie_status status = time_calls(contender, calls, &spent, error);
+            if (status) return status;
+            fastest = fmin(fastest, spent);
+        }
+        contender->call_s = fastest / (double)calls;
+        if (fastest >= BLOCK_S) return EIE_OK;
+    }
+    return eie_fail(error, EIE_SYSTEM, "calls take no time on this clock");
+}
+
+/* Untimed calls. They go through the copies as the timed ones do, so that with rotated copies the
+ * last level holds what it can of them, whatever the neighbours left there. */
+static bool warm(void *context)
+{
+    struct contender *contender = context;
+    struct eie_outcome outcome;
+    enter(contender, "warming up");
+    if (contender->call_s >= COLD_CALL_S) return contender->status == EIE_OK;
+    const double begin = eie_now_s();
+    do {
+        contender->status = call_once(contender, &outcome, &contender->error);
+    } while (!contender->status && eie_now_s() - begin + contender->call_s < contender->warm_s);
+    return contender->status == EIE_OK;
+}
+
+/* A sample of the row, and of its device's clock where that has one. */
+static void keep_block(struct contender *contender, double wall_ns, double device_ns,
+                       bool disturbed)
+{
+    const double calls = (double)contender->calls;
+    const bool clocks = eie_row_has_two_clocks(contender->row);
+    struct eie_sample one = {wall_ns / calls, contender->visit, disturbed};
+    if (!contender->status)
+        contender->status = eie_samples_add(&contender->fresh, one, &contender->error);
+    one.ns = device_ns / calls;
+    if (clocks && !contender->status)
+        contender->status = eie_samples_add(&contender->device, one, &contender->error);
+}
+
+static double one_block(struct contender *contender)
+{
+    struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    struct eie_quiet *quiet = contender->quiet;
+    double device_ns = 0;
+    if (quiet) eie_quiet_before(quiet);
+    /* looking at the counters took time and caches: other threads may have gone to sleep */
+    if (quiet && contender->call_s < WAKE_CALL_S)
+        contender->status = call_once(contender, &outcome, &contender->error);
+    const double cpu_s = eie_cpu_s(), begin = eie_now_s();
+    for (int64_t i = 0; i < contender->calls && !contender->status; i++) {
+        contender->status = call_once(contender, &outcome, &contender->error);
+        device_ns += outcome.device_ns;
+    }
+    const double spent_ns = 1e9 * (eie_now_s() - begin);
+    contender->cpu_ns += 1e9 * (eie_cpu_s() - cpu_s);
+    contender->cpu_calls += contender->calls;
+    const bool disturbed = quiet && eie_quiet_after(quiet, spent_ns);
+    if (contender->status) return -1;
+    if (!(spent_ns > 0)) return spent_ns;
+    keep_block(contender, spent_ns, device_ns, disturbed);
+    return contender->status ? -1 : spent_ns;
+}
+
+/* All blocks behind one warm-up; Google Benchmark sees them as one. */
+static double block(void *context, int64_t calls)
+{
+    struct contender *contender = context;
+    double all_ns = 0;
+    (void)calls;
+    enter(contender, "timing");
+    for (uint32_t i = 0; i < contender->blocks && all_ns >= 0; i++) {
+        const double ns = one_block(contender);
+        all_ns = ns < 0 ? ns : all_ns + ns;
+    }
+    enter(contender, NULL);
+    return all_ns;
+}
+
+static void block_done(void *context)
+{
+    struct session *session = context;
+    session->blocks_done++;
+    tick(session->group, (double)session->blocks_done / (double)session->blocks_total, NULL);
+}
+
+static uint32_t least_of(const struct contender *contender)
+{
+    return contender->call_s >= LONG_CALL_S ? EIE_SAMPLES_LONG : EIE_SAMPLES_LEAST;
+}
+
+/* Has the visit as many undisturbed samples as it is to have at least? */
+static bool has_least(const struct contender *contender)
+{
+    return eie_samples_quiet(&contender->fresh) >= least_of(contender);
+}
+
+static void set_case(struct eie_gbench_case *one, struct contender *contender, double row_s)
+{
+    const double wanted = 1.2 * BLOCK_S / contender->call_s; /* headroom: never below BLOCK_S */
+    const bool is_cold = contender->call_s >= COLD_CALL_S;
+    contender->calls = wanted > 1 ? (int64_t)ceil(wanted) : 1;
+    contender->blocks = is_cold || contender->warm_s < WARM_SHARED_S ? 1
+                        : contender->call_s >= LONG_CALL_S           ? BLOCKS_LONG
+                                                                     : BLOCKS_SHARED;
+    const double untimed_s = is_cold ? 0 : fmax(contender->call_s, contender->warm_s);
+    const double round_s =
+        contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
+    const double least = ceil((double)least_of(contender) / contender->blocks);
+    *one = (struct eie_gbench_case){
+        .name = contender->row->kernel->name,
+        .calls = contender->calls * contender->blocks,
+        .repetitions =
+            (int32_t)fmin(BLOCKS_MAX / contender->blocks, fmax(least, floor(row_s / round_s))),
+        .process_cpu = true,
+        .warm = warm,
+        .block = block,
+        .context = contender,
+    };
+    one->sample_ns = calloc((size_t)one->repetitions * 2, sizeof *one->sample_ns);
+    one->sample_cpu_ns = one->sample_ns ? one->sample_ns + one->repetitions : NULL;
+}
+
+/* The visit's samples, disturbed ones too: the audit meets the same neighbours. */
+static double call_ns_of(const struct contender *contender)
+{
+    const uint32_t count = contender->fresh.count;
+    double *all = count ? malloc(count * sizeof *all) : NULL;
+    if (!all) return contender->call_s * 1e9;
+    for (uint32_t i = 0; i < count; i++) all[i] = contender->fresh.all[i].ns;
+    const double middle = eie_middle(all, count);
+    free(all);
+    return middle;
+}
+
+static double slack_ns_of(const struct eie_row *row)
+{
+    return row->threads == 1 ? SLACK_NS : row->threads ? SLACK_THREADS_NS : SLACK_DEVICE_NS;
+}
+
+/* What was timed must be what was checked (bench/check/audit.h). */
+static void check_after(struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    struct eie_check_vectors vectors[2], fresh;
+    struct eie_audit audit = {.kernel = row->kernel,
+                              .plan = contender->plan,
+                              .timed = &vectors[0],
+                              .fresh = &fresh,
+                              .copies = row->copies,
+                              .seed = contender->visit,
+                              .call_ns = call_ns_of(contender),
+                              .slack_ns = slack_ns_of(row)};
+    char suspicion[sizeof row->reason];
+    if (!contender->status) contender->status = vectors_of(contender, vectors, &contender->error);
+    if (!contender->status)
+        contender->status = eie_references_fresh(contender->group->references, row->device, &fresh,
+                                                 &contender->error);
+    if (!contender->status)
+        contender->status =
+            eie_references_divisor(contender->group->references, &audit.divisor, &contender->error);
+    if (contender->status) return;
+    enter(contender, "checking after timing");
+    contender->status = eie_audit_plan(&audit, suspicion, sizeof suspicion, &contender->error);
+    enter(contender, NULL);
+    if (contender->status || !*suspicion) return;
+    row->status = EIE_ROW_SUSPECT;
+    snprintf(row->reason, sizeof row->reason, "%s", suspicion);
+}
+
+static enum eie_status call_for_energy(void *context, struct eie_error *error)
+{
+    struct contender *contender = context;
+    struct eie_outcome outcome;
+    enter(contender, "measuring its energy");
+    return call_once(contender, &outcome, error);
+}
+
+/* After the timed calls, since looking at a meter takes time. Both clocks' rows have it. */
+static void measure_energy(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    const double window_s = fmax(ENERGY_LEAST_S, fmin(session->row_s, ENERGY_MOST_S));
+    if (contender->status || !eie_row_has_two_clocks(row)) return;
+    tick(session->group, 1, "measuring energy");
+    contender->status = eie_energy_measure(row->device->runtime.pci, window_s, call_for_energy,
+                                           contender, &row->energy, &contender->error);
+    enter(contender, NULL);
+    row->outcome.energy_j = row->energy.call_j;
+    row->outcome.energy_source =
+        row->energy.state == EIE_ENERGY_MEASURED ? EIE_ENERGY_SOURCE : NULL;
+}
+
+static bool is_timed(const struct eie_row *row)
+{
+    return row->status == EIE_ROW_OK && row->samples.count;
+}
+
+/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them anew.
+ */
+static void measure_ceilings(struct session *session, bool again)
+{
+    const struct eie_group *group = session->group;
+    struct eie_ceilings *ceilings = group->ceilings;
+    uint32_t which = 0;
+    struct eie_error without; /* then these rows have no floor */
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        const struct eie_demand demand = demand_of(&group->rows[i]);
+        if (is_timed(&group->rows[i])) which |= eie_ceilings_for(group->threads, &demand);
+    }
+    if (!again) which &= ~ceilings->measured;
+    if (!which || ceilings->attempts >= CEILING_ATTEMPTS) return;
+    tick(group, 1, again ? "measuring the ceilings again" : "measuring the machine's ceilings");
+    if (group->enter) group->enter(group->watcher, EIE_NO_ROW, "measuring ceilings");
+    if (eie_ceilings_measure(session->pool, group->memory_bytes, which, ceilings, &without))
+        tick(group, 1, "going on without ceilings");
+    if (group->enter) group->enter(group->watcher, EIE_NO_ROW, NULL);
+}
+
+static void find_floor(struct session *session, uint32_t index)
+{
+    struct eie_row *row = &session->group->rows[index];
+    const struct eie_demand demand = demand_of(row);
+    struct eie_error without; /* then the row has no floor */
+    if (row->threads) {
+        row->floor = eie_floor_of(session->group->ceilings, &demand);
+        return;
+    }
+    enter(&session->contenders[index], "measuring its device's ceilings");
+    if (eie_device_floor(row->device, !strcmp(row->time_source, "wall"), &demand, &row->floor,
+                         &row->launch_ns, &without))
+        tick(session->group, 1, "going on without the device's ceilings");
+    enter(&session->contenders[index], NULL);
+}
+
+/* Where the rows of the group stand under the ceilings; true when one is above them. */
+static bool find_floors(struct session *session)
+{
+    bool above = false;
+    for (uint32_t i = 0; i < session->group->row_count; i++) {
+        const struct eie_row *row = &session->group->rows[i];
+        if (!is_timed(row)) continue;
+        find_floor(session, i);
+        above = above || row->stats.median * ABOVE_CEILING < row->floor.ns;
+    }
+    return above;
+}
+
+/* A row above the ceilings is suspect; but first this machine's are looked at again. */
+static void judge(struct session *session)
+{
+    struct eie_group *group = session->group;
+    if (group->threads) measure_ceilings(session, false);
+    while (find_floors(session) && group->threads && session->looks_left--)
+        measure_ceilings(session, true);
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        struct eie_row *row = &group->rows[i];
+        if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
+        const struct eie_demand demand = demand_of(row);
+        row->status = EIE_ROW_SUSPECT;
+        snprintf(row->reason, sizeof row->reason,
+                 "%.3g us a call is %.2f times what this %s's %s ceiling allows for the %llu "
+                 "bytes and %llu multiplications that the kernel counts: its counts or its clock "
+                 "are wrong",
+                 row->stats.median / 1e3, row->floor.ns / row->stats.median,
+                 row->threads ? "machine" : "device", row->floor.bound,
+                 (unsigned long long)demand.bytes, (unsigned long long)demand.macs);
+    }
+}
+
+/* The device's clock and ours took the same calls: it cannot have seen more time than passed. */
+static void judge_clocks(struct eie_row *device, struct eie_row *wall)
+{
+    const double device_ns = device->stats.median, wall_ns = wall->stats.median;
+    if (device_ns > 0 && device_ns <= CLOCKS_APART * wall_ns) return;
+    device->status = wall->status = EIE_ROW_SUSPECT;
+    snprintf(device->reason, sizeof device->reason,
+             "%.3g us a call on the device's clock and %.3g us on the wall's contradict each other",
+             device_ns / 1e3, wall_ns / 1e3);
+    snprintf(wall->reason, sizeof wall->reason, "%s", device->reason);
+}
+
+/* Makes `second` the row of the plan's other clock: all but its key is that of the first. */
+static void make_second(const struct eie_row *row, struct eie_row *second)
+{
+    const struct eie_row key = *second;
+    *second = *row;
+    second->time_source = key.time_source;
+    second->again = key.again;
+    second->samples = key.samples;
+    second->stats = key.stats;
+    json_decref(key.columns);
+    second->columns = json_incref(row->columns);
+}
+
+/* Joins what this visit brought to what the row has of earlier ones. */
+static enum eie_status join(struct eie_row *row, const struct eie_samples *fresh,
+                            struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    for (uint32_t i = 0; i < fresh->count && !status; i++)
+        status = eie_samples_add(&row->samples, fresh->all[i], error);
+    row->stats = eie_samples_stats(&row->samples);
+    return status;
+}
+
+/* The samples of both clocks go to their rows; where only one of them is left to run, the other is
+ * made up for the comparison. A plan whose device has no clock for all that a call does states NaN.
+ */
+static enum eie_status keep_clocks(struct contender *contender, struct eie_error *error)
+{
+    struct eie_row *row = contender->row, unwanted = {.samples = {0}};
+    struct eie_row *second = contender->second ? contender->second : &unwanted;
+    const bool device_first = !strcmp(row->time_source, "device");
+    struct eie_row *device = device_first ? row : second, *wall = device_first ? second : row;
+    bool has_clock = contender->device.count > 0;
+    make_second(row, second);
+    for (uint32_t i = 0; i < contender->device.count; i++)
+        has_clock = has_clock && isfinite(contender->device.all[i].ns);
+    enum eie_status status = join(wall, &contender->fresh, error);
+    if (!status && has_clock) {
+        status = join(device, &contender->device, error);
+        judge_clocks(device, wall);
+    } else if (!status) {
+        struct eie_error why;
+        eie_row_fail(
+            device,
+            eie_fail(&why, EIE_UNSUPPORTED, "no clock of the device covers all that the call does"),
+            &why);
+    }
+    eie_row_free(&unwanted);
+    return status;
+}
+
+static void keep_samples(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    const uint32_t earlier = row->samples.count, count = contender->fresh.count;
+    if (!contender->status && count < EIE_SAMPLES_LONG)
+        contender->status =
+            eie_fail(&contender->error, EIE_SYSTEM, "only %u of %u samples could be taken", count,
+                     least_of(contender));
+    if (!contender->status) {
+        const double cpu_ns = contender->cpu_ns / (double)contender->cpu_calls;
+        row->calls = contender->calls;
+        row->cpu_ns =
+            earlier ? (row->cpu_ns * earlier + cpu_ns * count) / (earlier + count) : cpu_ns;
+        contender->status = eie_row_has_two_clocks(row)
+                                ? keep_clocks(contender, &contender->error)
+                                : join(row, &contender->fresh, &contender->error);
+    }
+    if (contender->status) {
+        const struct eie_error why = contender->error;
+        fail(session, contender, contender->status, &why);
+        return;
+    }
+    eie_samples_free(&contender->fresh);
+    eie_samples_free(&contender->device);
+    contender->cpu_ns = 0;
+    contender->cpu_calls = 0;
+    contender->state = TIMED;
+}
+
+static void finish_case(struct session *session, struct contender *contender)
+{
+    if (contender->state == ADMITTED) measure_energy(session, contender);
+    check_after(contender);
+    keep_samples(session, contender);
+}
+
+/* Those of the cases whose blocks were disturbed too often run on, for the undisturbed samples that
+ * they lack; not where hardly any was undisturbed. */
+static bool want_more(struct eie_gbench_case *cases, int32_t *count)
+{
+    int32_t left = 0;
+    for (int32_t i = 0; i < *count; i++) {
+        const struct contender *contender = cases[i].context;
+        const uint32_t quiet = eie_samples_quiet(&contender->fresh), all = contender->fresh.count;
+        if (contender->status || has_least(contender) || quiet < (1 - MORE_SHARE) * all) continue;
+        const double lacking = (double)(least_of(contender) - quiet) * all / quiet;
+        cases[i].repetitions =
+            (int32_t)fmin(cases[i].repetitions, ceil(lacking / contender->blocks));
+        struct eie_gbench_case swapped = cases[left];
+        cases[left] = cases[i];
+        cases[i] = swapped;
+        left++;
+    }
+    *count = left;
+    return left > 0;
+}
+
+static enum eie_status run_cases(struct session *session, struct eie_gbench_case *cases,
+                                 int32_t count, struct eie_error *error)
+{
+    char reason[256];
+    session->blocks_done = session->blocks_total = 0;
+    for (int32_t i = 0; i < count; i++) session->blocks_total += cases[i].repetitions;
+    if (!count || eie_gbench_run(cases, count, block_done, session, reason, sizeof reason))
+        return EIE_OK;
+    return eie_fail(error, EIE_SYSTEM, "%s", reason);
+}
+
+static enum eie_status time_part(struct session *session, struct eie_error *error)
+{
+    const struct eie_group *group = session->group;
+    struct eie_gbench_case *cases = calloc(group->row_count, sizeof *cases);
+    int32_t count = 0;
+    enum eie_status status = EIE_OK;
+    if (!cases) return eie_fail(error, EIE_MEMORY, "out of memory for samples");
+    struct eie_quiet *quiet = group->quiet ? eie_quiet_begin(NULL, group->quiet) : NULL;
+    for (uint32_t i = 0; i < group->row_count && !status; i++) {
+        struct contender *contender = &session->contenders[i];
+        if (!contender->plan) continue;
+        contender->quiet = quiet;
+        enter(contender, "calibrating");
+        contender->visit = session->visit;
+        contender->status = calibrate(contender, &contender->error);
+        enter(contender, NULL);
+        if (contender->status) {
+            const struct eie_error why = contender->error;
+            fail(session, contender, contender->status, &why);
+            continue;
+        }
+        set_case(&cases[count], contender, session->row_s);
+        if (!cases[count++].sample_ns)
+            status = eie_fail(error, EIE_MEMORY, "out of memory for samples");
+    }
+    if (!status) status = run_cases(session, cases, count, error);
+    int32_t more = count;
+    if (!status && want_more(cases, &more)) status = run_cases(session, cases, more, error);
+    eie_quiet_end(quiet);
+    for (int32_t i = 0; i < count; i++) {
+        if (!status) finish_case(session, cases[i].context);
+        free(cases[i].sample_ns);
+    }
+    free(cases);
+    return status;
+}
+
+/* ---- models --------------------------------------------------------------------------------- */
+
+/* A model states its time instead of taking it: one call, one sample. */
+static void ask_model(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    struct eie_error error;
+    struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
+    enter(contender, "estimating");
+    enum eie_status status = call_once(contender, &outcome, &error);
+    enter(contender, NULL);
+    if (!status && !(outcome.device_ns >= 0))
+        status = eie_fail(&error, EIE_SYSTEM, "the model stated no time");
+    if (!status) {
+        const struct eie_sample one = {outcome.device_ns, 1, false};
+        eie_samples_free(&row->samples);
+        status = eie_samples_add(&row->samples, one, &error);
+    }
+    if (status) {
+        fail(session, contender, status, &error);
+        return;
+    }
+    row->calls = 1;
+    row->outcome = outcome;
+    row->stats = eie_samples_stats(&row->samples);
+    row->cpu_ns = row->stats.median;
+    contender->state = TIMED;
+}
+
+/* ---- the group ------------------------------------------------------------------------------ */
+
+/* Admits as many waiting rows as fit, the references first; false when none is left to time. */
+static bool admit_part(struct session *session)
+{
+    bool any = false;
+    session->visit++;
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < session->group->row_count; i++) {
+            struct contender *contender = &session->contenders[i];
+            if (contender->state != WAITING || is_reference(contender) != (round == 0)) continue;
+            admit(session, contender);
+            any = any || contender->state == ADMITTED;
+        }
+    }
+    return any;
+}
+
+static uint32_t count_state(const struct session *session, enum contender_state state)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < session->group->row_count; i++)
+        count += session->contenders[i].state == state;
+    return count;
+}
+
+static enum eie_status run_part(struct session *session, struct eie_error *error)
+{
+    struct eie_group *group = session->group;
+    enum eie_status status = EIE_OK;
+    if (session->row_s == 0)
+        session->row_s =
+            group->budget_s / (count_state(session, ADMITTED) + count_state(session, WAITING));
+    /* libraries' threads, now that all are there; a device's driver places its own */
+    if (group->threads) status = eie_bind_threads_apart(group->threads, error);
+    if (!status && group->cache != EIE_CACHE_NONE) status = time_part(session, error);
+    for (uint32_t i = 0; i < group->row_count && !status; i++) {
+        struct contender *contender = &session->contenders[i];
+        if (group->cache == EIE_CACHE_NONE && contender->state == ADMITTED)
+            ask_model(session, contender);
+        if (!is_reference(contender) || !count_state(session, WAITING))
+            end_plan(session, contender);
+    }
+    return status;
+}
+
+/* A device's driver may have threads on the host, and groups before may have bound them and their
+ * memory. */
+static enum eie_status free_threads(struct eie_error *error)
+{
+    const struct eie_topology *topology;
+    enum eie_status status = eie_topology_get(&topology, error);
+    if (!status) status = eie_bind_process(topology->cores, error);
+    return status ? status : eie_bind_memory(topology->cores, error);
+}
+
+enum eie_status eie_group_threads(uint32_t threads, struct eie_pool **pool, struct eie_error *error)
+{
+    /* threads that a library starts now inherit the group's cores */
+    enum eie_status status = eie_bind_process(threads, error);
+    if (!status) status = eie_bind_memory(threads, error);
+    if (!status) status = eie_pool_get(threads, pool, error);
+    return status ? status : eie_bind_process(threads, error);
+}
+
+static enum eie_status begin_session(struct session *session, struct eie_error *error)
+{
+    const struct eie_group *group = session->group;
+    const uint32_t threads = group->threads;
+    enum eie_status status = threads ? eie_group_threads(threads, &session->pool, error) : EIE_OK;
+    if (!threads && group->cache != EIE_CACHE_NONE) status = free_threads(error);
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        struct contender *contender = &session->contenders[i];
+        *contender = (struct contender){.group = group, .row = &group->rows[i], .index = i};
+        group->rows[i].copies = 1;
+        if (!i || !eie_row_same_plan(contender[-1].row, contender->row)) continue;
+        contender[-1].second = contender->row;
+        contender->state = SECOND;
+    }
+    return status;
+}
+
+enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
+{
+    struct session session = {.group = group,
+                              .looks_left = CEILING_RETRIES,
+                              .visit = group->visit ? group->visit - 1 : 0};
+    session.contenders = calloc(group->row_count, sizeof *session.contenders);
+    if (!session.contenders) return eie_fail(error, EIE_MEMORY, "out of memory for a group");
+    enum eie_status status = begin_session(&session, error);
+    while (!status && admit_part(&session)) status = run_part(&session, error);
+    if (!status && group->cache != EIE_CACHE_NONE) judge(&session);
+    for (uint32_t i = 0; i < group->row_count; i++) {
+        end_plan(&session, &session.contenders[i]);
+        eie_samples_free(&session.contenders[i].fresh);
+        eie_samples_free(&session.contenders[i].device);
+    }
+    free(session.contenders);
+    return status;
+}

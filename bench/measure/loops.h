@@ -1,0 +1,31 @@
+/* The loops that find out what this machine can do at most: reading memory, multiplying. Those that
+ * the processor cannot run are not offered. */
+#ifndef EIE_BENCH_MEASURE_LOOPS_H
+#define EIE_BENCH_MEASURE_LOOPS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reads every 64-byte line of `data` (64-byte aligned) once; `bytes` is a multiple of 1024. What
+ * comes back depends on every byte, so that nothing is left out. */
+struct eie_read_loop {
+    const char *name; /* "avx512, 4 streams, prefetch": static */
+    uint64_t (*run)(const uint8_t *data, size_t bytes);
+};
+/* `loops` receives up to EIE_READ_LOOPS_MAX, those with the widest loads last; returns how many. */
+#define EIE_READ_LOOPS_MAX   12
+#define EIE_READ_LOOPS_WIDTH 4 /* of each width */
+uint32_t eie_read_loops(struct eie_read_loop *loops);
+
+/* `rounds` rounds of multiply-accumulates in registers; returns what they add up to. */
+struct eie_mac_loop {
+    const char *name;      /* "vpdpwssd zmm" */
+    const char *operation; /* "int16", "int8" (products of such integers, summed in 32 bits) or
+                              "float32" */
+    uint32_t macs;         /* of one round */
+    uint64_t (*run)(uint64_t rounds);
+};
+#define EIE_MAC_LOOPS_MAX 12
+uint32_t eie_mac_loops(struct eie_mac_loop *loops);
+
+#endif

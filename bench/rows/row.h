@@ -1,0 +1,96 @@
+/* One row of the benchmark matrix (design 7): its key, what became of it, and its numbers. */
+#ifndef EIE_BENCH_ROWS_ROW_H
+#define EIE_BENCH_ROWS_ROW_H
+
+#include "bench/measure/ceilings.h"
+#include "bench/measure/energy.h"
+#include "bench/measure/samples.h"
+#include "bench/rows/reproducer.h"
+#include "kernels/kernel.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum eie_row_status {
+    EIE_ROW_OK,
+    EIE_ROW_UNSUPPORTED, /* the kernel cannot do this problem, or not on this machine */
+    EIE_ROW_SKIPPED,     /* a library or device is absent, or memory too small */
+    EIE_ROW_MISMATCH,    /* the outputs are wrong: no number */
+    EIE_ROW_SUSPECT,     /* the number contradicts a measured ceiling */
+    EIE_ROW_ERROR        /* the kernel or the machine failed */
+};
+
+/* Facts of the layer and the inputs, the same for every kernel. */
+struct eie_work_facts {
+    uint32_t inputs, outputs;
+    uint64_t nonzeros, entries; /* of the whole layer; entries with padding */
+    uint64_t active_inputs;     /* that are not 0, summed over the batch */
+};
+
+struct eie_row {
+    /* key */
+    const char *suite, *layer, *cache, *time_source; /* not owned */
+    const struct eie_kernel *kernel;
+    const struct eie_device *device;
+    struct eie_hash hash;
+    uint32_t batch, threads;
+    /* outcome */
+    enum eie_row_status status;
+    enum eie_status error_status; /* what the kernel returned, where status is not ok */
+    char reason[1024 + EIE_REPRODUCER_MAX];
+    struct eie_reproducer again; /* the command that repeats the row */
+    /* numbers; NaN or 0 where there are none */
+    const char *layer_basis, *provenance;
+    struct eie_work_facts facts;
+    struct eie_samples samples; /* of this visit and the ones before */
+    struct eie_stats stats;     /* of those that count: nanoseconds per call, whole batch */
+    double cpu_ns;       /* CPU time per call, all threads: the mean over all samples, since the
+                            system adds up other threads' time only now and then */
+    double target;       /* for the relative half width of the median's interval; 0: none */
+    const char *chosen;  /* by a kernel that chooses, in earlier visits; not owned; or NULL */
+    bool is_reference;   /* in every visit of its group: ratios are formed within a visit */
+    uint64_t copy_bytes; /* of one copy, as another row of this run found it; 0: not known */
+    uint32_t copies;
+    int64_t calls; /* per sample */
+    double prepare_ns, relative_error;
+    struct eie_cost cost;
+    struct eie_outcome outcome;
+    struct eie_energy energy; /* of devices that were found at run time */
+    struct eie_floor floor;   /* the least time by the ceilings that were measured */
+    double launch_ns;         /* of no work, on this row's clock; 0 or NaN: not measured */
+    const char *resident;     /* of a device whose caches are known, else NULL */
+    bool apart;               /* run alone, after a kernel of its group ended the process */
+    json_t *columns;          /* what the kernel describes, an object; owned */
+};
+
+/* On a device that was found at run time a kernel has two clocks, and two rows of one plan. */
+static inline bool eie_row_has_two_clocks(const struct eie_row *row)
+{
+    return eie_device_is_found(row->device->kind);
+}
+
+/* Rows of one group that differ in their clock only. */
+static inline bool eie_row_same_plan(const struct eie_row *one, const struct eie_row *other)
+{
+    return one->kernel == other->kernel && one->device == other->device;
+}
+
+void eie_row_free(struct eie_row *row);
+
+/* Adds the samples of a row as it stands in a results file; EIE_INPUT when it contradicts itself.
+ */
+EIE_MUST_USE enum eie_status eie_row_take(struct eie_row *row, const json_t *earlier,
+                                          struct eie_error *error);
+
+const char *eie_row_status_name(enum eie_row_status status);
+
+/* Sets status and reason from what a function returned; EIE_OK leaves the row as it is. */
+void eie_row_fail(struct eie_row *row, enum eie_status status, const struct eie_error *error);
+
+/* The stable name: suite/layer/kernel/device/batch:B/threads:T/cache:C/time:S. */
+void eie_row_name(const struct eie_row *row, char *name, unsigned size);
+
+/* The row as it stands in a results file (results/README.md); NULL when out of memory. */
+json_t *eie_row_json(const struct eie_row *row);
+
+#endif

@@ -1,0 +1,417 @@
+#include "host/base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ALIGNMENT      64u
+#define SWEEP_AGE_S    60
+#define FIRST_CAPACITY 65536u /* where the size is not known beforehand */
+
+/* What to do about an errno value, beside the system's own words for it. */
+static const char *advice(int code)
+{
+    switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+        return ": free some space or name another folder";
+    case EFBIG:
+        return ": raise the limit (ulimit -f)";
+    case EACCES:
+    case EPERM:
+        return ": change the permissions or name another place";
+    case EROFS:
+        return ": name another folder";
+    case ENOENT:
+    case ENOTDIR:
+        return ": check the spelling, create the folder first";
+    case EMFILE:
+    case ENFILE:
+        return ": raise the limit (ulimit -n)";
+    default:
+        return "";
+    }
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+static enum eie_status read_failed(const char *path, int code, struct eie_error *error)
+{
+    switch (code) {
+    case ENOENT:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+        return eie_fail(error, EIE_INPUT, "%s: %s: check the spelling", path, strerror(code));
+    case EISDIR:
+        return eie_fail(error, EIE_INPUT, "%s: is a folder, not a file", path);
+    case ENXIO:
+        return eie_fail(error, EIE_INPUT, "%s: is not a file that can be read", path);
+    default:
+        return eie_fail(error, EIE_SYSTEM, "%s: cannot be read: %s%s", path, strerror(code),
+                        advice(code));
+    }
+}
+
+/* Room for `capacity` bytes and a 0 behind them; moves what is there. */
+static bool grow(struct eie_bytes *bytes, size_t capacity)
+{
+    if (capacity >= SIZE_MAX - ALIGNMENT) return false;
+    uint8_t *larger = aligned_alloc(ALIGNMENT, (capacity / ALIGNMENT + 1) * ALIGNMENT);
+    if (larger == NULL) return false;
+    if (bytes->size > 0) memcpy(larger, bytes->data, bytes->size);
+    free(bytes->data);
+    bytes->data = larger;
+    return true;
+}
+
+enum eie_status eie_file_read(const char *path, size_t limit, struct eie_bytes *bytes,
+                              struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    struct stat info;
+    int file;
+
+    *bytes = (struct eie_bytes){0};
+    do file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    while (file < 0 && errno == EINTR);
+    if (file < 0) return read_failed(path, errno, error);
+    if (fstat(file, &info) != 0) {
+        status = read_failed(path, errno, error);
+        goto end;
+    }
+    if (S_ISDIR(info.st_mode)) {
+        status = read_failed(path, EISDIR, error);
+        goto end;
+    }
+
+    /* One byte more than the limit, to see that there is more; sizes only are hints: a file may
+     * grow while it is read, and those of /proc say 0. */
+    const size_t most = limit < SIZE_MAX ? limit + 1 : limit;
+    const bool sized = S_ISREG(info.st_mode) && info.st_size > 0;
+    size_t capacity = sized ? (size_t)info.st_size + 1 : FIRST_CAPACITY;
+    if (capacity > most) capacity = most;
+    for (bool more = !(sized && (uint64_t)info.st_size > limit); more;) {
+        if (bytes->size == capacity) capacity = capacity > most / 2 ? most : 2 * capacity;
+        if ((bytes->data == NULL || bytes->size > 0) && !grow(bytes, capacity)) {
+            status = eie_fail(error, EIE_MEMORY, "%s: out of memory for %zu bytes", path, capacity);
+            goto end;
+        }
+        while (bytes->size < capacity && more) {
+            const ssize_t got = read(file, bytes->data + bytes->size, capacity - bytes->size);
+            if (got < 0 && errno != EINTR) {
+                status = read_failed(path, errno, error);
+                goto end;
+            }
+            if (got > 0) bytes->size += (size_t)got;
+            more = got != 0;
+        }
+        if (bytes->size > limit) break;
+    }
+    if (bytes->size > limit || bytes->data == NULL) {
+        status = eie_fail(error, EIE_INPUT, "%s: larger than the %zu bytes that may be read here",
+                          path, limit);
+        goto end;
+    }
+    bytes->data[bytes->size] = 0;
+end:
+    close(file);
+    if (status != EIE_OK) eie_bytes_free(bytes);
+    return status;
+}
+
+void eie_bytes_free(struct eie_bytes *bytes)
+{
+    free(bytes->data);
+    *bytes = (struct eie_bytes){0};
+}
+
+/* ---- temporaries under way ------------------------------------------------------------------ */
+
+/* A signal's handler reads the table in the midst of anything: slots are static, and only their
+ * states change hands. */
+enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_SET };
+static struct slot {
+    _Atomic int state;
+    char path[PATH_MAX];
+} slots[16];
+
+static bool slot_move(struct slot *slot, int from, int to)
+{
+    return atomic_compare_exchange_strong(&slot->state, &from, to);
+}
+
+static struct slot *slot_take(void)
+{
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+        if (slot_move(&slots[i], SLOT_FREE, SLOT_BUSY)) return &slots[i];
+    return NULL;
+}
+
+static void slot_leave(struct slot *slot, int to)
+{
+    const int code = errno;
+    while (!slot_move(slot, SLOT_SET, to)) sched_yield(); /* a handler on another thread is at it */
+    errno = code;
+}
+
+static void slot_release(char *temporary)
+{
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+        if (temporary == slots[i].path) slot_leave(&slots[i], SLOT_FREE);
+}
+
+void eie_output_unlink_pending(void)
+{
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+        if (slot_move(&slots[i], SLOT_SET, SLOT_BUSY)) {
+            unlink(slots[i].path);
+            atomic_store(&slots[i].state, SLOT_SET);
+        }
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+static enum eie_status write_failed(const char *path, int code, struct eie_error *error)
+{
+    return eie_fail(error, EIE_SYSTEM, "%s: cannot be written: %s%s", path, strerror(code),
+                    advice(code));
+}
+
+/* Creates a file of a new name in the folder of output->path, with the mode that umask leaves. The
+ * name does not depend on the target's, which may be as long as names can be. */
+static int create_temporary(struct eie_output *output)
+{
+    static _Atomic unsigned counter;
+    const char *slash = strrchr(output->path, '/');
+    const int folder = slash == NULL ? 0 : (int)(slash + 1 - output->path);
+    struct slot *slot = slot_take();
+    int file = -1;
+
+    if (slot == NULL) {
+        errno = EMFILE;
+        return -1;
+    }
+    do {
+        const int length = snprintf(slot->path, sizeof slot->path, "%.*s.eie-%ld-%u.tmp", folder,
+                                    output->path, (long)getpid(), atomic_fetch_add(&counter, 1));
+        if (length < 0 || (size_t)length >= sizeof slot->path) {
+            errno = ENAMETOOLONG;
+            break;
+        }
+        atomic_store(&slot->state, SLOT_SET); /* before: a signal may come right behind open */
+        file = open(slot->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0) slot_leave(slot, SLOT_BUSY);
+    } while (file < 0 && (errno == EEXIST || errno == EINTR));
+    if (file >= 0)
+        output->temporary = slot->path;
+    else
+        atomic_store(&slot->state, SLOT_FREE);
+    return file;
+}
+
+/* A descriptor to write `path` directly. The process's own standard output or error is continued
+ * where it stands, not opened anew: it may be a regular file, or a socket. -1 and errno 0: no need
+ * to, the path is free or names a regular file. */
+static int open_direct(const char *path, const struct stat *info)
+{
+    for (int standard = STDOUT_FILENO; standard <= STDERR_FILENO; standard++) {
+        struct stat own;
+        if (fstat(standard, &own) == 0 && own.st_dev == info->st_dev &&
+            own.st_ino == info->st_ino) {
+            if (standard == STDOUT_FILENO) fflush(stdout);
+            return fcntl(standard, F_DUPFD_CLOEXEC, 3);
+        }
+    }
+    errno = 0;
+    return S_ISREG(info->st_mode) ? -1 : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+enum eie_status eie_output_begin(const char *path, struct eie_output *output,
+                                 struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    const size_t length = strlen(path);
+    struct stat info;
+    int file = -1;
+
+    *output = (struct eie_output){0};
+    if (length == 0) return eie_fail(error, EIE_USAGE, "the name of the file to write is empty");
+    const bool exists = stat(path, &info) == 0;
+    if (path[length - 1] == '/' || (exists && S_ISDIR(info.st_mode)))
+        return eie_fail(error, EIE_USAGE, "%s: is a folder: name a file in it", path);
+
+    if (!exists && errno != ENOENT) return write_failed(path, errno, error);
+
+    errno = 0;
+    if (exists) file = open_direct(path, &info);
+    const bool direct = file >= 0;
+    if (!direct && errno != 0) {
+        status = write_failed(path, errno, error);
+        goto end;
+    }
+    /* Through links: the file is replaced, the link that leads to it stays. */
+    output->path = exists && !direct ? realpath(path, NULL) : strdup(path);
+    if (output->path == NULL || (exists && !direct && access(path, W_OK) != 0)) {
+        status = write_failed(path, errno, error);
+        goto end;
+    }
+    if (!direct) file = create_temporary(output);
+    if (file < 0 || (output->stream = fdopen(file, "w")) == NULL)
+        status = write_failed(path, errno, error);
+end:
+    if (status != EIE_OK) {
+        if (file >= 0) close(file);
+        eie_output_abandon(output);
+    }
+    return status;
+}
+
+/* Everything to the disk, then the stream closed; 0 or the errno of the first failure. */
+static int finish_stream(const struct eie_output *output)
+{
+    int code = 0;
+
+    errno = 0;
+    if (fflush(output->stream) != 0)
+        code = errno;
+    else if (ferror(output->stream)) /* an earlier write; its errno is gone, but another tells */
+        code = output->temporary != NULL && write(fileno(output->stream), "", 1) < 0 ? errno : EIO;
+    else if (output->temporary != NULL && fsync(fileno(output->stream)) != 0 && errno != EINVAL)
+        code = errno;
+    if (fclose(output->stream) != 0 && code == 0) code = errno;
+    return code;
+}
+
+enum eie_status eie_output_commit(struct eie_output *output, struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+
+    if (output->stream == NULL)
+        return eie_fail(error, EIE_SYSTEM, "an output was committed that is not open");
+    int code = finish_stream(output);
+    output->stream = NULL;
+    if (code == 0 && output->temporary != NULL && rename(output->temporary, output->path) != 0)
+        code = errno;
+    if (code != 0)
+        status = write_failed(output->path, code, error);
+    else if (output->temporary != NULL) {
+        slot_release(output->temporary);
+        output->temporary = NULL;
+    }
+    eie_output_abandon(output);
+    return status;
+}
+
+void eie_output_abandon(struct eie_output *output)
+{
+    if (output->stream != NULL) fclose(output->stream);
+    if (output->temporary != NULL) {
+        unlink(output->temporary);
+        slot_release(output->temporary);
+    }
+    free(output->path);
+    *output = (struct eie_output){0};
+}
+
+/* ---- leftovers ------------------------------------------------------------------------------ */
+
+static void sweep_one(int folder, const char *name)
+{
+    struct stat info;
+    char *end = NULL;
+
+    if (strncmp(name, ".eie-", 5) != 0) return;
+    const long process = strtol(name + 5, &end, 10);
+    const char *rest = end != NULL && *end == '-' ? end + 1 + strspn(end + 1, "0123456789") : "";
+    if (process <= 0 || strcmp(rest, ".tmp") != 0) return;
+    if (kill((pid_t)process, 0) == 0 || errno != ESRCH) return;
+    if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode) ||
+        time(NULL) - info.st_mtime < SWEEP_AGE_S)
+        return;
+    unlinkat(folder, name, 0);
+}
+
+void eie_output_sweep(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int length = slash == NULL ? 0 : (int)(slash + 1 - path);
+
+    if ((size_t)length >= sizeof folder) return;
+    snprintf(folder, sizeof folder, "%.*s", length, path);
+    DIR *entries = opendir(length > 0 ? folder : ".");
+    if (entries == NULL) return;
+    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        sweep_one(dirfd(entries), entry->d_name);
+    closedir(entries);
+}
+
+/* ---- the program and its data --------------------------------------------------------------- */
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+enum eie_status eie_program_path(char *path, struct eie_error *error)
+{
+    const ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    if (length > 0) {
+        path[length] = '\0';
+        return EIE_OK;
+    }
+    const char *name = (const char *)getauxval(AT_EXECFN); /* as execve was given it */
+    if (name != NULL && realpath(name, path) != NULL) return EIE_OK;
+    return eie_fail(error, EIE_SYSTEM, "the program's own file is not known: is /proc mounted?");
+}
+
+/* Fills `found` (PATH_MAX bytes). */
+static enum eie_status find_data(char *found, struct eie_error *error)
+{
+    static const char *const places[] = {"data", "../share/eiebench/data", "../../data"};
+    const char *named = getenv("EIE_DATA_DIR");
+    char program[PATH_MAX], place[PATH_MAX + 64];
+
+    if (named != NULL && named[0] != '\0') {
+        if (is_folder(named) && realpath(named, found) != NULL) return EIE_OK;
+        return eie_fail(error, EIE_INPUT, "EIE_DATA_DIR: %s: no such folder", named);
+    }
+    const enum eie_status status = eie_program_path(program, error);
+    if (status != EIE_OK) return status;
+    char *slash = strrchr(program, '/');
+    if (slash != NULL) *slash = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(place, sizeof place, "%s/%s", program, places[i]);
+        if (is_folder(place) && realpath(place, found) != NULL) return EIE_OK;
+    }
+    return eie_fail(
+        error, EIE_INPUT,
+        "no data folder beside the program: set EIE_DATA_DIR to the repository's data/");
+}
+
+enum eie_status eie_data_dir(const char **path, struct eie_error *error)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char found[PATH_MAX];
+    static bool is_found;
+
+    pthread_mutex_lock(&lock);
+    const enum eie_status status = is_found ? EIE_OK : find_data(found, error);
+    is_found = status == EIE_OK;
+    pthread_mutex_unlock(&lock);
+    *path = status == EIE_OK ? found : NULL;
+    return status;
+}

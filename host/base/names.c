@@ -1,0 +1,98 @@
+#include "host/base/names.h"
+
+#include <fnmatch.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Takes the next pattern of the list, without blanks around it; false at the end of the list. A
+ * pattern that does not fit comes as one that matches nothing. */
+static bool next_pattern(const char **list, char *pattern, size_t size)
+{
+    if (*list == NULL) return false;
+    const char *start = *list, *end = strchrnul(start, ',');
+
+    *list = *end == ',' ? end + 1 : NULL;
+    while (start < end && *start == ' ') start++;
+    while (end > start && end[-1] == ' ') end--;
+    if ((size_t)(end - start) >= size) end = start;
+    memcpy(pattern, start, (size_t)(end - start));
+    pattern[end - start] = '\0';
+    return true;
+}
+
+static bool matches(const char *pattern, const char *name)
+{
+    return strcmp(pattern, name) == 0 || (*pattern != '\0' && fnmatch(pattern, name, 0) == 0);
+}
+
+bool eie_names_match(const char *patterns, const char *name)
+{
+    char pattern[1024];
+
+    if (patterns == NULL || *patterns == '\0') return true;
+    while (next_pattern(&patterns, pattern, sizeof pattern))
+        if (matches(pattern, name)) return true;
+    return false;
+}
+
+bool eie_names_exact(const char *patterns, const char *name)
+{
+    char pattern[1024];
+
+    if (patterns == NULL || *patterns == '\0') return false;
+    while (next_pattern(&patterns, pattern, sizeof pattern))
+        if (strcmp(pattern, name) == 0) return true;
+    return false;
+}
+
+bool eie_names_may_begin(const char *patterns, const char *prefix)
+{
+    const size_t length = strlen(prefix);
+    char pattern[1024];
+
+    if (patterns == NULL || *patterns == '\0') return true;
+    while (next_pattern(&patterns, pattern, sizeof pattern)) {
+        const size_t plain = strcspn(pattern, "*?[\\");
+        if (plain < length && pattern[plain] == '\0') continue;
+        if (strncmp(pattern, prefix, plain < length ? plain : length) == 0) return true;
+    }
+    return false;
+}
+
+bool eie_names_unmatched(const char *patterns, const char *const *names, unsigned count,
+                         char *unmatched, unsigned size)
+{
+    char pattern[1024];
+
+    if (patterns == NULL || *patterns == '\0') return false;
+    while (next_pattern(&patterns, pattern, sizeof pattern)) {
+        bool any = false;
+        for (unsigned i = 0; i < count && !any; i++) any = matches(pattern, names[i]);
+        if (!any) {
+            if (size > 0) snprintf(unmatched, size, "%s", pattern);
+            return true;
+        }
+    }
+    return false;
+}
+
+void eie_name_key(const char *name, char *key, unsigned size)
+{
+    unsigned length = 0;
+
+    if (size == 0) return;
+    for (bool inside = false; *name != '\0' && length + 1 < size; name++) {
+        const unsigned char c = (unsigned char)*name;
+        const bool lower = c >= 'a' && c <= 'z', upper = c >= 'A' && c <= 'Z';
+        const bool other = (c >= '0' && c <= '9') || c == '.' || c == '_';
+
+        if (inside && (c & 0xC0) == 0x80) continue; /* the rest of a UTF-8 character */
+        inside = c >= 0x80;
+        if (upper)
+            key[length++] = (char)(c - 'A' + 'a');
+        else
+            key[length++] = lower || other ? (char)c : '-';
+    }
+    key[length] = '\0';
+}

@@ -1,0 +1,423 @@
+#include "host/devices/cuda.h"
+#include "host/base/isolate.h"
+#include "host/base/names.h"
+#include "host/base/sha256.h"
+#include "host/devices/cuda_parts.h"
+
+#include <cuda_runtime_api.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICES_MAX  64
+#define LIST_LIMIT_S 120
+
+/* ---- codes ---------------------------------------------------------------------------------- */
+
+static bool lost;
+
+bool eie_cuda_is_lost(void)
+{
+    return lost;
+}
+
+/* Codes that every later call returns too. */
+static bool ends_context(int code)
+{
+    switch (code) {
+    case cudaErrorECCUncorrectable:
+    case cudaErrorIllegalAddress:
+    case cudaErrorLaunchTimeout:
+    case cudaErrorAssert:
+    case cudaErrorHardwareStackError:
+    case cudaErrorIllegalInstruction:
+    case cudaErrorMisalignedAddress:
+    case cudaErrorInvalidAddressSpace:
+    case cudaErrorInvalidPc:
+    case cudaErrorLaunchFailure:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum eie_status eie_cuda_status(int code, const char *what, struct eie_error *error)
+{
+    if (code == cudaSuccess) return EIE_OK;
+    const enum eie_status status = code == cudaErrorMemoryAllocation ? EIE_MEMORY : EIE_SYSTEM;
+    lost = lost || ends_context(code);
+    cudaGetLastError(); /* the next call must not find this one's */
+    return eie_fail(error, status, "%s fails with %s (%d): %s", what,
+                    cudaGetErrorName((cudaError_t)code), code,
+                    cudaGetErrorString((cudaError_t)code));
+}
+
+/* ---- listing -------------------------------------------------------------------------------- */
+
+/* What the child fills in. */
+struct listing {
+    enum eie_status status;
+    struct eie_error error;
+    uint32_t count;
+    struct eie_cuda_listed all[DEVICES_MAX];
+};
+
+static void uuid_text(const unsigned char *bytes, char *text, size_t size)
+{
+    size_t at = (size_t)snprintf(text, size, "GPU-");
+    for (int i = 0; i < 16; i++)
+        at += (size_t)snprintf(text + at, size - at, "%s%02x",
+                               i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+}
+
+static uint64_t attribute(int index, enum cudaDeviceAttr what)
+{
+    int value = 0;
+    if (cudaDeviceGetAttribute(&value, what, index) != cudaSuccess || value < 0) value = 0;
+    return (uint64_t)value;
+}
+
+static enum eie_status find_facts(int index, struct eie_cuda_facts *facts, struct eie_error *error)
+{
+    struct cudaDeviceProp properties;
+    int driver = 0, runtime = 0;
+    enum eie_status status = eie_cuda_status((int)cudaGetDeviceProperties(&properties, index),
+                                             "cudaGetDeviceProperties", error);
+    if (status) return status;
+    *facts = (struct eie_cuda_facts){0};
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    snprintf(facts->name, sizeof facts->name, "%.127s", properties.name);
+    uuid_text((const unsigned char *)&properties.uuid, facts->uuid, sizeof facts->uuid);
+    if (cudaDeviceGetPCIBusId(facts->pci, sizeof facts->pci, index) != cudaSuccess)
+        facts->pci[0] = 0;
+    facts->driver = (uint32_t)driver;
+    facts->runtime = (uint32_t)runtime;
+    facts->major = (uint32_t)attribute(index, cudaDevAttrComputeCapabilityMajor);
+    facts->minor = (uint32_t)attribute(index, cudaDevAttrComputeCapabilityMinor);
+    facts->multiprocessors = (uint32_t)attribute(index, cudaDevAttrMultiProcessorCount);
+    if (!facts->multiprocessors) facts->multiprocessors = 1; /* kernels divide their work by it */
+    facts->global_bytes = properties.totalGlobalMem;
+    facts->l2_bytes = attribute(index, cudaDevAttrL2CacheSize);
+    facts->shared_block_bytes = attribute(index, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+    facts->shared_unit_bytes = attribute(index, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
+    facts->threads_unit = (uint32_t)attribute(index, cudaDevAttrMaxThreadsPerMultiProcessor);
+    facts->memory_bus_bits = (uint32_t)attribute(index, cudaDevAttrGlobalMemoryBusWidth);
+    facts->clock_khz = (uint32_t)attribute(index, cudaDevAttrClockRate);
+    facts->memory_clock_khz = (uint32_t)attribute(index, cudaDevAttrMemoryClockRate);
+    facts->ecc = attribute(index, cudaDevAttrEccEnabled) != 0;
+    return EIE_OK;
+}
+
+static enum eie_status hash_facts(const struct eie_cuda_facts *facts, struct eie_hash *hash,
+                                  struct eie_error *error)
+{
+    char all[256];
+    const int length = snprintf(all, sizeof all, "%s\n%u.%u\n%u\n%u\n", facts->name, facts->major,
+                                facts->minor, facts->driver, facts->runtime);
+    return eie_sha256_of(all, (size_t)length, hash, error);
+}
+
+static void add_absent(struct listing *listing, const char *why)
+{
+    struct eie_device device = {.kind = EIE_DEVICE_CUDA, .runtime = {.absent = true}};
+    strcpy(device.name, "cuda:none");
+    snprintf(device.title, sizeof device.title, "CUDA: %.240s", why);
+    listing->all[listing->count++] = (struct eie_cuda_listed){.device = device};
+}
+
+static enum eie_status add_device(struct listing *listing, int index)
+{
+    struct eie_cuda_facts facts;
+    struct eie_device device = {.kind = EIE_DEVICE_CUDA, .runtime = {.index = (uint32_t)index}};
+    char key[96];
+    uint32_t equal = 1;
+    enum eie_status status = find_facts(index, &facts, &listing->error);
+    if (!status) status = hash_facts(&facts, &device.hash, &listing->error);
+    if (status) return status;
+    for (uint32_t i = 0; i < listing->count; i++)
+        equal += !strcmp(listing->all[i].facts.name, facts.name);
+    eie_name_key(facts.name, key, sizeof key);
+    snprintf(device.name, sizeof device.name, equal > 1 ? "cuda:%s#%u" : "cuda:%s", key, equal);
+    snprintf(device.title, sizeof device.title, "%s, compute capability %u.%u, CUDA %u.%u",
+             facts.name, facts.major, facts.minor, facts.driver / 1000, facts.driver % 1000 / 10);
+    memcpy(device.runtime.pci, facts.pci, sizeof device.runtime.pci);
+    listing->all[listing->count++] = (struct eie_cuda_listed){device, facts};
+    return EIE_OK;
+}
+
+static void list_in_child(void *context, void *shared)
+{
+    struct listing *listing = shared;
+    int count = 0;
+    (void)context;
+    const cudaError_t code = cudaGetDeviceCount(&count);
+    if (code == cudaErrorInsufficientDriver)
+        add_absent(listing, "no driver for NVIDIA GPUs is here, or one older than this runtime");
+    else if (code != cudaSuccess)
+        add_absent(listing, cudaGetErrorString(code));
+    else if (!count)
+        add_absent(listing, "the driver shows no device");
+    if (listing->count) return;
+    for (int i = 0; i < count && i < DEVICES_MAX && !listing->status; i++)
+        listing->status = add_device(listing, i);
+}
+
+enum eie_status eie_cuda_list(struct eie_cuda_listed **list, uint32_t *count,
+                              struct eie_error *error)
+{
+    struct eie_ending ending;
+    char words[160];
+    struct listing *listing = calloc(1, sizeof *listing);
+    if (!listing) return eie_fail(error, EIE_MEMORY, "out of memory for devices");
+    enum eie_status status =
+        eie_isolate(list_in_child, NULL, listing, sizeof *listing, LIST_LIMIT_S, &ending, error);
+    if (!status && ending.end != EIE_END_RETURNED) {
+        char why[256];
+        eie_ending_text(&ending, words, sizeof words);
+        snprintf(why, sizeof why, "listing the devices ended its process: %s", words);
+        listing->count = 0;
+        add_absent(listing, why);
+    } else if (!status && listing->status) {
+        status = eie_fail(error, listing->status, "%s", listing->error.message);
+    }
+    *list = status ? NULL : calloc(listing->count, sizeof **list);
+    if (!status && !*list) status = eie_fail(error, EIE_MEMORY, "out of memory for devices");
+    if (!status) memcpy(*list, listing->all, listing->count * sizeof **list);
+    *count = status ? 0 : listing->count;
+    free(listing);
+    return status;
+}
+
+enum eie_status eie_cuda_probe(const struct eie_device *device, struct eie_error *error)
+{
+    if (!device->runtime.absent) return EIE_OK;
+    return eie_fail(error, EIE_MISSING, "%s", device->title);
+}
+
+/* ---- devices in use ------------------------------------------------------------------------- */
+
+static struct {
+    uint32_t count;
+    struct in_use {
+        char name[EIE_DEVICE_NAME_MAX];
+        struct eie_cuda cuda;
+        bool has_ceilings;
+        struct eie_cuda_ceilings ceilings;
+    } all[DEVICES_MAX];
+} in_use;
+
+static enum eie_status begin(const struct eie_device *device, struct eie_cuda *cuda,
+                             struct eie_error *error)
+{
+    struct eie_hash hash;
+    int count = 0;
+    cuda->index = (int)device->runtime.index;
+    enum eie_status status =
+        eie_cuda_status((int)cudaGetDeviceCount(&count), "cudaGetDeviceCount", error);
+    if (!status && cuda->index >= count)
+        status = eie_fail(error, EIE_MISSING, "device %s has gone", device->name);
+    if (!status) status = find_facts(cuda->index, &cuda->facts, error);
+    if (!status) status = hash_facts(&cuda->facts, &hash, error);
+    if (!status && strcmp(hash.hex, device->hash.hex) != 0)
+        status = eie_fail(error, EIE_MISSING, "device %s is another one now", device->name);
+    if (!status) status = eie_cuda_status((int)cudaSetDevice(cuda->index), "cudaSetDevice", error);
+    if (status) return status;
+    return eie_cuda_status((int)cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking),
+                           "cudaStreamCreateWithFlags", error);
+}
+
+/* Launches, memory and events belong to the thread's current device, which is one of several. */
+static enum eie_status choose(const struct eie_cuda *cuda, struct eie_error *error)
+{
+    return eie_cuda_status((int)cudaSetDevice(cuda->index), "cudaSetDevice", error);
+}
+
+enum eie_status eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda,
+                              struct eie_error *error)
+{
+    for (uint32_t i = 0; i < in_use.count; i++) {
+        *cuda = &in_use.all[i].cuda;
+        if (!strcmp(in_use.all[i].name, device->name)) return choose(*cuda, error);
+    }
+    enum eie_status status = eie_cuda_probe(device, error);
+    if (!status && in_use.count == DEVICES_MAX)
+        status = eie_fail(error, EIE_SYSTEM, "more than %d devices", DEVICES_MAX);
+    if (status) return status;
+    struct in_use *one = &in_use.all[in_use.count];
+    *cuda = &one->cuda;
+    status = begin(device, *cuda, error);
+    if (status) return eie_error_prefix(error, status, "%s", device->name);
+    snprintf(one->name, sizeof one->name, "%s", device->name);
+    in_use.count++;
+    return EIE_OK;
+}
+
+enum eie_status eie_cuda_ceilings(struct eie_cuda *cuda, const struct eie_cuda_ceilings **ceilings,
+                                  struct eie_error *error)
+{
+    for (uint32_t i = 0; i < in_use.count; i++) {
+        struct in_use *one = &in_use.all[i];
+        if (&one->cuda != cuda) continue;
+        enum eie_status status =
+            one->has_ceilings ? EIE_OK : eie_cuda_measure(cuda, &one->ceilings, error);
+        one->has_ceilings = one->has_ceilings || !status;
+        *ceilings = &one->ceilings;
+        return status;
+    }
+    return eie_fail(error, EIE_USAGE, "the device is not open");
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes, void **memory,
+                               struct eie_error *error)
+{
+    *memory = NULL;
+    enum eie_status status = choose(cuda, error);
+    if (status) return status;
+    const cudaError_t code = cudaMalloc(memory, bytes ? bytes : 1);
+    if (code == cudaErrorMemoryAllocation) {
+        cudaGetLastError();
+        *memory = NULL;
+        return eie_fail(error, EIE_MISSING, "the device has no %.1f MiB of memory left",
+                        (double)bytes / 0x1p20);
+    }
+    return eie_cuda_status((int)code, "cudaMalloc", error);
+}
+
+void eie_cuda_free(struct eie_cuda *cuda, void *memory)
+{
+    if (memory && !choose(cuda, NULL)) cudaFree(memory);
+}
+
+static enum eie_status finish(struct eie_cuda *cuda, cudaError_t code, const char *what,
+                              struct eie_error *error)
+{
+    if (code) return eie_cuda_status((int)code, what, error);
+    return eie_cuda_status((int)cudaStreamSynchronize(cuda->stream), "cudaStreamSynchronize",
+                           error);
+}
+
+enum eie_status eie_cuda_write(struct eie_cuda *cuda, void *device, const void *host,
+                               uint64_t bytes, struct eie_error *error)
+{
+    enum eie_status status = bytes ? choose(cuda, error) : EIE_OK;
+    if (!bytes || status) return status;
+    return finish(cuda, cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, cuda->stream),
+                  "cudaMemcpyAsync", error);
+}
+
+enum eie_status eie_cuda_read(struct eie_cuda *cuda, void *host, const void *device, uint64_t bytes,
+                              struct eie_error *error)
+{
+    enum eie_status status = bytes ? choose(cuda, error) : EIE_OK;
+    if (!bytes || status) return status;
+    return finish(cuda, cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, cuda->stream),
+                  "cudaMemcpyAsync", error);
+}
+
+enum eie_status eie_cuda_zero(struct eie_cuda *cuda, void *device, uint64_t bytes,
+                              struct eie_error *error)
+{
+    enum eie_status status = bytes ? choose(cuda, error) : EIE_OK;
+    if (!bytes || status) return status;
+    return finish(cuda, cudaMemsetAsync(device, 0, bytes, cuda->stream), "cudaMemsetAsync", error);
+}
+
+/* ---- time on the device's clock ------------------------------------------------------------- */
+
+enum eie_status eie_cuda_span_make(struct eie_cuda *cuda, struct eie_cuda_span *span,
+                                   struct eie_error *error)
+{
+    *span = (struct eie_cuda_span){NULL, NULL};
+    enum eie_status status = choose(cuda, error);
+    if (!status)
+        status = eie_cuda_status((int)cudaEventCreateWithFlags(&span->first, cudaEventDefault),
+                                 "cudaEventCreateWithFlags", error);
+    if (!status)
+        status = eie_cuda_status((int)cudaEventCreateWithFlags(&span->last, cudaEventDefault),
+                                 "cudaEventCreateWithFlags", error);
+    if (status) eie_cuda_span_free(span);
+    return status;
+}
+
+void eie_cuda_span_free(struct eie_cuda_span *span)
+{
+    if (span->first) cudaEventDestroy(span->first);
+    if (span->last) cudaEventDestroy(span->last);
+    *span = (struct eie_cuda_span){NULL, NULL};
+}
+
+enum eie_status eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                  int (*enqueue)(void *context), void *context,
+                                  struct eie_error *error)
+{
+    enum eie_status status = choose(cuda, error);
+    if (status) return status;
+    cudaError_t code = cudaEventRecord(span->first, cuda->stream);
+    if (code) return eie_cuda_status((int)code, "cudaEventRecord", error);
+    const int launched = enqueue(context);
+    if (launched) return eie_cuda_status(launched, "the launch", error);
+    code = cudaEventRecord(span->last, cuda->stream);
+    return eie_cuda_status((int)code, "cudaEventRecord", error);
+}
+
+enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                   double *ns, struct eie_error *error)
+{
+    float ms = 0;
+    /* the stream and not the event: a graph that was just launched may not have recorded it yet */
+    cudaError_t code = cudaStreamSynchronize(cuda->stream);
+    if (code) return eie_cuda_status((int)code, "cudaStreamSynchronize", error);
+    code = cudaEventElapsedTime(&ms, span->first, span->last);
+    *ns = 1e6 * (double)ms;
+    return eie_cuda_status((int)code, "cudaEventElapsedTime", error);
+}
+
+/* ---- graphs --------------------------------------------------------------------------------- */
+
+static cudaError_t record(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                          int (*enqueue)(void *context), void *context, cudaGraph_t *graph)
+{
+    cudaError_t code = cudaEventRecordWithFlags(span->first, cuda->stream, cudaEventRecordExternal);
+    if (!code) code = (cudaError_t)enqueue(context);
+    if (!code) code = cudaEventRecordWithFlags(span->last, cuda->stream, cudaEventRecordExternal);
+    const cudaError_t ended = cudaStreamEndCapture(cuda->stream, graph); /* whatever came before */
+    return code ? code : ended;
+}
+
+enum eie_status eie_cuda_graph_make(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                    int (*enqueue)(void *context), void *context,
+                                    struct CUgraphExec_st **graph, struct eie_error *error)
+{
+    cudaGraph_t recorded = NULL;
+    *graph = NULL;
+    enum eie_status status = choose(cuda, error);
+    if (!status)
+        status = eie_cuda_status(
+            (int)cudaStreamBeginCapture(cuda->stream, cudaStreamCaptureModeThreadLocal),
+            "cudaStreamBeginCapture", error);
+    if (status) return status;
+    cudaError_t code = record(cuda, span, enqueue, context, &recorded);
+    if (!code) code = cudaGraphInstantiateWithFlags(graph, recorded, 0);
+    if (recorded) cudaGraphDestroy(recorded);
+    if (!code) return EIE_OK;
+    cudaGetLastError();
+    *graph = NULL;
+    return eie_fail(error, EIE_UNSUPPORTED, "its work cannot be recorded as a graph: %s",
+                    cudaGetErrorString(code));
+}
+
+void eie_cuda_graph_free(struct CUgraphExec_st *graph)
+{
+    if (graph) cudaGraphExecDestroy(graph);
+}
+
+enum eie_status eie_cuda_graph_run(struct eie_cuda *cuda, struct CUgraphExec_st *graph,
+                                   struct eie_error *error)
+{
+    enum eie_status status = choose(cuda, error);
+    if (status) return status;
+    return eie_cuda_status((int)cudaGraphLaunch(graph, cuda->stream), "cudaGraphLaunch", error);
+}

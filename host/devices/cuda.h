@@ -1,0 +1,166 @@
+/* CUDA through its runtime, which is linked statically and finds the driver when it is needed: a
+ * program that was built with it still runs where there is no GPU, and one that was built without
+ * it (no nvcc at hand) says so for every device and kernel. One stream per process and device;
+ * plans only borrow it.
+ *
+ * A process that has begun with CUDA must not be forked: listing is done in a child, and
+ * eie_cuda_open belongs into the process that runs kernels. No CUDA header is needed to include
+ * this one. */
+#ifndef EIE_HOST_DEVICES_CUDA_H
+#define EIE_HOST_DEVICES_CUDA_H
+
+#include "host/devices/device.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- devices -------------------------------------------------------------------------------- */
+
+/* What a device says that it is and can do. */
+struct eie_cuda_facts {
+    char name[128];
+    char uuid[64];            /* "GPU-..." as nvidia-smi prints it */
+    char pci[24];             /* "0000:65:00.0" */
+    uint32_t driver, runtime; /* CUDA version: 1000 major + 10 minor */
+    uint32_t major, minor;    /* compute capability */
+    uint32_t multiprocessors;
+    uint64_t global_bytes, l2_bytes; /* of memory, of the second-level cache */
+    uint64_t shared_block_bytes;     /* of shared memory that a block may ask for */
+    uint64_t shared_unit_bytes;      /* of shared memory in a multiprocessor */
+    uint32_t threads_unit;           /* resident in a multiprocessor */
+    uint32_t memory_bus_bits;
+    uint32_t clock_khz, memory_clock_khz; /* the highest */
+    bool ecc;
+};
+
+struct eie_cuda_listed {
+    struct eie_device device; /* "cuda:NAME", "#2" behind the second equal one; its hash is that of
+                                 name, capability, driver and runtime */
+    struct eie_cuda_facts facts;
+};
+
+/* All devices in the driver's order; where there is none, "cuda:none", absent, with the reason. At
+ * least one; free with free(). The work is done in a child process: EIE_SYSTEM or EIE_MEMORY when
+ * there was none. */
+EIE_MUST_USE enum eie_status eie_cuda_list(struct eie_cuda_listed **list, uint32_t *count,
+                                           struct eie_error *error);
+
+/* EIE_MISSING with the reason for a device that is absent. Touches no driver. */
+EIE_MUST_USE enum eie_status eie_cuda_probe(const struct eie_device *device,
+                                            struct eie_error *error);
+
+/* The handles of the runtime: a cudaStream_t is a struct CUstream_st *, and so on. */
+struct CUstream_st;
+struct CUevent_st;
+struct CUgraphExec_st;
+
+/* A device in use. */
+struct eie_cuda {
+    struct eie_cuda_facts facts;
+    int index;
+    struct CUstream_st *stream; /* all work is queued here, in order */
+};
+
+/* The process's only one for this device; lives until the process ends. EIE_MISSING when the device
+ * is not the one that was listed, or absent; EIE_SYSTEM. */
+EIE_MUST_USE enum eie_status eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda,
+                                           struct eie_error *error);
+
+/* What a launch costs (the median of many) and what memory gives (the most of several tries). */
+struct eie_cuda_ceilings {
+    double launch_wall_ns;   /* an empty kernel, from enqueueing it until waiting has returned */
+    double launch_device_ns; /* between the events around an empty kernel: what is in device_ns of
+                                every call and is no work */
+    double graph_wall_ns, graph_device_ns; /* the same, launched as a graph */
+    double l2_bytes_per_s;   /* reading again and again what half of the L2 cache holds; NaN where
+                                the device has none */
+    double dram_bytes_per_s; /* reading many times the L2 cache once */
+};
+
+/* Taken once per process and device. */
+EIE_MUST_USE enum eie_status eie_cuda_ceilings(struct eie_cuda *cuda,
+                                               const struct eie_cuda_ceilings **ceilings,
+                                               struct eie_error *error);
+
+/* A kernel has done what ends a context (an illegal address, ...): no call of this process will
+ * work again on any device. */
+bool eie_cuda_is_lost(void);
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+/* EIE_OK for cudaSuccess (0), EIE_MEMORY for the code that means that, else EIE_SYSTEM; the message
+ * says what failed ("cudaMalloc") with the code's name and the runtime's words. */
+EIE_MUST_USE enum eie_status eie_cuda_status(int code, const char *what, struct eie_error *error);
+
+/* `bytes` (0 is taken as 1) of the device's memory, 256-byte aligned. EIE_MISSING
+ * where the device has no more. */
+EIE_MUST_USE enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes, void **memory,
+                                            struct eie_error *error);
+void eie_cuda_free(struct eie_cuda *cuda, void *memory); /* NULL is fine */
+
+/* Copies; they return when it is done. */
+EIE_MUST_USE enum eie_status eie_cuda_write(struct eie_cuda *cuda, void *device, const void *host,
+                                            uint64_t bytes, struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_cuda_read(struct eie_cuda *cuda, void *host, const void *device,
+                                           uint64_t bytes, struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_cuda_zero(struct eie_cuda *cuda, void *device, uint64_t bytes,
+                                           struct eie_error *error);
+
+/* Two events and what is queued between them. */
+struct eie_cuda_span {
+    struct CUevent_st *first, *last;
+};
+EIE_MUST_USE enum eie_status eie_cuda_span_make(struct eie_cuda *cuda, struct eie_cuda_span *span,
+                                                struct eie_error *error);
+void eie_cuda_span_free(struct eie_cuda_span *span); /* NULL members are fine */
+
+/* Calls `enqueue` (an error code of the runtime, 0 for good) between the two events of the span. */
+EIE_MUST_USE enum eie_status eie_cuda_span_run(struct eie_cuda *cuda,
+                                               const struct eie_cuda_span *span,
+                                               int (*enqueue)(void *context), void *context,
+                                               struct eie_error *error);
+
+/* Waits for the span's end; nanoseconds on the device's clock from its beginning. */
+EIE_MUST_USE enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda,
+                                                const struct eie_cuda_span *span, double *ns,
+                                                struct eie_error *error);
+
+/* The same as a graph: what `enqueue` queues is recorded once, with the span's events around it,
+ * and launched by one call. EIE_UNSUPPORTED where the work cannot be recorded. */
+EIE_MUST_USE enum eie_status eie_cuda_graph_make(struct eie_cuda *cuda,
+                                                 const struct eie_cuda_span *span,
+                                                 int (*enqueue)(void *context), void *context,
+                                                 struct CUgraphExec_st **graph,
+                                                 struct eie_error *error);
+void eie_cuda_graph_free(struct CUgraphExec_st *graph); /* NULL is fine */
+EIE_MUST_USE enum eie_status eie_cuda_graph_run(struct eie_cuda *cuda, struct CUgraphExec_st *graph,
+                                                struct eie_error *error);
+
+/* ---- device code ---------------------------------------------------------------------------- */
+
+/* How a kernel is launched. */
+struct eie_cuda_launch {
+    uint32_t blocks[2], threads, shared_bytes; /* shared: dynamic */
+    struct CUstream_st *stream;
+};
+
+/* A kernel as its file NAME.cu exports it (host/devices/cuda_code.h): the arguments are one struct,
+ * which the caller and the kernel share by a header. The functions return a code of the runtime;
+ * they are NULL in a build without CUDA. */
+struct eie_cuda_code {
+    const char *name;
+    int (*launch)(const struct eie_cuda_launch *launch, const void *arguments);
+    int (*allow)(uint32_t shared_bytes); /* of launches of any plan from now on, at most */
+    int (*resident)(uint32_t threads, uint32_t shared_bytes, int *blocks); /* in a multiprocessor */
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,29 @@
+/* Between host/devices/cuda.c and host/devices/cuda_ceilings.c. */
+#ifndef EIE_HOST_DEVICES_CUDA_PARTS_H
+#define EIE_HOST_DEVICES_CUDA_PARTS_H
+
+#include "host/devices/cuda.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+EIE_MUST_USE enum eie_status eie_cuda_measure(struct eie_cuda *cuda,
+                                              struct eie_cuda_ceilings *ceilings,
+                                              struct eie_error *error);
+
+/* cuda_loops.cu: reads [words] of 16 bytes, `rounds` times; `sink` takes one word if their sum has
+ * a value that it never has. With words 0 it does nothing. */
+struct eie_cuda_reads {
+    const void *data;
+    uint64_t words;
+    uint32_t rounds;
+    void *sink;
+};
+extern const struct eie_cuda_code eie_cuda_code_reads;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

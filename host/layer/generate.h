@@ -1,0 +1,39 @@
+/* Generated layers: the same on every machine (design: numbers). Exactly the stated number of
+ * non-zeros at uniformly drawn positions (selection sampling, Knuth's algorithm S), codes uniform
+ * over 1..15, an exact number of active inputs in each of the samples, magnitudes scaled so that no
+ * final sum leaves int32.
+ *
+ * Streams are drawn from seeds named "<layer>/<purpose>", so that changing one leaves the others.
+ */
+#ifndef EIE_HOST_LAYER_GENERATE_H
+#define EIE_HOST_LAYER_GENERATE_H
+
+#include "host/layer/layer.h"
+
+#include <stdbool.h>
+
+struct eie_layer_spec {
+    char name[EIE_NAME_MAX];
+    uint64_t seed;
+    uint32_t inputs, outputs;
+    enum eie_activation activation;
+    uint32_t active_inputs; /* non-zero inputs of every sample */
+    /* Non-zeros in the columns that sample 0 makes active, and in the others. Where `split` is
+     * false, only the sum counts and positions are uniform over the whole matrix. */
+    bool split;
+    uint64_t nonzeros_active, nonzeros_inactive;
+    /* How uneven the rows are, only where `split` is true: row i has u_i times the mean number of
+     * non-zeros, u being 1 + z permille / 1000 within 1/8..4, and z the sum of twelve uniform
+     * numbers less 6 (near normal, variance 1). 0: all rows alike. */
+    uint32_t row_unevenness_permille;
+    bool is_signed;        /* inputs with random signs; else non-negative, as after ReLU */
+    uint32_t sample_count; /* 64 in the suites */
+    const char *source;    /* for the layer; NULL: a stated default */
+};
+
+/* EIE_USAGE when the numbers contradict each other (more non-zeros than places, ...); EIE_MEMORY.
+ */
+EIE_MUST_USE enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_count,
+                                          struct eie_layer **layer, struct eie_error *error);
+
+#endif

@@ -1,0 +1,44 @@
+/* Layers on disk: one safetensors file holds one layer or a whole network. Tensors of layer L:
+ * L.codebook I16 [16], L.column_start U32 [pe_count, inputs + 1], L.entries U8 [n], L.bias I32
+ * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
+ * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
+ * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
+ * L.source. A layer may also stand in its storage form (host/layer/stored.h), which has the
+ * metadata L.form; it is read like any other. */
+#ifndef EIE_HOST_LAYER_LAYER_FILE_H
+#define EIE_HOST_LAYER_LAYER_FILE_H
+
+#include "host/layer/layer.h"
+#include "host/layer/shared.h"
+
+struct eie_layer_set {
+    uint32_t count;
+    struct eie_layer **layers; /* in file order */
+};
+
+/* Reads and validates everything; after that the layers are trusted. EIE_INPUT, EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_layer_file_read(const char *path, struct eie_layer_set *set,
+                                                 struct eie_error *error);
+struct eie_bytes;
+EIE_MUST_USE enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, /* taken over */
+                                                  const char *path, struct eie_layer_set *set,
+                                                  struct eie_error *error);
+void eie_layer_set_free(struct eie_layer_set *set);
+
+/* The same file as matrices of shared floats, whatever their form and width; what `eie expand`
+ * reads.
+ */
+struct eie_shared_set {
+    uint32_t count;
+    struct eie_shared *matrices; /* in file order */
+};
+EIE_MUST_USE enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
+                                                  struct eie_error *error);
+void eie_shared_set_free(struct eie_shared_set *set);
+
+/* Writes all layers, at least one, or leaves no file. Names must differ: EIE_USAGE. EIE_SYSTEM. */
+EIE_MUST_USE enum eie_status eie_layer_file_write(const char *path,
+                                                  const struct eie_layer *const *layers,
+                                                  uint32_t count, struct eie_error *error);
+
+#endif

@@ -1,0 +1,33 @@
+/* From float to the fixed-point numbers of a layer (design: the layer). Rounds to nearest, ties to
+ * even: the largest weight fraction bits at which no weight saturates; then the largest input bits
+ * at which no input saturates and no final sum of the given inputs leaves int32; then the largest
+ * output bits at which no output saturates and the shift stays in 0..31. */
+#ifndef EIE_HOST_LAYER_QUANTIZE_H
+#define EIE_HOST_LAYER_QUANTIZE_H
+
+#include "host/layer/layer.h"
+
+struct eie_float_layer {
+    const char *name, *source;
+    uint32_t pe_count;
+    enum eie_activation activation;
+    const float *codebook;         /* [16], [0] is 0 */
+    struct eie_sparse_codes codes; /* inputs, outputs, positions */
+    const float *bias;             /* [outputs] or NULL */
+    uint32_t sample_count;         /* at least 1 */
+    const float *sample_inputs;    /* [sample_count][inputs] */
+};
+
+struct eie_quantization {
+    uint32_t weight_fraction_bits, input_fraction_bits, output_fraction_bits;
+    uint64_t inputs_lost;      /* non-zero inputs that became 0 */
+    double max_abs_error;      /* of the outputs of all samples against float64 */
+    double relative_rms_error; /* root mean square of the error over that of the outputs */
+};
+
+/* EIE_INPUT: a value that is not finite, or no fraction bits that fit. */
+EIE_MUST_USE enum eie_status eie_quantize(const struct eie_float_layer *layer,
+                                          struct eie_layer **quantized,
+                                          struct eie_quantization *report, struct eie_error *error);
+
+#endif

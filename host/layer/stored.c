@@ -1,0 +1,655 @@
+#include "host/layer/stored.h"
+#include "host/base/sha256.h"
+#include "host/layer/huffman.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_MAX      (EIE_NAME_MAX + 32)
+#define TENSOR_PARTS 7
+
+const char *eie_form_name(enum eie_form form)
+{
+    return form == EIE_FORM_PLAIN ? "plain" : form == EIE_FORM_PACKED ? "packed" : "huffman";
+}
+
+/* ---- relative runs -------------------------------------------------------------------------- */
+
+static uint64_t walk(const struct eie_shared *shared, uint32_t run_bits, uint8_t *code,
+                     uint8_t *run, uint64_t *fillers)
+{
+    const size_t count = (size_t)shared->outputs * shared->inputs, span = (size_t)1 << run_bits;
+    uint64_t entries = 0;
+    *fillers = 0;
+    for (size_t i = 0, next = 0; i < count; i++) {
+        if (!shared->code[i]) continue;
+        for (; i - next >= span; next += span, entries++, ++*fillers)
+            if (code) code[entries] = 0, run[entries] = (uint8_t)(span - 1);
+        if (code) code[entries] = shared->code[i], run[entries] = (uint8_t)(i - next);
+        entries++;
+        next = i + 1;
+    }
+    return entries;
+}
+
+enum eie_status eie_relative_encode(const struct eie_shared *shared, uint32_t run_bits,
+                                    struct eie_relative *relative, struct eie_error *error)
+{
+    *relative = (struct eie_relative){.code_bits = shared->code_bits, .run_bits = run_bits};
+    relative->entries = walk(shared, run_bits, NULL, NULL, &relative->fillers);
+    if (relative->entries > UINT32_MAX)
+        return eie_fail(error, EIE_INPUT, "%s: more than 2^32 - 1 entries", shared->name);
+    relative->code = malloc(relative->entries + 1);
+    relative->run = malloc(relative->entries + 1);
+    if (!relative->code || !relative->run) {
+        eie_relative_free(relative);
+        return eie_fail(error, EIE_MEMORY, "%s: out of memory", shared->name);
+    }
+    walk(shared, run_bits, relative->code, relative->run, &relative->fillers);
+    return EIE_OK;
+}
+
+void eie_relative_free(struct eie_relative *relative)
+{
+    free(relative->code);
+    free(relative->run);
+    relative->code = relative->run = NULL;
+}
+
+static enum eie_status code_of(const uint8_t *symbols, uint64_t count, uint32_t bits,
+                               enum eie_form form, struct eie_huffman *code,
+                               uint64_t tally[EIE_HUFFMAN_SYMBOLS], struct eie_error *error)
+{
+    eie_huffman_tally(symbols, count, tally);
+    if (form == EIE_FORM_HUFFMAN) return eie_huffman_build(tally, code, error);
+    eie_huffman_fixed(bits, code);
+    return EIE_OK;
+}
+
+enum eie_status eie_relative_sizes(const struct eie_relative *relative, enum eie_form form,
+                                   struct eie_stream_size *codes, struct eie_stream_size *runs,
+                                   struct eie_error *error)
+{
+    uint64_t tally[EIE_HUFFMAN_SYMBOLS];
+    struct eie_huffman code;
+    const double fillers = (double)relative->fillers;
+    const unsigned longest = (1u << relative->run_bits) - 1;
+    enum eie_status status =
+        code_of(relative->code, relative->entries, relative->code_bits, form, &code, tally, error);
+    if (status) return status;
+    double bits = (double)eie_huffman_bits(&code, tally);
+    codes->filler_bits = fillers * code.length[0];
+    codes->weight_bits = bits - codes->filler_bits;
+    codes->table_bytes = form == EIE_FORM_HUFFMAN ? UINT64_C(1) << (relative->code_bits - 1) : 0;
+    status =
+        code_of(relative->run, relative->entries, relative->run_bits, form, &code, tally, error);
+    if (status) return status;
+    bits = (double)eie_huffman_bits(&code, tally);
+    runs->filler_bits = fillers * code.length[longest];
+    runs->weight_bits = bits - runs->filler_bits;
+    runs->table_bytes = form == EIE_FORM_HUFFMAN ? UINT64_C(1) << (relative->run_bits - 1) : 0;
+    return EIE_OK;
+}
+
+/* ---- writing -------------------------------------------------------------------------------- */
+
+/* What an item's tensors point to until the file is written. */
+struct coded {
+    uint8_t *codes, *runs;
+    size_t codes_size, runs_size;
+    uint8_t code_lengths[128], run_lengths[128];
+    uint64_t entries;
+};
+
+static void pack_lengths(const struct eie_huffman *code, uint32_t bits, uint8_t *packed)
+{
+    for (size_t s = 0; s < (size_t)1 << bits; s += 2)
+        packed[s / 2] = (uint8_t)(code->length[s] | code->length[s + 1] << 4);
+}
+
+static enum eie_status code_item(const struct eie_store_item *item, enum eie_form form,
+                                 struct coded *coded, struct eie_error *error)
+{
+    struct eie_relative relative;
+    struct eie_huffman code;
+    uint64_t tally[EIE_HUFFMAN_SYMBOLS];
+    enum eie_status status = eie_relative_encode(item->shared, item->run_bits, &relative, error);
+    if (status) return status;
+    coded->entries = relative.entries;
+    status =
+        code_of(relative.code, relative.entries, relative.code_bits, form, &code, tally, error);
+    if (!status) {
+        pack_lengths(&code, relative.code_bits, coded->code_lengths);
+        status = eie_huffman_encode(&code, relative.code, relative.entries, &coded->codes,
+                                    &coded->codes_size, error);
+    }
+    if (!status)
+        status =
+            code_of(relative.run, relative.entries, relative.run_bits, form, &code, tally, error);
+    if (!status) {
+        pack_lengths(&code, relative.run_bits, coded->run_lengths);
+        status = eie_huffman_encode(&code, relative.run, relative.entries, &coded->runs,
+                                    &coded->runs_size, error);
+    }
+    eie_relative_free(&relative);
+    return status;
+}
+
+static void add_tensor(struct eie_tensor *tensors, char (*keys)[KEY_MAX], uint32_t *count,
+                       const char *layer, const char *part, struct eie_tensor tensor)
+{
+    snprintf(keys[*count], KEY_MAX, "%s.%s", layer, part);
+    tensor.name = keys[*count];
+    tensor.size = eie_dtype_size(tensor.dtype);
+    for (uint32_t d = 0; d < tensor.rank; d++) tensor.size *= tensor.shape[d];
+    tensors[(*count)++] = tensor;
+}
+
+static void list_item(const struct eie_store_item *item, enum eie_form form,
+                      const struct coded *coded, struct eie_tensor *tensors, char (*keys)[KEY_MAX],
+                      uint32_t *count)
+{
+    const struct eie_shared *shared = item->shared;
+    const struct eie_layer *layer = item->layer;
+    const char *name = shared->name;
+    if (layer) {
+        if (layer->bias)
+            add_tensor(tensors, keys, count, name, "bias",
+                       (struct eie_tensor){NULL, EIE_I32, 1, {layer->outputs}, layer->bias, 0});
+        add_tensor(tensors, keys, count, name, "codebook",
+                   (struct eie_tensor){NULL, EIE_I16, 1, {16}, layer->codebook, 0});
+        if (layer->sample_inputs)
+            add_tensor(tensors, keys, count, name, "sample_inputs",
+                       (struct eie_tensor){NULL,
+                                           EIE_I16,
+                                           2,
+                                           {layer->sample_count, layer->inputs},
+                                           layer->sample_inputs,
+                                           0});
+    } else {
+        if (shared->bias)
+            add_tensor(tensors, keys, count, name, "bias",
+                       (struct eie_tensor){NULL, EIE_F32, 1, {shared->outputs}, shared->bias, 0});
+        add_tensor(
+            tensors, keys, count, name, "codebook",
+            (struct eie_tensor){NULL, EIE_F32, 1, {shared->clusters}, shared->codebook + 1, 0});
+    }
+    if (form == EIE_FORM_HUFFMAN) {
+        add_tensor(
+            tensors, keys, count, name, "code_lengths",
+            (struct eie_tensor){
+                NULL, EIE_U8, 1, {UINT64_C(1) << (shared->code_bits - 1)}, coded->code_lengths, 0});
+        add_tensor(
+            tensors, keys, count, name, "run_lengths",
+            (struct eie_tensor){
+                NULL, EIE_U8, 1, {UINT64_C(1) << (item->run_bits - 1)}, coded->run_lengths, 0});
+    }
+    add_tensor(tensors, keys, count, name, "codes",
+               (struct eie_tensor){NULL, EIE_U8, 1, {coded->codes_size}, coded->codes, 0});
+    add_tensor(tensors, keys, count, name, "runs",
+               (struct eie_tensor){NULL, EIE_U8, 1, {coded->runs_size}, coded->runs, 0});
+}
+
+static int set_text(json_t *object, const char *layer, const char *part, const char *text)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%s.%s", layer, part);
+    return json_object_set_new(object, key, json_string(text));
+}
+
+static int set_uint(json_t *object, const char *layer, const char *part, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, number);
+    return set_text(object, layer, part, text);
+}
+
+static int describe(json_t *object, const struct eie_store_item *item, enum eie_form form,
+                    const struct coded *coded)
+{
+    const struct eie_shared *shared = item->shared;
+    const struct eie_layer *layer = item->layer;
+    const char *name = shared->name;
+    char shape[EIE_TENSOR_RANK_MAX * 24] = "";
+    for (uint32_t d = 0; d < shared->rank; d++) {
+        const size_t used = strlen(shape);
+        snprintf(shape + used, sizeof shape - used, "%s%" PRIu64, d ? "," : "", shared->shape[d]);
+    }
+    int failed = set_text(object, name, "form", eie_form_name(form)) ||
+                 set_uint(object, name, "outputs", shared->outputs) ||
+                 set_uint(object, name, "inputs", shared->inputs) ||
+                 set_text(object, name, "shape", shape) ||
+                 set_uint(object, name, "code_bits", shared->code_bits) ||
+                 set_uint(object, name, "run_bits", item->run_bits) ||
+                 set_uint(object, name, "entries", coded->entries) ||
+                 set_text(object, name, "source", layer ? layer->source : shared->source);
+    if (!failed && layer)
+        failed = set_uint(object, name, "pe_count", layer->pe_count) ||
+                 set_text(object, name, "activation",
+                          layer->activation == EIE_ACTIVATION_RELU ? "relu" : "none") ||
+                 set_uint(object, name, "weight_fraction_bits", layer->weight_fraction_bits) ||
+                 set_uint(object, name, "input_fraction_bits", layer->input_fraction_bits) ||
+                 set_uint(object, name, "output_fraction_bits", layer->output_fraction_bits);
+    return failed;
+}
+
+static enum eie_status check_items(const char *path, const struct eie_store_item *items,
+                                   uint32_t count, struct eie_error *error)
+{
+    if (!count) return eie_fail(error, EIE_USAGE, "%s: nothing to write", path);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct eie_layer *layer = items[i].layer;
+        for (uint32_t k = 0; k < i; k++)
+            if (!strcmp(items[i].shared->name, items[k].shared->name))
+                return eie_fail(error, EIE_USAGE, "%s: two layers are named %s", path,
+                                items[i].shared->name);
+        if ((uint64_t)items[i].shared->outputs * items[i].shared->inputs > EIE_STORED_PLACES_MAX)
+            return eie_fail(error, EIE_USAGE, "%s: layer %s is too large to be read back", path,
+                            items[i].shared->name);
+        if (layer &&
+            (uint64_t)layer->pe_count * ((uint64_t)layer->inputs + 1) > EIE_STORED_POINTERS_MAX)
+            return eie_fail(
+                error, EIE_USAGE,
+                "%s: layer %s has %u inputs at %u PEs, too many to be read back from the "
+                "storage form: take fewer PEs",
+                path, layer->name, layer->inputs, layer->pe_count);
+    }
+    return EIE_OK;
+}
+
+static void sort_by_width(struct eie_tensor *tensors, uint32_t count, struct eie_tensor *scratch)
+{
+    uint32_t n = 0;
+    for (uint32_t width = 8; width; width /= 2)
+        for (uint32_t i = 0; i < count; i++)
+            if (eie_dtype_size(tensors[i].dtype) == width) scratch[n++] = tensors[i];
+    memcpy(tensors, scratch, count * sizeof *tensors);
+}
+
+static enum eie_status hash_tensors(const struct eie_tensor *tensors, uint32_t count,
+                                    struct eie_hash *hash, struct eie_error *error)
+{
+    struct eie_sha256 *sha;
+    enum eie_status status = eie_sha256_begin(&sha, error);
+    if (status) return status;
+    for (uint32_t i = 0; !status && i < count; i++)
+        status = eie_sha256_add(sha, tensors[i].data, tensors[i].size, error);
+    if (!status) return eie_sha256_end(sha, hash, error);
+    eie_sha256_free(sha);
+    return status;
+}
+
+enum eie_status eie_stored_write(const char *path, const struct eie_store_item *items,
+                                 uint32_t count, enum eie_form form, struct eie_error *error)
+{
+    struct eie_hash hash;
+    enum eie_status status = check_items(path, items, count, error);
+    if (status) return status;
+    const size_t room = (size_t)count * TENSOR_PARTS + 1;
+    struct coded *coded = calloc(count, sizeof *coded);
+    struct eie_tensor *tensors = calloc(2 * room, sizeof *tensors);
+    char(*keys)[KEY_MAX] = calloc(room, sizeof *keys);
+    char *names = calloc((size_t)count + 1, EIE_NAME_MAX + 1);
+    json_t *object = json_object();
+    uint32_t tensor_count = 0;
+    bool full = !coded || !tensors || !keys || !names || !object;
+    for (uint32_t i = 0; !full && !status && i < count; i++) {
+        status = code_item(&items[i], form, &coded[i], error);
+        if (status) break;
+        sprintf(names + strlen(names), "%s%s", i ? "," : "", items[i].shared->name);
+        list_item(&items[i], form, &coded[i], tensors, keys, &tensor_count);
+        full = describe(object, &items[i], form, &coded[i]) != 0;
+    }
+    full = full || (!status && (json_object_set_new(object, "eie.format", json_string("1")) ||
+                                json_object_set_new(object, "eie.layers", json_string(names))));
+    if (!full && !status) {
+        sort_by_width(tensors, tensor_count, tensors + room);
+        status = hash_tensors(tensors, tensor_count, &hash, error);
+        full = !status && json_object_set_new(object, "eie.sha256", json_string(hash.hex));
+    }
+    if (full) status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    if (!status) status = eie_safetensors_write(path, tensors, tensor_count, object, error);
+    for (uint32_t i = 0; coded && i < count; i++) {
+        free(coded[i].codes);
+        free(coded[i].runs);
+    }
+    free(coded);
+    free(tensors);
+    free(keys);
+    free(names);
+    json_decref(object);
+    return status;
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+struct reading {
+    const struct eie_safetensors *file;
+    const char *path, *name;
+    uint32_t *used;
+    struct eie_error *error;
+};
+
+static const char *metadata(const struct reading *in, const char *part)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%s.%s", in->name, part);
+    return eie_safetensors_metadata(in->file, key);
+}
+
+static enum eie_status fault(const struct reading *in, const char *part, const char *what)
+{
+    return eie_fail(in->error, EIE_INPUT, "%s: '%s.%s' %s", in->path, in->name, part, what);
+}
+
+static enum eie_status metadata_uint(const struct reading *in, const char *part, uint64_t low,
+                                     uint64_t high, uint64_t *value)
+{
+    const char *text = metadata(in, part);
+    if (!text) return fault(in, part, "is missing in the metadata");
+    const size_t digits = strspn(text, "0123456789");
+    if (!digits || digits > 18 || text[digits] || strtoull(text, NULL, 10) < low ||
+        strtoull(text, NULL, 10) > high)
+        return fault(in, part, "in the metadata is no number that can be");
+    *value = strtoull(text, NULL, 10);
+    return EIE_OK;
+}
+
+static enum eie_status metadata_uint32(const struct reading *in, const char *part, uint32_t low,
+                                       uint32_t high, uint32_t *value)
+{
+    uint64_t number = 0;
+    enum eie_status status = metadata_uint(in, part, low, high, &number);
+    *value = (uint32_t)number;
+    return status;
+}
+
+static enum eie_status tensor_of(const struct reading *in, const char *part, enum eie_dtype dtype,
+                                 uint32_t rank, bool optional, const struct eie_tensor **tensor)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%s.%s", in->name, part);
+    *tensor = eie_safetensors_find(in->file, key);
+    if (!*tensor) return optional ? EIE_OK : fault(in, part, "is missing");
+    if ((*tensor)->dtype != dtype || (*tensor)->rank != rank)
+        return fault(in, part, "has another type or rank than it must");
+    ++*in->used;
+    return EIE_OK;
+}
+
+static enum eie_status parse_shape(const struct reading *in, struct eie_shared *shared)
+{
+    const char *text = metadata(in, "shape");
+    uint64_t product = 1;
+    char *end = NULL;
+    if (!text) return fault(in, "shape", "is missing in the metadata");
+    for (shared->rank = 0;; text = end + 1) {
+        if (*text < '1' || *text > '9' || shared->rank == EIE_TENSOR_RANK_MAX ||
+            strspn(text, "0123456789") > 18)
+            return fault(in, "shape", "in the metadata is no list of up to 8 sizes");
+        shared->shape[shared->rank++] = strtoull(text, &end, 10);
+        if (__builtin_mul_overflow(product, shared->shape[shared->rank - 1], &product)) product = 0;
+        if (!*end) break;
+        if (*end != ',') return fault(in, "shape", "in the metadata is no list of up to 8 sizes");
+    }
+    const uint64_t rows = shared->rank == 1 ? 1 : shared->shape[0];
+    return product == (uint64_t)shared->outputs * shared->inputs && rows == shared->outputs
+               ? EIE_OK
+               : fault(in, "shape", "in the metadata does not fit outputs and inputs");
+}
+
+/* Fixed-point fields; eie_layer_encode looks at what they mean. */
+static enum eie_status parse_layer(const struct reading *in, struct eie_stored *stored)
+{
+    struct eie_layer *parts = &stored->parts;
+    const char *activation = metadata(in, "activation");
+    const struct eie_tensor *codebook, *bias, *samples;
+    enum eie_status status;
+    if (stored->relative.code_bits != 4 || stored->relative.run_bits != 4)
+        return fault(in, "code_bits", "or run_bits: a layer has 4 of both");
+    if ((status = metadata_uint32(in, "pe_count", 1, UINT32_MAX, &parts->pe_count)) ||
+        (status =
+             metadata_uint32(in, "weight_fraction_bits", 0, 62, &parts->weight_fraction_bits)) ||
+        (status = metadata_uint32(in, "input_fraction_bits", 0, 62, &parts->input_fraction_bits)) ||
+        (status =
+             metadata_uint32(in, "output_fraction_bits", 0, 62, &parts->output_fraction_bits)) ||
+        (status = tensor_of(in, "codebook", EIE_I16, 1, false, &codebook)) ||
+        (status = tensor_of(in, "bias", EIE_I32, 1, true, &bias)) ||
+        (status = tensor_of(in, "sample_inputs", EIE_I16, 2, true, &samples)))
+        return status;
+    if (!activation || (strcmp(activation, "relu") && strcmp(activation, "none")))
+        return fault(in, "activation", "in the metadata is neither relu nor none");
+    if (codebook->shape[0] != EIE_CODEBOOK_SIZE) return fault(in, "codebook", "has not 16 weights");
+    if (bias && bias->shape[0] != parts->outputs) return fault(in, "bias", "has another length");
+    if (samples && (!samples->shape[0] || samples->shape[0] > UINT32_MAX ||
+                    samples->shape[1] != parts->inputs))
+        return fault(in, "sample_inputs", "has a shape that does not fit");
+    if ((uint64_t)parts->pe_count * ((uint64_t)parts->inputs + 1) > EIE_STORED_POINTERS_MAX)
+        return fault(in, "pe_count", "with these inputs is more than the storage form may have");
+    parts->activation = strcmp(activation, "relu") ? EIE_ACTIVATION_NONE : EIE_ACTIVATION_RELU;
+    memcpy(parts->codebook, codebook->data, sizeof parts->codebook);
+    if (bias) stored->bias = malloc(bias->size + 1);
+    if (samples) stored->sample_inputs = malloc(samples->size + 1);
+    if ((bias && !stored->bias) || (samples && !stored->sample_inputs))
+        return eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
+    if (bias) parts->bias = memcpy(stored->bias, bias->data, bias->size);
+    if (samples) {
+        parts->sample_inputs = memcpy(stored->sample_inputs, samples->data, samples->size);
+        parts->sample_count = (uint32_t)samples->shape[0];
+    }
+    for (int c = 1; c < EIE_CODEBOOK_SIZE && parts->weight_fraction_bits < 63; c++)
+        stored->shared.codebook[c] =
+            (float)parts->codebook[c] / (float)(UINT64_C(1) << parts->weight_fraction_bits);
+    stored->shared.clusters = EIE_CODEBOOK_SIZE - 1;
+    return EIE_OK;
+}
+
+static enum eie_status parse_floats(const struct reading *in, struct eie_stored *stored)
+{
+    struct eie_shared *shared = &stored->shared;
+    const struct eie_tensor *codebook, *bias;
+    enum eie_status status = tensor_of(in, "codebook", EIE_F32, 1, false, &codebook);
+    if (!status) status = tensor_of(in, "bias", EIE_F32, 1, true, &bias);
+    if (status) return status;
+    if (codebook->shape[0] >= UINT64_C(1) << shared->code_bits)
+        return fault(in, "codebook", "has more weights than its codes can name");
+    if (bias && bias->shape[0] != shared->outputs) return fault(in, "bias", "has another length");
+    shared->clusters = (uint32_t)codebook->shape[0];
+    memcpy(shared->codebook + 1, codebook->data, codebook->size);
+    for (uint32_t c = 1; c <= shared->clusters; c++)
+        if (!isfinite(shared->codebook[c]))
+            return fault(in, "codebook", "holds a weight that is not finite");
+    if (!bias) return EIE_OK;
+    shared->bias = malloc(bias->size + 1);
+    if (!shared->bias) return eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
+    memcpy(shared->bias, bias->data, bias->size);
+    for (uint32_t i = 0; i < shared->outputs; i++)
+        if (!isfinite(shared->bias[i]))
+            return fault(in, "bias", "holds a number that is not finite");
+    return EIE_OK;
+}
+
+static enum eie_status parse_stream(const struct reading *in, bool huffman, const char *part,
+                                    const char *lengths_part, uint32_t bits, uint64_t entries,
+                                    uint8_t **symbols)
+{
+    const struct eie_tensor *stream, *lengths = NULL;
+    struct eie_huffman code;
+    enum eie_status status = tensor_of(in, part, EIE_U8, 1, false, &stream);
+    if (!status && huffman) status = tensor_of(in, lengths_part, EIE_U8, 1, false, &lengths);
+    if (status) return status;
+    eie_huffman_fixed(bits, &code);
+    if (lengths) {
+        if (lengths->size != (size_t)1 << (bits - 1))
+            return fault(in, lengths_part, "has another length than its symbols need");
+        for (size_t s = 0; s < (size_t)1 << bits; s++)
+            code.length[s] = ((const uint8_t *)lengths->data)[s / 2] >> (s % 2 ? 4 : 0) & 15;
+    }
+    if (entries / 8 > stream->size) /* each symbol takes a bit at least */
+        return fault(in, part, "is shorter than its entries");
+    *symbols = malloc(entries + 1);
+    if (!*symbols) return eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
+    status = eie_huffman_decode(&code, stream->data, stream->size, *symbols, entries, in->error);
+    return status ? eie_error_prefix(in->error, status, "%s: %s.%s", in->path, in->name, part)
+                  : EIE_OK;
+}
+
+/* Entries within the matrix, codes within the codebook, and each matrix written in one way only. */
+static enum eie_status check_entries(const struct reading *in, struct eie_stored *stored)
+{
+    struct eie_relative *relative = &stored->relative;
+    const uint64_t places = (uint64_t)stored->shared.outputs * stored->shared.inputs;
+    const uint8_t longest = (uint8_t)((1u << relative->run_bits) - 1);
+    uint64_t next = 0;
+    for (uint64_t e = 0; e < relative->entries; e++) {
+        const uint8_t code = relative->code[e], run = relative->run[e];
+        if (code > stored->shared.clusters)
+            return fault(in, "codes", "holds a code that is not in the codebook");
+        if (!code && run != longest)
+            return fault(in, "codes", "holds code 0 with a run that is no filler's");
+        relative->fillers += !code;
+        next += (uint64_t)run + 1;
+        if (next > places) return fault(in, "runs", "leads beyond the matrix");
+    }
+    return relative->entries && !relative->code[relative->entries - 1]
+               ? fault(in, "codes", "ends in a filler")
+               : EIE_OK;
+}
+
+bool eie_stored_is(const struct eie_safetensors *file, const char *name)
+{
+    char key[KEY_MAX];
+    snprintf(key, sizeof key, "%s.form", name);
+    return eie_safetensors_metadata(file, key) != NULL;
+}
+
+enum eie_status eie_stored_parse(const struct eie_safetensors *file, const char *path,
+                                 const char *name, struct eie_stored *stored, uint32_t *used,
+                                 struct eie_error *error)
+{
+    const struct reading in = {file, path, name, used, error};
+    struct eie_shared *shared = &stored->shared;
+    struct eie_relative *relative = &stored->relative;
+    enum eie_status status;
+    *stored = (struct eie_stored){0};
+    const char *form = metadata(&in, "form"), *source = metadata(&in, "source");
+    if (!form || (strcmp(form, "packed") && strcmp(form, "huffman")))
+        return fault(&in, "form", "in the metadata is neither packed nor huffman");
+    if (!source) return fault(&in, "source", "is missing in the metadata");
+    if ((status = metadata_uint32(&in, "outputs", 1, EIE_OUTPUTS_MAX, &shared->outputs)) ||
+        (status = metadata_uint32(&in, "inputs", 1, UINT32_MAX - 1, &shared->inputs)) ||
+        (status = metadata_uint32(&in, "code_bits", EIE_CODE_BITS_MIN, EIE_CODE_BITS_MAX,
+                                  &relative->code_bits)) ||
+        (status = metadata_uint32(&in, "run_bits", EIE_CODE_BITS_MIN, EIE_CODE_BITS_MAX,
+                                  &relative->run_bits)) ||
+        (status = metadata_uint(&in, "entries", 0, UINT32_MAX, &relative->entries)) ||
+        (status = parse_shape(&in, shared)))
+        return status;
+    const uint64_t places = (uint64_t)shared->outputs * shared->inputs;
+    if (places > EIE_STORED_PLACES_MAX) return fault(&in, "shape", "is larger than can be stored");
+    if (relative->entries > places) return fault(&in, "entries", "are more than there are places");
+    shared->code_bits = relative->code_bits;
+    eie_shared_name(name, shared->name);
+    snprintf(shared->source, sizeof shared->source, "%s", source);
+    stored->is_layer = metadata(&in, "pe_count") != NULL;
+    stored->parts = (struct eie_layer){.name = shared->name,
+                                       .source = shared->source,
+                                       .inputs = shared->inputs,
+                                       .outputs = shared->outputs};
+    status = stored->is_layer ? parse_layer(&in, stored) : parse_floats(&in, stored);
+    const bool huffman = !strcmp(form, "huffman");
+    if (!status)
+        status = parse_stream(&in, huffman, "codes", "code_lengths", relative->code_bits,
+                              relative->entries, &relative->code);
+    if (!status)
+        status = parse_stream(&in, huffman, "runs", "run_lengths", relative->run_bits,
+                              relative->entries, &relative->run);
+    if (!status) status = check_entries(&in, stored);
+    if (status) eie_stored_free(stored);
+    return status;
+}
+
+void eie_stored_free(struct eie_stored *stored)
+{
+    eie_shared_free(&stored->shared);
+    eie_relative_free(&stored->relative);
+    free(stored->bias);
+    free(stored->sample_inputs);
+    stored->bias = NULL;
+    stored->sample_inputs = NULL;
+}
+
+/* Row and column of each weight, one after the other; NULL arrays only count by column. */
+static void place_weights(const struct eie_stored *stored, uint32_t *next, uint32_t *row,
+                          uint8_t *code)
+{
+    const struct eie_relative *relative = &stored->relative;
+    const uint32_t inputs = stored->shared.inputs;
+    uint64_t place = 0, line_end = inputs;
+    uint32_t line = 0;
+    for (uint64_t e = 0; e < relative->entries; e++, place++) {
+        place += relative->run[e];
+        if (!relative->code[e]) continue;
+        if (place >= line_end) {
+            line = (uint32_t)(place / inputs);
+            line_end = ((uint64_t)line + 1) * inputs;
+        }
+        const uint32_t column = (uint32_t)(place + inputs - line_end);
+        if (row) {
+            row[next[column]] = line;
+            code[next[column]++] = relative->code[e];
+        } else {
+            next[column + 1]++;
+        }
+    }
+}
+
+enum eie_status eie_stored_layer(const struct eie_stored *stored, struct eie_layer **layer,
+                                 struct eie_error *error)
+{
+    const uint32_t inputs = stored->shared.inputs;
+    const uint64_t weights = stored->relative.entries - stored->relative.fillers;
+    if (!stored->is_layer)
+        return eie_fail(error, EIE_INPUT,
+                        "layer %s is stored with %u-bit codes and %u-bit runs in floats, which no "
+                        "kernel reads: 'eie expand' it, or compress it anew with 4 and 4",
+                        stored->shared.name, stored->relative.code_bits, stored->relative.run_bits);
+    uint32_t *start = calloc((size_t)inputs + 2, sizeof *start);
+    uint32_t *row = malloc((weights + 1) * sizeof *row);
+    uint8_t *code = malloc(weights + 1);
+    enum eie_status status = EIE_OK;
+    if (!start || !row || !code) {
+        status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory", stored->shared.name);
+    } else {
+        place_weights(stored, start + 1, NULL, NULL);
+        for (uint32_t j = 1; j <= inputs; j++) start[j + 1] += start[j];
+        place_weights(stored, start + 1, row, code);
+        struct eie_layer parts = stored->parts;
+        parts.name = stored->shared.name;
+        parts.source = stored->shared.source;
+        const struct eie_sparse_codes codes = {inputs, stored->shared.outputs, start, row, code};
+        status = eie_layer_encode(&parts, &codes, layer, error);
+    }
+    free(start);
+    free(row);
+    free(code);
+    return status;
+}
+
+enum eie_status eie_stored_codes(struct eie_stored *stored, struct eie_error *error)
+{
+    struct eie_shared *shared = &stored->shared;
+    const struct eie_relative *relative = &stored->relative;
+    shared->code = calloc((size_t)shared->outputs * shared->inputs, 1);
+    if (!shared->code)
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for %u x %u codes",
+                        shared->name, shared->outputs, shared->inputs);
+    uint64_t place = 0;
+    for (uint64_t e = 0; e < relative->entries; e++, place++) {
+        place += relative->run[e];
+        if (relative->code[e]) shared->code[place] = relative->code[e];
+    }
+    return EIE_OK;
+}

@@ -1,0 +1,59 @@
+/* Suites: named lists of layers in data/suites/NAME.json, generated or imported. */
+#ifndef EIE_HOST_LAYER_SUITE_H
+#define EIE_HOST_LAYER_SUITE_H
+
+#include "host/layer/generate.h"
+#include "host/layer/layer_file.h"
+
+struct eie_suite_layer {
+    struct eie_layer_spec spec; /* generated layers */
+    char import_folder[256];    /* imported layers: folder below EIE_MODELS, else "" */
+    uint32_t import_outputs;
+    char source[256]; /* where the numbers come from; travels in a generated layer */
+};
+
+struct eie_suite {
+    char name[EIE_NAME_MAX];
+    char summary[256];
+    char default_kernels[256]; /* glob list that `eie bench` takes when none is named; "*" mostly */
+    struct eie_hash hash;      /* SHA-256 of its file */
+    char basis[16];            /* "generated", "calibrated" or "real": what its layers are */
+    bool in_default_matrix;
+    bool needs_models; /* its layers come from EIE_MODELS */
+    uint32_t pe_count; /* as the suite's files are written; 64 */
+    uint32_t layer_count;
+    struct eie_suite_layer *layers;
+    struct eie_layer_set
+        file; /* the layers themselves where the suite is a layer file, else none */
+};
+
+/* `name` is a suite's name, or the path of a JSON file (contains '/' or ends in ".json"), or of a
+ * layer file (ends in ".safetensors"), whose layers then are the suite. EIE_INPUT with file, line
+ * and path of the first fault; EIE_USAGE for an unknown name (the message lists the known ones). */
+EIE_MUST_USE enum eie_status eie_suite_read(const char *name, struct eie_suite *suite,
+                                            struct eie_error *error);
+void eie_suite_free(struct eie_suite *suite);
+
+/* All names in data/suites, sorted; free with eie_suite_names_free. */
+struct eie_suite_names {
+    uint32_t count;
+    char **names;
+};
+EIE_MUST_USE enum eie_status eie_suite_list(struct eie_suite_names *names, struct eie_error *error);
+void eie_suite_names_free(struct eie_suite_names *names);
+
+/* The hash that data/suites/manifest.json states for SUITE/LAYER at the suite's own number of PEs;
+ * NULL when it states none. The string lives until the process ends. */
+EIE_MUST_USE enum eie_status eie_suite_manifest(const char *suite, const char *layer,
+                                                const char **hash, struct eie_error *error);
+
+/* Folder of real layers given by EIE_MODELS; NULL when unset or empty. */
+const char *eie_models_dir(void);
+
+/* Generates or imports one layer of the suite for `pe_count` PEs (0: the suite's own).
+ * EIE_MISSING when it needs EIE_MODELS and that is unset. */
+EIE_MUST_USE enum eie_status eie_suite_build(const struct eie_suite *suite, uint32_t index,
+                                             uint32_t pe_count, struct eie_layer **layer,
+                                             struct eie_error *error);
+
+#endif

@@ -1,0 +1,218 @@
+/* Matrix Market (https://math.nist.gov/MatrixMarket/formats.html): coordinate and array, real,
+ * integer and pattern, general, symmetric and skew-symmetric. */
+#include "host/base/random.h"
+#include "host/weights/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum symmetry { GENERAL, SYMMETRIC, SKEW };
+
+struct text {
+    const char *at;
+    const char *where;
+    uint64_t line;
+    struct eie_error *error;
+};
+
+struct header {
+    bool is_array, is_pattern;
+    enum symmetry symmetry;
+    uint64_t rows, columns, stated;
+};
+
+static enum eie_status fault(const struct text *text, const char *what)
+{
+    return eie_fail(text->error, EIE_INPUT, "%s:%llu: %s", text->where,
+                    (unsigned long long)text->line, what);
+}
+
+static void next_line(struct text *text)
+{
+    text->at += strcspn(text->at, "\n");
+    if (*text->at) text->at++;
+    text->line++;
+}
+
+static void skip_blanks(struct text *text)
+{
+    text->at += strspn(text->at, " \t\r");
+}
+
+/* Past blank lines and comments to the next line that holds something. */
+static void next_content(struct text *text)
+{
+    for (skip_blanks(text); *text->at == '\n' || *text->at == '%'; skip_blanks(text))
+        next_line(text);
+}
+
+static bool take_uint(struct text *text, uint64_t *number)
+{
+    skip_blanks(text);
+    if (*text->at < '0' || *text->at > '9') return false;
+    for (*number = 0; *text->at >= '0' && *text->at <= '9'; text->at++)
+        if (__builtin_mul_overflow(*number, 10, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(*text->at - '0'), number))
+            return false;
+    return true;
+}
+
+static bool take_real(struct text *text, float *number)
+{
+    char *end;
+    skip_blanks(text);
+    if (!*text->at || *text->at == '\n') return false;
+    *number = (float)strtod(text->at, &end);
+    if (end == text->at) return false;
+    text->at = end;
+    return true;
+}
+
+static bool at_line_end(struct text *text)
+{
+    skip_blanks(text);
+    return !*text->at || *text->at == '\n';
+}
+
+static enum eie_status parse_header(struct text *text, struct header *header)
+{
+    char words[4][32];
+    if (sscanf(text->at, "%%%%MatrixMarket%31s%31s%31s%31s", words[0], words[1], words[2],
+               words[3]) != 4 ||
+        strcasecmp(words[0], "matrix"))
+        return fault(text, "does not begin with %%MatrixMarket matrix FORMAT FIELD SYMMETRY");
+    header->is_array = !strcasecmp(words[1], "array");
+    header->is_pattern = !strcasecmp(words[2], "pattern");
+    if (!header->is_array && strcasecmp(words[1], "coordinate"))
+        return fault(text, "the format is neither coordinate nor array");
+    if (strcasecmp(words[2], "real") && strcasecmp(words[2], "integer") && !header->is_pattern)
+        return fault(text, "the field is none of real, integer, pattern; others are not read");
+    if (header->is_array && header->is_pattern) return fault(text, "an array has no pattern");
+    if (!strcasecmp(words[3], "symmetric"))
+        header->symmetry = SYMMETRIC;
+    else if (!strcasecmp(words[3], "skew-symmetric"))
+        header->symmetry = SKEW;
+    else if (strcasecmp(words[3], "general"))
+        return fault(text, "the symmetry is none of general, symmetric, skew-symmetric");
+    next_line(text);
+    next_content(text);
+    if (!take_uint(text, &header->rows) || !take_uint(text, &header->columns) ||
+        (!header->is_array && !take_uint(text, &header->stated)) || !at_line_end(text))
+        return fault(text, header->is_array ? "must hold rows and columns"
+                                            : "must hold rows, columns and the number of entries");
+    if (header->symmetry != GENERAL && header->rows != header->columns)
+        return fault(text, "a symmetric matrix must be square");
+    next_line(text);
+    return EIE_OK;
+}
+
+/* Text must have no 0 byte: the functions above stop at one. */
+static enum eie_status begin(const struct eie_bytes *bytes, const char *where, struct text *text,
+                             struct header *header, struct eie_error *error)
+{
+    *text = (struct text){(const char *)bytes->data, where, 1, error};
+    *header = (struct header){0};
+    if (memchr(bytes->data, 0, bytes->size))
+        return eie_fail(error, EIE_INPUT, "%s: no text: it holds a 0 byte", where);
+    return parse_header(text, header);
+}
+
+enum eie_status eie_mtx_parse(const struct eie_bytes *bytes, const char *where,
+                              struct eie_weight_entry *entry, struct eie_error *error)
+{
+    struct text text;
+    struct header header;
+    enum eie_status status = begin(bytes, where, &text, &header, error);
+    if (status) return status;
+    /* two bytes hold no entry */
+    if (header.stated > bytes->size / 2)
+        return fault(&text, "states more entries than the file can hold");
+    entry->dtype = EIE_F32;
+    entry->is_pattern = header.is_pattern;
+    entry->rank = 2;
+    entry->shape[0] = header.rows;
+    entry->shape[1] = header.columns;
+    return EIE_OK;
+}
+
+static enum eie_status load_array(struct text *text, const struct header *header,
+                                  struct eie_weights *weights)
+{
+    for (uint64_t j = 0; j < header->columns; j++) {
+        const uint64_t first = header->symmetry == GENERAL     ? 0
+                               : header->symmetry == SYMMETRIC ? j
+                                                               : j + 1;
+        for (uint64_t i = first; i < header->rows; i++) {
+            float value;
+            next_content(text);
+            if (!take_real(text, &value)) return fault(text, "a number is missing or malformed");
+            weights->values[i * header->columns + j] = value;
+            if (header->symmetry != GENERAL && i != j)
+                weights->values[j * header->columns + i] =
+                    header->symmetry == SKEW ? -value : value;
+        }
+    }
+    return EIE_OK;
+}
+
+static bool mark(uint8_t *seen, uint64_t place)
+{
+    const uint8_t bit = (uint8_t)(1u << (place % 8));
+    const bool was = seen[place / 8] & bit;
+    seen[place / 8] |= bit;
+    return was;
+}
+
+static enum eie_status load_entry(struct text *text, const struct header *header,
+                                  struct eie_random *random, uint8_t *seen,
+                                  struct eie_weights *weights)
+{
+    uint64_t row, column;
+    float value;
+    next_content(text);
+    if (!take_uint(text, &row) || !take_uint(text, &column))
+        return fault(text, "must hold a row and a column");
+    if (!row || row > header->rows || !column || column > header->columns)
+        return fault(text, "row or column is outside of the matrix (they count from 1)");
+    if (header->is_pattern)
+        value = eie_weights_draw(random);
+    else if (!take_real(text, &value))
+        return fault(text, "the value is missing or malformed");
+    if (!at_line_end(text)) return fault(text, "something stands behind the entry");
+    const uint64_t at = (row - 1) * header->columns + column - 1;
+    const uint64_t mirror = (column - 1) * header->columns + row - 1;
+    if (mark(seen, at)) return fault(text, "this place was given before");
+    weights->values[at] = value;
+    if (header->symmetry == GENERAL) return EIE_OK;
+    if (at == mirror)
+        return header->symmetry == SKEW ? fault(text, "a skew-symmetric matrix has no diagonal")
+                                        : EIE_OK;
+    if (mark(seen, mirror)) return fault(text, "this place was given before");
+    weights->values[mirror] = header->symmetry == SKEW ? -value : value;
+    return EIE_OK;
+}
+
+enum eie_status eie_mtx_load(const struct eie_bytes *bytes, const char *where, uint64_t seed,
+                             struct eie_weights *weights, struct eie_error *error)
+{
+    struct text text;
+    struct header header;
+    struct eie_random random;
+    uint8_t *seen = NULL;
+    enum eie_status status = begin(bytes, where, &text, &header, error);
+    if (status) return status;
+    eie_random_seed(&random, seed);
+    if (header.is_array) {
+        status = load_array(&text, &header, weights);
+    } else {
+        seen = calloc((size_t)(header.rows * header.columns / 8 + 1), 1);
+        if (!seen) return eie_fail(error, EIE_MEMORY, "%s: out of memory", where);
+        for (uint64_t i = 0; i < header.stated && !status; i++)
+            status = load_entry(&text, &header, &random, seen, weights);
+    }
+    free(seen);
+    if (status) return status;
+    next_content(&text);
+    return *text.at ? fault(&text, "more entries than the header states") : EIE_OK;
+}

@@ -1,0 +1,97 @@
+/* DLMC's .smtx (Gale et al., "Sparse GPU Kernels for Deep Learning", SC 2020): the pattern of a
+ * pruned matrix as text: rows, columns and non-zeros, the row offsets, the column indices. */
+#include "host/base/random.h"
+#include "host/weights/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct text {
+    const char *at, *where;
+    struct eie_error *error;
+};
+
+static enum eie_status fault(const struct text *text, const char *what)
+{
+    return eie_fail(text->error, EIE_INPUT, "%s: .smtx: %s", text->where, what);
+}
+
+static bool take(struct text *text, uint64_t *number)
+{
+    text->at += strspn(text->at, " \t\r\n,");
+    if (*text->at < '0' || *text->at > '9') return false;
+    for (*number = 0; *text->at >= '0' && *text->at <= '9'; text->at++)
+        if (__builtin_mul_overflow(*number, 10, number) ||
+            __builtin_add_overflow(*number, (uint64_t)(*text->at - '0'), number))
+            return false;
+    return !*text->at || strchr(" \t\r\n,", *text->at);
+}
+
+static enum eie_status begin(const struct eie_bytes *bytes, const char *where, struct text *text,
+                             uint64_t size[3], struct eie_error *error)
+{
+    *text = (struct text){(const char *)bytes->data, where, error};
+    if (memchr(bytes->data, 0, bytes->size)) return fault(text, "no text: it holds a 0 byte");
+    for (int i = 0; i < 3; i++)
+        if (!take(text, &size[i])) return fault(text, "must begin with rows, columns, non-zeros");
+    /* every offset and index takes two bytes at least, the last one byte */
+    if (size[0] > bytes->size || size[2] > bytes->size || 2 * (size[0] + size[2]) > bytes->size + 1)
+        return fault(text, "states more rows or non-zeros than the file can hold");
+    return EIE_OK;
+}
+
+enum eie_status eie_smtx_parse(const struct eie_bytes *bytes, const char *where,
+                               struct eie_weight_entry *entry, struct eie_error *error)
+{
+    struct text text;
+    uint64_t size[3];
+    enum eie_status status = begin(bytes, where, &text, size, error);
+    if (status) return status;
+    entry->dtype = EIE_F32;
+    entry->is_pattern = true;
+    entry->rank = 2;
+    entry->shape[0] = size[0];
+    entry->shape[1] = size[1];
+    return EIE_OK;
+}
+
+static enum eie_status load_rows(struct text *text, const uint64_t size[3], const uint64_t *offsets,
+                                 struct eie_random *random, float *values)
+{
+    for (uint64_t i = 0; i < size[0]; i++) {
+        for (uint64_t e = offsets[i]; e < offsets[i + 1]; e++) {
+            uint64_t column;
+            if (!take(text, &column)) return fault(text, "fewer column indices than non-zeros");
+            if (column >= size[1]) return fault(text, "a column index is beyond the columns");
+            float *place = &values[i * size[1] + column];
+            if (*place != 0.0f) return fault(text, "a column index stands twice in its row");
+            *place = eie_weights_draw(random);
+        }
+    }
+    text->at += strspn(text->at, " \t\r\n");
+    return *text->at ? fault(text, "something stands behind the column indices") : EIE_OK;
+}
+
+enum eie_status eie_smtx_load(const struct eie_bytes *bytes, const char *where, uint64_t seed,
+                              struct eie_weights *weights, struct eie_error *error)
+{
+    struct text text;
+    struct eie_random random;
+    uint64_t size[3];
+    enum eie_status status = begin(bytes, where, &text, size, error);
+    if (status) return status;
+    uint64_t *offsets = malloc((size_t)(size[0] + 1) * sizeof *offsets);
+    if (!offsets) return eie_fail(error, EIE_MEMORY, "%s: out of memory", where);
+    eie_random_seed(&random, seed);
+    for (uint64_t i = 0; i <= size[0] && !status; i++) {
+        if (!take(&text, &offsets[i]))
+            status = fault(&text, "fewer row offsets than rows and one");
+        else if (i ? offsets[i] < offsets[i - 1] : offsets[i])
+            status = fault(&text, "row offsets must begin at 0 and not fall");
+    }
+    if (!status && offsets[size[0]] != size[2])
+        status = fault(&text, "the last row offset is not the number of non-zeros");
+    if (!status) status = load_rows(&text, size, offsets, &random, weights->values);
+    free(offsets);
+    return status;
+}

@@ -1,0 +1,157 @@
+"""Can a GPU beat the chip that beat it? CUDA devices of a results file beside the published EIE. Measures nothing.
+
+    python3 plots/pages/gpus.py RESULTS.json [--out DIR] [--data DIR] [--quiet] [--no-pictures]
+
+Exit codes: 0 good, 2 usage or bad input, 3 no row of a CUDA device, or the output could not be written.
+"""
+
+import os
+import re
+import sys
+from collections import Counter
+
+sys.dont_write_bytecode = True
+
+from plots.pages import document  # noqa: E402
+from plots.pages import screen  # noqa: E402
+from plots.core.commandline import Parser, leave  # noqa: E402
+from plots.tables.gpurows import Device, cuda_devices, why_none  # noqa: E402
+from plots.tables.gputables import DeviceTables  # noqa: E402
+from plots.core.load import InputError, load  # noqa: E402
+from plots.core.output import DATA, write  # noqa: E402
+from plots.core.published import Published  # noqa: E402
+
+TITLE = "Can a GPU beat the chip that beat it?"
+PAGE, PICTURE = "GPU.md", "gpu_batch1"
+LONGEST_STEM = 80
+CONTAINS = [
+    "The weights lie on the device before the first call, repacked once, and so do the inputs; outputs stay there. No "
+    "number contains a copy to or from the host, or the repacking.",
+    "Device time is from an event before the call to one after it; what an empty kernel takes between the two is in it. "
+    "Wall time is from enqueueing until waiting has returned: the launch is in it.",
+    "Cache mode hot: one copy of the weights, used over and over. Weights that fit into the device's L2 cache stay there, "
+    "as EIE's stay in its SRAM; larger ones come from the memory with each call. The notes say which are where.",
+    "Our kernels work on the compressed layer and end with bias, activation and rounding, bit for bit as the reference. "
+    "The libraries compute in float32 and stop at W a: cuBLAS on the dense matrix, cuSPARSE on CSR; neither uses "
+    "the zeros of the inputs.",
+    "EIE: 64 PEs, 45 nm, 800 MHz; its times are its authors' simulation (Table IV, actual) and contain no loading of "
+    "weights, no DRAM and no launch. It takes one input at a time.",
+    "A row that is suspect, missing or approximate enters no mean, no ratio and no verdict. A ratio needs both rows from "
+    "one run. A goal over nine layers needs all nine: with fewer it is not measured, and the mean of those stands there.",
+    "The layers are generated: shapes and densities of Table III, random places and weights.",
+]
+
+
+class Gpus:
+    """All CUDA devices of a results file; raises InputError. Without a device `devices` is empty."""
+
+    def __init__(self, results, published):
+        self.results, self.devices = results, []
+        stems = set()
+        for name in cuda_devices(results):
+            stem = re.sub(r"[^A-Za-z0-9_.-]", "-", name.partition(":")[2])[:LONGEST_STEM]
+            while stem in stems:
+                stem += "-"
+            stems.add(stem)
+            self.devices.append(DeviceTables(Device(results, name), published, stem))
+
+    def files(self, drawn=True):
+        """The page and the tables; `drawn`: the picture stands beside them."""
+        return {f"{table.name}.csv": table.csv() for each in self.devices for table in each.all()} \
+            | {PAGE: self.page(drawn and self.has_times())}
+
+    def has_times(self):
+        return bool(self.drawn())
+
+    def pictures(self):
+        """{name: bytes}; none without a time at batch 1."""
+        if not self.has_times():
+            return {}
+        from plots.tables import figures  # late: matplotlib is slow to load
+        from plots.tables import gpufigure
+
+        return {f"{PICTURE}.{kind}": data for kind, data in figures.picture(gpufigure.times_figure(self.drawn())).items()}
+
+    def drawn(self):
+        """The tables of the picture: of devices with a measured time at batch 1."""
+        tables = [each.drawn() for each in self.devices]
+        return [table for table in tables if any(cell.is_number and cell.provenance == "measured"
+                                                 for cell in table.cells.values())]
+
+    def page(self, drawn):
+        parts = [f"# {TITLE}", f"From `{os.path.basename(self.results.path)}`. {document.MARKS_TEXT} \"A over B\" is how "
+                 "many times faster A is, ours over all that is named; below 1x it is slower."]
+        if drawn:
+            parts += [f"![Time of one product at batch 1: our kernels, the libraries, EIE]({PICTURE}.png)",
+                      f"Vector version: [{PICTURE}.svg]({PICTURE}.svg)."]
+        for each in self.devices:
+            parts += [f"## {each.device.title}", _facts(each.device)]
+            parts += ["\n".join(f"- **{verdict}**: {text}" for verdict, _, text in
+                                (line.partition(": ") for line in each.goal_lines()))
+                      + f"\n\nThe goals are this project's: [{each.goals.name}.csv]({each.goals.name}.csv)."]
+            parts += [table.markdown() for table in each.shown()]
+        parts += ["## What the numbers contain", "\n".join(f"- {text}" for text in CONTAINS)]
+        return "\n\n".join(parts) + "\n"
+
+    def summary(self):
+        """One line a device: how many of the goals it reached."""
+        return [f"{TITLE} {each.device.title}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(
+            line.partition(":")[0] for line in each.goal_lines()).items()) for each in self.devices]
+
+    def terminal_goals(self, width):
+        """The verdicts of each device."""
+        return [line for each in self.devices
+                for line in screen.lines([f"{TITLE} {each.device.title}, {each.device.name}"], width, "")
+                + screen.lines(each.goal_lines(), width, "  - ") + [""]]
+
+    def terminal(self, out, drawn=True):
+        width = screen.columns()
+        parts = self.terminal_goals(width)
+        for each in self.devices:
+            for table in each.shown():
+                parts += screen.lines([f"{each.device.title}. {table.title}"], width, "")
+                parts += screen.table(table, each.groups[table.name], width, "us")
+                parts += screen.lines(table.notes + table.gaps(), width, "  - ") + [""]
+        parts += ["What the numbers contain"] + screen.lines(CONTAINS, width, "  - ") + [""]
+        parts += screen.lines([document.LETTERS], width, "") + [f"Page:    {os.path.join(out, PAGE)}"]
+        parts += [f"Picture: {os.path.join(out, PICTURE + '.png')}"] if drawn and self.has_times() else []
+        return "\n".join(parts)
+
+
+def _facts(device):
+    pairs = [f"{key} {words}" for key, words in device.facts()]
+    return f"`{device.name}`" + (f": {', '.join(pairs)}." if pairs else ".")
+
+
+def main(arguments=None):
+    parser = Parser(prog="gpus.py", description="CUDA devices of a results file of `eie bench` beside the published EIE.",
+                    epilog="example: python3 plots/pages/gpus.py results.json --out report")
+    parser.add_argument("results", metavar="RESULTS.json")
+    parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
+    parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ (default: data of the repository)")
+    parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
+    parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
+    options = parser.parse_args(arguments)
+    out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results)), "report")
+    try:
+        gpus = Gpus(load(options.results), Published(options.data))
+    except InputError as error:
+        print(f"gpus.py: {error}", file=sys.stderr)
+        return 2
+    if not gpus.devices:
+        why = why_none(gpus.results)
+        print(f"gpus.py: {options.results} has no row of a CUDA device" + (f": {why}" if why else ""), file=sys.stderr)
+        return 3
+    drawn = not options.no_pictures
+    try:
+        write(out, gpus.files(drawn) | (gpus.pictures() if drawn else {}))
+    except OSError as error:
+        print(f"gpus.py: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
+        return 3
+    if not options.quiet:
+        print(gpus.terminal(out, drawn))
+    return 0
+
+
+if __name__ == "__main__":
+    leave(main)

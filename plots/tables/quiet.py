@@ -1,0 +1,195 @@
+"""How far a results file can be trusted: the machine, how quiet it was, what could be seen, what is to doubt."""
+
+import math
+import statistics
+
+from plots.tables.baselines import notes, paths
+from plots.core.cells import WIDE, number_text
+from plots.core.context import size_text
+from plots.core.load import is_number, one_line
+from plots.core.references import References
+
+CACHES = (("eie_l1d_bytes", "L1d"), ("eie_l2_bytes", "L2"), ("eie_l3_bytes", "L3"))
+MOST_ROWS = 6  # named in a sentence
+
+
+def machine(results, longest=None):
+    """CPU, cores, caches, date, revision; `longest`: so many characters of the CPU's name at most."""
+    context = results.context
+    caches = [f"{name} {size_text(context[key])}" for key, name in CACHES if is_number(context.get(key))]
+    parts = [str(context.get("eie_cpu_name", "unknown CPU"))[:longest]]
+    parts += [f"{context['eie_cores']} cores"] if context.get("eie_cores") else []
+    parts += caches + [str(context.get("date", "undated"))[:len("2000-01-01")]]
+    return ", ".join(one_line(part) for part in parts + [f"revision {context.get('eie_revision', 'unknown')}"])
+
+
+def _runs(results):
+    runs = results.context.get("eie_runs")
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+
+
+def limits(results):
+    """What a CPU quota or a cpuset left of the machine; one sentence a run that says so."""
+    found = []
+    for run in _runs(results):
+        limit = run.get("limits")
+        if not isinstance(limit, dict):
+            continue
+        parts = [f"a CPU quota of {number_text(limit['cpu_quota'])} cores"] if is_number(limit.get("cpu_quota")) else []
+        cores, whole = limit.get("cores"), results.context.get("num_cpus")
+        if is_number(cores) and is_number(whole) and cores < whole:
+            parts += [f"the CPU set {one_line(limit.get('cpuset', 'unknown'))}"]
+        if parts:
+            found.append(f"{' and '.join(parts)} left {number_text(cores) if is_number(cores) else 'few'} of "
+                         f"{number_text(whole) if is_number(whole) else 'the'} cores")
+    return list(dict.fromkeys(text[0].upper() + text[1:] + "." for text in found))
+
+
+def quiet(results):
+    """How quiet the machine was, one sentence a run; how much was set apart."""
+    runs = [(number, run["quiet"]) for number, run in enumerate(_runs(results)) if isinstance(run.get("quiet"), dict)]
+    return [("" if len(runs) == 1 else f"run {number}: ") + words
+            for number, state in runs for words in [", ".join(_quiet_parts(state))] if words] or ["not recorded"]
+
+
+def _quiet_parts(state):
+    best, middle = state.get("probe_best_ns"), state.get("probe_median_ns")
+    if is_number(best) and is_number(middle) and best > 0:
+        yield f"probe {number_text(middle / best)}x its best"
+    for key, words in (("steal_share", "steal"), ("disturbed_share", "samples disturbed")):
+        if is_number(state.get(key)):
+            yield f"{words} {100 * state[key]:.1f} %"
+    loads = [state[key][0] for key in ("load_begin", "load_end")
+             if isinstance(state.get(key), list) and state[key] and is_number(state[key][0])]
+    if loads:
+        yield "load " + " to ".join(f"{load:.1f}" for load in loads)
+
+
+def disturbed(results):
+    """Sentences on samples that were set apart, and on rows where they had to count."""
+    rows = measured(results)
+    recorded = [row for row in rows if "eie_disturbed_share" in row.raw or "eie_disturbed_ns" in row.raw]
+    apart = [len(row.raw.get("eie_disturbed_ns", ())) for row in rows]
+    every = sum(apart) + sum(len(row.samples) for row in rows)
+    counted = disturbed_rows(results)
+    lines = [f"Samples left out as disturbed: {100 * sum(apart) / every:.1f} % ({sum(apart)} of {every}), from "
+             f"{sum(map(bool, apart))} of {len(rows)} rows."] if recorded else []
+    if counted:
+        lines.append(f"{_count(counted)} too few undisturbed samples, so the disturbed ones count ({_named(counted)}).")
+    return lines
+
+
+def disturbed_rows(results):
+    """Those in whose medians disturbed samples count."""
+    return [row for row in results.rows if row.raw.get("eie_disturbed_counted") is True]
+
+
+def _count(rows):
+    return "1 row has" if len(rows) == 1 else f"{len(rows)} rows have"
+
+
+def _named(rows):
+    labels = list(dict.fromkeys(row.label() for row in rows))  # wall and device time share one
+    return "; ".join(labels[:MOST_ROWS]) + (f"; and {len(labels) - MOST_ROWS} more" if len(labels) > MOST_ROWS else "")
+
+
+def measured(results):
+    return [row for row in results.rows if not row.is_model]
+
+
+def half_width(row):
+    """Of the interval about its median, as a share; None: it has none."""
+    return (row.interval[1] - row.interval[0]) / 2 / row.median_ns if row.interval else None
+
+
+def resolution(results):
+    """The smallest difference between two rows that the run could see, as a share; None: no intervals. A difference of
+    two equally wide medians has the square root of two times their half width."""
+    widths = [width for row in measured(results) for width in [half_width(row)] if width is not None]
+    return math.sqrt(2) * statistics.median(widths) if widths else None
+
+
+def resolution_words(results):
+    share = resolution(results)
+    return "unknown: the rows have no intervals" if share is None else \
+        f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
+
+
+def moved(results):
+    """How many rows were visited once, and what of the drift between visits is in the intervals; one sentence, "" for a
+    file without measured rows."""
+    rows = measured(results)
+    once = sum(len(row.visits or (0,)) == 1 for row in rows)
+    if not rows:
+        return ""
+    count = f"{once} of {len(rows)} rows {'was' if once == 1 else 'were'} visited once"
+    if results.drift is None:
+        return f"{count}: how far rows move between visits is unknown, and not in their intervals."
+    return f"{count}: their intervals include the {100 * results.drift:.1f} % by which rows visited again have moved."
+
+
+def moved_ratios(results):
+    """The same of ratios; "" where `moved` says that nothing is known."""
+    if results.drift is None:
+        return ""
+    drift = References(results).drift
+    return "How far ratios within visits move from visit to visit is unknown, and not in their intervals." if drift is None \
+        else f"Ratios within visits have moved by {100 * drift:.1f} % from visit to visit; their intervals include that."
+
+
+def wide(results):
+    """Sentences on rows whose interval is wide, and on those that fell short of their target."""
+    found, short = wide_rows(results), off_target(results)
+    of_all = f"of {len(measured(results))} rows"
+    return [text for rows, text in (
+        (found, f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
+                f"The widest: {_named(found)}."),
+        (short, f"{len(short)} {of_all} are wider than their target; --resume goes on with them.")) if rows]
+
+
+def wide_rows(results):
+    """The widest first."""
+    widths = [(width, row) for row in measured(results) for width in [half_width(row)] if width is not None]
+    return [row for width, row in sorted(widths, key=lambda pair: -pair[0]) if width > WIDE]
+
+
+def off_target(results):
+    """Rows that the run would go on with: by their samples alone, as it goes itself."""
+    return [row for row in measured(results) for ends in [row.sampled_interval]
+            if ends and (ends[1] - ends[0]) / 2 / row.median_ns > (row.number("eie_target") or math.inf)]
+
+
+def counts(results):
+    """One line of how many rows there are of each kind of doubt; "" without one."""
+    found = ((wide_rows(results), f"wide (+-{100 * WIDE:.0f} %)"), (off_target(results), "off target"),
+             (disturbed_rows(results), "disturbed"))
+    parts = [f"{len(rows)} {words}" for rows, words in found if rows]
+    parts = [f"of {len(measured(results))} rows {', '.join(parts)}"] if parts else []
+    count = len(contradictions(results))
+    return ", ".join(parts + ([f"{count} contradiction{'s' * (count > 1)}"] if count else []))
+
+
+def contradictions(results):
+    """What contradicts itself, in the words of the run and of its rows."""
+    lines = [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
+    lines += [f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows
+              for text in _texts(row.raw.get("eie_doubt"))]
+    lines += [f"{row.label()}: a later visit brought no number: {one_line(row.raw['eie_failed_visit']).rstrip('.')}."
+              for row in results.rows if isinstance(row.raw.get("eie_failed_visit"), str)]
+    return list(dict.fromkeys(lines))
+
+
+def _texts(value):
+    return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
+
+
+def doubts(results):
+    """What contradicts itself; libraries that run code for an older CPU, or say that they do."""
+    return contradictions(results) + paths(results) + notes(results)
+
+
+def head(results):
+    """The lines with which a report begins."""
+    return [f"Machine: {machine(results)}."] + [f"Quiet: {text}." for text in quiet(results)] + limits(results) \
+        + [f"Smallest difference that this run could see: {resolution_words(results)}."] \
+        + [text for text in (moved(results), moved_ratios(results)) if text] + disturbed(results)
