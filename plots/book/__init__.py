@@ -1,0 +1,1 @@
+"""The reproduction book: the accelerator model beside the papers."""

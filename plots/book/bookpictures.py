@@ -5,11 +5,11 @@ import io
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib.ticker import NullLocator, ScalarFormatter  # noqa: E402
+from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from plots.book.bookpages import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS  # noqa: E402
-from plots.core.drawing import Figure  # noqa: E402
-from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS  # noqa: E402
+from plots.book.bookpages import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS
+from plots.core.drawing import Figure
+from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 
 PAPER, OURS, OTHER = "#222222", "#D55E00", "#0072B2"
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
@@ -40,8 +40,13 @@ def _bars(title, layers, series, label):
     axes = figure.subplots()
     width = 0.8 / len(series)
     for index, (name, colour, values) in enumerate(series):
-        axes.bar([place + (index - (len(series) - 1) / 2) * width for place in range(len(layers))], values, width,
-                 label=name, color=colour)
+        axes.bar(
+            [place + (index - (len(series) - 1) / 2) * width for place in range(len(layers))],
+            values,
+            width,
+            label=name,
+            color=colour,
+        )
     axes.set_yscale("log")
     axes.set_xticks(range(len(layers)), layers)
     axes.set_ylabel(label)
@@ -52,21 +57,44 @@ def _bars(title, layers, series, label):
 
 def fig6(book):
     cpu = {layer: book.published.time(PLATFORMS["CPU"], "dense", layer).value for layer in LAYERS}
-    return _bars("Fig. 6: EIE over CPU dense, batch 1", LAYERS, (
-        ("printed labels (cited)", PAPER, [book.published.speedup_label(EIE, "actual", layer).value for layer in LAYERS]),
-        (f"{MATCHED} (simulated)", OTHER, [cpu[layer] / book.time(MATCHED, layer) for layer in LAYERS]),
-        (f"{ROWS} (simulated, rows calibrated)", OURS, [cpu[layer] / book.time(ROWS, layer) for layer in LAYERS])), "times faster")
+    return _bars(
+        "Fig. 6: EIE over CPU dense, batch 1",
+        LAYERS,
+        (
+            (
+                "printed labels (cited)",
+                PAPER,
+                [book.published.speedup_label(EIE, "actual", layer).value for layer in LAYERS],
+            ),
+            (f"{MATCHED} (simulated)", OTHER, [cpu[layer] / book.time(MATCHED, layer) for layer in LAYERS]),
+            (f"{ROWS} (simulated, rows calibrated)", OURS, [cpu[layer] / book.time(ROWS, layer) for layer in LAYERS]),
+        ),
+        "times faster",
+    )
 
 
 def fig7(book):
     cpu = {layer: book.published.energy(PLATFORMS["CPU"], "dense", layer).value for layer in POWER_LAYERS}
     points = {layer: book.queue.one(ROWS, layer) for layer in POWER_LAYERS}
-    return _bars("Fig. 7: EIE over CPU dense, energy, batch 1", POWER_LAYERS, (
-        ("printed labels (cited)", PAPER, [book.published.energy_label(EIE, "actual", layer).value for layer in POWER_LAYERS]),
-        ("0.600 W x simulated time", OURS, [cpu[layer] / (0.6 * points[layer]["time_us"]) for layer in POWER_LAYERS]),
-        ("actions x Table II", OTHER, [cpu[layer] / (1e6 * points[layer]["energy_left_j"]) for layer in POWER_LAYERS]),
-        ("actions x Table I", "#009E73", [cpu[layer] / (1e6 * points[layer]["energy_table1_j"]) for layer in POWER_LAYERS])),
-        "times less energy")
+    return _bars(
+        "Fig. 7: EIE over CPU dense, energy, batch 1",
+        POWER_LAYERS,
+        (
+            (
+                "printed labels (cited)",
+                PAPER,
+                [book.published.energy_label(EIE, "actual", layer).value for layer in POWER_LAYERS],
+            ),
+            ("0.600 W x simulated time", OURS, [cpu[layer] / (0.6 * points[layer]["time_us"]) for layer in POWER_LAYERS]),
+            ("actions x Table II", OTHER, [cpu[layer] / (1e6 * points[layer]["energy_left_j"]) for layer in POWER_LAYERS]),
+            (
+                "actions x Table I",
+                "#009E73",
+                [cpu[layer] / (1e6 * points[layer]["energy_table1_j"]) for layer in POWER_LAYERS],
+            ),
+        ),
+        "times less energy",
+    )
 
 
 def _curves(axes, values, paper, matched, rows):
@@ -78,24 +106,34 @@ def _curves(axes, values, paper, matched, rows):
 def fig8(book):
     figure, panels = _grid("Fig. 8: load balance in % against queue depth, 64 PEs")
     for axes, layer in zip(panels, LAYERS):
-        series = [[100 * book.queue.one(suite, layer, queue_depth=depth)["load_balance"] for depth in DEPTHS]
-                  for suite in (MATCHED, ROWS)]
+        series = [
+            [100 * book.queue.one(suite, layer, queue_depth=depth)["load_balance"] for depth in DEPTHS]
+            for suite in (MATCHED, ROWS)
+        ]
         _curves(axes, DEPTHS, [book.balance[layer, depth] for depth in DEPTHS], *series)
         _log2(axes, DEPTHS)
         axes.set_title(layer)
     if book.has_real:
-        panels[2].plot(DEPTHS, [100 * book.queue.one("real", FC8, queue_depth=depth)["load_balance"] for depth in DEPTHS],
-                       ":", color="#009E73", linewidth=2, label="real fc8 (simulated)")
+        panels[2].plot(
+            DEPTHS,
+            [100 * book.queue.one("real", FC8, queue_depth=depth)["load_balance"] for depth in DEPTHS],
+            ":",
+            color="#009E73",
+            linewidth=2,
+            label="real fc8 (simulated)",
+        )
         panels[2].legend(frameon=False, fontsize=7)
     panels[0].legend(frameon=False, fontsize=7)
     return _png(figure)
 
 
 def fig9(book):
-    right = {(row["layer"], int(row["sram_width_bits"])): float(row["value"]) for row in book.sram
-             if row["panel"] == "right"}
-    left = {(row["quantity"], int(row["sram_width_bits"])): float(row["value"]) for row in book.sram
-            if row["panel"] == "left"}
+    right = {
+        (row["layer"], int(row["sram_width_bits"])): float(row["value"]) for row in book.sram if row["panel"] == "right"
+    }
+    left = {
+        (row["quantity"], int(row["sram_width_bits"])): float(row["value"]) for row in book.sram if row["panel"] == "left"
+    }
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     axes, other = figure.subplots(1, 2)
     axes.plot(WIDTHS, [left["read_count", w] for w in WIDTHS], "o-", color=PAPER, label="paper, left panel")
@@ -103,12 +141,24 @@ def fig9(book):
     axes.set_yscale("log")
     axes.set_title("Fig. 9: Spmat reads")
     implied = {w: right["Alex-6", w] / left["read_count", w] for w in WIDTHS}
-    other.plot(WIDTHS, [sum(right[layer, w] for layer in LAYERS) / 1e3 for w in WIDTHS], "o-", color=PAPER,
-               label="paper, right panel")
-    for name, colour, pj in (("right panel's pJ", OURS, {w: 1e3 * implied[w] for w in WIDTHS}),
-                             ("left panel's pJ", OTHER, {w: left["energy_per_read", w] for w in WIDTHS})):
-        other.plot(WIDTHS, [sum(1e-6 * book.reads(layer, w) * pj[w] for layer in LAYERS) for w in WIDTHS], "-",
-                   color=colour, label=f"simulated reads x {name}")
+    other.plot(
+        WIDTHS,
+        [sum(right[layer, w] for layer in LAYERS) / 1e3 for w in WIDTHS],
+        "o-",
+        color=PAPER,
+        label="paper, right panel",
+    )
+    for name, colour, pj in (
+        ("right panel's pJ", OURS, {w: 1e3 * implied[w] for w in WIDTHS}),
+        ("left panel's pJ", OTHER, {w: left["energy_per_read", w] for w in WIDTHS}),
+    ):
+        other.plot(
+            WIDTHS,
+            [sum(1e-6 * book.reads(layer, w) * pj[w] for layer in LAYERS) for w in WIDTHS],
+            "-",
+            color=colour,
+            label=f"simulated reads x {name}",
+        )
     other.set_title("read energy, nine layers, uJ")
     for panel in (axes, other):
         _log2(panel, WIDTHS)
@@ -123,8 +173,14 @@ def fig10(book):
     axes = figure.subplots()
     for place, kind in enumerate(kinds):
         values = [book.queue.precision[MATCHED, layer, kind]["relative_rms_error"] for layer in LAYERS]
-        axes.plot(range(len(LAYERS)), values, "o-", markersize=3.5, label=kind,
-                  color=("#222222", "#56B4E9", "#0072B2", "#E69F00", "#D55E00")[place])
+        axes.plot(
+            range(len(LAYERS)),
+            values,
+            "o-",
+            markersize=3.5,
+            label=kind,
+            color=("#222222", "#56B4E9", "#0072B2", "#E69F00", "#D55E00")[place],
+        )
     axes.set_yscale("log")
     axes.set_xticks(range(len(LAYERS)), LAYERS)
     axes.set_title("Fig. 10 as numerical error: relative rms error of a layer's outputs (simulated)")
@@ -137,16 +193,29 @@ def figs11_13(book):
     panels = figure.subplots(3, 3, sharex=True)
     chosen = ("Alex-7", "VGG-6", "NT-We")
     for column, layer in enumerate(chosen):
-        for row, (words, paper, ours) in enumerate((
-                ("speed-up over one PE", lambda pes: book.scaling_number(layer, pes, "speedup_vs_one_pe_x"),
-                 lambda suite, pes: book.speedup(suite, layer, pes)),
-                ("real work, %", lambda pes: book.scaling_number(layer, pes, "real_work_pct"),
-                 lambda suite, pes: 100 * book.scale.one(suite, layer, pes=pes)["real_work"]),
-                ("load balance, %", lambda pes: book.scaling_number(layer, pes, "load_balance_pct"),
-                 lambda suite, pes: 100 * book.scale.one(suite, layer, pes=pes)["load_balance"]))):
+        for row, (words, paper, ours) in enumerate(
+            (
+                (
+                    "speed-up over one PE",
+                    lambda pes: book.scaling_number(layer, pes, "speedup_vs_one_pe_x"),
+                    lambda suite, pes: book.speedup(suite, layer, pes),
+                ),
+                (
+                    "real work, %",
+                    lambda pes: book.scaling_number(layer, pes, "real_work_pct"),
+                    lambda suite, pes: 100 * book.scale.one(suite, layer, pes=pes)["real_work"],
+                ),
+                (
+                    "load balance, %",
+                    lambda pes: book.scaling_number(layer, pes, "load_balance_pct"),
+                    lambda suite, pes: 100 * book.scale.one(suite, layer, pes=pes)["load_balance"],
+                ),
+            )
+        ):
             axes = panels[row][column]
-            _curves(axes, PES, [paper(pes) for pes in PES], [ours(MATCHED, pes) for pes in PES],
-                    [ours(ROWS, pes) for pes in PES])
+            _curves(
+                axes, PES, [paper(pes) for pes in PES], [ours(MATCHED, pes) for pes in PES], [ours(ROWS, pes) for pes in PES]
+            )
             _log2(axes, PES)
             if row == 0:
                 axes.set_yscale("log", base=2)
@@ -162,9 +231,14 @@ def designs(sweep):
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
     rows = sorted(sweep.designs, key=lambda row: row["pareto_left"])
-    shown = axes.scatter([row["time_us"] for row in rows], [1e6 * row["energy_left_j"] for row in rows],
-                         c=[row["area_mm2"] for row in rows], s=14, cmap="viridis",
-                         edgecolors=["#D55E00" if row["pareto_left"] else "none" for row in rows])
+    shown = axes.scatter(
+        [row["time_us"] for row in rows],
+        [1e6 * row["energy_left_j"] for row in rows],
+        c=[row["area_mm2"] for row in rows],
+        s=14,
+        cmap="viridis",
+        edgecolors=["#D55E00" if row["pareto_left"] else "none" for row in rows],
+    )
     figure.colorbar(shown, label="area, mm2")
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -176,5 +250,12 @@ def designs(sweep):
 
 def pictures(book, space):
     with matplotlib.rc_context(STYLE):
-        return {"fig6.png": fig6(book), "fig7.png": fig7(book), "fig8.png": fig8(book), "fig9.png": fig9(book),
-                "fig10.png": fig10(book), "fig11_13.png": figs11_13(book), "designs.png": designs(space)}
+        return {
+            "fig6.png": fig6(book),
+            "fig7.png": fig7(book),
+            "fig8.png": fig8(book),
+            "fig9.png": fig9(book),
+            "fig10.png": fig10(book),
+            "fig11_13.png": figs11_13(book),
+            "designs.png": designs(space),
+        }

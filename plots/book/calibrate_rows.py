@@ -1,7 +1,7 @@
 """Sets the one number of each layer of suite paper-rows: the unevenness of rows at which the accelerator model's load
 balance at queue depth 256 is Fig. 8's bar. Everything else is suite paper-matched's. Prints the suite's file.
 
-    python3 plots/book/calibrate_rows.py [--eie build/release/eie] [--data data] > data/suites/paper-rows.json
+    python3 -m plots calibrate-rows [--eie build/release/eie] [--data data] > data/suites/paper-rows.json
 
 The search runs the model only (eie explore); it takes a minute or two.
 """
@@ -13,15 +13,14 @@ import subprocess
 import sys
 import tempfile
 
-sys.dont_write_bytecode = True
-
-from plots.core.commandline import leave  # noqa: E402
-from plots.core.published import LAYERS, Published  # noqa: E402
+from plots.core.published import LAYERS, Published
 
 DEPTH = 256
 MOST = 1000  # permille
-SUMMARY = ("As suite paper-matched, and one number a layer more, calibrated: the unevenness of rows, set to Fig. 8's "
-           "load balance at queue depth 256")
+SUMMARY = (
+    "As suite paper-matched, and one number a layer more, calibrated: the unevenness of rows, set to Fig. 8's "
+    "load balance at queue depth 256"
+)
 
 
 def balance(eie, suite, layer, permille, folder):
@@ -33,8 +32,9 @@ def balance(eie, suite, layer, permille, folder):
     with open(path, "w", encoding="utf-8") as file:
         json.dump(suite | {"layers": [found], "samples": 1}, file)
     out = os.path.join(folder, "trial-out.json")
-    subprocess.run([eie, "explore", "--suite", path, "--queue", str(DEPTH), "--threads", "1", "--quiet", "--out", out],
-                   check=True)
+    subprocess.run(
+        [eie, "explore", "--suite", path, "--queue", str(DEPTH), "--threads", "1", "--quiet", "--out", out], check=True
+    )
     with open(out, encoding="utf-8") as file:
         return 100 * json.load(file)["points"][0]["load_balance"]
 
@@ -72,15 +72,19 @@ def main():
             entry["row_unevenness_permille"] = permille
             entry["source"] = source.split(";")[0] + (
                 f"; counts of suite paper-matched; rows calibrated: at queue depth {DEPTH} the model's load balance is "
-                f"{reached:.2f} %, Fig. 8's bar {target:g} %")
+                f"{reached:.2f} %, Fig. 8's bar {target:g} %"
+            )
             lines.append("    " + json.dumps(entry))
             print(f"{layer}: {permille} permille, {reached:.2f} % for {target:g} %", file=sys.stderr)
     head = {key: value for key, value in suite.items() if key not in ("summary", "layers")}
     head["default_matrix"] = False
-    print("{\n" + ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in
-                             ({"format": head.pop("format"), "summary": SUMMARY} | head).items())
-          + ',\n  "layers": [\n' + ",\n".join(lines) + "\n  ]\n}")
-
-
-if __name__ == "__main__":
-    leave(main)
+    print(
+        "{\n"
+        + ",\n".join(
+            f"  {json.dumps(key)}: {json.dumps(value)}"
+            for key, value in ({"format": head.pop("format"), "summary": SUMMARY} | head).items()
+        )
+        + ',\n  "layers": [\n'
+        + ",\n".join(lines)
+        + "\n  ]\n}"
+    )

@@ -1,6 +1,6 @@
 """Makes the reproduction book from four files of `eie explore`. Measures nothing; `./run reproduction` calls it.
 
-    python3 plots/book/reproduction.py --queue Q.json --scale S.json --large L.json --space P.json [--out DIR] [--data DIR]
+    python3 -m plots reproduction --queue Q.json --scale S.json --large L.json --space P.json [--out DIR] [--data DIR]
 
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
@@ -8,18 +8,16 @@ Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 import os
 import sys
 
-sys.dont_write_bytecode = True
-
-from plots.book.bookpages import Book  # noqa: E402
-from plots.core.commandline import Parser, leave  # noqa: E402
-from plots.core.load import InputError  # noqa: E402
-from plots.core.output import DATA, write  # noqa: E402
-from plots.core.published import Published  # noqa: E402
-from plots.book.sweeps import Sweep  # noqa: E402
+from plots.book.bookpages import Book
+from plots.book.sweeps import Sweep
+from plots.core.commandline import Parser
+from plots.core.load import InputError
+from plots.core.output import DATA, write
+from plots.core.published import Published
 
 
 def main(arguments=None):
-    parser = Parser(prog="reproduction.py", description="The reproduction book from files of eie explore.")
+    parser = Parser(prog="reproduction", description="The reproduction book from files of eie explore.")
     parser.add_argument("--queue", required=True, help="depths 2..256 at 64 PEs, with --precision")
     parser.add_argument("--scale", required=True, help="PEs 1..256 and widths 32..512 at depth 8")
     parser.add_argument("--large", required=True, help="device eie-256pe-28nm")
@@ -28,12 +26,11 @@ def main(arguments=None):
     parser.add_argument("--data", default=DATA)
     options = parser.parse_args(arguments)
     try:
-        queue, scale, large, space = (Sweep(path) for path in
-                                      (options.queue, options.scale, options.large, options.space))
+        queue, scale, large, space = (Sweep(path) for path in (options.queue, options.scale, options.large, options.space))
         book = Book(Published(options.data), options.data, queue, scale, large)
         page = book.markdown()
     except InputError as error:
-        print(f"reproduction.py: {error}", file=sys.stderr)
+        print(f"reproduction: {error}", file=sys.stderr)
         return 2
     try:
         os.makedirs(os.path.join(options.out, "reproduction"), exist_ok=True)
@@ -43,10 +40,6 @@ def main(arguments=None):
         write(options.out, {"REPRODUCTION.md": page})
         write(os.path.join(options.out, "reproduction"), drawn)
     except OSError as error:
-        print(f"reproduction.py: cannot write to {options.out}: {error.strerror or error}", file=sys.stderr)
+        print(f"reproduction: cannot write to {options.out}: {error.strerror or error}", file=sys.stderr)
         return 3
     return 0
-
-
-if __name__ == "__main__":
-    leave(main)

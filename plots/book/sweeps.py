@@ -25,8 +25,7 @@ class Sweep:
         try:
             self.device, self.rows, self.designs = whole["device"], whole["points"], whole["designs"]
             self.points = {tuple(row[key] for key in KEYS): row for row in self.rows if row["technology"] == "own"}
-            self.precision = {(row["suite"], row["layer"], row["arithmetic"]): row
-                              for row in whole.get("precision", [])}
+            self.precision = {(row["suite"], row["layer"], row["arithmetic"]): row for row in whole.get("precision", [])}
             self.suites = list(dict.fromkeys(row["suite"] for row in self.rows))
         except (KeyError, TypeError) as error:
             raise InputError(f"{path}: a point lacks {error}") from None

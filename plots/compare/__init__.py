@@ -1,0 +1,1 @@
+"""Two results files, row by row."""

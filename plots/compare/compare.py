@@ -1,6 +1,6 @@
 """Compares two results files of `eie bench`, row by row. Measures nothing.
 
-    python3 plots/compare/compare.py OLD.json NEW.json [--threshold 5] [--kernel GLOB ...] [--json FILE]
+    python3 -m plots compare OLD.json NEW.json [--threshold 5] [--kernel GLOB ...] [--json FILE]
 
 Exit codes: 0 good; 1 a slowdown beyond the threshold, or a mismatch in NEW; 2 usage, bad input, two
 machines, or nothing in common; 3 a row of OLD is missing or has lost its number, or FILE could not be
@@ -11,18 +11,15 @@ import json
 import os
 import sys
 
-sys.dont_write_bytecode = True
+from tabulate import tabulate
 
-from tabulate import tabulate  # noqa: E402
-
-from plots.core import ratios  # noqa: E402
-from plots.core.cells import number_text  # noqa: E402
-from plots.core.commandline import Parser, leave  # noqa: E402
-from plots.compare.judging import CHOICE, Judge, Rules  # noqa: E402
-from plots.core.load import InputError, load  # noqa: E402
-from plots.compare.matching import (label, machine_differences, match, printable, setting_differences,  # noqa: E402
-                      status)
-from plots.core.output import write  # noqa: E402
+from plots.compare.judging import CHOICE, Judge, Rules
+from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
+from plots.core import ratios
+from plots.core.cells import number_text
+from plots.core.commandline import Parser
+from plots.core.load import InputError, load
+from plots.core.output import write
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
 KEY = ("suite", "layer", "layer_hash", "kernel", "device", "batch", "threads", "cache", "time_source")
@@ -35,8 +32,11 @@ class Comparison:
         self.matched = match(old, new, globs)
         self.judge = Judge(old, new, self.matched.both, rules)
         self.rows = self.judge.rows
-        self.lost = [(before, row) for before, row in self.matched.statuses
-                     if before and before.usable and not row.usable and status(row) not in HARMLESS_LOSSES]
+        self.lost = [
+            (before, row)
+            for before, row in self.matched.statuses
+            if before and before.usable and not row.usable and status(row) not in HARMLESS_LOSSES
+        ]
 
     def count(self, verdict):
         return sum(row.verdict == verdict for row in self.rows)
@@ -57,18 +57,29 @@ class Comparison:
         for (kernel, clock), rows in kernels.items():
             complete = all(row.relative for row in rows)
             steady = [row.relative.value for row in rows if row.relative and not row.stumbled]
-            means.append((kernel if clock == "wall" else f"{kernel} ({clock} time)", len(rows),
-                          ratios.geometric_mean([row.absolute.value for row in rows]),
-                          ratios.geometric_mean(steady) if complete and steady else None))
+            means.append(
+                (
+                    kernel if clock == "wall" else f"{kernel} ({clock} time)",
+                    len(rows),
+                    ratios.geometric_mean([row.absolute.value for row in rows]),
+                    ratios.geometric_mean(steady) if complete and steady else None,
+                )
+            )
         return sorted(means, key=lambda mean: (-(mean[3] or mean[2]), mean[0]))
 
     def verdict(self):
         """One line."""
-        counts = [f"{self.count(word)} {word}" for word in ("slower", "ambiguous", "same", "faster", CHOICE, "changed")
-                  if self.count(word)]
+        counts = [
+            f"{self.count(word)} {word}"
+            for word in ("slower", "ambiguous", "same", "faster", CHOICE, "changed")
+            if self.count(word)
+        ]
         lost = len(self.matched.missing) + len(self.lost)
-        counts += [f"{number} {words}" for number, words in
-                   ((lost, "missing"), (len(self.matched.other_layer), "not comparable")) if number]
+        counts += [
+            f"{number} {words}"
+            for number, words in ((lost, "missing"), (len(self.matched.other_layer), "not comparable"))
+            if number
+        ]
         mismatches = sum(row.status == "mismatch" for _, row in self.matched.statuses)
         if not self.rows:
             head = "nothing could be compared"
@@ -84,21 +95,31 @@ class Comparison:
         return head + (f" ({', '.join(counts)})" if counts else "")
 
     def remarks(self):
-        return [f"{text}." for text in
-                self._basis() + self._drift() + self._binary() + self._advice()
-                + [f"the files differ in {text}" for text in setting_differences(self.old, self.new)]]
+        return [
+            f"{text}."
+            for text in self._basis()
+            + self._drift()
+            + self._binary()
+            + self._advice()
+            + [f"the files differ in {text}" for text in setting_differences(self.old, self.new)]
+        ]
 
     def _basis(self):
         if not self.rules.verdicts:
-            return ["--across-machines: these are ratios of two machines, and no verdict on either"] \
-                + [f"other machine: {text}" for text in machine_differences(self.old, self.new)]
-        by = {basis: sum(row.basis == basis and row.verdict != "baseline" for row in self.rows)
-              for basis in ("baseline", "absolute", "model")}
-        words = {"baseline": "against the dense baseline of their group (new / baseline over old / baseline), "
-                             f"{self.judge.yardsticks.names()}",
-                 "absolute": "by the plain ratio new / old"
-                             + ("" if self.judge.paired else ", which contains the drift of the machine"),
-                 "model": "as model rows, which must be equal"}
+            return ["--across-machines: these are ratios of two machines, and no verdict on either"] + [
+                f"other machine: {text}" for text in machine_differences(self.old, self.new)
+            ]
+        by = {
+            basis: sum(row.basis == basis and row.verdict != "baseline" for row in self.rows)
+            for basis in ("baseline", "absolute", "model")
+        }
+        words = {
+            "baseline": "against the dense baseline of their group (new / baseline over old / baseline), "
+            f"{self.judge.yardsticks.names()}",
+            "absolute": "by the plain ratio new / old"
+            + ("" if self.judge.paired else ", which contains the drift of the machine"),
+            "model": "as model rows, which must be equal",
+        }
         return [f"{number} rows are judged {words[basis]}" for basis, number in by.items() if number]
 
     def _drift(self):
@@ -106,61 +127,94 @@ class Comparison:
         texts = []
         if self.judge.drifts and "baseline" in bases:
             drifts = self.judge.drifts.values()
-            texts.append(f"the baseline's own times changed by {min(drifts):.3f}x to {max(drifts):.3f}x over "
-                         f"{len(drifts)} groups")
+            texts.append(
+                f"the baseline's own times changed by {min(drifts):.3f}x to {max(drifts):.3f}x over {len(drifts)} groups"
+            )
         without = self.judge.yardsticks.without()
         if without and not self.rules.absolute:
-            texts.append(f"in {without} groups no dense row is of equal library, version and code path in both files: "
-                         "their rows are judged without a baseline")
+            texts.append(
+                f"in {without} groups no dense row is of equal library, version and code path in both files: "
+                "their rows are judged without a baseline"
+            )
         if self.judge.paired:
             return texts + ["ratios are means over pairs of runs taken in turn, intervals Student's over these pairs"]
         if "baseline" in bases and self.judge.scatter is not None:
-            texts.append(f"the scatter of these changes, {100 * self.judge.scatter:.1f} %, widens every interval by "
-                         "baseline: so much of a row and of its baseline varies from run to run")
+            texts.append(
+                f"the scatter of these changes, {100 * self.judge.scatter:.1f} %, widens every interval by "
+                "baseline: so much of a row and of its baseline varies from run to run"
+            )
             texts += self._stumbled()
         elif "absolute" in bases and self.judge.scatter is not None and not self.rules.absolute:
-            texts.append(f"the scatter of the baselines, {100 * self.judge.scatter:.1f} %, and their median change, "
-                         f"{self.judge.median_drift:.3f}x, widen every interval: so much varies from run to run")
+            texts.append(
+                f"the scatter of the baselines, {100 * self.judge.scatter:.1f} %, and their median change, "
+                f"{self.judge.median_drift:.3f}x, widen every interval: so much varies from run to run"
+            )
         elif bases & {"absolute", "baseline"}:
             texts.append("intervals know one run of each side: what varies from run to run is not in them")
         return texts
 
     def _stumbled(self):
         count = sum(row.stumbled for row in self.rows)
-        return [f"{count} rows have a baseline that changed otherwise than the others: they are ambiguous and in no "
-                "mean by baseline"] if count else []
+        return (
+            [
+                f"{count} rows have a baseline that changed otherwise than the others: they are ambiguous and in no "
+                "mean by baseline"
+            ]
+            if count
+            else []
+        )
 
     def _binary(self):
         hashes = {str(results.context.get("eie_binary_sha256", "")) for results in (self.old, self.new)}
         return [] if len(hashes) > 1 or "" in hashes else ["both files were measured with the same program"]
 
     def _advice(self):
-        return ["ambiguous rows need longer runs (eie bench --budget) or runs in turn (./run ab --budget)"] \
-            if self.count("ambiguous") else []
+        return (
+            ["ambiguous rows need longer runs (eie bench --budget) or runs in turn (./run ab --budget)"]
+            if self.count("ambiguous")
+            else []
+        )
 
     def named(self):
         """{heading: [line]} of everything that is no comparison."""
         matched = self.matched
-        return {heading: lines for heading, lines in {
-            "Missing in the new file": [label(row) for row in matched.missing],
-            "Not comparable: another layer under the same name": [
-                f"{label(row)}: layer hash {printable(before.layer_hash[:12])} -> {printable(row.layer_hash[:12])}"
-                for before, row in matched.other_layer],
-            "Status changed": [_status_line(*pair) for pair in matched.statuses],
-            "Only in the new file": [label(row) for row in matched.added]}.items() if lines}
+        return {
+            heading: lines
+            for heading, lines in {
+                "Missing in the new file": [label(row) for row in matched.missing],
+                "Not comparable: another layer under the same name": [
+                    f"{label(row)}: layer hash {printable(before.layer_hash[:12])} -> {printable(row.layer_hash[:12])}"
+                    for before, row in matched.other_layer
+                ],
+                "Status changed": [_status_line(*pair) for pair in matched.statuses],
+                "Only in the new file": [label(row) for row in matched.added],
+            }.items()
+            if lines
+        }
 
     def terminal(self):
-        titles = [f"{name}: {printable(results.path)}, {_origin(results)}"
-                  for name, results in (("old", self.old), ("new", self.new))]
+        titles = [
+            f"{name}: {printable(results.path)}, {_origin(results)}"
+            for name, results in (("old", self.old), ("new", self.new))
+        ]
         parts = titles + [""]
         shown = [row for row in self.rows if row.basis != "model" or row.verdict != "same"]
         if shown:
             parts += _table(shown) + [""]
         if self.means():
-            body = [[printable(kernel), count, f"{plain:.3f}", "-" if relative is None else f"{relative:.3f}"]
-                    for kernel, count, plain, relative in self.means()]
-            parts += [tabulate(body, ["geometric mean of new / old", "rows", "plain", "by baseline"],
-                               disable_numparse=True, colalign=["left"] + ["right"] * 3), ""]
+            body = [
+                [printable(kernel), count, f"{plain:.3f}", "-" if relative is None else f"{relative:.3f}"]
+                for kernel, count, plain, relative in self.means()
+            ]
+            parts += [
+                tabulate(
+                    body,
+                    ["geometric mean of new / old", "rows", "plain", "by baseline"],
+                    disable_numparse=True,
+                    colalign=["left"] + ["right"] * 3,
+                ),
+                "",
+            ]
         for heading, lines in self.named().items():
             parts += [heading] + [f"  {line}" for line in lines] + [""]
         equal = len(self.rows) - len(shown)
@@ -170,22 +224,38 @@ class Comparison:
         return "\n".join(parts + ["", self.verdict()])
 
     def document(self):
-        sides = {name: {"file": results.path, "date": results.context.get("date"),
-                        "revision": results.context.get("eie_revision")}
-                 for name, results in (("old", self.old), ("new", self.new))}
+        sides = {
+            name: {
+                "file": results.path,
+                "date": results.context.get("date"),
+                "revision": results.context.get("eie_revision"),
+            }
+            for name, results in (("old", self.old), ("new", self.new))
+        }
         return sides | {
-            "format": "eie-compare-1", "threshold_percent": self.rules.threshold, "verdict": self.verdict(),
-            "exit_code": self.exit_code, "judged": self.rules.verdicts, "baseline_scatter": self.judge.scatter,
+            "format": "eie-compare-1",
+            "threshold_percent": self.rules.threshold,
+            "verdict": self.verdict(),
+            "exit_code": self.exit_code,
+            "judged": self.rules.verdicts,
+            "baseline_scatter": self.judge.scatter,
             "rows": [_row_object(row) for row in self.rows],
-            "kernels": [{"kernel": kernel, "rows": count, "mean_ratio": plain, "mean_ratio_by_baseline": relative}
-                        for kernel, count, plain, relative in self.means()],
+            "kernels": [
+                {"kernel": kernel, "rows": count, "mean_ratio": plain, "mean_ratio_by_baseline": relative}
+                for kernel, count, plain, relative in self.means()
+            ],
             "missing": [_key_object(row) for row in self.matched.missing],
-            "not_comparable": [_key_object(row) | {"old_layer_hash": before.layer_hash}
-                               for before, row in self.matched.other_layer],
-            "statuses": [_key_object(row) | {"old_status": before and status(before), "status": status(row),
-                                             "reason": row.reason} for before, row in self.matched.statuses],
+            "not_comparable": [
+                _key_object(row) | {"old_layer_hash": before.layer_hash} for before, row in self.matched.other_layer
+            ],
+            "statuses": [
+                _key_object(row) | {"old_status": before and status(before), "status": status(row), "reason": row.reason}
+                for before, row in self.matched.statuses
+            ],
             "added": [_key_object(row) for row in self.matched.added],
-            "without_number": self.matched.numberless, "remarks": self.remarks()}
+            "without_number": self.matched.numberless,
+            "remarks": self.remarks(),
+        }
 
 
 def _table(rows):
@@ -193,19 +263,23 @@ def _table(rows):
     values = {part: [_part(row.new, part) for row in rows] for part in SHOWN_KEY}
     shared = [part for part in SHOWN_KEY if len(set(values[part])) == 1]
     own = [part for part in SHOWN_KEY if part not in shared]
-    columns = {"verdict": [row.verdict for row in rows], "by": [row.basis for row in rows],
-               "plain": [f"{row.absolute.value:.3f}" for row in rows],
-               "by baseline": [f"{row.relative.value:.3f}" if row.relative else "-" for row in rows],
-               "95 % interval": [_interval(row.used) for row in rows],
-               "old us": [number_text(row.old.median_ns / 1e3) for row in rows],
-               "new us": [number_text(row.new.median_ns / 1e3) for row in rows]}
+    columns = {
+        "verdict": [row.verdict for row in rows],
+        "by": [row.basis for row in rows],
+        "plain": [f"{row.absolute.value:.3f}" for row in rows],
+        "by baseline": [f"{row.relative.value:.3f}" if row.relative else "-" for row in rows],
+        "95 % interval": [_interval(row.used) for row in rows],
+        "old us": [number_text(row.old.median_ns / 1e3) for row in rows],
+        "new us": [number_text(row.new.median_ns / 1e3) for row in rows],
+    }
     columns |= {part: values[part] for part in own}
     if any(row.note for row in rows):
         columns["note"] = [printable(row.note) for row in rows]
     sides = ["right" if name in ("plain", "by baseline", "old us", "new us") else "left" for name in columns]
     text = tabulate(columns, headers="keys", disable_numparse=True, colalign=sides)
-    return ["All rows: " + ", ".join(f"{part.replace('_', ' ')} {values[part][0]}" for part in shared)] * bool(shared) \
-        + [line.rstrip() for line in text.split("\n")]
+    return ["All rows: " + ", ".join(f"{part.replace('_', ' ')} {values[part][0]}" for part in shared)] * bool(shared) + [
+        line.rstrip() for line in text.split("\n")
+    ]
 
 
 def _part(row, part):
@@ -232,8 +306,14 @@ def _key_object(row):
 
 def _row_object(row):
     return _key_object(row.new) | {
-        "old_ns": row.old.median_ns, "new_ns": row.new.median_ns, "verdict": row.verdict, "basis": row.basis,
-        "absolute": _ratio_object(row.absolute), "relative": _ratio_object(row.relative), "note": row.note}
+        "old_ns": row.old.median_ns,
+        "new_ns": row.new.median_ns,
+        "verdict": row.verdict,
+        "basis": row.basis,
+        "absolute": _ratio_object(row.absolute),
+        "relative": _ratio_object(row.relative),
+        "note": row.note,
+    }
 
 
 def _ratio_object(ratio):
@@ -251,17 +331,30 @@ _percent.__name__ = "percentage"  # what argparse calls it
 
 
 def _options(arguments):
-    parser = Parser(prog="compare.py", description="Compares two results files of `eie bench`, row by row.",
-                    epilog="example: ./run compare old.json new.json --threshold 10 --kernel 'avx512_*'")
+    parser = Parser(
+        prog="compare",
+        description="Compares two results files of `eie bench`, row by row.",
+        epilog="example: ./run compare old.json new.json --threshold 10 --kernel 'avx512_*'",
+    )
     parser.add_argument("old", metavar="OLD.json")
     parser.add_argument("new", metavar="NEW.json")
-    parser.add_argument("--threshold", type=_percent, default=Rules.threshold, metavar="PERCENT",
-                        help="a change up to this is none (default: %(default)g)")
-    parser.add_argument("--kernel", nargs="+", action="extend", default=[], metavar="GLOB",
-                        help="only these kernels; names or globs, also as a comma list")
+    parser.add_argument(
+        "--threshold",
+        type=_percent,
+        default=Rules.threshold,
+        metavar="PERCENT",
+        help="a change up to this is none (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--kernel",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="GLOB",
+        help="only these kernels; names or globs, also as a comma list",
+    )
     parser.add_argument("--absolute", action="store_true", help="judge by new / old, not against a dense baseline")
-    parser.add_argument("--across-machines", action="store_true",
-                        help="two machines: ratios, but no verdicts")
+    parser.add_argument("--across-machines", action="store_true", help="two machines: ratios, but no verdicts")
     parser.add_argument("--json", metavar="FILE", help="the same for machines")
     options = parser.parse_args(arguments)
     options.kernel = [glob for text in options.kernel for glob in text.split(",")]
@@ -274,8 +367,10 @@ def compare(options):
     old, new = load(options.old), load(options.new)
     differences = machine_differences(old, new)
     if differences and not options.across_machines:
-        raise InputError(f"{old.path} and {new.path} are of two machines ({'; '.join(differences)}): "
-                         "--across-machines shows ratios without verdicts")
+        raise InputError(
+            f"{old.path} and {new.path} are of two machines ({'; '.join(differences)}): "
+            "--across-machines shows ratios without verdicts"
+        )
     return Comparison(old, new, options.kernel, Rules(options.threshold, options.absolute, not options.across_machines))
 
 
@@ -284,19 +379,17 @@ def main(arguments=None):
     try:
         comparison = compare(options)
     except InputError as error:
-        print(f"compare.py: {printable(error)}", file=sys.stderr)
+        print(f"compare: {printable(error)}", file=sys.stderr)
         return 2
     print(comparison.terminal())
     code = comparison.exit_code
     if options.json:
         try:
-            write(os.path.dirname(options.json) or ".",
-                  {os.path.basename(options.json): json.dumps(comparison.document(), indent=1) + "\n"})
+            write(
+                os.path.dirname(options.json) or ".",
+                {os.path.basename(options.json): json.dumps(comparison.document(), indent=1) + "\n"},
+            )
         except OSError as error:
-            print(f"compare.py: cannot write {options.json}: {error.strerror or error}", file=sys.stderr)
+            print(f"compare: cannot write {options.json}: {error.strerror or error}", file=sys.stderr)
             return code or 3
     return code
-
-
-if __name__ == "__main__":
-    leave(main)

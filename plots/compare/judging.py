@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy
 
-from plots.core import ratios
 from plots.compare.matching import Yardsticks, label
+from plots.core import ratios
 from plots.core.references import compared, group_of
 
 CHOICE = "choice changed"
@@ -43,23 +43,40 @@ class Judge:
 
     def __init__(self, old, new, both, rules):
         self.rules = rules
-        self.paired = old.context.get("eie_pairing") is not None \
-            and old.context.get("eie_pairing") == new.context.get("eie_pairing")
+        self.paired = old.context.get("eie_pairing") is not None and old.context.get("eie_pairing") == new.context.get(
+            "eie_pairing"
+        )
         self.yardsticks = Yardsticks(old, new)
-        self.drifts = {group: after.median_ns / before.median_ns for group in self.yardsticks.pairs
-                       for before, after in [self.yardsticks.of_group(group)]}
+        self.drifts = {
+            group: after.median_ns / before.median_ns
+            for group in self.yardsticks.pairs
+            for before, after in [self.yardsticks.of_group(group)]
+        }
         self.scatter = None if self.paired else ratios.scatter(list(self.drifts.values()))
         self.median_drift = ratios.median(self.drifts.values()) if self.drifts else 1.0
         self.by_baseline = not rules.absolute and not self.paired  # runs in turn drift alike
-        self._used = {group_of(new_row) for pair in both if self.by_baseline for new_row in [pair[1]]
-                      if not self._is_yardstick(new_row) and self._yardstick_of(*pair)}
-        self.rows = sorted((_model(*pair) if pair[1].is_model else self._measured(*pair) for pair in both),
-                           key=lambda row: (VERDICTS.index(row.verdict), -row.used.value, label(row.new)))
+        self._used = {
+            group_of(new_row)
+            for pair in both
+            if self.by_baseline
+            for new_row in [pair[1]]
+            if not self._is_yardstick(new_row) and self._yardstick_of(*pair)
+        }
+        self.rows = sorted(
+            (_model(*pair) if pair[1].is_model else self._measured(*pair) for pair in both),
+            key=lambda row: (VERDICTS.index(row.verdict), -row.used.value, label(row.new)),
+        )
 
     def _yardstick_of(self, old, new):
         """The rows (old, new) that both can be measured by, the fastest of several, or None."""
-        return next((pair for pair in self.yardsticks.pairs.get(group_of(new), []) if new not in pair
-                     and None not in (compared(old, pair[0]), compared(new, pair[1]))), None)
+        return next(
+            (
+                pair
+                for pair in self.yardsticks.pairs.get(group_of(new), [])
+                if new not in pair and None not in (compared(old, pair[0]), compared(new, pair[1]))
+            ),
+            None,
+        )
 
     def _is_yardstick(self, row):
         return row in (self.yardsticks.of_group(group_of(row)) or ())
@@ -79,8 +96,16 @@ class Judge:
         if basis == "baseline":
             drift = plain.value / relative.value
             if ratios.is_outlier(drift, self.median_drift, self.scatter):
-                return Judged(old, new, plain, relative, basis, "ambiguous", f"its baseline changed by {drift:.3f}x, "
-                              f"the median one by {self.median_drift:.3f}x", stumbled=True)
+                return Judged(
+                    old,
+                    new,
+                    plain,
+                    relative,
+                    basis,
+                    "ambiguous",
+                    f"its baseline changed by {drift:.3f}x, the median one by {self.median_drift:.3f}x",
+                    stumbled=True,
+                )
         verdict, doubt = used.verdict(self.rules.threshold), self._doubt(basis, plain, used)
         if doubt and verdict in ("slower", "faster"):
             return Judged(old, new, plain, relative, basis, "ambiguous", doubt)
@@ -89,8 +114,11 @@ class Judge:
     def _doubt(self, basis, plain, used):
         """Why neither slower nor faster can be said, whatever the interval; empty: they can."""
         if basis == "baseline":
-            return "its own time changed the other way, and the baselines did not change alike" \
-                if plain.contradicts(used) and not self._drifts_agree() else ""
+            return (
+                "its own time changed the other way, and the baselines did not change alike"
+                if plain.contradicts(used) and not self._drifts_agree()
+                else ""
+            )
         alone = not self.paired and not self.rules.absolute and self.scatter is None
         return "one run of each side and no baseline: --absolute judges it all the same" if alone else ""
 
@@ -106,8 +134,9 @@ class Judge:
         yardstick = None if self._is_yardstick(new) else self._yardstick_of(old, new)
         absolute, relative = self._in_turn([new], [old]) or ratios.bootstrap([new.samples], [old.samples]), None
         if yardstick:
-            relative = self._in_turn([new, yardstick[0]], [old, yardstick[1]]) \
-                or compared(new, yardstick[1], 0.0).times(compared(yardstick[0], old, 0.0))
+            relative = self._in_turn([new, yardstick[0]], [old, yardstick[1]]) or compared(new, yardstick[1], 0.0).times(
+                compared(yardstick[0], old, 0.0)
+            )
             relative = relative.widened(math.sqrt(2) * (self.scatter or 0))
         elif self.scatter is not None and not self.rules.absolute:
             absolute = absolute.widened(math.hypot(self.scatter, math.log(self.median_drift)))
@@ -125,7 +154,9 @@ class Judge:
 def _model(old, new):
     """A model is deterministic: equal, or changed; there is no noise."""
     ratio = ratios.Ratio(new.median_ns / old.median_ns)
-    changed = [f"{key} {old.raw[key]} -> {new.raw[key]}" for key in old.raw
-               if key.startswith("eie_") and key not in VOLATILE_MODEL_KEYS
-               and key in new.raw and old.raw[key] != new.raw[key]]
+    changed = [
+        f"{key} {old.raw[key]} -> {new.raw[key]}"
+        for key in old.raw
+        if key.startswith("eie_") and key not in VOLATILE_MODEL_KEYS and key in new.raw and old.raw[key] != new.raw[key]
+    ]
     return Judged(old, new, ratio, None, "model", "changed" if changed else "same", "; ".join(changed))

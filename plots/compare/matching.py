@@ -6,11 +6,29 @@ from fnmatch import fnmatchcase
 from plots.core.load import InputError
 from plots.core.references import DENSE, group_of, kind_of, named
 
-MACHINE_KEYS = ("eie_cpu_name", "num_cpus", "eie_cores", "eie_hardware_threads", "eie_numa_nodes",
-                "eie_l1d_bytes", "eie_l2_bytes", "eie_l3_bytes")
+MACHINE_KEYS = (
+    "eie_cpu_name",
+    "num_cpus",
+    "eie_cores",
+    "eie_hardware_threads",
+    "eie_numa_nodes",
+    "eie_l1d_bytes",
+    "eie_l2_bytes",
+    "eie_l3_bytes",
+)
 MACHINE_KEYS_NEEDED = ("eie_cpu_name", "num_cpus")
-SETTING_KEYS = ("host_name", "eie_operating_system", "eie_compiler", "eie_compiler_flags", "eie_build_type",
-                "eie_google_benchmark", "eie_isa_mask", "eie_governor", "eie_transparent_huge_pages", "eie_plugins")
+SETTING_KEYS = (
+    "host_name",
+    "eie_operating_system",
+    "eie_compiler",
+    "eie_compiler_flags",
+    "eie_build_type",
+    "eie_google_benchmark",
+    "eie_isa_mask",
+    "eie_governor",
+    "eie_transparent_huge_pages",
+    "eie_plugins",
+)
 
 
 @dataclass
@@ -30,8 +48,10 @@ def match(old, new, globs=()):
             raise InputError(f"--kernel '{glob}' matches no row of either file")
     if not olds.keys() & news.keys():
         raise InputError(f"{old.path} and {new.path} have no row in common" + (" for --kernel" if globs else ""))
-    matched = Matched(missing=[row for place, row in olds.items() if place not in news],
-                      added=[row for place, row in news.items() if place not in olds])
+    matched = Matched(
+        missing=[row for place, row in olds.items() if place not in news],
+        added=[row for place, row in news.items() if place not in olds],
+    )
     for place in olds.keys() & news.keys():
         _sort_in(matched, olds[place], news[place])
     matched.statuses += [(None, row) for row in matched.added if row.status == "mismatch"]
@@ -105,8 +125,9 @@ def printable(text):
 
 
 def _selected(results, globs):
-    return [row for row in results.rows + results.missing
-            if not globs or any(fnmatchcase(row.kernel, glob) for glob in globs)]
+    return [
+        row for row in results.rows + results.missing if not globs or any(fnmatchcase(row.kernel, glob) for glob in globs)
+    ]
 
 
 def key(row):
@@ -126,5 +147,8 @@ def _sort_in(matched, old, new):
 
 def _differences(old, new, keys):
     pairs = [(key, old.context.get(key), new.context.get(key)) for key in keys]
-    return [f"{key.removeprefix('eie_')}: {printable(before)} -> {printable(after)}"
-            for key, before, after in pairs if before != after and None not in (before, after)]
+    return [
+        f"{key.removeprefix('eie_')}: {printable(before)} -> {printable(after)}"
+        for key, before, after in pairs
+        if before != after and None not in (before, after)
+    ]

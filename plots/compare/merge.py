@@ -1,6 +1,6 @@
 """Merges the results files of several equal runs into one: the samples of each row in turn. Measures nothing.
 
-    python3 plots/compare/merge.py --out MERGED.json [--pairing ID] RUN.json ...
+    python3 -m plots merge --out MERGED.json [--pairing ID] RUN.json ...
 
 A merged row carries eie_run_medians_ns, one median a run; two merged files with the same context.eie_pairing
 are compared run by run. Prepare and CPU time are medians over the runs, calls per sample those of the first.
@@ -12,19 +12,31 @@ import json
 import os
 import sys
 
-sys.dont_write_bytecode = True
+import numpy
 
-import numpy  # noqa: E402
-
-from plots.core.commandline import Parser, leave  # noqa: E402
-from plots.core.load import InputError, load  # noqa: E402
-from plots.core.output import write  # noqa: E402
-from plots.compare.matching import key, label, machine_differences, printable, status  # noqa: E402
+from plots.compare.matching import key, label, machine_differences, printable, status
+from plots.core.commandline import Parser
+from plots.core.load import InputError, load
+from plots.core.output import write
 
 WORST_FIRST = ("mismatch", "error", "suspect", "unsupported", "skipped", "ok")
-OF_ONE_RUN = ("eie_ci95_low_ns", "eie_ci95_high_ns", "eie_run", "eie_again", "eie_part", "eie_part_baseline_ns",
-              "eie_floor_share", "eie_visits", "eie_visit_samples", "eie_disturbed_ns", "eie_disturbed_visits",
-              "eie_disturbed_at", "eie_disturbed_share", "eie_disturbed_counted", "eie_doubt")
+OF_ONE_RUN = (
+    "eie_ci95_low_ns",
+    "eie_ci95_high_ns",
+    "eie_run",
+    "eie_again",
+    "eie_part",
+    "eie_part_baseline_ns",
+    "eie_floor_share",
+    "eie_visits",
+    "eie_visit_samples",
+    "eie_disturbed_ns",
+    "eie_disturbed_visits",
+    "eie_disturbed_at",
+    "eie_disturbed_share",
+    "eie_disturbed_counted",
+    "eie_doubt",
+)
 RUN_KEYS = ("date", "eie_command", "load_avg")
 
 
@@ -41,16 +53,18 @@ def merge(runs, pairing=None):
     context = first.context | {"eie_runs": [{name: run.context.get(name) for name in RUN_KEYS} for run in runs]}
     if pairing:
         context["eie_pairing"] = pairing
-    return {"context": context, "benchmarks": [row for row in merged if row["eie_status"] == "ok"],
-            "eie_missing": [row for row in merged if row["eie_status"] != "ok"]}
+    return {
+        "context": context,
+        "benchmarks": [row for row in merged if row["eie_status"] == "ok"],
+        "eie_missing": [row for row in merged if row["eie_status"] != "ok"],
+    }
 
 
 def _merge(rows):
     worst = min(rows, key=lambda row: WORST_FIRST.index(status(row)))
     if not worst.usable:
         place = rows.index(worst) + 1
-        return worst.raw | {"eie_status": status(worst),
-                            "eie_reason": f"run {place} of {len(rows)}: {worst.reason}"}
+        return worst.raw | {"eie_status": status(worst), "eie_reason": f"run {place} of {len(rows)}: {worst.reason}"}
     if len({row.layer_hash for row in rows}) > 1:
         raise InputError(f"{label(rows[0])}: the layer is not the same in all runs")
     samples = [time for row in rows for time in row.samples]
@@ -61,15 +75,23 @@ def _merge(rows):
         if None not in numbers:
             merged[name] = float(numpy.median(numbers))
     return merged | {
-        "eie_samples_ns": samples, "repetitions": len(samples), "real_time": median, "eie_median_ns": median,
-        "eie_min_ns": min(samples), "eie_max_ns": max(samples),
+        "eie_samples_ns": samples,
+        "repetitions": len(samples),
+        "real_time": median,
+        "eie_median_ns": median,
+        "eie_min_ns": min(samples),
+        "eie_max_ns": max(samples),
         "eie_mad_ns": float(numpy.median(numpy.abs(numpy.array(samples) - median))),
-        "eie_run_medians_ns": [row.median_ns for row in rows]}
+        "eie_run_medians_ns": [row.median_ns for row in rows],
+    }
 
 
 def main(arguments=None):
-    parser = Parser(prog="merge.py", description="Merges the results files of several equal runs of `eie bench`.",
-                    epilog="example: python3 plots/compare/merge.py --out merged.json run1.json run2.json run3.json")
+    parser = Parser(
+        prog="merge",
+        description="Merges the results files of several equal runs of `eie bench`.",
+        epilog="example: python3 -m plots merge --out merged.json run1.json run2.json run3.json",
+    )
     parser.add_argument("runs", nargs="+", metavar="RUN.json")
     parser.add_argument("--out", required=True, metavar="MERGED.json")
     parser.add_argument("--pairing", metavar="ID", help="files with the same ID are compared run by run")
@@ -77,15 +99,11 @@ def main(arguments=None):
     try:
         document = merge([load(path) for path in options.runs], options.pairing)
     except InputError as error:
-        print(f"merge.py: {printable(error)}", file=sys.stderr)
+        print(f"merge: {printable(error)}", file=sys.stderr)
         return 2
     try:
         write(os.path.dirname(options.out) or ".", {os.path.basename(options.out): json.dumps(document) + "\n"})
     except OSError as error:
-        print(f"merge.py: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+        print(f"merge: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
         return 3
     return 0
-
-
-if __name__ == "__main__":
-    leave(main)

@@ -1,0 +1,1 @@
+"""Deep Compression: its page, and the comparison of compressed weights."""

@@ -1,7 +1,7 @@
 """Deep Compression's tables beside what `eie compress` makes of generated layers of the same shape, density and bits.
 
-    python3 plots/compression/deepcomp.py list                      the layers, one a line: what `./run deepcomp` hands to eie compress
-    python3 plots/compression/deepcomp.py report FOLDER [--out FILE]    tables from FOLDER/NETWORK-LAYER-packed.json and -huffman.json
+    python3 -m plots deepcomp list                      the layers, one a line: what `./run deepcomp` hands to eie compress
+    python3 -m plots deepcomp report FOLDER [--out FILE]    tables from FOLDER/NETWORK-LAYER-packed.json and -huffman.json
 
 Measures nothing. Exit codes: 0 good, 2 usage or bad input.
 """
@@ -11,23 +11,43 @@ import json
 import pathlib
 import sys
 
-sys.dont_write_bytecode = True
+from plots.core.commandline import Parser
 
-from plots.core.commandline import Parser, leave  # noqa: E402
-
-DATA = pathlib.Path(__file__).resolve().parent.parent / "data" / "paper"
+DATA = pathlib.Path(__file__).resolve().parents[2] / "data" / "paper"
 NETWORKS = ["LeNet-300-100", "LeNet-5", "AlexNet", "VGG-16"]
 
 # Shapes [outputs, inputs] of the networks as they are known: the papers print weight counts only.
 SHAPES = {
     "LeNet-300-100": {"ip1": (300, 784), "ip2": (100, 300), "ip3": (10, 100)},
     "LeNet-5": {"conv1": (20, 25), "conv2": (50, 500), "ip1": (500, 800), "ip2": (10, 500)},
-    "AlexNet": {"conv1": (96, 363), "conv2": (256, 1200), "conv3": (384, 2304), "conv4": (384, 1728),
-                "conv5": (256, 1728), "fc6": (4096, 9216), "fc7": (4096, 4096), "fc8": (1000, 4096)},
-    "VGG-16": {"conv1_1": (64, 27), "conv1_2": (64, 576), "conv2_1": (128, 576), "conv2_2": (128, 1152),
-               "conv3_1": (256, 1152), "conv3_2": (256, 2304), "conv3_3": (256, 2304), "conv4_1": (512, 2304),
-               "conv4_2": (512, 4608), "conv4_3": (512, 4608), "conv5_1": (512, 4608), "conv5_2": (512, 4608),
-               "conv5_3": (512, 4608), "fc6": (4096, 25088), "fc7": (4096, 4096), "fc8": (1000, 4096)},
+    "AlexNet": {
+        "conv1": (96, 363),
+        "conv2": (256, 1200),
+        "conv3": (384, 2304),
+        "conv4": (384, 1728),
+        "conv5": (256, 1728),
+        "fc6": (4096, 9216),
+        "fc7": (4096, 4096),
+        "fc8": (1000, 4096),
+    },
+    "VGG-16": {
+        "conv1_1": (64, 27),
+        "conv1_2": (64, 576),
+        "conv2_1": (128, 576),
+        "conv2_2": (128, 1152),
+        "conv3_1": (256, 1152),
+        "conv3_2": (256, 2304),
+        "conv3_3": (256, 2304),
+        "conv4_1": (512, 2304),
+        "conv4_2": (512, 4608),
+        "conv4_3": (512, 4608),
+        "conv5_1": (512, 4608),
+        "conv5_2": (512, 4608),
+        "conv5_3": (512, 4608),
+        "fc6": (4096, 25088),
+        "fc7": (4096, 4096),
+        "fc8": (1000, 4096),
+    },
 }
 NEAR_PCT, KEPT_FROM_PCT = 3, 20  # where a size is expected to agree
 
@@ -63,25 +83,29 @@ def network_rates():
     for network in NETWORKS:
         rows = [row for row in layers() if row["network"] == network]
         dense = sum(4 * number(row, "weights") for row in rows)
-        found[network] = (dense, dense / sum(from_bits(row, True) for row in rows),
-                          dense / sum(from_sizes(row) for row in rows))
+        found[network] = (
+            dense,
+            dense / sum(from_bits(row, True) for row in rows),
+            dense / sum(from_sizes(row) for row in rows),
+        )
     return found
 
 
 def table(head, rows):
-    return "\n".join([f"| {' | '.join(head)} |", f"|{'---|' * len(head)}",
-                      *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+    return "\n".join(
+        [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(map(str, row))} |" for row in rows)]
+    )
 
 
 def load(folder, row, form):
     path = folder / f"{row['network']}-{row['layer']}-{form}.json"
     try:
         ledger = json.loads(path.read_text(encoding="utf-8"))
-        layer, = ledger["layers"]
+        (layer,) = ledger["layers"]
         stages = {stage["stage"]: stage for stage in layer["stages"]}
         return ledger, layer, stages
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        sys.stderr.write(f"deepcomp.py: {path}: no ledger of eie compress: {' '.join(str(fault).split())}\n")
+        sys.stderr.write(f"deepcomp: {path}: no ledger of eie compress: {' '.join(str(fault).split())}\n")
         raise SystemExit(2) from None
 
 
@@ -93,8 +117,10 @@ def reason(row, layer, deviation):
         return "its count is printed as 2K, the layer has 1,728 weights"
     kept = number(row, "weights_kept_pct")
     half = 0.5 if kept == int(kept) else 0.05
-    words = [f"kept is printed as {kept:g} %, which is {kept - half:g} to {kept + half:g}: {-100 * half / kept:.0f} to "
-             f"+{100 * half / kept:.0f} %"]
+    words = [
+        f"kept is printed as {kept:g} %, which is {kept - half:g} to {kept + half:g}: {-100 * half / kept:.0f} to "
+        f"+{100 * half / kept:.0f} %"
+    ]
     fillers = 100 * layer["fillers"] / max(layer["nonzeros"], 1)
     if fillers >= 1 and deviation > 0:
         words.append(f"{fillers:.1f} % fillers at random places; trained weights lie closer together")
@@ -115,44 +141,97 @@ def layer_table(folder, network):
             expected += 1
             within += abs(deviation) <= NEAR_PCT
         sums = [sums[0] + 4 * layer["weights"], sums[1] + packed["file_bytes"], sums[2] + huffman["file_bytes"]]
-        rows.append([row["layer"], f"{layer['weights']:,}", row["weights_kept_pct"],
-                     f"{row['weight_bits']} + {row['index_bits']}",
-                     f"{100 * from_bits(row, False) / (4 * number(row, 'weights')):.2f}", row["size_pct"], f"{ours:.2f}",
-                     f"{deviation:+.1f}", f"{packed['file_bytes']:,}", row["size_huffman_pct"],
-                     f"{100 * huffman['file_bytes'] / (4 * layer['weights']):.2f}", f"{huffman['file_bytes']:,}",
-                     reason(row, layer, deviation)])
-    head = ["layer", "weights", "kept % (c)", "bits (c)", "kept x bits, % (d)", "printed % (c)", "ours % (m)",
-            "ours to printed, %", "packed file, bytes (m)", "Huffman printed % (c)", "Huffman ours % (m)",
-            "Huffman file, bytes (m)", "where the gap is from"]
+        rows.append(
+            [
+                row["layer"],
+                f"{layer['weights']:,}",
+                row["weights_kept_pct"],
+                f"{row['weight_bits']} + {row['index_bits']}",
+                f"{100 * from_bits(row, False) / (4 * number(row, 'weights')):.2f}",
+                row["size_pct"],
+                f"{ours:.2f}",
+                f"{deviation:+.1f}",
+                f"{packed['file_bytes']:,}",
+                row["size_huffman_pct"],
+                f"{100 * huffman['file_bytes'] / (4 * layer['weights']):.2f}",
+                f"{huffman['file_bytes']:,}",
+                reason(row, layer, deviation),
+            ]
+        )
+    head = [
+        "layer",
+        "weights",
+        "kept % (c)",
+        "bits (c)",
+        "kept x bits, % (d)",
+        "printed % (c)",
+        "ours % (m)",
+        "ours to printed, %",
+        "packed file, bytes (m)",
+        "Huffman printed % (c)",
+        "Huffman ours % (m)",
+        "Huffman file, bytes (m)",
+        "where the gap is from",
+    ]
     return table(head, rows), within, expected, sums
 
 
 def report(folder):
     printed = {row["network"]: row for row in read("deepcomp_networks.csv")}
     rates = network_rates()
-    parts = ["# Deep Compression: printed, recomputed, made anew", __doc__.split("\n")[0],
-             "Letters: c cited, d derived, m measured: bytes of files that `eie compress` wrote. The layers are generated: "
-             "shapes and kept percentages are the paper's, the weights are drawn from a near-normal distribution and pruned "
-             "by magnitude, so that places are random. Files hold fillers, codebook and header. `ours %` is counted before "
-             "Huffman, with fillers and a codebook of 32-bit weights, without the file's header; `Huffman ours %` is the whole "
-             "file.",
-             "## Four networks"]
+    parts = [
+        "# Deep Compression: printed, recomputed, made anew",
+        __doc__.split("\n")[0],
+        "Letters: c cited, d derived, m measured: bytes of files that `eie compress` wrote. The layers are generated: "
+        "shapes and kept percentages are the paper's, the weights are drawn from a near-normal distribution and pruned "
+        "by magnitude, so that places are random. Files hold fillers, codebook and header. `ours %` is counted before "
+        "Huffman, with fillers and a codebook of 32-bit weights, without the file's header; `Huffman ours %` is the whole "
+        "file.",
+        "## Four networks",
+    ]
     rows, blocks = [], []
     for network in NETWORKS:
         text, within, expected, sums = layer_table(folder, network)
         dense, by_bits, by_sizes = rates[network]
-        rows.append([network, f"{dense / 1e6:.2f}", f"{by_bits:.1f}x", f"{by_sizes:.1f}x",
-                     f"{printed[network]['rate_huffman_x']}x", f"{sums[0] / sums[1]:.1f}x", f"{sums[0] / sums[2]:.1f}x",
-                     f"{sums[2]:,}", f"{float(printed[network]['size_after_kb']) * 1000:,.0f}"])
-        goal = f"Layers that keep at least {KEPT_FROM_PCT} % (conv1_1 apart): {within} of {expected} within {NEAR_PCT} % " \
-               "of the printed size.\n\n" if expected else ""
+        rows.append(
+            [
+                network,
+                f"{dense / 1e6:.2f}",
+                f"{by_bits:.1f}x",
+                f"{by_sizes:.1f}x",
+                f"{printed[network]['rate_huffman_x']}x",
+                f"{sums[0] / sums[1]:.1f}x",
+                f"{sums[0] / sums[2]:.1f}x",
+                f"{sums[2]:,}",
+                f"{float(printed[network]['size_after_kb']) * 1000:,.0f}",
+            ]
+        )
+        goal = (
+            f"Layers that keep at least {KEPT_FROM_PCT} % (conv1_1 apart): {within} of {expected} within {NEAR_PCT} % "
+            "of the printed size.\n\n"
+            if expected
+            else ""
+        )
         blocks += [f"## {network}", goal + text]
-    parts += [table(["network", "dense MB (d)", "rate from kept % and bits (d)", "rate from printed layer sizes (d)",
-                     "rate printed (c)", "packed files (m)", "Huffman files (m)", "bytes of the Huffman files (m)",
-                     "bytes printed (c)"], rows),
-              "The three rates differ since percentages, bits and counts are printed rounded, and since the first leaves out "
-              "fillers and codebooks. Huffman sizes of trained weights cannot be had from drawn ones: runs and codes of "
-              "another distribution code otherwise."]
+    parts += [
+        table(
+            [
+                "network",
+                "dense MB (d)",
+                "rate from kept % and bits (d)",
+                "rate from printed layer sizes (d)",
+                "rate printed (c)",
+                "packed files (m)",
+                "Huffman files (m)",
+                "bytes of the Huffman files (m)",
+                "bytes printed (c)",
+            ],
+            rows,
+        ),
+        "The three rates differ since percentages, bits and counts are printed rounded, and since the first leaves out "
+        "fillers and codebooks. Huffman sizes of trained weights cannot be had from drawn ones: runs and codes of "
+        "another distribution code otherwise.",
+    ]
     parts += blocks + ["## The poster's table", poster_table()]
     return "\n\n".join(parts) + "\n"
 
@@ -165,15 +244,28 @@ def poster_table():
     rates, rows = network_rates(), []
     for poster, network in (("AlexNet", "AlexNet"), ("VGGNet", "VGG-16"), ("GoogleNet", None), ("SqueezeNet", None)):
         original, small = (float(items[f"{poster} {what} size"]["value"]) for what in ("original", "compressed"))
-        ours = f"{rates[network][2]:.1f}x from the printed layer sizes" if network else \
-            "cited only" if poster == "GoogleNet" else "`eie compress` of the published file: results/NOTES.md"
-        rows.append([poster, f"{original:g}", f"{small:g}", f"{items[f'{poster} compression']['value']}x",
-                     f"{original / small:.1f}x", ours])
+        ours = (
+            f"{rates[network][2]:.1f}x from the printed layer sizes"
+            if network
+            else "cited only"
+            if poster == "GoogleNet"
+            else "`eie compress` of the published file: results/NOTES.md"
+        )
+        rows.append(
+            [
+                poster,
+                f"{original:g}",
+                f"{small:g}",
+                f"{items[f'{poster} compression']['value']}x",
+                f"{original / small:.1f}x",
+                ours,
+            ]
+        )
     return table(["network", "MB before (c)", "MB after (c)", "rate printed (c)", "rate of these sizes (d)", "here"], rows)
 
 
 def main():
-    parser = Parser(prog="deepcomp.py", description=__doc__.split("\n")[0])
+    parser = Parser(prog="deepcomp", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=Parser)
     verbs.add_parser("list")
     reporter = verbs.add_parser("report")
@@ -183,15 +275,16 @@ def main():
     if arguments.verb == "list":
         for row in layers():
             outputs, inputs = SHAPES[row["network"]][row["layer"]]
-            print(f"{row['network']}-{row['layer']}", f"normal:{outputs}x{inputs}",
-                  f"{number(row, 'weights_kept_pct') / 100:g}", row["weight_bits"], row["index_bits"])
+            print(
+                f"{row['network']}-{row['layer']}",
+                f"normal:{outputs}x{inputs}",
+                f"{number(row, 'weights_kept_pct') / 100:g}",
+                row["weight_bits"],
+                row["index_bits"],
+            )
         return
     text = report(arguments.folder)
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
     else:
         print(text)
-
-
-if __name__ == "__main__":
-    leave(main)

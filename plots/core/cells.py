@@ -71,7 +71,7 @@ class Cell:
         return None if self.low is None else (self.high - self.low) / 2 / self.value
 
     def margin(self):
-        """"+-0.8 %", with "!" where it is wide and "~" where disturbed samples count; "+-?" for a mean of which nothing
+        """ "+-0.8 %", with "!" where it is wide and "~" where disturbed samples count; "+-?" for a mean of which nothing
         tells how sure it is; "" without an interval."""
         half = self.half_width
         text = "" if half is None else f"+-{_percent(half)} %" + ("!" if half > WIDE else "")
@@ -133,8 +133,9 @@ def ratio(over, under, what, unit="x"):
         if not cell.is_number:
             return missing(cell.value, "derived", f"{what}: {cell.source}", unit, cell.reason)
     if under.value == 0:
-        return missing("undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit,
-                       "the denominator is zero")
+        return missing(
+            "undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit, "the denominator is zero"
+        )
     value = over.value / under.value
     return Cell(value, unit, "derived", what, **_interval(value, [(over, 1), (under, -1)]))
 
@@ -148,8 +149,10 @@ def _interval(value, factors):
         return marks | {"unsure": True}
     if all(cell.low is None for cell, _ in factors):
         return marks
-    quiet, disturbed = ([_logs(cell, exponent) for cell, exponent in factors if cell.low is not None and
-                         cell.disturbed == kind] for kind in (False, True))
+    quiet, disturbed = (
+        [_logs(cell, exponent) for cell, exponent in factors if cell.low is not None and cell.disturbed == kind]
+        for kind in (False, True)
+    )
     below, above = (math.hypot(sum(ends[side] for ends in disturbed), *(ends[side] for ends in quiet)) for side in (0, 1))
     return marks | {"low": value * math.exp(-below), "high": value * math.exp(above)}
 
@@ -162,9 +165,11 @@ def _logs(cell, exponent):
 
 def per_second(time, unit):
     """How often a second a time in microseconds fits."""
-    return Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}",
-                **_interval(1e6 / time.value, [(time, -1)])) if time.is_number else \
-        missing(time.value, "derived", f"1 / time: {time.source}", unit, time.reason)
+    return (
+        Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}", **_interval(1e6 / time.value, [(time, -1)]))
+        if time.is_number
+        else missing(time.value, "derived", f"1 / time: {time.source}", unit, time.reason)
+    )
 
 
 def deviation(ours, published, what):
@@ -191,8 +196,13 @@ def geometric_mean(cells, what):
         why = f"{len(absent)} of {len(cells)} values missing or not above 0, first: {absent[0].source}"
         reasons = {cell.reason for cell in absent}
         all_alike = len(absent) == len(cells) and len(reasons) == 1
-        return missing("incomplete", "derived", f"geometric mean of {what}: {why}", unit,
-                       reasons.pop() if all_alike else f"no mean: {len(absent)} of {len(cells)} layers missing")
+        return missing(
+            "incomplete",
+            "derived",
+            f"geometric mean of {what}: {why}",
+            unit,
+            reasons.pop() if all_alike else f"no mean: {len(absent)} of {len(cells)} layers missing",
+        )
     mean = math.exp(sum(math.log(cell.value) for cell in cells) / len(cells))
     return Cell(mean, unit, _from(cells), f"geometric mean of {what}", **_of_mean(mean, cells))
 
@@ -201,13 +211,22 @@ def _of_mean(mean, cells):
     """The interval of a mean. A cell that has none enters with the widest of the others: only where no cell has one is
     nothing known of the mean."""
     factors, unsure = [(cell, 1 / len(cells)) for cell in cells], [cell for cell in cells if cell.is_unsure]
-    widths = [max(math.log(cell.value / cell.low), math.log(cell.high / cell.value)) for cell in cells
-              if cell.low is not None]
+    widths = [
+        max(math.log(cell.value / cell.low), math.log(cell.high / cell.value)) for cell in cells if cell.low is not None
+    ]
     if not unsure or not widths:
         return _interval(mean, factors) | {"blind": bool(unsure)}
     widest = math.exp(max(widths))
-    return _interval(mean, [(replace(cell, low=cell.value / widest, high=cell.value * widest, unsure=False)
-                             if cell.is_unsure else cell, exponent) for cell, exponent in factors])
+    return _interval(
+        mean,
+        [
+            (
+                replace(cell, low=cell.value / widest, high=cell.value * widest, unsure=False) if cell.is_unsure else cell,
+                exponent,
+            )
+            for cell, exponent in factors
+        ],
+    )
 
 
 def partial_mean(cells, what):
@@ -217,10 +236,10 @@ def partial_mean(cells, what):
     if not there or len(there) == len(cells):
         return geometric_mean(cells, what)
     absent = next(cell for cell in cells if cell not in there)
-    return replace(geometric_mean(there, f"{what} ({len(there)} of {len(cells)} layers; {absent.source})"),
-                   layers=len(there))
+    return replace(
+        geometric_mean(there, f"{what} ({len(there)} of {len(cells)} layers; {absent.source})"), layers=len(there)
+    )
 
 
 def mean_ratio(overs, unders, what, layers="nine layers"):
-    return geometric_mean([ratio(over, under, what) for over, under in zip(overs, unders)],
-                          f"{layers}: {what}")
+    return geometric_mean([ratio(over, under, what) for over, under in zip(overs, unders)], f"{layers}: {what}")

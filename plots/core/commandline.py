@@ -37,8 +37,10 @@ def leave(main):
     except Exception as error:  # Python's own exit code would be 1, that of a slowdown
         place = traceback.extract_tb(error.__traceback__)[-1]
         words = " ".join(str(error).split())
-        code = _said(f"{name}: a fault of this program, {os.path.basename(place.filename)}:{place.lineno}: "
-                     f"{type(error).__name__}: {words}")
+        code = _said(
+            f"{name}: a fault of this program, {os.path.basename(place.filename)}:{place.lineno}: "
+            f"{type(error).__name__}: {words}"
+        )
     except KeyboardInterrupt:
         code = 130
     _drop_output()

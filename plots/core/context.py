@@ -4,16 +4,43 @@ from plots.core.load import one_line
 
 SIZES = {"eie_l1d_bytes": "L1d", "eie_l2_bytes": "L2", "eie_l3_bytes": "L3", "eie_memory_bytes": "memory"}
 GROUPS = (  # title: (words around the value, key)
-    ("Machine", (("{}", "eie_cpu_name"), ("{} cores", "eie_cores"), ("{} hardware threads", "eie_hardware_threads"),
-                 ("{} NUMA nodes", "eie_numa_nodes"), ("{} MHz", "mhz_per_cpu"), ("features {}", "eie_cpu_features"),
-                 ("without {}", "eie_isa_mask"))),
-    ("Memory", tuple((words + " {}", key) for key, words in SIZES.items())
-     + (("transparent huge pages {}", "eie_transparent_huge_pages"),)),
-    ("System", (("{}", "eie_operating_system"), ("governor {}", "eie_governor"),
-                ("frequency scaling {}", "cpu_scaling_enabled"), ("load average {}", "load_avg"))),
-    ("Build", (("eiebench {}", "eie_version"), ("revision {}", "eie_revision"), ("{}", "eie_compiler"),
-               ("{}", "eie_compiler_flags"), ("{}", "eie_build_type"),
-               ("Google Benchmark {}", "eie_google_benchmark"))),
+    (
+        "Machine",
+        (
+            ("{}", "eie_cpu_name"),
+            ("{} cores", "eie_cores"),
+            ("{} hardware threads", "eie_hardware_threads"),
+            ("{} NUMA nodes", "eie_numa_nodes"),
+            ("{} MHz", "mhz_per_cpu"),
+            ("features {}", "eie_cpu_features"),
+            ("without {}", "eie_isa_mask"),
+        ),
+    ),
+    (
+        "Memory",
+        tuple((words + " {}", key) for key, words in SIZES.items())
+        + (("transparent huge pages {}", "eie_transparent_huge_pages"),),
+    ),
+    (
+        "System",
+        (
+            ("{}", "eie_operating_system"),
+            ("governor {}", "eie_governor"),
+            ("frequency scaling {}", "cpu_scaling_enabled"),
+            ("load average {}", "load_avg"),
+        ),
+    ),
+    (
+        "Build",
+        (
+            ("eiebench {}", "eie_version"),
+            ("revision {}", "eie_revision"),
+            ("{}", "eie_compiler"),
+            ("{}", "eie_compiler_flags"),
+            ("{}", "eie_build_type"),
+            ("Google Benchmark {}", "eie_google_benchmark"),
+        ),
+    ),
     ("Energy", (("{}", "eie_host_energy"),)),
     ("Command", (("`{}`", "eie_command"),)),
     ("Date", (("{}", "date"),)),
@@ -25,8 +52,7 @@ def context_lines(results):
     context = results.context
     lines = []
     for title, keys in GROUPS:
-        parts = [words.format(_text(key, context[key])) for words, key in keys
-                 if context.get(key) not in (None, "", [])]
+        parts = [words.format(_text(key, context[key])) for words, key in keys if context.get(key) not in (None, "", [])]
         lines += [f"- {title}: {', '.join(parts)}"] if parts else []
     lines += _run_lines(context.get("eie_runs"))
     libraries = sorted({_library(row) for row in results.rows if isinstance(row.raw.get("eie_library"), str)})
@@ -40,8 +66,11 @@ def _run_lines(runs):
     """A line for each run that wrote into the file; rows name theirs by its number."""
     lines = []
     for number, run in enumerate(runs if isinstance(runs, list) else []):
-        parts = [words.format(_text(key, run[key])) for words, key in
-                 (("{}", "date"), ("`{}`", "command"), ("load average {}", "load_avg")) if run.get(key)]
+        parts = [
+            words.format(_text(key, run[key]))
+            for words, key in (("{}", "date"), ("`{}`", "command"), ("load average {}", "load_avg"))
+            if run.get(key)
+        ]
         lines += [f"- Run {number}: {', '.join(parts)}"] if parts else []
     return lines
 
@@ -49,8 +78,11 @@ def _run_lines(runs):
 def _library(row):
     core = row.raw.get("eie_library_core")
     tried = row.raw.get("eie_library_tried")
-    parts = [row.kernel] + ([f"runs its {one_line(core)} code"] if core else []) \
+    parts = (
+        [row.kernel]
+        + ([f"runs its {one_line(core)} code"] if core else [])
         + ([f"tried, time over the best: {one_line(tried)}"] if isinstance(tried, str) and tried else [])
+    )
     return f"{one_line(row.raw['eie_library'])} ({', '.join(parts)})"
 
 
@@ -65,7 +97,7 @@ def _text(key, value):
 
 
 def size_text(size_bytes):
-    for unit, size in (("GiB", 2 ** 30), ("MiB", 2 ** 20)):
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20)):
         if size_bytes >= size:
             return f"{size_bytes / size:.3g} {unit}"
     return f"{size_bytes / 1024:.3g} KiB"

@@ -55,4 +55,4 @@ def half_width(logs, errors, weights, drift):
     squares = prior * ((drift or 0.0) ** 2 + float(numpy.mean(errors)))
     squares += float(numpy.sum((logs - numpy.mean(logs)) ** 2))
     weights = numpy.asarray(weights, dtype=float) / numpy.sum(weights)
-    return student(freedom) * math.sqrt(squares / freedom * float(numpy.sum(weights ** 2)))
+    return student(freedom) * math.sqrt(squares / freedom * float(numpy.sum(weights**2)))

@@ -58,12 +58,12 @@ class Table:
                     rows.setdefault(cell.reason, []).append(row)
             for reason, names in rows.items():
                 reasons.setdefault(reason, {}).setdefault(tuple(names), []).append(column)
-        return [f"\"-\" ({self._places(where, columns or self.columns)}): {reason}."
-                for reason, where in reasons.items()]
+        return [f'"-" ({self._places(where, columns or self.columns)}): {reason}.' for reason, where in reasons.items()]
 
     def _places(self, where, columns):
-        return "; ".join(f"{_names(rows, self.rows, 'rows')}: {_names(names, columns, 'columns')}"
-                         for rows, names in where.items())
+        return "; ".join(
+            f"{_names(rows, self.rows, 'rows')}: {_names(names, columns, 'columns')}" for rows, names in where.items()
+        )
 
     def markdown(self):
         parts = [f"### {self.title}"]
@@ -77,13 +77,17 @@ class Table:
         count = max(1, math.ceil(len(self.columns) / COLUMNS_PER_BLOCK))
         size = max(1, math.ceil(len(self.columns) / count))
         for start in range(0, len(self.columns), size):
-            columns = self.columns[start:start + size]
+            columns = self.columns[start : start + size]
             body = [[row] + [self._text(row, column) for column in columns] for row in self.rows]
             body = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in body]
-            words = [all(not cell.is_number and not cell.reason for cell in self._cells(column))
-                     for column in columns]
-            yield tabulate(body, headers=[self.corner] + columns, tablefmt="github", disable_numparse=True,
-                           colalign=["left"] + ["left" if word else "right" for word in words])
+            words = [all(not cell.is_number and not cell.reason for cell in self._cells(column)) for column in columns]
+            yield tabulate(
+                body,
+                headers=[self.corner] + columns,
+                tablefmt="github",
+                disable_numparse=True,
+                colalign=["left"] + ["left" if word else "right" for word in words],
+            )
 
     def _text(self, row, column):
         cell = self.get(row, column)
@@ -101,8 +105,10 @@ class Table:
                 cell = self.get(row, column)
                 if cell is None:
                     continue
-                further = ["" if number is None else format(number, ".10g")
-                           for number in (cell.low, cell.high, cell.least, cell.layers or None)]
+                further = [
+                    "" if number is None else format(number, ".10g")
+                    for number in (cell.low, cell.high, cell.least, cell.layers or None)
+                ]
                 value = format(cell.value, ".10g") if cell.is_number else cell.value
                 writer.writerow([self.name, row, column, value, cell.unit, cell.provenance, cell.source, *further])
         return out.getvalue()

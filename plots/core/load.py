@@ -17,17 +17,31 @@ from plots.core import drift
 FORMAT = "1"
 STATUSES = ("ok", "unsupported", "skipped", "mismatch", "suspect", "error")
 PROVENANCES = ("measured", "modelled", "simulated")
-TEXT_KEYS = ("eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_device", "eie_cache",
-             "eie_time_source", "eie_status")
+TEXT_KEYS = (
+    "eie_suite",
+    "eie_layer",
+    "eie_layer_hash",
+    "eie_kernel",
+    "eie_device",
+    "eie_cache",
+    "eie_time_source",
+    "eie_status",
+)
 COUNT_KEYS = ("eie_batch", "eie_threads")
 LEAST_NS, MOST_NS = 1e-6, 1e21  # what can be a time: ratios of ratios stay finite
 FEWEST_SAMPLES = 6  # for an interval, as in bench/measure/stats.h
 FEWEST_OF_VISIT = 3  # for a median that says something of a visit
-MOST_COUNT = 10 ** 9  # inputs of a batch, threads
+MOST_COUNT = 10**9  # inputs of a batch, threads
 LEAST, MOST = 1e-60, 1e60  # what can be another number that is not 0
 
-TIME_KEYS = ("eie_median_ns", "eie_part_baseline_ns", "eie_theoretical_ns", "eie_ci95_low_ns", "eie_ci95_high_ns",
-             "eie_min_ns")
+TIME_KEYS = (
+    "eie_median_ns",
+    "eie_part_baseline_ns",
+    "eie_theoretical_ns",
+    "eie_ci95_low_ns",
+    "eie_ci95_high_ns",
+    "eie_min_ns",
+)
 
 
 class InputError(Exception):
@@ -72,8 +86,9 @@ class Row:
         if "eie_visits" not in self.raw:
             return None
         found, disturbed = {}, set(self.raw.get("eie_disturbed_at", ()))
-        numbers = [visit for visit, count in zip(self.raw["eie_visits"], self.raw["eie_visit_samples"])
-                   for _ in range(count)]
+        numbers = [
+            visit for visit, count in zip(self.raw["eie_visits"], self.raw["eie_visit_samples"]) for _ in range(count)
+        ]
         for place, (visit, sample) in enumerate(zip(numbers, self.samples)):
             found.setdefault(visit, ([], []))[place in disturbed].append(sample)
         for visit, sample in zip(self.raw.get("eie_disturbed_visits", ()), self.raw.get("eie_disturbed_ns", ())):
@@ -86,10 +101,13 @@ class Row:
         row's own median; of visits with fewer samples than FEWEST_OF_VISIT only where there is no other. Empty: the file
         knows no visits."""
         counts = self.raw["eie_visit_samples"] if "eie_visits" in self.raw else ()
-        parts = [numpy.log(self.samples[end - count:end]) for count, end in zip(counts, accumulate(counts))]
+        parts = [numpy.log(self.samples[end - count : end]) for count, end in zip(counts, accumulate(counts))]
         parts = [part for part in parts if len(part) >= FEWEST_OF_VISIT] or parts
-        return (numpy.array([numpy.median(part) for part in parts]), [drift.median_error(part) for part in parts],
-                [len(part) for part in parts])
+        return (
+            numpy.array([numpy.median(part) for part in parts]),
+            [drift.median_error(part) for part in parts],
+            [len(part) for part in parts],
+        )
 
     @property
     def sampled_interval(self):
@@ -162,8 +180,7 @@ def load(path):
         for index, raw in enumerate(entries):
             where = f"{path}: {array}[{index}]"
             row = _row(raw, where, usable_expected=array == "benchmarks")
-            key = (row.suite, row.layer, row.kernel, row.device, row.batch, row.threads, row.cache,
-                   row.time_source)
+            key = (row.suite, row.layer, row.kernel, row.device, row.batch, row.threads, row.cache, row.time_source)
             if key in seen:
                 raise InputError(f"{where}: same key as {seen[key]}: {row.label()}, {row.time_source}")
             seen[key] = f"{array}[{index}]"
@@ -180,17 +197,28 @@ def _read(path):
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {one_line(error)}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("context"), dict) \
-            or not isinstance(document.get("benchmarks"), list):
+    if (
+        not isinstance(document, dict)
+        or not isinstance(document.get("context"), dict)
+        or not isinstance(document.get("benchmarks"), list)
+    ):
         raise InputError(f"{path}: not a results file of `eie bench`: no context or no benchmarks")
     context = document["context"]
     version = context.get("eie_format")
-    if isinstance(version, str) and version.isascii() and version.isdigit() and (len(version), version) > (len(FORMAT), FORMAT):
-        raise InputError(f"{path}: written by a newer version of `eie bench`: context.eie_format is {version!r}, this "
-                         f"one reads {FORMAT!r}")
+    if (
+        isinstance(version, str)
+        and version.isascii()
+        and version.isdigit()
+        and (len(version), version) > (len(FORMAT), FORMAT)
+    ):
+        raise InputError(
+            f"{path}: written by a newer version of `eie bench`: context.eie_format is {version!r}, this "
+            f"one reads {FORMAT!r}"
+        )
     if version != FORMAT:
-        raise InputError(f"{path}: not a results file of `eie bench`: context.eie_format is "
-                         f"{context.get('eie_format')!r}, not {FORMAT!r}")
+        raise InputError(
+            f"{path}: not a results file of `eie bench`: context.eie_format is {context.get('eie_format')!r}, not {FORMAT!r}"
+        )
     if not isinstance(document.get("eie_missing"), list):
         raise InputError(f"{path}: no array eie_missing; was the file cut by another tool?")
     return context, {"benchmarks": document["benchmarks"], "eie_missing": document["eie_missing"]}
@@ -211,8 +239,7 @@ def _row(raw, where, usable_expected):
     reason = raw.get("eie_reason") or ""
     _need(isinstance(reason, str), where, "eie_reason", "a string")
     flags = raw.get("eie_flags", [] if not usable_expected else None)
-    _need(isinstance(flags, list) and all(isinstance(flag, str) for flag in flags), where, "eie_flags",
-          "a list of words")
+    _need(isinstance(flags, list) and all(isinstance(flag, str) for flag in flags), where, "eie_flags", "a list of words")
     provenance = raw.get("eie_provenance")
     if provenance is None and not usable_expected:
         provenance = "modelled" if raw["eie_time_source"] == "model" else "measured"
@@ -220,15 +247,33 @@ def _row(raw, where, usable_expected):
     median = None
     if usable_expected and status == "ok":
         median = raw.get("eie_median_ns")
-        _need(is_number(median) and LEAST_NS <= median <= MOST_NS, where, "eie_median_ns",
-              f"a time between {LEAST_NS:g} and {MOST_NS:g}")
+        _need(
+            is_number(median) and LEAST_NS <= median <= MOST_NS,
+            where,
+            "eie_median_ns",
+            f"a time between {LEAST_NS:g} and {MOST_NS:g}",
+        )
         median = float(median)
         _check_samples(raw, median, where)
     elif not reason:
         raise InputError(f"{where}: status {status} without eie_reason")
-    return Row(raw["eie_suite"], raw["eie_layer"], raw["eie_layer_hash"], raw["eie_kernel"],
-               raw["eie_device"], int(raw["eie_batch"]), int(raw["eie_threads"]), raw["eie_cache"],
-               raw["eie_time_source"], status, one_line(reason), provenance, frozenset(flags), median, raw)
+    return Row(
+        raw["eie_suite"],
+        raw["eie_layer"],
+        raw["eie_layer_hash"],
+        raw["eie_kernel"],
+        raw["eie_device"],
+        int(raw["eie_batch"]),
+        int(raw["eie_threads"]),
+        raw["eie_cache"],
+        raw["eie_time_source"],
+        status,
+        one_line(reason),
+        provenance,
+        frozenset(flags),
+        median,
+        raw,
+    )
 
 
 def _check_samples(raw, median, where):
@@ -249,18 +294,32 @@ def _check_samples(raw, median, where):
 
 def _check_visits(raw, samples, where):
     places = raw.get("eie_disturbed_at", [])
-    _need(isinstance(places, list) and all(type(place) is int and 0 <= place < samples for place in places)
-          and len(set(places)) == len(places), where, "eie_disturbed_at", "a list of places among eie_samples_ns")
+    _need(
+        isinstance(places, list)
+        and all(type(place) is int and 0 <= place < samples for place in places)
+        and len(set(places)) == len(places),
+        where,
+        "eie_disturbed_at",
+        "a list of places among eie_samples_ns",
+    )
     if "eie_visits" not in raw:
         return
     visits, counts = raw["eie_visits"], raw.get("eie_visit_samples")
     _need(_are_counts(visits) and visits == sorted(set(visits)), where, "eie_visits", "a list of rising numbers from 1")
-    _need(_are_counts(counts) and len(counts) == len(visits) and sum(counts) == samples, where,
-          "eie_visit_samples", "how many of eie_samples_ns each visit gave")
+    _need(
+        _are_counts(counts) and len(counts) == len(visits) and sum(counts) == samples,
+        where,
+        "eie_visit_samples",
+        "how many of eie_samples_ns each visit gave",
+    )
     if "eie_disturbed_ns" in raw or "eie_disturbed_visits" in raw:
         apart = raw.get("eie_disturbed_visits")
-        _need(_are_counts(apart) and len(apart) == len(raw.get("eie_disturbed_ns", ())), where, "eie_disturbed_visits",
-              "the visit of each of eie_disturbed_ns")
+        _need(
+            _are_counts(apart) and len(apart) == len(raw.get("eie_disturbed_ns", ())),
+            where,
+            "eie_disturbed_visits",
+            "the visit of each of eie_disturbed_ns",
+        )
 
 
 def _are_counts(values):

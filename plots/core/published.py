@@ -21,10 +21,10 @@ class Published:
         self._devices = os.path.join(data_dir, "devices")
         self._times = self._cells("eie_table4_walltime", "platform batch matrix layer", "time_us", "us")
         self._powers = self._cells("deepcomp_power", "platform batch matrix layer", "power_w", "W")
-        self._speedups = self._cells("eie_fig6_speedup", "platform matrix layer",
-                                     "speedup_vs_cpu_dense_batch1_x", "x")
-        self._energies = self._cells("eie_fig7_energy", "platform matrix layer",
-                                     "energy_efficiency_vs_cpu_dense_batch1_x", "x")
+        self._speedups = self._cells("eie_fig6_speedup", "platform matrix layer", "speedup_vs_cpu_dense_batch1_x", "x")
+        self._energies = self._cells(
+            "eie_fig7_energy", "platform matrix layer", "energy_efficiency_vs_cpu_dense_batch1_x", "x"
+        )
         self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
         self._real_work = self._cells("eie_fig11_12_13_scaling", "layer pe_count", "real_work_pct", "%")
         self._poster = self._cells("poster", "key", "value", with_conditions=True)
@@ -33,13 +33,18 @@ class Published:
         self._operations = self._cells("eie_table1_energy", "operation", "energy_pj", "pJ")
         self._pe_powers = self._cells("eie_table2_pe", "breakdown item", "power_mw", "mW", blanks=True)
         self._pe_areas = self._cells("eie_table2_pe", "breakdown item", "area_um2", "um2")
-        self.layers = {row["layer"]: row for row in self._rows("eie_table3_layers", "layer", "inputs",
-                                                               "outputs", "weight_density_pct",
-                                                               "activation_density_pct", "flop_pct")}
+        self.layers = {
+            row["layer"]: row
+            for row in self._rows(
+                "eie_table3_layers", "layer", "inputs", "outputs", "weight_density_pct", "activation_density_pct", "flop_pct"
+            )
+        }
         self.platforms = self._rows("eie_table5_platforms", "platform", "power_w", "throughput_frames_per_s")
         self.poster = self._rows("poster", "key", "item", "value", "unit", "conditions", "basis")
-        self.networks = {row["network"]: row for row in self._rows(
-            "deepcomp_networks", "network", "top5_error_before_pct", "top5_error_after_pct")}
+        self.networks = {
+            row["network"]: row
+            for row in self._rows("deepcomp_networks", "network", "top5_error_before_pct", "top5_error_after_pct")
+        }
         self.network_layers = self._rows("deepcomp_layers", "network", "layer", "weights", "size_huffman_pct")
         for layer in LAYERS:
             if layer not in self.layers:
@@ -69,11 +74,16 @@ class Published:
                 source = row["source"] + (" (digitised)" if row.get("basis") == "digitised" else "")
                 source += f": {row['conditions']}" if with_conditions else ""
                 cells[tuple(row[key] for key in keys)] = Cell(
-                    float(row[column]), unit or row["unit"], PROVENANCE_OF_BASIS.get(row.get("basis"), "cited"),
-                    source, text=row[column])
+                    float(row[column]),
+                    unit or row["unit"],
+                    PROVENANCE_OF_BASIS.get(row.get("basis"), "cited"),
+                    source,
+                    text=row[column],
+                )
             except (TypeError, ValueError):
-                raise InputError(f"{self._folder}/{name}.csv:{number}: {column} is not a number, "
-                                 "or there is no source") from None
+                raise InputError(
+                    f"{self._folder}/{name}.csv:{number}: {column} is not a number, or there is no source"
+                ) from None
         return cells
 
     def _need(self, cells, key, what):
@@ -95,8 +105,12 @@ class Published:
     def energy(self, platform, matrix, layer):
         """Power (Deep Compression Table 9) x time (Table IV), batch 1, for POWER_LAYERS."""
         time, power = self.time(platform, matrix, layer), self.power(platform, matrix, layer)
-        return Cell(time.value * power.value, "uJ", "derived",
-                    f"power x time, {platform} {matrix} batch 1: {power.source} x {time.source}")
+        return Cell(
+            time.value * power.value,
+            "uJ",
+            "derived",
+            f"power x time, {platform} {matrix} batch 1: {power.source} x {time.source}",
+        )
 
     def speedup_label(self, platform, matrix, layer):
         """Fig. 6 as printed, over CPU dense batch 1."""
@@ -140,7 +154,6 @@ class Published:
         try:
             with open(path, encoding="utf-8") as file:
                 number = json.load(file)["numbers"][key]
-            return Cell(float(number["value"]), unit, number["basis"], number["source"],
-                        text=repr(number["value"]))
+            return Cell(float(number["value"]), unit, number["basis"], number["source"], text=repr(number["value"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: no number {key}: {error}") from None

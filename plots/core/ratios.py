@@ -52,8 +52,10 @@ class Ratio:
         disturbed = self.disturbed or other.disturbed
         if None in (self.low, other.low):
             return Ratio(value, reason=self.reason or other.reason, disturbed=disturbed)
-        below, above = (math.hypot(math.log(mine / self.value), math.log(its / other.value))
-                        for mine, its in ((self.low, other.low), (self.high, other.high)))
+        below, above = (
+            math.hypot(math.log(mine / self.value), math.log(its / other.value))
+            for mine, its in ((self.low, other.low), (self.high, other.high))
+        )
         return Ratio(value, value * math.exp(-below), value * math.exp(above), disturbed=disturbed)
 
     def contradicts(self, other):
@@ -83,7 +85,7 @@ def bootstrap(overs, unders):
         return Ratio(value, reason=f"{fewest} samples are too few for an interval")
     picks = _picks(tuple(map(len, overs + unders)))
     draws = list(map(_draws, overs + unders, picks))
-    logs = sum(draws[:len(overs)]) - sum(draws[len(overs):])
+    logs = sum(draws[: len(overs)]) - sum(draws[len(overs) :])
     low, high = numpy.exp(numpy.quantile(logs, (drifts.TAIL, 1 - drifts.TAIL)))
     return Ratio(value, min(float(low), value), max(float(high), value))
 
@@ -105,8 +107,9 @@ def over_visits(overs, unders, drift=None):
     draws = list(map(_draws, lists, picks))
     mean = weights @ (numpy.array(draws[::2]) - numpy.array(draws[1::2]))
     low, high = numpy.exp(numpy.quantile(mean, (drifts.TAIL, 1 - drifts.TAIL)))
-    errors = [drifts.median_error(numpy.log(over)) + drifts.median_error(numpy.log(under))
-              for over, under in zip(overs, unders)]
+    errors = [
+        drifts.median_error(numpy.log(over)) + drifts.median_error(numpy.log(under)) for over, under in zip(overs, unders)
+    ]
     half = drifts.half_width(logs, errors, counts, drift)
     return Ratio(value, min(float(low), value * math.exp(-half)), max(float(high), value * math.exp(half)))
 

@@ -11,23 +11,32 @@ from functools import lru_cache
 
 import numpy
 
-from plots.core import drift
-from plots.core import ratios
+from plots.core import drift, ratios
 from plots.core.load import FEWEST_OF_VISIT, one_line
 
 DENSE, SPARSE = "dense", "sparse"
 BEST = {DENSE: "best dense", SPARSE: "best sparse"}
 DENSE_ENDINGS = ("_sgemv", "_sgemm", "float_dense")  # of kernels in files that have no flags for it
 PART_BASELINES = {True: "peers_openblas_sgemv", False: "peers_openblas_sgemm"}  # at batch 1, at others
-LIBRARIES = (("MKL", "Math Kernel Library"), ("OpenBLAS", "OpenBLAS"), ("oneDNN", "oneDNN"), ("GraphBLAS", "GraphBLAS"),
-             ("BLIS", "BLIS"))
+LIBRARIES = (
+    ("MKL", "Math Kernel Library"),
+    ("OpenBLAS", "OpenBLAS"),
+    ("oneDNN", "oneDNN"),
+    ("GraphBLAS", "GraphBLAS"),
+    ("BLIS", "BLIS"),
+)
 VERSION = re.compile(r"\d+(\.\d+)+")
 
 
 def kind_of(row):
     """Dense or sparse for a float32 row that may be a reference, else None."""
-    if "float32" not in row.flags or "approximate" in row.flags or row.is_model or row.device != "cpu" \
-            or row.time_source != "wall":
+    if (
+        "float32" not in row.flags
+        or "approximate" in row.flags
+        or row.is_model
+        or row.device != "cpu"
+        or row.time_source != "wall"
+    ):
         return None
     for kind in (DENSE, SPARSE):
         if kind in row.flags:
@@ -36,7 +45,7 @@ def kind_of(row):
 
 
 def library_of(row):
-    """"MKL 2026.2 (avx512)": library, version and code path; the kernel's name where there is no library."""
+    """ "MKL 2026.2 (avx512)": library, version and code path; the kernel's name where there is no library."""
     words, core = row.raw.get("eie_library"), row.raw.get("eie_library_core")
     core = f" ({one_line(core).replace(' (', ', ').rstrip(')')})" if isinstance(core, str) and core else ""
     if not isinstance(words, str) or not words:
@@ -103,11 +112,16 @@ class References:
         """How far ratios of this file move from visit to visit, or None: of each row over the fastest dense row of its
         group, or sparse where there is no dense one."""
         if "drift of ratios" not in self._results.kept:
-            pairs = [(reference, row) for row in self._results.rows if row.visits for reference in [
-                self.of_group(group_of(row), DENSE) or self.of_group(group_of(row), SPARSE)]
-                if reference and reference.visits and reference is not row]
-            self._results.kept["drift of ratios"] = drift.of_run([_moved(*found[:2]) for pair in pairs for found in [
-                common_samples(*pair)] if found])
+            pairs = [
+                (reference, row)
+                for row in self._results.rows
+                if row.visits
+                for reference in [self.of_group(group_of(row), DENSE) or self.of_group(group_of(row), SPARSE)]
+                if reference and reference.visits and reference is not row
+            ]
+            self._results.kept["drift of ratios"] = drift.of_run(
+                [_moved(*found[:2]) for pair in pairs for found in [common_samples(*pair)] if found]
+            )
         return self._results.kept["drift of ratios"]
 
 
@@ -117,8 +131,11 @@ def _may_compare(one, other):
         return False
     if one.visits is not None and other.visits is not None:
         return True
-    return one.raw.get("eie_run") == other.raw.get("eie_run") \
-        or "eie_part_baseline_ns" in other.raw and _part_ns(one) is not None
+    return (
+        one.raw.get("eie_run") == other.raw.get("eie_run")
+        or "eie_part_baseline_ns" in other.raw
+        and _part_ns(one) is not None
+    )
 
 
 def compared(over, under, drift=None):
@@ -159,8 +176,10 @@ def _enough(pairs):
 def _moved(overs, unders):
     """The logarithms of a ratio in each visit, and the variances of their errors."""
     logs = [[numpy.log(samples) for samples in pair] for pair in zip(overs, unders)]
-    return ([float(numpy.median(one) - numpy.median(other)) for one, other in logs],
-            [drift.median_error(one) + drift.median_error(other) for one, other in logs])
+    return (
+        [float(numpy.median(one) - numpy.median(other)) for one, other in logs],
+        [drift.median_error(one) + drift.median_error(other) for one, other in logs],
+    )
 
 
 def apart(over, under):

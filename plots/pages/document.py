@@ -48,42 +48,59 @@ CONTAINS = """\
 - Reference, approximate and suspect rows, and real layers, are in no mean and no headline."""
 
 LETTERS = "Letters: c cited, m measured here, e modelled, s simulated, d derived, k calibrated, a assumed."
-MARKS_TEXT = (f"{LETTERS} `-` is a missing number; the reason stands under the table. \"3x faster\" means a third of "
-              "the time.")
+MARKS_TEXT = f'{LETTERS} `-` is a missing number; the reason stands under the table. "3x faster" means a third of the time.'
 PICTURES = (  # section, file, alternative text, what it shows
-    ("Fig. 6", "fig6_speedup", "Speed-up over dense CPU: published, modelled, and this host",
-     "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. "
-     "Lower panels: this host's measured times over its own fastest dense float32 row, a library's or our own, with the "
-     "same number of threads; EIE's bars there are this host's measured dense times over EIE's cited ones. Lines are 95 % "
-     "intervals, `!` marks those wider than 10 %. That is another baseline: bars of different panels do not compare."),
-    ("Fig. 7", "fig7_energy", "Energy efficiency over dense CPU: published and modelled",
-     "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed "
-     "from printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time "
-     "over the model's energy."),
-    ("Roofline", "roofline", "Multiply-adds per second over multiply-adds per byte, with measured ceilings",
-     "Each point is a kernel on a layer of suite paper: multiply-adds per second, those with zeros included, over "
-     "multiply-adds per byte read or written. Lines are what this machine did at best, by level of memory and by kind "
-     "of arithmetic."))
+    (
+        "Fig. 6",
+        "fig6_speedup",
+        "Speed-up over dense CPU: published, modelled, and this host",
+        "Upper panel: over the published CPU; bars are derived from the cited times of Table IV, marks are the model. "
+        "Lower panels: this host's measured times over its own fastest dense float32 row, a library's or our own, with the "
+        "same number of threads; EIE's bars there are this host's measured dense times over EIE's cited ones. Lines are 95 % "
+        "intervals, `!` marks those wider than 10 %. That is another baseline: bars of different panels do not compare.",
+    ),
+    (
+        "Fig. 7",
+        "fig7_energy",
+        "Energy efficiency over dense CPU: published and modelled",
+        "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed "
+        "from printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time "
+        "over the model's energy.",
+    ),
+    (
+        "Roofline",
+        "roofline",
+        "Multiply-adds per second over multiply-adds per byte, with measured ceilings",
+        "Each point is a kernel on a layer of suite paper: multiply-adds per second, those with zeros included, over "
+        "multiply-adds per byte read or written. Lines are what this machine did at best, by level of memory and by kind "
+        "of arithmetic.",
+    ),
+)
 
 
 def markdown(results, trust, warnings, headlines, remarks, sections, drawn=True, pages=()):
     """`trust`: sentences on how far the run is to be trusted; `remarks`: {heading: sentences}; `sections`: {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`:
     sentences on further pages."""
-    head = ["# EIE: published, modelled, measured",
-            f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "
-            f"a number. {MARKS_TEXT}"]
+    head = [
+        "# EIE: published, modelled, measured",
+        f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "
+        f"a number. {MARKS_TEXT}",
+    ]
     head += ["\n".join(f"- {text}" for text in trust)] + [f"**{warning}**" for warning in warnings]
     parts = ["## Headline"] + [head.markdown() for head in headlines]
     for heading, texts in remarks.items():
         parts += [f"### {heading}", "\n".join(f"- {text}" for text in texts or ["Nothing that the run itself shows."])]
-    parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began.",
-              *pages]
+    parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began.", *pages]
     for section, stem, words, text in PICTURES if drawn else ():
         parts += [f"## {section}", f"![{words}]({stem}.png)", f"{text} Vector version: [{stem}.svg]({stem}.svg)."]
     for title, tables in sections.items():
         parts += [f"## {title}"] + [table.markdown() for table in tables]
-    parts += ["## What the numbers contain and what they do not", CONTAINS,
-              "## Machine and build", "\n".join(context_lines(results))]
+    parts += [
+        "## What the numbers contain and what they do not",
+        CONTAINS,
+        "## Machine and build",
+        "\n".join(context_lines(results)),
+    ]
     return "\n\n".join(head + _contents(parts) + parts) + "\n"
 
 

@@ -1,6 +1,6 @@
 """Can a GPU beat the chip that beat it? CUDA devices of a results file beside the published EIE. Measures nothing.
 
-    python3 plots/pages/gpus.py RESULTS.json [--out DIR] [--data DIR] [--quiet] [--no-pictures]
+    python3 -m plots gpus RESULTS.json [--out DIR] [--data DIR] [--quiet] [--no-pictures]
 
 Exit codes: 0 good, 2 usage or bad input, 3 no row of a CUDA device, or the output could not be written.
 """
@@ -10,16 +10,13 @@ import re
 import sys
 from collections import Counter
 
-sys.dont_write_bytecode = True
-
-from plots.pages import document  # noqa: E402
-from plots.pages import screen  # noqa: E402
-from plots.core.commandline import Parser, leave  # noqa: E402
-from plots.tables.gpurows import Device, cuda_devices, why_none  # noqa: E402
-from plots.tables.gputables import DeviceTables  # noqa: E402
-from plots.core.load import InputError, load  # noqa: E402
-from plots.core.output import DATA, write  # noqa: E402
-from plots.core.published import Published  # noqa: E402
+from plots.core.commandline import Parser
+from plots.core.load import InputError, load
+from plots.core.output import DATA, write
+from plots.core.published import Published
+from plots.pages import document, screen
+from plots.tables.gpurows import Device, cuda_devices, why_none
+from plots.tables.gputables import DeviceTables
 
 TITLE = "Can a GPU beat the chip that beat it?"
 PAGE, PICTURE = "GPU.md", "gpu_batch1"
@@ -57,8 +54,9 @@ class Gpus:
 
     def files(self, drawn=True):
         """The page and the tables; `drawn`: the picture stands beside them."""
-        return {f"{table.name}.csv": table.csv() for each in self.devices for table in each.all()} \
-            | {PAGE: self.page(drawn and self.has_times())}
+        return {f"{table.name}.csv": table.csv() for each in self.devices for table in each.all()} | {
+            PAGE: self.page(drawn and self.has_times())
+        }
 
     def has_times(self):
         return bool(self.drawn())
@@ -67,42 +65,65 @@ class Gpus:
         """{name: bytes}; none without a time at batch 1."""
         if not self.has_times():
             return {}
-        from plots.tables import figures  # late: matplotlib is slow to load
-        from plots.tables import gpufigure
+        from plots.tables import (
+            figures,  # late: matplotlib is slow to load
+            gpufigure,
+        )
 
         return {f"{PICTURE}.{kind}": data for kind, data in figures.picture(gpufigure.times_figure(self.drawn())).items()}
 
     def drawn(self):
         """The tables of the picture: of devices with a measured time at batch 1."""
         tables = [each.drawn() for each in self.devices]
-        return [table for table in tables if any(cell.is_number and cell.provenance == "measured"
-                                                 for cell in table.cells.values())]
+        return [
+            table
+            for table in tables
+            if any(cell.is_number and cell.provenance == "measured" for cell in table.cells.values())
+        ]
 
     def page(self, drawn):
-        parts = [f"# {TITLE}", f"From `{os.path.basename(self.results.path)}`. {document.MARKS_TEXT} \"A over B\" is how "
-                 "many times faster A is, ours over all that is named; below 1x it is slower."]
+        parts = [
+            f"# {TITLE}",
+            f'From `{os.path.basename(self.results.path)}`. {document.MARKS_TEXT} "A over B" is how '
+            "many times faster A is, ours over all that is named; below 1x it is slower.",
+        ]
         if drawn:
-            parts += [f"![Time of one product at batch 1: our kernels, the libraries, EIE]({PICTURE}.png)",
-                      f"Vector version: [{PICTURE}.svg]({PICTURE}.svg)."]
+            parts += [
+                f"![Time of one product at batch 1: our kernels, the libraries, EIE]({PICTURE}.png)",
+                f"Vector version: [{PICTURE}.svg]({PICTURE}.svg).",
+            ]
         for each in self.devices:
             parts += [f"## {each.device.title}", _facts(each.device)]
-            parts += ["\n".join(f"- **{verdict}**: {text}" for verdict, _, text in
-                                (line.partition(": ") for line in each.goal_lines()))
-                      + f"\n\nThe goals are this project's: [{each.goals.name}.csv]({each.goals.name}.csv)."]
+            parts += [
+                "\n".join(
+                    f"- **{verdict}**: {text}" for verdict, _, text in (line.partition(": ") for line in each.goal_lines())
+                )
+                + f"\n\nThe goals are this project's: [{each.goals.name}.csv]({each.goals.name}.csv)."
+            ]
             parts += [table.markdown() for table in each.shown()]
         parts += ["## What the numbers contain", "\n".join(f"- {text}" for text in CONTAINS)]
         return "\n\n".join(parts) + "\n"
 
     def summary(self):
         """One line a device: how many of the goals it reached."""
-        return [f"{TITLE} {each.device.title}: " + ", ".join(f"{count} {verdict}" for verdict, count in Counter(
-            line.partition(":")[0] for line in each.goal_lines()).items()) for each in self.devices]
+        return [
+            f"{TITLE} {each.device.title}: "
+            + ", ".join(
+                f"{count} {verdict}"
+                for verdict, count in Counter(line.partition(":")[0] for line in each.goal_lines()).items()
+            )
+            for each in self.devices
+        ]
 
     def terminal_goals(self, width):
         """The verdicts of each device."""
-        return [line for each in self.devices
-                for line in screen.lines([f"{TITLE} {each.device.title}, {each.device.name}"], width, "")
-                + screen.lines(each.goal_lines(), width, "  - ") + [""]]
+        return [
+            line
+            for each in self.devices
+            for line in screen.lines([f"{TITLE} {each.device.title}, {each.device.name}"], width, "")
+            + screen.lines(each.goal_lines(), width, "  - ")
+            + [""]
+        ]
 
     def terminal(self, out, drawn=True):
         width = screen.columns()
@@ -124,8 +145,11 @@ def _facts(device):
 
 
 def main(arguments=None):
-    parser = Parser(prog="gpus.py", description="CUDA devices of a results file of `eie bench` beside the published EIE.",
-                    epilog="example: python3 plots/pages/gpus.py results.json --out report")
+    parser = Parser(
+        prog="gpus",
+        description="CUDA devices of a results file of `eie bench` beside the published EIE.",
+        epilog="example: python3 -m plots gpus results.json --out report",
+    )
     parser.add_argument("results", metavar="RESULTS.json")
     parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
     parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ (default: data of the repository)")
@@ -136,22 +160,18 @@ def main(arguments=None):
     try:
         gpus = Gpus(load(options.results), Published(options.data))
     except InputError as error:
-        print(f"gpus.py: {error}", file=sys.stderr)
+        print(f"gpus: {error}", file=sys.stderr)
         return 2
     if not gpus.devices:
         why = why_none(gpus.results)
-        print(f"gpus.py: {options.results} has no row of a CUDA device" + (f": {why}" if why else ""), file=sys.stderr)
+        print(f"gpus: {options.results} has no row of a CUDA device" + (f": {why}" if why else ""), file=sys.stderr)
         return 3
     drawn = not options.no_pictures
     try:
         write(out, gpus.files(drawn) | (gpus.pictures() if drawn else {}))
     except OSError as error:
-        print(f"gpus.py: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
+        print(f"gpus: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
         return 3
     if not options.quiet:
         print(gpus.terminal(out, drawn))
     return 0
-
-
-if __name__ == "__main__":
-    leave(main)

@@ -3,16 +3,15 @@
 import textwrap
 from dataclasses import replace
 
-from plots.tables import baselines
-from plots.tables import quiet
 from plots.core.cells import partial_mean, ratio
 from plots.core.headline import ratio_text
-from plots.tables.hostrows import headline_view
-from plots.tables.modelrows import model_kernels
-from plots.tables.opencl import ACTUAL_OVER, OVER, WALL
 from plots.core.published import EIE, LAYERS, PLATFORMS
 from plots.core.references import BEST, DENSE, SPARSE, library_of, named
 from plots.pages.screen import TOGETHER
+from plots.tables import baselines, quiet
+from plots.tables.hostrows import headline_view
+from plots.tables.modelrows import model_kernels
+from plots.tables.opencl import ACTUAL_OVER, OVER, WALL
 from plots.tables.speed import NINE
 
 LINES, COLUMNS = 25, 100
@@ -32,8 +31,11 @@ class LastScreen:
     def text(self, paths):
         """`paths`: (what, where) pairs; these lines are as long as they are."""
         above = _lines(f"Machine: {quiet.machine(self._results, LONGEST_NAME)}")
-        for words, texts in (("Quiet:   ", quiet.quiet(self._results)), ("Limits:  ", quiet.limits(self._results)),
-                             ("Visits:  ", [quiet.moved(self._results)])):
+        for words, texts in (
+            ("Quiet:   ", quiet.quiet(self._results)),
+            ("Limits:  ", quiet.limits(self._results)),
+            ("Visits:  ", [quiet.moved(self._results)]),
+        ):
             above += [line for text in texts[:1] if text for line in _lines(words + text)]
         above += [f"Could see differences above {quiet.resolution_words(self._results)}", ""] + self.headline()
         below = [f"{what + ':':10}{where}" for what, where in paths]
@@ -41,7 +43,7 @@ class LastScreen:
         names = self._names(library_of)
         if len(names) > room - FEWEST_WARNINGS:
             names = self._names(_library)[:room]
-        return "\n".join((above + names)[:max(0, LINES - len(below))] + self._shown(room - len(names)) + below)
+        return "\n".join((above + names)[: max(0, LINES - len(below))] + self._shown(room - len(names)) + below)
 
     def _shown(self, room):
         """The warnings that fit whole, and how many do not."""
@@ -70,11 +72,15 @@ class LastScreen:
     def _cpu(self, view, threads):
         layers = view.best_per_layer(threads)
         times = [cell for cell, _ in layers]
-        actual = [ratio(time, eie, "this host / EIE actual, Table IV")
-                  for time, eie in zip(times, self._published.times(EIE, "actual"))]
+        actual = [
+            ratio(time, eie, "this host / EIE actual, Table IV")
+            for time, eie in zip(times, self._published.times(EIE, "actual"))
+        ]
         count = sum(cell.is_number for cell in times)
-        means = [_of(count, partial_mean(cells, NINE)) for cells in (
-            times, view.over(DENSE, layers, threads), view.over(SPARSE, layers, threads), actual)]
+        means = [
+            _of(count, partial_mean(cells, NINE))
+            for cells in (times, view.over(DENSE, layers, threads), view.over(SPARSE, layers, threads), actual)
+        ]
         return f"batch {view.batch} {view.cache}, {threads} thread{'s' * (threads > 1)}, {count}/{len(LAYERS)}", *means
 
     def _names(self, words):
@@ -89,10 +95,14 @@ class LastScreen:
     def _paper(self):
         row = f"{next(iter(PLATFORMS))} dense, batch 1"
         printed, recomputed = (ratio_text(self._speeds.get(row, column)) for column in ("printed", "EIE actual"))
-        models = [f"{ratio_text(self._speeds.get(row, f'{kernel}, paper'))} {kernel.rpartition('_')[2]}"
-                  for kernel in model_kernels(self._results)]
-        return _lines(f"EIE over the paper's CPU: printed {printed}, Table IV {recomputed}, model "
-                      + (", ".join(models) or "without a row"))
+        models = [
+            f"{ratio_text(self._speeds.get(row, f'{kernel}, paper'))} {kernel.rpartition('_')[2]}"
+            for kernel in model_kernels(self._results)
+        ]
+        return _lines(
+            f"EIE over the paper's CPU: printed {printed}, Table IV {recomputed}, model "
+            + (", ".join(models) or "without a row")
+        )
 
     def warnings(self):
         """What is to doubt, in one line of counts; then the most important."""
@@ -101,10 +111,14 @@ class LastScreen:
         texts += [counts] if counts else []
         for view in self._views:
             for threads in view.thread_counts():
-                texts += [f"weak baseline, batch {view.batch}, {text}"
-                          for text in baselines.weak(view, threads, self._results)]
-        return texts + [f"doubt: {text}" for text in quiet.doubts(self._results)] \
+                texts += [
+                    f"weak baseline, batch {view.batch}, {text}" for text in baselines.weak(view, threads, self._results)
+                ]
+        return (
+            texts
+            + [f"doubt: {text}" for text in quiet.doubts(self._results)]
             + [f"missing: {text}" for text in self._missing]
+        )
 
 
 def _of(count, cell):
@@ -118,14 +132,26 @@ def _library(row):
 
 
 def _lines(text, first="", further=" " * len("Machine: ")):
-    return [line.replace("\xa0", " ") for line in textwrap.wrap(
-        TOGETHER.sub("\xa0", text), COLUMNS, initial_indent=first, subsequent_indent=further, break_on_hyphens=False)]
+    return [
+        line.replace("\xa0", " ")
+        for line in textwrap.wrap(
+            TOGETHER.sub("\xa0", text), COLUMNS, initial_indent=first, subsequent_indent=further, break_on_hyphens=False
+        )
+    ]
 
 
 def _row(cells):
-    texts = [cell if isinstance(cell, str) else "-" if not cell.is_number else
-             " ".join(filter(None, (cell.digits() + cell.unit.replace("us", ""), cell.margin(),
-                                    f"({cell.layers})" if cell.layers else "")))
-             for cell in cells]
+    texts = [
+        cell
+        if isinstance(cell, str)
+        else "-"
+        if not cell.is_number
+        else " ".join(
+            filter(
+                None, (cell.digits() + cell.unit.replace("us", ""), cell.margin(), f"({cell.layers})" if cell.layers else "")
+            )
+        )
+        for cell in cells
+    ]
     parts = [texts[0].ljust(WIDTHS[0])] + [" " + text.rjust(width - 1) for text, width in zip(texts[1:], WIDTHS[1:])]
     return "".join(parts).rstrip()

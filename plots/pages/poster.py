@@ -1,6 +1,6 @@
 """Every number of the poster with which this project began, on one page: reproduced, cited or out of reach.
 
-    python3 plots/pages/poster.py RESULTS.json --out results/POSTER.md
+    python3 -m plots poster RESULTS.json --out results/POSTER.md
 
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
@@ -10,19 +10,16 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-sys.dont_write_bytecode = True
-
-from plots.tables import fig7  # noqa: E402
-from plots.tables import speed  # noqa: E402
-from plots.core.cells import Cell, deviation, missing  # noqa: E402
-from plots.core.commandline import Parser, leave  # noqa: E402
-from plots.pages.document import LETTERS  # noqa: E402
-from plots.core.grid import Table  # noqa: E402
-from plots.core.headline import ratio_text  # noqa: E402
-from plots.core.load import InputError, load  # noqa: E402
-from plots.core.output import DATA, write  # noqa: E402
-from plots.tables.posterways import BY_CONSTRUCTION, CALIBRATED, CITED, HERE, OUT_OF_REACH, OWN, Ways  # noqa: E402
-from plots.core.published import Published  # noqa: E402
+from plots.core.cells import Cell, deviation, missing
+from plots.core.commandline import Parser
+from plots.core.grid import Table
+from plots.core.headline import ratio_text
+from plots.core.load import InputError, load
+from plots.core.output import DATA, write
+from plots.core.published import Published
+from plots.pages.document import LETTERS
+from plots.tables import fig7, speed
+from plots.tables.posterways import BY_CONSTRUCTION, CALIBRATED, CITED, HERE, OUT_OF_REACH, OWN, Ways
 
 REPRODUCED, CONSISTENT, CONTRADICTED = "reproduced", "consistent", "contradicted"
 VERDICTS = (REPRODUCED, CONSISTENT, CONTRADICTED, CALIBRATED, BY_CONSTRUCTION, CITED, OUT_OF_REACH)
@@ -39,8 +36,12 @@ WHAT_VERDICTS_MEAN = f"""\
 Several ways to one number have a line each, so a number can be reproduced in one way and contradicted in another.
 Trailing zeros of a number of three digits and more do not count as digits. Letters stand for where a number comes from:
 {LETTERS.partition(": ")[2]}"""
-SECTIONS = {"The chip": ("technology", "throughput", "power"), "Claimed savings": ("factor",),
-            "Speed and energy": ("speedup", "energy"), "Compressed networks": ("size", "rate", "accuracy")}
+SECTIONS = {
+    "The chip": ("technology", "throughput", "power"),
+    "Claimed savings": ("factor",),
+    "Speed and energy": ("speedup", "energy"),
+    "Compressed networks": ("size", "rate", "accuracy"),
+}
 SIX_BARS = "Six bars of Fig. 7: energy on AlexNet and VGG alone"  # what nobody claimed as one number
 
 
@@ -72,8 +73,10 @@ class Poster:
         self._speeds = ways.speeds
         self._labels = fig7.label_words(fig7.label_counts(fig7.fig7_table(results, published), published))
         self.ways = {row["key"]: ways.to(row["key"]) for row in published.poster}
-        self.verdicts = {key: [judge(way, way.bars.mean if way.bars else published.poster_cell(key)) for way in ways]
-                         for key, ways in self.ways.items()}
+        self.verdicts = {
+            key: [judge(way, way.bars.mean if way.bars else published.poster_cell(key)) for way in ways]
+            for key, ways in self.ways.items()
+        }
 
     def tables(self):
         """A table for each section; every way of every number is a row."""
@@ -98,21 +101,34 @@ class Poster:
             claimed = replace(way.bars.mean, text=f"{way.bars.mean.value:.0f}") if way.bars else poster
             row = f"{number['item']}{unit}" if index == 0 else f"{number['item']}{unit}: {way.label}"
             ours = _digits(way.ours, claimed)
-            off = deviation(ours, claimed, f"ours / {claimed.source}") if ours.is_number else missing(
-                ours.value, "derived", ours.source, reason=ours.reason)
-            how = ("~ " if way.estimate else "") + (f"{way.label}: " if way.label and index == 0 else "") + way.how \
+            off = (
+                deviation(ours, claimed, f"ours / {claimed.source}")
+                if ours.is_number
+                else missing(ours.value, "derived", ours.source, reason=ours.reason)
+            )
+            how = (
+                ("~ " if way.estimate else "")
+                + (f"{way.label}: " if way.label and index == 0 else "")
+                + way.how
                 + ("" if ours.is_number or way.verdict else f": {ours.reason}")
-            for column, cell in (("mean of the bars" if way.bars else "claimed", claimed), ("ours", ours), ("deviation", off),
-                                 ("verdict", Cell(verdict, "", "derived", how)),
-                                 ("how", Cell(how, "", "derived", how))):
+            )
+            for column, cell in (
+                ("mean of the bars" if way.bars else "claimed", claimed),
+                ("ours", ours),
+                ("deviation", off),
+                ("verdict", Cell(verdict, "", "derived", how)),
+                ("how", Cell(how, "", "derived", how)),
+            ):
                 table.put(row, column, cell)
 
     def summary(self):
         """Counts of numbers by their first way, of lines by our model, and those with two answers by name."""
         items = {row["key"]: row["item"] for row in self._published.poster}
         lines = [self._first_ways(), self._lines_of_ours()]
-        for title, both in (("Contradicted by every way that tests it", {CONTRADICTED}),
-                            ("Reproduced in one way, contradicted in another", {REPRODUCED, CONTRADICTED})):
+        for title, both in (
+            ("Contradicted by every way that tests it", {CONTRADICTED}),
+            ("Reproduced in one way, contradicted in another", {REPRODUCED, CONTRADICTED}),
+        ):
             names = [items[key] for key in items if self._tested(key) == both]
             lines += [f"{title}: {'; '.join(names)}."] if names else []
         return lines
@@ -121,31 +137,46 @@ class Poster:
         """No number's first way is ours."""
         first = Counter(verdicts[0] for verdicts in self.verdicts.values())
         measured = sum(ways[0].ours.provenance == "measured" for ways in self.ways.values())
-        return (f"{len(self.ways)} numbers, by the first way of each: {first[REPRODUCED]} follow from other printed "
-                f"numbers (rounded densities within {ESTIMATE_PERCENT} %), {first[CONSISTENT]} are the poster's own arithmetic (consistent), {first[CONTRADICTED]} are "
-                f"contradicted by other printed numbers, {first[CITED]} are cited, {first[OUT_OF_REACH]} are out of "
-                f"reach, {measured or 'none'} is measured here.")
+        return (
+            f"{len(self.ways)} numbers, by the first way of each: {first[REPRODUCED]} follow from other printed "
+            f"numbers (rounded densities within {ESTIMATE_PERCENT} %), {first[CONSISTENT]} are the poster's own arithmetic (consistent), {first[CONTRADICTED]} are "
+            f"contradicted by other printed numbers, {first[CITED]} are cited, {first[OUT_OF_REACH]} are out of "
+            f"reach, {measured or 'none'} is measured here."
+        )
 
     def _lines_of_ours(self):
-        ours = Counter(verdict for key, verdicts in self.verdicts.items()
-                       for way, verdict in zip(self.ways[key], verdicts) if way.rests_on == HERE)
-        return (f"Of the further lines by our model or the layers that are here, {ours[REPRODUCED]} agree within "
-                f"{ESTIMATE_PERCENT} % and {ours[CONTRADICTED]} do not; {ours[CALIBRATED]} calibrated ones and "
-                f"{ours[BY_CONSTRUCTION]} by construction count nowhere.")
+        ours = Counter(
+            verdict
+            for key, verdicts in self.verdicts.items()
+            for way, verdict in zip(self.ways[key], verdicts)
+            if way.rests_on == HERE
+        )
+        return (
+            f"Of the further lines by our model or the layers that are here, {ours[REPRODUCED]} agree within "
+            f"{ESTIMATE_PERCENT} % and {ours[CONTRADICTED]} do not; {ours[CALIBRATED]} calibrated ones and "
+            f"{ours[BY_CONSTRUCTION]} by construction count nowhere."
+        )
 
     def _tested(self, key):
         """The verdicts of the ways that test the poster's own number, not one of fewer layers."""
-        return {verdict for way, verdict in zip(self.ways[key], self.verdicts[key])
-                if way.bars is None and verdict in (REPRODUCED, CONTRADICTED)}
+        return {
+            verdict
+            for way, verdict in zip(self.ways[key], self.verdicts[key])
+            if way.bars is None and verdict in (REPRODUCED, CONTRADICTED)
+        }
 
     def caveats(self):
         """What the poster leaves out, said beside it."""
+
         def over(matrix, batch, column="EIE actual"):
             return ratio_text(self._speeds.get(f"GPU {matrix}, batch {batch}", column))
 
-        return ["The speed-ups are over *dense* baselines at *batch 1*. Against the sparse GPU EIE is "
-                f"{over('sparse', 1)} faster; at batch 64 it is {over('dense', 64)} as fast as the dense GPU, which is "
-                f"the faster one on {self._speeds.get('GPU dense, batch 64', speed.FASTER).shown()} of nine layers.", self._labels]
+        return [
+            "The speed-ups are over *dense* baselines at *batch 1*. Against the sparse GPU EIE is "
+            f"{over('sparse', 1)} faster; at batch 64 it is {over('dense', 64)} as fast as the dense GPU, which is "
+            f"the faster one on {self._speeds.get('GPU dense, batch 64', speed.FASTER).shown()} of nine layers.",
+            self._labels,
+        ]
 
 
 def _digits(cell, claimed):
@@ -159,19 +190,29 @@ def _digits(cell, claimed):
 
 def poster_page(results, published):
     poster = Poster(results, published)
-    return "\n\n".join([
-        "# Every number of the poster",
-        "The poster by EIE's authors with which this project began, number by number. Made by `plots/pages/poster.py` from "
-        f"`{os.path.basename(results.path)}` ({results.context.get('date', 'undated')}, revision "
-        f"{results.context.get('eie_revision', 'unknown')}); report.md of the same file has the tables.",
-        WHAT_VERDICTS_MEAN, "## In short", "\n".join(f"- {line}" for line in poster.summary() + poster.caveats())]
-        + [f"## {table.title}\n\n" + "\n\n".join(table.blocks()) for table in poster.tables()]) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Every number of the poster",
+                "The poster by EIE's authors with which this project began, number by number. Made by `python3 -m plots poster` from "
+                f"`{os.path.basename(results.path)}` ({results.context.get('date', 'undated')}, revision "
+                f"{results.context.get('eie_revision', 'unknown')}); report.md of the same file has the tables.",
+                WHAT_VERDICTS_MEAN,
+                "## In short",
+                "\n".join(f"- {line}" for line in poster.summary() + poster.caveats()),
+            ]
+            + [f"## {table.title}\n\n" + "\n\n".join(table.blocks()) for table in poster.tables()]
+        )
+        + "\n"
+    )
 
 
 def main(arguments=None):
-    parser = Parser(prog="poster.py", description="Every number of the EIE poster: reproduced, cited "
-                                     "or out of reach.",
-                                     epilog="example: python3 plots/pages/poster.py results.json --out POSTER.md")
+    parser = Parser(
+        prog="poster",
+        description="Every number of the EIE poster: reproduced, cited or out of reach.",
+        epilog="example: python3 -m plots poster results.json --out POSTER.md",
+    )
     parser.add_argument("results", metavar="RESULTS.json")
     parser.add_argument("--out", metavar="FILE", default="POSTER.md")
     parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ and devices/")
@@ -179,16 +220,12 @@ def main(arguments=None):
     try:
         page = poster_page(load(options.results), Published(options.data))
     except InputError as error:
-        print(f"poster.py: {error}", file=sys.stderr)
+        print(f"poster: {error}", file=sys.stderr)
         return 2
     folder, name = os.path.split(os.path.abspath(options.out))
     try:
         write(folder, {name: page})
     except OSError as error:
-        print(f"poster.py: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+        print(f"poster: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
         return 3
     return 0
-
-
-if __name__ == "__main__":
-    leave(main)

@@ -1,6 +1,6 @@
 """Turns one results file of `eie bench` into tables, pictures, headlines and the poster's page. Measures nothing.
 
-    python3 plots/pages/report.py RESULTS.json [--out DIR] [--data DIR] [--quiet]
+    python3 -m plots report RESULTS.json [--out DIR] [--data DIR] [--quiet]
 
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
@@ -8,33 +8,32 @@ Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 import os
 import sys
 
-sys.dont_write_bytecode = True
-
-from plots.tables import ceilings  # noqa: E402
-from plots.tables import decomposition  # noqa: E402
-from plots.tables import deviceenergy  # noqa: E402
-from plots.pages import document  # noqa: E402
-from plots.tables import energy  # noqa: E402
-from plots.tables import families  # noqa: E402
-from plots.tables import fig6  # noqa: E402
-from plots.tables import fig7  # noqa: E402
-from plots.pages import gpus  # noqa: E402
-from plots.tables import hostspeed  # noqa: E402
-from plots.tables import hosttables  # noqa: E402
-from plots.tables import papertables  # noqa: E402
-from plots.tables import quiet  # noqa: E402
-from plots.tables import speed  # noqa: E402
-from plots.core.commandline import Parser, leave  # noqa: E402
-from plots.pages.lastscreen import LastScreen  # noqa: E402
-from plots.core.load import InputError, load  # noqa: E402
-from plots.tables.modelrows import model_kernels  # noqa: E402
-from plots.tables.opencl import Opencl  # noqa: E402
-from plots.core.output import DATA, write_report  # noqa: E402
-from plots.pages.poster import poster_page  # noqa: E402
-from plots.core.published import Published  # noqa: E402
-from plots.core.references import DENSE, kind_of  # noqa: E402
-from plots.tables.table4 import BatchedSideBySide, SideBySide  # noqa: E402
-from plots.tables.table5 import table5  # noqa: E402
+from plots.core.commandline import Parser
+from plots.core.load import InputError, load
+from plots.core.output import DATA, write_report
+from plots.core.published import Published
+from plots.core.references import DENSE, kind_of
+from plots.pages import document, gpus
+from plots.pages.lastscreen import LastScreen
+from plots.pages.poster import poster_page
+from plots.tables import (
+    ceilings,
+    decomposition,
+    deviceenergy,
+    energy,
+    families,
+    fig6,
+    fig7,
+    hostspeed,
+    hosttables,
+    papertables,
+    quiet,
+    speed,
+)
+from plots.tables.modelrows import model_kernels
+from plots.tables.opencl import Opencl
+from plots.tables.table4 import BatchedSideBySide, SideBySide
+from plots.tables.table5 import table5
 
 
 class Report:
@@ -50,10 +49,12 @@ class Report:
         self.fig7 = fig7.fig7_table(results, published)
         speeds, hosts = speed.speed_table(results, published), hostspeed.host_table(results, published)
         energies = energy.energy_table(results, published)
-        self.headlines = [speed.speed_headline(speeds, results, published),
-                          *hostspeed.host_headlines(hosts, results, published),
-                          *([self.opencl.headline()] if self.opencl.table else []),
-                          energy.energy_headline(energies, results, published)]
+        self.headlines = [
+            speed.speed_headline(speeds, results, published),
+            *hostspeed.host_headlines(hosts, results, published),
+            *([self.opencl.headline()] if self.opencl.table else []),
+            energy.energy_headline(energies, results, published),
+        ]
         factors = decomposition.decompositions(results, published)
         self.headlines[-1].notes.insert(1, fig7.label_words(fig7.label_counts(self.fig7, published)))
         self.headlines.append(decomposition.decomposition_headline(factors))
@@ -66,16 +67,21 @@ class Report:
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
-            "Speed tables": [speeds, hosts] + ([self.opencl.table] if self.opencl.table else [])
-                + families.family_tables(results, published),
-            "Energy tables": [energies, energy.per_layer_energy(results, published), energy.counts_table(results),
-                              self.fig7, fig7.implied_powers(published)],
+            "Speed tables": [speeds, hosts]
+            + ([self.opencl.table] if self.opencl.table else [])
+            + families.family_tables(results, published),
+            "Energy tables": [
+                energies,
+                energy.per_layer_energy(results, published),
+                energy.counts_table(results),
+                self.fig7,
+                fig7.implied_powers(published),
+            ],
             "Claimed energy factors": list(factors.values()),
-            "Published and modelled in full":
-                [papertables.table4_published(published)]
-                + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
-                + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
-                + ([other] if other.rows else []),
+            "Published and modelled in full": [papertables.table4_published(published)]
+            + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
+            + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
+            + ([other] if other.rows else []),
             "This host in full": hosttables.host_tables(results) + deviceenergy.device_energy(results) + self.fig6_host,
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
             "Rows without a number": [hosttables.table_missing(results)],
@@ -84,31 +90,48 @@ class Report:
     def files(self, drawn=True):
         """All but the pictures; `drawn`: these stand beside report.md."""
         tables = [table for tables in self.sections.values() for table in tables]
-        return {f"{table.name}.csv": table.csv() for table in tables + [self.points]} \
-            | {"report.md": document.markdown(self.results, quiet.head(self.results), _warnings(self.results),
-                                              self.headlines, {"What to doubt": self.doubts,
-                                                               "What is missing": self.missing or [
-                                                                   "Nothing: every layer has its rows, every row a number."]},
-                                              self.sections, drawn, self._further_pages()),
-               "POSTER.md": poster_page(self.results, self.published)} \
+        return (
+            {f"{table.name}.csv": table.csv() for table in tables + [self.points]}
+            | {
+                "report.md": document.markdown(
+                    self.results,
+                    quiet.head(self.results),
+                    _warnings(self.results),
+                    self.headlines,
+                    {
+                        "What to doubt": self.doubts,
+                        "What is missing": self.missing or ["Nothing: every layer has its rows, every row a number."],
+                    },
+                    self.sections,
+                    drawn,
+                    self._further_pages(),
+                ),
+                "POSTER.md": poster_page(self.results, self.published),
+            }
             | (self.gpus.files(drawn) if self.gpus.devices else {})
+        )
 
     def _further_pages(self):
-        return [f"[{gpus.PAGE}]({gpus.PAGE}): {gpus.TITLE} CUDA devices of this file beside the published EIE."] \
-            if self.gpus.devices else []
+        return (
+            [f"[{gpus.PAGE}]({gpus.PAGE}): {gpus.TITLE} CUDA devices of this file beside the published EIE."]
+            if self.gpus.devices
+            else []
+        )
 
     def terminal(self, out, drawn=True):
-        paths = [("Report", "report.md"), ("Poster", "POSTER.md")] + ([("GPUs", gpus.PAGE)] if self.gpus.devices else []) \
+        paths = (
+            [("Report", "report.md"), ("Poster", "POSTER.md")]
+            + ([("GPUs", gpus.PAGE)] if self.gpus.devices else [])
             + ([("Pictures", "*.png")] if drawn else [])
+        )
         speeds = self.sections["Speed tables"][0]
-        return LastScreen(self.results, self.published, self.opencl, speeds, self.missing,
-                          self.gpus).text(
-            [(what, os.path.join(out, name)) for what, name in paths])
+        return LastScreen(self.results, self.published, self.opencl, speeds, self.missing, self.gpus).text(
+            [(what, os.path.join(out, name)) for what, name in paths]
+        )
 
 
 def _warnings(results):
-    lines = [] if results.rows else ["The results file has no usable row: only published and recomputed "
-                                     "numbers follow."]
+    lines = [] if results.rows else ["The results file has no usable row: only published and recomputed numbers follow."]
     lines += [] if model_kernels(results) else ["No row of the accelerator model."]
     if not any(kind_of(row) == DENSE for row in results.rows):
         lines.append("No usable dense float32 row: this host has no dense baseline in this file.")
@@ -117,30 +140,38 @@ def _warnings(results):
 
 def drawings(report, results, published):
     """{name: figure}, all but that of the GPUs."""
-    from plots.tables import figures  # late: matplotlib is slow to load, and bad input needs none of it
-    from plots.tables import roofline
+    from plots.tables import (
+        figures,  # late: matplotlib is slow to load, and bad input needs none of it
+        roofline,
+    )
 
-    return {"fig6_speedup": figures.speed_figure(report.fig6, report.fig6_host, published),
-            "fig7_energy": figures.energy_figure(report.fig7),
-            "roofline": roofline.roofline_figure(ceilings.roofline_rows(results), report.ceilings)}
+    return {
+        "fig6_speedup": figures.speed_figure(report.fig6, report.fig6_host, published),
+        "fig7_energy": figures.energy_figure(report.fig7),
+        "roofline": roofline.roofline_figure(ceilings.roofline_rows(results), report.ceilings),
+    }
 
 
 def pictures(report, results, published):
     """{file name: bytes}"""
     from plots.tables.figures import picture
 
-    return {f"{name}.{kind}": data for name, figure in drawings(report, results, published).items()
-            for kind, data in picture(figure).items()} | report.gpus.pictures()
+    return {
+        f"{name}.{kind}": data
+        for name, figure in drawings(report, results, published).items()
+        for kind, data in picture(figure).items()
+    } | report.gpus.pictures()
 
 
 def main(arguments=None):
-    parser = Parser(prog="report.py", description="Tables, pictures and headlines from one "
-                                     "results file of `eie bench`, beside the published numbers.",
-                                     epilog="example: python3 plots/pages/report.py results.json --out report")
+    parser = Parser(
+        prog="report",
+        description="Tables, pictures and headlines from one results file of `eie bench`, beside the published numbers.",
+        epilog="example: python3 -m plots report results.json --out report",
+    )
     parser.add_argument("results", metavar="RESULTS.json")
     parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
-    parser.add_argument("--data", metavar="DIR", default=DATA,
-                        help="folder with paper/ (default: data of the repository)")
+    parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ (default: data of the repository)")
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
     parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
     options = parser.parse_args(arguments)
@@ -150,19 +181,15 @@ def main(arguments=None):
         published = Published(options.data)
         report = Report(results, published)
     except InputError as error:
-        print(f"report.py: {error}", file=sys.stderr)
+        print(f"report: {error}", file=sys.stderr)
         return 2
     drawn = not options.no_pictures
     files = report.files(drawn) | (pictures(report, results, published) if drawn else {})
     try:
         write_report(out, files)
     except OSError as error:
-        print(f"report.py: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
+        print(f"report: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
         return 3
     if not options.quiet:
         print(report.terminal(out, drawn))
     return 0
-
-
-if __name__ == "__main__":
-    leave(main)

@@ -27,9 +27,17 @@ def columns():
 
 def lines(texts, width, bullet="- "):
     """Each text wrapped, with its bullet and a hanging indent; a number keeps its letter and unit."""
-    return [line.replace("\xa0", " ") for text in texts
-            for line in textwrap.wrap(TOGETHER.sub("\xa0", text), width, initial_indent=bullet,
-                                      subsequent_indent=" " * len(bullet), break_on_hyphens=False)]
+    return [
+        line.replace("\xa0", " ")
+        for text in texts
+        for line in textwrap.wrap(
+            TOGETHER.sub("\xa0", text),
+            width,
+            initial_indent=bullet,
+            subsequent_indent=" " * len(bullet),
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def table(table, groups, width, anchor=None):
@@ -81,4 +89,3 @@ def _text(table, row, name, mark):
     text = " ".join(filter(None, (cell.digits(table.decimals.get(name)), cell.margin())))
     implied = "d" if row == MEAN_ROW else mark
     return text if not cell.is_number or MARKS[cell.provenance] == implied else f"{text} {MARKS[cell.provenance]}"
-

@@ -1,0 +1,1 @@
+"""Rows of results files as tables and pictures."""

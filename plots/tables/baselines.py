@@ -2,22 +2,44 @@
 
 import math
 
-from plots.tables.ceilings import LEVELS, Ceilings
 from plots.core.load import is_number, one_line
 from plots.core.published import LAYERS
 from plots.core.references import DENSE, kind_of, library_of
+from plots.tables.ceilings import LEVELS, Ceilings
 
 LEAST_OF_PEAK, LEAST_OF_BANDWIDTH = 0.60, 0.70  # SSE3 code reached 10 to 16 and 45 to 55 %, good libraries 75 to 95 %
 L3_PART = 0.5  # of the L3 that the system reports, which a virtual machine shares with others
 LEAST_INPUTS = 600  # smaller layers do not fill the peak
 # (feature of the CPU, words): the first that it has; and what code of that name uses at most, the same scale
 OFFERED = (("avx512", "AVX-512"), ("avx2", "AVX2"))
-PATHS = {"AVX-512": ("skylakex", "cooperlake", "sapphirerapids", "avx512"),
-         "AVX2": ("haswell", "zen", "avx2"),
-         "AVX": ("sandybridge", "bulldozer", "piledriver", "steamroller", "excavator", "avx"),
-         "SSE": ("prescott", "core2", "penryn", "dunnington", "nehalem", "atom", "barcelona", "bobcat", "opteron", "katmai",
-                 "coppermine", "northwood", "banias", "athlon", "nano", "generic", "def", "sse3", "ssse3", "sse4",
-                 "sse4.2")}
+PATHS = {
+    "AVX-512": ("skylakex", "cooperlake", "sapphirerapids", "avx512"),
+    "AVX2": ("haswell", "zen", "avx2"),
+    "AVX": ("sandybridge", "bulldozer", "piledriver", "steamroller", "excavator", "avx"),
+    "SSE": (
+        "prescott",
+        "core2",
+        "penryn",
+        "dunnington",
+        "nehalem",
+        "atom",
+        "barcelona",
+        "bobcat",
+        "opteron",
+        "katmai",
+        "coppermine",
+        "northwood",
+        "banias",
+        "athlon",
+        "nano",
+        "generic",
+        "def",
+        "sse3",
+        "ssse3",
+        "sse4",
+        "sse4.2",
+    ),
+}
 RANK = list(PATHS)
 
 
@@ -25,14 +47,21 @@ def weak(view, threads, results):
     """Sentences without their stop on layers whose dense reference stays below what the ceilings of the run allow."""
     ceilings, l3_bytes = Ceilings(results), results.context.get("eie_l3_bytes")
     l3_bytes = l3_bytes if is_number(l3_bytes) else None
-    low = [(share, layer, what) for layer, row in zip(LAYERS, view.reference(DENSE, threads)) if row
-           for share, least, what in [_share(row, ceilings, l3_bytes)] if share is not None and share < least]
+    low = [
+        (share, layer, what)
+        for layer, row in zip(LAYERS, view.reference(DENSE, threads))
+        if row
+        for share, least, what in [_share(row, ceilings, l3_bytes)]
+        if share is not None and share < least
+    ]
     if not low:
         return []
     share, layer, what = min(low)
     limit = 100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK)
-    return [f"{view.thread_words(threads)}: {math.floor(100 * share + 1e-9)} % of {what} on {layer}, below {limit:.0f} % on "
-            f"{len(low)} of {len(LAYERS)} layers"]
+    return [
+        f"{view.thread_words(threads)}: {math.floor(100 * share + 1e-9)} % of {what} on {layer}, below {limit:.0f} % on "
+        f"{len(low)} of {len(LAYERS)} layers"
+    ]
 
 
 def _share(row, ceilings, l3_bytes):
@@ -82,8 +111,10 @@ def paths(results):
         path = _path(row) if kind_of(row) else None
         if path and RANK.index(path) > RANK.index(offered):
             found.setdefault((library_of(row), path), set()).add(row.kernel)
-    return [f"{name} runs {path} code where the CPU offers {offered} ({', '.join(sorted(kernels))})."
-            for (name, path), kernels in sorted(found.items())]
+    return [
+        f"{name} runs {path} code where the CPU offers {offered} ({', '.join(sorted(kernels))})."
+        for (name, path), kernels in sorted(found.items())
+    ]
 
 
 def _path(row):

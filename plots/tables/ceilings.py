@@ -6,9 +6,9 @@ for its multiplications at the peak of its arithmetic. C measures the ceilings a
 
 from plots.core.cells import Cell, missing
 from plots.core.grid import Table
-from plots.tables.hostrows import SUITE, host_columns, host_groups, number_cell
 from plots.core.load import MOST_COUNT, InputError, is_number
 from plots.core.published import LAYERS
+from plots.tables.hostrows import SUITE, host_columns, host_groups, number_cell
 
 LEVELS = ("l1", "l2", "l3", "dram")
 BOUNDS = LEVELS + ("arithmetic", "launch")  # launch: of devices
@@ -36,8 +36,13 @@ class Ceilings:
 
     def _add(self, found, entry, name, key, unit, where):
         value, threads = (entry.get(word) if isinstance(entry, dict) else None for word in (key, "threads"))
-        if not is_number(value) or not 0 < value <= MOST_PER_S or type(threads) is not int \
-                or not 0 < threads <= MOST_COUNT or not isinstance(entry.get(name), str):
+        if (
+            not is_number(value)
+            or not 0 < value <= MOST_PER_S
+            or type(threads) is not int
+            or not 0 < threads <= MOST_COUNT
+            or not isinstance(entry.get(name), str)
+        ):
             raise InputError(f"{where}: a ceiling without threads, {name} or {key} between 0 and {MOST_PER_S:g}")
         size = entry.get("working_set_bytes")
         source = f"context.eie_runs, loop {entry.get('loop', 'unnamed')}" + (f", {size} bytes" if size else "")
@@ -49,8 +54,7 @@ class Ceilings:
         threads = entry.get("threads") if isinstance(entry, dict) else None
         for what, key in POOL.items():
             value = entry.get(key) if isinstance(entry, dict) else None
-            if not is_number(value) or not 0 < value <= MOST_NS or type(threads) is not int \
-                    or not 0 < threads <= MOST_COUNT:
+            if not is_number(value) or not 0 < value <= MOST_NS or type(threads) is not int or not 0 < threads <= MOST_COUNT:
                 raise InputError(f"{where}: eie_pool without threads, or {key} not between 0 and {MOST_NS:g}")
             best = self.pool.get((threads, what))
             if best is None or value < best.value:
@@ -73,20 +77,28 @@ def ceilings_table(ceilings):
     for title, found, unit in (("read", ceilings.bandwidth, "GB/s"), ("multiply-add", ceilings.peak, "GMAC/s")):
         for threads, name in sorted(found, key=lambda key: (_rank(key[1]), key[0])):
             cell = found[threads, name]
-            table.put(f"{title} {name}, {unit}", f"{threads} thread{'' if threads == 1 else 's'}",
-                      Cell(cell.value / 1e9, unit, cell.provenance, cell.source))
+            table.put(
+                f"{title} {name}, {unit}",
+                f"{threads} thread{'' if threads == 1 else 's'}",
+                Cell(cell.value / 1e9, unit, cell.provenance, cell.source),
+            )
     for threads, what in sorted(ceilings.pool):
         cell = ceilings.pool[threads, what]
-        table.put(f"thread pool: {what}, us", f"{threads} thread{'' if threads == 1 else 's'}",
-                  Cell(cell.value / 1e3, "us", cell.provenance, cell.source))
+        table.put(
+            f"thread pool: {what}, us",
+            f"{threads} thread{'' if threads == 1 else 's'}",
+            Cell(cell.value / 1e3, "us", cell.provenance, cell.source),
+        )
     table.columns.sort(key=lambda column: int(column.partition(" ")[0]))
     table.fill("not measured at this thread count")
     if not table.rows:
         table.put("bandwidths and peaks", "this host", missing("absent", "measured", NONE))
         return table
-    table.notes.append("The best of several loops, each over a working set that fits the level. They bound the floor "
-                       "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect. The "
-                       "thread pool's own cost is the least of several tries and in no floor.")
+    table.notes.append(
+        "The best of several loops, each over a working set that fits the level. They bound the floor "
+        "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect. The "
+        "thread pool's own cost is the least of several tries and in no floor."
+    )
     return table
 
 
@@ -101,17 +113,19 @@ def floor_tables(results):
         rows = results.select(suite=suite, batch=batch, cache=cache)
         if suite != SUITE or not any(row.number("eie_floor_share") for row in rows if not row.is_model):
             continue
-        table = Table(f"floor_{suite}_batch{batch}_{cache}",
-                      f"Share of the floor, suite {suite}, batch {batch}, cache {cache}: least time / median time")
+        table = Table(
+            f"floor_{suite}_batch{batch}_{cache}",
+            f"Share of the floor, suite {suite}, batch {batch}, cache {cache}: least time / median time",
+        )
         for column in host_columns(results, suite, batch, cache):
             found = column.rows(results, suite, batch, cache)
             for layer in LAYERS:
-                share = number_cell(found.get(layer), layer, "eie_floor_share", "%", 100, "floor / median",
-                                    "derived")
+                share = number_cell(found.get(layer), layer, "eie_floor_share", "%", 100, "floor / median", "derived")
                 table.put(layer, column.name, share)
             table.put("set by", column.name, _bounds(found))
-        table.notes.append("100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by "
-                           "layer where it differs.")
+        table.notes.append(
+            "100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by layer where it differs."
+        )
         tables.append(table)
     return tables
 
@@ -119,10 +133,16 @@ def floor_tables(results):
 def _bounds(rows):
     bounds = {layer: rows[layer].raw.get("eie_floor_bound") for layer in LAYERS if layer in rows and rows[layer].usable}
     names = [name for name in BOUNDS if name in bounds.values()]
-    words = names[0] if len(names) == 1 else "; ".join(
-        f"{name}: {', '.join(layer for layer in bounds if bounds[layer] == name)}" for name in names)
-    return Cell(words, "", "derived", "results file: eie_floor_bound") if words else \
-        missing("absent", "measured", "no eie_floor_bound in these rows", reason="the rows have no eie_floor_bound")
+    words = (
+        names[0]
+        if len(names) == 1
+        else "; ".join(f"{name}: {', '.join(layer for layer in bounds if bounds[layer] == name)}" for name in names)
+    )
+    return (
+        Cell(words, "", "derived", "results file: eie_floor_bound")
+        if words
+        else missing("absent", "measured", "no eie_floor_bound in these rows", reason="the rows have no eie_floor_bound")
+    )
 
 
 def points_table(results):
@@ -142,21 +162,35 @@ def point(row):
     cells = {"MACs per byte": absent, "MAC/s": absent}
     if None not in (useful, padding, moved) and useful + padding > 0 and moved > 0:
         macs = useful + padding
-        cells = {"MACs per byte": Cell(macs / moved, "MAC/B", "derived", "(useful + padding MACs) / eie_bytes"),
-                 "MAC/s": Cell(macs / (row.median_ns * 1e-9), "MAC/s", "derived",
-                               "(useful + padding MACs) / median time")}
+        cells = {
+            "MACs per byte": Cell(macs / moved, "MAC/B", "derived", "(useful + padding MACs) / eie_bytes"),
+            "MAC/s": Cell(macs / (row.median_ns * 1e-9), "MAC/s", "derived", "(useful + padding MACs) / median time"),
+        }
     for column, key, unit, factor in (
-            ("floor (us)", "eie_floor_ns", "us", 1e-3), ("share", "eie_floor_share", "%", 100),
-            ("copies", "eie_copies", "", 1), ("run", "eie_run", "", 1)):
+        ("floor (us)", "eie_floor_ns", "us", 1e-3),
+        ("share", "eie_floor_share", "%", 100),
+        ("copies", "eie_copies", "", 1),
+        ("run", "eie_run", "", 1),
+    ):
         cells[column] = number_cell(row, row.layer, key, unit, factor, key)
     for column, key in (("set by", "eie_floor_bound"), ("level", "eie_resident"), ("again", "eie_again")):
         words = row.raw.get(key)
-        cells[column] = Cell(words, "", row.provenance, f"results file: {key}") if isinstance(words, str) and words \
+        cells[column] = (
+            Cell(words, "", row.provenance, f"results file: {key}")
+            if isinstance(words, str) and words
             else missing("absent", row.provenance, f"{row.label()}: no {key} in this row")
+        )
     return cells
 
 
 def roofline_rows(results):
     """The rows that the picture shows: measured on the CPU, with a usable number; references tell nothing about it."""
-    return [row for row in results.rows if row.suite == SUITE and row.device == "cpu" and not row.is_model
-            and "reference" not in row.flags and point(row)["MAC/s"].is_number]
+    return [
+        row
+        for row in results.rows
+        if row.suite == SUITE
+        and row.device == "cpu"
+        and not row.is_model
+        and "reference" not in row.flags
+        and point(row)["MAC/s"].is_number
+    ]

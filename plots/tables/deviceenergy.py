@@ -7,14 +7,16 @@ from plots.core.load import one_line
 
 def device_energy(results):
     """A list with the table, or an empty one: no row of a device that could have a meter."""
-    table = Table("device_energy", "Energy of devices: one product, whole board, uJ per input vector; mean power, W",
-                  corner="layer")
+    table = Table(
+        "device_energy", "Energy of devices: one product, whole board, uJ per input vector; mean power, W", corner="layer"
+    )
     reasons = {}
     for row in results.rows:
         state, name = row.raw.get("eie_energy_state"), f"{row.kernel} on {row.device}"
         line = f"{row.layer}, suite {row.suite}, batch {row.batch}"
-        if not isinstance(state, str) or row.is_model or _is_processor(results, row.device) \
-                or table.get(line, name):  # the row of the other clock is the same plan's
+        if (
+            not isinstance(state, str) or row.is_model or _is_processor(results, row.device) or table.get(line, name)
+        ):  # the row of the other clock is the same plan's
             continue
         joules, watts, why = energy_cells(row)
         if why:
@@ -24,12 +26,15 @@ def device_energy(results):
     if not table.rows:
         return []
     table.fill("no such row")
-    table.notes.append("The counter is the whole board's, with its memory and with what it draws when idle, and calls "
-                       "are made one after the other as for the wall's clock: it is no energy of the chip alone, and "
-                       "no published platform's is taken so.")
+    table.notes.append(
+        "The counter is the whole board's, with its memory and with what it draws when idle, and calls "
+        "are made one after the other as for the wall's clock: it is no energy of the chip alone, and "
+        "no published platform's is taken so."
+    )
     table.notes += _idle_notes(results)
-    table.notes += [f"{state} ({', '.join(sorted(devices))}): {why.rstrip('.')}."
-                    for (state, why), devices in reasons.items()]
+    table.notes += [
+        f"{state} ({', '.join(sorted(devices))}): {why.rstrip('.')}." for (state, why), devices in reasons.items()
+    ]
     return [table]
 
 
@@ -40,11 +45,15 @@ def energy_cells(row):
     if state != "measured" or joules is None or watts is None:
         why = one_line(row.raw.get("eie_energy_reason") or "the row does not say why")
         return (*[Cell(one_line(state), "", "measured", f"{why}: {row.label()}")] * 2, why)
-    where = f"results file: {one_line(row.raw.get('eie_energy_source', 'energy'))}, {row.label()}" \
-        + ("" if error is None else f", within {100 * error:.2g} %")
+    where = f"results file: {one_line(row.raw.get('eie_energy_source', 'energy'))}, {row.label()}" + (
+        "" if error is None else f", within {100 * error:.2g} %"
+    )
     batch = "" if row.batch == 1 else f", of the whole batch / {row.batch}"
-    return (Cell(joules / row.batch * 1e6, "uJ", "derived" if batch else "measured", where + batch),
-            Cell(watts, "W", "measured", where), "")
+    return (
+        Cell(joules / row.batch * 1e6, "uJ", "derived" if batch else "measured", where + batch),
+        Cell(watts, "W", "measured", where),
+        "",
+    )
 
 
 def _is_processor(results, device):
@@ -60,5 +69,7 @@ def _idle_notes(results):
         watts = row.number("eie_idle_power_w")
         if watts is not None:
             idle.setdefault(row.device, watts)
-    return [f"{device} draws {watts:.3g} W m without a call, its clocks still those of work."
-            for device, watts in sorted(idle.items())]
+    return [
+        f"{device} draws {watts:.3g} W m without a call, its clocks still those of work."
+        for device, watts in sorted(idle.items())
+    ]

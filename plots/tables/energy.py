@@ -3,10 +3,10 @@
 from plots.core.cells import MARKS, Cell, mean_ratio, ratio
 from plots.core.grid import Table
 from plots.core.headline import Headline
-from plots.tables.hosttables import host_energy
-from plots.tables.hostrows import cell_of, number_cell
-from plots.tables.modelrows import FC8, MODEL_SUITES, model_kernels, model_names, model_row
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
+from plots.tables.hostrows import cell_of, number_cell
+from plots.tables.hosttables import host_energy
+from plots.tables.modelrows import FC8, MODEL_SUITES, model_kernels, model_names, model_row
 
 KINDS = (("eie_energy_j", "constant power"), ("eie_energy_actions_j", "action counts"))
 SIX_BARS = "six AlexNet/VGG bars of Fig. 7"
@@ -14,37 +14,69 @@ CHIP_POWERS = ("chip_power_abstract", "chip_power_text", "chip_power_pe_sum")
 
 
 def energy_table(results, published):
-    table = Table("headline_energy", "How many times less energy EIE needs than dense baselines, batch 1, "
-                                     "geometric means", corner="baseline")
+    table = Table(
+        "headline_energy",
+        "How many times less energy EIE needs than dense baselines, batch 1, geometric means",
+        corner="baseline",
+    )
     for short, platform in PLATFORMS.items():
         row = f"{short} dense"
         table.put(row, "printed", published.claim("energy_efficiency_over_" + platform.replace("-", "_")))
-        table.put(row, "nine bars of Fig. 7", mean_ratio(
-            [published.energy_label(EIE, "actual", layer) for layer in LAYERS],
-            [published.energy_label(platform, "dense", layer) for layer in LAYERS],
-            f"printed bar of EIE / printed bar of {short} dense, Fig. 7"))
-        table.put(row, SIX_BARS, mean_ratio(
-            [published.energy_label(EIE, "actual", layer) for layer in POWER_LAYERS],
-            [published.energy_label(platform, "dense", layer) for layer in POWER_LAYERS],
-            f"printed bar of EIE / printed bar of {short} dense, Fig. 7", "six layers"))
+        table.put(
+            row,
+            "nine bars of Fig. 7",
+            mean_ratio(
+                [published.energy_label(EIE, "actual", layer) for layer in LAYERS],
+                [published.energy_label(platform, "dense", layer) for layer in LAYERS],
+                f"printed bar of EIE / printed bar of {short} dense, Fig. 7",
+            ),
+        )
+        table.put(
+            row,
+            SIX_BARS,
+            mean_ratio(
+                [published.energy_label(EIE, "actual", layer) for layer in POWER_LAYERS],
+                [published.energy_label(platform, "dense", layer) for layer in POWER_LAYERS],
+                f"printed bar of EIE / printed bar of {short} dense, Fig. 7",
+                "six layers",
+            ),
+        )
         base = [published.energy(platform, "dense", layer) for layer in POWER_LAYERS]
         for key in CHIP_POWERS:
             chip = published.claim(key)
-            table.put(row, power_column(chip), mean_ratio(
-                base, published_energy(published, chip),
-                f"{short} dense power x time / EIE {chip.text} W x actual time of Table IV", "six layers"))
+            table.put(
+                row,
+                power_column(chip),
+                mean_ratio(
+                    base,
+                    published_energy(published, chip),
+                    f"{short} dense power x time / EIE {chip.text} W x actual time of Table IV",
+                    "six layers",
+                ),
+            )
         for kernel in model_kernels(results):
             for suite in MODEL_SUITES:
                 for key, words in KINDS:
-                    ours = [number_cell(model_row(results, kernel, suite, layer), layer, key, "uJ", 1e6, words)
-                            for layer in POWER_LAYERS]
-                    table.put(row, f"{kernel}, {suite}, {words}", mean_ratio(
-                        base, ours, f"{short} dense power x time / {kernel} on {EIE}, suite {suite}, {words}",
-                        "six layers"))
+                    ours = [
+                        number_cell(model_row(results, kernel, suite, layer), layer, key, "uJ", 1e6, words)
+                        for layer in POWER_LAYERS
+                    ]
+                    table.put(
+                        row,
+                        f"{kernel}, {suite}, {words}",
+                        mean_ratio(
+                            base,
+                            ours,
+                            f"{short} dense power x time / {kernel} on {EIE}, suite {suite}, {words}",
+                            "six layers",
+                        ),
+                    )
     for column in table.columns:
         table.put("this host", column, host_energy(results, "x"))
-    table.notes.append("All but the first two columns are means over the six AlexNet and VGG layers. Bars of GPU and "
-                       "mGPU in Fig. 7 are printed with one or two digits, which limits the columns of bars.")
+    table.notes.append(
+        "All but the first two columns are means over the six AlexNet and VGG layers. Bars of GPU and "
+        "mGPU in Fig. 7 are printed with one or two digits, which limits the columns of bars."
+    )
     return table
 
 
@@ -54,13 +86,16 @@ def power_column(chip):
 
 def published_energy(published, chip, layers=POWER_LAYERS):
     """Chip power x Table IV's actual time, microjoules; else for the layers whose baselines' power is printed."""
-    return [Cell(chip.value * time.value, "uJ", "derived", f"{chip.source} x {time.source}")
-            for time in published.times(EIE, "actual", layers=layers)]
+    return [
+        Cell(chip.value * time.value, "uJ", "derived", f"{chip.source} x {time.source}")
+        for time in published.times(EIE, "actual", layers=layers)
+    ]
 
 
 def energy_headline(table, results, published):
-    head = Headline("Energy: how many times less EIE (64 PEs) needs, dense, batch 1, printed wall time, geometric mean",
-                    PLATFORMS)
+    head = Headline(
+        "Energy: how many times less EIE (64 PEs) needs, dense, batch 1, printed wall time, geometric mean", PLATFORMS
+    )
 
     def put(label, column):
         head.put_row(label, [table.get(f"{short} dense", column) for short in PLATFORMS])
@@ -80,8 +115,10 @@ def energy_headline(table, results, published):
     host = host_energy(results, "x")
     head.put_row("this host", [Cell(host.value, "", host.provenance, host.source)] * len(PLATFORMS))
     abstract, text, pes = (_watts(published.claim(key)) for key in CHIP_POWERS)
-    head.notes.append(f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} (abstract), {text} (text, "
-                      f"Table V), {pes} (its PEs by Table II); the chip without DRAM. CPU: socket and DRAM.")
+    head.notes.append(
+        f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} (abstract), {text} (text, "
+        f"Table V), {pes} (its PEs by Table II); the chip without DRAM. CPU: socket and DRAM."
+    )
     head.notes += _model_notes(results) + [f"{host.reason[0].upper()}{host.reason[1:]}."]
     return head
 
@@ -98,13 +135,18 @@ def _model_notes(results):
     counts = counts_table(results)
     spans = []
     for column in ("entries per line read", "entries per pointer read"):
-        values = [cell.value for (layer, name), cell in counts.cells.items()
-                  if layer in POWER_LAYERS and name.endswith(f", paper: {column}") and cell.is_number]
+        values = [
+            cell.value
+            for (layer, name), cell in counts.cells.items()
+            if layer in POWER_LAYERS and name.endswith(f", paper: {column}") and cell.is_number
+        ]
         spans += [f"{min(values):.2g} to {max(values):.2g} {MARKS['derived']}"] if values else []
     counted = f" (counted on the six layers of suite paper: {' and '.join(spans)} entries)" if spans else ""
-    return [f"Model: constant power is {_watts(power)} x expected time; action counts are memory reads, queue pops, "
-            "entries and LNZD cycles at Table II's powers, taken at a Spmat line and a pointer pair every 8 entries"
-            f"{counted}."]
+    return [
+        f"Model: constant power is {_watts(power)} x expected time; action counts are memory reads, queue pops, "
+        "entries and LNZD cycles at Table II's powers, taken at a Spmat line and a pointer pair every 8 entries"
+        f"{counted}."
+    ]
 
 
 def _model_power(results):
@@ -130,8 +172,11 @@ def per_layer_energy(results, published):
         for suite in MODEL_SUITES:
             for key, words in KINDS:
                 for layer in LAYERS:
-                    table.put(layer, f"{kernel}, {suite}, {words}", number_cell(
-                        model_row(results, kernel, suite, layer), layer, key, "uJ", 1e6, f"energy, {words}"))
+                    table.put(
+                        layer,
+                        f"{kernel}, {suite}, {words}",
+                        number_cell(model_row(results, kernel, suite, layer), layer, key, "uJ", 1e6, f"energy, {words}"),
+                    )
     table.fill("the power of the NeuralTalk layers is not printed")
     return table
 
@@ -144,15 +189,24 @@ def counts_table(results):
             for layer in LAYERS if suite != "real" else (FC8,):
                 row = model_row(results, kernel, suite, layer)
                 entries, lines, columns, per_pe = (
-                    number_cell(row, layer, key, "", 1, key) for key in
-                    ("eie_entries_active", "eie_spmat_line_reads", "eie_columns_active", "eie_theoretical_cycles"))
+                    number_cell(row, layer, key, "", 1, key)
+                    for key in ("eie_entries_active", "eie_spmat_line_reads", "eie_columns_active", "eie_theoretical_cycles")
+                )
                 head = f"{kernel}, {suite}: "
-                table.put(layer, head + "entries per line read",
-                          ratio(entries, lines, f"entries / Spmat line reads, {head}{layer}", ""))
-                table.put(layer, head + "entries per pointer read",
-                          ratio(per_pe, columns, f"entries of a PE / active columns, {head}{layer}", ""))
+                table.put(
+                    layer,
+                    head + "entries per line read",
+                    ratio(entries, lines, f"entries / Spmat line reads, {head}{layer}", ""),
+                )
+                table.put(
+                    layer,
+                    head + "entries per pointer read",
+                    ratio(per_pe, columns, f"entries of a PE / active columns, {head}{layer}", ""),
+                )
     table.fill("this layer is not in this suite")
-    table.notes.append("A PE does one entry per cycle at best. The ideal behind the energy table is 8 entries for each "
-                       "Spmat line and 8 for each pointer pair; a smaller number means more reads. Padding entries "
-                       "count as entries.")
+    table.notes.append(
+        "A PE does one entry per cycle at best. The ideal behind the energy table is 8 entries for each "
+        "Spmat line and 8 for each pointer pair; a smaller number means more reads. Padding entries "
+        "count as entries."
+    )
     return table

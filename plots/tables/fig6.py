@@ -2,30 +2,32 @@
 
 from plots.core.cells import Cell, ratio
 from plots.core.grid import Table
-from plots.tables.hostrows import cell_of, headline_view
-from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_mean, with_partial_mean
 from plots.core.published import EIE, LAYERS, MEAN, PLATFORMS
 from plots.core.references import BEST, DENSE
+from plots.tables.hostrows import cell_of, headline_view
+from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_mean, with_partial_mean
 
-SERIES = [(f"{short} {'compressed' if matrix == 'sparse' else matrix}", platform, matrix)
-          for short, platform in PLATFORMS.items() for matrix in ("dense", "sparse")] + [("EIE", EIE, "actual")]
+SERIES = [
+    (f"{short} {'compressed' if matrix == 'sparse' else matrix}", platform, matrix)
+    for short, platform in PLATFORMS.items()
+    for matrix in ("dense", "sparse")
+] + [("EIE", EIE, "actual")]
 
 
 def fig6_published(results, published):
     """Speed-up over the published CPU dense times: Table IV's platforms and the model."""
-    table = Table("fig6_speedup", "Fig. 6: speed-up over the published CPU dense times "
-                                  "(Core i7-5930K, batch 1, dense)")
+    table = Table("fig6_speedup", "Fig. 6: speed-up over the published CPU dense times (Core i7-5930K, batch 1, dense)")
     base = published.times(PLATFORMS["CPU"], "dense")
     for series, platform, matrix in SERIES:
         what = f"CPU dense batch 1 / {series} batch 1, Table IV"
-        with_mean(table, series, [ratio(over, under, what) for over, under
-                                  in zip(base, published.times(platform, matrix))], what)
+        with_mean(
+            table, series, [ratio(over, under, what) for over, under in zip(base, published.times(platform, matrix))], what
+        )
     for kernel in model_kernels(results):
         for suite in MODEL_SUITES:
             what = f"CPU dense batch 1, Table IV / {kernel}, suite {suite}, expected (model time)"
             cells = [cell_of(model_row(results, kernel, suite, layer), layer) for layer in LAYERS]
-            with_mean(table, f"{kernel}, {suite}", [ratio(over, under, what)
-                                                    for over, under in zip(base, cells)], what)
+            with_mean(table, f"{kernel}, {suite}", [ratio(over, under, what) for over, under in zip(base, cells)], what)
     return table
 
 
@@ -38,24 +40,30 @@ def fig6_labels(table, published):
             recomputed = table.get(MEAN_ROW if layer == MEAN else layer, series)
             if not agrees(printed, recomputed):
                 _label_row(labels, f"{series} {layer}", layer, printed, recomputed, published)
-    labels.notes.append("Implied time is the published CPU dense time over the label, at Table IV's one "
-                        "decimal. Times at a queue depth are Table IV's theoretical time over Fig. 8's load "
-                        "balance. All other labels follow from Table IV.")
+    labels.notes.append(
+        "Implied time is the published CPU dense time over the label, at Table IV's one "
+        "decimal. Times at a queue depth are Table IV's theoretical time over Fig. 8's load "
+        "balance. All other labels follow from Table IV."
+    )
     return labels
 
 
 def agrees(printed, recomputed):
     """Does the recomputed value round to the printed digits?"""
     decimals = len(printed.text.partition(".")[2])
-    return abs(recomputed.value - printed.value) <= 0.5 * 10 ** -decimals + 1e-9
+    return abs(recomputed.value - printed.value) <= 0.5 * 10**-decimals + 1e-9
 
 
 def implied_time(published, layer):
     """The time of EIE that the printed label of Fig. 6 needs, with the digits of Table IV."""
     label = published.speedup_label(EIE, "actual", layer)
     dense = published.time(PLATFORMS["CPU"], "dense", layer)
-    return Cell(round(dense.value / label.value, 1), "us", "derived",
-                "CPU dense batch 1 of Table IV / printed label of Fig. 6, one decimal")
+    return Cell(
+        round(dense.value / label.value, 1),
+        "us",
+        "derived",
+        "CPU dense batch 1 of Table IV / printed label of Fig. 6, one decimal",
+    )
 
 
 def figure_time(published, layer):
@@ -67,15 +75,21 @@ def figure_time(published, layer):
 
 
 def time_at_depth(published, layer, depth):
-    return Cell(100 * published.time(EIE, "theoretical", layer).value / published.load_balance(layer, depth).value,
-                "us", "derived", f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}")
+    return Cell(
+        100 * published.time(EIE, "theoretical", layer).value / published.load_balance(layer, depth).value,
+        "us",
+        "derived",
+        f"theoretical time of Table IV / load balance of Fig. 8 at depth {depth}",
+    )
 
 
 def times_of_mixed_depth(published):
     """Table IV's times, but those of queue depth 4 for the layers whose label in Fig. 6 does not follow from it: what
     Fig. 8 makes of them, without a look at the label's digits."""
-    return [actual if figure_time(published, layer) is actual else time_at_depth(published, layer, 4)
-            for layer, actual in zip(LAYERS, published.times(EIE, "actual"))]
+    return [
+        actual if figure_time(published, layer) is actual else time_at_depth(published, layer, 4)
+        for layer, actual in zip(LAYERS, published.times(EIE, "actual"))
+    ]
 
 
 def _label_row(labels, name, layer, printed, recomputed, published):
@@ -94,25 +108,35 @@ def fig6_host(results, published):
     that thread count only; devices, which have no threads, stand beside all threads."""
     view = headline_view(results, published)
     counts = view.thread_counts() if view else []
-    return [_host_table(view, threads, threads == counts[-1], published) for threads in counts
-            if any(view.reference(DENSE, threads))]
+    return [
+        _host_table(view, threads, threads == counts[-1], published)
+        for threads in counts
+        if any(view.reference(DENSE, threads))
+    ]
 
 
 def _host_table(view, threads, with_devices, published):
     words, names = view.thread_words(threads), view.reference_names(DENSE, threads)
-    table = Table(f"fig6_host_threads{threads}",
-                  f"This host, {words}: speed-up over its own {BEST[DENSE]} (batch 1, wall time, cache {view.cache})")
+    table = Table(
+        f"fig6_host_threads{threads}",
+        f"This host, {words}: speed-up over its own {BEST[DENSE]} (batch 1, wall time, cache {view.cache})",
+    )
     base, references = view.reference_times(DENSE, threads), view.reference(DENSE, threads)
     alike = {row.kernel for row in references if row}
     for column in view.columns():
         beside = column.threads == threads if column.device == "cpu" else with_devices
         if beside and alike != {column.kernel}:
-            what = f"this host's {BEST[DENSE]}, wall time / {column.name}, {column.time_source} time, batch 1, " \
-                   f"cache {view.cache}"
+            what = (
+                f"this host's {BEST[DENSE]}, wall time / {column.name}, {column.time_source} time, batch 1, "
+                f"cache {view.cache}"
+            )
             with_partial_mean(table, column.name, view.over(DENSE, view.alone(column), threads), what)
     what = f"this host's {BEST[DENSE]}, wall time, cache {view.cache} / EIE actual, Table IV, batch 1"
-    with_partial_mean(table, "EIE", [ratio(over, under, what) for over, under
-                                     in zip(base, published.times(EIE, "actual"))], what)
-    table.notes.append(f"{BEST[DENSE][0].upper()}{BEST[DENSE][1:]} is {names}, not the published CPU: values here and in "
-                       "Fig. 6 have different denominators.")
+    with_partial_mean(
+        table, "EIE", [ratio(over, under, what) for over, under in zip(base, published.times(EIE, "actual"))], what
+    )
+    table.notes.append(
+        f"{BEST[DENSE][0].upper()}{BEST[DENSE][1:]} is {names}, not the published CPU: values here and in "
+        "Fig. 6 have different denominators."
+    )
     return table

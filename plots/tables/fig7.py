@@ -5,12 +5,12 @@ are cited, the powers that they imply are derived, and neither counts as reprodu
 """
 
 from plots.core.cells import MARKS, Cell, geometric_mean, ratio
+from plots.core.grid import Table
+from plots.core.published import EIE, LAYERS, MEAN, PLATFORMS, POWER_LAYERS
 from plots.tables.energy import CHIP_POWERS, KINDS, published_energy
 from plots.tables.fig6 import SERIES, agrees, figure_time
-from plots.core.grid import Table
 from plots.tables.hostrows import number_cell
 from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row
-from plots.core.published import EIE, LAYERS, MEAN, PLATFORMS, POWER_LAYERS
 
 SIX_ROW = "geometric mean of six"
 OTHERS = "others"
@@ -35,19 +35,33 @@ def fig7_table(results, published):
         for suite in MODEL_SUITES:
             for key, words in KINDS:
                 column = f"{kernel}, {suite}, {words}"
-                _recomputed(table, column, base, [
-                    number_cell(model_row(results, kernel, suite, layer), layer, key, "uJ", 1e6, f"energy, {words}")
-                    for layer in POWER_LAYERS], f"CPU dense power x time / {column}")
+                _recomputed(
+                    table,
+                    column,
+                    base,
+                    [
+                        number_cell(model_row(results, kernel, suite, layer), layer, key, "uJ", 1e6, f"energy, {words}")
+                        for layer in POWER_LAYERS
+                    ],
+                    f"CPU dense power x time / {column}",
+                )
     for series, _, _ in SERIES:
         for count, row in ((len(POWER_LAYERS), SIX_ROW), (len(LAYERS), "geometric mean of nine printed bars")):
-            table.put(row, f"{series}, printed", geometric_mean(
-                [table.get(layer, f"{series}, printed") for layer in LAYERS[:count]],
-                f"the printed bars of {count} layers: {series}"))
+            table.put(
+                row,
+                f"{series}, printed",
+                geometric_mean(
+                    [table.get(layer, f"{series}, printed") for layer in LAYERS[:count]],
+                    f"the printed bars of {count} layers: {series}",
+                ),
+            )
     table.rows = list(LAYERS) + [row for row in table.rows if row not in LAYERS]
     table.fill(UNPRINTED)
-    table.notes += [label_words(label_counts(table, published)),
-                    "Bars of NeuralTalk are cited only. The row of the geometric mean holds the printed label; the "
-                    "mean of six is over the layers whose powers are printed."]
+    table.notes += [
+        label_words(label_counts(table, published)),
+        "Bars of NeuralTalk are cited only. The row of the geometric mean holds the printed label; the "
+        "mean of six is over the layers whose powers are printed.",
+    ]
     return table
 
 
@@ -72,44 +86,60 @@ def _recomputed(table, column, base, energies, what):
 def label_counts(table, published):
     """{EIE's power in words, or OTHERS: (labels that follow to the last digit, labels compared)}: the six layers with
     printed powers; EIE's power is in none of the others, which are all bars but the 1x of the dense CPU."""
+
     def count(pairs):
-        pairs = [(table.get(layer, f"{series}, printed"), table.get(layer, column))
-                 for series, column in pairs for layer in POWER_LAYERS]
+        pairs = [
+            (table.get(layer, f"{series}, printed"), table.get(layer, column))
+            for series, column in pairs
+            for layer in POWER_LAYERS
+        ]
         return sum(agrees(printed, found) for printed, found in pairs), len(pairs)
 
     chips = [published.claim(key) for key in CHIP_POWERS]
     eie = next(series for series, platform, _ in SERIES if platform == EIE)
-    return {f"{chip_words(chip)} {MARKS[chip.provenance]}": count([(eie, eie_column(chip))]) for chip in chips} \
-        | {OTHERS: count([(series, f"{series}, power x time") for series, platform, _ in SERIES[1:] if platform != EIE])}
+    return {f"{chip_words(chip)} {MARKS[chip.provenance]}": count([(eie, eie_column(chip))]) for chip in chips} | {
+        OTHERS: count([(series, f"{series}, power x time") for series, platform, _ in SERIES[1:] if platform != EIE])
+    }
 
 
 def label_words(counts):
     chips = [f"{same} d of {total} at {watts}" for watts, (same, total) in counts.items() if watts != OTHERS]
     same, total = counts[OTHERS]
-    return ("Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG): EIE's "
-            f"{', '.join(chips)}; {same} d of {total} others.")
+    return (
+        "Labels of Fig. 7 that follow to the last digit from printed powers and times (AlexNet and VGG): EIE's "
+        f"{', '.join(chips)}; {same} d of {total} others."
+    )
 
 
 def implied_powers(published):
     """The powers that the bars of NeuralTalk imply, from EIE's label and power down; the span is the rounding's."""
     table = Table("fig7_implied_powers", "Powers that Fig. 7's NeuralTalk bars imply, W", corner="bar")
     chip = published.claim(CHIP_POWERS[0])
-    for layer in LAYERS[len(POWER_LAYERS):]:
+    for layer in LAYERS[len(POWER_LAYERS) :]:
         label = published.energy_label(EIE, "actual", layer)
         dense, eie = published.time(PLATFORMS["CPU"], "dense", layer), figure_time(published, layer)
-        cpu = [chip.value * factor * time / dense.value for factor, time in
-               zip(span(label), (eie.value, eie.value - 0.05, eie.value + 0.05))]
-        _power_row(table, f"CPU dense {layer}", cpu, f"{label.source} x {chip_words(chip)} x {eie.value:g} us "
-                   f"/ {dense.source}")
+        cpu = [
+            chip.value * factor * time / dense.value
+            for factor, time in zip(span(label), (eie.value, eie.value - 0.05, eie.value + 0.05))
+        ]
+        _power_row(
+            table, f"CPU dense {layer}", cpu, f"{label.source} x {chip_words(chip)} x {eie.value:g} us / {dense.source}"
+        )
         for series, platform, matrix in SERIES[1:-1]:
             bar, time = published.energy_label(platform, matrix, layer), published.time(platform, matrix, layer)
             middle, low, high = span(bar)
             powers = [watts * dense.value / (time.value * by) for watts, by in zip(cpu, (middle, high, low))]
-            _power_row(table, f"{series} {layer}", powers,
-                       f"derived power of CPU dense x time / ({bar.source} x time of {series}, {time.source})")
-    table.notes.append(f"CPU: EIE's label x {chip_words(chip)} x EIE's time (NT-We and NT-LSTM: the time that Fig. 6's "
-                       "label needs) / the CPU's time. The others from the CPU's and their own label of one or two "
-                       "digits, hence the wide spans. None of these powers is printed anywhere.")
+            _power_row(
+                table,
+                f"{series} {layer}",
+                powers,
+                f"derived power of CPU dense x time / ({bar.source} x time of {series}, {time.source})",
+            )
+    table.notes.append(
+        f"CPU: EIE's label x {chip_words(chip)} x EIE's time (NT-We and NT-LSTM: the time that Fig. 6's "
+        "label needs) / the CPU's time. The others from the CPU's and their own label of one or two "
+        "digits, hence the wide spans. None of these powers is printed anywhere."
+    )
     return table
 
 

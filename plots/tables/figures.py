@@ -6,22 +6,24 @@ import matplotlib
 from PIL import Image
 
 matplotlib.use("Agg")
-from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch  # noqa: E402
-from matplotlib.patheffects import withStroke  # noqa: E402
-from matplotlib.ticker import FuncFormatter, NullLocator  # noqa: E402
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter, NullLocator
 
-from plots.core.cells import WIDE  # noqa: E402
-from plots.core.drawing import Figure  # noqa: E402
-from plots.tables.fig6 import agrees  # noqa: E402
-from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES  # noqa: E402
-from plots.core.published import EIE, LAYERS, MEAN, POWER_LAYERS  # noqa: E402
+from plots.core.cells import WIDE
+from plots.core.drawing import Figure
+from plots.core.published import EIE, LAYERS, MEAN, POWER_LAYERS
+from plots.tables.fig6 import agrees
+from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES
 
 # Okabe and Ito's palette for colour-blind readers: one hue a platform, pale dense, full compressed.
 PUBLISHED_COLOURS = {
     "CPU compressed": "#E69F00",
-    "GPU dense": "#A6D4F2", "GPU compressed": "#0072B2",
-    "mGPU dense": "#A9DCCB", "mGPU compressed": "#009E73",
+    "GPU dense": "#A6D4F2",
+    "GPU compressed": "#0072B2",
+    "mGPU dense": "#A9DCCB",
+    "mGPU compressed": "#009E73",
     "EIE": "#222222",
 }
 MODEL_MARKS = (("o", "#D55E00", -1), ("D", "#F0E442", 1))  # suite paper, suite paper-matched; the side they stand
@@ -31,8 +33,13 @@ HOST_BARS = 4  # kernels in a lower panel, two panels at most; their tables have
 LONGEST_DEVICE = 24
 MEAN_GAP = 0.35
 HALO = [withStroke(linewidth=2.5, foreground="white")]  # keeps numbers legible over bars and lines
-STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False,
-         "svg.hashsalt": "eiebench", "svg.fonttype": "path"}
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "eiebench",
+    "svg.fonttype": "path",
+}
 WIDTH, UPPER, LOWER = 9.0, 5.0, 3.3  # inches; 9 inches at 160 dpi stay readable at 900 pixels
 ROWS = LAYERS + (MEAN_ROW,)
 
@@ -63,8 +70,10 @@ def energy_figure(table):
 def picture(figure):
     """{"png": bytes, "svg": bytes}"""
     with matplotlib.rc_context(STYLE):
-        return {"png": _few_colours(_bytes(figure, "png", dpi=160, pil_kwargs={"compress_level": 0})),
-                "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None})}
+        return {
+            "png": _few_colours(_bytes(figure, "png", dpi=160, pil_kwargs={"compress_level": 0})),
+            "svg": _bytes(figure, "svg", metadata={"Date": None, "Creator": None}),
+        }
 
 
 def _bytes(figure, kind, **options):
@@ -87,33 +96,56 @@ def _speed_panel(axes, table, published):
         return value if agrees(printed, table.get(row, "EIE")) else f"(printed {printed.text})\n{value}"
 
     models = [column for column in table.columns if ", " in column and table.get(MEAN_ROW, column).is_number]
-    marks = [(column, f"{_model(column)}, suite {column.partition(', ')[2]}", *mark)
-             for mark, column in zip(MODEL_MARKS, models)]
+    marks = [
+        (column, f"{_model(column)}, suite {column.partition(', ')[2]}", *mark) for mark, column in zip(MODEL_MARKS, models)
+    ]
     _published_bars(axes, table, "", marks, text)
-    put_title(axes, "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
-           "bars: derived from the cited times of Table IV (EIE: its authors' simulation); marks: modelled, "
-           "expected time")
+    put_title(
+        axes,
+        "EIE and the published platforms: speed-up over dense CPU (Core i7-5930K), batch 1",
+        "bars: derived from the cited times of Table IV (EIE: its authors' simulation); marks: modelled, expected time",
+    )
 
 
 def _energy_panel(axes, table):
-    models = [column for column in table.columns
-              if column.split(", ")[1] in MODEL_SUITES and any(table.get(row, column).is_number for row in ROWS)]
-    marks = [(column, f"{_model(column)}, {column.partition(', ')[2].replace('paper-', '')}", *mark)
-             for mark, column in zip(ENERGY_MARKS, models)]
+    models = [
+        column
+        for column in table.columns
+        if column.split(", ")[1] in MODEL_SUITES and any(table.get(row, column).is_number for row in ROWS)
+    ]
+    marks = [
+        (column, f"{_model(column)}, {column.partition(', ')[2].replace('paper-', '')}", *mark)
+        for mark, column in zip(ENERGY_MARKS, models)
+    ]
     axes.axvspan(len(POWER_LAYERS) - 0.5, len(LAYERS) - 0.32, color="#F4F4F4", zorder=0)
     _published_bars(axes, table, ", printed", marks, lambda row: f"{table.get(row, 'EIE, printed').value:,.0f}")
-    axes.text((len(POWER_LAYERS) + len(LAYERS) - 0.82) / 2, 0.98, "powers not printed: cited only", ha="center",
-              va="top", fontsize=8.5, color="#444444", transform=axes.get_xaxis_transform())
-    put_title(axes, "EIE and the published platforms: energy efficiency over dense CPU (Core i7-5930K), batch 1",
-           "bars: cited labels of Fig. 7 (EIE: the chip without DRAM); marks: CPU's printed power x time / modelled "
-           "energy")
+    axes.text(
+        (len(POWER_LAYERS) + len(LAYERS) - 0.82) / 2,
+        0.98,
+        "powers not printed: cited only",
+        ha="center",
+        va="top",
+        fontsize=8.5,
+        color="#444444",
+        transform=axes.get_xaxis_transform(),
+    )
+    put_title(
+        axes,
+        "EIE and the published platforms: energy efficiency over dense CPU (Core i7-5930K), batch 1",
+        "bars: cited labels of Fig. 7 (EIE: the chip without DRAM); marks: CPU's printed power x time / modelled energy",
+    )
 
 
 def _published_bars(axes, table, suffix, marks, text):
     """A bar for each platform, EIE's with marks of the model and a number over it."""
     eie = "EIE" + suffix
-    handles = bars(axes, table, [(name + suffix, colour) for name, colour in PUBLISHED_COLOURS.items()], wide=eie,
-                    labels={name + suffix: name for name in PUBLISHED_COLOURS})
+    handles = bars(
+        axes,
+        table,
+        [(name + suffix, colour) for name, colour in PUBLISHED_COLOURS.items()],
+        wide=eie,
+        labels={name + suffix: name for name in PUBLISHED_COLOURS},
+    )
     for column, label, *mark in marks:
         handles.append(_model_marks(axes, table, column, label, *mark))
     columns = [column for column, *_ in marks]
@@ -132,8 +164,14 @@ def _model(column):
 
 
 def _model_marks(axes, table, column, label, marker, colour, side):
-    style = dict(marker=marker, color=colour, markeredgecolor="#222222", markeredgewidth=0.8, linestyle="none",
-                 markersize={"o": 5.5, "D": 4.8}.get(marker, 5.2))
+    style = dict(
+        marker=marker,
+        color=colour,
+        markeredgecolor="#222222",
+        markeredgewidth=0.8,
+        linestyle="none",
+        markersize={"o": 5.5, "D": 4.8}.get(marker, 5.2),
+    )
     for place, row in enumerate(ROWS):
         cell = table.get(row, column)
         if cell.is_number:
@@ -146,8 +184,13 @@ def _host_panel(axes, table, host_tables):
     kernels = list(dict.fromkeys(_kernel(column) for each in host_tables for column in _shown_kernels(each)))
     colour_of = dict(zip(kernels, HOST_COLOURS))
     series = [(column, colour_of[_kernel(column)]) for column in shown] + [("EIE", PUBLISHED_COLOURS["EIE"])]
-    handles = bars(axes, table, series, labels={column: f"{_kernel(column)} (measured)" for column in shown}
-                   | {"EIE": "EIE (derived: best dense measured / Table IV)"})
+    handles = bars(
+        axes,
+        table,
+        series,
+        labels={column: f"{_kernel(column)} (measured)" for column in shown}
+        | {"EIE": "EIE (derived: best dense measured / Table IV)"},
+    )
     for place, row in enumerate(ROWS):
         there = [column for column in shown if table.get(row, column).is_number]
         fastest = max(there, default="EIE", key=lambda column: table.get(row, column).value)
@@ -161,9 +204,12 @@ def _host_panel(axes, table, host_tables):
     frame(axes, min(values + [1]) / 2.6, max(values) * 3)
     left_out = len(table.columns) - 1 - len(shown)
     more = f"; {left_out} further kernels left out" if left_out else ""
-    put_title(axes, f"{table.title.partition(':')[0]}: speed-up over its own fastest dense float32 row, equal threads, batch 1",
-           f"{table.title.rpartition(', ')[2].rstrip(')')}, wall time{more}; best dense on this host = 1x, another "
-           "baseline than above")
+    put_title(
+        axes,
+        f"{table.title.partition(':')[0]}: speed-up over its own fastest dense float32 row, equal threads, batch 1",
+        f"{table.title.rpartition(', ')[2].rstrip(')')}, wall time{more}; best dense on this host = 1x, another "
+        "baseline than above",
+    )
     put_legend(axes, handles, columns=3 if max((len(_kernel(column)) for column in shown), default=0) < 30 else 2)
 
 
@@ -171,17 +217,27 @@ def _error_bars(axes, table, columns):
     """The 95 % intervals, where there are any."""
     for index, column in enumerate(columns):
         there = [(place, row, table.get(row, column)) for place, row in enumerate(ROWS)]
-        there = [(bar_x(place, row, index, len(columns)), cell) for place, row, cell in there
-                 if cell.is_number and cell.low is not None]
+        there = [
+            (bar_x(place, row, index, len(columns)), cell)
+            for place, row, cell in there
+            if cell.is_number and cell.low is not None
+        ]
         if there:
             values = [cell.value for _, cell in there]
-            axes.errorbar([x for x, _ in there], values, [[cell.value - cell.low for _, cell in there],
-                                                          [cell.high - cell.value for _, cell in there]],
-                          fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5, zorder=5)
+            axes.errorbar(
+                [x for x, _ in there],
+                values,
+                [[cell.value - cell.low for _, cell in there], [cell.high - cell.value for _, cell in there]],
+                fmt="none",
+                ecolor="#444444",
+                elinewidth=0.8,
+                capsize=1.5,
+                zorder=5,
+            )
 
 
 def wide_mark(cell):
-    """"!" where the interval is wide, as in the tables."""
+    """ "!" where the interval is wide, as in the tables."""
     return "!" if cell.half_width is not None and cell.half_width > WIDE else ""
 
 
@@ -202,8 +258,14 @@ def _kernel(column):
 
 def _empty_panel(axes):
     axes.set_axis_off()
-    axes.text(0.5, 0.5, "This host: no complete dense baseline at batch 1 in the results file.",
-              ha="center", va="center", transform=axes.transAxes)
+    axes.text(
+        0.5,
+        0.5,
+        "This host: no complete dense baseline at batch 1 in the results file.",
+        ha="center",
+        va="center",
+        transform=axes.transAxes,
+    )
 
 
 def _x(place, row):
@@ -224,8 +286,7 @@ def bars(axes, table, series, labels=None, wide=None, bottom=1):
             if not cell.is_number:
                 continue
             if wide:
-                x, width = (_x(place, row) + 0.3, 0.24) if column == wide else \
-                    (_x(place, row) - 0.36 + index * 0.115, 0.105)
+                x, width = (_x(place, row) + 0.3, 0.24) if column == wide else (_x(place, row) - 0.36 + index * 0.115, 0.105)
             else:
                 x, width = bar_x(place, row, index, len(series)), 0.74 / len(series)
             axes.bar(x, cell.value - bottom, width, bottom=bottom, color=colour)
@@ -241,16 +302,18 @@ def frame(axes, lowest, highest, unit="x", base=1):
     """A logarithmic axis for the nine layers and their mean; bars stand on `base`."""
     axes.set_yscale("log")
     axes.set_ylim(lowest, highest)
-    axes.yaxis.set_major_formatter(FuncFormatter(
-        lambda value, _: (f"{value:,.10g}" if value >= 10000 else f"{value:g}") + unit))
+    axes.yaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: (f"{value:,.10g}" if value >= 10000 else f"{value:g}") + unit)
+    )
     axes.yaxis.set_minor_locator(NullLocator())
     axes.axhline(base, color="#222222", linewidth=0.9)
     axes.axvline(len(LAYERS) - 0.32, color="#BBBBBB", linewidth=0.9)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#E4E4E4", linewidth=0.8)
     axes.set_xlim(-0.5, len(ROWS) - 0.5 + MEAN_GAP)
-    axes.set_xticks([_x(place, row) for place, row in enumerate(ROWS)],
-                    ["geo. mean" if row == MEAN_ROW else row for row in ROWS])
+    axes.set_xticks(
+        [_x(place, row) for place, row in enumerate(ROWS)], ["geo. mean" if row == MEAN_ROW else row for row in ROWS]
+    )
     axes.tick_params(axis="x", length=0)
 
 
@@ -260,8 +323,17 @@ def put_title(axes, title, subtitle):
 
 
 def put_legend(axes, handles, columns):
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.08), frameon=False, fontsize=9,
-                ncols=columns, handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
+    axes.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.08),
+        frameon=False,
+        fontsize=9,
+        ncols=columns,
+        handlelength=1.2,
+        columnspacing=1.6,
+        labelspacing=0.35,
+    )
 
 
 def value_text(value):
@@ -270,5 +342,15 @@ def value_text(value):
 
 def put_label(axes, x, value, text, lift=2, base=1):
     above = value >= base
-    axes.annotate(text, (x, value), xytext=(0, lift if above else -lift), textcoords="offset points", ha="center",
-                  va="bottom" if above else "top", fontsize=8.5, linespacing=1.05, path_effects=HALO, zorder=6)
+    axes.annotate(
+        text,
+        (x, value),
+        xytext=(0, lift if above else -lift),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if above else "top",
+        fontsize=8.5,
+        linespacing=1.05,
+        path_effects=HALO,
+        zorder=6,
+    )

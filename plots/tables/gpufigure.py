@@ -4,13 +4,28 @@ import matplotlib
 from matplotlib.lines import Line2D
 
 from plots.core.drawing import Figure
-from plots.tables.figures import HALO, LOWER, PUBLISHED_COLOURS, ROWS, STYLE, WIDTH, bar_x, bars, frame, put_label, put_legend, \
-    put_title, value_text
+from plots.tables.figures import (
+    HALO,
+    LOWER,
+    PUBLISHED_COLOURS,
+    ROWS,
+    STYLE,
+    WIDTH,
+    bar_x,
+    bars,
+    frame,
+    put_label,
+    put_legend,
+    put_title,
+    value_text,
+)
 
-SERIES = (("cuBLAS sgemv, us", PUBLISHED_COLOURS["GPU dense"], "cuBLAS sgemv (measured)"),
-          ("cuSPARSE CSR, us", PUBLISHED_COLOURS["GPU compressed"], "cuSPARSE CSR (measured)"),
-          ("us", "#D55E00", "fastest exact kernel (measured)"),
-          ("EIE published, us", PUBLISHED_COLOURS["EIE"], "EIE, Table IV (cited, simulated by its authors)"))
+SERIES = (
+    ("cuBLAS sgemv, us", PUBLISHED_COLOURS["GPU dense"], "cuBLAS sgemv (measured)"),
+    ("cuSPARSE CSR, us", PUBLISHED_COLOURS["GPU compressed"], "cuSPARSE CSR (measured)"),
+    ("us", "#D55E00", "fastest exact kernel (measured)"),
+    ("EIE published, us", PUBLISHED_COLOURS["EIE"], "EIE, Table IV (cited, simulated by its authors)"),
+)
 OURS, FLOOR = "us", "floor, us"
 LABELLED = {OURS: -0.04, "EIE published, us": 0.04}  # neighbours: their numbers move apart
 HEIGHT = LOWER + 0.9
@@ -29,20 +44,40 @@ def times_figure(tables):
 
 
 def _panel(axes, table, lowest, highest):
-    handles = bars(axes, table, [(column, colour) for column, colour, _ in SERIES], bottom=lowest,
-                   labels={column: label for column, _, label in SERIES})
+    handles = bars(
+        axes,
+        table,
+        [(column, colour) for column, colour, _ in SERIES],
+        bottom=lowest,
+        labels={column: label for column, _, label in SERIES},
+    )
     for place, row in enumerate(ROWS):
         for index, (column, *_) in enumerate(SERIES):
             cell = table.get(row, column)
             if column in LABELLED and cell.is_number:
-                put_label(axes, bar_x(place, row, index, len(SERIES)) + LABELLED[column], cell.value,
-                          value_text(cell.value), base=lowest)
+                put_label(
+                    axes,
+                    bar_x(place, row, index, len(SERIES)) + LABELLED[column],
+                    cell.value,
+                    value_text(cell.value),
+                    base=lowest,
+                )
         floor, middle = table.get(row, FLOOR), bar_x(place, row, [name for name, *_ in SERIES].index(OURS), len(SERIES))
         if floor.is_number:
-            axes.plot([middle - 0.11, middle + 0.11], [floor.value] * 2, color="#222222", linewidth=1.6, zorder=5,
-                      path_effects=HALO, solid_capstyle="butt")
+            axes.plot(
+                [middle - 0.11, middle + 0.11],
+                [floor.value] * 2,
+                color="#222222",
+                linewidth=1.6,
+                zorder=5,
+                path_effects=HALO,
+                solid_capstyle="butt",
+            )
     frame(axes, lowest, highest, " us", base=lowest)
-    put_title(axes, f"{table.title[:60]}: one product, batch 1, device time",
-              "us, logarithmic: shorter is faster; a mean stands only where all nine layers have a number")
+    put_title(
+        axes,
+        f"{table.title[:60]}: one product, batch 1, device time",
+        "us, logarithmic: shorter is faster; a mean stands only where all nine layers have a number",
+    )
     handles.append(Line2D([], [], color="#222222", linewidth=1.6, label="floor of that kernel (derived)"))
     put_legend(axes, handles, columns=3)

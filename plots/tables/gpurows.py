@@ -1,11 +1,11 @@
 """The CUDA devices of a results file: which row stands for whom on which layer."""
 
 from plots.core.cells import Cell, missing
+from plots.core.load import InputError, is_number, one_line
+from plots.core.published import LAYERS
 from plots.tables.ceilings import MOST_NS, MOST_PER_S, Ceilings
 from plots.tables.families import LIBRARY
 from plots.tables.hostrows import SUITE, cell_of, may_compare_apart
-from plots.core.load import InputError, is_number, one_line
-from plots.core.published import LAYERS
 
 PREFIX = "cuda:"
 CACHE = "hot"  # the only mode that devices have
@@ -24,8 +24,9 @@ CEILINGS = {  # key of eie_device_ceilings: (words, unit, factor, the best of se
 
 def cuda_devices(results):
     """Names of the CUDA devices on which something ran; where there is none, rows are only skipped."""
-    return sorted({row.device for row in results.rows + results.missing
-                   if row.device.startswith(PREFIX) and row.status not in NOT_RUN})
+    return sorted(
+        {row.device for row in results.rows + results.missing if row.device.startswith(PREFIX) and row.status not in NOT_RUN}
+    )
 
 
 def why_none(results):
@@ -57,16 +58,22 @@ class Device:
 
     def without_number(self, batch, clock):
         """The rows of our exact kernels that were to run and have no number."""
-        return [row for layer in LAYERS for row in self._rows.get((layer, batch, clock), {}).values()
-                if _is_ours(row) and not row.usable and row.status not in NOT_RUN]
+        return [
+            row
+            for layer in LAYERS
+            for row in self._rows.get((layer, batch, clock), {}).values()
+            if _is_ours(row) and not row.usable and row.status not in NOT_RUN
+        ]
 
     def facts(self):
         """What the file says of the device and of its board, [(key, words)]."""
         board = self._facts.get("board")
         pairs = list(self._facts.items()) + (list(board.items()) if isinstance(board, dict) else [])
-        return [(key, {True: "on", False: "off"}[value] if isinstance(value, bool) else one_line(value))
-                for key, value in pairs if key not in UNTOLD and not isinstance(value, (dict, list))
-                and value not in ("", None)]
+        return [
+            (key, {True: "on", False: "off"}[value] if isinstance(value, bool) else one_line(value))
+            for key, value in pairs
+            if key not in UNTOLD and not isinstance(value, (dict, list)) and value not in ("", None)
+        ]
 
     def ceilings(self):
         """{words: Cell} of what the device was measured to do; of several runs the best."""
@@ -94,5 +101,8 @@ def _is_ours(row):
 def beside(row, ours, layer):
     """The row's time where it compares with ours."""
     cell = cell_of(row, layer)
-    return cell if not cell.is_number or may_compare_apart(ours, row) else missing(
-        "missing", "measured", f"{layer}: {row.label()} is of another run", "us", "of another run")
+    return (
+        cell
+        if not cell.is_number or may_compare_apart(ours, row)
+        else missing("missing", "measured", f"{layer}: {row.label()} is of another run", "us", "of another run")
+    )

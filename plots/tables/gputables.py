@@ -1,14 +1,14 @@
 """The tables of one CUDA device beside the published EIE: times, energy, batch 64, and the project's goals."""
 
 from plots.core.cells import Cell, geometric_mean, missing, ratio
+from plots.core.grid import Table
+from plots.core.load import one_line
+from plots.core.published import EIE, LAYERS
 from plots.tables.deviceenergy import energy_cells
 from plots.tables.energy import published_energy
 from plots.tables.gpurows import beside
-from plots.core.grid import Table
 from plots.tables.hostrows import cell_of, number_cell
-from plots.core.load import one_line
 from plots.tables.modelrows import MEAN_ROW, with_mean
-from plots.core.published import EIE, LAYERS
 
 COUNT_ROW = "layers in the mean"
 SGEMV, CSR_MV = "peers_cublas_sgemv", "peers_cusparse_csr_mv"
@@ -19,8 +19,10 @@ POWER = "chip_power_text"
 OVER_CUBLAS, OVER_CUSPARSE, CHIP = 6, 3, "EIE published"
 GOAL_LAYER, GOAL_US = "Alex-7", 6
 REACHED, MISSED, OPEN = "reached", "missed", "not measured"
-MEANS = f"Means are geometric, over the layers that have the number (row \"{COUNT_ROW}\"); means of times over other " \
-        "layers do not compare, the mean of the ratios does."
+MEANS = (
+    f'Means are geometric, over the layers that have the number (row "{COUNT_ROW}"); means of times over other '
+    "layers do not compare, the mean of the ratios does."
+)
 
 
 class DeviceTables:
@@ -51,43 +53,76 @@ class DeviceTables:
 
     def _times(self, clock):
         on_device = clock == "device"
-        ours = [("kernel", "fastest\nexact kernel"), ("us", "ours\nus"), ("cuBLAS sgemv, us", "cuBLAS\nsgemv us"),
-                ("cuSPARSE CSR, us", "cuSPARSE\nCSR us"), ("over cuBLAS", "over\ncuBLAS"),
-                ("over cuSPARSE", "over\ncuSPARSE")]
+        ours = [
+            ("kernel", "fastest\nexact kernel"),
+            ("us", "ours\nus"),
+            ("cuBLAS sgemv, us", "cuBLAS\nsgemv us"),
+            ("cuSPARSE CSR, us", "cuSPARSE\nCSR us"),
+            ("over cuBLAS", "over\ncuBLAS"),
+            ("over cuSPARSE", "over\ncuSPARSE"),
+        ]
         chip = [("over EIE", "over\nEIE"), ("faster", "\nfaster")]
-        more = [("floor, us", "floor\nus"), ("set by", "floor\nset by"), ("share of the floor", "share\n%"),
-                (f"{CHIP}, us", "EIE\npubl. us")] + chip if on_device else \
-            chip + [("of it on the device, us", "device\nus"), ("empty launch, us", "launch\nus"),
-                    ("launched as", "launched\nas")]
+        more = (
+            [
+                ("floor, us", "floor\nus"),
+                ("set by", "floor\nset by"),
+                ("share of the floor", "share\n%"),
+                (f"{CHIP}, us", "EIE\npubl. us"),
+            ]
+            + chip
+            if on_device
+            else chip
+            + [
+                ("of it on the device, us", "device\nus"),
+                ("empty launch, us", "launch\nus"),
+                ("launched as", "launched\nas"),
+            ]
+        )
         table = self._table(f"batch1_{clock}", f"Batch 1, {clock} time: us per input vector", [ours, more])
         for layer in LAYERS:
             row = self.device.ours(layer, 1, clock)
             ours = self._ours(table, layer, row)
-            self._libraries(table, layer, clock, row, ours, (("cuBLAS sgemv, us", "over cuBLAS", SGEMV),
-                                                            ("cuSPARSE CSR, us", "over cuSPARSE", CSR_MV)))
+            self._libraries(
+                table,
+                layer,
+                clock,
+                row,
+                ours,
+                (("cuBLAS sgemv, us", "over cuBLAS", SGEMV), ("cuSPARSE CSR, us", "over cuSPARSE", CSR_MV)),
+            )
             if on_device:
                 table.put(layer, "floor, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "floor", "derived"))
                 table.put(layer, "set by", _words(row, layer, "eie_floor_bound"))
-                table.put(layer, "share of the floor", number_cell(row, layer, "eie_floor_share", "%", 100,
-                                                                   "floor / median", "derived"))
+                table.put(
+                    layer,
+                    "share of the floor",
+                    number_cell(row, layer, "eie_floor_share", "%", 100, "floor / median", "derived"),
+                )
             self._against_chip(table, layer, ours, self._eie[layer], clock, show=on_device)
             if not on_device:
                 kernel = row.kernel if row is not None else ""
                 table.put(layer, "of it on the device, us", cell_of(self.device.row(kernel, layer, 1, "device"), layer))
-                table.put(layer, "empty launch, us", number_cell(row, layer, "eie_launch_ns", "us", 1e-3,
-                                                                 "an empty kernel, wall time"))
+                table.put(
+                    layer,
+                    "empty launch, us",
+                    number_cell(row, layer, "eie_launch_ns", "us", 1e-3, "an empty kernel, wall time"),
+                )
                 table.put(layer, "launched as", _words(row, layer, "eie_cuda_launch"))
         self._means(table, f"batch 1, {clock} time")
         self._winner_of_means(table, "over EIE", "faster")
         table.notes.append(MEANS)
         if on_device:
             table.notes += self._left_out() + self._places()
-            table.notes.append("Floor: the least time that the measured ceilings of this device allow the kernel's bytes, "
-                               "or its launch; 100 % is as fast as these allow.")
+            table.notes.append(
+                "Floor: the least time that the measured ceilings of this device allow the kernel's bytes, "
+                "or its launch; 100 % is as fast as these allow."
+            )
         else:
-            table.notes.append("Wall time is from enqueueing until waiting has returned. An empty launch is what no kernel "
-                               "can save: the same for a kernel that does nothing. The time on the device is another "
-                               "clock's, of the same calls.")
+            table.notes.append(
+                "Wall time is from enqueueing until waiting has returned. An empty launch is what no kernel "
+                "can save: the same for a kernel that does nothing. The time on the device is another "
+                "clock's, of the same calls."
+            )
         return table
 
     def _ours(self, table, layer, row):
@@ -97,8 +132,11 @@ class DeviceTables:
 
     def _kernel(self, table, layer, row):
         if row is not None and row.usable:
-            table.put(layer, "kernel", Cell(row.kernel, "", "measured", f"the fastest exact kernel of {row.label()}, "
-                                            f"{row.time_source} time"))
+            table.put(
+                layer,
+                "kernel",
+                Cell(row.kernel, "", "measured", f"the fastest exact kernel of {row.label()}, {row.time_source} time"),
+            )
         else:
             why = cell_of(row, layer)
             table.put(layer, "kernel", missing(why.value, "measured", why.source, "", why.reason))
@@ -108,8 +146,13 @@ class DeviceTables:
             peer = self.device.row(kernel, layer, batch, clock)
             table.put(layer, column, cell_of(peer, layer))
             if over:
-                table.put(layer, over, ratio(beside(peer, row, layer), ours,
-                                             f"{kernel} / {row.kernel if row else 'ours'}, {clock} time, {layer}"))
+                table.put(
+                    layer,
+                    over,
+                    ratio(
+                        beside(peer, row, layer), ours, f"{kernel} / {row.kernel if row else 'ours'}, {clock} time, {layer}"
+                    ),
+                )
 
     def _against_chip(self, table, layer, ours, chip, clock, show=True):
         if show:
@@ -124,8 +167,11 @@ class DeviceTables:
             numbers = [cell for cell in cells if cell.is_number]
             if not numbers:
                 continue
-            table.put(COUNT_ROW, column, Cell(len(numbers), "", "derived", f"layers that have it: {column}, {what}",
-                                              text=str(len(numbers))))
+            table.put(
+                COUNT_ROW,
+                column,
+                Cell(len(numbers), "", "derived", f"layers that have it: {column}, {what}", text=str(len(numbers))),
+            )
             table.put(MEAN_ROW, column, geometric_mean(numbers, f"{len(numbers)} layers: {column}, {what}"))
         table.rows = list(LAYERS) + [row for row in (MEAN_ROW, COUNT_ROW) if row in table.rows]
 
@@ -143,33 +189,50 @@ class DeviceTables:
     def _places(self):
         """Where the weights lie in the hot loop, by the rows themselves."""
         parts = []
-        for name, find in (("ours", lambda layer: self.device.ours(layer, 1, "device")),
-                           ("cuBLAS", lambda layer: self.device.row(SGEMV, layer, 1, "device")),
-                           ("cuSPARSE", lambda layer: self.device.row(CSR_MV, layer, 1, "device"))):
+        for name, find in (
+            ("ours", lambda layer: self.device.ours(layer, 1, "device")),
+            ("cuBLAS", lambda layer: self.device.row(SGEMV, layer, 1, "device")),
+            ("cuSPARSE", lambda layer: self.device.row(CSR_MV, layer, 1, "device")),
+        ):
             places = {}
             for layer in LAYERS:
                 row = find(layer)
                 if row is not None and row.usable and isinstance(row.raw.get("eie_resident"), str):
                     places.setdefault(one_line(row.raw["eie_resident"]), []).append(layer)
             if places:
-                parts.append(f"{name} in " + ", in ".join(f"{place} on {_layers(layers)}"
-                                                          for place, layers in sorted(places.items())))
+                parts.append(
+                    f"{name} in " + ", in ".join(f"{place} on {_layers(layers)}" for place, layers in sorted(places.items()))
+                )
         return [f"Where the weights lie in the hot loop: {'; '.join(parts)}."] if parts else []
 
     def _energy(self):
         chip = self._published.claim(POWER)
-        table = self._table("energy", "Batch 1: energy of one product, whole board against EIE's chip", [
-            [("kernel", "fastest\nexact kernel"), ("uJ a call", "GPU\nuJ"), ("W", "GPU\nW"), ("idle, W", "idle\nW"),
-             ("idle share", "idle\nshare %"), ("above idle, uJ", "above\nidle uJ")],
-            [("EIE, uJ", "EIE\nuJ"), ("EIE over GPU", "GPU\n/ EIE"), ("needs less", "needs\nless")]])
+        table = self._table(
+            "energy",
+            "Batch 1: energy of one product, whole board against EIE's chip",
+            [
+                [
+                    ("kernel", "fastest\nexact kernel"),
+                    ("uJ a call", "GPU\nuJ"),
+                    ("W", "GPU\nW"),
+                    ("idle, W", "idle\nW"),
+                    ("idle share", "idle\nshare %"),
+                    ("above idle, uJ", "above\nidle uJ"),
+                ],
+                [("EIE, uJ", "EIE\nuJ"), ("EIE over GPU", "GPU\n/ EIE"), ("needs less", "needs\nless")],
+            ],
+        )
         states = {}
         for layer, theirs in zip(LAYERS, published_energy(self._published, chip, LAYERS)):
             row = self.device.ours(layer, 1, "device")
             ours = self._energy_of(table, layer, row, states)
             table.put(layer, "EIE, uJ", theirs)
             what = f"energy of the board / EIE {chip.text} W x actual time of Table IV, {layer}"
-            over = ratio(ours, theirs, what) if ours.is_number or ours.reason else missing(
-                ours.value, "derived", f"{what}: {ours.source}", "x", f"energy {ours.value}")
+            over = (
+                ratio(ours, theirs, what)
+                if ours.is_number or ours.reason
+                else missing(ours.value, "derived", f"{what}: {ours.source}", "x", f"energy {ours.value}")
+            )
             table.put(layer, "EIE over GPU", over)
             table.put(layer, "needs less", _winner(over, above=CHIP_WORD, below=GPU))
         self._means(table, "batch 1, energy")
@@ -180,10 +243,11 @@ class DeviceTables:
             f"GPU: the whole board with its memory and with what it draws when idle, in the calls of the kernel that is "
             f"fastest by device time. EIE: {chip.text} W (c; the paper's text and Table V) x actual time of Table IV, the "
             "chip alone without DRAM; the labels of Fig. 7 stand on the abstract's "
-            f"{self._published.claim('chip_power_abstract').text} W. \"EIE over GPU\" is how many times less "
+            f'{self._published.claim("chip_power_abstract").text} W. "EIE over GPU" is how many times less '
             "energy EIE needs; below 1x the GPU needs less.",
             "Idle share: what the board draws without a call / what it draws in the calls; above idle: the rest of its "
-            "energy."]
+            "energy.",
+        ]
         table.notes += [f"{state} on {_layers(layers)}: {why.rstrip('.')}." for (state, why), layers in states.items()]
         return table
 
@@ -191,48 +255,96 @@ class DeviceTables:
         self._kernel(table, layer, row)
         time = cell_of(row, layer)
         if not time.is_number or not isinstance(row.raw.get("eie_energy_state"), str):
-            why = time if not time.is_number else missing("absent", "measured", f"{row.label()}: no eie_energy_state",
-                                                          "uJ", "the row has no eie_energy_state")
+            why = (
+                time
+                if not time.is_number
+                else missing(
+                    "absent", "measured", f"{row.label()}: no eie_energy_state", "uJ", "the row has no eie_energy_state"
+                )
+            )
             joules = watts = missing(why.value, "measured", why.source, "uJ", why.reason)
         else:
             joules, watts, why = energy_cells(row)
             if why:
                 states.setdefault((joules.value, why), []).append(layer)
         idle = number_cell(row, layer, "eie_idle_power_w", "W", 1, "power without a call")
-        share = ratio(idle, watts, f"eie_idle_power_w / eie_power_w, {layer}", "%") if watts.is_number or watts.reason \
+        share = (
+            ratio(idle, watts, f"eie_idle_power_w / eie_power_w, {layer}", "%")
+            if watts.is_number or watts.reason
             else missing(watts.value, "derived", watts.source, "%", f"energy {watts.value}")
+        )
         share = Cell(100 * share.value, "%", "derived", share.source) if share.is_number else share
-        above = Cell(joules.value - joules.value * share.value / 100, "uJ", "derived", f"energy x (1 - idle share), {layer}") \
-            if joules.is_number and share.is_number else missing(
-                "missing", "derived", f"energy x (1 - idle share), {layer}: {share.source}", "uJ", share.reason)
-        for column, cell in (("uJ a call", joules), ("W", watts), ("idle, W", idle), ("idle share", share),
-                             ("above idle, uJ", above)):
+        above = (
+            Cell(joules.value - joules.value * share.value / 100, "uJ", "derived", f"energy x (1 - idle share), {layer}")
+            if joules.is_number and share.is_number
+            else missing("missing", "derived", f"energy x (1 - idle share), {layer}: {share.source}", "uJ", share.reason)
+        )
+        for column, cell in (
+            ("uJ a call", joules),
+            ("W", watts),
+            ("idle, W", idle),
+            ("idle share", share),
+            ("above idle, uJ", above),
+        ):
             table.put(layer, column, cell)
         return joules
 
     def _batched(self):
-        table = self._table(f"batch{BATCH}", f"Batch {BATCH}, device time: us per input vector (call / {BATCH})", [
-            [("kernel", "fastest\nexact kernel"), ("us", "ours\nus"), (f"{BATCHED}, us", "batch\ngroups us"),
-             ("cuBLAS sgemm, us", "cuBLAS\nsgemm us"), ("cuSPARSE SpMM, us", "cuSPARSE\nSpMM us"),
-             ("cuBLAS half (approximate), us", "half us\n(approx.)")],
-            [("over sgemm", "over\nsgemm"), ("over SpMM", "over\nSpMM"), (f"{CHIP}, us", "EIE b1\npubl. us"),
-             ("over EIE", "over\nEIE"), ("faster", "\nfaster")]])
+        table = self._table(
+            f"batch{BATCH}",
+            f"Batch {BATCH}, device time: us per input vector (call / {BATCH})",
+            [
+                [
+                    ("kernel", "fastest\nexact kernel"),
+                    ("us", "ours\nus"),
+                    (f"{BATCHED}, us", "batch\ngroups us"),
+                    ("cuBLAS sgemm, us", "cuBLAS\nsgemm us"),
+                    ("cuSPARSE SpMM, us", "cuSPARSE\nSpMM us"),
+                    ("cuBLAS half (approximate), us", "half us\n(approx.)"),
+                ],
+                [
+                    ("over sgemm", "over\nsgemm"),
+                    ("over SpMM", "over\nSpMM"),
+                    (f"{CHIP}, us", "EIE b1\npubl. us"),
+                    ("over EIE", "over\nEIE"),
+                    ("faster", "\nfaster"),
+                ],
+            ],
+        )
         for layer in LAYERS:
             row = self.device.ours(layer, BATCH, "device")
             ours = self._ours(table, layer, row)
             table.put(layer, f"{BATCHED}, us", cell_of(self.device.row(BATCHED, layer, BATCH, "device"), layer))
-            self._libraries(table, layer, "device", row, ours, (
-                ("cuBLAS sgemm, us", "over sgemm", SGEMM), ("cuSPARSE SpMM, us", "over SpMM", CSR_MM),
-                ("cuBLAS half (approximate), us", None, HALF)), BATCH)
+            self._libraries(
+                table,
+                layer,
+                "device",
+                row,
+                ours,
+                (
+                    ("cuBLAS sgemm, us", "over sgemm", SGEMM),
+                    ("cuSPARSE SpMM, us", "over SpMM", CSR_MM),
+                    ("cuBLAS half (approximate), us", None, HALF),
+                ),
+                BATCH,
+            )
             self._against_chip(table, layer, ours, self._eie[layer], "device")
         self._means(table, f"batch {BATCH}, device time per input")
         self._winner_of_means(table, "over EIE", "faster")
         if (MEAN_ROW, "cuBLAS half (approximate), us") in table.cells:
-            table.put(MEAN_ROW, "cuBLAS half (approximate), us", missing(
-                "none: approximate", "derived", "approximate rows enter no mean", "us", "approximate rows enter no mean"))
+            table.put(
+                MEAN_ROW,
+                "cuBLAS half (approximate), us",
+                missing(
+                    "none: approximate", "derived", "approximate rows enter no mean", "us", "approximate rows enter no mean"
+                ),
+            )
             del table.cells[COUNT_ROW, "cuBLAS half (approximate), us"]
-        table.notes += [MEANS, "Half precision is approximate: its sums are not those of the layer, and it enters no mean. "
-                        "EIE takes one input at a time, so its batch 1 stands here."]
+        table.notes += [
+            MEANS,
+            "Half precision is approximate: its sums are not those of the layer, and it enters no mean. "
+            "EIE takes one input at a time, so its batch 1 stands here.",
+        ]
         return table
 
     def _ceilings(self):
@@ -240,19 +352,32 @@ class DeviceTables:
         table.corner = "ceiling"
         for words, cell in self.device.ceilings().items():
             table.put(f"{words}, {cell.unit}", "best", cell)
-        table.notes.append("What a launch costs by itself, on either clock, and what the two levels of memory give; the "
-                           "best of all runs of this file. The floors are made of these.")
+        table.notes.append(
+            "What a launch costs by itself, on either clock, and what the two levels of memory give; the "
+            "best of all runs of this file. The floors are made of these."
+        )
         return table
 
     def _goals(self):
         table = Table(f"gpu_goals_{self.stem}", "The project's goals on this device", corner="goal")
-        for column, library, least in (("over cuBLAS", "cuBLAS sgemv", OVER_CUBLAS),
-                                       ("over cuSPARSE", "cuSPARSE CSR", OVER_CUSPARSE)):
-            self._goal(table, f"geometric mean at least {least}x over {library} (batch 1, device time)",
-                       self._mean(self.times, column), Cell(least, "x", "assumed", "a goal of this project"),
-                       lambda value, goal: value >= goal)
-        self._goal(table, f"{GOAL_LAYER} in less than {GOAL_US} us (batch 1, device time)", self.times.get(GOAL_LAYER, "us"),
-                   Cell(GOAL_US, "us", "assumed", "a goal of this project"), lambda value, goal: value < goal)
+        for column, library, least in (
+            ("over cuBLAS", "cuBLAS sgemv", OVER_CUBLAS),
+            ("over cuSPARSE", "cuSPARSE CSR", OVER_CUSPARSE),
+        ):
+            self._goal(
+                table,
+                f"geometric mean at least {least}x over {library} (batch 1, device time)",
+                self._mean(self.times, column),
+                Cell(least, "x", "assumed", "a goal of this project"),
+                lambda value, goal: value >= goal,
+            )
+        self._goal(
+            table,
+            f"{GOAL_LAYER} in less than {GOAL_US} us (batch 1, device time)",
+            self.times.get(GOAL_LAYER, "us"),
+            Cell(GOAL_US, "us", "assumed", "a goal of this project"),
+            lambda value, goal: value < goal,
+        )
         chip = geometric_mean(self._eie.values(), "nine layers: EIE actual, Table IV")
         goal = f"geometric mean below EIE's published {chip.digits()} us (batch 1, device time)"
         self._goal(table, goal, self._mean(self.times, "us"), chip, lambda value, goal: value < goal)
@@ -260,21 +385,35 @@ class DeviceTables:
         compared = [layer for layer in LAYERS if not winners[layer].reason]
         won = [layer for layer in compared if winners[layer].value == GPU]
         others = [layer for layer in compared if layer not in won]
-        words = f"layer by layer the GPU is faster on {len(won)} of {len(compared)}" \
-            + (f", not on {', '.join(others)}" if others else "")
+        words = f"layer by layer the GPU is faster on {len(won)} of {len(compared)}" + (
+            f", not on {', '.join(others)}" if others else ""
+        )
         if compared:
-            table.put(goal, "layer by layer", Cell(words, "", "derived", f"column \"faster\" of {self.times.name}"))
+            table.put(goal, "layer by layer", Cell(words, "", "derived", f'column "faster" of {self.times.name}'))
         return table
 
     def _mean(self, table, column):
         """The mean that a goal is judged by: of all nine layers, else the one there is, and why it does not count."""
         count, mean = table.get(COUNT_ROW, column), table.get(MEAN_ROW, column)
         if count is None:
-            return missing("missing", "derived", f"no layer has {column}, batch 1, device time", "",
-                           "no layer has both" if column.startswith("over ") else "no layer has a time")
-        return mean if count.value == len(LAYERS) else missing(
-            "incomplete", "derived", f"{count.text} of {len(LAYERS)} layers: {column}", mean.unit,
-            f"only {count.text} of {len(LAYERS)} layers, their mean is {mean.shown()}")
+            return missing(
+                "missing",
+                "derived",
+                f"no layer has {column}, batch 1, device time",
+                "",
+                "no layer has both" if column.startswith("over ") else "no layer has a time",
+            )
+        return (
+            mean
+            if count.value == len(LAYERS)
+            else missing(
+                "incomplete",
+                "derived",
+                f"{count.text} of {len(LAYERS)} layers: {column}",
+                mean.unit,
+                f"only {count.text} of {len(LAYERS)} layers, their mean is {mean.shown()}",
+            )
+        )
 
     def _goal(self, table, name, figure, goal, holds):
         verdict = OPEN if not figure.is_number else REACHED if holds(figure.value, goal.value) else MISSED
@@ -312,9 +451,11 @@ def _words(row, layer, key):
     if not time.is_number:
         return missing(time.value, time.provenance, time.source, "", time.reason)
     words = row.raw.get(key)
-    return Cell(one_line(words), "", row.provenance, f"results file: {key}, {row.label()}") \
-        if isinstance(words, str) and words else missing("absent", "measured", f"{row.label()}: no {key} in this row",
-                                                         reason=f"the row has no {key}")
+    return (
+        Cell(one_line(words), "", row.provenance, f"results file: {key}, {row.label()}")
+        if isinstance(words, str) and words
+        else missing("absent", "measured", f"{row.label()}: no {key} in this row", reason=f"the row has no {key}")
+    )
 
 
 def _layers(layers):

@@ -13,23 +13,40 @@ CACHE_ORDER = ("llc", "dram", "hot", "none")  # the first that is there is the o
 def cell_of(row, layer, unit="us", least=False):
     """Time of a row for one input vector, in microseconds; missing where there is none. `least`: with the minimum."""
     if row is None:
-        return missing("not run", "measured", f"no row for {layer} in the results file", unit,
-                       "not run: no such row in the results file")
+        return missing(
+            "not run",
+            "measured",
+            f"no row for {layer} in the results file",
+            unit,
+            "not run: no such row in the results file",
+        )
     where = f"{row.label()}, {row.time_source} time"
     if not row.usable:
-        return missing(row.status, row.provenance, f"{where}: {row.status}: {row.reason}", unit,
-                       f"{row.status}: {row.reason}")
+        return missing(
+            row.status, row.provenance, f"{where}: {row.status}: {row.reason}", unit, f"{row.status}: {row.reason}"
+        )
     scatter = {}
     if row.provenance == "measured":
-        scatter = {name: time / 1e3 / row.batch for name, time in zip(("low", "high"), row.interval or ())} \
-            or {"unsure": True}
+        scatter = {name: time / 1e3 / row.batch for name, time in zip(("low", "high"), row.interval or ())} or {
+            "unsure": True
+        }
         if least:
             scatter["least"] = min(row.samples) / 1e3 / row.batch
     if row.batch == 1:
-        return Cell(row.median_ns / 1e3, unit, row.provenance, f"results file: median of {where}"
-                    if row.provenance == "measured" else f"results file: {where}", **scatter)
-    return Cell(row.median_ns / 1e3 / row.batch, unit, "derived",
-                f"{row.provenance} time of the whole batch / {row.batch}: {where}", **scatter)
+        return Cell(
+            row.median_ns / 1e3,
+            unit,
+            row.provenance,
+            f"results file: median of {where}" if row.provenance == "measured" else f"results file: {where}",
+            **scatter,
+        )
+    return Cell(
+        row.median_ns / 1e3 / row.batch,
+        unit,
+        "derived",
+        f"{row.provenance} time of the whole batch / {row.batch}: {where}",
+        **scatter,
+    )
 
 
 def number_cell(row, layer, key, unit, scale, what, provenance=None):
@@ -39,8 +56,7 @@ def number_cell(row, layer, key, unit, scale, what, provenance=None):
         return time
     value = row.number(key)
     if value is None:
-        return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit,
-                       f"the row has no {key}")
+        return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit, f"the row has no {key}")
     return Cell(value * scale, unit, provenance or row.provenance, f"results file: {what}, {row.label()}")
 
 
@@ -62,18 +78,23 @@ class HostColumn:
         return f"{self.kernel}@{self.threads}" + ("" if self.time_source == "wall" else f" ({self.time_source})")
 
     def rows(self, results, suite, batch, cache):
-        wanted = dict(suite=suite, batch=batch, cache=cache, kernel=self.kernel, threads=self.threads,
-                      device=self.device, time_source=self.time_source)
+        wanted = dict(
+            suite=suite,
+            batch=batch,
+            cache=cache,
+            kernel=self.kernel,
+            threads=self.threads,
+            device=self.device,
+            time_source=self.time_source,
+        )
         return {row.layer: row for row in results.select(**wanted)}
 
 
 def host_groups(results):
     """(suite, batch, cache) of all rows that are not a model's; the headline group's kind first."""
-    groups = {(row.suite, row.batch, row.cache) for row in results.rows + results.missing
-              if not row.is_model}
+    groups = {(row.suite, row.batch, row.cache) for row in results.rows + results.missing if not row.is_model}
     rank = {name: index for index, name in enumerate(CACHE_ORDER)}
-    return sorted(groups, key=lambda group: (group[0] != SUITE, group[0], group[1],
-                                             rank.get(group[2], len(rank)), group[2]))
+    return sorted(groups, key=lambda group: (group[0] != SUITE, group[0], group[1], rank.get(group[2], len(rank)), group[2]))
 
 
 def host_columns(results, suite, batch, cache):
@@ -87,7 +108,7 @@ def host_columns(results, suite, batch, cache):
 
 
 def exclusion(rows):
-    """"" or the word why a column with these rows stands in no mean and no headline."""
+    """ "" or the word why a column with these rows stands in no mean and no headline."""
     for row in rows:
         for flag in ("reference", "approximate"):
             if flag in row.flags:
@@ -110,7 +131,7 @@ def headline_view(results, published, batch=1):
 
 
 def kernel_words(pairs):
-    """"a" or "a on 1 thread; b on all 4 threads" from (kernel, words for the thread count) pairs."""
+    """ "a" or "a on 1 thread; b on all 4 threads" from (kernel, words for the thread count) pairs."""
     names = {name for name, _ in pairs}
     return names.pop() if len(names) == 1 else "; ".join(f"{name} on {words}" for name, words in pairs)
 
@@ -170,8 +191,13 @@ class HostView:
 
     def compares(self):
         """On how many layers, at the thread count with the most, does a kernel compare with the dense reference?"""
-        return max((sum(cell.is_number for cell in self.over(DENSE, self.best_per_layer(threads), threads))
-                    for threads in self.thread_counts()), default=0)
+        return max(
+            (
+                sum(cell.is_number for cell in self.over(DENSE, self.best_per_layer(threads), threads))
+                for threads in self.thread_counts()
+            ),
+            default=0,
+        )
 
     def _group(self, layer, threads):
         return SUITE, layer, self.batch, self.cache, threads
@@ -184,14 +210,17 @@ class HostView:
         return named(self.reference(kind, threads))
 
     def reference_times(self, kind, threads):
-        return [cell_of(row, layer) if row else self.none(kind, layer, threads)
-                for layer, row in zip(LAYERS, self.reference(kind, threads))]
+        return [
+            cell_of(row, layer) if row else self.none(kind, layer, threads)
+            for layer, row in zip(LAYERS, self.reference(kind, threads))
+        ]
 
     def over(self, kind, chosen, threads):
         """For each layer how many times faster the row of `chosen` ([(time, column or None)]) is than the fastest
         dense or sparse row beside it."""
-        return [self._over(kind, layer, time, self.row(column, layer), threads)
-                for layer, (time, column) in zip(LAYERS, chosen)]
+        return [
+            self._over(kind, layer, time, self.row(column, layer), threads) for layer, (time, column) in zip(LAYERS, chosen)
+        ]
 
     def _over(self, kind, layer, time, row, threads):
         if row is None or not row.usable:
@@ -203,24 +232,45 @@ class HostView:
             found = (reference, apart(reference, row)) if reference and may_compare_apart(row, reference) else None
         if found:
             reference, ratio = found
-            further = f", {OTHER_RUN}" * (not same_run(row, reference)) \
+            further = (
+                f", {OTHER_RUN}" * (not same_run(row, reference))
                 + ", disturbed samples count, for want of others" * ratio.disturbed
-            return Cell(ratio.value, "x", "derived", f"{reference.kernel} = {library_of(reference)}, {reference.label()}, "
-                        f"{reference.time_source} time / {row.kernel}, {row.time_source} time{further}", low=ratio.low,
-                        high=ratio.high, unsure=ratio.low is None, disturbed=ratio.disturbed)
+            )
+            return Cell(
+                ratio.value,
+                "x",
+                "derived",
+                f"{reference.kernel} = {library_of(reference)}, {reference.label()}, "
+                f"{reference.time_source} time / {row.kernel}, {row.time_source} time{further}",
+                low=ratio.low,
+                high=ratio.high,
+                unsure=ratio.low is None,
+                disturbed=ratio.disturbed,
+            )
         if self.references.of_group(self._group(layer, threads), kind) is None:
             return self.none(kind, layer, threads)
-        return missing("missing", "measured", f"{layer}, {row.kernel}: {BEST[kind]} is of another run", "x",
-                       f"{BEST[kind]} is of another run")
+        return missing(
+            "missing",
+            "measured",
+            f"{layer}, {row.kernel}: {BEST[kind]} is of another run",
+            "x",
+            f"{BEST[kind]} is of another run",
+        )
 
     def none(self, kind, layer, threads):
         """The cell that says why there is no reference on a layer: it has no row, or one that counts nowhere."""
         words = f"no {kind} float32 row of {{}} on {self.thread_words(threads)}"
-        bad = [row for column in self._all_columns if column.threads == threads
-               for row in [self.row(column, layer)] if row and not row.usable and kind_of(row) == kind]
+        bad = [
+            row
+            for column in self._all_columns
+            if column.threads == threads
+            for row in [self.row(column, layer)]
+            if row and not row.usable and kind_of(row) == kind
+        ]
         why = f": {bad[0].kernel} is {bad[0].status}" if bad else ""
-        return missing("missing", "measured", words.format(layer) + why, "us",
-                       words.format(layer if bad else "its group") + why)
+        return missing(
+            "missing", "measured", words.format(layer) + why, "us", words.format(layer if bad else "its group") + why
+        )
 
     def best(self, threads):
         """The exact compressed CPU kernel that is fastest over the most layers, or None: by the geometric mean of its
@@ -248,28 +298,42 @@ class HostView:
         for index, layer in enumerate(LAYERS):
             times = [(self.times(column)[index], column) for column in columns]
             times = [(cell, column) for cell, column in times if cell.is_number]
-            best.append(min(times, key=lambda pair: pair[0].value) if times else
-                        (missing("missing", "measured", f"no {words.format(layer)}", "us",
-                                 f"no {words.format('on this layer')}"), None))
+            best.append(
+                min(times, key=lambda pair: pair[0].value)
+                if times
+                else (
+                    missing("missing", "measured", f"no {words.format(layer)}", "us", f"no {words.format('on this layer')}"),
+                    None,
+                )
+            )
         return best
 
     def cpu_columns(self, threads):
         """All columns of the CPU at this thread count; of those that count nowhere only the approximate ones."""
-        return [column for column in self._all_columns if column.device == "cpu" and column.threads == threads
-                and exclusion(self._rows[column.key].values()) in ("", "approximate")]
+        return [
+            column
+            for column in self._all_columns
+            if column.device == "cpu"
+            and column.threads == threads
+            and exclusion(self._rows[column.key].values()) in ("", "approximate")
+        ]
 
     def is_exact(self, column):
         return all("exact" in row.flags for row in self._rows[column.key].values())
 
     def is_float(self, column):
-        return all("float32" in row.flags and "approximate" not in row.flags
-                   for row in self._rows[column.key].values())
+        return all("float32" in row.flags and "approximate" not in row.flags for row in self._rows[column.key].values())
 
     def _compressed(self, threads):
         """Exact columns on the CPU that do fewer multiplications than the dense product."""
-        return [column for column in self._columns if column.device == "cpu" and column.threads == threads
-                and all("exact" in row.flags for row in self._rows[column.key].values())
-                and not self._is_dense(column)]
+        return [
+            column
+            for column in self._columns
+            if column.device == "cpu"
+            and column.threads == threads
+            and all("exact" in row.flags for row in self._rows[column.key].values())
+            and not self._is_dense(column)
+        ]
 
     def _is_dense(self, column):
         for row in self._rows[column.key].values():
@@ -277,7 +341,10 @@ class HostView:
             if shape is None or not row.usable:
                 continue
             useful, padding = row.number("eie_macs_useful"), row.number("eie_macs_padding")
-            if useful is None or padding is None \
-                    or useful + padding >= int(shape["inputs"]) * int(shape["outputs"]) * self.batch:
+            if (
+                useful is None
+                or padding is None
+                or useful + padding >= int(shape["inputs"]) * int(shape["outputs"]) * self.batch
+            ):
                 return True
         return False

@@ -2,9 +2,9 @@
 
 from plots.core.cells import Cell, missing, number_text, partial_mean
 from plots.core.grid import Table
+from plots.core.published import LAYERS
 from plots.tables.hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from plots.tables.modelrows import MEAN_ROW
-from plots.core.published import LAYERS
 
 
 def host_tables(results):
@@ -16,17 +16,20 @@ def host_tables(results):
         if suite == "real" and (batch, cache) in paper_groups:
             continue  # stands below the line of the paper's suite
         time = "us" if batch == 1 else "us per input vector (call / batch)"
-        table = Table(f"host_{suite}_batch{batch}_{cache}",
-                      f"This host: suite {suite}, batch {batch}, cache {cache}, {time}")
+        table = Table(
+            f"host_{suite}_batch{batch}_{cache}", f"This host: suite {suite}, batch {batch}, cache {cache}, {time}"
+        )
         for column in host_columns(results, suite, batch, cache):
             _host_column(table, results, column, suite, batch, cache)
             if suite == SUITE:
                 for layer, row in column.rows(results, "real", batch, cache).items():
                     table.put(f"{layer} (real)", column.name, cell_of(row, layer, least=True))
         table.fill("not run: no such row in the results file")
-        table.notes.append("kernel@threads, wall time where nothing else is said. Means say how many of the nine layers "
-                           "they have and leave out reference, approximate and suspect rows. Real layers stand below "
-                           "the mean and not in it.")
+        table.notes.append(
+            "kernel@threads, wall time where nothing else is said. Means say how many of the nine layers "
+            "they have and leave out reference, approximate and suspect rows. Real layers stand below "
+            "the mean and not in it."
+        )
         tables.append(table)
     return tables
 
@@ -41,9 +44,17 @@ def _host_column(table, results, column, suite, batch, cache):
     if layers:
         what = f"nine layers, suite {suite}: {column.name}, batch {batch}, cache {cache}"
         excluded = exclusion(rows.values())
-        mean = missing(f"none: {excluded}", "derived", f"{what}: {excluded} rows enter no mean", "us",
-                       f"{excluded} rows enter no mean") \
-            if excluded else partial_mean([table.get(layer, column.name) for layer in LAYERS], what)
+        mean = (
+            missing(
+                f"none: {excluded}",
+                "derived",
+                f"{what}: {excluded} rows enter no mean",
+                "us",
+                f"{excluded} rows enter no mean",
+            )
+            if excluded
+            else partial_mean([table.get(layer, column.name) for layer in LAYERS], what)
+        )
         table.put(MEAN_ROW, column.name, mean)
     for layer in others:
         table.put(layer, column.name, cell_of(rows[layer], layer, least=True))
@@ -55,8 +66,13 @@ def host_energy(results, unit):
     if not isinstance(words, str) or not words:
         words = "unavailable: the results file says nothing about energy"
     state, _, why = (part.strip() for part in words.partition(":"))
-    return missing(state, "measured", f"context eie_host_energy: {why or words}", unit,
-                   f"this host's energy is {state}: {why}" if why else f"this host's energy: {words}")
+    return missing(
+        state,
+        "measured",
+        f"context eie_host_energy: {why or words}",
+        unit,
+        f"this host's energy is {state}: {why}" if why else f"this host's energy: {words}",
+    )
 
 
 def table_missing(results):
@@ -65,14 +81,22 @@ def table_missing(results):
     groups = {}
     for row in _worst_first(results.missing):
         place = f"{row.threads} threads" if row.threads else row.device
-        key = (f"{row.kernel}, {place}, batch {row.batch}, cache {row.cache}, suite {row.suite}, "
-               f"{row.time_source} time", row.status, row.reason, row.provenance)
+        key = (
+            f"{row.kernel}, {place}, batch {row.batch}, cache {row.cache}, suite {row.suite}, {row.time_source} time",
+            row.status,
+            row.reason,
+            row.provenance,
+        )
         groups.setdefault(key, []).append(row)
     for number, ((place, status, reason, provenance), rows) in enumerate(groups.items(), 1):
         name = f"{number}. {place}"
         again = [row.raw["eie_again"] for row in rows if isinstance(row.raw.get("eie_again"), str)]
-        columns = {"status": status, "reason": reason, "layers": ", ".join(map(_layer_words, rows)),
-                   "again": next(iter(again), "")}
+        columns = {
+            "status": status,
+            "reason": reason,
+            "layers": ", ".join(map(_layer_words, rows)),
+            "again": next(iter(again), ""),
+        }
         for column, words in columns.items():
             if words:
                 table.put(name, column, Cell(words, "", provenance, "results file, eie_missing"))
@@ -110,8 +134,11 @@ def _absent_lines(results):
         absent = tuple(layer for layer in LAYERS if layer not in layers)
         if absent and len(absent) < len(LAYERS):
             groups.setdefault((suite, absent), []).append(kernel)
-    return [f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels) * len(absent))} absent: suite {suite} has no row "
-            f"of {', '.join(absent)} there." for (suite, absent), kernels in groups.items()]
+    return [
+        f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels) * len(absent))} absent: suite {suite} has no row "
+        f"of {', '.join(absent)} there."
+        for (suite, absent), kernels in groups.items()
+    ]
 
 
 def _rows(count):
@@ -122,5 +149,7 @@ def _reason_lines(results):
     groups = {}
     for row in _worst_first(results.missing):
         groups.setdefault((row.status, row.reason), []).append(row.kernel)
-    return [f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels))} {status}: "
-            f"{reason.rstrip('.')}." for (status, reason), kernels in groups.items()]
+    return [
+        f"{', '.join(sorted(set(kernels)))}: {_rows(len(kernels))} {status}: {reason.rstrip('.')}."
+        for (status, reason), kernels in groups.items()
+    ]

@@ -1,8 +1,8 @@
 """Which rows of a results file are the accelerator model's, and the means over the nine layers."""
 
 from plots.core.cells import geometric_mean, partial_mean
-from plots.tables.hostrows import number_cell
 from plots.core.published import EIE, LAYERS
+from plots.tables.hostrows import number_cell
 
 MEAN_ROW = "geometric mean"
 MODEL_SUITES = ("paper", "paper-matched")
@@ -36,7 +36,7 @@ def model_row(results, kernel, suite, layer, device=EIE):
 
 
 def fitted(row):
-    """"calibrated" for what was made to fit Table IV on the row's layer, else None: the row's own provenance."""
+    """ "calibrated" for what was made to fit Table IV on the row's layer, else None: the row's own provenance."""
     return "calibrated" if row is not None and row.raw.get("eie_layer_basis") == "calibrated" else None
 
 

@@ -3,11 +3,11 @@
 import math
 import statistics
 
-from plots.tables.baselines import notes, paths
 from plots.core.cells import WIDE, number_text
 from plots.core.context import size_text
 from plots.core.load import is_number, one_line
 from plots.core.references import References
+from plots.tables.baselines import notes, paths
 
 CACHES = (("eie_l1d_bytes", "L1d"), ("eie_l2_bytes", "L2"), ("eie_l3_bytes", "L3"))
 MOST_ROWS = 6  # named in a sentence
@@ -19,7 +19,7 @@ def machine(results, longest=None):
     caches = [f"{name} {size_text(context[key])}" for key, name in CACHES if is_number(context.get(key))]
     parts = [str(context.get("eie_cpu_name", "unknown CPU"))[:longest]]
     parts += [f"{context['eie_cores']} cores"] if context.get("eie_cores") else []
-    parts += caches + [str(context.get("date", "undated"))[:len("2000-01-01")]]
+    parts += caches + [str(context.get("date", "undated"))[: len("2000-01-01")]]
     return ", ".join(one_line(part) for part in parts + [f"revision {context.get('eie_revision', 'unknown')}"])
 
 
@@ -40,16 +40,22 @@ def limits(results):
         if is_number(cores) and is_number(whole) and cores < whole:
             parts += [f"the CPU set {one_line(limit.get('cpuset', 'unknown'))}"]
         if parts:
-            found.append(f"{' and '.join(parts)} left {number_text(cores) if is_number(cores) else 'few'} of "
-                         f"{number_text(whole) if is_number(whole) else 'the'} cores")
+            found.append(
+                f"{' and '.join(parts)} left {number_text(cores) if is_number(cores) else 'few'} of "
+                f"{number_text(whole) if is_number(whole) else 'the'} cores"
+            )
     return list(dict.fromkeys(text[0].upper() + text[1:] + "." for text in found))
 
 
 def quiet(results):
     """How quiet the machine was, one sentence a run; how much was set apart."""
     runs = [(number, run["quiet"]) for number, run in enumerate(_runs(results)) if isinstance(run.get("quiet"), dict)]
-    return [("" if len(runs) == 1 else f"run {number}: ") + words
-            for number, state in runs for words in [", ".join(_quiet_parts(state))] if words] or ["not recorded"]
+    return [
+        ("" if len(runs) == 1 else f"run {number}: ") + words
+        for number, state in runs
+        for words in [", ".join(_quiet_parts(state))]
+        if words
+    ] or ["not recorded"]
 
 
 def _quiet_parts(state):
@@ -59,8 +65,11 @@ def _quiet_parts(state):
     for key, words in (("steal_share", "steal"), ("disturbed_share", "samples disturbed")):
         if is_number(state.get(key)):
             yield f"{words} {100 * state[key]:.1f} %"
-    loads = [state[key][0] for key in ("load_begin", "load_end")
-             if isinstance(state.get(key), list) and state[key] and is_number(state[key][0])]
+    loads = [
+        state[key][0]
+        for key in ("load_begin", "load_end")
+        if isinstance(state.get(key), list) and state[key] and is_number(state[key][0])
+    ]
     if loads:
         yield "load " + " to ".join(f"{load:.1f}" for load in loads)
 
@@ -72,8 +81,14 @@ def disturbed(results):
     apart = [len(row.raw.get("eie_disturbed_ns", ())) for row in rows]
     every = sum(apart) + sum(len(row.samples) for row in rows)
     counted = disturbed_rows(results)
-    lines = [f"Samples left out as disturbed: {100 * sum(apart) / every:.1f} % ({sum(apart)} of {every}), from "
-             f"{sum(map(bool, apart))} of {len(rows)} rows."] if recorded else []
+    lines = (
+        [
+            f"Samples left out as disturbed: {100 * sum(apart) / every:.1f} % ({sum(apart)} of {every}), from "
+            f"{sum(map(bool, apart))} of {len(rows)} rows."
+        ]
+        if recorded
+        else []
+    )
     if counted:
         lines.append(f"{_count(counted)} too few undisturbed samples, so the disturbed ones count ({_named(counted)}).")
     return lines
@@ -111,8 +126,11 @@ def resolution(results):
 
 def resolution_words(results):
     share = resolution(results)
-    return "unknown: the rows have no intervals" if share is None else \
-        f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
+    return (
+        "unknown: the rows have no intervals"
+        if share is None
+        else f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
+    )
 
 
 def moved(results):
@@ -133,18 +151,29 @@ def moved_ratios(results):
     if results.drift is None:
         return ""
     drift = References(results).drift
-    return "How far ratios within visits move from visit to visit is unknown, and not in their intervals." if drift is None \
+    return (
+        "How far ratios within visits move from visit to visit is unknown, and not in their intervals."
+        if drift is None
         else f"Ratios within visits have moved by {100 * drift:.1f} % from visit to visit; their intervals include that."
+    )
 
 
 def wide(results):
     """Sentences on rows whose interval is wide, and on those that fell short of their target."""
     found, short = wide_rows(results), off_target(results)
     of_all = f"of {len(measured(results))} rows"
-    return [text for rows, text in (
-        (found, f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
-                f"The widest: {_named(found)}."),
-        (short, f"{len(short)} {of_all} are wider than their target; --resume goes on with them.")) if rows]
+    return [
+        text
+        for rows, text in (
+            (
+                found,
+                f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
+                f"The widest: {_named(found)}.",
+            ),
+            (short, f"{len(short)} {of_all} are wider than their target; --resume goes on with them."),
+        )
+        if rows
+    ]
 
 
 def wide_rows(results):
@@ -155,14 +184,21 @@ def wide_rows(results):
 
 def off_target(results):
     """Rows that the run would go on with: by their samples alone, as it goes itself."""
-    return [row for row in measured(results) for ends in [row.sampled_interval]
-            if ends and (ends[1] - ends[0]) / 2 / row.median_ns > (row.number("eie_target") or math.inf)]
+    return [
+        row
+        for row in measured(results)
+        for ends in [row.sampled_interval]
+        if ends and (ends[1] - ends[0]) / 2 / row.median_ns > (row.number("eie_target") or math.inf)
+    ]
 
 
 def counts(results):
     """One line of how many rows there are of each kind of doubt; "" without one."""
-    found = ((wide_rows(results), f"wide (+-{100 * WIDE:.0f} %)"), (off_target(results), "off target"),
-             (disturbed_rows(results), "disturbed"))
+    found = (
+        (wide_rows(results), f"wide (+-{100 * WIDE:.0f} %)"),
+        (off_target(results), "off target"),
+        (disturbed_rows(results), "disturbed"),
+    )
     parts = [f"{len(rows)} {words}" for rows, words in found if rows]
     parts = [f"of {len(measured(results))} rows {', '.join(parts)}"] if parts else []
     count = len(contradictions(results))
@@ -172,10 +208,14 @@ def counts(results):
 def contradictions(results):
     """What contradicts itself, in the words of the run and of its rows."""
     lines = [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
-    lines += [f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows
-              for text in _texts(row.raw.get("eie_doubt"))]
-    lines += [f"{row.label()}: a later visit brought no number: {one_line(row.raw['eie_failed_visit']).rstrip('.')}."
-              for row in results.rows if isinstance(row.raw.get("eie_failed_visit"), str)]
+    lines += [
+        f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows for text in _texts(row.raw.get("eie_doubt"))
+    ]
+    lines += [
+        f"{row.label()}: a later visit brought no number: {one_line(row.raw['eie_failed_visit']).rstrip('.')}."
+        for row in results.rows
+        if isinstance(row.raw.get("eie_failed_visit"), str)
+    ]
     return list(dict.fromkeys(lines))
 
 
@@ -190,6 +230,11 @@ def doubts(results):
 
 def head(results):
     """The lines with which a report begins."""
-    return [f"Machine: {machine(results)}."] + [f"Quiet: {text}." for text in quiet(results)] + limits(results) \
-        + [f"Smallest difference that this run could see: {resolution_words(results)}."] \
-        + [text for text in (moved(results), moved_ratios(results)) if text] + disturbed(results)
+    return (
+        [f"Machine: {machine(results)}."]
+        + [f"Quiet: {text}." for text in quiet(results)]
+        + limits(results)
+        + [f"Smallest difference that this run could see: {resolution_words(results)}."]
+        + [text for text in (moved(results), moved_ratios(results)) if text]
+        + disturbed(results)
+    )

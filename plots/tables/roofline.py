@@ -6,8 +6,8 @@ import math
 import matplotlib
 from matplotlib.lines import Line2D
 
-from plots.tables.ceilings import LEVELS, point
 from plots.core.drawing import Figure
+from plots.tables.ceilings import LEVELS, point
 from plots.tables.figures import HALO, STYLE, WIDTH
 
 CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
@@ -35,17 +35,35 @@ def roofline_figure(rows, ceilings):
         for axes, count in zip(panels, threads):
             slanted += _roofs(axes, ceilings, count)
             _points(axes, [row for row in rows if row.threads == count], kernels)
-            axes.text(0.03, 0.98, f"{count} thread{'' if count == 1 else 's'}", va="top", fontweight="bold",
-                      transform=axes.transAxes)
+            axes.text(
+                0.03,
+                0.98,
+                f"{count} thread{'' if count == 1 else 's'}",
+                va="top",
+                fontweight="bold",
+                transform=axes.transAxes,
+            )
             axes.set_xlabel("multiply-adds per byte")
         panels[0].set_ylabel("multiply-adds per second")
         left_out = len({row.kernel for row in rows}) - len(kernels)
-        _put_title(figure, panels[0], "This host: what each kernel does, under what the machine can do",
-                   "suite paper; useful and padding multiply-adds"
-                   + ("; lines: measured ceilings" if ceilings.runs else "")
-                   + (f"; {left_out} slower kernels left out" if left_out else ""))
-        figure.legend(handles=_handles(rows, kernels), loc="outside lower center", frameon=False, fontsize=9, ncols=3,
-                      handlelength=1.2, columnspacing=1.6, labelspacing=0.35)
+        _put_title(
+            figure,
+            panels[0],
+            "This host: what each kernel does, under what the machine can do",
+            "suite paper; useful and padding multiply-adds"
+            + ("; lines: measured ceilings" if ceilings.runs else "")
+            + (f"; {left_out} slower kernels left out" if left_out else ""),
+        )
+        figure.legend(
+            handles=_handles(rows, kernels),
+            loc="outside lower center",
+            frameon=False,
+            fontsize=9,
+            ncols=3,
+            handlelength=1.2,
+            columnspacing=1.6,
+            labelspacing=0.35,
+        )
         figure.draw_without_rendering()
         for axes, text in slanted:
             text.set_rotation(_slope(axes))
@@ -55,8 +73,16 @@ def roofline_figure(rows, ceilings):
 def _put_title(figure, axes, title, subtitle):
     """Above all panels: as a part of the first one it would push the others aside."""
     figure.suptitle(f"{title}\n", x=0.01, ha="left", fontweight="bold", fontsize=11)
-    axes.annotate(subtitle, (0, 1), xytext=(-42, 8), xycoords="axes fraction", textcoords="offset points", fontsize=9,
-                  color="#444444", annotation_clip=False).set_in_layout(False)
+    axes.annotate(
+        subtitle,
+        (0, 1),
+        xytext=(-42, 8),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9,
+        color="#444444",
+        annotation_clip=False,
+    ).set_in_layout(False)
 
 
 def _fastest(rows):
@@ -65,7 +91,7 @@ def _fastest(rows):
     for row in rows:
         times.setdefault(row.kernel, []).append(math.log(row.median_ns / row.batch))
     order = sorted(times, key=lambda kernel: sum(times[kernel]) / len(times[kernel]))
-    return sorted(order[:len(MARKERS)])
+    return sorted(order[: len(MARKERS)])
 
 
 def _limits(panels, rows, ceilings, threads):
@@ -90,8 +116,17 @@ def _roofs(axes, ceilings, threads):
         for value, _ in group:
             axes.axhline(value, color=PEAK, linewidth=1, linestyle="--", zorder=1)
         words = ", ".join(f"{name} {value / 1e9:.3g}" for value, name in group)
-        axes.annotate(f"{words} GMAC/s", (high, group[-1][0]), xytext=(-3, 2), ha="right", va="bottom",
-                      textcoords="offset points", fontsize=8, color="#555555", path_effects=HALO)
+        axes.annotate(
+            f"{words} GMAC/s",
+            (high, group[-1][0]),
+            xytext=(-3, 2),
+            ha="right",
+            va="bottom",
+            textcoords="offset points",
+            fontsize=8,
+            color="#555555",
+            path_effects=HALO,
+        )
     slanted = []
     for name in [level for level in LEVELS if level in bandwidth]:
         speed = bandwidth[name].value
@@ -101,9 +136,23 @@ def _roofs(axes, ceilings, threads):
         highest_of = group[-1][0]
         start = max(low, bottom / highest_of)
         words = ", ".join(f"{name.upper()} {speed / 1e9:.3g}" for speed, name in reversed(group))
-        slanted.append((axes, axes.annotate(
-            f"{words} GB/s", (start, start * highest_of), xytext=(6, 7), textcoords="offset points", ha="left",
-            va="bottom", rotation_mode="anchor", fontsize=8, path_effects=HALO, zorder=3)))
+        slanted.append(
+            (
+                axes,
+                axes.annotate(
+                    f"{words} GB/s",
+                    (start, start * highest_of),
+                    xytext=(6, 7),
+                    textcoords="offset points",
+                    ha="left",
+                    va="bottom",
+                    rotation_mode="anchor",
+                    fontsize=8,
+                    path_effects=HALO,
+                    zorder=3,
+                ),
+            )
+        )
     if not bandwidth and not peaks:
         words = "no ceilings measured " + (f"on {threads} threads" if ceilings.runs else "in this file")
         axes.text(0.5, 0.9, words, ha="center", va="top", transform=axes.transAxes, fontsize=9, color="#444444")
@@ -134,10 +183,18 @@ def _points(axes, rows, kernels):
         if row.kernel in kernels:
             found = point(row)
             colour = CACHE_COLOURS.get(row.cache, OTHER_COLOUR)
-            axes.plot([found["MACs per byte"].value], [found["MAC/s"].value], linestyle="none",
-                      markersize=SIZES.get(row.cache, SIZE),
-                      marker=MARKERS[kernels.index(row.kernel)], markeredgecolor=colour, markeredgewidth=0.9,
-                      markerfacecolor=colour if row.batch == 1 else "white", alpha=0.85, zorder=4)
+            axes.plot(
+                [found["MACs per byte"].value],
+                [found["MAC/s"].value],
+                linestyle="none",
+                markersize=SIZES.get(row.cache, SIZE),
+                marker=MARKERS[kernels.index(row.kernel)],
+                markeredgecolor=colour,
+                markeredgewidth=0.9,
+                markerfacecolor=colour if row.batch == 1 else "white",
+                alpha=0.85,
+                zorder=4,
+            )
 
 
 def _handles(rows, kernels):
@@ -146,10 +203,19 @@ def _handles(rows, kernels):
 
     handles = [mark(kernel, marker=MARKERS[index], color="#444444") for index, kernel in enumerate(kernels)]
     for cache in sorted({row.cache for row in rows}):
-        handles.append(mark(f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR),
-                            markersize=SIZES.get(cache, SIZE)))
+        handles.append(
+            mark(
+                f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR), markersize=SIZES.get(cache, SIZE)
+            )
+        )
     batches = sorted({row.batch for row in rows if row.batch > 1})
     if batches:
-        handles.append(mark(f"hollow: batch {', '.join(map(str, batches))}", marker="o", markerfacecolor="white",
-                            markeredgecolor="#444444"))
+        handles.append(
+            mark(
+                f"hollow: batch {', '.join(map(str, batches))}",
+                marker="o",
+                markerfacecolor="white",
+                markeredgecolor="#444444",
+            )
+        )
     return handles

@@ -15,27 +15,72 @@ MODELS = os.environ.get("EIE_MODELS")
 GUARD_S = 600  # for what ends by itself: no result depends on it, and no machine is so slow
 
 TINY_LAYERS = [
-    {"name": "even", "inputs": 64, "outputs": 48, "weight_density": 0.2, "activation": "relu",
-     "activation_density": 0.5, "source": "a test"},
-    {"name": "sparse", "inputs": 40, "outputs": 700, "weight_density": 0.01, "activation": "none",
-     "activation_density": 1.0, "source": "a test: columns with padding entries"},
-    {"name": "odd", "inputs": 17, "outputs": 33, "weight_density": 0.3, "activation": "none",
-     "activation_density": 0.4, "source": "a test: more PEs than some columns have weights"},
+    {
+        "name": "even",
+        "inputs": 64,
+        "outputs": 48,
+        "weight_density": 0.2,
+        "activation": "relu",
+        "activation_density": 0.5,
+        "source": "a test",
+    },
+    {
+        "name": "sparse",
+        "inputs": 40,
+        "outputs": 700,
+        "weight_density": 0.01,
+        "activation": "none",
+        "activation_density": 1.0,
+        "source": "a test: columns with padding entries",
+    },
+    {
+        "name": "odd",
+        "inputs": 17,
+        "outputs": 33,
+        "weight_density": 0.3,
+        "activation": "none",
+        "activation_density": 0.4,
+        "source": "a test: more PEs than some columns have weights",
+    },
 ]
 
 
 def suite_object(layers=None, **changes):
-    return {"format": "eie-suite-1", "summary": "tiny layers of the tests", "basis": "generated",
-            "default_matrix": False, "default_kernels": "*", "needs_models": False, "pe_count": 4, "seed": 7,
-            "signed": True, "samples": 4, "layers": TINY_LAYERS if layers is None else layers} | changes
+    return {
+        "format": "eie-suite-1",
+        "summary": "tiny layers of the tests",
+        "basis": "generated",
+        "default_matrix": False,
+        "default_kernels": "*",
+        "needs_models": False,
+        "pe_count": 4,
+        "seed": 7,
+        "signed": True,
+        "samples": 4,
+        "layers": TINY_LAYERS if layers is None else layers,
+    } | changes
 
 
 def compile_shared(folder, name, source, *flags):
     """Compiles C into the shared object folder/name.so against the headers of this tree; its path."""
     path = pathlib.Path(folder) / f"{name}.c"
     path.write_text(source, encoding="utf-8")
-    done = subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-shared", "-fPIC", "-O1", f"-I{REPOSITORY}",
-                           "-o", path.with_suffix(".so"), path, *flags], stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [
+            os.environ.get("CC", "cc"),
+            "-std=gnu11",
+            "-shared",
+            "-fPIC",
+            "-O1",
+            f"-I{REPOSITORY}",
+            "-o",
+            path.with_suffix(".so"),
+            path,
+            *flags,
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return path.with_suffix(".so")
 
@@ -55,8 +100,7 @@ def listing(folder):
     for path in sorted(pathlib.Path(folder).rglob("*")):
         kind = "link" if path.is_symlink() else "folder" if path.is_dir() else "file" if path.is_file() else "special"
         readable = kind == "file" and os.access(path, os.R_OK)
-        found[str(path.relative_to(folder))] = (
-            kind, hashlib.sha256(path.read_bytes()).hexdigest() if readable else "")
+        found[str(path.relative_to(folder))] = (kind, hashlib.sha256(path.read_bytes()).hexdigest() if readable else "")
     return found
 
 
@@ -64,9 +108,11 @@ def planted_machine():
     """Small caches and two of this machine's cores (or the one): working sets, numbers of copies, and what cache
     modes are possible are then the same everywhere."""
     units = sorted(os.sched_getaffinity(0))[:2]
-    return {"HWLOC_SYNTHETIC": f"numa:1 l3:1(size=8388608) l2:{len(units)}(size=524288) l1d:1(size=32768) core:1 "
-                               f"pu:1(indexes={','.join(map(str, units))})",
-            "HWLOC_THISSYSTEM": "1"}
+    return {
+        "HWLOC_SYNTHETIC": f"numa:1 l3:1(size=8388608) l2:{len(units)}(size=524288) l1d:1(size=32768) core:1 "
+        f"pu:1(indexes={','.join(map(str, units))})",
+        "HWLOC_THISSYSTEM": "1",
+    }
 
 
 def rows_in(path):
@@ -89,20 +135,25 @@ def wait_for(process, condition):
 class Command:
     """eie(...) runs the command in `folder`; eie.fails(...) states how it must fail. It sees planted_machine(),
     with `machine` {} the true one."""
+
     BINARY = BINARY
 
     def __init__(self, folder, binary=BINARY, machine=None):
         self.folder, self.binary = folder, binary
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
         # no OpenCL or CUDA device: those that want one name it (test_opencl.py)
-        self.environment = kept | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent",
-                                   "CUDA_VISIBLE_DEVICES": ""}
+        self.environment = kept | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent", "CUDA_VISIBLE_DEVICES": ""}
         self.environment |= planted_machine() if machine is None else machine
 
     def popen(self, *arguments, env=None, **further):
         further = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | further
-        return subprocess.Popen([self.binary, *map(str, arguments)], cwd=self.folder, stdin=subprocess.DEVNULL,
-                                env=self.environment | (env or {}), **further)
+        return subprocess.Popen(
+            [self.binary, *map(str, arguments)],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            env=self.environment | (env or {}),
+            **further,
+        )
 
     def run(self, *arguments, env=None, **further):
         process = self.popen(*arguments, env=env, **further)
@@ -110,8 +161,7 @@ class Command:
             out, err = process.communicate(timeout=GUARD_S)
         finally:
             process.kill()
-        return subprocess.CompletedProcess(process.args, process.returncode, (out or b"").decode(),
-                                           (err or b"").decode())
+        return subprocess.CompletedProcess(process.args, process.returncode, (out or b"").decode(), (err or b"").decode())
 
     def __call__(self, *arguments, **further):
         done = self.run(*arguments, **further)

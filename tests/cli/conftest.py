@@ -9,7 +9,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from command import BINARY, MODELS, REPOSITORY, Command, compile_shared, kernel_source, suite_object  # noqa: E402
+from command import BINARY, MODELS, REPOSITORY, Command, compile_shared, kernel_source, suite_object
 
 
 def pytest_configure(config):
@@ -41,6 +41,7 @@ def make_suite(tmp_path):
         path = tmp_path / name
         path.write_text(json.dumps(suite_object(layers, **changes)), encoding="utf-8")
         return path
+
     return make
 
 
@@ -48,10 +49,12 @@ def make_suite(tmp_path):
 def plugin(tmp_path):
     """Makes a plug-in in the test's folder: plugin("name", C_SOURCE), or plugin("name", MACRO="C", ...) for the
     kernel test_name of tests/plugins/kernel.c, which is correct but for the macros. Returns the path of name.so."""
+
     def make(name, source=None, **macros):
         if source is None:
             source = kernel_source(**{"NAME": f'"test_{name}"'} | macros)
         return compile_shared(tmp_path, name, source)
+
     return make
 
 
@@ -66,7 +69,9 @@ def own_time(tmp_path_factory):
 def halting(plugin):
     """The kernel test_halting stops for good when it prepares its N-th layer, N in the file `halt`, and says so by
     the file `halted`; without `halt` it is a good kernel."""
-    return plugin("halting", ON_PREPARE="""
+    return plugin(
+        "halting",
+        ON_PREPARE="""
         static char last[64];
         static int left = -1;
         FILE *halt = left < 0 ? fopen("halt", "r") : NULL;
@@ -78,7 +83,8 @@ def halting(plugin):
             fclose(fopen("halted", "w"));
             for (;;) pause();
         }
-        """)
+        """,
+    )
 
 
 SIGNALS = r"""
@@ -129,17 +135,25 @@ MOMENTS = ["begun", "written", "closed", "renamed"]
 def signal_when(tmp_path_factory):
     """Environments in which a program sends itself a signal: signal_when(MOMENT, NUMBER, N), the N-th time."""
     library = compile_shared(tmp_path_factory.mktemp("signals"), "signals", SIGNALS)
+
     def make(moment, number, time):
-        return {"LD_PRELOAD": str(library), "SIGNAL_WHEN": moment, "SIGNAL_TIME": str(time),
-                "SIGNAL_NUMBER": str(int(number))}
+        return {
+            "LD_PRELOAD": str(library),
+            "SIGNAL_WHEN": moment,
+            "SIGNAL_TIME": str(time),
+            "SIGNAL_NUMBER": str(int(number)),
+        }
+
     return make
 
 
 @pytest.fixture(params=MOMENTS)
 def signalled(request, signal_when):
     """The same for each moment of writing a file: signalled(NUMBER, N)."""
+
     def make(number, time):
         return signal_when(request.param, number, time)
+
     make.moment = request.param
     return make
 

@@ -16,9 +16,9 @@ class File:
     """A safetensors file taken apart: metadata, tensors {name: (dtype, shape, bytes)} in the data's order."""
 
     def __init__(self, content):
-        size, = struct.unpack("<Q", content[:8])
-        header = json.loads(content[8:8 + size])
-        self.data = content[8 + size:]
+        (size,) = struct.unpack("<Q", content[:8])
+        header = json.loads(content[8 : 8 + size])
+        self.data = content[8 + size :]
         self.metadata = header.pop("__metadata__")
         self.offsets = {name: tensor["data_offsets"] for name, tensor in header.items()}
         self.tensors = {}
@@ -60,7 +60,7 @@ def decode(file, layer):
     for pe in range(pes):
         for column in range(starts.shape[1] - 1):
             local = -1
-            for entry in entries[starts[pe, column]:starts[pe, column + 1]].tolist():
+            for entry in entries[starts[pe, column] : starts[pe, column + 1]].tolist():
                 local += (entry & 15) + 1
                 if entry != 0x0F:
                     found.append((pe, column, local * pes + pe, entry >> 4))
@@ -78,15 +78,18 @@ def dense(file, layer):
 
 def product(file, layer, weights, sample=0):
     """y = act(W a + b) in Python's own whole numbers, by the row's definition."""
-    shift = (file.number(layer, "weight_fraction_bits") + file.number(layer, "input_fraction_bits")
-             - file.number(layer, "output_fraction_bits"))
+    shift = (
+        file.number(layer, "weight_fraction_bits")
+        + file.number(layer, "input_fraction_bits")
+        - file.number(layer, "output_fraction_bits")
+    )
     half = 1 << (shift - 1) if shift else 0
     inputs = file.array(f"{layer}.sample_inputs")[sample].tolist()
     bias = file.array(f"{layer}.bias").tolist() if f"{layer}.bias" in file.tensors else [0] * len(weights)
     outputs = []
     for row, start in zip(weights.tolist(), bias):
         total = start + sum(weight * value for weight, value in zip(row, inputs))
-        assert -2**31 <= total < 2**31, "a final sum leaves int32"
+        assert -(2**31) <= total < 2**31, "a final sum leaves int32"
         total = max(total, 0) if file.metadata[f"{layer}.activation"] == "relu" else total
         outputs.append(min(max((total + half) >> shift, -32768), 32767))
     return outputs
@@ -95,9 +98,13 @@ def product(file, layer, weights, sample=0):
 def layer_hash(file, layer):
     """The hash of result rows and of the manifest."""
     starts = file.array(f"{layer}.column_start")
-    numbers = [starts.shape[1] - 1, file.number(layer, "outputs"), starts.shape[0],
-               {"none": 0, "relu": 1}[file.metadata[f"{layer}.activation"]],
-               *(file.number(layer, f"{what}_fraction_bits") for what in ("weight", "input", "output"))]
+    numbers = [
+        starts.shape[1] - 1,
+        file.number(layer, "outputs"),
+        starts.shape[0],
+        {"none": 0, "relu": 1}[file.metadata[f"{layer}.activation"]],
+        *(file.number(layer, f"{what}_fraction_bits") for what in ("weight", "input", "output")),
+    ]
     digest = hashlib.sha256(struct.pack("<7I", *numbers))
     for part in ("codebook", "column_start", "entries", "bias", "sample_inputs"):
         content = file.tensors.get(f"{layer}.{part}", ("", [], b""))[2]

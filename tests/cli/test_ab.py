@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-
 from command import GUARD_S, REPOSITORY, wait_for
 
 PROJECT = """\
@@ -21,9 +20,11 @@ if(speed MATCHES broken)
 endif()
 configure_file(eie.in eie @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 """
-PRESETS = {"version": 6,
-           "configurePresets": [{"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}],
-           "buildPresets": [{"name": "release", "configurePreset": "release"}]}
+PRESETS = {
+    "version": 6,
+    "configurePresets": [{"name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/release"}],
+    "buildPresets": [{"name": "release", "configurePreset": "release"}],
+}
 STAND_IN = r'''#!/usr/bin/env python3
 """Writes one row of the time in `speed`, or does what that says; keeps a diary."""
 import json, os, pathlib, sys
@@ -71,14 +72,18 @@ class Repository:
         (self.folder / ".venv/bin/python").chmod(0o755)
         shutil.copy(self.folder / "plots/requirements.txt", self.folder / ".venv/requirements.txt")
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | {
-            "PATH": f"{tools}:{os.environ['PATH']}", "DIARY": str(self.diary), "GIT_CONFIG_GLOBAL": "/dev/null",
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "DIARY": str(self.diary),
+            "GIT_CONFIG_GLOBAL": "/dev/null",
             "EIE_PEERS": "no",
-            **{f"GIT_{who}_{what}": "nobody@nowhere" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}}
+            **{f"GIT_{who}_{what}": "nobody@nowhere" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+        }
         self.git("init", "-q")
 
     def git(self, *arguments):
-        return subprocess.run(["git", *arguments], cwd=self.folder, env=self.environment, check=True,
-                              capture_output=True, text=True).stdout
+        return subprocess.run(
+            ["git", *arguments], cwd=self.folder, env=self.environment, check=True, capture_output=True, text=True
+        ).stdout
 
     def commit(self, name, speed):
         self.speed(speed)
@@ -90,9 +95,16 @@ class Repository:
         (self.folder / "speed").write_text(f"{speed}\n")
 
     def popen(self, *arguments):
-        return subprocess.Popen(["./run", "ab", *arguments], cwd=self.folder, env=self.environment, text=True,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                start_new_session=True)
+        return subprocess.Popen(
+            ["./run", "ab", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
 
     def ab(self, *arguments):
         process = self.popen(*arguments)

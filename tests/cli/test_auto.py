@@ -6,20 +6,55 @@ import re
 import pytest
 
 LAYERS = [
-    {"name": "large", "inputs": 1024, "outputs": 1024, "weight_density": 0.2, "activation": "relu",
-     "activation_density": 0.5, "source": "a test: long enough to be timed"},
-    {"name": "dense", "inputs": 512, "outputs": 1024, "weight_density": 0.95, "activation": "relu",
-     "activation_density": 0.9, "source": "a test: hardly a weight is 0"},
-    {"name": "small", "inputs": 16, "outputs": 24, "weight_density": 0.3, "activation": "none",
-     "activation_density": 0.5, "source": "a test: too short to be timed"},
+    {
+        "name": "large",
+        "inputs": 1024,
+        "outputs": 1024,
+        "weight_density": 0.2,
+        "activation": "relu",
+        "activation_density": 0.5,
+        "source": "a test: long enough to be timed",
+    },
+    {
+        "name": "dense",
+        "inputs": 512,
+        "outputs": 1024,
+        "weight_density": 0.95,
+        "activation": "relu",
+        "activation_density": 0.9,
+        "source": "a test: hardly a weight is 0",
+    },
+    {
+        "name": "small",
+        "inputs": 16,
+        "outputs": 24,
+        "weight_density": 0.3,
+        "activation": "none",
+        "activation_density": 0.5,
+        "source": "a test: too short to be timed",
+    },
 ]
 MASKS = ["", "vnni", "avx512vbmi", "avx512", "avx2"]
 ENTRY = re.compile(r"([a-z0-9_]+)(?: (\d+(?:\.\d)?) us)?")
 
 
 def rows_of(eie, suite, mask, *arguments):
-    done = eie("bench", "--quiet", "--suite", suite, "--kernel", "cpu_auto", "--threads", "1", "--budget", "least",
-               "--out", "out.json", *arguments, env={"EIE_ISA_MASK": mask})
+    done = eie(
+        "bench",
+        "--quiet",
+        "--suite",
+        suite,
+        "--kernel",
+        "cpu_auto",
+        "--threads",
+        "1",
+        "--budget",
+        "least",
+        "--out",
+        "out.json",
+        *arguments,
+        env={"EIE_ISA_MASK": mask},
+    )
     return done, json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))["benchmarks"]
 
 

@@ -6,7 +6,6 @@ import struct
 import numpy
 import pytest
 import safetensors.numpy
-
 from layerfile import File
 
 LAYERS = ("even", "sparse", "odd")
@@ -15,10 +14,12 @@ LAYERS = ("even", "sparse", "odd")
 @pytest.fixture
 def bad(eie, tmp_path):
     """Writes bytes to bad.safetensors, which the program must refuse for the reason given."""
+
     def refuse(content, reason="", *arguments):
         (tmp_path / "bad.safetensors").write_bytes(content)
         done = eie.fails(2, "bad.safetensors", *(arguments or ("layer", "verify", "bad.safetensors")))
         assert reason in done.stderr and done.stdout == ""
+
     return refuse
 
 
@@ -71,13 +72,21 @@ def test_other_version_of_the_format(bad, file):
 
 # ---- cut and damaged ---------------------------------------------------------------------------
 
-@pytest.mark.parametrize("where", ["1", "7", "8", "9", "in the header", "header only", "in the data", "a quarter",
-                                   "half", "last byte"])
+
+@pytest.mark.parametrize(
+    "where", ["1", "7", "8", "9", "in the header", "header only", "in the data", "a quarter", "half", "last byte"]
+)
 def test_truncated_file(bad, tiny_bytes, where):
-    size, = struct.unpack("<Q", tiny_bytes[:8])
-    length = {"in the header": 8 + size // 2, "header only": 8 + size, "in the data": 8 + size + 1,
-              "a quarter": len(tiny_bytes) // 4, "half": len(tiny_bytes) // 2, "last byte": len(tiny_bytes) - 1}
-    bad(tiny_bytes[:length[where] if where in length else int(where)])
+    (size,) = struct.unpack("<Q", tiny_bytes[:8])
+    length = {
+        "in the header": 8 + size // 2,
+        "header only": 8 + size,
+        "in the data": 8 + size + 1,
+        "a quarter": len(tiny_bytes) // 4,
+        "half": len(tiny_bytes) // 2,
+        "last byte": len(tiny_bytes) - 1,
+    }
+    bad(tiny_bytes[: length[where] if where in length else int(where)])
 
 
 def test_bytes_behind_the_end(bad, tiny_bytes):
@@ -100,6 +109,7 @@ def test_wrong_digest(bad, file, digest):
 
 # ---- headers that lie --------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("size", [0, 1, 2**20, 2**31, 2**63, 2**64 - 1, 2**64 - 8])
 def test_header_that_lies_about_its_own_size(bad, tiny_bytes, size):
     bad(struct.pack("<Q", size) + tiny_bytes[8:])
@@ -114,16 +124,19 @@ LIES = {
     "longer shape": ("even.entries", lambda h: h["even.entries"].update(shape=[h["even.entries"]["shape"][0] + 1])),
     "shorter shape": ("even.entries", lambda h: h["even.entries"].update(shape=[h["even.entries"]["shape"][0] - 1])),
     "enormous shape": ("even.entries", lambda h: h["even.entries"].update(shape=[2**62])),
-    "shape that wraps to the right size": (
-        "even.codebook", lambda h: h["even.codebook"].update(shape=[2**60 + 1, 16])),
+    "shape that wraps to the right size": ("even.codebook", lambda h: h["even.codebook"].update(shape=[2**60 + 1, 16])),
     "negative shape": ("even.codebook", lambda h: h["even.codebook"].update(shape=[-16])),
     "fractional shape": ("even.codebook", lambda h: h["even.codebook"].update(shape=[16.0])),
     "number beyond 64 bits": ("", lambda h: h["even.codebook"].update(shape=[2**70])),
     "no shape": ("even.codebook", lambda h: h["even.codebook"].pop("shape")),
     "shape of rank 0": ("even.codebook", lambda h: h["even.codebook"].update(shape=[])),
     "shape of rank 9": ("even.codebook", lambda h: h["even.codebook"].update(shape=[16] + [1] * 8)),
-    "other rank": ("even.column_start", lambda h: h["even.column_start"].update(
-        shape=[h["even.column_start"]["shape"][0] * h["even.column_start"]["shape"][1]])),
+    "other rank": (
+        "even.column_start",
+        lambda h: h["even.column_start"].update(
+            shape=[h["even.column_start"]["shape"][0] * h["even.column_start"]["shape"][1]]
+        ),
+    ),
     "other type of the same width": ("even.codebook", lambda h: h["even.codebook"].update(dtype="U16")),
     "unknown type": ("even.codebook", lambda h: h["even.codebook"].update(dtype="I17")),
     "no type": ("even.codebook", lambda h: h["even.codebook"].pop("dtype")),
@@ -131,8 +144,7 @@ LIES = {
     "end beyond 2^63": ("odd.entries", lambda h: h["odd.entries"].update(data_offsets=[0, 2**63 - 1])),
     "overlap": ("", lambda h: shift_offsets(h, "even.codebook", -2, -2)),
     "gap": ("", lambda h: shift_offsets(h, "odd.entries", 1, 0)),
-    "end before the begin": (
-        "even.codebook", lambda h: h["even.codebook"]["data_offsets"].reverse()),
+    "end before the begin": ("even.codebook", lambda h: h["even.codebook"]["data_offsets"].reverse()),
     "three offsets": ("even.codebook", lambda h: h["even.codebook"]["data_offsets"].append(0)),
     "negative offset": ("even.codebook", lambda h: h["even.codebook"].update(data_offsets=[-32, 0])),
     "tensor is a number": ("even.codebook", lambda h: h.update({"even.codebook": 5})),
@@ -183,8 +195,7 @@ def test_metadata_that_lie(bad, file, what):
 
 
 def test_shift_beyond_31(bad, file):
-    file.metadata |= {"even.weight_fraction_bits": "31", "even.input_fraction_bits": "1",
-                      "even.output_fraction_bits": "0"}
+    file.metadata |= {"even.weight_fraction_bits": "31", "even.input_fraction_bits": "1", "even.output_fraction_bits": "0"}
     bad(file.write(), "is 32, must be 0..31")
 
 
@@ -202,21 +213,25 @@ def test_message_stays_one_line_whatever_the_name_holds(bad, file):
 
 # ---- streams that lie, with the right digest ---------------------------------------------------
 
+
 def wrong_pointers(change):
     def mutate(file):
         starts = file.array("even.column_start").copy()
         change(starts)
         file.set_array("even.column_start", starts)
+
     return mutate
 
 
 def wrong_entry(layer, value):
     """Puts `value` where a column of PE 0 has its only entry."""
+
     def mutate(file):
         starts, entries = file.array(f"{layer}.column_start"), file.array(f"{layer}.entries").copy()
         column = numpy.flatnonzero(numpy.diff(starts[0].astype(int)) == 1)[0]
         entries[starts[0, column]] = value
         file.set_array(f"{layer}.entries", entries)
+
     return mutate
 
 

@@ -8,22 +8,55 @@ import signal
 import statistics
 
 import pytest
-
 from command import DATA, GUARD_S, Command, rows_in, suite_object, wait_for
 from layerfile import File, layer_hash
 
 KEYS = {
-    "name": str, "run_name": str, "run_type": str, "iterations": int, "repetitions": int, "threads": int,
-    "real_time": float, "cpu_time": float, "time_unit": str, "eie_suite": str, "eie_layer": str,
-    "eie_layer_hash": str, "eie_kernel": str, "eie_device": str, "eie_batch": int, "eie_threads": int,
-    "eie_cache": str, "eie_resident": str, "eie_time_source": str, "eie_status": str, "eie_reason": str,
-    "eie_provenance": str, "eie_median_ns": float, "eie_samples_ns": list, "eie_prepare_ns": float,
-    "eie_macs_useful": int, "eie_macs_padding": int, "eie_bytes": int, "eie_prepared_bytes": int,
+    "name": str,
+    "run_name": str,
+    "run_type": str,
+    "iterations": int,
+    "repetitions": int,
+    "threads": int,
+    "real_time": float,
+    "cpu_time": float,
+    "time_unit": str,
+    "eie_suite": str,
+    "eie_layer": str,
+    "eie_layer_hash": str,
+    "eie_kernel": str,
+    "eie_device": str,
+    "eie_batch": int,
+    "eie_threads": int,
+    "eie_cache": str,
+    "eie_resident": str,
+    "eie_time_source": str,
+    "eie_status": str,
+    "eie_reason": str,
+    "eie_provenance": str,
+    "eie_median_ns": float,
+    "eie_samples_ns": list,
+    "eie_prepare_ns": float,
+    "eie_macs_useful": int,
+    "eie_macs_padding": int,
+    "eie_bytes": int,
+    "eie_prepared_bytes": int,
 }
-MISSING_KEYS = ["name", "eie_suite", "eie_layer", "eie_layer_hash", "eie_kernel", "eie_device", "eie_batch",
-                "eie_threads", "eie_cache", "eie_time_source", "eie_status", "eie_reason"]
-OWN_KEYS = ["eie_suite", "eie_layer", "eie_kernel", "eie_device", "eie_batch", "eie_threads", "eie_cache",
-            "eie_time_source"]
+MISSING_KEYS = [
+    "name",
+    "eie_suite",
+    "eie_layer",
+    "eie_layer_hash",
+    "eie_kernel",
+    "eie_device",
+    "eie_batch",
+    "eie_threads",
+    "eie_cache",
+    "eie_time_source",
+    "eie_status",
+    "eie_reason",
+]
+OWN_KEYS = ["eie_suite", "eie_layer", "eie_kernel", "eie_device", "eie_batch", "eie_threads", "eie_cache", "eie_time_source"]
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +64,25 @@ def run(tmp_path_factory):
     """One small matrix on this machine as it is: (results, what was printed)."""
     folder = tmp_path_factory.mktemp("bench")
     (folder / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
-    done = Command(folder, machine={})("bench", "--quiet", "--suite", "tiny.json", "--layer", "even,odd", "--batch", "1,4",
-                           "--kernel", "scalar_eie_*,model_*,peers_openblas_*",
-                           "--cache", "hot", "--budget", "least", "--out", "out.json", env={"EIE_OPENBLAS": "/nonexistent.so"})
+    done = Command(folder, machine={})(
+        "bench",
+        "--quiet",
+        "--suite",
+        "tiny.json",
+        "--layer",
+        "even,odd",
+        "--batch",
+        "1,4",
+        "--kernel",
+        "scalar_eie_*,model_*,peers_openblas_*",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        "--out",
+        "out.json",
+        env={"EIE_OPENBLAS": "/nonexistent.so"},
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["out.json", "tiny.json"]
     return json.loads((folder / "out.json").read_text(encoding="utf-8")), done
 
@@ -50,6 +99,7 @@ def rows(results):
 
 # ---- the file ----------------------------------------------------------------------------------
 
+
 def test_every_row_has_every_key_of_the_contract(rows):
     assert len(rows) > 10
     for row in rows:
@@ -62,8 +112,7 @@ def test_names_are_unique_and_hold_the_key(rows, results):
     assert len(set(names)) == len(names)
     for row in rows:
         assert row["name"] == row["run_name"]
-        assert row["name"] == "{}/{}/{}/{}/batch:{}/threads:{}/cache:{}/time:{}".format(
-            *(row[key] for key in OWN_KEYS))
+        assert row["name"] == "{}/{}/{}/{}/batch:{}/threads:{}/cache:{}/time:{}".format(*(row[key] for key in OWN_KEYS))
 
 
 def test_every_combination_is_there(rows, results):
@@ -121,11 +170,13 @@ def test_energy_that_was_not_measured_is_no_silent_zero(rows):
 def test_counts_are_those_of_the_layer(rows, tiny_bytes):
     file = File(tiny_bytes)
     for row in rows:
-        active = file.array(f"{row['eie_layer']}.sample_inputs")[:row["eie_batch"]] != 0
+        active = file.array(f"{row['eie_layer']}.sample_inputs")[: row["eie_batch"]] != 0
         starts = file.array(f"{row['eie_layer']}.column_start").astype(int)
         entries = file.array(f"{row['eie_layer']}.entries")
-        weights = [sum(int((entries[starts[pe, j]:starts[pe, j + 1]] != 0x0F).sum()) for pe in range(len(starts)))
-                   for j in range(starts.shape[1] - 1)]
+        weights = [
+            sum(int((entries[starts[pe, j] : starts[pe, j + 1]] != 0x0F).sum()) for pe in range(len(starts)))
+            for j in range(starts.shape[1] - 1)
+        ]
         assert row["eie_macs_useful"] == sum(sum(w for w, on in zip(weights, sample) if on) for sample in active)
 
 
@@ -136,8 +187,18 @@ def test_layer_hash_is_that_of_the_layer(rows, tiny_bytes):
 
 def test_context_says_where_the_numbers_come_from(results):
     context = results["context"]
-    for key in ("eie_format", "eie_version", "eie_revision", "eie_compiler", "eie_compiler_flags", "eie_build_type",
-                "eie_cpu_name", "eie_operating_system", "eie_governor", "eie_host_energy"):
+    for key in (
+        "eie_format",
+        "eie_version",
+        "eie_revision",
+        "eie_compiler",
+        "eie_compiler_flags",
+        "eie_build_type",
+        "eie_cpu_name",
+        "eie_operating_system",
+        "eie_governor",
+        "eie_host_energy",
+    ):
         assert isinstance(context[key], str) and context[key], key
     for key in ("eie_cores", "eie_hardware_threads", "eie_numa_nodes", "eie_memory_bytes"):
         assert context[key] > 0, key
@@ -156,10 +217,12 @@ def test_generated_files_are_plain_json(results):
         if isinstance(value, list):
             return all(map(finite, value))
         return not isinstance(value, float) or math.isfinite(value)
+
     assert set(results) == {"context", "benchmarks", "eie_missing"} and finite(results)
 
 
 # ---- what consumers of Google Benchmark's files read -------------------------------------------
+
 
 def test_context_is_that_of_google_benchmark(results):
     context = results["context"]
@@ -184,6 +247,7 @@ def test_rows_are_those_of_google_benchmark(rows):
 
 # ---- rows without a number ---------------------------------------------------------------------
 
+
 def test_missing_library_by_glob_leaves_the_rest(run):
     results, done = run
     missing = results["eie_missing"]
@@ -197,27 +261,52 @@ def test_missing_library_by_glob_leaves_the_rest(run):
 
 
 def test_missing_library_by_exact_name_is_exit_3(eie, tiny):
-    done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel",
-                   "peers_openblas_sgemv,scalar_eie_stream", "--budget", "least", "--threads", "1", "--cache", "hot", "--out", "out.json",
-                   env={"EIE_OPENBLAS": "/nonexistent.so"})
+    done = eie.run(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        "peers_openblas_sgemv,scalar_eie_stream",
+        "--budget",
+        "least",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--out",
+        "out.json",
+        env={"EIE_OPENBLAS": "/nonexistent.so"},
+    )
     assert done.returncode == 3
     assert len(done.stderr.splitlines()) == 1
     assert "peers_openblas_sgemv" in done.stderr and "/nonexistent.so" in done.stderr
     results = json.loads((eie.folder / "out.json").read_text())
-    row, = results["eie_missing"]
+    (row,) = results["eie_missing"]
     assert row["eie_kernel"] == "peers_openblas_sgemv" and row["eie_status"] == "skipped" and row["eie_reason"]
     assert len(results["benchmarks"]) == 1
 
 
 def test_nothing_but_a_missing_library(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "peers_openblas_sgem*", code=3,
-                        env={"EIE_OPENBLAS": "/nonexistent.so"})
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        "peers_openblas_sgem*",
+        code=3,
+        env={"EIE_OPENBLAS": "/nonexistent.so"},
+    )
     assert results["benchmarks"] == [] and results["eie_missing"]
 
 
 def test_batch_beyond_the_samples_is_unsupported(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "scalar_eie_str*,scalar_float_cs*", "--threads",
-                        "1", "--batch", "4,5")
+    results = eie.bench(
+        "--suite", tiny, "--layer", "odd", "--kernel", "scalar_eie_str*,scalar_float_cs*", "--threads", "1", "--batch", "4,5"
+    )
     assert {row["eie_batch"] for row in results["benchmarks"]} == {4}
     assert len(results["eie_missing"]) == 2
     for row in results["eie_missing"]:
@@ -235,8 +324,9 @@ def test_nothing_could_run_is_one_line(eie, tiny):
 
 
 def test_memory_that_does_not_suffice_is_skipped(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "scalar_*", "--threads", "1",
-                        "--memory", "1", code=3)
+    results = eie.bench(
+        "--suite", tiny, "--layer", "even", "--kernel", "scalar_*", "--threads", "1", "--memory", "1", code=3
+    )
     assert {row["eie_status"] for row in results["eie_missing"]} == {"skipped"}
     assert all("--memory" in row["eie_reason"] for row in results["eie_missing"])
 
@@ -250,6 +340,7 @@ def test_file_names_that_are_no_text_are_written_all_the_same(eie, tiny):
 
 
 # ---- real layers that are not there ------------------------------------------------------------
+
 
 @pytest.mark.parametrize("env", [{}, {"EIE_MODELS": ""}], ids=["unset", "empty"])
 def test_real_layers_without_a_folder(eie, env):
@@ -284,6 +375,7 @@ def test_import_from_an_empty_folder(eie, tmp_path):
 
 # ---- time and progress -------------------------------------------------------------------------
 
+
 def test_no_row_is_left_out_for_the_budget(eie, tiny):
     """However short it is: each row has its least samples."""
     arguments = ["--suite", tiny, "--kernel", "scalar_eie_stream,peers_openblas_*", "--threads", "1"]
@@ -306,11 +398,28 @@ def test_quiet_says_nothing(eie, tiny):
 
 # ---- signals -----------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_signal_leaves_the_finished_groups(eie, tiny, tmp_path, halting, number):
     (tmp_path / "halt").write_text("2")
-    process = eie.popen("bench", "--quiet", "--suite", tiny, "--plugin", halting, "--kernel", "test_*,scalar_eie_stream",
-                        "--threads", "1", "--cache", "hot", "--budget", "least", "--out", "out.json")
+    process = eie.popen(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--plugin",
+        halting,
+        "--kernel",
+        "test_*,scalar_eie_stream",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        "--out",
+        "out.json",
+    )
     try:
         wait_for(process, (tmp_path / "halted").exists)
         wait_for(process, lambda: any("test_halting" in name for name in rows_in(tmp_path / "out.json")))
@@ -328,8 +437,17 @@ def test_signal_leaves_the_finished_groups(eie, tiny, tmp_path, halting, number)
 def test_signal_at_any_time_leaves_whole_files_only(eie, tiny, tmp_path, signalled):
     for time in range(1, 4):
         (tmp_path / "out.json").unlink(missing_ok=True)
-        done = eie.run("bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--out", "out.json",
-                       env=signalled(signal.SIGINT, time))
+        done = eie.run(
+            "bench",
+            "--quiet",
+            "--suite",
+            tiny,
+            "--kernel",
+            "model_*",
+            "--out",
+            "out.json",
+            env=signalled(signal.SIGINT, time),
+        )
         if done.returncode == 0:
             break
         assert done.returncode == -signal.SIGINT

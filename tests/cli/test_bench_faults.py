@@ -6,7 +6,6 @@ import signal
 import subprocess
 
 import pytest
-
 from command import GUARD_S
 
 GOOD = "scalar_eie_stream"  # a kernel of the program, beside the broken one
@@ -15,31 +14,54 @@ LATE = "static int n; if (++n > 40)"  # after the check, in the midst of timing
 
 def run(eie, tiny, path, *arguments, code, layer="odd"):
     """One small group: (row of the broken kernel, its neighbours' rows, what was printed)."""
-    done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", layer, "--plugin", path, "--kernel",
-                   f"test_*,{GOOD}", "--threads", "1", "--cache", "hot", "--budget", "least", "--out", "out.json", *arguments)
+    done = eie.run(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        layer,
+        "--plugin",
+        path,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        "--out",
+        "out.json",
+        *arguments,
+    )
     assert done.returncode == code, (done.stdout, done.stderr)
     results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
     rows = results["benchmarks"] + results["eie_missing"]
     assert len({row["name"] for row in rows}) == len(rows)
-    broken, = (row for row in rows if row["eie_kernel"].startswith("test_"))
+    (broken,) = (row for row in rows if row["eie_kernel"].startswith("test_"))
     others = [row for row in rows if row is not broken]
     assert {row["eie_kernel"] for row in others} == {GOOD} and all(row["eie_median_ns"] > 0 for row in others)
     assert {row["eie_status"] for row in others} == {"ok"}
     return broken, others, done
 
 
-@pytest.mark.parametrize("hooks, doing", [
-    ({"ON_PROBE": "raise(SIGSEGV);"}, "asking"),
-    ({"ON_SUPPORTS": "raise(SIGBUS);"}, "asking"),
-    ({"ON_PREPARE": "abort();"}, "preparing"),
-    ({"ON_LOAD": "raise(SIGFPE);"}, "checking"),
-    ({"ON_RUN": "raise(SIGILL);"}, "checking"),
-    ({"ON_RUN": "exit(0);"}, "checking"),
-    ({"ON_READ": "raise(SIGKILL);"}, "checking"),
-    ({"ON_RUN": LATE + " *(volatile int *)8 = 1;"}, "calibrating"),
-    ({"ON_RUN": LATE + " _exit(0);"}, "calibrating"),
-    ({"ON_DESTROY": "abort();"}, "ending"),
-], ids=["probe", "supports", "prepare", "load", "run", "exit in run", "read, killed", "late", "late exit", "destroy"])
+@pytest.mark.parametrize(
+    "hooks, doing",
+    [
+        ({"ON_PROBE": "raise(SIGSEGV);"}, "asking"),
+        ({"ON_SUPPORTS": "raise(SIGBUS);"}, "asking"),
+        ({"ON_PREPARE": "abort();"}, "preparing"),
+        ({"ON_LOAD": "raise(SIGFPE);"}, "checking"),
+        ({"ON_RUN": "raise(SIGILL);"}, "checking"),
+        ({"ON_RUN": "exit(0);"}, "checking"),
+        ({"ON_READ": "raise(SIGKILL);"}, "checking"),
+        ({"ON_RUN": LATE + " *(volatile int *)8 = 1;"}, "calibrating"),
+        ({"ON_RUN": LATE + " _exit(0);"}, "calibrating"),
+        ({"ON_DESTROY": "abort();"}, "ending"),
+    ],
+    ids=["probe", "supports", "prepare", "load", "run", "exit in run", "read, killed", "late", "late exit", "destroy"],
+)
 def test_crash_costs_its_own_row(eie, plugin, tiny, hooks, doing):
     row, _, done = run(eie, tiny, plugin("bad", **hooks), code=3)
     assert row["eie_status"] == "error" and row["eie_reason"].startswith(f"CRASHED while {doing}")
@@ -59,7 +81,7 @@ def test_crash_in_one_layer_leaves_the_others(eie, plugin, tiny):
     path = plugin("bad", ON_RUN='if (!strcmp(problem->layer->name, "even")) raise(SIGSEGV);')
     results = eie.bench("--suite", tiny, "--plugin", path, "--kernel", f"test_*,{GOOD}", "--threads", "1", code=3)
     assert len(results["benchmarks"]) == 5
-    row, = results["eie_missing"]
+    (row,) = results["eie_missing"]
     assert (row["eie_layer"], row["eie_kernel"]) == ("even", "test_bad")
 
 
@@ -84,11 +106,30 @@ def test_kernel_that_writes_into_the_layer_costs_its_own_row(eie, plugin, tiny, 
     """The others of its group and those of the next batch compute the layer that was built."""
     watch = plugin("watch", AFTER_RUN=WATCH)
     seen, rows = {}, {}
-    for others in [], ["--plugin", plugin("bad", **{
-            hook: f"{LATE if hook == 'ON_RUN' else ''} ++*(unsigned char *)(uintptr_t)&layer->{place};"})]:
+    for others in (
+        [],
+        [
+            "--plugin",
+            plugin("bad", **{hook: f"{LATE if hook == 'ON_RUN' else ''} ++*(unsigned char *)(uintptr_t)&layer->{place};"}),
+        ],
+    ):
         (eie.folder / "seen").unlink(missing_ok=True)
-        results = eie.bench("--suite", tiny, "--layer", "odd", "--batch", "1,4", "--threads", "1", "--kernel",
-                            f"test_*,{GOOD}", "--plugin", watch, *others, code=3 if others else 0)
+        results = eie.bench(
+            "--suite",
+            tiny,
+            "--layer",
+            "odd",
+            "--batch",
+            "1,4",
+            "--threads",
+            "1",
+            "--kernel",
+            f"test_*,{GOOD}",
+            "--plugin",
+            watch,
+            *others,
+            code=3 if others else 0,
+        )
         seen[bool(others)] = set((eie.folder / "seen").read_text().splitlines())
         rows = {(row["eie_kernel"], row["eie_batch"]): row for row in results["benchmarks"] + results["eie_missing"]}
     assert seen[True] == seen[False] and len(seen[True]) == 2  # one line a batch
@@ -103,8 +144,21 @@ def test_kernel_that_writes_into_the_layer_costs_its_own_row(eie, plugin, tiny, 
 
 def test_several_crashing_kernels(eie, plugin, tiny):
     one, two = plugin("one", ON_RUN="abort();"), plugin("two", ON_PREPARE="raise(SIGSEGV);")
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", one, "--plugin", two, "--kernel",
-                        f"test_*,{GOOD}", "--threads", "1", code=3)
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--plugin",
+        one,
+        "--plugin",
+        two,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+        code=3,
+    )
     assert {row["eie_kernel"] for row in results["eie_missing"]} == {"test_one", "test_two"}
     assert [row["eie_kernel"] for row in results["benchmarks"]] == [GOOD]
     assert [entry["path"] for entry in results["context"]["eie_plugins"]] == [str(one), str(two)]
@@ -130,18 +184,41 @@ def test_crashed_row_is_tried_again_on_resume(eie, plugin, tiny):
 
 # ---- kernels with processes of their own, and crashes that come later ---------------------------
 
+
 def test_child_that_outlives_its_kernel_holds_nobody_up(eie, plugin, tiny):
     """The child keeps the worker's pipe open; the worker is gone."""
-    path = plugin("bad", ON_RUN="""
+    path = plugin(
+        "bad",
+        ON_RUN="""
         const pid_t child = fork();
         if (child == 0) for (;;) pause();
         FILE *note = fopen("children", "a");
         fprintf(note, "%d\\n", (int)child);
         fclose(note);
-        abort();""")
-    process = eie.popen("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", path, "--kernel",
-                        f"test_*,{GOOD}", "--threads", "1", "--cache", "hot", "--budget", "least", "--out", "out.json",
-                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        abort();""",
+    )
+    process = eie.popen(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--plugin",
+        path,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        "--out",
+        "out.json",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         assert process.wait(GUARD_S) == 3
     finally:
@@ -149,14 +226,30 @@ def test_child_that_outlives_its_kernel_holds_nobody_up(eie, plugin, tiny):
         for child in (eie.folder / "children").read_text().split():
             os.kill(int(child), signal.SIGKILL)  # it is there
     results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
-    row, = results["eie_missing"]
+    (row,) = results["eie_missing"]
     assert "SIGABRT" in row["eie_reason"] and len(results["benchmarks"]) == 1
 
 
 def test_copy_of_the_process_does_not_speak_for_it(eie, plugin, tiny):
     path = plugin("bad", ON_RUN="static int n; if (n++ == 0) fork();")
-    done = eie.run("bench", "--quiet", "--suite", tiny, "--plugin", path, "--kernel", f"test_*,{GOOD}", "--threads", "1",
-                   "--cache", "hot", "--budget", "least", "--out", "out.json")
+    done = eie.run(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--plugin",
+        path,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        "--out",
+        "out.json",
+    )
     results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
     rows = results["benchmarks"] + results["eie_missing"]
     assert done.returncode in (0, 3), done.stderr
@@ -166,7 +259,9 @@ def test_copy_of_the_process_does_not_speak_for_it(eie, plugin, tiny):
 
 def test_crash_that_comes_later_costs_no_other_row(eie, plugin, tiny):
     """What one kernel leaves behind ends the process while another is at work; apart, nobody is met."""
-    path = plugin("bad", PLUGIN="""static int left_behind;
+    path = plugin(
+        "bad",
+        PLUGIN="""static int left_behind;
         static enum eie_status first(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
         { left_behind = 1; return run(plan, copy, error); }
         static enum eie_status second(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
@@ -178,7 +273,8 @@ def test_crash_that_comes_later_costs_no_other_row(eie, plugin, tiny):
             kernels[0].name = "test_a", kernels[0].run = first;
             kernels[1].name = "test_b", kernels[1].run = second;
         }
-        EIE_PLUGIN(&kernels[0], &kernels[1])""")
+        EIE_PLUGIN(&kernels[0], &kernels[1])""",
+    )
     results = eie.bench("--suite", tiny, "--plugin", path, "--kernel", f"test_*,{GOOD}", "--threads", "1")
     rows = results["benchmarks"]
     assert not results["eie_missing"] and len(rows) == 9 and {row["eie_status"] for row in rows} == {"ok"}
@@ -205,8 +301,9 @@ def test_rows_beside_a_crash_say_that_they_ran_apart(eie, plugin, tiny):
 def test_crash_among_the_rest_leaves_the_references_of_earlier_visits(eie, plugin, tiny):
     """Float32 rows come first, on all layers. A later crash in their group is not theirs."""
     floats, bad = ["scalar_float_dense", "scalar_float_csr"], plugin("bad", ON_RUN="abort();")
-    results = eie.bench("--suite", tiny, "--plugin", bad, "--kernel", f"test_*,{GOOD},{','.join(floats)}", "--threads", "1",
-                        code=3)
+    results = eie.bench(
+        "--suite", tiny, "--plugin", bad, "--kernel", f"test_*,{GOOD},{','.join(floats)}", "--threads", "1", code=3
+    )
     rows = results["benchmarks"]
     assert {row["eie_kernel"] for row in results["eie_missing"]} == {"test_bad"}
     assert len(rows) == 9 and {row["eie_status"] for row in rows} == {"ok"}
@@ -218,8 +315,24 @@ def test_crash_among_the_rest_leaves_the_references_of_earlier_visits(eie, plugi
 
 def refined(eie, tiny, bad):
     """The plug-in's row and its neighbour's in a run that goes on, by kernel; there is a file "now" meanwhile."""
-    arguments = "bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", bad, "--kernel", f"test_*,{GOOD}", \
-        "--threads", "1", "--cache", "hot", "--out", "out.json"
+    arguments = (
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--plugin",
+        bad,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--out",
+        "out.json",
+    )
     assert eie.run(*arguments, "--budget", "least").returncode == 0
     (eie.folder / "now").touch()
     done = eie.run(*arguments, "--budget", "1h", "--target", "0.1", "--resume")
@@ -235,18 +348,24 @@ def test_crash_while_rows_are_refined_takes_none_of_them(eie, plugin, tiny):
 
 def test_later_visit_without_a_number_takes_none_away(eie, plugin, tiny):
     """It says why instead."""
-    row = refined(eie, tiny, plugin(
-        "bad", ON_PREPARE='if (!access("now", F_OK)) return eie_fail(error, EIE_SYSTEM, "not today");'))["test_bad"]
+    row = refined(
+        eie, tiny, plugin("bad", ON_PREPARE='if (!access("now", F_OK)) return eie_fail(error, EIE_SYSTEM, "not today");')
+    )["test_bad"]
     assert row["eie_status"] == "ok" and row["eie_median_ns"] > 0 and "not today" in row["eie_failed_visit"]
 
 
 # ---- wrong results and wrong counts ------------------------------------------------------------
 
-@pytest.mark.parametrize("hooks", [
-    {"AFTER_RUN": "plan->outputs[0] ^= 1;"},
-    {"AFTER_RUN": LATE + " plan->outputs[problem->layer->outputs - 1] ^= 1;"},
-    {"AFTER_COST": "cost->macs_useful++;"},
-], ids=["at once", "only while it is timed", "counts"])
+
+@pytest.mark.parametrize(
+    "hooks",
+    [
+        {"AFTER_RUN": "plan->outputs[0] ^= 1;"},
+        {"AFTER_RUN": LATE + " plan->outputs[problem->layer->outputs - 1] ^= 1;"},
+        {"AFTER_COST": "cost->macs_useful++;"},
+    ],
+    ids=["at once", "only while it is timed", "counts"],
+)
 def test_wrong_outputs_and_counts_are_no_numbers(eie, plugin, tiny, hooks):
     row, _, done = run(eie, tiny, plugin("bad", **hooks), code=1)
     assert row["eie_status"] == "mismatch" and "real_time" not in row
@@ -271,27 +390,62 @@ def test_row_above_the_ceiling_is_suspect(eie, plugin, tiny, count, bound):
     assert any("suspect" in line for line in done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("body, status, code", [
-    ('return eie_fail(error, EIE_UNSUPPORTED, "not today");', "unsupported", 3),
-    ('return eie_fail(error, EIE_MISSING, "no such library");', "skipped", 3),
-    ('return eie_fail(error, EIE_SYSTEM, "the device is on fire");', "error", 3),
-    ('return eie_fail(error, EIE_MEMORY, "out of memory");', "error", 3),
-])
+@pytest.mark.parametrize(
+    "body, status, code",
+    [
+        ('return eie_fail(error, EIE_UNSUPPORTED, "not today");', "unsupported", 3),
+        ('return eie_fail(error, EIE_MISSING, "no such library");', "skipped", 3),
+        ('return eie_fail(error, EIE_SYSTEM, "the device is on fire");', "error", 3),
+        ('return eie_fail(error, EIE_MEMORY, "out of memory");', "error", 3),
+    ],
+)
 def test_statuses_that_a_kernel_returns(eie, plugin, tiny, body, status, code):
     """Asked for by exact name, so that a row without a number is exit 3."""
-    done = eie.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--plugin", plugin("bad", ON_SUPPORTS=body),
-                   "--kernel", f"test_bad,{GOOD}", "--threads", "1", "--cache", "hot", "--out", "out.json", "--budget", "least")
+    done = eie.run(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--plugin",
+        plugin("bad", ON_SUPPORTS=body),
+        "--kernel",
+        f"test_bad,{GOOD}",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--out",
+        "out.json",
+        "--budget",
+        "least",
+    )
     assert done.returncode == code
-    row, = json.loads((eie.folder / "out.json").read_text())["eie_missing"]
+    (row,) = json.loads((eie.folder / "out.json").read_text())["eie_missing"]
     assert row["eie_status"] == status and body.split('"')[1] in row["eie_reason"]
 
 
 # ---- exit codes: 2 before 1 before 3 (design 10) -----------------------------------------------
 
+
 def test_mismatch_comes_before_a_crash(eie, plugin, tiny):
     wrong, crash = plugin("wrong", AFTER_RUN="plan->outputs[0] ^= 1;"), plugin("crash", ON_RUN="abort();")
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", wrong, "--plugin", crash, "--kernel", "test_*",
-                        "--threads", "1", code=1)
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--plugin",
+        wrong,
+        "--plugin",
+        crash,
+        "--kernel",
+        "test_*",
+        "--threads",
+        "1",
+        code=1,
+    )
     assert {row["eie_status"] for row in results["eie_missing"]} == {"mismatch", "error"}
 
 
@@ -299,14 +453,41 @@ def test_bad_input_comes_before_a_mismatch(eie, plugin, tiny, tmp_path):
     """A layer that cannot be read (2) beside a wrong kernel (1)."""
     (tmp_path / "models" / "alexnet-fc8-dump").mkdir(parents=True)
     path = plugin("wrong", AFTER_RUN="plan->outputs[0] ^= 1;")
-    done = eie.run("bench", "--quiet", "--suite", f"{tiny},real", "--plugin", path, "--kernel", f"test_*,{GOOD}",
-                   "--threads", "1", "--cache", "hot", "--budget", "least", env={"EIE_MODELS": str(tmp_path / "models")})
+    done = eie.run(
+        "bench",
+        "--quiet",
+        "--suite",
+        f"{tiny},real",
+        "--plugin",
+        path,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        env={"EIE_MODELS": str(tmp_path / "models")},
+    )
     assert done.returncode == 2 and "mismatch" in done.stdout and len(done.stderr.splitlines()) == 1
 
 
 def test_suspect_and_unsupported_rows_leave_the_code_alone(eie, plugin, tiny):
     suspect = plugin("suspect", AFTER_COST="cost->bytes_read += 1000000000;")
     other = plugin("other", ON_SUPPORTS='return eie_fail(error, EIE_UNSUPPORTED, "no");')
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", suspect, "--plugin", other, "--kernel",
-                        f"test_*,{GOOD}", "--threads", "1")
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--plugin",
+        suspect,
+        "--plugin",
+        other,
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--threads",
+        "1",
+    )
     assert {row["eie_status"] for row in results["eie_missing"]} == {"suspect", "unsupported"}

@@ -17,7 +17,7 @@ def test_models_then_what_headlines_are_made_of_then_the_rest(eie, tiny, tmp_pat
     first = {kind: kinds.index(kind) for kind in ("model", "lead", "rest")}
     last = {kind: len(kinds) - 1 - kinds[::-1].index(kind) for kind in ("model", "lead", "rest")}
     assert first["model"] == 0 and last["model"] < first["lead"]
-    assert {row["eie_layer"] for row in rows_of(tmp_path)[first["lead"]:first["rest"]]} == {"even", "sparse", "odd"}
+    assert {row["eie_layer"] for row in rows_of(tmp_path)[first["lead"] : first["rest"]]} == {"even", "sparse", "odd"}
     assert first["lead"] < first["rest"] and last["lead"] < first["rest"]
 
 
@@ -32,8 +32,22 @@ def test_one_layer_is_one_visit(eie, tiny, tmp_path):
 
 def test_time_that_is_left_goes_to_wide_intervals(eie, tiny, tmp_path):
     """A target that nothing reaches ends at the most samples that a row takes, not by the clock."""
-    common = ("bench", "--suite", tiny, "--layer", "even", "--kernel", "scalar_eie_stream,cpu_auto", "--cache", "hot",
-              "--threads", "1", "--quiet", "--out", "out.json")
+    common = (
+        "bench",
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        "scalar_eie_stream,cpu_auto",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--quiet",
+        "--out",
+        "out.json",
+    )
     eie(*common, "--budget", "least", "--target", "0.01%")
     before = {row["name"]: row for row in rows_of(tmp_path)}
     result = eie(*common, "--budget", "10h", "--target", "0.01%", "--resume")
@@ -41,25 +55,79 @@ def test_time_that_is_left_goes_to_wide_intervals(eie, tiny, tmp_path):
     for row in rows_of(tmp_path):
         half = (row["eie_ci95_high_ns"] - row["eie_ci95_low_ns"]) / 2 / row["eie_median_ns"]
         assert row["repetitions"] >= 602 or half <= 1e-4
-        assert row["eie_visits"] == sorted(set(row["eie_visits"])) and row["repetitions"] > before[row["name"]]["repetitions"]
+        assert (
+            row["eie_visits"] == sorted(set(row["eie_visits"])) and row["repetitions"] > before[row["name"]]["repetitions"]
+        )
         earlier = before[row["name"]]
         kept = row["eie_samples_ns"] + row.get("eie_disturbed_ns", [])
         assert set(earlier["eie_samples_ns"] + earlier.get("eie_disturbed_ns", [])) <= set(kept)  # none is thrown away
 
 
 def test_a_target_that_is_reached_ends_the_run(eie, tiny, tmp_path):
-    eie("bench", "--suite", tiny, "--layer", "even", "--kernel", "scalar_eie_stream", "--cache", "hot", "--threads", "1",
-        "--quiet", "--budget", "10h", "--target", "100", "--out", "out.json")
+    eie(
+        "bench",
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        "scalar_eie_stream",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--quiet",
+        "--budget",
+        "10h",
+        "--target",
+        "100",
+        "--out",
+        "out.json",
+    )
     (row,) = rows_of(tmp_path)
     half = (row["eie_ci95_high_ns"] - row["eie_ci95_low_ns"]) / 2 / row["eie_median_ns"]
     assert half <= 1 or row["repetitions"] >= 602
 
 
 def test_several_matrices_in_one_run(eie, tiny, tmp_path):
-    eie("bench", "--suite", tiny, "--kernel", "model_eie_analytic", "--device", "eie-64pe-45nm",
-        "--also", "--suite", tiny, "--layer", "even", "--kernel", "scalar_eie_stream", "--cache", "hot", "--threads", "1",
-        "--also", "--suite", tiny, "--layer", "e*", "--kernel", "scalar_eie_stream", "--cache", "hot", "--threads", "1",
-        "--batch", "1,2", "--budget", "least", "--quiet", "--out", "out.json")
+    eie(
+        "bench",
+        "--suite",
+        tiny,
+        "--kernel",
+        "model_eie_analytic",
+        "--device",
+        "eie-64pe-45nm",
+        "--also",
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        "scalar_eie_stream",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--also",
+        "--suite",
+        tiny,
+        "--layer",
+        "e*",
+        "--kernel",
+        "scalar_eie_stream",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--batch",
+        "1,2",
+        "--budget",
+        "least",
+        "--quiet",
+        "--out",
+        "out.json",
+    )
     names = [row["name"] for row in rows_of(tmp_path)]
     assert len(names) == len(set(names)) == 3 + 2  # the row that stands in two of them is one
     assert sum("model_eie_analytic" in name for name in names) == 3
@@ -73,8 +141,20 @@ def test_what_is_wrong_in_a_further_matrix_is_said(eie, tiny):
 
 
 def test_a_median_that_its_samples_do_not_have_is_refused(eie, tiny, tmp_path):
-    common = ("bench", "--suite", tiny, "--layer", "even", "--kernel", "scalar_eie_stream", "--cache", "hot", *LEAST,
-              "--out", "out.json")
+    common = (
+        "bench",
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        "scalar_eie_stream",
+        "--cache",
+        "hot",
+        *LEAST,
+        "--out",
+        "out.json",
+    )
     eie(*common)
     document = json.loads((tmp_path / "out.json").read_text())
     document["benchmarks"][0]["eie_median_ns"] /= 1000
@@ -83,7 +163,22 @@ def test_a_median_that_its_samples_do_not_have_is_refused(eie, tiny, tmp_path):
 
 
 def test_a_budget_below_the_least_says_so_and_leaves_nothing_out(eie, tmp_path):
-    result = eie("bench", "--suite", "paper", "--layer", "NT-We", "--kernel", "scalar_eie_stream,peers_*gemv", "--cache",
-                 "hot", "--threads", "1", "--budget", "0.001", "--out", "out.json")
+    result = eie(
+        "bench",
+        "--suite",
+        "paper",
+        "--layer",
+        "NT-We",
+        "--kernel",
+        "scalar_eie_stream,peers_*gemv",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--budget",
+        "0.001",
+        "--out",
+        "out.json",
+    )
     assert "none is left out" in result.stderr
     assert rows_of(tmp_path)

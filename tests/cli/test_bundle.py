@@ -10,7 +10,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from command import BINARY, GUARD_S, REPOSITORY, compile_shared, kernel_source, suite_object
 
 GLIBC = re.compile(r"(ld-linux.*|lib(c|m|mvec|pthread|dl|rt|resolv|util|anl|nsl)\.so\.\d+)$")
@@ -20,21 +19,34 @@ KERNELS = "scalar_eie_*,avx2_eie_*,peers_*,opencl_eie_*,cuda_*"
 
 
 def readelf(option, path):
-    return subprocess.run(["readelf", "--wide", option, path], check=True, capture_output=True, text=True,
-                          env=os.environ | {"LC_ALL": "C"}).stdout
+    return subprocess.run(
+        ["readelf", "--wide", option, path], check=True, capture_output=True, text=True, env=os.environ | {"LC_ALL": "C"}
+    ).stdout
 
 
 def install(prefix):
-    return subprocess.run(["cmake", "--install", BINARY.parent, "--component", "bundle", "--prefix", prefix],
-                          capture_output=True, text=True)
+    return subprocess.run(
+        ["cmake", "--install", BINARY.parent, "--component", "bundle", "--prefix", prefix], capture_output=True, text=True
+    )
 
 
 def write(folder, program, limit=40):
     """The script behind the component, for another program or limit."""
-    settings = {"PROGRAM": program, "SOURCE": REPOSITORY, "VERSION": "0", "PROCESSOR": "any", "LIMIT_MIB": limit,
-                "OBJDUMP": shutil.which("objdump"), "STRIP": "", "FOLDER": folder}
-    return subprocess.run(["cmake", *(f"-D{name}={value}" for name, value in settings.items()), "-P",
-                           REPOSITORY / "cmake/write_bundle.cmake"], capture_output=True, text=True)
+    settings = {
+        "PROGRAM": program,
+        "SOURCE": REPOSITORY,
+        "VERSION": "0",
+        "PROCESSOR": "any",
+        "LIMIT_MIB": limit,
+        "OBJDUMP": shutil.which("objdump"),
+        "STRIP": "",
+        "FOLDER": folder,
+    }
+    return subprocess.run(
+        ["cmake", *(f"-D{name}={value}" for name, value in settings.items()), "-P", REPOSITORY / "cmake/write_bundle.cmake"],
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +86,11 @@ def test_nothing_else_is_needed(bundle):
 
 
 def test_least_glibc_is_stated(bundle):
-    versions = {tuple(map(int, version.split(".")))
-                for path in objects(bundle) for version in re.findall(r"GLIBC_([0-9.]+)", readelf("-V", path))}
+    versions = {
+        tuple(map(int, version.split(".")))
+        for path in objects(bundle)
+        for version in re.findall(r"GLIBC_([0-9.]+)", readelf("-V", path))
+    }
     assert f"glibc {'.'.join(map(str, max(versions)))} or newer" in (bundle / "README.txt").read_text()
 
 
@@ -91,8 +106,9 @@ def test_libraries_are_named_with_their_licences(bundle):
 
 def loaded(program, **environment):
     """The loader's own list: name and path."""
-    text = subprocess.run([program], env={"LD_TRACE_LOADED_OBJECTS": "1"} | environment, check=True,
-                          capture_output=True, text=True).stdout
+    text = subprocess.run(
+        [program], env={"LD_TRACE_LOADED_OBJECTS": "1"} | environment, check=True, capture_output=True, text=True
+    ).stdout
     return dict(re.findall(r"(\S+) => (/\S+)", text))
 
 
@@ -148,19 +164,27 @@ def needing(folder, program, library):
     for name in ("lib", "y"):
         (folder / name).mkdir()
     compile_shared(folder / "y", "liby", "int y(void); int y(void) { return 0; }")
-    compile_shared(folder / "lib", "libx", "int y(void); int x(void); int x(void) { return y(); }",
-                   f"-L{folder}/y", "-ly", *library)
+    compile_shared(
+        folder / "lib", "libx", "int y(void); int x(void); int x(void) { return y(); }", f"-L{folder}/y", "-ly", *library
+    )
     (folder / "main.c").write_text("int x(void); int main(void) { return x(); }")
-    subprocess.run(["cc", "-o", "main", "main.c", "-Llib", "-lx", f"-Wl,-rpath-link,{folder}/y",
-                    "-Wl,--disable-new-dtags", *program], cwd=folder, check=True)
+    subprocess.run(
+        ["cc", "-o", "main", "main.c", "-Llib", "-lx", f"-Wl,-rpath-link,{folder}/y", "-Wl,--disable-new-dtags", *program],
+        cwd=folder,
+        check=True,
+    )
     return folder / "main"
 
 
-@pytest.mark.parametrize("program, library, why", [
-    (["-Wl,-rpath,$ORIGIN/lib"], [], "not found: liby.so"),
-    (["-Wl,-rpath,$ORIGIN/lib"], ["-Wl,-rpath,$ORIGIN/../y"], "libx.so has a search path of its own"),
-    (["-Wl,-rpath,$ORIGIN/lib:$ORIGIN/y"], [], "eie looks for libraries elsewhere than in lib/"),
-], ids=["absent", "library leads elsewhere", "program leads elsewhere"])
+@pytest.mark.parametrize(
+    "program, library, why",
+    [
+        (["-Wl,-rpath,$ORIGIN/lib"], [], "not found: liby.so"),
+        (["-Wl,-rpath,$ORIGIN/lib"], ["-Wl,-rpath,$ORIGIN/../y"], "libx.so has a search path of its own"),
+        (["-Wl,-rpath,$ORIGIN/lib:$ORIGIN/y"], [], "eie looks for libraries elsewhere than in lib/"),
+    ],
+    ids=["absent", "library leads elsewhere", "program leads elsewhere"],
+)
 def test_program_that_would_not_run_elsewhere(tmp_path, program, library, why):
     done = write(tmp_path / "made", needing(tmp_path, program, library))
     assert done.returncode != 0 and why in " ".join(done.stderr.split()), done.stderr
@@ -205,8 +229,13 @@ class Root:
             (self.folder / name).mkdir(exist_ok=True)
             steps.append(f'mount --rbind /{name} "$0/{name}" && ')
         script = "".join(steps) + 'exec chroot "$0" "$@"'
-        return subprocess.run([*namespaces(), "sh", "-c", script, self.folder, f"/{PLACE}/eie", *map(str, arguments)],
-                              env={"PATH": PATH} | environment, capture_output=True, text=True, timeout=GUARD_S)
+        return subprocess.run(
+            [*namespaces(), "sh", "-c", script, self.folder, f"/{PLACE}/eie", *map(str, arguments)],
+            env={"PATH": PATH} | environment,
+            capture_output=True,
+            text=True,
+            timeout=GUARD_S,
+        )
 
 
 @pytest.fixture
@@ -216,8 +245,27 @@ def root(tmp_path, bundle):
 
 def rows(root, **further):
     (root.folder / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
-    done = root("bench", "--quiet", "--budget", "least", "--suite", "/tiny.json", "--layer", "even", "--cache", "hot",
-                "--threads", "1", "--batch", "1", "--kernel", KERNELS, "--out", "/out.json", **further)
+    done = root(
+        "bench",
+        "--quiet",
+        "--budget",
+        "least",
+        "--suite",
+        "/tiny.json",
+        "--layer",
+        "even",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--batch",
+        "1",
+        "--kernel",
+        KERNELS,
+        "--out",
+        "/out.json",
+        **further,
+    )
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return json.loads((root.folder / "out.json").read_text(encoding="utf-8"))
 
@@ -228,11 +276,18 @@ def test_bench_where_there_is_nothing(root, mounts):
     results = rows(root, mounts=mounts)
     done = {row["eie_kernel"] for row in results["benchmarks"]}
     assert "scalar_eie_stream" in done and not any(name.startswith(("peers_", "opencl_", "cuda_")) for name in done)
-    reasons = {row["eie_kernel"]: row["eie_reason"] for row in results["eie_missing"]
-               if row["eie_status"] in ("skipped", "unsupported")}
-    for kernel, library in {"peers_openblas_sgemv": "libopenblas.so", "peers_mkl_csr_mv": "libmkl_rt.so",
-                            "peers_graphblas_mxm": "libgraphblas.so", "peers_clblast_sgemv": "libOpenCL.so",
-                            "opencl_eie_stream": "libOpenCL.so"}.items():
+    reasons = {
+        row["eie_kernel"]: row["eie_reason"]
+        for row in results["eie_missing"]
+        if row["eie_status"] in ("skipped", "unsupported")
+    }
+    for kernel, library in {
+        "peers_openblas_sgemv": "libopenblas.so",
+        "peers_mkl_csr_mv": "libmkl_rt.so",
+        "peers_graphblas_mxm": "libgraphblas.so",
+        "peers_clblast_sgemv": "libOpenCL.so",
+        "opencl_eie_stream": "libOpenCL.so",
+    }.items():
         assert library in reasons[kernel] and "cannot open shared object file" in reasons[kernel]
     context = results["context"]
     assert context["eie_cores"] >= 1 and context["eie_memory_bytes"] > 0
@@ -256,12 +311,13 @@ def test_check_and_list_where_there_is_nothing(root, mounts):
 
 def test_without_proc_nothing_is_measured(root):
     """One clear line, and no file."""
-    done = root("bench", "--layer", "NT-We", "--kernel", "scalar_eie_stream", "--out", "/out.json",
-                LD_ORIGIN_PATH=f"/{PLACE}")
-    line, = done.stderr.splitlines()
+    done = root(
+        "bench", "--layer", "NT-We", "--kernel", "scalar_eie_stream", "--out", "/out.json", LD_ORIGIN_PATH=f"/{PLACE}"
+    )
+    (line,) = done.stderr.splitlines()
     assert done.returncode == 3 and "/proc is not mounted" in line and not (root.folder / "out.json").exists()
     done = root("--version")  # the loader cannot tell where the program lies
-    line, = done.stderr.splitlines()
+    (line,) = done.stderr.splitlines()
     assert done.returncode == 127 and "error while loading shared libraries" in line
 
 
@@ -273,22 +329,26 @@ def test_plugin_where_there_is_nothing(root):
 
 def test_libraries_are_looked_up_where_they_are_named(root):
     """EIE_LIBRARY_PATH leads to one; a .venv that happens to lie two folders above does not."""
-    stray = compile_shared(root.folder, "stray", """
+    stray = compile_shared(
+        root.folder,
+        "stray",
+        """
         #include <unistd.h>
-        __attribute__((constructor)) static void begin(void) { if (write(2, "begun\\n", 6)) return; }""")
+        __attribute__((constructor)) static void begin(void) { if (write(2, "begun\\n", 6)) return; }""",
+    )
     (root.folder / ".venv/lib").mkdir(parents=True)
     stray.rename(root.folder / ".venv/lib/libopenblas.so.0")
     for environment, begun in (({}, False), ({"EIE_LIBRARY_PATH": "/.venv/lib"}, True)):
         done = root("list", "kernels", "--json", mounts=("proc",), **environment)
         assert done.returncode == 0 and ("begun" in done.stderr) == begun, done.stderr
-        reason, = (one["reason"] for one in json.loads(done.stdout) if one["name"] == "peers_openblas_sgemv")
+        (reason,) = (one["reason"] for one in json.loads(done.stdout) if one["name"] == "peers_openblas_sgemv")
         assert ("has no " if begun else "libopenblas.so") in reason
 
 
 def test_older_glibc(root):
     """As the loader sees one: the newest version that is needed goes by another name."""
     newest = re.search(r"glibc (\S+) or newer", (root.folder / PLACE / "README.txt").read_text())[1]
-    libc, = root.folder.glob("**/libc.so.6")
+    (libc,) = root.folder.glob("**/libc.so.6")
     name = f"GLIBC_{newest}".encode() + b"\0"
     libc.write_bytes(libc.read_bytes().replace(name, name.replace(b"GLIBC_2", b"GLIBC_9")))
     done = root("--version", mounts=("proc",))

@@ -1,16 +1,17 @@
 """Dense weights in, comparison table out: what `./run compress` does, step by step, with the real program."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 
 import numpy
 import pytest
-
 from command import REPOSITORY
 
-SCRIPT = REPOSITORY / "plots/compression/compressed.py"
+PROGRAM = [sys.executable, "-m", "plots", "compressed"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 
 @pytest.fixture
@@ -18,18 +19,21 @@ def compared(eie):
     weights = numpy.random.default_rng(1).normal(size=(300, 200)).astype(numpy.float32)
     numpy.save(eie.folder / "weights.npy", weights)
     eie("compress", "weights.npy", "-o", "layer.safetensors", "--ledger", "ledger.json", "--density", "0.1")
-    results = eie.bench("--suite", "layer.safetensors", "--kernel", "scalar_eie_stream,peers_openblas_sgemv",
-                        "--threads", "1")
+    results = eie.bench(
+        "--suite", "layer.safetensors", "--kernel", "scalar_eie_stream,peers_openblas_sgemv", "--threads", "1"
+    )
     (eie.folder / "bench.json").write_text(json.dumps(results))
-    done = subprocess.run([sys.executable, SCRIPT, "ledger.json", "bench.json"], cwd=eie.folder, capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        [*PROGRAM, "ledger.json", "bench.json"], cwd=eie.folder, capture_output=True, text=True, env=ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr
     return json.loads((eie.folder / "ledger.json").read_text())["layers"][0], results, done.stdout
 
 
 def lines(text, first):
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()
-            if line.startswith(f"| {first}")]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith(f"| {first}")
+    ]
 
 
 def test_every_stage_has_its_bytes(compared):
@@ -37,19 +41,23 @@ def test_every_stage_has_its_bytes(compared):
     assert f"{layer['outputs']} x {layer['inputs']}" in text and (layer["outputs"], layer["inputs"]) == (300, 200)
     assert "6,000 of 60,000 weights" in text
     for stage in layer["stages"]:
-        line, = lines(text, stage["stage"] + " ")
+        (line,) = lines(text, stage["stage"] + " ")
         assert line[1] == f"{stage['bytes']:,.0f}"
     assert lines(text, "dense ")[0][1] == "240,000"
 
 
 def test_times_are_those_of_the_file(compared):
     _, results, text = compared
-    dense, kernel = (next(row for row in results["benchmarks"] if row["eie_kernel"] == name)
-                     for name in ("peers_openblas_sgemv", "scalar_eie_stream"))
-    line, = lines(text, "scalar_eie_stream ")
-    assert line[1] == "hot, 1 thread" and float(line[2].split()[0]) == pytest.approx(kernel["eie_median_ns"] / 1e3, rel=0.005)
+    dense, kernel = (
+        next(row for row in results["benchmarks"] if row["eie_kernel"] == name)
+        for name in ("peers_openblas_sgemv", "scalar_eie_stream")
+    )
+    (line,) = lines(text, "scalar_eie_stream ")
+    assert line[1] == "hot, 1 thread" and float(line[2].split()[0]) == pytest.approx(
+        kernel["eie_median_ns"] / 1e3, rel=0.005
+    )
     assert float(line[3].partition("x")[0]) == pytest.approx(dense["eie_median_ns"] / kernel["eie_median_ns"], rel=0.3)
-    best, = lines(text, "best dense: OpenBLAS ")
+    (best,) = lines(text, "best dense: OpenBLAS ")
     assert float(best[2].split()[0]) == pytest.approx(dense["eie_median_ns"] / 1e3, rel=0.005)
     assert best[3].startswith("1.00x") and best[4] == "-"
 
@@ -58,12 +66,12 @@ def test_eie_stands_beside(compared):
     layer, _, text = compared
     assert layer["estimates"]
     for estimate in layer["estimates"]:
-        line, = lines(text, estimate["device"] + " ")
+        (line,) = lines(text, estimate["device"] + " ")
         assert re.fullmatch(r"[\d.e+-]+ e", line[2]) and float(line[2].split()[0]) > 0
 
 
 def test_bad_files_are_one_line(tmp_path):
     (tmp_path / "no.json").write_text("{")
     for arguments in ([], ["no.json"], ["no.json", "no.json"], ["nowhere.json", "no.json"]):
-        done = subprocess.run([sys.executable, SCRIPT, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run([*PROGRAM, *arguments], cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT)
         assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout

@@ -8,10 +8,9 @@ import zipfile
 
 import numpy
 import pytest
-from safetensors.numpy import load_file, save_file
-
 from command import MODELS
 from layerfile import File, dense
+from safetensors.numpy import load_file, save_file
 
 RANDOM = numpy.random.default_rng(4)
 
@@ -25,7 +24,7 @@ def compressed(eie, *arguments, out="out.safetensors"):
     ledger = json.loads(eie("compress", *arguments, "-o", out, "--json").stdout)
     size = os.path.getsize(eie.folder / out)
     assert ledger["file_bytes"] == size == sum(ledger["parts"].values())
-    header, = struct.unpack("<Q", (eie.folder / out).read_bytes()[:8])
+    (header,) = struct.unpack("<Q", (eie.folder / out).read_bytes()[:8])
     assert ledger["parts"]["header"] == 8 + header
     for layer in ledger["layers"]:
         for stage in layer["stages"]:
@@ -42,11 +41,12 @@ def expanded(eie, path="out.safetensors"):
 
 # ---- what is kept ------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("form", ["plain", "packed", "huffman"])
 def test_the_largest_weights_stay_and_the_errors_are_those_of_numpy(eie, form):
     given = weights()
     numpy.save(eie.folder / "w.npy", given)
-    layer, = compressed(eie, "w.npy", "--density", 0.25, "--form", form, "--pes", 4)["layers"]
+    (layer,) = compressed(eie, "w.npy", "--density", 0.25, "--form", form, "--pes", 4)["layers"]
     back = expanded(eie)
     assert back.shape == given.shape and (back != 0).sum() == layer["nonzeros"] == 700
     threshold = numpy.sort(numpy.abs(given), axis=None)[-700]
@@ -54,9 +54,11 @@ def test_the_largest_weights_stay_and_the_errors_are_those_of_numpy(eie, form):
     pruned = numpy.where(back != 0, given, 0)
     norm = numpy.linalg.norm(given.astype(float))
     assert layer["errors"]["pruned_relative_frobenius"] == pytest.approx(
-        numpy.linalg.norm(pruned.astype(float) - given) / norm)
+        numpy.linalg.norm(pruned.astype(float) - given) / norm
+    )
     assert layer["errors"]["shared_relative_frobenius"] == pytest.approx(
-        numpy.linalg.norm(back.astype(float) - given) / norm, rel=1e-3)  # back is 16-bit fixed point
+        numpy.linalg.norm(back.astype(float) - given) / norm, rel=1e-3
+    )  # back is 16-bit fixed point
     assert len(numpy.unique(back[back != 0])) == layer["clusters"] == 15
 
 
@@ -64,8 +66,9 @@ def test_every_form_is_the_same_layer(eie):
     numpy.save(eie.folder / "w.npy", weights(33, 130))
     hashes = set()
     for form in ("plain", "packed", "huffman"):
-        layer, = compressed(eie, "w.npy", "--density", 0.1, "--form", form, "--pes", 3, "--activation", "relu",
-                            out=f"{form}.safetensors")["layers"]
+        (layer,) = compressed(
+            eie, "w.npy", "--density", 0.1, "--form", form, "--pes", 3, "--activation", "relu", out=f"{form}.safetensors"
+        )["layers"]
         verified = eie("layer", "verify", f"{form}.safetensors").stdout
         assert verified.endswith("valid\n") and layer["layer"]["hash"] in verified
         hashes.add(layer["layer"]["hash"])
@@ -88,25 +91,26 @@ def test_every_width_comes_back(eie, bits):
     given = weights()
     given[:, ::2] = 0
     numpy.save(eie.folder / "w.npy", given)
-    layer, = compressed(eie, "w.npy", "--bits", bits, "--run-bits", 10 - bits, "--form", "huffman")["layers"]
+    (layer,) = compressed(eie, "w.npy", "--bits", bits, "--run-bits", 10 - bits, "--form", "huffman")["layers"]
     back = expanded(eie)
-    assert ((back != 0) == (given != 0)).all() and layer["clusters"] <= 2 ** bits - 1
+    assert ((back != 0) == (given != 0)).all() and layer["clusters"] <= 2**bits - 1
     assert numpy.linalg.norm(back.astype(float) - given) / numpy.linalg.norm(given) == pytest.approx(
-        layer["errors"]["shared_relative_frobenius"], rel=1e-5)
+        layer["errors"]["shared_relative_frobenius"], rel=1e-5
+    )
 
 
 def test_few_distinct_weights_are_kept_exactly(eie):
     given = RANDOM.choice(numpy.array([0, 0.5, -1.25, 3], numpy.float32), (20, 30))
     numpy.save(eie.folder / "w.npy", given)
     for start in ("linear", "density"):
-        layer, = compressed(eie, "w.npy", "--bits", 8, "--run-bits", 4, "--form", "packed", "--centroids", start)["layers"]
+        (layer,) = compressed(eie, "w.npy", "--bits", 8, "--run-bits", 4, "--form", "packed", "--centroids", start)["layers"]
         assert layer["clusters"] == 3 and layer["errors"]["shared_relative_frobenius"] == 0
         assert (expanded(eie) == given).all()
 
 
 def test_a_matrix_of_zeros(eie):
     numpy.save(eie.folder / "w.npy", numpy.zeros((5, 7), numpy.float32))
-    layer, = compressed(eie, "w.npy")["layers"]
+    (layer,) = compressed(eie, "w.npy")["layers"]
     assert layer["nonzeros"] == layer["clusters"] == 0 and not expanded(eie).any()
     compressed(eie, "w.npy", "--form", "huffman", "--bits", 5)
     assert not expanded(eie).any()
@@ -115,7 +119,7 @@ def test_a_matrix_of_zeros(eie):
 def test_threshold_is_in_standard_deviations(eie):
     given = weights()
     numpy.save(eie.folder / "w.npy", given)
-    layer, = compressed(eie, "w.npy", "--threshold", 1.2)["layers"]
+    (layer,) = compressed(eie, "w.npy", "--threshold", 1.2)["layers"]
     assert layer["nonzeros"] == (numpy.abs(given) >= 1.2 * given.astype(float).std()).sum()
 
 
@@ -123,7 +127,7 @@ def test_inputs_and_bias_travel_with_the_layer(eie):
     given, inputs, bias = weights(), numpy.abs(weights(3, 70)), weights(1, 40)[0]
     for name, array in {"w": given, "x": inputs, "b": bias}.items():
         numpy.save(eie.folder / f"{name}.npy", array)
-    layer, = compressed(eie, "w.npy", "--inputs", "x.npy", "--bias", "b.npy", "--density", 0.5)["layers"]
+    (layer,) = compressed(eie, "w.npy", "--inputs", "x.npy", "--bias", "b.npy", "--density", 0.5)["layers"]
     file = File((eie.folder / "out.safetensors").read_bytes())
     samples = file.array("w.sample_inputs") * 2.0 ** -file.number("w", "input_fraction_bits")
     assert numpy.abs(samples - inputs).max() < 2.0 ** -file.number("w", "input_fraction_bits")
@@ -132,7 +136,8 @@ def test_inputs_and_bias_travel_with_the_layer(eie):
     assert numpy.abs(back["w.bias"] - bias).max() < 1e-3
     wanted, found = inputs.astype(float) @ given.T, inputs.astype(float) @ back["w"].T
     assert layer["errors"]["shared_relative_output"] == pytest.approx(
-        numpy.linalg.norm(found - wanted) / numpy.linalg.norm(wanted), rel=1e-2)
+        numpy.linalg.norm(found - wanted) / numpy.linalg.norm(wanted), rel=1e-2
+    )
 
 
 def test_the_paper_s_example_of_huffman_and_runs(eie):
@@ -140,7 +145,7 @@ def test_the_paper_s_example_of_huffman_and_runs(eie):
     given = numpy.zeros((2, 20), numpy.float32)
     given[0, 0], given[1, 18] = 1, -1
     numpy.save(eie.folder / "w.npy", given)
-    layer, = compressed(eie, "w.npy", "--form", "packed")["layers"]
+    (layer,) = compressed(eie, "w.npy", "--form", "packed")["layers"]
     assert layer["fillers"] == 2  # 37 zeros: 16 + 16 + 5
     stage = {stage["stage"]: stage for stage in layer["stages"]}
     assert stage["shared"]["values_bytes"] == stage["shared"]["runs_bytes"] == 1
@@ -150,6 +155,7 @@ def test_the_paper_s_example_of_huffman_and_runs(eie):
 
 
 # ---- files -------------------------------------------------------------------------------------
+
 
 def bfloat16(array):
     return (array.astype("<f4").view("<u4") >> 16).astype("<u2")
@@ -173,8 +179,21 @@ def write_formats(folder, given):
     (folder / "sparse.mtx").write_text("\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize("name", ["c.npy", "fortran.npy", "big.npy", "double.npy", "plain.npz", "packed.npz",
-                                  "single.safetensors", "half.safetensors", "bf16.safetensors", "sparse.mtx"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "c.npy",
+        "fortran.npy",
+        "big.npy",
+        "double.npy",
+        "plain.npz",
+        "packed.npz",
+        "single.safetensors",
+        "half.safetensors",
+        "bf16.safetensors",
+        "sparse.mtx",
+    ],
+)
 def test_every_format_is_the_same_matrix(eie, name):
     given = RANDOM.choice(numpy.array([0, 0.5, -1.25, 3], numpy.float32), (11, 23))  # exact in 16 bits
     write_formats(eie.folder, given)
@@ -186,14 +205,14 @@ def test_a_convolution_is_flattened_and_comes_back_in_its_shape(eie):
     given = RANDOM.choice(numpy.array([0, 0.5, 2], numpy.float32), (6, 5, 3, 2))
     for name, array in {"c.npy": given, "f.npy": numpy.asfortranarray(given)}.items():
         numpy.save(eie.folder / name, array)
-        layer, = compressed(eie, name, "--bits", 4, "--form", "packed", "--run-bits", 3)["layers"]
+        (layer,) = compressed(eie, name, "--bits", 4, "--form", "packed", "--run-bits", 3)["layers"]
         assert (layer["shape"], layer["outputs"], layer["inputs"]) == ("6 x 5 x 3 x 2", 6, 30)
         assert (expanded(eie) == given).all()
 
 
 def test_smtx_has_the_pattern_and_drawn_values(eie):
     (eie.folder / "p.smtx").write_text("3, 5, 4\n0 2 2 4 \n0 3 1 4 \n")
-    layer, = compressed(eie, "p.smtx")["layers"]
+    (layer,) = compressed(eie, "p.smtx")["layers"]
     assert layer["weights_drawn"] and expanded(eie).nonzero()[0].tolist() == [0, 0, 2, 2]
     assert expanded(eie).nonzero()[1].tolist() == [0, 3, 1, 4]
 
@@ -205,7 +224,9 @@ def test_a_network_of_named_tensors(eie):
     assert [layer["name"] for layer in ledger["layers"]] == ["a.weight", "b-c"]
     eie("expand", "out.safetensors", "-o", "back.safetensors")
     assert {name: array.shape for name, array in load_file(eie.folder / "back.safetensors").items()} == {
-        "a.weight": (8, 9), "b-c": (5, 8)}
+        "a.weight": (8, 9),
+        "b-c": (5, 8),
+    }
     eie.fails(2, "--layer", "expand", "out.safetensors", "-o", "back.npy")
     eie("expand", "out.safetensors", "-o", "back.npy", "--layer", "b*")
     # a name that matches nothing is a mistake, also beside one that does
@@ -222,6 +243,7 @@ def test_a_compressed_layer_can_be_measured(eie, form):
 
 
 # ---- mistakes ----------------------------------------------------------------------------------
+
 
 def test_bad_files(eie):
     folder = eie.folder
@@ -248,10 +270,24 @@ def test_bad_files(eie):
     (folder / "bad.smtx").write_text("2, 2, 9\n")
     (folder / "bad.net").write_bytes(bytes(200))
     for name, culprit in {
-            "nan.npy": "row 1, column 2", "inf.npy": "row 3, column 0", "double.npy": "infinite", "scalar.npy": "single",
-            "none.npy": "dimension 0", "complex.npy": "c8", "cut.npy": "63", "longer.npy": "65",
-            "overflow.npy": "64 bits", "empty.npy": "empty", "noise.bin": ".npy, .npz", "bad.npz": "w.npy",
-            "cut.npz": "zip", "bad.mtx": ":3:", "bad.smtx": ".smtx", "bad.net": "conv1", "nowhere.npy": "spelling"}.items():
+        "nan.npy": "row 1, column 2",
+        "inf.npy": "row 3, column 0",
+        "double.npy": "infinite",
+        "scalar.npy": "single",
+        "none.npy": "dimension 0",
+        "complex.npy": "c8",
+        "cut.npy": "63",
+        "longer.npy": "65",
+        "overflow.npy": "64 bits",
+        "empty.npy": "empty",
+        "noise.bin": ".npy, .npz",
+        "bad.npz": "w.npy",
+        "cut.npz": "zip",
+        "bad.mtx": ":3:",
+        "bad.smtx": ".smtx",
+        "bad.net": "conv1",
+        "nowhere.npy": "spelling",
+    }.items():
         assert name in eie.fails(2, culprit, "compress", name, "-o", "out.safetensors").stderr
     numpy.save(folder / "rows.npy", weights(3, 40))
     eie.fails(2, "one row", "compress", "normal:40x70", "-o", "out.safetensors", "--bias", "rows.npy")
@@ -262,24 +298,27 @@ def test_bad_files(eie):
     eie.fails(2, "elements", "compress", "normal:65536x65536", "-o", "out.safetensors")
 
 
-@pytest.mark.parametrize("culprit, arguments", [
-    ("-o FILE", ["normal:2x2"]),
-    ("needs a file", ["-o", "x"]),
-    ("1.5", ["normal:2x2", "-o", "x", "--density", "1.5"]),
-    ("one of them", ["normal:2x2", "-o", "x", "--density", "0.5", "--threshold", "1"]),
-    ("--bits 9", ["normal:2x2", "-o", "x", "--bits", "9"]),
-    ("--run-bits 1", ["normal:2x2", "-o", "x", "--run-bits", "1"]),
-    ("--form", ["normal:2x2", "-o", "x", "--bits", "5"]),
-    ("'middle'", ["normal:2x2", "-o", "x", "--centroids", "middle"]),
-    ("'zip'", ["normal:2x2", "-o", "x", "--form", "zip"]),
-    ("'tanh'", ["normal:2x2", "-o", "x", "--activation", "tanh"]),
-    ("normal:2y2", ["normal:2y2", "-o", "x"]),
-    ("'frob'", ["normal:2x2", "-o", "x", "--tensor", "frob"]),
-    ("--keep-codes", ["normal:2x2", "-o", "x", "--keep-codes", "--form", "huffman"]),
-    ("positions", ["normal:2x2", "-o", "x", "--samples", "positions"]),
-    ("--seed", ["normal:2x2", "-o", "x", "--seed", "-1"]),
-    ("nope/x", ["normal:2x2", "-o", "nope/x"]),
-])
+@pytest.mark.parametrize(
+    "culprit, arguments",
+    [
+        ("-o FILE", ["normal:2x2"]),
+        ("needs a file", ["-o", "x"]),
+        ("1.5", ["normal:2x2", "-o", "x", "--density", "1.5"]),
+        ("one of them", ["normal:2x2", "-o", "x", "--density", "0.5", "--threshold", "1"]),
+        ("--bits 9", ["normal:2x2", "-o", "x", "--bits", "9"]),
+        ("--run-bits 1", ["normal:2x2", "-o", "x", "--run-bits", "1"]),
+        ("--form", ["normal:2x2", "-o", "x", "--bits", "5"]),
+        ("'middle'", ["normal:2x2", "-o", "x", "--centroids", "middle"]),
+        ("'zip'", ["normal:2x2", "-o", "x", "--form", "zip"]),
+        ("'tanh'", ["normal:2x2", "-o", "x", "--activation", "tanh"]),
+        ("normal:2y2", ["normal:2y2", "-o", "x"]),
+        ("'frob'", ["normal:2x2", "-o", "x", "--tensor", "frob"]),
+        ("--keep-codes", ["normal:2x2", "-o", "x", "--keep-codes", "--form", "huffman"]),
+        ("positions", ["normal:2x2", "-o", "x", "--samples", "positions"]),
+        ("--seed", ["normal:2x2", "-o", "x", "--seed", "-1"]),
+        ("nope/x", ["normal:2x2", "-o", "nope/x"]),
+    ],
+)
 def test_usage(eie, culprit, arguments):
     eie.fails(3 if "nope/x" in arguments else 2, culprit, "compress", *arguments)
 
@@ -341,6 +380,7 @@ def test_measured_decoding_is_right(eie):
 
 
 # ---- the published SqueezeNet ------------------------------------------------------------------
+
 
 @pytest.fixture
 def squeezenet():

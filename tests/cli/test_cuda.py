@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from command import BINARY
 
 EMULATED = BINARY.parent / "tests" / "cuda" / "eie_emulated_cuda"
@@ -21,10 +20,25 @@ def emulated(eie):
 @pytest.fixture
 def rows(emulated, tiny):
     """Rows with and without a number of a short run on layer "even"."""
+
     def run(kernels, *arguments, code=0, env=None):
-        results = emulated.bench("--suite", tiny, "--layer", "even", "--kernel", kernels, "--device", "cuda:*",
-                                 "--budget", "least", *arguments, code=code, env=(env or {}) | {"EIE_EMULATOR_CLOCK": "1"})
+        results = emulated.bench(
+            "--suite",
+            tiny,
+            "--layer",
+            "even",
+            "--kernel",
+            kernels,
+            "--device",
+            "cuda:*",
+            "--budget",
+            "least",
+            *arguments,
+            code=code,
+            env=(env or {}) | {"EIE_EMULATOR_CLOCK": "1"},
+        )
         return results["benchmarks"], results["eie_missing"]
+
     return run
 
 
@@ -33,12 +47,12 @@ def devices(eie, **further):
 
 
 def test_devices(emulated):
-    device, = devices(emulated)
+    (device,) = devices(emulated)
     assert device["name"] == "cuda:emulated" and device["status"] == "ok"
     assert device["compute_capability"] == "9.0" and device["pci"] == "0000:65:00.0" and device["multiprocessors"] == 2
     names = [one["name"] for one in devices(emulated, env={"EIE_EMULATOR_DEVICES": "3"})]
     assert names == ["cuda:emulated", "cuda:emulated#2", "cuda:emulated#3"]
-    none, = devices(emulated, env={"EIE_EMULATOR_DEVICES": "0"})
+    (none,) = devices(emulated, env={"EIE_EMULATOR_DEVICES": "0"})
     assert none["name"] == "cuda:none" and "no CUDA-capable device" in none["title"]
 
 
@@ -57,7 +71,10 @@ def test_row_for_each_clock(rows, kernel):
 def test_batches(rows):
     found, missing = rows("cuda_batch_groups,cuda_code_groups", "--batch", "1,4")
     assert {(row["eie_kernel"], row["eie_batch"]) for row in found} == {
-        ("cuda_code_groups", 1), ("cuda_code_groups", 4), ("cuda_batch_groups", 4)}
+        ("cuda_code_groups", 1),
+        ("cuda_code_groups", 4),
+        ("cuda_batch_groups", 4),
+    }
     assert not missing
 
 
@@ -92,7 +109,9 @@ def test_kernel_that_ends_the_context_costs_its_own_rows(rows):
     found, missing = rows("cuda_*", "--batch", "4", code=3, env={"EIE_EMULATOR_FAULT": "1024"})
     assert {row["eie_kernel"] for row in found} == {"cuda_active_columns", "cuda_eie_stream"}
     assert {(row["eie_kernel"], row["eie_status"]) for row in missing} == {
-        ("cuda_batch_groups", "error"), ("cuda_code_groups", "error")}
+        ("cuda_batch_groups", "error"),
+        ("cuda_code_groups", "error"),
+    }
     assert all("cudaErrorIllegalAddress" in row["eie_reason"] for row in missing)
 
 

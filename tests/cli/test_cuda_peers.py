@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from command import BINARY
 
 FOLDER = BINARY.parent / "tests" / "cuda"
@@ -11,9 +10,13 @@ EMULATED = FOLDER / "eie_emulated_cuda"
 MV = {"default": 0, "csr 1": 2, "csr 2": 3}
 MM = {"default": 0, "csr 1": 4, "csr 2": 6, "csr 3": 12}
 TURNED = {f"{name}, turned": value for name, value in MM.items()}
-KERNELS = {"peers_cublas_sgemv": (1, "EIE_CUBLAS"), "peers_cublas_sgemm": (4, "EIE_CUBLAS"),
-           "peers_cublas_half": (4, "EIE_CUBLAS"), "peers_cusparse_csr_mv": (1, "EIE_CUSPARSE"),
-           "peers_cusparse_csr_mm": (4, "EIE_CUSPARSE")}
+KERNELS = {
+    "peers_cublas_sgemv": (1, "EIE_CUBLAS"),
+    "peers_cublas_sgemm": (4, "EIE_CUBLAS"),
+    "peers_cublas_half": (4, "EIE_CUBLAS"),
+    "peers_cusparse_csr_mv": (1, "EIE_CUSPARSE"),
+    "peers_cusparse_csr_mm": (4, "EIE_CUSPARSE"),
+}
 EACH = pytest.mark.parametrize("kernel", KERNELS)
 
 
@@ -22,19 +25,31 @@ def emulated(eie):
     if not EMULATED.is_file():
         pytest.skip(f"{EMULATED} was not built")
     eie.binary = EMULATED
-    eie.environment |= {"EIE_CUBLAS": str(FOLDER / "libfake_cublas.so"),
-                        "EIE_CUSPARSE": str(FOLDER / "libfake_cusparse.so")}
+    eie.environment |= {"EIE_CUBLAS": str(FOLDER / "libfake_cublas.so"), "EIE_CUSPARSE": str(FOLDER / "libfake_cusparse.so")}
     return eie
 
 
 @pytest.fixture
 def rows(emulated, tiny):
     """The rows of one kernel on the layer "even", and those without a number."""
+
     def run(kernel, code=0, env=None, **fake):
-        results = emulated.bench("--suite", tiny, "--layer", "even", "--kernel", kernel, "--device", "cuda:emulated",
-                                 "--batch", str(KERNELS[kernel][0]), code=code,
-                                 env=(env or {}) | fake | {"EIE_EMULATOR_CLOCK": "1"})
+        results = emulated.bench(
+            "--suite",
+            tiny,
+            "--layer",
+            "even",
+            "--kernel",
+            kernel,
+            "--device",
+            "cuda:emulated",
+            "--batch",
+            str(KERNELS[kernel][0]),
+            code=code,
+            env=(env or {}) | fake | {"EIE_EMULATOR_CLOCK": "1"},
+        )
         return results["benchmarks"], results["eie_missing"]
+
     return run
 
 
@@ -66,8 +81,10 @@ def test_counts_are_those_of_the_layer(rows, kernel):
     assert row["eie_bytes"] == prepared + batch * (64 * width + 48 * 4)
 
 
-@pytest.mark.parametrize("kernel, name, value", [("peers_cusparse_csr_mv", *pair) for pair in MV.items()] +
-                         [("peers_cusparse_csr_mm", *pair) for pair in MM.items()])
+@pytest.mark.parametrize(
+    "kernel, name, value",
+    [("peers_cusparse_csr_mv", *pair) for pair in MV.items()] + [("peers_cusparse_csr_mm", *pair) for pair in MM.items()],
+)
 def test_the_fastest_algorithm_is_taken(rows, kernel, name, value):
     (row, _), _ = rows(kernel, EIE_FAKE_CUSPARSE=f"fast {value}")
     assert row["eie_algorithm"] == name and row["eie_workspace_bytes"] == (0 if value == 3 else 16 + 8 * value)
@@ -86,8 +103,7 @@ def test_vectors_are_turned_where_that_is_faster(rows, name, value):
 
 @pytest.mark.parametrize("value", MM.values())
 def test_turned_products_are_right(emulated, value):
-    done = emulated("check", "--kernel", "peers_cusparse_csr_mm", "--case", "80",
-                    env={"EIE_FAKE_CUSPARSE": f"rows {value}"})
+    done = emulated("check", "--kernel", "peers_cusparse_csr_mm", "--case", "80", env={"EIE_FAKE_CUSPARSE": f"rows {value}"})
     assert done.stdout.split()[:2] == ["peers_cusparse_csr_mm", "ok"]
 
 
@@ -160,9 +176,30 @@ def test_a_library_that_lacks_a_function_is_a_reason(rows, kernel):
 
 @EACH
 def test_a_layer_that_the_device_cannot_hold_is_unsupported(emulated, make_suite, kernel):
-    suite = make_suite(layers=[{"name": "large", "inputs": 2048, "outputs": 1024, "weight_density": 0.6,
-                                "activation": "relu", "activation_density": 0.5, "source": "a test"}])
-    results = emulated.bench("--suite", suite, "--kernel", kernel, "--device", "cuda:emulated", "--batch",
-                             str(KERNELS[kernel][0]), code=3, env={"EIE_EMULATOR_MEMORY": str(3 << 20)})
+    suite = make_suite(
+        layers=[
+            {
+                "name": "large",
+                "inputs": 2048,
+                "outputs": 1024,
+                "weight_density": 0.6,
+                "activation": "relu",
+                "activation_density": 0.5,
+                "source": "a test",
+            }
+        ]
+    )
+    results = emulated.bench(
+        "--suite",
+        suite,
+        "--kernel",
+        kernel,
+        "--device",
+        "cuda:emulated",
+        "--batch",
+        str(KERNELS[kernel][0]),
+        code=3,
+        env={"EIE_EMULATOR_MEMORY": str(3 << 20)},
+    )
     assert {row["eie_status"] for row in results["eie_missing"]} == {"unsupported"}
     assert "and the device has 3072" in results["eie_missing"][0]["eie_reason"]

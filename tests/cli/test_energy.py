@@ -1,11 +1,11 @@
 """Energy of the rows of GPUs. There is none here: pocl's device says that it is an NVIDIA GPU, and NVML is made up
 (tests/support/fake_nvml.c)."""
 
+import os
 import subprocess
 import sys
 
 import pytest
-
 from command import REPOSITORY, compile_shared
 from test_opencl import CPU, pocl, rows_of, shared_cache, shim  # noqa: F401 (fixtures)
 
@@ -20,36 +20,58 @@ PLACES = {  # what clGetDeviceInfo answers: by NVIDIA's own extension, and by th
     "khr": """if (what == 0x410f) {
                   memcpy(value, (cl_uint[]){2, 0x65, 0, 0}, 4 * sizeof(cl_uint));
                   result = CL_SUCCESS;
-              }"""}
+              }""",
+}
 
 
 @pytest.fixture
 def gpu(pocl, tiny, shim, own_time, tmp_path):  # noqa: F811
     """Results of a short run on the made-up GPU, whose clock no other process disturbs: gpu(wrong="energy=4", place="khr", further environment)."""
+
     def run(wrong="", place="nv", flags=(), library=None, **env):
-        loader = shim("cl_int", "clGetDeviceInfo", "cl_device_id id, cl_device_info what, size_t size, void *value, "
-                      "size_t *got", "id, what, size, value, got", f"""
+        loader = shim(
+            "cl_int",
+            "clGetDeviceInfo",
+            "cl_device_id id, cl_device_info what, size_t size, void *value, size_t *got",
+            "id, what, size, value, got",
+            f"""
                       if (what == CL_DEVICE_VENDOR_ID && value) *(cl_uint *)value = 0x10de;
-                      {PLACES[place]}""")
+                      {PLACES[place]}""",
+        )
         made = library or compile_shared(tmp_path, "nvml", FAKE, *flags)
-        results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", f"{KERNEL},{CPU}", "--threads", "1",
-                             env=own_time | loader | {"EIE_NVML": str(made), "FAKE_NVML": wrong, "FAKE_NVML_STEP_MS": "10"} | env)
+        results = pocl.bench(
+            "--suite",
+            tiny,
+            "--layer",
+            "even",
+            "--kernel",
+            f"{KERNEL},{CPU}",
+            "--threads",
+            "1",
+            env=own_time | loader | {"EIE_NVML": str(made), "FAKE_NVML": wrong, "FAKE_NVML_STEP_MS": "10"} | env,
+        )
         rows = rows_of(results, KERNEL)
         assert [row["eie_status"] for row in rows] == ["ok", "ok"], rows[0]["eie_reason"]
-        other, = rows_of(results, CPU)
+        (other,) = rows_of(results, CPU)
         assert not any(key.startswith("eie_energy") for key in other)
         return results, rows
+
     return run
 
 
 def board_of(results):
-    device, = results["context"]["eie_devices"].values()
+    (device,) = results["context"]["eie_devices"].values()
     return device["board"]
 
 
 def report_of(folder):
-    done = subprocess.run([sys.executable, REPOSITORY / "plots/pages/report.py", "out.json", "--out", "report",
-                           "--no-pictures"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "plots", "report", "out.json", "--out", "report", "--no-pictures"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
     assert done.returncode == 0, done.stderr
     return (folder / "report/report.md").read_text(encoding="utf-8")
 
@@ -74,17 +96,21 @@ def test_measured(gpu, eie, place):
     assert "### Energy of devices" in text and f"{KERNEL} on" in text and "device_energy.csv" in text
 
 
-@pytest.mark.parametrize("wrong, state, what, further", [
-    ("energy=4", "no permission", "/dev/nvidia", {}),
-    ("energy=3", "unavailable", "Volta", {}),
-    ("init=9", "unavailable", "kernel module", {}),
-    ("handle=6", "unavailable", "0002:65:00.0", {}),
-    ("frozen", "window too short", "stood still", {}),
-    ("", "window too short", "--budget", {"FAKE_NVML_STEP_MS": "400"}),
-    ("wrapped", "wrapped", "run the row again", {}),
-    ("", "unavailable", "too old", {"flags": ["-DWITHOUT_COUNTER"]}),
-    ("", "unavailable", "comes with NVIDIA's driver", {"library": "/nonexistent.so"}),
-], ids=["permission", "no counter", "driver", "other board", "frozen", "slow", "wrapped", "old", "absent"])
+@pytest.mark.parametrize(
+    "wrong, state, what, further",
+    [
+        ("energy=4", "no permission", "/dev/nvidia", {}),
+        ("energy=3", "unavailable", "Volta", {}),
+        ("init=9", "unavailable", "kernel module", {}),
+        ("handle=6", "unavailable", "0002:65:00.0", {}),
+        ("frozen", "window too short", "stood still", {}),
+        ("", "window too short", "--budget", {"FAKE_NVML_STEP_MS": "400"}),
+        ("wrapped", "wrapped", "run the row again", {}),
+        ("", "unavailable", "too old", {"flags": ["-DWITHOUT_COUNTER"]}),
+        ("", "unavailable", "comes with NVIDIA's driver", {"library": "/nonexistent.so"}),
+    ],
+    ids=["permission", "no counter", "driver", "other board", "frozen", "slow", "wrapped", "old", "absent"],
+)
 def test_not_measured(gpu, eie, wrong, state, what, further):
     """Never a failure of the run; the word, and what to do, in the rows and in the report."""
     results, rows = gpu(wrong, **further)
@@ -94,7 +120,7 @@ def test_not_measured(gpu, eie, wrong, state, what, further):
     if state in ("unavailable", "no permission"):
         assert board_of(results)["energy_counter"] == state
     text = report_of(eie.folder)
-    table = text[text.index("### Energy of devices"):]
+    table = text[text.index("### Energy of devices") :]
     assert state in table.split("\n\n")[1] and what in table
 
 
@@ -103,6 +129,6 @@ def test_device_without_a_meter(pocl, tiny, eie):  # noqa: F811
     results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", KERNEL, "--budget", "least")
     assert {row["eie_energy_state"] for row in results["benchmarks"]} == {"unavailable"}
     assert all("NVIDIA" in row["eie_energy_reason"] for row in results["benchmarks"])
-    device, = results["context"]["eie_devices"].values()
+    (device,) = results["context"]["eie_devices"].values()
     assert "board" not in device
     assert "### Energy of devices" not in report_of(eie.folder)

@@ -7,7 +7,6 @@ import math
 import signal
 
 import pytest
-
 from command import DATA
 
 SWEEP = ["--pes", "1,4,6", "--queue", "2..8*2", "--line", "32,64", "--index", "3,4"]
@@ -21,8 +20,10 @@ def run(eie, tiny, *arguments, out="sweep.json", **further):
 
 
 def key(row):
-    return tuple(row[name] for name in ("layer", "pes", "queue_depth", "line_bits", "index_bits", "code_bits", "clock_hz",
-                                        "technology"))
+    return tuple(
+        row[name]
+        for name in ("layer", "pes", "queue_depth", "line_bits", "index_bits", "code_bits", "clock_hz", "technology")
+    )
 
 
 def test_points_are_all_combinations(eie, tiny):
@@ -44,8 +45,12 @@ def test_points_are_all_combinations(eie, tiny):
 
 
 def test_the_kernel_says_the_same(eie, tiny):
-    row = next(row for row in eie.bench("--suite", tiny, "--layer", "even", "--kernel", "model_eie_cycle", "--device",
-                                        "eie-64pe-45nm")["benchmarks"])
+    row = next(
+        row
+        for row in eie.bench("--suite", tiny, "--layer", "even", "--kernel", "model_eie_cycle", "--device", "eie-64pe-45nm")[
+            "benchmarks"
+        ]
+    )
     point = run(eie, tiny, "--layer", "even")["points"][0]
     assert row["eie_cycles"] == point["cycles"] and row["eie_provenance"] == "simulated"
     assert row["eie_flags"] == ["exact"]
@@ -72,8 +77,11 @@ def test_threads_do_not_change_a_number(eie, tiny):
 def test_front_is_what_no_design_beats(eie, tiny):
     designs = run(eie, tiny, *SWEEP, "--technology", "own,paper:28,stillmaker-baas:16")["designs"]
     assert any(row["pareto_left"] for row in designs) and not all(row["pareto_left"] for row in designs)
-    for flag, energy in (("pareto_left", "energy_left_j"), ("pareto_right", "energy_right_j"),
-                         ("pareto_constant_power", "energy_constant_power_j")):
+    for flag, energy in (
+        ("pareto_left", "energy_left_j"),
+        ("pareto_right", "energy_right_j"),
+        ("pareto_constant_power", "energy_constant_power_j"),
+    ):
         values = [(row["time_us"], row[energy], row["area_mm2"]) for row in designs]
         for row, own in zip(designs, values):
             beaten = any(all(a <= b for a, b in zip(other, own)) and other != own for other in values)
@@ -109,9 +117,17 @@ def test_rows_of_few_code_bits_are_compared_with_their_matrix(eie, tiny):
     assert all("3 shared weights" in row["eie_reshared"] for row in rows)
 
 
-@pytest.mark.parametrize("changes", [{"pe_count": 100}, {"index_bits": 2}, {"batching": 1, "activation_registers_per_pe": 1},
-                                     {"index_bits": 8, "code_bits": 8, "spmat_lines_held": 0, "empty_column_cycles": 3},
-                                     {"queue_depth": 2, "spmat_line_bits": 8}, {"pe_count": 1}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pe_count": 100},
+        {"index_bits": 2},
+        {"batching": 1, "activation_registers_per_pe": 1},
+        {"index_bits": 8, "code_bits": 8, "spmat_lines_held": 0, "empty_column_cycles": 3},
+        {"queue_depth": 2, "spmat_line_bits": 8},
+        {"pe_count": 1},
+    ],
+)
 def test_other_designs_return_the_same_y(eie, changes):
     path = device(eie, **changes)
     for case in range(2, 80, 11):
@@ -121,7 +137,7 @@ def test_other_designs_return_the_same_y(eie, changes):
 
 def test_layers_beyond_capacity_are_named(eie, tiny):
     path = device(eie, pointer_bytes_per_pe=8)
-    row, = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "model_eie_cycle", "--device", path)["benchmarks"]
+    (row,) = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "model_eie_cycle", "--device", path)["benchmarks"]
     assert "pointer SRAM bytes: 130 of 8" in row["eie_fits_on_chip"]
     done = eie("explore", "--suite", tiny, "--layer", "even", "--device", path)
     assert "warning: layer even does not fit" in done.stderr and "0/1" in done.stdout
@@ -136,10 +152,20 @@ def test_a_queue_of_one_slot_can_never_move(eie, tiny):
     assert rows["eie_missing"][0]["eie_status"] == "unsupported"
 
 
-@pytest.mark.parametrize("changed, value, culprit", [
-    ("pe_count", 0, "pe_count"), ("queue_depth", -8, "queue_depth"), ("index_bits", 9, "index_bits"),
-    ("code_bits", 1, "code_bits"), ("empty_column_cycles", 0, "empty_column_cycles"), ("batching", 2, "batching"),
-    ("spmat_area_um2", 1e9, "pe_area_um2"), ("clock_hz", 1e30, "clock_hz"), ("spmat_lines_held", None, "spmat_lines_held")])
+@pytest.mark.parametrize(
+    "changed, value, culprit",
+    [
+        ("pe_count", 0, "pe_count"),
+        ("queue_depth", -8, "queue_depth"),
+        ("index_bits", 9, "index_bits"),
+        ("code_bits", 1, "code_bits"),
+        ("empty_column_cycles", 0, "empty_column_cycles"),
+        ("batching", 2, "batching"),
+        ("spmat_area_um2", 1e9, "pe_area_um2"),
+        ("clock_hz", 1e30, "clock_hz"),
+        ("spmat_lines_held", None, "spmat_lines_held"),
+    ],
+)
 def test_absurd_device_files(eie, tiny, changed, value, culprit):
     eie.fails(2, f"numbers.{culprit}", "explore", "--suite", tiny, "--device", device(eie, **{changed: value}))
 
@@ -155,15 +181,37 @@ def test_device_files_with_other_keys(eie, tiny):
     eie.fails(2, '"index_bits" is missing', "explore", "--suite", tiny, "--device", "./mine.json")
 
 
-@pytest.mark.parametrize("option, value, culprit", [
-    ("--pes", "0", "--pes 0"), ("--pes", "-4", "--pes -4"), ("--pes", "4.5", "--pes 4.5"), ("--pes", "70000", "--pes 70000"),
-    ("--queue", "", "--queue"), ("--line", "12", "multiple of 8"), ("--line", "8", ""), ("--index", "1..4", "--index 1"),
-    ("--code", "9", "--code 9"), ("--clock", "fast", "--clock fast"), ("--clock", "1", "--clock 1"), ("--pes", "8..2", "8..2"),
-    ("--clock", "1e17..2e17", "--clock 1e17..2e17"), ("--clock", "1e-323..1*1.1", "--clock 1e-323..1*1.1"),
-    ("--suite", "paper,paper", "two suites called paper"), ("--pes", "2..4*1", "2..4*1"), ("--pes", "1..100", "--pes 1..100"), ("--technology", "intel:7", "--technology"),
-    ("--technology", "stillmaker-baas:3", "45 to 7 nm"), ("--technology", "paper", "--technology"), ("--threads", "0", "--threads"),
-    ("--layer", "none", "no layer"), ("--suite", "nowhere", "nowhere"), ("--device", "nobody", "nobody"),
-    ("--device", "titan-x", "no EIE design"), ("--colour", "red", "--colour")])
+@pytest.mark.parametrize(
+    "option, value, culprit",
+    [
+        ("--pes", "0", "--pes 0"),
+        ("--pes", "-4", "--pes -4"),
+        ("--pes", "4.5", "--pes 4.5"),
+        ("--pes", "70000", "--pes 70000"),
+        ("--queue", "", "--queue"),
+        ("--line", "12", "multiple of 8"),
+        ("--line", "8", ""),
+        ("--index", "1..4", "--index 1"),
+        ("--code", "9", "--code 9"),
+        ("--clock", "fast", "--clock fast"),
+        ("--clock", "1", "--clock 1"),
+        ("--pes", "8..2", "8..2"),
+        ("--clock", "1e17..2e17", "--clock 1e17..2e17"),
+        ("--clock", "1e-323..1*1.1", "--clock 1e-323..1*1.1"),
+        ("--suite", "paper,paper", "two suites called paper"),
+        ("--pes", "2..4*1", "2..4*1"),
+        ("--pes", "1..100", "--pes 1..100"),
+        ("--technology", "intel:7", "--technology"),
+        ("--technology", "stillmaker-baas:3", "45 to 7 nm"),
+        ("--technology", "paper", "--technology"),
+        ("--threads", "0", "--threads"),
+        ("--layer", "none", "no layer"),
+        ("--suite", "nowhere", "nowhere"),
+        ("--device", "nobody", "nobody"),
+        ("--device", "titan-x", "no EIE design"),
+        ("--colour", "red", "--colour"),
+    ],
+)
 def test_bad_lists(eie, tiny, option, value, culprit):
     if (option, value) == ("--line", "8"):
         eie.fails(2, "holds no entry", "explore", "--suite", tiny, "--line", "8", "--code", "8")
@@ -181,14 +229,32 @@ def test_large_sweeps_are_announced_or_refused(eie, tiny):
 
 
 def test_an_interrupted_sweep_goes_on(eie, make_suite, signal_when):
-    layers = [{"name": f"layer{n}", "inputs": 600, "outputs": 600, "weight_density": 0.1, "activation": "relu",
-               "activation_density": 0.5, "source": "a test"} for n in range(6)]
+    layers = [
+        {
+            "name": f"layer{n}",
+            "inputs": 600,
+            "outputs": 600,
+            "weight_density": 0.1,
+            "activation": "relu",
+            "activation_density": 0.5,
+            "source": "a test",
+        }
+        for n in range(6)
+    ]
     suite = make_suite(layers=layers, signed=False)
     arguments = ["--threads", "1", "--pes", "1..4*2", "--queue", "2..8*2", "--index", "2..8"]
     whole = run(eie, suite, *arguments, out="whole.json")
     journal = eie.folder / "out.json.part"
-    done = eie.run("explore", "--suite", suite, "--quiet", "--out", "out.json", *arguments,
-                   env=signal_when("json", signal.SIGINT, 1 + 4))  # the journal's head, and three units
+    done = eie.run(
+        "explore",
+        "--suite",
+        suite,
+        "--quiet",
+        "--out",
+        "out.json",
+        *arguments,
+        env=signal_when("json", signal.SIGINT, 1 + 4),
+    )  # the journal's head, and three units
     assert done.returncode == -signal.SIGINT and journal.exists() and not (eie.folder / "out.json").exists()
     eie.fails(2, "--resume", "explore", "--suite", suite, "--quiet", "--out", "out.json", *arguments)
     units = len(journal.read_text(encoding="utf-8").splitlines()) - 1
@@ -226,6 +292,6 @@ def test_precision(eie, tiny):
 
 def test_the_real_layer(eie, models):
     eie("explore", "--suite", "real", "--quiet", "--out", "real.json", env={"EIE_MODELS": models})
-    point, = json.loads((eie.folder / "real.json").read_text(encoding="utf-8"))["points"]
+    (point,) = json.loads((eie.folder / "real.json").read_text(encoding="utf-8"))["points"]
     assert point["cycles"] == pytest.approx(7926, rel=0.001)
     eie.fails(3, "EIE_MODELS", "explore", "--suite", "real", "--quiet")

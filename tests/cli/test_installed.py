@@ -8,7 +8,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from command import BINARY, Command, compile_shared, kernel_source
 
 KERNEL = "example_csr_rows"
@@ -18,8 +17,9 @@ KERNEL = "example_csr_rows"
 def prefix(tmp_path_factory):
     """Installed to one place, then moved to another."""
     folder = tmp_path_factory.mktemp("installed")
-    subprocess.run(["cmake", "--install", BINARY.parent, "--prefix", folder / "first"], check=True,
-                   stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["cmake", "--install", BINARY.parent, "--prefix", folder / "first"], check=True, stdout=subprocess.DEVNULL
+    )
     return (folder / "first").rename(folder / "moved")
 
 
@@ -27,7 +27,7 @@ def prefix(tmp_path_factory):
 def tools(prefix):
     """The environment of a user: pkg-config finds the installation, nothing leads to the source tree."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("EIE_", "CFLAGS"))}
-    pkgconfig, = prefix.glob("lib*/**/pkgconfig")
+    (pkgconfig,) = prefix.glob("lib*/**/pkgconfig")
     return kept | {"PKG_CONFIG_PATH": str(pkgconfig), "CMAKE_PREFIX_PATH": str(prefix)}
 
 
@@ -36,9 +36,8 @@ def example(prefix, tools, tmp_path_factory):
     """The example, copied from the installation and built with the line that its README gives."""
     folder = tmp_path_factory.mktemp("example") / "mine"
     shutil.copytree(prefix / "share/eiebench/plugin_example", folder)
-    line, = (line for line in (folder / "README.md").read_text().splitlines() if line.startswith("    cc "))
-    done = subprocess.run(f"{line} -Wpedantic -Werror", shell=True, cwd=folder, env=tools, stderr=subprocess.PIPE,
-                          text=True)
+    (line,) = (line for line in (folder / "README.md").read_text().splitlines() if line.startswith("    cc "))
+    done = subprocess.run(f"{line} -Wpedantic -Werror", shell=True, cwd=folder, env=tools, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
     return folder / "csr_rows.so"
 
@@ -86,12 +85,26 @@ def test_every_header_compiles_alone(prefix, tools, language):
     names = headers(prefix)
     assert {"kernels/kernel.h", "kernels/cpu_plan.h", "kernels/plugin.h", "host/layer/numbers.h"} <= set(names)
     standard = {"c": "-std=c11", "c++": "-std=c++17"}[language]
-    flags = subprocess.run(["pkg-config", "--cflags", "eiebench"], env=tools, check=True, capture_output=True,
-                           text=True)
+    flags = subprocess.run(["pkg-config", "--cflags", "eiebench"], env=tools, check=True, capture_output=True, text=True)
     for name in names:
-        done = subprocess.run(["cc", "-x", language, standard, *flags.stdout.split(), "-Wall", "-Wextra", "-Wpedantic",
-                               "-Werror", "-fsyntax-only", "-"], input=f'#include "{name}"\n', text=True,
-                              stderr=subprocess.PIPE)
+        done = subprocess.run(
+            [
+                "cc",
+                "-x",
+                language,
+                standard,
+                *flags.stdout.split(),
+                "-Wall",
+                "-Wextra",
+                "-Wpedantic",
+                "-Werror",
+                "-fsyntax-only",
+                "-",
+            ],
+            input=f'#include "{name}"\n',
+            text=True,
+            stderr=subprocess.PIPE,
+        )
         assert done.returncode == 0, (name, done.stderr)
 
 
@@ -145,8 +158,7 @@ target_link_libraries(mine PRIVATE eiebench::plugin)
 target_compile_options(mine PRIVATE -fvisibility=hidden -Wall -Wextra -Wpedantic -Werror)
 """)
     for arguments in (["-G", "Ninja", "-S", source, "-B", tmp_path / "build"], ["--build", tmp_path / "build"]):
-        done = subprocess.run(["cmake", *arguments], env=tools, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True)
+        done = subprocess.run(["cmake", *arguments], env=tools, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, done.stdout
     done = installed.run("check", "--plugin", "build/libmine.so", "--kernel", "cpp_*", "--case", "3")
     assert done.returncode == 3 and "cpp_nothing" in done.stdout and "unsupported" in done.stdout

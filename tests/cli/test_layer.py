@@ -10,7 +10,6 @@ import numpy
 import pytest
 import safetensors
 import safetensors.numpy
-
 from command import DATA, TINY_LAYERS, Command
 from layerfile import File, decode, dense, element_bytes, layer_hash, product
 
@@ -30,18 +29,24 @@ def tiny_file(tmp_path, tiny_bytes):
 def dumped(eie, target, *options):
     """The rows of `eie layer dump` as numbers, padding entries too. Nine digits are a float32 exactly."""
     text = eie("layer", "dump", target, *options).stdout
-    return [{key: float(numpy.float32(value)) if key == "weight" else int(value) for key, value in row.items()}
-            for row in csv.DictReader(io.StringIO(text))]
+    return [
+        {key: float(numpy.float32(value)) if key == "weight" else int(value) for key, value in row.items()}
+        for row in csv.DictReader(io.StringIO(text))
+    ]
 
 
 # ---- the file ----------------------------------------------------------------------------------
+
 
 def test_other_readers_open_the_file(tiny_file):
     tensors = safetensors.numpy.load_file(tiny_file)
     expected = {}
     for name, (outputs, inputs) in SHAPES.items():
-        expected |= {f"{name}.codebook": ((16,), "int16"), f"{name}.column_start": ((PES, inputs + 1), "uint32"),
-                     f"{name}.sample_inputs": ((SAMPLES, inputs), "int16")}
+        expected |= {
+            f"{name}.codebook": ((16,), "int16"),
+            f"{name}.column_start": ((PES, inputs + 1), "uint32"),
+            f"{name}.sample_inputs": ((SAMPLES, inputs), "int16"),
+        }
         entries = tensors.pop(f"{name}.entries")
         assert entries.dtype == "uint8" and entries.shape == (tensors[f"{name}.column_start"][-1, -1],)
     assert {name: (array.shape, str(array.dtype)) for name, array in tensors.items()} == expected
@@ -56,8 +61,7 @@ def test_metadata_are_those_of_the_contract(tiny_file):
         assert metadata[f"{name}.outputs"] == str(layer["outputs"])
         assert metadata[f"{name}.activation"] == layer["activation"]
         assert layer["source"] in metadata[f"{name}.source"]
-        weight, inputs, outputs = (int(metadata[f"{name}.{what}_fraction_bits"])
-                                   for what in ("weight", "input", "output"))
+        weight, inputs, outputs = (int(metadata[f"{name}.{what}_fraction_bits"]) for what in ("weight", "input", "output"))
         assert 0 <= weight + inputs - outputs <= 31
     assert len(metadata) == 3 + 6 * len(LAYERS)
     assert all(isinstance(value, str) for value in metadata.values())
@@ -105,6 +109,7 @@ def test_nothing_but_the_file_is_left(eie, tiny, tmp_path):
 
 # ---- files that Python wrote -------------------------------------------------------------------
 
+
 def hashes(eie, path):
     return {one["name"]: one["hash"] for one in eie.layers(path)}
 
@@ -137,8 +142,11 @@ def further_metadata(file):
     return file.write()
 
 
-@pytest.mark.parametrize("rewrite", [reordered, unaligned, header_last_first, by_the_library, further_metadata],
-                         ids=lambda rewrite: rewrite.__name__)
+@pytest.mark.parametrize(
+    "rewrite",
+    [reordered, unaligned, header_last_first, by_the_library, further_metadata],
+    ids=lambda rewrite: rewrite.__name__,
+)
 def test_legal_file_that_is_written_otherwise_is_read(eie, tmp_path, tiny_bytes, rewrite):
     content = rewrite(File(tiny_bytes))
     assert content != tiny_bytes
@@ -156,21 +164,33 @@ def test_layers_in_another_order(eie, tmp_path, tiny_bytes):
 
 def test_layer_with_bias_and_without_samples_that_python_made(eie, tmp_path):
     file = File.__new__(File)
-    file.metadata = {"eie.format": "1", "eie.layers": "made", "made.outputs": "3", "made.activation": "none",
-                     "made.weight_fraction_bits": "4", "made.input_fraction_bits": "4",
-                     "made.output_fraction_bits": "4", "made.source": "a test"}
+    file.metadata = {
+        "eie.format": "1",
+        "eie.layers": "made",
+        "made.outputs": "3",
+        "made.activation": "none",
+        "made.weight_fraction_bits": "4",
+        "made.input_fraction_bits": "4",
+        "made.output_fraction_bits": "4",
+        "made.source": "a test",
+    }
     codebook = numpy.zeros(16, "<i2")
     codebook[1:3] = (5, -7)
-    file.tensors = {"made.column_start": ("U32", [2, 3], numpy.array([[0, 1, 2], [2, 2, 3]], "<u4").tobytes()),
-                    "made.bias": ("I32", [3], numpy.array([1, -2, 3], "<i4").tobytes()),
-                    "made.codebook": ("I16", [16], codebook.tobytes()),
-                    "made.entries": ("U8", [3], bytes([0x11, 0x20, 0x20]))}
+    file.tensors = {
+        "made.column_start": ("U32", [2, 3], numpy.array([[0, 1, 2], [2, 2, 3]], "<u4").tobytes()),
+        "made.bias": ("I32", [3], numpy.array([1, -2, 3], "<i4").tobytes()),
+        "made.codebook": ("I16", [16], codebook.tobytes()),
+        "made.entries": ("U8", [3], bytes([0x11, 0x20, 0x20])),
+    }
     (tmp_path / "made.safetensors").write_bytes(file.write())
-    one, = eie.layers("made.safetensors")
+    (one,) = eie.layers("made.safetensors")
     assert (one["inputs"], one["outputs"], one["pe_count"], one["nonzeros"]) == (2, 3, 2, 3)
     assert one["sample_inputs"] == 0 and one["hash"] == layer_hash(file, "made")
     assert [(row["row"], row["column"], row["weight"]) for row in dumped(eie, "made.safetensors")] == [
-        (2, 0, 5 / 16), (0, 1, -7 / 16), (1, 1, -7 / 16)]
+        (2, 0, 5 / 16),
+        (0, 1, -7 / 16),
+        (1, 1, -7 / 16),
+    ]
 
 
 def test_layer_of_zero_entries(eie, make_suite, tmp_path):
@@ -181,6 +201,7 @@ def test_layer_of_zero_entries(eie, make_suite, tmp_path):
 
 
 # ---- what the streams mean ---------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_decoded_positions_are_those_of_the_dump(eie, tiny_file, tmp_path, tiny, layer):
@@ -240,6 +261,7 @@ def test_generated_densities_are_exact(tiny_bytes, layer):
 
 # ---- info, dump, verify ------------------------------------------------------------------------
 
+
 def test_info_counts_what_python_counts(eie, tiny_file):
     file = File(tiny_file.read_bytes())
     described = {one["name"]: one for one in eie.layers(tiny_file)}
@@ -271,8 +293,11 @@ def test_layer_hash_is_that_of_the_contract(eie, tiny_file):
 
 def test_layer_hash_depends_neither_on_the_file_nor_on_the_name(eie, tmp_path, tiny_bytes):
     file = File(tiny_bytes)
-    file.metadata = {key.replace("even", "other"): value.replace("even", "other") if key == "eie.layers" else value
-                     for key, value in file.metadata.items() if key != "even.source"} | {"other.source": "x"}
+    file.metadata = {
+        key.replace("even", "other"): value.replace("even", "other") if key == "eie.layers" else value
+        for key, value in file.metadata.items()
+        if key != "even.source"
+    } | {"other.source": "x"}
     file.tensors = {name.replace("even", "other"): tensor for name, tensor in file.tensors.items()}
     (tmp_path / "other.safetensors").write_bytes(file.write())
     assert hashes(eie, "other.safetensors")["other"] == layer_hash(File(tiny_bytes), "even")

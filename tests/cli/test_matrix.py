@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-
 from command import DATA, GUARD_S, rows_in, suite_object, wait_for
 
 KERNEL = "scalar_eie_stream"
@@ -26,16 +25,21 @@ def names(results):
 
 
 def one(results, **wanted):
-    row, = (row for row in results["benchmarks"] + results["eie_missing"]
-            if all(row[f"eie_{key}"] == value for key, value in wanted.items()))
+    (row,) = (
+        row
+        for row in results["benchmarks"] + results["eie_missing"]
+        if all(row[f"eie_{key}"] == value for key, value in wanted.items())
+    )
     return row
 
 
 # ---- cache modes -------------------------------------------------------------------------------
 
+
 def test_cache_modes_rotate_copies(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "sparse", "--kernel", KERNEL, "--threads", "1",
-                        "--cache", "hot,llc,dram")
+    results = eie.bench(
+        "--suite", tiny, "--layer", "sparse", "--kernel", KERNEL, "--threads", "1", "--cache", "hot,llc,dram"
+    )
     context = results["context"]
     assert [context[f"eie_{level}_bytes"] for level in ("l1d", "l2", "l3")] == [32 << 10, 512 << 10, 8 << 20]
     assert one(results, cache="hot")["eie_copies"] == 1
@@ -56,12 +60,12 @@ def test_unknown_cache_mode(eie, tiny, value):
 
 def test_rows_say_where_they_stand_under_the_ceilings(eie, tiny):
     results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", f"{KERNEL},model_*", "--threads", "1")
-    run, = results["context"]["eie_runs"]
+    (run,) = results["context"]["eie_runs"]
     levels = {ceiling["level"] for ceiling in run["eie_ceilings"]}
     assert levels <= {"l1", "l2", "l3", "dram"}
     assert {peak["operation"] for peak in run["eie_peaks"]} >= {"int16", "float32"}
     assert all(entry["threads"] == 1 for entry in run["eie_ceilings"] + run["eie_peaks"] + run["eie_pool"])
-    pool, = run["eie_pool"]
+    (pool,) = run["eie_pool"]
     assert pool["run_ns"] > 0 and pool["barrier_ns"] > 0
     assert all(ceiling["bytes_per_s"] > 0 and ceiling["loop"] for ceiling in run["eie_ceilings"])
     row = one(results, kernel=KERNEL)
@@ -78,7 +82,7 @@ def test_rows_say_where_they_stand_under_the_ceilings(eie, tiny):
 
 def test_every_row_names_a_command_that_repeats_it(eie, tiny):
     results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1", "--batch", "4")
-    row, = results["benchmarks"]
+    (row,) = results["benchmarks"]
     words = row["eie_again"].split()
     assert words[0] == "eie"
     again = eie(*words[1:], "--quiet", "--budget", "least", "--out", "again.json")
@@ -89,10 +93,19 @@ def test_every_row_names_a_command_that_repeats_it(eie, tiny):
 
 # ---- groups that do not fit --------------------------------------------------------------------
 
+
 def test_group_that_needs_more_memory_is_split(eie, tiny):
     """With less to spare the others come one after the other, each in a visit with the reference."""
-    arguments = ["--suite", tiny, "--layer", "even", "--threads", "1",
-                 "--kernel", f"peers_openblas_sgemv,scalar_ref_dense,{KERNEL}"]
+    arguments = [
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--threads",
+        "1",
+        "--kernel",
+        f"peers_openblas_sgemv,scalar_ref_dense,{KERNEL}",
+    ]
     whole = eie.bench(*arguments)["benchmarks"]
     assert len(whole) == 3 and all(row["eie_visits"] == [1] for row in whole)
     for memory in range(330000, 290000, -5000):
@@ -106,6 +119,7 @@ def test_group_that_needs_more_memory_is_split(eie, tiny):
 
 
 # ---- taking a matrix up again ------------------------------------------------------------------
+
 
 def test_resume_runs_the_rest_and_keeps_the_rows(eie, tiny):
     first = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1")
@@ -145,12 +159,34 @@ def test_resume_needs_a_file(eie, tiny):
 @pytest.mark.parametrize("env", [{"EIE_ISA_MASK": "avx2"}, {"OMP_NUM_THREADS": "1"}], ids=lambda env: min(env))
 def test_resume_never_mixes_environments(eie, tiny, env):
     eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "model_*")
-    eie.fails(2, "another machine or build", "bench", "--suite", tiny, "--kernel", "model_*", "--out", "out.json",
-              "--resume", env=env)
+    eie.fails(
+        2,
+        "another machine or build",
+        "bench",
+        "--suite",
+        tiny,
+        "--kernel",
+        "model_*",
+        "--out",
+        "out.json",
+        "--resume",
+        env=env,
+    )
 
 
-@pytest.mark.parametrize("key", ["eie_cpu_name", "host_name", "eie_cores", "eie_l3_bytes", "eie_revision",
-                                 "eie_compiler", "eie_compiler_flags", "eie_binary_sha256"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "eie_cpu_name",
+        "host_name",
+        "eie_cores",
+        "eie_l3_bytes",
+        "eie_revision",
+        "eie_compiler",
+        "eie_compiler_flags",
+        "eie_binary_sha256",
+    ],
+)
 def test_resume_never_mixes_machines_or_builds(eie, tiny, key):
     results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", "model_*")
     results["context"][key] = 4711 if isinstance(results["context"][key], int) else "another"
@@ -186,13 +222,28 @@ def test_two_suites_of_one_name(eie, make_suite, tmp_path):
     assert len(once["benchmarks"]) == 6
 
 
-SMALL_L3 = {"HWLOC_SYNTHETIC": "numa:1 l3:1(size=4194304) l2:1(size=1048576) l1d:1(size=32768) core:1 pu:1",
-            "HWLOC_THISSYSTEM": "1"}
+SMALL_L3 = {
+    "HWLOC_SYNTHETIC": "numa:1 l3:1(size=4194304) l2:1(size=1048576) l1d:1(size=32768) core:1 pu:1",
+    "HWLOC_THISSYSTEM": "1",
+}
 
 
 def test_cache_mode_that_the_machine_cannot_have(eie, tiny):
     """llc is a default: a kernel asked for by name is not missing because this machine has no such cache."""
-    named = ["bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel", KERNEL, "--threads", "1", "--budget", "least"]
+    named = [
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        KERNEL,
+        "--threads",
+        "1",
+        "--budget",
+        "least",
+    ]
     done = eie(*named, "--out", "out.json", env=SMALL_L3)
     results = json.loads((eie.folder / "out.json").read_text(encoding="utf-8"))
     assert one(results, cache="hot")["eie_status"] == "ok" and one(results, cache="llc")["eie_status"] == "unsupported"
@@ -204,14 +255,31 @@ def test_cache_mode_that_the_machine_cannot_have(eie, tiny):
 def test_caches_that_the_machine_hides_make_nothing_suspect(eie, make_suite, topology):
     layer = suite_object()["layers"][0] | {"name": "mid", "inputs": 1024, "outputs": 1024}
     make_suite("mid.json", [layer])
-    results = eie.bench("--suite", "mid.json", "--kernel", "peers_openblas_*", "--threads", "1",
-                        env={"HWLOC_SYNTHETIC": topology, "HWLOC_THISSYSTEM": "1"})
+    results = eie.bench(
+        "--suite",
+        "mid.json",
+        "--kernel",
+        "peers_openblas_*",
+        "--threads",
+        "1",
+        env={"HWLOC_SYNTHETIC": topology, "HWLOC_THISSYSTEM": "1"},
+    )
     assert [row["eie_status"] for row in results["benchmarks"]] == ["ok"]
 
 
 def test_batches_of_two_kernels_asked_for_by_name(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--threads", "1", "--batch", "1,4", "--kernel",
-                        "peers_openblas_sgemv,peers_openblas_sgemm")
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--threads",
+        "1",
+        "--batch",
+        "1,4",
+        "--kernel",
+        "peers_openblas_sgemv,peers_openblas_sgemm",
+    )
     assert {(row["eie_kernel"][-5:], row["eie_batch"]) for row in results["benchmarks"]} == {("sgemv", 1), ("sgemm", 4)}
 
 
@@ -250,6 +318,7 @@ def test_resume_of_an_empty_file_begins_anew(eie, tiny):
 
 # ---- a matrix survives -------------------------------------------------------------------------
 
+
 def alive(group):
     """Processes of the group that still run; who has ended and only waits for init does not."""
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
@@ -270,8 +339,16 @@ def gone(group):
     return not alive(group)
 
 
-MANY = ["--suite", "many.json", "--kernel", f"test_*,{KERNEL},scalar_ref_dense,model_eie_analytic", "--threads", "1",
-        "--cache", "hot"]
+MANY = [
+    "--suite",
+    "many.json",
+    "--kernel",
+    f"test_*,{KERNEL},scalar_ref_dense,model_eie_analytic",
+    "--threads",
+    "1",
+    "--cache",
+    "hot",
+]
 MANY_ROWS = 40 * 5  # the model's on two devices
 
 
@@ -362,12 +439,29 @@ exit $code
 def test_disk_that_fills_up_on_the_way(eie, many):
     """The finished groups stay, the end is one line and exit code 3, and with more room --resume goes on."""
     (eie.folder / "disk").mkdir()
-    command = [eie.BINARY, "bench", "--quiet", "--suite", "many.json", "--kernel", f"{KERNEL},model_eie_analytic", "--threads", "1",
-               "--cache", "hot", "--budget", "least", "--out", "disk/out.json", "--resume"]
+    command = [
+        eie.BINARY,
+        "bench",
+        "--quiet",
+        "--suite",
+        "many.json",
+        "--kernel",
+        f"{KERNEL},model_eie_analytic",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+        "--out",
+        "disk/out.json",
+        "--resume",
+    ]
     inside = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", SMALL_DISK, "sh"]
     try:
-        done = subprocess.run([*inside, *map(str, command)], cwd=eie.folder, env=eie.environment, capture_output=True,
-                              text=True)
+        done = subprocess.run(
+            [*inside, *map(str, command)], cwd=eie.folder, env=eie.environment, capture_output=True, text=True
+        )
     except FileNotFoundError:
         pytest.skip("small disk: there is no unshare")
     if done.returncode in (1, 99):
@@ -378,5 +472,5 @@ def test_disk_that_fills_up_on_the_way(eie, many):
     assert (eie.folder / "first.list").read_text().split() == ["out.json"]
     first, second = (json.loads((eie.folder / f"{which}.json").read_text()) for which in ("first", "second"))
     assert 0 < len(first["benchmarks"]) < 120
-    assert second["benchmarks"][:len(first["benchmarks"])] == first["benchmarks"]
+    assert second["benchmarks"][: len(first["benchmarks"])] == first["benchmarks"]
     assert len(second["benchmarks"]) == 120 == len(set(names(second)))

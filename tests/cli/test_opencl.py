@@ -7,7 +7,6 @@ import pathlib
 import re
 
 import pytest
-
 from command import REPOSITORY, compile_shared
 
 SOURCES = REPOSITORY / "kernels" / "opencl"
@@ -40,14 +39,20 @@ def oclgrind(eie, shared_cache, tmp_path):
     vendors = tmp_path / "oclgrind"
     vendors.mkdir()
     (vendors / "oclgrind.icd").write_text(f"{OCLGRIND}\n")
-    eie.environment |= {"OCL_ICD_VENDORS": str(vendors), "XDG_CACHE_HOME": shared_cache,
-                        "OCLGRIND_DATA_RACES": "1", "OCLGRIND_CHECK_API": "1", "OCLGRIND_LOG": str(tmp_path / "log")}
+    eie.environment |= {
+        "OCL_ICD_VENDORS": str(vendors),
+        "XDG_CACHE_HOME": shared_cache,
+        "OCLGRIND_DATA_RACES": "1",
+        "OCLGRIND_CHECK_API": "1",
+        "OCLGRIND_LOG": str(tmp_path / "log"),
+    }
     return eie
 
 
 @pytest.fixture
 def changed(tmp_path):
     """A folder for EIE_CL_DIR with one source that was changed: changed("eie_stream", old, new)."""
+
     def make(name, old, new):
         folder = tmp_path / "changed"
         folder.mkdir(exist_ok=True)
@@ -55,6 +60,7 @@ def changed(tmp_path):
         assert text.count(old) == 1, (name, old)
         (folder / f"{name}.cl").write_text(text.replace(old, new))
         return {"EIE_CL_DIR": str(folder)}
+
     return make
 
 
@@ -62,8 +68,12 @@ def changed(tmp_path):
 def shim(tmp_path):
     """Environment with a loader whose function of that name does its work and then `after`: shim("cl_int",
     "clName", PARAMETERS, ARGUMENTS, C)."""
+
     def make(kind, name, parameters, arguments, after):
-        path = compile_shared(tmp_path, "loader", f"""
+        path = compile_shared(
+            tmp_path,
+            "loader",
+            f"""
             #define _GNU_SOURCE
             #define CL_TARGET_OPENCL_VERSION 300
             #include <CL/cl.h>
@@ -75,8 +85,12 @@ def shim(tmp_path):
                 {after}
                 return result;
             }}
-            """, "-Wl,--no-as-needed", "-l:libOpenCL.so.1")
+            """,
+            "-Wl,--no-as-needed",
+            "-l:libOpenCL.so.1",
+        )
         return {"EIE_OPENCL": str(path)}
+
     return make
 
 
@@ -102,20 +116,22 @@ def log_of(eie):
 
 # ---- devices and rows --------------------------------------------------------------------------
 
+
 def test_devices_say_what_they_can_do(pocl):
-    device, = devices(pocl)
+    (device,) = devices(pocl)
     assert re.fullmatch(r"opencl:portable-computing-language:[a-z0-9._-]+", device["name"])
     assert device["type"] == "cpu" and device["status"] == "ok" and device["driver"] and device["platform_version"]
     assert device["compute_units"] >= 1 and device["work_group_max"] >= 1
     assert 0 < device["local_bytes"] <= device["largest_buffer_bytes"] <= device["global_bytes"]
-    line, = (line for line in pocl("list", "devices").stdout.splitlines() if line.startswith("opencl:"))
+    (line,) = (line for line in pocl("list", "devices").stdout.splitlines() if line.startswith("opencl:"))
     assert "units" in line and "sub-groups" in line
 
 
 def test_row_for_each_clock(pocl, tiny):
-    results = pocl.bench("--suite", tiny, "--layer", "even", "--kernel", f"{EXACT},{CPU}", "--threads", "1",
-                         "--cache", "hot,llc")
-    device, = devices(pocl)
+    results = pocl.bench(
+        "--suite", tiny, "--layer", "even", "--kernel", f"{EXACT},{CPU}", "--threads", "1", "--cache", "hot,llc"
+    )
+    (device,) = devices(pocl)
     for kernel in EXACT.split(","):
         rows = {row["eie_time_source"]: row for row in rows_of(results, kernel)}
         assert set(rows) == {"device", "wall"} and len(rows_of(results, kernel)) == 2
@@ -136,8 +152,9 @@ def test_row_for_each_clock(pocl, tiny):
 
 @pytest.mark.parametrize("names, opencl, cpu", [("opencl:*", 2, 0), ("cpu", 0, 1), ("opencl:portable*,cpu", 2, 1)])
 def test_device_by_glob(pocl, tiny, names, opencl, cpu):
-    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", f"opencl_row_lanes,{CPU}", "--threads", "1",
-                         "--device", names)
+    results = pocl.bench(
+        "--suite", tiny, "--layer", "odd", "--kernel", f"opencl_row_lanes,{CPU}", "--threads", "1", "--device", names
+    )
     assert len(rows_of(results, "opencl_row_lanes")) == opencl and len(rows_of(results, CPU)) == cpu
 
 
@@ -151,8 +168,9 @@ def test_check_on_devices_by_glob(pocl):
     assert "opencl_row_lanes" in done.stdout and "scalar" not in done.stdout and done.stdout.startswith("opencl")
 
 
-@pytest.mark.parametrize("kernel, batch", [
-    ("peers_clblast_sgemv", 1), pytest.param("peers_clblast_sgemm", 4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kernel, batch", [("peers_clblast_sgemv", 1), pytest.param("peers_clblast_sgemm", 4, marks=pytest.mark.slow)]
+)
 def test_dense_peer(pocl, tiny, kernel, batch):
     if not ctypes.util.find_library("clblast"):
         pytest.skip("OpenCL: libclblast1 is not installed")
@@ -169,12 +187,16 @@ def test_several_inputs(pocl, tiny):
 
 def test_clocks_that_contradict_each_other(pocl, tiny, shim):
     """Events that last a second longer than they do."""
-    loader = shim("cl_int", "clGetEventProfilingInfo",
-                  "cl_event event, cl_profiling_info what, size_t size, void *value, size_t *got",
-                  "event, what, size, value, got",
-                  "if (what == CL_PROFILING_COMMAND_END) *(cl_ulong *)value += 1000000000;")
-    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", f"opencl_row_lanes,{CPU}", "--threads", "1",
-                         env=loader)
+    loader = shim(
+        "cl_int",
+        "clGetEventProfilingInfo",
+        "cl_event event, cl_profiling_info what, size_t size, void *value, size_t *got",
+        "event, what, size, value, got",
+        "if (what == CL_PROFILING_COMMAND_END) *(cl_ulong *)value += 1000000000;",
+    )
+    results = pocl.bench(
+        "--suite", tiny, "--layer", "odd", "--kernel", f"opencl_row_lanes,{CPU}", "--threads", "1", env=loader
+    )
     rows = rows_of(results, "opencl_row_lanes")
     assert [row["eie_status"] for row in rows] == ["suspect", "suspect"]
     assert all("contradict" in row["eie_reason"] for row in rows)
@@ -183,8 +205,11 @@ def test_clocks_that_contradict_each_other(pocl, tiny, shim):
 
 # ---- what is missing or broken -----------------------------------------------------------------
 
-@pytest.mark.parametrize("icd, culprit", [(None, "no driver is registered"), ("/nonexistent.so\n", "/nonexistent.so"),
-                                          ("", "no driver is registered")])
+
+@pytest.mark.parametrize(
+    "icd, culprit",
+    [(None, "no driver is registered"), ("/nonexistent.so\n", "/nonexistent.so"), ("", "no driver is registered")],
+)
 def test_driver_that_is_missing(eie, tiny, tmp_path, icd, culprit):
     if not ctypes.util.find_library("OpenCL"):
         pytest.skip("OpenCL: ocl-icd-libopencl1 is not installed")
@@ -203,7 +228,7 @@ def test_driver_that_is_missing(eie, tiny, tmp_path, icd, culprit):
         eie.bench(*arguments, "--kernel", kernels, code=3, env=environment)
         done = eie.run("check", "--kernel", kernels, "--cases", "0", env=environment)
         assert done.returncode == 3 and culprit in done.stdout
-    device, = devices(eie, env=environment)
+    (device,) = devices(eie, env=environment)
     assert device["status"] == "skipped" and culprit in device["title"]
 
 
@@ -213,43 +238,94 @@ def test_driver_that_is_missing_beside_one_that_is_there(pocl, tiny, tmp_path, k
     """Nobody asked for that device: rows on the other one are enough."""
     (tmp_path / "pocl.icd").write_text(POCL.read_text())
     (tmp_path / "other.icd").write_text(f"{library}\n")
-    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", kernels,
-                         env={"OCL_ICD_VENDORS": str(tmp_path)})
+    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", kernels, env={"OCL_ICD_VENDORS": str(tmp_path)})
     assert [row["eie_status"] for row in results["benchmarks"]] == ["ok", "ok"]
     assert {row["eie_device"] for row in results["eie_missing"]} == {"opencl:other"}
     assert all(why in row["eie_reason"] for row in results["eie_missing"])
-    named = pocl.run("bench", "--quiet", "--suite", tiny, "--layer", "odd", "--kernel", kernels, "--device",
-                     "opencl:other", env={"OCL_ICD_VENDORS": str(tmp_path)})
+    named = pocl.run(
+        "bench",
+        "--quiet",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        kernels,
+        "--device",
+        "opencl:other",
+        env={"OCL_ICD_VENDORS": str(tmp_path)},
+    )
     assert named.returncode == 3
     done = pocl("check", "--kernel", kernels, "--cases", "0", env={"OCL_ICD_VENDORS": str(tmp_path)})
     assert why in done.stdout and "bit for bit" in done.stdout
 
 
 def test_loader_that_is_missing(eie, tiny):
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", f"opencl_*,{CPU}", "--threads", "1",
-                        env={"EIE_OPENCL": "/nonexistent.so"})
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        f"opencl_*,{CPU}",
+        "--threads",
+        "1",
+        env={"EIE_OPENCL": "/nonexistent.so"},
+    )
     rows = [row for row in results["eie_missing"] if row["eie_kernel"].startswith("opencl_")]
     assert rows and all(row["eie_status"] == "skipped" and "/nonexistent.so" in row["eie_reason"] for row in rows)
 
 
 def test_library_that_is_missing(pocl):
-    pocl.fails(3, "/nonexistent.so", "check", "--kernel", "peers_clblast_sgemv", "--cases", "0",
-               env={"EIE_CLBLAST": "/nonexistent.so"})
+    pocl.fails(
+        3,
+        "/nonexistent.so",
+        "check",
+        "--kernel",
+        "peers_clblast_sgemv",
+        "--cases",
+        "0",
+        env={"EIE_CLBLAST": "/nonexistent.so"},
+    )
 
 
-@pytest.mark.parametrize("old, new, status, code, words", [
-    ("__kernel void eie_stream(", "__kernel vuid eie_stream(", "error", 2, ["eie_stream.cl does not build", "error:"]),
-    ("const int a = x[j];", "const int a = x[j] + (x[j] == 7);", "ok", 0, []),
-    ("row += entry & 15;", "row += (entry & 15) + (j == 3);", "mismatch", 1, ["must be"]),
-    ("const int a = x[j];", "const int a = x[j] + *(__global int *)(size_t)(j / 8);", "error", 3,
-     ["CRASHED", "SIGSEGV"]),
-], ids=["does not build", "another that is right", "wrong", "crashes"])
+@pytest.mark.parametrize(
+    "old, new, status, code, words",
+    [
+        ("__kernel void eie_stream(", "__kernel vuid eie_stream(", "error", 2, ["eie_stream.cl does not build", "error:"]),
+        ("const int a = x[j];", "const int a = x[j] + (x[j] == 7);", "ok", 0, []),
+        ("row += entry & 15;", "row += (entry & 15) + (j == 3);", "mismatch", 1, ["must be"]),
+        (
+            "const int a = x[j];",
+            "const int a = x[j] + *(__global int *)(size_t)(j / 8);",
+            "error",
+            3,
+            ["CRASHED", "SIGSEGV"],
+        ),
+    ],
+    ids=["does not build", "another that is right", "wrong", "crashes"],
+)
 def test_source_that_is_changed(pocl, make_suite, changed, old, new, status, code, words):
     """Its rows say what came of it, and the rest of the matrix runs on. The inputs are never 7."""
-    layer = {"name": "one", "inputs": 64, "outputs": 96, "weight_density": 0.2, "activation": "none",
-             "activation_density": 0.5, "source": "a test"}
-    results = pocl.bench("--suite", make_suite(layers=[layer]), "--kernel", f"{EXACT},{CPU}", "--threads", "1",
-                         code=code, env=changed("eie_stream", old, new))
+    layer = {
+        "name": "one",
+        "inputs": 64,
+        "outputs": 96,
+        "weight_density": 0.2,
+        "activation": "none",
+        "activation_density": 0.5,
+        "source": "a test",
+    }
+    results = pocl.bench(
+        "--suite",
+        make_suite(layers=[layer]),
+        "--kernel",
+        f"{EXACT},{CPU}",
+        "--threads",
+        "1",
+        code=code,
+        env=changed("eie_stream", old, new),
+    )
     rows = rows_of(results, "opencl_eie_stream")
     assert [row["eie_status"] for row in rows] == [status, status], rows[0]["eie_reason"]
     assert all(word in row["eie_reason"] for row in rows for word in words)
@@ -264,8 +340,16 @@ def test_folder_of_sources_that_is_missing(pocl):
 
 
 def test_device_that_takes_small_groups_only(pocl):
-    done = pocl("check", "--kernel", "opencl_eie*,opencl_row*", "--cases", "0", "--device", "opencl:*",
-                env={"POCL_MAX_WORK_GROUP_SIZE": "3"})
+    done = pocl(
+        "check",
+        "--kernel",
+        "opencl_eie*,opencl_row*",
+        "--cases",
+        "0",
+        "--device",
+        "opencl:*",
+        env={"POCL_MAX_WORK_GROUP_SIZE": "3"},
+    )
     assert done.stdout.count(" ok ") == 2
 
 
@@ -277,8 +361,17 @@ def test_form_without_permutes(pocl, changed, name, wide):
 
 
 def test_matrix_that_no_buffer_holds(oclgrind, tiny):
-    results = oclgrind.bench("--suite", tiny, "--layer", "even", "--kernel", f"opencl_*,{CPU}", "--threads", "1",
-                             env={"OCLGRIND_GLOBAL_MEM_SIZE": "512"})
+    results = oclgrind.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        f"opencl_*,{CPU}",
+        "--threads",
+        "1",
+        env={"OCLGRIND_GLOBAL_MEM_SIZE": "512"},
+    )
     rows = [row for row in results["eie_missing"] if row["eie_kernel"].startswith("opencl_")]
     assert rows and {row["eie_status"] for row in rows} == {"unsupported"}
     assert all("buffer" in row["eie_reason"] or "its plan needs" in row["eie_reason"] for row in rows)
@@ -286,11 +379,16 @@ def test_matrix_that_no_buffer_holds(oclgrind, tiny):
 
 def test_memory_that_is_used_up(pocl, tiny, shim):
     """The device says no although the buffer is not too large for it."""
-    loader = shim("cl_mem", "clCreateBuffer", "cl_context c, cl_mem_flags flags, size_t size, void *host, cl_int *code",
-                  "c, flags, size, host, code",
-                  "if (size > 4000) { *code = CL_MEM_OBJECT_ALLOCATION_FAILURE; result = NULL; }")
-    results = pocl.bench("--suite", tiny, "--layer", "even,odd", "--kernel", f"opencl_csr*,{CPU}", "--threads", "1",
-                         code=3, env=loader)
+    loader = shim(
+        "cl_mem",
+        "clCreateBuffer",
+        "cl_context c, cl_mem_flags flags, size_t size, void *host, cl_int *code",
+        "c, flags, size, host, code",
+        "if (size > 4000) { *code = CL_MEM_OBJECT_ALLOCATION_FAILURE; result = NULL; }",
+    )
+    results = pocl.bench(
+        "--suite", tiny, "--layer", "even,odd", "--kernel", f"opencl_csr*,{CPU}", "--threads", "1", code=3, env=loader
+    )
     rows = {row["eie_layer"]: row for row in rows_of(results, "opencl_csr_float32")}
     assert rows["even"]["eie_status"] == "error"
     assert "clCreateBuffer fails with CL_MEM_OBJECT_ALLOCATION_FAILURE" in rows["even"]["eie_reason"]
@@ -299,13 +397,23 @@ def test_memory_that_is_used_up(pocl, tiny, shim):
 
 # ---- the cache of programs ---------------------------------------------------------------------
 
+
 def test_programs_are_cached_and_never_trusted(pocl, tiny, tmp_path, changed, shared_cache):
     cache = tmp_path / "cache"
+
     def origin(**env):
-        results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", "opencl_row_lanes",
-                             env={"XDG_CACHE_HOME": str(cache), "POCL_CACHE_DIR": shared_cache} | env)
-        found, = {row["eie_opencl_program"] for row in results["benchmarks"]}
+        results = pocl.bench(
+            "--suite",
+            tiny,
+            "--layer",
+            "odd",
+            "--kernel",
+            "opencl_row_lanes",
+            env={"XDG_CACHE_HOME": str(cache), "POCL_CACHE_DIR": shared_cache} | env,
+        )
+        (found,) = {row["eie_opencl_program"] for row in results["benchmarks"]}
         return found
+
     assert origin() == "built"
     files = sorted((cache / "eiebench").iterdir())
     assert files and all(re.fullmatch(r"[0-9a-f]{64}\.clbin", path.name) for path in files)
@@ -326,12 +434,20 @@ def test_programs_are_cached_and_never_trusted(pocl, tiny, tmp_path, changed, sh
 
 @pytest.mark.parametrize("place", ["/proc/none", "relative"])
 def test_no_place_for_the_cache(pocl, tiny, place, shared_cache):
-    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", "opencl_row_lanes",
-                         env={"XDG_CACHE_HOME": place, "HOME": "", "POCL_CACHE_DIR": shared_cache})
+    results = pocl.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        "opencl_row_lanes",
+        env={"XDG_CACHE_HOME": place, "HOME": "", "POCL_CACHE_DIR": shared_cache},
+    )
     assert {row["eie_opencl_program"] for row in results["benchmarks"]} == {"built"}
 
 
 # ---- Oclgrind ----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("case", [18, 24, 62])
 def test_oclgrind_finds_nothing(oclgrind, case):
@@ -340,13 +456,18 @@ def test_oclgrind_finds_nothing(oclgrind, case):
     assert log_of(oclgrind) == ""
 
 
-@pytest.mark.parametrize("name, old, new, words", [
-    ("eie_stream", "y[i] = finish(", "y[i + 64 * outputs] = finish(", "Invalid write"),
-    ("eie_stream", "    barrier(CLK_LOCAL_MEM_FENCE);\n", "", "data race"),
-    ("row_lanes", "        barrier(CLK_LOCAL_MEM_FENCE);\n", "", "data race"),
-    ("csr_float32", "sum += weight[e]", "sum += weight[e + 100000]", "Invalid read"),
-], ids=["write beyond the end", "race on the codebook", "race on sums", "read beyond the end"])
+@pytest.mark.parametrize(
+    "name, old, new, words",
+    [
+        ("eie_stream", "y[i] = finish(", "y[i + 64 * outputs] = finish(", "Invalid write"),
+        ("eie_stream", "    barrier(CLK_LOCAL_MEM_FENCE);\n", "", "data race"),
+        ("row_lanes", "        barrier(CLK_LOCAL_MEM_FENCE);\n", "", "data race"),
+        ("csr_float32", "sum += weight[e]", "sum += weight[e + 100000]", "Invalid read"),
+    ],
+    ids=["write beyond the end", "race on the codebook", "race on sums", "read beyond the end"],
+)
 def test_oclgrind_finds_what_is_planted(oclgrind, changed, name, old, new, words):
-    oclgrind.run("check", "--kernel", f"opencl_{name}", "--device", "opencl:oclgrind*", "--case", "24",
-                 env=changed(name, old, new))
+    oclgrind.run(
+        "check", "--kernel", f"opencl_{name}", "--device", "opencl:oclgrind*", "--case", "24", env=changed(name, old, new)
+    )
     assert words in log_of(oclgrind)

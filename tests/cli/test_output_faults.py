@@ -10,7 +10,6 @@ import subprocess
 import tempfile
 
 import pytest
-
 from command import BINARY, DATA
 
 WRITERS = {
@@ -59,14 +58,19 @@ def test_full_device(eie, tiny, writer):
 @pytest.mark.parametrize("limit", [0, 100, 4096])
 def test_limit_on_the_size_of_files(eie, tiny, tmp_path, writer, limit):
     (tmp_path / "out").write_bytes(GOOD)
-    eie.fails(3, "out", *WRITERS[writer](tiny, "out"),
-              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    eie.fails(
+        3, "out", *WRITERS[writer](tiny, "out"), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    )
     assert (tmp_path / "out").read_bytes() == GOOD
 
 
 def test_limit_on_the_size_of_a_new_file(eie, tiny, writer):
-    eie.fails(3, "ulimit -f", *WRITERS[writer](tiny, "out"),
-              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)))
+    eie.fails(
+        3,
+        "ulimit -f",
+        *WRITERS[writer](tiny, "out"),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+    )
 
 
 FULL_DISK = """
@@ -84,8 +88,13 @@ def test_full_disk(eie, tiny, tmp_path, writer):
     (tmp_path / "disk").mkdir()
     inside = ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c", FULL_DISK, "sh", BINARY]
     try:
-        done = subprocess.run([*inside, *map(str, WRITERS[writer](tiny, "disk/out"))], cwd=tmp_path,
-                              env=eie.environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [*inside, *map(str, WRITERS[writer](tiny, "disk/out"))],
+            cwd=tmp_path,
+            env=eie.environment,
+            capture_output=True,
+            text=True,
+        )
     except FileNotFoundError:
         pytest.skip("full disk: there is no unshare")
     if done.returncode in (1, 99) and not (tmp_path / "listing").exists():
@@ -116,9 +125,15 @@ def unprivileged(eie, tiny):
             (folder / name).chmod(mode)
 
         def run(*arguments):
-            return subprocess.run(["./eie", *map(str, arguments)], cwd=folder, capture_output=True, text=True,
-                                  env=eie.environment | {"EIE_DATA_DIR": str(folder / "data")},
-                                  **({"user": 65534, "group": 65534, "extra_groups": []} if root else {}))
+            return subprocess.run(
+                ["./eie", *map(str, arguments)],
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                env=eie.environment | {"EIE_DATA_DIR": str(folder / "data")},
+                **({"user": 65534, "group": 65534, "extra_groups": []} if root else {}),
+            )
+
         run.folder = folder
         yield run
     finally:
@@ -160,10 +175,18 @@ def test_old_file_is_replaced_and_a_link_to_it_stays(eie, tiny, tmp_path, writer
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "out", "tiny.json"]
 
 
-@pytest.mark.parametrize("arguments", [
-    ["list", "kernels"], ["list", "layers", "--json"], ["layer", "dump", "tiny.json/even"],
-    ["layer", "info", "tiny.json"], ["check", "--case", "3", "--kernel", "model_*"], ["bench", "--help"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list", "kernels"],
+        ["list", "layers", "--json"],
+        ["layer", "dump", "tiny.json/even"],
+        ["layer", "info", "tiny.json"],
+        ["check", "--case", "3", "--kernel", "model_*"],
+        ["bench", "--help"],
+    ],
+    ids=" ".join,
+)
 def test_standard_output_is_full(eie, tiny, arguments):
     with open("/dev/full", "wb") as full:
         eie.fails(3, "standard output", *arguments, stdout=full)

@@ -5,14 +5,16 @@ import json
 import sys
 
 import pytest
-
 from command import compile_shared
 from test_ab import Repository
 
-LIBRARIES = {"EIE_OPENBLAS": {"peers_openblas_sgemv": 1, "peers_openblas_sgemm": 4},
-             "EIE_SCIPY_OPENBLAS": {"peers_scipy_openblas_sgemv": 1, "peers_scipy_openblas_sgemm": 4},
-             "EIE_MKL": {"peers_mkl_sgemv": 1, "peers_mkl_csr_mv": 1, "peers_mkl_sgemm": 4, "peers_mkl_csr_mm": 4},
-             "EIE_GRAPHBLAS": {"peers_graphblas_mxm": 4}, "EIE_ONEDNN": {"peers_onednn_int8": 4, "peers_onednn_sgemm": 4}}
+LIBRARIES = {
+    "EIE_OPENBLAS": {"peers_openblas_sgemv": 1, "peers_openblas_sgemm": 4},
+    "EIE_SCIPY_OPENBLAS": {"peers_scipy_openblas_sgemv": 1, "peers_scipy_openblas_sgemm": 4},
+    "EIE_MKL": {"peers_mkl_sgemv": 1, "peers_mkl_csr_mv": 1, "peers_mkl_sgemm": 4, "peers_mkl_csr_mm": 4},
+    "EIE_GRAPHBLAS": {"peers_graphblas_mxm": 4},
+    "EIE_ONEDNN": {"peers_onednn_int8": 4, "peers_onednn_sgemm": 4},
+}
 KERNELS = [(variable, kernel, batch) for variable, kernels in LIBRARIES.items() for kernel, batch in kernels.items()]
 
 OWN = [f"{folder}_float_{form}" for folder in ("avx2", "avx512", "scalar") for form in ("csr", "dense")]
@@ -53,7 +55,7 @@ def test_peer_is_checked_and_has_a_row(eie, tiny, variable, kernel, batch):
     line, *_ = eie("check", "--kernel", kernel, "--cases", "1").stdout.splitlines()
     assert line.split()[:2] == [kernel, "ok"] and int(line.split()[2]) > 0
     results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", kernel, "--batch", str(batch), "--threads", "1")
-    row, = results["benchmarks"]
+    (row,) = results["benchmarks"]
     assert row["eie_kernel"] == kernel and row["eie_status"] == "ok" and row["eie_median_ns"] > 0
     assert row["eie_library"] and row["eie_library_core" if "graphblas" not in kernel else "eie_library"]
 
@@ -62,15 +64,34 @@ def test_peer_is_checked_and_has_a_row(eie, tiny, variable, kernel, batch):
 def test_peer_that_is_missing_has_a_reason(eie, tiny, variable, kernel, batch):
     """Beside another kernel, and matched by a glob, it costs nothing but its row."""
     hidden = {variable: "/nonexistent.so"}
-    results = eie.bench("--suite", tiny, "--layer", "even", "--kernel", f"{kernel}*,scalar_eie_stream", "--batch",
-                        str(batch), "--threads", "1", env=hidden)
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        f"{kernel}*,scalar_eie_stream",
+        "--batch",
+        str(batch),
+        "--threads",
+        "1",
+        env=hidden,
+    )
     assert [row["eie_kernel"] for row in results["benchmarks"]] == ["scalar_eie_stream"]
-    row, = results["eie_missing"]
+    (row,) = results["eie_missing"]
     assert row["eie_kernel"] == kernel and row["eie_status"] in ("skipped", "unsupported")
     if row["eie_status"] == "skipped":  # else the processor is too old for it
         assert variable in row["eie_reason"] and "/nonexistent.so" in row["eie_reason"]
-    eie.fails(3, "/nonexistent.so" if row["eie_status"] == "skipped" else kernel, "check", "--kernel", kernel,
-              "--cases", "0", env=hidden)
+    eie.fails(
+        3,
+        "/nonexistent.so" if row["eie_status"] == "skipped" else kernel,
+        "check",
+        "--kernel",
+        kernel,
+        "--cases",
+        "0",
+        env=hidden,
+    )
 
 
 @pytest.mark.parametrize("kernel", WITH_OPENMP)
@@ -80,25 +101,25 @@ def test_threads_that_are_not_there(eie, tiny, kernel):
         pytest.skip(f"{kernel} is not here")
     batch = next(batch for _, name, batch in KERNELS if name == kernel)
     arguments = ["--suite", tiny, "--layer", "even", "--kernel", kernel, "--batch", batch, "--threads"]
-    row, = eie.bench(*arguments, "2", code=3, env={"OMP_THREAD_LIMIT": "1"})["eie_missing"]
+    (row,) = eie.bench(*arguments, "2", code=3, env={"OMP_THREAD_LIMIT": "1"})["eie_missing"]
     assert row["eie_status"] == "unsupported"
     assert row["eie_reason"] == "OMP_THREAD_LIMIT=1 allows 1 thread where 2 are asked for"
-    row, = eie.bench(*arguments, "1", env={"OMP_THREAD_LIMIT": "1"})["benchmarks"]
+    (row,) = eie.bench(*arguments, "1", env={"OMP_THREAD_LIMIT": "1"})["benchmarks"]
     assert row["eie_status"] == "ok"
-    row, = eie.bench(*arguments, "2", env={"OMP_DYNAMIC": "true"})["benchmarks"]  # taken back
+    (row,) = eie.bench(*arguments, "2", env={"OMP_DYNAMIC": "true"})["benchmarks"]  # taken back
     assert row["eie_status"] == "ok"
 
 
 # ---- float32 rows that need no library ----------------------------------------------------------
 
+
 def test_own_float_rows_without_any_library(eie, tiny):
-    nothing = {variable: "/nonexistent.so" for variable in LIBRARIES}
-    results = eie.bench("--suite", tiny, "--kernel", "*_float_*,peers_*", "--batch", "1,3", "--threads", "1,2",
-                        env=nothing)
+    nothing = dict.fromkeys(LIBRARIES, "/nonexistent.so")
+    results = eie.bench("--suite", tiny, "--kernel", "*_float_*,peers_*", "--batch", "1,3", "--threads", "1,2", env=nothing)
     found = collections.Counter(row["eie_kernel"] for row in results["benchmarks"])
     able = [kernel for kernel in OWN if status_of(eie)[kernel]["status"] == "ok"]
     assert {"scalar_float_csr", "scalar_float_dense"} <= set(able)
-    assert found == {kernel: 3 * 2 * 2 for kernel in able}
+    assert found == dict.fromkeys(able, 3 * 2 * 2)
     for row in results["benchmarks"]:
         form = "dense" if row["eie_kernel"].endswith("_dense") else "sparse"
         assert {"float32", form} <= set(row["eie_flags"]) and row["eie_status"] == "ok"
@@ -167,9 +188,10 @@ SLOW = 50  # ms: sgemv of the others takes less than one, sgemm some
 
 class OpenBlas:
     """An OpenBLAS with these paths, the first of which it takes by itself."""
+
     def __init__(self, folder, prefix="", more="", **paths):
         self.log, self.prefix = folder / "loaded.txt", prefix
-        table = ", ".join(f'{{"{name}", \'{what[0]}\', {what[1:] or 0}}}' for name, what in paths.items())
+        table = ", ".join(f"{{\"{name}\", '{what[0]}', {what[1:] or 0}}}" for name, what in paths.items())
         source = OPENBLAS.format(paths=table, log=self.log, prefix=prefix, more=more)
         self.path = compile_shared(folder, "blas", source)
 
@@ -178,11 +200,12 @@ class OpenBlas:
         kernels = f"peers_{'scipy_' if self.prefix else ''}openblas_*"
         # AVX2 is what the processor offers, so that all machines try the same
         environment = {"OPENBLAS_CORETYPE": "", "EIE_ISA_MASK": "avx512", variable: self.path} | environment
-        return eie.bench("--suite", suite, "--layer", "even", "--kernel", kernels, "--threads", "1", *further,
-                         env=environment, code=None)
+        return eie.bench(
+            "--suite", suite, "--layer", "even", "--kernel", kernels, "--threads", "1", *further, env=environment, code=None
+        )
 
     def row(self, eie, suite, **environment):
-        row, = self.rows(eie, suite, **environment)["benchmarks"]
+        (row,) = self.rows(eie, suite, **environment)["benchmarks"]
         return row
 
     def loads(self):
@@ -249,8 +272,20 @@ def test_paths_are_tried_once_for_all_processes(eie, tiny, tmp_path, avx2, plugi
     blas = OpenBlas(tmp_path, Prescott=f"o{SLOW}", Zen=f"o{SLOW}", Haswell="o")
     crash = plugin("crash", ON_RUN="abort();")
     kernels = "peers_openblas_sgemv,peers_openblas_sgemm,test_crash"
-    results = eie.bench("--suite", tiny, "--plugin", crash, "--kernel", kernels, "--threads", "1", "--batch", "1,3",
-                        env={"OPENBLAS_CORETYPE": "", "EIE_ISA_MASK": "avx512", "EIE_OPENBLAS": blas.path}, code=None)
+    results = eie.bench(
+        "--suite",
+        tiny,
+        "--plugin",
+        crash,
+        "--kernel",
+        kernels,
+        "--threads",
+        "1",
+        "--batch",
+        "1,3",
+        env={"OPENBLAS_CORETYPE": "", "EIE_ISA_MASK": "avx512", "EIE_OPENBLAS": blas.path},
+        code=None,
+    )
     rows = [row for row in results["benchmarks"] if row["eie_kernel"].startswith("peers_openblas")]
     assert len(rows) == 3 * 2
     assert {row["eie_library_core"] for row in rows} == {"Haswell (set; detected Prescott)"}
@@ -271,10 +306,10 @@ def test_teams_of_an_openblas_with_openmp(eie, tiny, tmp_path):
     void GOMP_barrier(void) { }"""
     blas = OpenBlas(tmp_path, more=more, Haswell="o")
     assert blas.rows(eie, tiny)["benchmarks"][0]["eie_status"] == "ok"
-    row, = blas.rows(eie, tiny, "--threads", "2")["eie_missing"]
+    (row,) = blas.rows(eie, tiny, "--threads", "2")["eie_missing"]
     assert row["eie_status"] == "unsupported"
     assert row["eie_reason"] == "the library's OpenMP has 1 thread where 2 are asked for"
-    row, = blas.rows(eie, tiny, "--threads", "2", OMP_THREAD_LIMIT="1")["eie_missing"]
+    (row,) = blas.rows(eie, tiny, "--threads", "2", OMP_THREAD_LIMIT="1")["eie_missing"]
     assert row["eie_reason"] == "OMP_THREAD_LIMIT=1 allows 1 thread where 2 are asked for"
 
 
@@ -299,44 +334,68 @@ void cblas_sgemv(int order, int transpose, int rows, int columns, float alpha, c
 """
 
 
-@pytest.mark.parametrize("core, mask, note", [("def", "", "weak path: MKL's def lies below what the processor offers, AVX"),
-                                              ("avx2", "", None), ("def", "avx2", None)])
+@pytest.mark.parametrize(
+    "core, mask, note",
+    [
+        ("def", "", "weak path: MKL's def lies below what the processor offers, AVX"),
+        ("avx2", "", None),
+        ("def", "avx2", None),
+    ],
+)
 def test_mkl_says_when_its_path_is_weak(eie, tiny, tmp_path, avx2, core, mask, note):
     compile_shared(tmp_path, f"libmkl_{core}", "int nothing;")
     path = compile_shared(tmp_path, "rt", MKL.format(core=tmp_path / f"libmkl_{core}.so"))
-    row, = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "peers_mkl_sgemv", "--threads", "1",
-                     env={"EIE_MKL": path, "EIE_ISA_MASK": mask})["benchmarks"]
+    (row,) = eie.bench(
+        "--suite",
+        tiny,
+        "--layer",
+        "even",
+        "--kernel",
+        "peers_mkl_sgemv",
+        "--threads",
+        "1",
+        env={"EIE_MKL": path, "EIE_ISA_MASK": mask},
+    )["benchmarks"]
     assert row["eie_library"] == "MKL of a test" and row["eie_library_core"] == core
     assert row.get("eie_library_note", "").startswith(note or "") and bool(row.get("eie_library_note")) == bool(note)
 
 
 def test_waiting_time_of_intels_openmp_is_one_that_it_takes(eie, tiny, tmp_path):
     """In whole milliseconds, which all its versions take: another value was a warning, and 200 ms of spinning."""
-    said = '#include <stdlib.h>\n' + MKL.format(core="").replace('"MKL of a test"', '"%s", getenv("KMP_BLOCKTIME")')
+    said = "#include <stdlib.h>\n" + MKL.format(core="").replace('"MKL of a test"', '"%s", getenv("KMP_BLOCKTIME")')
     path = compile_shared(tmp_path, "rt", said)
     arguments = ["--suite", tiny, "--layer", "even", "--kernel", "peers_mkl_sgemv", "--threads", "1"]
-    row, = eie.bench(*arguments, env={"EIE_MKL": path})["benchmarks"]
+    (row,) = eie.bench(*arguments, env={"EIE_MKL": path})["benchmarks"]
     assert row["eie_library"] in ("0", "1")
-    row, = eie.bench(*arguments, env={"EIE_MKL": path, "KMP_BLOCKTIME": "7"})["benchmarks"]  # a user's own
+    (row,) = eie.bench(*arguments, env={"EIE_MKL": path, "KMP_BLOCKTIME": "7"})["benchmarks"]  # a user's own
     assert row["eie_library"] == "7"
 
 
 # ---- operands that are rounded ------------------------------------------------------------------
 
-@pytest.mark.parametrize("flags, operations", [("EIE_KERNEL_FLOAT32", ["float32"]),
-                                               ("EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE", ["int8", "int16"])],
-                         ids=["float32", "rounded"])
+
+@pytest.mark.parametrize(
+    "flags, operations",
+    [("EIE_KERNEL_FLOAT32", ["float32"]), ("EIE_KERNEL_FLOAT32 | EIE_KERNEL_APPROXIMATE", ["int8", "int16"])],
+    ids=["float32", "rounded"],
+)
 def test_rounded_operands_are_held_against_the_ceiling_of_integers(eie, plugin, tiny, flags, operations):
     """A library that rounds its operands to int8 may pass the peak of float32."""
     rounding = 0.1 if "APPROXIMATE" in flags else 0
-    path = plugin("sums", ON_READ=READ_SUMS, AFTER_COST="cost->bytes_written *= 2; cost->macs_padding += 1000000000;",
-                  MEMBERS=f".flags = {flags}, .weight_rounding = {{0, {rounding}}}")
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--plugin", path, "--kernel", "test_sums", "--threads", "1",
-                        code=None)
-    row, = results["benchmarks"] + results["eie_missing"]
+    path = plugin(
+        "sums",
+        ON_READ=READ_SUMS,
+        AFTER_COST="cost->bytes_written *= 2; cost->macs_padding += 1000000000;",
+        MEMBERS=f".flags = {flags}, .weight_rounding = {{0, {rounding}}}",
+    )
+    results = eie.bench(
+        "--suite", tiny, "--layer", "odd", "--plugin", path, "--kernel", "test_sums", "--threads", "1", code=None
+    )
+    (row,) = results["benchmarks"] + results["eie_missing"]
     assert row["eie_floor_bound"] == "arithmetic"
-    peak = max(peak["macs_per_s"] for peak in results["context"]["eie_runs"][0]["eie_peaks"]
-               if peak["operation"] in operations)
+    peak = max(
+        peak["macs_per_s"] for peak in results["context"]["eie_runs"][0]["eie_peaks"] if peak["operation"] in operations
+    )
     macs = row["eie_macs_useful"] + row["eie_macs_padding"]
     assert row["eie_floor_ns"] == pytest.approx(1e9 * macs / peak, rel=1e-6)
 
@@ -352,6 +411,7 @@ exit {code}
 
 class Installing(Repository):
     """`./run ab` where pip is a stand-in that ends with an exit code."""
+
     def __init__(self, folder, code):
         super().__init__(folder)
         self.python(code)
@@ -386,7 +446,7 @@ def test_peers_are_installed_once(tmp_path):
 
 def test_peers_that_cannot_be_installed_are_one_line(tmp_path):
     repository = Installing(tmp_path, 1)
-    line, = repository.run()
+    (line,) = repository.run()
     assert "mkl==0" in line and "graphblas" not in line
     repository.python(0)
     assert repository.run() == []  # tried again
@@ -399,9 +459,12 @@ def test_peers_that_are_not_wanted(tmp_path):
 
 def test_peers_of_the_distribution_that_cannot_be_installed(tmp_path):
     repository = Installing(tmp_path, 0)
-    for name, body in (("dpkg-query", 'case "$*" in *graphblas*|*dnnl*) exit 1;; esac; echo installed'),
-                       ("apt-get", "exit 100"), ("sudo", "exit 1")):
+    for name, body in (
+        ("dpkg-query", 'case "$*" in *graphblas*|*dnnl*) exit 1;; esac; echo installed'),
+        ("apt-get", "exit 100"),
+        ("sudo", "exit 1"),
+    ):
         (tmp_path / "tools" / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / "tools" / name).chmod(0o755)
-    line, = repository.run()
+    (line,) = repository.run()
     assert "libgraphblas7 libdnnl2" in line and "mkl" not in line

@@ -8,7 +8,6 @@ import signal
 import time
 
 import pytest
-
 from command import GUARD_S, wait_for
 
 GOOD = "scalar_ref_dense"  # a kernel of the program, checked beside the plug-in's
@@ -18,8 +17,9 @@ SEGFAULT = "raise(SIGSEGV);"
 
 def check(eie, path, *arguments, code=1, **further):
     """Checks the plug-in's kernels and a good one on one case; {kernel: line}. The good one is always ok."""
-    done = eie.run("check", "--plugin", path, "--kernel", f"test_*,{GOOD}", "--case", "3", "--threads", "1", *arguments,
-                   **further)
+    done = eie.run(
+        "check", "--plugin", path, "--kernel", f"test_*,{GOOD}", "--case", "3", "--threads", "1", *arguments, **further
+    )
     assert done.returncode == code, (done.stdout, done.stderr)
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert len(lines) == len(done.stdout.splitlines())
@@ -29,6 +29,7 @@ def check(eie, path, *arguments, code=1, **further):
 
 # ---- what is loaded ----------------------------------------------------------------------------
 
+
 def test_plugin_is_listed_with_its_path(eie, plugin):
     path = plugin("good")
     kernels = {one["name"]: one for one in json.loads(eie("list", "kernels", "--plugin", path, "--json").stdout)}
@@ -36,7 +37,7 @@ def test_plugin_is_listed_with_its_path(eie, plugin):
     assert kernels[GOOD]["plugin"] is None
     head, *lines = eie("list", "kernels", "--plugin", path).stdout.splitlines()
     assert "plugin" in head.split()
-    line, = (line for line in lines if line.startswith("test_good "))
+    (line,) = (line for line in lines if line.startswith("test_good "))
     assert str(path) in line
 
 
@@ -56,9 +57,10 @@ def test_bare_name_means_this_folder(eie, plugin):
 
 
 def test_bench_gives_its_row_a_number(eie, plugin, tiny):
-    results = eie.bench("--plugin", plugin("good"), "--suite", tiny, "--layer", "odd", "--kernel", f"test_*,{GOOD}",
-                        "--threads", "1")
-    row, = (row for row in results["benchmarks"] if row["eie_kernel"] == "test_good")
+    results = eie.bench(
+        "--plugin", plugin("good"), "--suite", tiny, "--layer", "odd", "--kernel", f"test_*,{GOOD}", "--threads", "1"
+    )
+    (row,) = (row for row in results["benchmarks"] if row["eie_kernel"] == "test_good")
     assert row["eie_status"] == "ok" and row["eie_median_ns"] > 0
 
 
@@ -75,9 +77,12 @@ def test_several_plugins_are_sorted_by_name(eie, plugin):
 
 
 def test_one_plugin_with_two_kernels(eie, plugin):
-    path = plugin("two", PLUGIN="""static struct eie_kernel second;
+    path = plugin(
+        "two",
+        PLUGIN="""static struct eie_kernel second;
         __attribute__((constructor)) static void copy(void) { second = kernel; second.name = "test_second"; }
-        EIE_PLUGIN(&kernel, &second)""")
+        EIE_PLUGIN(&kernel, &second)""",
+    )
     lines = check(eie, path, code=0)
     assert lines["test_two"].split()[1] == lines["test_second"].split()[1] == "ok"
 
@@ -111,12 +116,15 @@ REFUSED = {
     "baseline": ("EIE_KERNEL_BASELINE", {"MEMBERS": ".flags = EIE_KERNEL_EXACT | EIE_KERNEL_BASELINE"}),
     "crash in a constructor": ("crashed while it was loaded: SIGSEGV", {"ON_LOADING": SEGFAULT}),
     "abort in a constructor": ("crashed while it was loaded: SIGABRT", {"ON_LOADING": "abort()"}),
-    "exit in a constructor": ("crashed while it was loaded: ended the process with exit code 0",
-                              {"ON_LOADING": "exit(0)"}),
-    "unresolved symbol": ("undefined symbol: frobnicate: link the plug-in with",
-                          {"ON_LOADING": "extern void frobnicate(void); frobnicate()"}),
-    "function that no installed header declares": ("undefined symbol: eie_file_read",
-                                                   {"ON_LOADING": "extern void eie_file_read(void); eie_file_read()"}),
+    "exit in a constructor": ("crashed while it was loaded: ended the process with exit code 0", {"ON_LOADING": "exit(0)"}),
+    "unresolved symbol": (
+        "undefined symbol: frobnicate: link the plug-in with",
+        {"ON_LOADING": "extern void frobnicate(void); frobnicate()"},
+    ),
+    "function that no installed header declares": (
+        "undefined symbol: eie_file_read",
+        {"ON_LOADING": "extern void eie_file_read(void); eie_file_read()"},
+    ),
 }
 
 
@@ -134,8 +142,9 @@ def test_every_verb_refuses_it(eie, verb):
 
 
 def test_hang_in_a_constructor(eie, plugin):
-    eie.fails(2, "hung while it was loaded: still busy after 10 s", "list", "kernels", "--plugin",
-              plugin("stuck", ON_LOADING=HANG))
+    eie.fails(
+        2, "hung while it was loaded: still busy after 10 s", "list", "kernels", "--plugin", plugin("stuck", ON_LOADING=HANG)
+    )
 
 
 def test_no_shared_object(eie, tmp_path):
@@ -164,8 +173,10 @@ def test_kernel_of_a_plugin_that_is_not_there(eie, plugin):
 # ---- kernels that crash or hang ----------------------------------------------------------------
 
 CRASHES = {
-    **{f"SIGSEGV in {macro[3:].lower()}": ("SIGSEGV (Segmentation fault)", {macro: SEGFAULT}) for macro in (
-        "ON_PROBE", "ON_SUPPORTS", "ON_PREPARE", "ON_LOAD", "ON_RUN", "ON_WAIT", "ON_READ", "ON_DESTROY")},
+    **{
+        f"SIGSEGV in {macro[3:].lower()}": ("SIGSEGV (Segmentation fault)", {macro: SEGFAULT})
+        for macro in ("ON_PROBE", "ON_SUPPORTS", "ON_PREPARE", "ON_LOAD", "ON_RUN", "ON_WAIT", "ON_READ", "ON_DESTROY")
+    },
     "SIGSEGV in cost": ("SIGSEGV (Segmentation fault)", {"AFTER_COST": SEGFAULT}),
     "write to nowhere": ("SIGSEGV", {"ON_RUN": "*(volatile int *)8 = 1"}),
     "abort": ("SIGABRT (Aborted)", {"ON_RUN": "abort()"}),
@@ -198,11 +209,26 @@ def test_crash_names_the_case_that_crashed(eie, plugin):
 
 
 def test_all_that_is_wrong_is_seen(eie, plugin):
-    done = eie.run("check", "--case", "3", "--kernel", f"test_*,{GOOD}", "--plugin", plugin("a", ON_RUN=SEGFAULT),
-                   "--plugin", plugin("b"), "--plugin", plugin("c", AFTER_RUN="plan->outputs[0] ^= 1"))
+    done = eie.run(
+        "check",
+        "--case",
+        "3",
+        "--kernel",
+        f"test_*,{GOOD}",
+        "--plugin",
+        plugin("a", ON_RUN=SEGFAULT),
+        "--plugin",
+        plugin("b"),
+        "--plugin",
+        plugin("c", AFTER_RUN="plan->outputs[0] ^= 1"),
+    )
     assert done.returncode == 1
     assert [line.split()[:2] for line in done.stdout.splitlines()[:4]] == [
-        [GOOD, "ok"], ["test_a", "CRASHED"], ["test_b", "ok"], ["test_c", "MISMATCH"]]
+        [GOOD, "ok"],
+        ["test_a", "CRASHED"],
+        ["test_b", "ok"],
+        ["test_c", "MISMATCH"],
+    ]
 
 
 def test_hang_is_ended(eie, plugin):
@@ -211,13 +237,16 @@ def test_hang_is_ended(eie, plugin):
 
 
 def test_busy_loop_in_all_threads_is_ended(eie, plugin):
-    path = plugin("busy", PLUGIN="""static void spin(void *context, uint32_t worker)
+    path = plugin(
+        "busy",
+        PLUGIN="""static void spin(void *context, uint32_t worker)
         { (void)context, (void)worker; for (;;) __asm__ volatile(""); }
         static enum eie_status spin_all(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
         { (void)copy, (void)error; eie_pool_run(((struct eie_cpu_plan *)plan)->setup.pool, spin, NULL); return EIE_OK; }
         static struct eie_kernel busy;
         __attribute__((constructor)) static void copy(void) { busy = kernel; busy.run = spin_all; }
-        EIE_PLUGIN(&busy)""")
+        EIE_PLUGIN(&busy)""",
+    )
     done = eie.run("check", "--plugin", path, "--kernel", "test_busy", "--threads", "2", "--timeout", "0.5")
     assert done.returncode == 1
     line = done.stdout.splitlines()[0]
@@ -238,8 +267,15 @@ def test_crash_of_a_probe_does_not_end_the_listing(eie, plugin):
 
 def test_probe_that_says_no(eie, plugin):
     path = plugin("choosy", ON_PROBE='return eie_fail(error, EIE_UNSUPPORTED, "wants a %s", "bus");')
-    done = eie.fails(3, "asked for by name, but cannot run: test_choosy: wants a bus", "check", "--plugin", path,
-                     "--kernel", "test_choosy")
+    done = eie.fails(
+        3,
+        "asked for by name, but cannot run: test_choosy: wants a bus",
+        "check",
+        "--plugin",
+        path,
+        "--kernel",
+        "test_choosy",
+    )
     assert "unsupported" in done.stdout
     assert "wants a bus" in eie("list", "kernels", "--plugin", path).stdout
 
@@ -259,8 +295,9 @@ def has_ended(process):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_signal_ends_the_command_and_the_kernel(eie, plugin, tmp_path, number):
     note = tmp_path / "pid"
-    path = plugin("stuck", ON_RUN=f'FILE *note = fopen("{note}", "w"); fprintf(note, "%d\\n", (int)getpid()); '
-                                  f'fclose(note); {HANG}')
+    path = plugin(
+        "stuck", ON_RUN=f'FILE *note = fopen("{note}", "w"); fprintf(note, "%d\\n", (int)getpid()); fclose(note); {HANG}'
+    )
     process = eie.popen("check", "--plugin", path, "--kernel", "test_stuck")
     child = None
     try:

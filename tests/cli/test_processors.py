@@ -4,7 +4,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from command import BINARY, GUARD_S
 
 KERNELS = "scalar_*,cpu_*,avx*"
@@ -24,12 +23,20 @@ def need(tool):
 
 def emulated(eie, processor, *arguments):
     need("qemu-x86_64")
-    return subprocess.run(["qemu-x86_64", "-cpu", processor, *arguments], cwd=eie.folder, env=eie.environment,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=GUARD_S)
+    return subprocess.run(
+        ["qemu-x86_64", "-cpu", processor, *arguments],
+        cwd=eie.folder,
+        env=eie.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=GUARD_S,
+    )
 
 
-@pytest.mark.parametrize("processor, instruction", [("Nehalem", "vpaddd %%ymm0, %%ymm0, %%ymm0"),
-                                                    ("Haswell", "vpaddd %%zmm0, %%zmm0, %%zmm0")])
+@pytest.mark.parametrize(
+    "processor, instruction", [("Nehalem", "vpaddd %%ymm0, %%ymm0, %%ymm0"), ("Haswell", "vpaddd %%zmm0, %%zmm0, %%zmm0")]
+)
 def test_emulator_notices_an_illegal_instruction(eie, tmp_path, processor, instruction):
     """Without this the tests below would show nothing."""
     source = tmp_path / "illegal.c"
@@ -61,15 +68,33 @@ def test_kernels_on_an_older_processor(eie, processor, runs):
     assert {status for _, status in kernels} == {"ok", "unsupported"}
 
 
-@pytest.mark.parametrize("case", ["3", pytest.param("12", marks=pytest.mark.slow),
-                                  pytest.param("30", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "case", ["3", pytest.param("12", marks=pytest.mark.slow), pytest.param("30", marks=pytest.mark.slow)]
+)
 def test_memory_is_clean(eie, case):
     """valgrind knows no AVX-512."""
     need("valgrind")
-    done = subprocess.run(["valgrind", "--error-exitcode=99", "--leak-check=no", BINARY, "check", "--kernel",
-                           "scalar_*,avx2_*", "--case", case, "--threads", "1"], cwd=eie.folder,
-                          env=eie.environment | {"EIE_ISA_MASK": "avx512"}, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=GUARD_S)
+    done = subprocess.run(
+        [
+            "valgrind",
+            "--error-exitcode=99",
+            "--leak-check=no",
+            BINARY,
+            "check",
+            "--kernel",
+            "scalar_*,avx2_*",
+            "--case",
+            case,
+            "--threads",
+            "1",
+        ],
+        cwd=eie.folder,
+        env=eie.environment | {"EIE_ISA_MASK": "avx512"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=GUARD_S,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     summaries = [line for line in done.stderr.splitlines() if "ERROR SUMMARY" in line]  # one for each process
     assert summaries and all("ERROR SUMMARY: 0 errors" in line for line in summaries)

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from layerfile import File, dense, product
 
 ENTRIES_IN_ACTIVE_COLUMNS = 453748
@@ -16,7 +15,7 @@ def imported(eie, models):
 
 
 def test_import_has_the_entries_that_the_dump_has(eie, imported):
-    one, = eie.layers(imported)
+    (one,) = eie.layers(imported)
     assert (one["name"], one["outputs"], one["inputs"]) == ("alexnet-fc8", 1000, 4097)
     assert one["entries_in_active_columns"] == ENTRIES_IN_ACTIVE_COLUMNS
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 
 import pytest
-
 from command import REPOSITORY
 
 EIE = r'''#!/usr/bin/env python3
@@ -31,10 +30,12 @@ sys.exit(code)
 @pytest.fixture
 def project(tmp_path):
     folder, tools = tmp_path / "project", tmp_path / "tools"
-    for path, text in {tools / "dpkg-query": "#!/bin/sh\necho installed\n", tools / "cmake": "#!/bin/sh\n",
-                       folder / "build/release/eie": EIE,
-                       folder / ".venv/bin/python": '#!/bin/sh\necho "[\\"report\\"]" >>"$DIARY"\nexit ${REPORT:-0}\n'
-                       }.items():
+    for path, text in {
+        tools / "dpkg-query": "#!/bin/sh\necho installed\n",
+        tools / "cmake": "#!/bin/sh\n",
+        folder / "build/release/eie": EIE,
+        folder / ".venv/bin/python": '#!/bin/sh\necho "[\\"report\\"]" >>"$DIARY"\nexit ${REPORT:-0}\n',
+    }.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
@@ -48,10 +49,14 @@ def project(tmp_path):
     def run(*arguments, **environment):
         diary = tmp_path / "diary"
         diary.unlink(missing_ok=True)
-        result = subprocess.run(["./run", "reproduce", *arguments], cwd=folder, capture_output=True, text=True,
-                                env={key: value for key, value in os.environ.items() if key != "EIE_MODELS"} | {
-                                    "PATH": f"{tools}:{os.environ['PATH']}", "DIARY": str(diary), "EIE_PEERS": "no",
-                                    **environment})
+        result = subprocess.run(
+            ["./run", "reproduce", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            env={key: value for key, value in os.environ.items() if key != "EIE_MODELS"}
+            | {"PATH": f"{tools}:{os.environ['PATH']}", "DIARY": str(diary), "EIE_PEERS": "no", **environment},
+        )
         result.calls = [json.loads(line) for line in diary.read_text().splitlines()] if diary.exists() else []
         return result
 
@@ -104,8 +109,9 @@ def test_full_leaves_nothing_out(project):
 
 
 def test_kernels_of_other_processors_are_not_asked_for(project):
-    bench = project("--out", "here", KERNELS="cpu_auto neon_window_lookup scalar_float_csr peers_mkl_sgemv "
-                    "peers_mkl_sgemm").calls[-2]
+    bench = project(
+        "--out", "here", KERNELS="cpu_auto neon_window_lookup scalar_float_csr peers_mkl_sgemv peers_mkl_sgemm"
+    ).calls[-2]
     _, one, many, _ = matrices(bench)
     assert option(one, "--kernel") == "cpu_*,neon_*,peers_[!c]*gemv,scalar_float_*"
     assert option(many, "--kernel") == "peers_[!c]*gemm,neon_*,cpu_*,scalar_float_*"

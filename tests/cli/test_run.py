@@ -4,11 +4,29 @@ import shutil
 import subprocess
 
 import pytest
-
 from command import REPOSITORY
 
-TOOLS = ["bash", "chmod", "dirname", "sort", "cmp", "cp", "mv", "rm", "mkdir", "tail", "sed", "cat", "gcc", "g++", "cmake",
-         "ninja", "pkg-config", "git", "python3"]
+TOOLS = [
+    "bash",
+    "chmod",
+    "dirname",
+    "sort",
+    "cmp",
+    "cp",
+    "mv",
+    "rm",
+    "mkdir",
+    "tail",
+    "sed",
+    "cat",
+    "gcc",
+    "g++",
+    "cmake",
+    "ninja",
+    "pkg-config",
+    "git",
+    "python3",
+]
 
 
 class Project:
@@ -35,21 +53,33 @@ class Project:
 
     def python(self, pip="exit 0", venv=":", version="exit 0"):
         """`python3 -m venv` makes a Python whose pip is this."""
-        self.stand_in("python3", f"""
+        self.stand_in(
+            "python3",
+            f"""
             case "$1 $2" in
             "-m venv") {venv}; mkdir -p .venv/bin
                 printf '%s\\n' '#!/bin/bash' 'case "$3" in install) {pip} ;; esac; exit 7' >.venv/bin/python
                 chmod +x .venv/bin/python ;;
             "-c "*) {version} ;;
-            esac""")
+            esac""",
+        )
 
     def run(self, *arguments):
-        return subprocess.run(["./run", *arguments], cwd=self.folder, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, env={"PATH": str(self.tools), "EIE_PEERS": "no"})
+        return subprocess.run(
+            ["./run", *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": str(self.tools), "EIE_PEERS": "no"},
+        )
 
     def venv(self):
-        return {str(path.relative_to(self.folder)): path.read_text()
-                for path in sorted(self.folder.glob(".venv*/**/*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.folder)): path.read_text()
+            for path in sorted(self.folder.glob(".venv*/**/*"))
+            if path.is_file()
+        }
 
 
 @pytest.fixture
@@ -81,9 +111,14 @@ def test_a_system_that_has_all_goes_on(project):
     assert "reached" in done.stderr and "Missing" not in done.stderr
 
 
-@pytest.mark.parametrize("what, words", [({"pip": "exit 1"}, "pip could not install"),
-                                         ({"venv": "exit 1"}, "python3 -m venv failed"),
-                                         ({"version": "exit 1"}, "Python 3.10")])
+@pytest.mark.parametrize(
+    "what, words",
+    [
+        ({"pip": "exit 1"}, "pip could not install"),
+        ({"venv": "exit 1"}, "python3 -m venv failed"),
+        ({"version": "exit 1"}, "Python 3.10"),
+    ],
+)
 def test_packages_that_cannot_be_had_leave_the_old_ones(project, what, words):
     project.python()
     assert project.run("compare").returncode == 7  # compare.py is what ends so
@@ -101,7 +136,11 @@ def test_packages_that_cannot_be_had_leave_the_old_ones(project, what, words):
 
 def test_packages_for_aarch64_need_a_cross_compiler(project):
     project.stand_in("realpath", f'exec {shutil.which("realpath")} "$@"')
-    done = subprocess.run([project.tools / "bash", REPOSITORY / "cmake/aarch64/sysroot.sh", project.folder / "root"],
-                          env={"PATH": str(project.tools)}, capture_output=True, text=True)
+    done = subprocess.run(
+        [project.tools / "bash", REPOSITORY / "cmake/aarch64/sysroot.sh", project.folder / "root"],
+        env={"PATH": str(project.tools)},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 3 and "aarch64-linux-gnu-gcc" in done.stderr
     assert not (project.folder / "root").exists()

@@ -3,7 +3,6 @@
 import csv
 
 import pytest
-
 from command import DATA
 
 US_TO_ENTRIES = 64 * 800  # 64 PEs at 800 MHz: entries in a microsecond at perfect balance
@@ -22,15 +21,18 @@ def published():
 
 @pytest.fixture(scope="module")
 def theoretical_us():
-    return {row["layer"]: float(row["time_us"]) for row in table("eie_table4_walltime")
-            if row["matrix"] == "theoretical"}
+    return {row["layer"]: float(row["time_us"]) for row in table("eie_table4_walltime") if row["matrix"] == "theoretical"}
 
 
 def counted(row):
     """Inputs, outputs, non-zeros and active inputs that Table III's percentages mean."""
     inputs, outputs = int(row["inputs"]), int(row["outputs"])
-    return (inputs, outputs, round(float(row["weight_density_pct"]) / 100 * inputs * outputs),
-            round(float(row["activation_density_pct"]) / 100 * inputs))
+    return (
+        inputs,
+        outputs,
+        round(float(row["weight_density_pct"]) / 100 * inputs * outputs),
+        round(float(row["activation_density_pct"]) / 100 * inputs),
+    )
 
 
 @pytest.mark.parametrize("suite", ["paper", "paper-signed"])
@@ -38,8 +40,9 @@ def test_paper_has_the_counts_of_table_iii(eie, published, suite):
     layers = eie.layers(suite)
     assert [layer["name"] for layer in layers] == list(published)
     for layer in layers:
-        assert (layer["inputs"], layer["outputs"], layer["nonzeros"], layer["active_inputs"]) == \
-            counted(published[layer["name"]])
+        assert (layer["inputs"], layer["outputs"], layer["nonzeros"], layer["active_inputs"]) == counted(
+            published[layer["name"]]
+        )
 
 
 def test_matched_has_the_theoretical_times_of_table_iv(eie, published, theoretical_us):
@@ -60,15 +63,14 @@ def test_matched_has_the_theoretical_times_of_table_iv(eie, published, theoretic
 
 
 def test_matched_moves_the_density_where_all_inputs_are_active(eie):
-    densities = {name: eie.layers(f"paper-matched/{name}")[0]["weight_density"]
-                 for name in ("NT-We", "NT-Wd", "NT-LSTM")}
+    densities = {name: eie.layers(f"paper-matched/{name}")[0]["weight_density"] for name in ("NT-We", "NT-Wd", "NT-LSTM")}
     assert densities == pytest.approx({"NT-We": 0.108, "NT-Wd": 0.109, "NT-LSTM": 0.105}, abs=0.0006)
 
 
 def test_other_pe_counts_cut_the_same_matrix(eie):
-    own, = eie.layers("paper-matched/NT-LSTM")
+    (own,) = eie.layers("paper-matched/NT-LSTM")
     for pes in (1, 16, 256):
-        layer, = eie.layers("paper-matched/NT-LSTM", "--pes", pes)
+        (layer,) = eie.layers("paper-matched/NT-LSTM", "--pes", pes)
         assert layer["pe_count"] == pes and layer["nonzeros"] == own["nonzeros"]
         assert (layer["padding_entries"] == 0) == (pes == 256)  # 10 rows a PE cannot need padding
 

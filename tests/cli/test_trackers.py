@@ -10,7 +10,6 @@ import sys
 
 import jsonschema
 import pytest
-
 from command import Command, suite_object
 
 COMPARE = pathlib.Path("/usr/share/benchmark/compare.py")  # Debian's package libbenchmark-tools
@@ -27,15 +26,31 @@ def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("trackers")
     (made / "tiny.json").write_text(json.dumps(suite_object()), encoding="utf-8")
     for name in "ab":
-        Command(made)("bench", "--quiet", "--suite", "tiny.json", "--layer", "even,odd", "--kernel",
-                      f"{STREAM},{OTHER},peers_openblas_*,model_*", "--cache", "hot", "--budget", "least", "--out", f"{name}.json")
+        Command(made)(
+            "bench",
+            "--quiet",
+            "--suite",
+            "tiny.json",
+            "--layer",
+            "even,odd",
+            "--kernel",
+            f"{STREAM},{OTHER},peers_openblas_*,model_*",
+            "--cache",
+            "hot",
+            "--budget",
+            "least",
+            "--out",
+            f"{name}.json",
+        )
     return made
 
 
 def strict(path):
     """As JavaScript reads it: NaN and infinities are no JSON."""
+
     def refuse(word):
         raise ValueError(f"{path}: {word}")
+
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
@@ -47,8 +62,12 @@ def results(folder):
 def compared(folder, *arguments):
     """What compare.py says, by name of the row; it must end well and silently."""
     dump = folder / "dump.json"
-    done = subprocess.run([sys.executable, "-B", COMPARE, "--no-color", "--dump_to_json", dump, *arguments], cwd=folder,
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-B", COMPARE, "--no-color", "--dump_to_json", dump, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0 and done.stderr == "", (done.returncode, done.stderr)
     entries = json.loads(dump.read_text(encoding="utf-8"))
     assert all(entry["name"] in done.stdout for entry in entries)
@@ -61,13 +80,14 @@ def names(results):
 
 # ---- Google Benchmark's compare.py -------------------------------------------------------------
 
+
 @needs_compare
 def test_two_files(folder, results):
     entries = compared(folder, "benchmarks", "a.json", "b.json")
     assert set(entries) - {OVERALL} == names(results) and len(names(results)) >= 6
     times = {row["name"]: row["real_time"] for row in strict(folder / "b.json")["benchmarks"]}
     for row in results["benchmarks"]:
-        measurement, = entries[row["name"]]["measurements"]
+        (measurement,) = entries[row["name"]]["measurements"]
         assert math.isfinite(measurement["time"]) and math.isfinite(measurement["cpu"])
         assert measurement["time"] == pytest.approx(times[row["name"]] / row["real_time"] - 1, abs=1e-9)
     assert math.isfinite(entries[OVERALL]["measurements"][0]["time"])
@@ -104,8 +124,13 @@ def test_no_u_test_of_single_rows_but_one_of_the_samples(folder, results):
     assert not any(entry["utest"] for entry in compared(folder, "benchmarks", "a.json", "b.json").values())
     for name in "ab":
         document = strict(folder / f"{name}.json")
-        row, = [row for row in document["benchmarks"] if (row["eie_kernel"], row["eie_layer"]) == (STREAM, "even")
-                and row["eie_threads"] == 1 and row["eie_cache"] == "hot"]
+        (row,) = [
+            row
+            for row in document["benchmarks"]
+            if (row["eie_kernel"], row["eie_layer"]) == (STREAM, "even")
+            and row["eie_threads"] == 1
+            and row["eie_cache"] == "hot"
+        ]
         document["benchmarks"] = [row | {"real_time": time, "cpu_time": time} for time in row["eie_samples_ns"]]
         (folder / f"samples_{name}.json").write_text(json.dumps(document), encoding="utf-8")
     entry = compared(folder, "benchmarks", "samples_a.json", "samples_b.json")[row["name"]]
@@ -113,6 +138,7 @@ def test_no_u_test_of_single_rows_but_one_of_the_samples(folder, results):
 
 
 # ---- github-action-benchmark -------------------------------------------------------------------
+
 
 def faults_of(document):
     return [error.json_path for error in jsonschema.Draft202012Validator(SCHEMA).iter_errors(document)]
@@ -131,8 +157,9 @@ def test_the_file_is_what_trackers_read(folder):
 
 
 def test_rows_without_a_number_are_out_of_sight(eie, tiny):
-    document = eie.bench("--suite", tiny, "--layer", "even", "--kernel", "scalar_*,peers_openblas*",
-                         env={"EIE_OPENBLAS": "/nonexistent.so"})
+    document = eie.bench(
+        "--suite", tiny, "--layer", "even", "--kernel", "scalar_*,peers_openblas*", env={"EIE_OPENBLAS": "/nonexistent.so"}
+    )
     assert document["eie_missing"] and faults_of(document) == []
     assert not names(document) & {row["name"] for row in document["eie_missing"]}
 

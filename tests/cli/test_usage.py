@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from command import suite_object
 
 
@@ -69,10 +68,14 @@ def test_glob_of_layers_that_matches_nothing(eie):
     eie.fails(2, "'nope*'", "layer", "info", "paper/nope*")
 
 
-@pytest.mark.parametrize("arguments", [
-    ["bench", "--kernel", "model_*", "--device", "cpu"],
-    ["bench", "--device", "titan-x"],
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["bench", "--kernel", "model_*", "--device", "cpu"],
+        ["bench", "--device", "titan-x"],
+    ],
+    ids=" ".join,
+)
 def test_names_that_do_not_go_together(eie, tiny, arguments):
     eie.fails(2, "no row in common", *arguments, "--quiet", "--suite", tiny)
 
@@ -82,49 +85,80 @@ def test_unknown_option_is_named(eie, verb):
     eie.fails(2, "unknown option --frob;", *verb.split(), "--frob")
 
 
-@pytest.mark.parametrize("arguments, culprit", [
-    (["list", "kernels", "--json=1"], "--json=1"),
-    (["list", "-jz", "kernels"], "-z"),
-    (["bench", "--", "frob"], "'frob'"),
-    (["check", "frob"], "'frob'"),
-    (["layer", "info", "paper", "frob"], "'frob'"),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+@pytest.mark.parametrize(
+    "arguments, culprit",
+    [
+        (["list", "kernels", "--json=1"], "--json=1"),
+        (["list", "-jz", "kernels"], "-z"),
+        (["bench", "--", "frob"], "'frob'"),
+        (["check", "frob"], "'frob'"),
+        (["layer", "info", "paper", "frob"], "'frob'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
 def test_other_word_too_many_is_named(eie, arguments, culprit):
     eie.fails(2, culprit, *arguments)
 
 
-@pytest.mark.parametrize("arguments", [
-    *(["bench", option] for option in ("--suite", "--layer", "--kernel", "--device", "--batch", "--threads",
-                                       "--cache", "--budget", "--memory", "--out")),
-    *(["check", option] for option in ("--kernel", "--cases", "--seed", "--case", "--threads", "--device")),
-    *(["layer", "gen", "paper/NT-LSTM", option] for option in ("-o", "--out", "--pes")),
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            ["bench", option]
+            for option in (
+                "--suite",
+                "--layer",
+                "--kernel",
+                "--device",
+                "--batch",
+                "--threads",
+                "--cache",
+                "--budget",
+                "--memory",
+                "--out",
+            )
+        ),
+        *(["check", option] for option in ("--kernel", "--cases", "--seed", "--case", "--threads", "--device")),
+        *(["layer", "gen", "paper/NT-LSTM", option] for option in ("-o", "--out", "--pes")),
+    ],
+    ids=" ".join,
+)
 def test_missing_value_of_an_option(eie, arguments):
     eie.fails(2, f"option {arguments[-1]} needs a value", *arguments)
 
 
-@pytest.mark.parametrize("arguments", [
-    *(["bench", "--batch", value] for value in ("0", "-1", "x", "", "1,,x", "99999999999999999999", ",")),
-    *(["bench", "--threads", value] for value in ("0", "-1", "most")),
-    *(["bench", "--budget", value] for value in ("0", "-5", "soon", "nan", "inf", "1e400", "5d")),
-    *(["bench", "--memory", value] for value in ("0", "-1", "2X", "many")),
-    ["bench", "--cache", "cold"],
-    *(["check", "--cases", value] for value in ("-1", "x", "1e3")),
-    ["check", "--seed", "x"], ["check", "--case", "-1"], ["check", "--threads", "0"],
-    *(["layer", "gen", "paper/NT-LSTM", "-o", "x", "--pes", value] for value in ("0", "-1", "x", "99999999999")),
-], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["bench", "--batch", value] for value in ("0", "-1", "x", "", "1,,x", "99999999999999999999", ",")),
+        *(["bench", "--threads", value] for value in ("0", "-1", "most")),
+        *(["bench", "--budget", value] for value in ("0", "-5", "soon", "nan", "inf", "1e400", "5d")),
+        *(["bench", "--memory", value] for value in ("0", "-1", "2X", "many")),
+        ["bench", "--cache", "cold"],
+        *(["check", "--cases", value] for value in ("-1", "x", "1e3")),
+        ["check", "--seed", "x"],
+        ["check", "--case", "-1"],
+        ["check", "--threads", "0"],
+        *(["layer", "gen", "paper/NT-LSTM", "-o", "x", "--pes", value] for value in ("0", "-1", "x", "99999999999")),
+    ],
+    ids=" ".join,
+)
 def test_value_that_makes_no_sense(eie, arguments):
     value = arguments[-1]
     eie.fails(2, "at least one PE" if arguments[-2:] == ["--pes", "0"] else value, *arguments)
 
 
-@pytest.mark.parametrize("arguments, culprit", [
-    (["layer"], "gen, import, info, dump, verify"),
-    (["layer", "info"], "needs a file or a suite"),
-    (["layer", "gen", "paper/NT-LSTM"], "needs -o FILE"),
-    (["layer", "import", "folder"], "needs -o FILE"),
-    (["list"], "kernels, layers, suites, devices"),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+@pytest.mark.parametrize(
+    "arguments, culprit",
+    [
+        (["layer"], "gen, import, info, dump, verify"),
+        (["layer", "info"], "needs a file or a suite"),
+        (["layer", "gen", "paper/NT-LSTM"], "needs -o FILE"),
+        (["layer", "import", "folder"], "needs -o FILE"),
+        (["list"], "kernels, layers, suites, devices"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
 def test_missing_argument(eie, arguments, culprit):
     eie.fails(2, culprit, *arguments)
 
@@ -134,6 +168,7 @@ def test_data_folder_that_does_not_exist(eie):
 
 
 # ---- listings ----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("what", ["kernels", "layers", "suites", "devices"])
 def test_listing_says_the_same_as_text_and_as_json(eie, what):
@@ -153,6 +188,7 @@ def test_listed_kernels_say_why_they_cannot_run(eie):
 
 
 # ---- suite files -------------------------------------------------------------------------------
+
 
 def changed_layer(**changes):
     return [suite_object()["layers"][0] | changes]
@@ -189,8 +225,11 @@ def test_bad_suite_of_bench(eie, make_suite):
     assert "outputs" in eie.fails(2, path.name, "bench", "--suite", path, "--out", "x.json").stderr
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe\x00", b'{"format": "eie-suite-1"} x', b"0" * 5000],
-                         ids=["empty", "cut", "a list", "binary", "garbage behind", "a long number"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff\xfe\x00", b'{"format": "eie-suite-1"} x', b"0" * 5000],
+    ids=["empty", "cut", "a list", "binary", "garbage behind", "a long number"],
+)
 def test_suite_that_is_no_suite(eie, tmp_path, content):
     (tmp_path / "bad.json").write_bytes(content)
     eie.fails(2, "bad.json", "bench", "--suite", "bad.json", "--out", "x.json")
@@ -202,10 +241,25 @@ def test_suite_named_twice_is_one(eie, tiny):
 
 
 def test_estimate(eie):
-    done = json.loads(eie("estimate", "--inputs", "4096", "--outputs", "4096", "--weights", "0.09",
-                          "--activations", "0.353", "--device", "eie-64*", "--json").stdout)
+    done = json.loads(
+        eie(
+            "estimate",
+            "--inputs",
+            "4096",
+            "--outputs",
+            "4096",
+            "--weights",
+            "0.09",
+            "--activations",
+            "0.353",
+            "--device",
+            "eie-64*",
+            "--json",
+        ).stdout
+    )
     assert done[0]["device"] == "eie-64pe-45nm" and 12 < done[0]["theoretical_us"] < done[0]["expected_us"] < 14
     eie.fails(2, "--weights", "estimate", "--inputs", "1", "--outputs", "1", "--activations", "1")
     eie.fails(2, "--weights 2", "estimate", "--weights", "2")
-    eie.fails(2, "nope", "estimate", "--inputs", "1", "--outputs", "1", "--weights", "1", "--activations", "1",
-              "--device", "nope")
+    eie.fails(
+        2, "nope", "estimate", "--inputs", "1", "--outputs", "1", "--weights", "1", "--activations", "1", "--device", "nope"
+    )

@@ -16,8 +16,13 @@ LAYER = ["--suite", "paper", "--layer", "NT-We"]
 def bench(program, folder, *arguments):
     out = folder / "bench.json"
     environment = os.environ | {"EIE_DATA_DIR": str(REPOSITORY / "data")}
-    done = subprocess.run([*program, "bench", *LAYER, *arguments, "--quiet", "--out", out], env=environment,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        [*program, "bench", *LAYER, *arguments, "--quiet", "--out", out],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(out.read_text(encoding="utf-8"))
 
@@ -25,8 +30,18 @@ def bench(program, folder, *arguments):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     program = [*os.environ["EIE_EMULATOR"].split(), os.environ["EIE_BINARY"]]
-    return bench(program, tmp_path_factory.mktemp("emulated"), "--kernel", "neon_*,scalar_eie_*,cpu_auto,model_*",
-                 "--cache", "hot", "--threads", "1", "--budget", "least")
+    return bench(
+        program,
+        tmp_path_factory.mktemp("emulated"),
+        "--kernel",
+        "neon_*,scalar_eie_*,cpu_auto,model_*",
+        "--cache",
+        "hot",
+        "--threads",
+        "1",
+        "--budget",
+        "least",
+    )
 
 
 def test_rows_are_exact(results):

@@ -47,16 +47,19 @@ CODEBOOK = struct.pack("<16h", 0, *range(-700, 800, 100))
 def layer_parts(name, starts, entries, outputs, bias=None, samples=None):
     inputs = len(starts[0]) - 1
     parts = [
-        (f"{name}.column_start", "U32", [len(starts), inputs + 1],
-         b"".join(struct.pack(f"<{inputs + 1}I", *row) for row in starts)),
+        (
+            f"{name}.column_start",
+            "U32",
+            [len(starts), inputs + 1],
+            b"".join(struct.pack(f"<{inputs + 1}I", *row) for row in starts),
+        ),
     ]
     if bias:
         parts.append((f"{name}.bias", "I32", [outputs], struct.pack(f"<{outputs}i", *bias)))
     parts.append((f"{name}.codebook", "I16", [16], CODEBOOK))
     if samples:
         flat = [value for sample in samples for value in sample]
-        parts.append((f"{name}.sample_inputs", "I16", [len(samples), inputs],
-                      struct.pack(f"<{len(flat)}h", *flat)))
+        parts.append((f"{name}.sample_inputs", "I16", [len(samples), inputs], struct.pack(f"<{len(flat)}h", *flat)))
     parts.append((f"{name}.entries", "U8", [len(entries)], bytes(entries)))
     return parts
 
@@ -96,8 +99,14 @@ def small(starts=STARTS, entries=ENTRIES, outputs=40, **changes):
 
 def layer_files():
     good = whole(*small())
-    full_parts = layer_parts("b", [[0, 1, 2], [2, 2, 3], [3, 3, 3]], [0x10, 0x20, 0xF0], 2,
-                             bias=[5, -6], samples=[[1, -1], [0, 32767], [-32768, 0]])
+    full_parts = layer_parts(
+        "b",
+        [[0, 1, 2], [2, 2, 3], [3, 3, 3]],
+        [0x10, 0x20, 0xF0],
+        2,
+        bias=[5, -6],
+        samples=[[1, -1], [0, 32767], [-32768, 0]],
+    )
     full = layer_file([("b", 2)], full_parts)
     two = layer_file([("b", 2), ("a", 40)], full_parts + layer_parts("a", STARTS, ENTRIES, 40))
     odd_order = layer_file([("a", 40)], layer_parts("a", STARTS, ENTRIES, 40)[::-1])
@@ -124,8 +133,7 @@ def layer_files():
         "outputs-2-32": whole(*small(**{"a.outputs": "4294967295"})),
         "outputs-word": whole(*small(**{"a.outputs": "many"})),
         "unknown-activation": whole(*small(**{"a.activation": "tanh"})),
-        "shift-40": whole(*small(**{"a.weight_fraction_bits": "31",
-                                    "a.input_fraction_bits": "17"})),
+        "shift-40": whole(*small(**{"a.weight_fraction_bits": "31", "a.input_fraction_bits": "17"})),
         "list-comma": whole(*small(**{"eie.layers": ","})),
         "list-twice": whole(*small(**{"eie.layers": "a,a"})),
         "list-other": whole(*small(**{"eie.layers": "c"})),
@@ -145,9 +153,14 @@ def layer_files():
 
 def safetensors_files():
     header, data = small()
-    plain, bytes_ = tensors([(f"t{i}", dtype, shape, bytes(size)) for i, (dtype, shape, size) in
-                             enumerate([("F64", [2], 16), ("I32", [], 4), ("BF16", [1, 3], 6),
-                                        ("U8", [0, 9], 0), ("I8", [5], 5)])])
+    plain, bytes_ = tensors(
+        [
+            (f"t{i}", dtype, shape, bytes(size))
+            for i, (dtype, shape, size) in enumerate(
+                [("F64", [2], 16), ("I32", [], 4), ("BF16", [1, 3], 6), ("U8", [0, 9], 0), ("I8", [5], 5)]
+            )
+        ]
+    )
     files = {
         "good": whole(header, data),
         "good-types": whole(plain, bytes_),
@@ -193,34 +206,61 @@ def changed_texts(good, changes):
 
 
 def suite_files():
-    good = json.dumps({
-        "format": "eie-suite-1", "summary": "A seed", "basis": "generated", "default_matrix": True,
-        "default_kernels": "*", "needs_models": False, "pe_count": 4, "seed": 1, "signed": True,
-        "samples": 2,
-        "layers": [
-            {"name": "a", "inputs": 8, "outputs": 40, "weight_density": 0.25, "activation": "relu",
-             "activation_density": 0.5, "source": "t"},
-            {"name": "b", "inputs": 9, "outputs": 4, "activation": "none",
-             "activation_density": 0.34, "nonzeros_in_active_columns": 7,
-             "nonzeros_in_inactive_columns": 5, "source": "t"},
-            {"name": "c", "import_dump": "folder", "outputs": 5, "source": "t"},
-        ],
-    }, indent=1)
-    return changed_texts(good, {
-        "zero-rows": ('"outputs": 40', '"outputs": 0'),
-        "density-2": ('"weight_density": 0.25', '"weight_density": 2'),
-        "density-1e999": ('"weight_density": 0.25', '"weight_density": 1e999'),
-        "too-many-nonzeros": ('"nonzeros_in_active_columns": 7', '"nonzeros_in_active_columns": 99'),
-        "unknown-key": ('"seed": 1', '"seed": 1, "sead": 1'),
-        "twice": ('"seed": 1', '"seed": 1, "seed": 1'),
-        "missing-key": ('"seed": 1,', ""),
-        "same-name": ('"name": "b"', '"name": "a"'),
-        "bad-name": ('"name": "b"', '"name": "a b\\n"'),
-        "long-name": ('"name": "b"', f'"name": "{"x" * 80}"'),
-        "no-text": ('"summary": "A seed"', '"summary": null'),
-        "truncated": ('"name": "c"', "\0"),
-        "control": ('"A seed"', '"\\u0007\\u202e"'),
-    })
+    good = json.dumps(
+        {
+            "format": "eie-suite-1",
+            "summary": "A seed",
+            "basis": "generated",
+            "default_matrix": True,
+            "default_kernels": "*",
+            "needs_models": False,
+            "pe_count": 4,
+            "seed": 1,
+            "signed": True,
+            "samples": 2,
+            "layers": [
+                {
+                    "name": "a",
+                    "inputs": 8,
+                    "outputs": 40,
+                    "weight_density": 0.25,
+                    "activation": "relu",
+                    "activation_density": 0.5,
+                    "source": "t",
+                },
+                {
+                    "name": "b",
+                    "inputs": 9,
+                    "outputs": 4,
+                    "activation": "none",
+                    "activation_density": 0.34,
+                    "nonzeros_in_active_columns": 7,
+                    "nonzeros_in_inactive_columns": 5,
+                    "source": "t",
+                },
+                {"name": "c", "import_dump": "folder", "outputs": 5, "source": "t"},
+            ],
+        },
+        indent=1,
+    )
+    return changed_texts(
+        good,
+        {
+            "zero-rows": ('"outputs": 40', '"outputs": 0'),
+            "density-2": ('"weight_density": 0.25', '"weight_density": 2'),
+            "density-1e999": ('"weight_density": 0.25', '"weight_density": 1e999'),
+            "too-many-nonzeros": ('"nonzeros_in_active_columns": 7', '"nonzeros_in_active_columns": 99'),
+            "unknown-key": ('"seed": 1', '"seed": 1, "sead": 1'),
+            "twice": ('"seed": 1', '"seed": 1, "seed": 1'),
+            "missing-key": ('"seed": 1,', ""),
+            "same-name": ('"name": "b"', '"name": "a"'),
+            "bad-name": ('"name": "b"', '"name": "a b\\n"'),
+            "long-name": ('"name": "b"', f'"name": "{"x" * 80}"'),
+            "no-text": ('"summary": "A seed"', '"summary": null'),
+            "truncated": ('"name": "c"', "\0"),
+            "control": ('"A seed"', '"\\u0007\\u202e"'),
+        },
+    )
 
 
 def device_files():
@@ -230,13 +270,16 @@ def device_files():
     for entry in device["numbers"].values():
         entry["source"] = "s"
     short = json.dumps(device, separators=(",", ":"))
-    files = changed_texts(short, {
-        "zero-pes": ('"pe_count":{"value":64', '"pe_count":{"value":0'),
-        "odd-line": ('"spmat_line_bits":{"value":64', '"spmat_line_bits":{"value":65'),
-        "null": ('"pe_count":{"value":64', '"pe_count":{"value":null'),
-        "unknown-basis": ('"basis":"', '"basis":"guess'),
-        "unknown-key": ('"numbers":{', '"numbers":{"x":1,'),
-    })
+    files = changed_texts(
+        short,
+        {
+            "zero-pes": ('"pe_count":{"value":64', '"pe_count":{"value":0'),
+            "odd-line": ('"spmat_line_bits":{"value":64', '"spmat_line_bits":{"value":65'),
+            "null": ('"pe_count":{"value":64', '"pe_count":{"value":null'),
+            "unknown-basis": ('"basis":"', '"basis":"guess'),
+            "unknown-key": ('"numbers":{', '"numbers":{"x":1,'),
+        },
+    )
     files["good-published"] = published
     files["truncated"] = published[:200]
     files["list"] = "[]"
@@ -364,14 +407,23 @@ def smtx_files():
 
 
 def net_files():
-    outputs = [96] + [n for s, e in ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192),
-                                     (64, 256), (64, 256)) for n in (s, e, e)] + [1000]
+    outputs = (
+        [96]
+        + [
+            n
+            for s, e in ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
+            for n in (s, e, e)
+        ]
+        + [1000]
+    )
+
     def file(counts, run=0x11, code=3, weight=0.5):
         body = b""
         for rows, count in zip(outputs, counts):
             body += struct.pack("<256f", 0, *[weight] * 255) + bytes(4 * rows)
             body += bytes([code]) * count + bytes([run]) * ((count + 1) // 2)
         return struct.pack("<26I", *counts) + body
+
     good = file([2] * 26)
     return {
         "good": good,
@@ -388,13 +440,34 @@ def net_files():
 
 def stored_files():
     """Layer files in the storage form, packed: rows 0 to 2, columns 0 to 3, weights at 0 1, 2 3."""
+
     def file(form="packed", codes=b"\x21", runs=b"\x51", further=(), **changes):
-        header, data = tensors([("s.codebook", "I16", [16], CODEBOOK), *further,
-                                ("s.codes", "U8", [len(codes)], codes), ("s.runs", "U8", [len(runs)], runs)])
-        metadata = {"eie.format": "1", "eie.layers": "s", "eie.sha256": hashlib.sha256(data).hexdigest(),
-                    "s.form": form, "s.inputs": "4", "s.shape": "3,4", "s.code_bits": "4", "s.run_bits": "4",
-                    "s.entries": "2", "s.pe_count": "2"} | layer_metadata("s", 3) | changes
+        header, data = tensors(
+            [
+                ("s.codebook", "I16", [16], CODEBOOK),
+                *further,
+                ("s.codes", "U8", [len(codes)], codes),
+                ("s.runs", "U8", [len(runs)], runs),
+            ]
+        )
+        metadata = (
+            {
+                "eie.format": "1",
+                "eie.layers": "s",
+                "eie.sha256": hashlib.sha256(data).hexdigest(),
+                "s.form": form,
+                "s.inputs": "4",
+                "s.shape": "3,4",
+                "s.code_bits": "4",
+                "s.run_bits": "4",
+                "s.entries": "2",
+                "s.pe_count": "2",
+            }
+            | layer_metadata("s", 3)
+            | changes
+        )
         return whole({"__metadata__": metadata} | header, data)
+
     lengths = (("s.code_lengths", "U8", [8], b"\x10\x01" + bytes(6)), ("s.run_lengths", "U8", [8], b"\x10\0\x10" + bytes(5)))
     return {
         "good-stored": file(),
@@ -407,8 +480,7 @@ def stored_files():
         "stored-shape": file(**{"s.shape": "3,5"}),
         "stored-pointers": file(**{"s.inputs": "4294967294", "s.shape": "3,4294967294", "s.pe_count": "4294967295"}),
         "stored-bits": file(**{"s.code_bits": "8"}),
-        "stored-no-code": file("huffman", b"\x02", b"\x02",
-                               (("s.code_lengths", "U8", [8], bytes(8)), lengths[1])),
+        "stored-no-code": file("huffman", b"\x02", b"\x02", (("s.code_lengths", "U8", [8], bytes(8)), lengths[1])),
         "stored-form": file("zipped"),
     }
 

@@ -15,20 +15,27 @@ import warnings
 import pytest
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PLOTS = os.path.join(REPOSITORY, "plots")
 DATA = os.path.join(REPOSITORY, "data")
-sys.path.insert(0, PLOTS)
+sys.path.insert(0, REPOSITORY)
 sys.dont_write_bytecode = True
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads do not come along into a fork
 
-from plots.core.commandline import leave  # noqa: E402
+from plots.__main__ import VERBS
+from plots.core.commandline import leave
+
+PROGRAM = [sys.executable, "-m", "plots"]
+PROGRAM_ENVIRONMENT = os.environ | {"PYTHONPATH": REPOSITORY}
 
 # name: inputs, outputs, share of weights, share of active inputs
 SHAPES = {
-    "Alex-6": (9216, 4096, 0.09, 0.351), "Alex-7": (4096, 4096, 0.09, 0.353),
-    "Alex-8": (4096, 1000, 0.25, 0.375), "VGG-6": (25088, 4096, 0.04, 0.183),
-    "VGG-7": (4096, 4096, 0.04, 0.375), "VGG-8": (4096, 1000, 0.23, 0.411),
-    "NT-We": (4096, 600, 0.10, 1.0), "NT-Wd": (600, 8791, 0.11, 1.0),
+    "Alex-6": (9216, 4096, 0.09, 0.351),
+    "Alex-7": (4096, 4096, 0.09, 0.353),
+    "Alex-8": (4096, 1000, 0.25, 0.375),
+    "VGG-6": (25088, 4096, 0.04, 0.183),
+    "VGG-7": (4096, 4096, 0.04, 0.375),
+    "VGG-8": (4096, 1000, 0.23, 0.411),
+    "NT-We": (4096, 600, 0.10, 1.0),
+    "NT-Wd": (600, 8791, 0.11, 1.0),
     "NT-LSTM": (1201, 2400, 0.10, 1.0),
 }
 FC8 = ("alexnet-fc8", 4096, 1000, 0.257, 0.429)
@@ -43,8 +50,10 @@ KERNELS = {
     "peers_openblas_sgemv": (["float32", "baseline"], 100, True, (1, 4)),
     "fake_int8_dense": (["approximate"], 1, True, (1,)),
 }
-BATCHED = {"peers_openblas_sgemm": (["float32", "baseline"], 40, True, (1,)),
-           "scalar_eie_stream": (["exact"], 20, False, (1,))}  # what runs at batch 64
+BATCHED = {
+    "peers_openblas_sgemm": (["float32", "baseline"], 40, True, (1,)),
+    "scalar_eie_stream": (["exact"], 20, False, (1,)),
+}  # what runs at batch 64
 PADDING = 1.25  # entries for each non-zero weight
 CEILINGS = {"l1": 9e10, "l2": 4e10, "l3": 2e10, "dram": 8e9}  # bytes per second and thread
 PICTURES = ("fig6_speedup", "fig7_energy", "roofline")
@@ -54,18 +63,42 @@ POOL_COST_NEURALTALK = 10
 
 def base_row(suite, layer, kernel, flags, device, batch, threads, cache, clock):
     name = f"{suite}/{layer}/{kernel}/{device}/b{batch}/t{threads}/{cache}/{clock}"
-    return {"name": name, "run_name": name, "run_type": "iteration", "eie_suite": suite, "eie_layer": layer,
-            "eie_layer_hash": "fake-" + layer, "eie_kernel": kernel, "eie_device": device, "eie_batch": batch,
-            "eie_threads": threads, "eie_cache": cache, "eie_time_source": clock, "eie_flags": flags,
-            "eie_layer_basis": {"paper-matched": "calibrated", "real": "real"}.get(suite, "generated"),
-            "eie_provenance": "modelled" if clock == "model" else "measured"}
+    return {
+        "name": name,
+        "run_name": name,
+        "run_type": "iteration",
+        "eie_suite": suite,
+        "eie_layer": layer,
+        "eie_layer_hash": "fake-" + layer,
+        "eie_kernel": kernel,
+        "eie_device": device,
+        "eie_batch": batch,
+        "eie_threads": threads,
+        "eie_cache": cache,
+        "eie_time_source": clock,
+        "eie_flags": flags,
+        "eie_layer_basis": {"paper-matched": "calibrated", "real": "real"}.get(suite, "generated"),
+        "eie_provenance": "modelled" if clock == "model" else "measured",
+    }
 
 
 def with_number(row, median_ns, **further):
-    row |= {"iterations": 10, "repetitions": 20, "threads": max(1, row["eie_threads"]), "real_time": median_ns,
-            "cpu_time": median_ns, "time_unit": "ns", "eie_status": "ok", "eie_reason": "",
-            "eie_median_ns": median_ns, "eie_samples_ns": [median_ns] * 3, "eie_ci95_low_ns": median_ns,
-            "eie_ci95_high_ns": median_ns, "eie_mad_ns": 0, "eie_prepare_ns": 5}
+    row |= {
+        "iterations": 10,
+        "repetitions": 20,
+        "threads": max(1, row["eie_threads"]),
+        "real_time": median_ns,
+        "cpu_time": median_ns,
+        "time_unit": "ns",
+        "eie_status": "ok",
+        "eie_reason": "",
+        "eie_median_ns": median_ns,
+        "eie_samples_ns": [median_ns] * 3,
+        "eie_ci95_low_ns": median_ns,
+        "eie_ci95_high_ns": median_ns,
+        "eie_mad_ns": 0,
+        "eie_prepare_ns": 5,
+    }
     return row | further
 
 
@@ -80,8 +113,14 @@ def with_visits(row, visits):
     samples = [sample for found in visits.values() for sample in found]
     low, high = sorted(samples)[len(samples) // 4], sorted(samples)[-1 - len(samples) // 4]
     return retime(row, statistics.median(samples)) | {
-        "eie_samples_ns": samples, "eie_visits": list(visits), "eie_visit_samples": [len(found) for found in visits.values()],
-        "eie_ci95_low_ns": low, "eie_ci95_high_ns": high, "eie_min_ns": min(samples), "eie_target": 0.02}
+        "eie_samples_ns": samples,
+        "eie_visits": list(visits),
+        "eie_visit_samples": [len(found) for found in visits.values()],
+        "eie_ci95_low_ns": low,
+        "eie_ci95_high_ns": high,
+        "eie_min_ns": min(samples),
+        "eie_target": 0.02,
+    }
 
 
 def scattered(time, share=0.01, count=9):
@@ -100,33 +139,65 @@ def host_row(suite, layer, shape, kernel, threads, cache, batch=1):
     time = dense_macs * cost / 1000 / threads * (2 if cache == "llc" else 1)
     row = base_row(suite, layer, kernel, flags, "cpu", batch, threads, cache, "wall")
     library = {"eie_library": "OpenBLAS 0.0 made up", "eie_library_core": "Fakewell"} if "peers" in kernel else {}
-    return with_number(row, time, **library, eie_resident="LLC", eie_macs_useful=useful, eie_macs_padding=padding,
-                       eie_bytes=dense_macs, eie_prepared_bytes=dense_macs, **layer_counts(shape, batch))
+    return with_number(
+        row,
+        time,
+        **library,
+        eie_resident="LLC",
+        eie_macs_useful=useful,
+        eie_macs_padding=padding,
+        eie_bytes=dense_macs,
+        eie_prepared_bytes=dense_macs,
+        **layer_counts(shape, batch),
+    )
 
 
 def layer_counts(shape, batch=1):
     """What every row says about its layer; one copy of it."""
     inputs, outputs, weights, active = shape
     nonzeros = round(inputs * outputs * weights)
-    return {"eie_inputs": inputs, "eie_outputs": outputs, "eie_nonzeros": nonzeros,
-            "eie_entries": round(nonzeros * PADDING), "eie_active_inputs": round(inputs * active) * batch}
+    return {
+        "eie_inputs": inputs,
+        "eie_outputs": outputs,
+        "eie_nonzeros": nonzeros,
+        "eie_entries": round(nonzeros * PADDING),
+        "eie_active_inputs": round(inputs * active) * batch,
+    }
 
 
 def with_ceilings(document):
     """The file of a run that measured its ceilings."""
-    entries = [{"threads": threads, "level": level, "bytes_per_s": speed * threads, "working_set_bytes": 4096,
-                "loop": "made up"} for threads in (1, 4) for level, speed in CEILINGS.items()]
-    peaks = [{"threads": threads, "operation": name, "macs_per_s": peak * threads, "loop": "made up"}
-             for threads in (1, 4) for name, peak in PEAKS.items()]
-    document["context"]["eie_runs"] = [{"date": "2000-01-01T00:00:00+00:00", "command": "eie bench --made-up",
-                                        "load_avg": [0.5], "eie_ceilings": entries, "eie_peaks": peaks,
-                                        "eie_pool": [{"threads": 4, "run_ns": 2000, "barrier_ns": 500}]}]
+    entries = [
+        {"threads": threads, "level": level, "bytes_per_s": speed * threads, "working_set_bytes": 4096, "loop": "made up"}
+        for threads in (1, 4)
+        for level, speed in CEILINGS.items()
+    ]
+    peaks = [
+        {"threads": threads, "operation": name, "macs_per_s": peak * threads, "loop": "made up"}
+        for threads in (1, 4)
+        for name, peak in PEAKS.items()
+    ]
+    document["context"]["eie_runs"] = [
+        {
+            "date": "2000-01-01T00:00:00+00:00",
+            "command": "eie bench --made-up",
+            "load_avg": [0.5],
+            "eie_ceilings": entries,
+            "eie_peaks": peaks,
+            "eie_pool": [{"threads": 4, "run_ns": 2000, "barrier_ns": 500}],
+        }
+    ]
     for row in document["benchmarks"]:
         if row["eie_time_source"] == "wall":
             floor = row["eie_bytes"] / CEILINGS["l3"] * 1e9
-            row |= {"eie_floor_ns": floor, "eie_floor_bound": "l3", "eie_copies": 3, "eie_run": 0,
-                    "eie_floor_share": floor / row["eie_median_ns"],
-                    "eie_again": "eie bench --layer " + row["eie_layer"]}
+            row |= {
+                "eie_floor_ns": floor,
+                "eie_floor_bound": "l3",
+                "eie_copies": 3,
+                "eie_run": 0,
+                "eie_floor_share": floor / row["eie_median_ns"],
+                "eie_again": "eie bench --layer " + row["eie_layer"],
+            }
     return document
 
 
@@ -136,18 +207,32 @@ def model_row(suite, layer, shape, device="eie-64pe-45nm"):
     padding = useful // 50
     theoretical = (useful + padding) / 64 / 0.8
     row = base_row(suite, layer, "model_eie_analytic", ["estimate"], device, 1, 0, "none", "model")
-    return with_number(row, theoretical / 0.8, eie_resident="none", eie_macs_useful=useful,
-                       eie_macs_padding=padding, eie_cycles=theoretical, eie_theoretical_cycles=theoretical * 0.8,
-                       eie_theoretical_ns=theoretical, eie_load_balance=0.8, eie_entries_active=useful + padding,
-                       eie_energy_j=theoretical / 0.8 * 0.6e-9, eie_energy_source="constant power",
-                       eie_energy_actions_j=theoretical * 0.5e-9, eie_area_mm2=40.0,
-                       eie_columns_active=inputs * active, eie_spmat_line_reads=(useful + padding) / 4,
-                       **layer_counts(shape))
+    return with_number(
+        row,
+        theoretical / 0.8,
+        eie_resident="none",
+        eie_macs_useful=useful,
+        eie_macs_padding=padding,
+        eie_cycles=theoretical,
+        eie_theoretical_cycles=theoretical * 0.8,
+        eie_theoretical_ns=theoretical,
+        eie_load_balance=0.8,
+        eie_entries_active=useful + padding,
+        eie_energy_j=theoretical / 0.8 * 0.6e-9,
+        eie_energy_source="constant power",
+        eie_energy_actions_j=theoretical * 0.5e-9,
+        eie_area_mm2=40.0,
+        eie_columns_active=inputs * active,
+        eie_spmat_line_reads=(useful + padding) / 4,
+        **layer_counts(shape),
+    )
 
 
 def missing_row(suite, layer, kernel, flags, threads, cache, status, reason):
     return base_row(suite, layer, kernel, flags, "cpu", 1, threads, cache, "wall") | {
-        "eie_status": status, "eie_reason": reason}
+        "eie_status": status,
+        "eie_reason": reason,
+    }
 
 
 def fake_document():
@@ -158,19 +243,31 @@ def fake_document():
             for kernel in KERNELS:
                 for threads in KERNELS[kernel][3]:
                     rows.append(host_row(suite, name, shape, kernel, threads, cache))
-            missing.append(missing_row(suite, name, "fake_avx9000", ["exact"], 1, cache, "unsupported",
-                                       "the processor has no AVX-9000"))
-            missing.append(missing_row(suite, name, "fake_fast", ["exact"], 1, cache, "suspect",
-                                       "twice the ceiling of its level") | {"eie_median_ns": 1.0})
+            missing.append(
+                missing_row(suite, name, "fake_avx9000", ["exact"], 1, cache, "unsupported", "the processor has no AVX-9000")
+            )
+            missing.append(
+                missing_row(suite, name, "fake_fast", ["exact"], 1, cache, "suspect", "twice the ceiling of its level")
+                | {"eie_median_ns": 1.0}
+            )
         rows.append(model_row(suite, name, shape))
     rows += [model_row("paper-matched", name, shape) for name, shape in SHAPES.items()]
     rows += [model_row("paper", name, shape, "eie-256pe-28nm") for name, shape in SHAPES.items()]
-    rows += [host_row("paper", name, shape, kernel, 1, "hot", 64) for name, shape in SHAPES.items()
-             for kernel in BATCHED]
-    context = {"date": "2000-01-01T00:00:00+00:00", "host_name": "nowhere", "num_cpus": 4, "eie_format": "1",
-               "eie_cpu_name": "Made-up CPU", "eie_cpu_features": "fake1,fake2", "eie_cores": "4",
-               "eie_revision": "0000000", "eie_compiler": "fakecc 1", "eie_build_type": "Release",
-               "eie_l2_bytes": 1536 * 1024, "eie_host_energy": "unavailable: made-up machine without meter"}
+    rows += [host_row("paper", name, shape, kernel, 1, "hot", 64) for name, shape in SHAPES.items() for kernel in BATCHED]
+    context = {
+        "date": "2000-01-01T00:00:00+00:00",
+        "host_name": "nowhere",
+        "num_cpus": 4,
+        "eie_format": "1",
+        "eie_cpu_name": "Made-up CPU",
+        "eie_cpu_features": "fake1,fake2",
+        "eie_cores": "4",
+        "eie_revision": "0000000",
+        "eie_compiler": "fakecc 1",
+        "eie_build_type": "Release",
+        "eie_l2_bytes": 1536 * 1024,
+        "eie_host_energy": "unavailable: made-up machine without meter",
+    }
     return {"context": context, "benchmarks": rows, "eie_missing": missing}
 
 
@@ -185,18 +282,18 @@ def save(tmp_path):
         path = tmp_path / name
         path.write_text(document if isinstance(document, str) else json.dumps(document), encoding="utf-8")
         return path
+
     return save_document
 
 
 def run_program(script, *arguments):
     """As a user does. Loading the modules takes most of the time: a few tests only."""
-    return subprocess.run([sys.executable, os.path.join(PLOTS, script), *map(str, arguments)],
-                          capture_output=True, text=True)
+    return subprocess.run(PROGRAM + [script, *map(str, arguments)], capture_output=True, text=True, env=PROGRAM_ENVIRONMENT)
 
 
 def run_script(script, *arguments):
     """The same in a fork of this process, which has the modules."""
-    main = importlib.import_module(script.removesuffix(".py")).main
+    main = importlib.import_module("plots." + VERBS[script]).main
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = os.fork()
         if child == 0:
@@ -230,20 +327,22 @@ def run_report(*arguments, pictures=None):
     """`pictures`: names of those that the test is about; the other figures are made, but not drawn, which takes a second
     each. None: without any."""
     if pictures is None:
-        return run_script("report.py", *arguments, "--no-pictures")
+        return run_script("report", *arguments, "--no-pictures")
     from plots.pages import report
     from plots.tables import roofline  # noqa: F401, and matplotlib with it: the fork has them
 
     made = report.drawings
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "drawings", lambda *given: {
-            name: figure for name, figure in made(*given).items() if name in pictures})
-        return run_script("report.py", *arguments)
+        patch.setattr(
+            report, "drawings", lambda *given: {name: figure for name, figure in made(*given).items() if name in pictures}
+        )
+        return run_script("report", *arguments)
 
 
 @pytest.fixture
 def changed_data(tmp_path):
     """A copy of data/ in which one text of one file is another: what is computed from it must change."""
+
     def change(name, old, new):
         folder = tmp_path / "data"
         if not folder.exists():
@@ -253,6 +352,7 @@ def changed_data(tmp_path):
         assert text.count(old) == 1, (name, old)
         path.write_text(text.replace(old, new), encoding="utf-8")
         return folder
+
     return change
 
 

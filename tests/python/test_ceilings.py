@@ -3,11 +3,22 @@
 import json
 
 import pytest
+from conftest import (
+    CEILINGS,
+    PEAKS,
+    SHAPES,
+    cell,
+    column,
+    fake_document,
+    made_up_report,
+    read,
+    retime,
+    run_report,
+    with_ceilings,
+)
 
-from conftest import CEILINGS, PEAKS, SHAPES, cell, column, fake_document, made_up_report, read, retime, \
-    run_report, with_ceilings
-from plots.tables.ceilings import Ceilings, point, roofline_rows
 from plots.core.load import load
+from plots.tables.ceilings import Ceilings, point, roofline_rows
 from plots.tables.roofline import SIZES, roofline_figure
 
 
@@ -18,8 +29,9 @@ def ceilings_report(tmp_path_factory):
 
 def test_ceilings_are_shown_as_measured(ceilings_report):
     for threads, words in ((1, "1 thread"), (4, "4 threads")):
-        for row, value in [(f"read {level}, GB/s", speed) for level, speed in CEILINGS.items()] \
-                + [(f"multiply-add {name}, GMAC/s", peak) for name, peak in PEAKS.items()]:
+        for row, value in [(f"read {level}, GB/s", speed) for level, speed in CEILINGS.items()] + [
+            (f"multiply-add {name}, GMAC/s", peak) for name, peak in PEAKS.items()
+        ]:
             found = cell(ceilings_report[0], "ceilings", row, words)
             assert float(found["value"]) == pytest.approx(value * threads / 1e9) and found["provenance"] == "measured"
             assert "loop made up" in found["source"]
@@ -40,8 +52,11 @@ def test_the_share_of_the_floor_by_hand(ceilings_report):
 def test_points_of_the_roofline_by_hand(ceilings_report):
     inputs, outputs, weights, active = SHAPES["Alex-7"]
     useful = round(inputs * outputs * weights * active)
-    lines = {line["column"]: line for line in read(ceilings_report[0], "roofline_points")
-             if line["row"].startswith("paper/Alex-7, scalar_eie_stream, 1 threads, batch 1, hot")}
+    lines = {
+        line["column"]: line
+        for line in read(ceilings_report[0], "roofline_points")
+        if line["row"].startswith("paper/Alex-7, scalar_eie_stream, 1 threads, batch 1, hot")
+    }
     macs = useful + useful // 10
     assert float(lines["MACs per byte"]["value"]) == pytest.approx(macs / (inputs * outputs))
     assert float(lines["MAC/s"]["value"]) == pytest.approx(macs / (inputs * outputs * 20 / 1000) * 1e9)
@@ -65,8 +80,11 @@ def panels(results):
 
 def marks(axes):
     """{(place, size)} of the points."""
-    return {(line.get_xdata()[0], line.get_ydata()[0], line.get_markersize()) for line in axes.lines
-            if line.get_linestyle() == "None"}
+    return {
+        (line.get_xdata()[0], line.get_ydata()[0], line.get_markersize())
+        for line in axes.lines
+        if line.get_linestyle() == "None"
+    }
 
 
 def roofs(axes):
@@ -76,8 +94,10 @@ def roofs(axes):
     for line in slanted:
         (x, *_, end), (y, *_, top) = line.get_xdata(), line.get_ydata()
         assert y / x == pytest.approx(top / end)
-    return (sorted(line.get_ydata()[0] / line.get_xdata()[0] for line in slanted),
-            sorted(line.get_ydata()[0] for line in lines if line not in slanted))
+    return (
+        sorted(line.get_ydata()[0] / line.get_xdata()[0] for line in slanted),
+        sorted(line.get_ydata()[0] for line in lines if line not in slanted),
+    )
 
 
 def test_points_and_roofs_are_drawn_where_they_belong(save):
@@ -99,9 +119,12 @@ def test_points_and_roofs_are_drawn_where_they_belong(save):
 def test_hot_points_lie_on_top_of_larger_ones(save):
     """A kernel that is as fast from the last-level cache as hot: both are seen."""
     document = fake_document()
-    times = {row["eie_layer"]: row["eie_median_ns"] for row in document["benchmarks"]
-             if (row["eie_kernel"], row["eie_cache"], row["eie_batch"], row["eie_suite"])
-             == ("scalar_eie_stream", "hot", 1, "paper")}
+    times = {
+        row["eie_layer"]: row["eie_median_ns"]
+        for row in document["benchmarks"]
+        if (row["eie_kernel"], row["eie_cache"], row["eie_batch"], row["eie_suite"])
+        == ("scalar_eie_stream", "hot", 1, "paper")
+    }
     for row in document["benchmarks"]:
         if row["eie_kernel"] == "scalar_eie_stream" and row["eie_cache"] == "llc" and row["eie_suite"] == "paper":
             retime(row, times[row["eie_layer"]])
@@ -149,17 +172,26 @@ def test_floors_of_some_rows_only(save, tmp_path):
     assert shares["Alex-7"]["value"] == "absent" and float(shares["Alex-6"]["value"]) > 0
 
 
-@pytest.mark.parametrize("runs", [
-    "much", [1], [{"eie_ceilings": 1}], [{"eie_ceilings": [1]}], [{"eie_ceilings": [{"threads": 1, "level": "l1"}]}],
-    [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 0}]}],
-    [{"eie_peaks": [{"threads": "1", "operation": "int16", "macs_per_s": 1}]}],
-    [{"eie_ceilings": [{"threads": True, "level": "l1", "bytes_per_s": 1}]}],
-    [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": True}]}],
-    [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 10 ** 400}]}],
-    [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 1e300}]}],
-    [{"eie_pool": [1]}], [{"eie_pool": [{"threads": 1, "run_ns": 1}]}],
-    [{"eie_pool": [{"threads": 0, "run_ns": 1, "barrier_ns": 1}]}],
-    [{"eie_ceilings": [{"threads": 10 ** 400, "level": "l1", "bytes_per_s": 1}]}]])
+@pytest.mark.parametrize(
+    "runs",
+    [
+        "much",
+        [1],
+        [{"eie_ceilings": 1}],
+        [{"eie_ceilings": [1]}],
+        [{"eie_ceilings": [{"threads": 1, "level": "l1"}]}],
+        [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 0}]}],
+        [{"eie_peaks": [{"threads": "1", "operation": "int16", "macs_per_s": 1}]}],
+        [{"eie_ceilings": [{"threads": True, "level": "l1", "bytes_per_s": 1}]}],
+        [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": True}]}],
+        [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 10**400}]}],
+        [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 1e300}]}],
+        [{"eie_pool": [1]}],
+        [{"eie_pool": [{"threads": 1, "run_ns": 1}]}],
+        [{"eie_pool": [{"threads": 0, "run_ns": 1, "barrier_ns": 1}]}],
+        [{"eie_ceilings": [{"threads": 10**400, "level": "l1", "bytes_per_s": 1}]}],
+    ],
+)
 def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
     document["context"]["eie_runs"] = runs
     done = run_report(save(document), "--out", tmp_path / "out", pictures=["roofline"])

@@ -6,22 +6,29 @@ import math
 import os
 import random
 import subprocess
-import sys
 
 import pytest
+from conftest import PROGRAM, PROGRAM_ENVIRONMENT, REPOSITORY, base_row, missing_row, scattered, with_number, with_visits
 
-from conftest import PLOTS, base_row, missing_row, scattered, with_number, with_visits
-from plots.compare import compare as compare_program  # conftest has put plots/ on the path
+from plots.compare import compare as compare_program  # conftest has put the repository on the path
 from plots.compare import merge as merge_program
+from plots.compare.merge import merge
 from plots.core import ratios
 from plots.core.load import load
-from plots.compare.merge import merge
 
 STREAM, BASELINE, OTHER = "scalar_eie_stream", "peers_openblas_sgemv", "fake_eie_pool"
 GEMM = "peers_openblas_sgemm"
 FIVE = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7")
-CONTEXT = {"date": "2000-01-01T00:00:00+00:00", "num_cpus": 4, "eie_format": "1", "eie_cpu_name": "Made-up CPU",
-           "eie_cpu_features": "fake1", "eie_cores": 4, "eie_hardware_threads": 4, "eie_revision": "0000000"}
+CONTEXT = {
+    "date": "2000-01-01T00:00:00+00:00",
+    "num_cpus": 4,
+    "eie_format": "1",
+    "eie_cpu_name": "Made-up CPU",
+    "eie_cpu_features": "fake1",
+    "eie_cores": 4,
+    "eie_hardware_threads": 4,
+    "eie_revision": "0000000",
+}
 
 
 def row(kernel=STREAM, time=1000.0, noise=0.01, layer="Alex-7", threads=1, cache="hot", count=31, batch=1, **further):
@@ -34,8 +41,14 @@ def row(kernel=STREAM, time=1000.0, noise=0.01, layer="Alex-7", threads=1, cache
 
 
 def model(time=500.0, **further):
-    return with_number(base_row("paper", "Alex-7", "model_eie_analytic", ["estimate"], "eie-64pe-45nm", 1, 0, "none",
-                                "model"), time, eie_cycles=400.0) | further
+    return (
+        with_number(
+            base_row("paper", "Alex-7", "model_eie_analytic", ["estimate"], "eie-64pe-45nm", 1, 0, "none", "model"),
+            time,
+            eie_cycles=400.0,
+        )
+        | further
+    )
 
 
 def without(status, reason="why", kernel=STREAM):
@@ -54,7 +67,7 @@ class Done:
         return [row["verdict"] for row in self.document["rows"]]
 
     def of(self, kernel, layer="Alex-7"):
-        found, = [row for row in self.document["rows"] if (row["kernel"], row["layer"]) == (kernel, layer)]
+        (found,) = [row for row in self.document["rows"] if (row["kernel"], row["layer"]) == (kernel, layer)]
         return found
 
 
@@ -66,6 +79,7 @@ def call(capsys):
         except SystemExit as exit:
             code = exit.code
         return Done(code, *capsys.readouterr())
+
     return run
 
 
@@ -78,20 +92,23 @@ def compare(save, call, tmp_path):
         done.document = json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
         out.unlink(missing_ok=True)
         return done
+
     return run
 
 
 def fails(done, *words):
     """Exit code 2, one line, nothing written."""
     assert done.code == 2 and done.out == "" and done.document is None, (done.code, done.out)
-    assert done.err.startswith("compare.py: ") and len(done.err.splitlines()) == 1, done.err
+    assert done.err.startswith("compare: ") and len(done.err.splitlines()) == 1, done.err
     assert all(word in done.err for word in words), done.err
 
 
 # ---- verdicts ----------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("factor, verdict, code", [(1.2, "slower", 1), (1 / 1.2, "faster", 0), (1.01, "same", 0),
-                                                   (1.05, "ambiguous", 0)])
+
+@pytest.mark.parametrize(
+    "factor, verdict, code", [(1.2, "slower", 1), (1 / 1.2, "faster", 0), (1.01, "same", 0), (1.05, "ambiguous", 0)]
+)
 def test_verdict_of_the_plain_ratio(compare, factor, verdict, code):
     done = compare(results(row()), results(row(time=1000 * factor)), "--absolute")
     assert (done.verdicts(), done.code) == ([verdict], code), done.out
@@ -118,12 +135,15 @@ def test_few_samples_are_no_verdict(compare):
 
 def test_worst_comes_first(compare):
     layers = {"Alex-6": 1.1, "Alex-7": 1.5, "Alex-8": 0.5, "VGG-6": 1.0}
-    done = compare(results(*[row(layer=layer) for layer in layers]),
-                   results(*[row(layer=layer, time=1000 * factor) for layer, factor in layers.items()]), "--absolute")
+    done = compare(
+        results(*[row(layer=layer) for layer in layers]),
+        results(*[row(layer=layer, time=1000 * factor) for layer, factor in layers.items()]),
+        "--absolute",
+    )
     assert [found["layer"] for found in done.document["rows"]] == ["Alex-7", "Alex-6", "VGG-6", "Alex-8"]
     assert done.verdicts() == ["slower", "slower", "same", "faster"]
     assert "worst 1.500x" in done.document["verdict"] and "Alex-7" in done.document["verdict"]
-    mean, = done.document["kernels"]
+    (mean,) = done.document["kernels"]
     assert mean["kernel"] == STREAM and mean["mean_ratio"] == pytest.approx((1.1 * 1.5 * 0.5) ** 0.25)
 
 
@@ -133,6 +153,7 @@ def test_all_that_is_printed_is_reproducible(compare):
 
 
 # ---- the baseline ------------------------------------------------------------------------------
+
 
 def test_drift_of_the_machine_is_cancelled_by_the_baseline(compare):
     old = results(row(), row(BASELINE, time=5000))
@@ -157,28 +178,36 @@ def test_a_slowdown_that_a_faster_machine_hides(compare):
 def test_the_baseline_of_another_group_is_none(compare, change):
     done = compare(results(row(), row(BASELINE, **change)), results(row(), row(BASELINE, time=2000, **change)))
     assert done.of(STREAM)["basis"] == "absolute" and done.of(STREAM)["verdict"] == "same"
-    other, = [found for found in done.document["rows"] if found["kernel"] == BASELINE]
+    (other,) = [found for found in done.document["rows"] if found["kernel"] == BASELINE]
     assert other["basis"] == "absolute" and other["verdict"] == "ambiguous"  # a row like any other
 
 
 @pytest.mark.parametrize("old, new", [({}, {"eie_library": "another"}), ({"eie_run": 0}, {"eie_run": 1})])
 def test_a_baseline_that_is_not_the_same_is_none(compare, old, new):
     """Another library; or timed in another run than the row."""
-    done = compare(results(row(eie_run=0), row(BASELINE, **{"eie_run": 0} | old)),
-                   results(row(eie_run=0), row(BASELINE, **{"eie_run": 0} | new)))
+    done = compare(
+        results(row(eie_run=0), row(BASELINE, **{"eie_run": 0} | old)),
+        results(row(eie_run=0), row(BASELINE, **{"eie_run": 0} | new)),
+    )
     assert done.of(STREAM)["basis"] == "absolute" and done.of(STREAM)["relative"] is None
 
 
 def test_the_baseline_is_the_fastest_row_of_equal_code(compare):
     """The new file has a faster library, and another version of a third one: neither divides."""
     old = results(row(), row(BASELINE, time=5000), row("peers_mkl_sgemv", time=4000, eie_library="MKL 1"))
-    new = results(row(time=1300), row(BASELINE, time=6500), row("peers_mkl_sgemv", time=2000, eie_library="MKL 2"),
-                  row("peers_other_sgemv", time=1000))
+    new = results(
+        row(time=1300),
+        row(BASELINE, time=6500),
+        row("peers_mkl_sgemv", time=2000, eie_library="MKL 2"),
+        row("peers_other_sgemv", time=1000),
+    )
     done = compare(old, new)
     assert done.of(STREAM)["verdict"] == "same" and done.of(STREAM)["relative"]["ratio"] == pytest.approx(1)
     assert done.of(BASELINE)["verdict"] == "baseline" and BASELINE in done.out
-    both = compare(results(row(), row(BASELINE, time=5000), row("peers_mkl_sgemv", time=2500)),
-                   results(row(), row(BASELINE, time=9000), row("peers_mkl_sgemv", time=2500)))
+    both = compare(
+        results(row(), row(BASELINE, time=5000), row("peers_mkl_sgemv", time=2500)),
+        results(row(), row(BASELINE, time=9000), row("peers_mkl_sgemv", time=2500)),
+    )
     assert both.of("peers_mkl_sgemv")["verdict"] == "baseline" and both.of(BASELINE)["verdict"] != "baseline"
     assert both.of(STREAM)["relative"]["ratio"] == pytest.approx(1)
 
@@ -201,6 +230,7 @@ def test_our_own_dense_row_divides_where_libraries_changed(compare):
 
 def test_ratios_to_the_baseline_are_formed_within_visits(compare):
     """In the new file the row has most samples from a slow visit, the baseline from a quick one."""
+
     def visited(made, visits):
         return with_visits(made, {visit: scattered(time, count=count) for visit, (time, count) in visits.items()})
 
@@ -212,8 +242,10 @@ def test_ratios_to_the_baseline_are_formed_within_visits(compare):
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
 def test_another_choice_is_neither_slower_nor_faster(compare, factor):
-    chosen = [row("cpu_auto", time=1000 * times, eie_chosen_kernel=kernel)
-              for times, kernel in ((1, "avx512_word_lookup"), (factor, "avx512_byte_lookup"))]
+    chosen = [
+        row("cpu_auto", time=1000 * times, eie_chosen_kernel=kernel)
+        for times, kernel in ((1, "avx512_word_lookup"), (factor, "avx512_byte_lookup"))
+    ]
     done = compare(results(chosen[0]), results(chosen[1]), "--absolute")
     assert done.verdicts() == ["choice changed"] and done.code == 0 and "1 choice changed" in done.document["verdict"]
     assert done.of("cpu_auto")["note"] == "avx512_word_lookup -> avx512_byte_lookup"
@@ -227,8 +259,9 @@ def test_a_selection_keeps_its_baseline(compare):
 
 
 def test_a_baseline_alone_is_judged(compare):
-    done = compare(results(row(), row(BASELINE)), results(row(), row(BASELINE, time=1300)), "--kernel", "peers_*",
-                   "--absolute")
+    done = compare(
+        results(row(), row(BASELINE)), results(row(), row(BASELINE, time=1300)), "--kernel", "peers_*", "--absolute"
+    )
     assert done.verdicts() == ["slower"] and done.code == 1
 
 
@@ -242,8 +275,10 @@ def test_a_row_of_a_split_group_has_a_baseline_of_its_own(compare):
 def test_a_baseline_that_scatters_widens_the_intervals(compare):
     factors = {"Alex-6": 1.1, "Alex-7": 0.9, "Alex-8": 1.1, "VGG-6": 0.9}
     old = results(*[row(kernel, layer=layer) for layer in factors for kernel in (STREAM, BASELINE)])
-    new = results(*[row(layer=layer) for layer in factors],
-                  *[row(BASELINE, layer=layer, time=1000 * factor) for layer, factor in factors.items()])
+    new = results(
+        *[row(layer=layer) for layer in factors],
+        *[row(BASELINE, layer=layer, time=1000 * factor) for layer, factor in factors.items()],
+    )
     done = compare(old, new)
     assert set(done.verdicts()) == {"ambiguous", "baseline"} and done.code == 0
     assert done.document["baseline_scatter"] == pytest.approx(0.149, abs=0.002) and "widens every interval" in done.out
@@ -251,8 +286,10 @@ def test_a_baseline_that_scatters_widens_the_intervals(compare):
 
 def groups(factors, row_factor=1.0, batch=1, baseline=BASELINE):
     """A file with a row and a baseline for each layer; `factors` of the baselines' times."""
-    return results(*[row(layer=layer, time=1000 * row_factor, batch=batch) for layer in factors],
-                   *[row(baseline, layer=layer, time=5000 * factor, batch=batch) for layer, factor in factors.items()])
+    return results(
+        *[row(layer=layer, time=1000 * row_factor, batch=batch) for layer in factors],
+        *[row(baseline, layer=layer, time=5000 * factor, batch=batch) for layer, factor in factors.items()],
+    )
 
 
 STEADY = dict.fromkeys(FIVE, 1.0)
@@ -266,7 +303,7 @@ def test_a_baseline_that_stumbled_makes_no_slowdown(compare):
     assert found["relative"]["ratio"] == pytest.approx(0.945 * 11) and found["absolute"]["ratio"] == pytest.approx(0.945)
     assert found["note"] == "its baseline changed by 0.091x, the median one by 1.000x" and found["note"] in done.out
     assert {done.of(STREAM, layer)["verdict"] for layer in FIVE if layer != "Alex-8"} == {"faster"}
-    mean, = [kernel for kernel in done.document["kernels"] if kernel["kernel"] == STREAM]
+    (mean,) = [kernel for kernel in done.document["kernels"] if kernel["kernel"] == STREAM]
     assert mean["mean_ratio_by_baseline"] == pytest.approx(0.945) and "1 rows have a baseline" in done.out
 
 
@@ -306,10 +343,12 @@ def test_the_scatter_counts_twice(compare):
     half = math.log(own["relative"]["high"] / own["relative"]["ratio"])
     assert scatter == pytest.approx(1.4826 * 0.01, rel=0.03)
     assert math.log(found["high"] / found["ratio"]) == pytest.approx(
-        math.hypot(half, 1.96 * math.sqrt(2) * scatter), rel=1e-6)
+        math.hypot(half, 1.96 * math.sqrt(2) * scatter), rel=1e-6
+    )
 
 
 # ---- batch 64 ----------------------------------------------------------------------------------
+
 
 def test_the_baseline_at_batch_64_is_gemm(compare):
     """A machine that is slower by 20 % makes no row slower."""
@@ -322,6 +361,7 @@ def test_the_baseline_at_batch_64_is_gemm(compare):
 
 # ---- single runs without a baseline ------------------------------------------------------------
 
+
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 def test_two_single_runs_without_a_baseline_give_no_verdict(compare, factor):
     old, new = results(row()), results(row(time=1000 * factor))
@@ -332,6 +372,7 @@ def test_two_single_runs_without_a_baseline_give_no_verdict(compare, factor):
 
 def test_a_row_without_a_baseline_knows_how_much_the_others_scatter(compare):
     """Its group has no baseline; those of the other groups scatter and drift."""
+
     def both(factors, time):
         document = groups(factors)
         document["benchmarks"].append(row(OTHER, layer="NT-We", time=time))
@@ -345,6 +386,7 @@ def test_a_row_without_a_baseline_knows_how_much_the_others_scatter(compare):
 
 
 # ---- pairs of runs -----------------------------------------------------------------------------
+
 
 def merged(save, side, times, pairing="one"):
     runs = [load(save(results(row(time=time), model()), f"{side}{number}.json")) for number, time in enumerate(times)]
@@ -375,15 +417,20 @@ def test_merging_keeps_every_sample_and_the_order_of_runs(save):
 
 def test_merging_takes_the_worst_status(save):
     runs = [load(save(results(row()), "0.json")), load(save(results(missing=[without("mismatch", "bits")]), "1.json"))]
-    found, = merge(runs)["eie_missing"]
+    (found,) = merge(runs)["eie_missing"]
     assert found["eie_status"] == "mismatch" and found["eie_reason"] == "run 2 of 2: bits"
     assert merge(runs)["benchmarks"] == []
 
 
-@pytest.mark.parametrize("other, words", [(results(row(OTHER)), "not in each of the runs"),
-                                          (results(row(), num_cpus=9), "another machine"),
-                                          (results(row(eie_layer_hash="x")), "not the same in all runs"),
-                                          ("{", "not JSON")])
+@pytest.mark.parametrize(
+    "other, words",
+    [
+        (results(row(OTHER)), "not in each of the runs"),
+        (results(row(), num_cpus=9), "another machine"),
+        (results(row(eie_layer_hash="x")), "not the same in all runs"),
+        ("{", "not JSON"),
+    ],
+)
 def test_runs_that_do_not_belong_together(save, call, tmp_path, other, words):
     done = call(merge_program, "--out", tmp_path / "m.json", save(results(row()), "0.json"), save(other, "1.json"))
     assert done.code == 2 and words in done.err and len(done.err.splitlines()) == 1
@@ -391,6 +438,7 @@ def test_runs_that_do_not_belong_together(save, call, tmp_path, other, words):
 
 
 # ---- what is named, exit codes -----------------------------------------------------------------
+
 
 def test_missing_and_added_rows(compare):
     done = compare(results(row(), row(OTHER)), results(row(), row("fake_new")))
@@ -406,8 +454,7 @@ def test_another_layer_under_the_same_name(compare):
     assert done.document["not_comparable"][0]["old_layer_hash"] == "fake-Alex-7"
 
 
-@pytest.mark.parametrize("status, code", [("mismatch", 1), ("error", 3), ("unsupported", 3), ("skipped", 3),
-                                          ("suspect", 0)])
+@pytest.mark.parametrize("status, code", [("mismatch", 1), ("error", 3), ("unsupported", 3), ("skipped", 3), ("suspect", 0)])
 def test_a_row_that_loses_its_number(compare, status, code):
     lost = without(status, "because") | {"eie_median_ns": 1.0, "eie_samples_ns": [1.0] * 9}
     done = compare(results(row(), row(OTHER)), results(row(OTHER), missing=[lost]))
@@ -436,8 +483,9 @@ def test_a_row_that_gets_its_number_back(compare):
 
 
 def test_rows_without_a_number_on_both_sides_are_counted(compare):
-    done = compare(results(row(OTHER), missing=[without("unsupported")]),
-                   results(row(OTHER), missing=[without("unsupported")]))
+    done = compare(
+        results(row(OTHER), missing=[without("unsupported")]), results(row(OTHER), missing=[without("unsupported")])
+    )
     assert done.code == 0 and "1 rows have no number in either file" in done.out
 
 
@@ -458,8 +506,9 @@ def test_model_rows_are_equal_or_changed(compare):
     assert "eie_cycles 400.0 -> 400.1" in changed.out and "1 changed" in changed.document["verdict"]
 
 
-@pytest.mark.parametrize("change", [{"eie_cpu_name": "Other"}, {"num_cpus": 8}, {"eie_hardware_threads": 8},
-                                    {"eie_cpu_features": "fake1,fake2"}])
+@pytest.mark.parametrize(
+    "change", [{"eie_cpu_name": "Other"}, {"num_cpus": 8}, {"eie_hardware_threads": 8}, {"eie_cpu_features": "fake1,fake2"}]
+)
 def test_two_machines(compare, change):
     old, new = results(row(), row(BASELINE)), results(row(time=9000), row(BASELINE), **change)
     fails(compare(old, new), "two machines", str(next(iter(change.values()))), "--across-machines")
@@ -486,13 +535,15 @@ def test_other_settings_are_named(compare):
 
 def test_as_a_program(save):
     paths = [save(results(row(time=time)), f"{time}.json") for time in (1000, 2000)]
-    program = [sys.executable, os.path.join(PLOTS, "compare.py")]
-    codes = [subprocess.run(program + arguments, capture_output=True).returncode
-             for arguments in (paths + ["--absolute"], paths[::-1] + ["--absolute"], paths[:1])]
+    codes = [
+        subprocess.run(PROGRAM + ["compare"] + arguments, capture_output=True, env=PROGRAM_ENVIRONMENT).returncode
+        for arguments in (paths + ["--absolute"], paths[::-1] + ["--absolute"], paths[:1])
+    ]
     assert codes == [1, 0, 2]
 
 
 # ---- bad input ---------------------------------------------------------------------------------
+
 
 def test_nothing_in_common(compare):
     fails(compare(results(row()), results(row(OTHER))), "no row in common")
@@ -504,13 +555,18 @@ def test_a_glob_that_matches_nothing(compare):
 
 def test_globs(compare):
     old, new = results(row(), row(OTHER)), results(row(), row(OTHER, time=3000))
-    assert [len(compare(old, new, "--kernel", *globs).document["rows"])
-            for globs in (["scalar_*"], ["scalar_*,fake_*"], ["scalar_*", OTHER])] == [1, 2, 2]
+    assert [
+        len(compare(old, new, "--kernel", *globs).document["rows"])
+        for globs in (["scalar_*"], ["scalar_*,fake_*"], ["scalar_*", OTHER])
+    ] == [1, 2, 2]
     assert compare(old, new, "--kernel", STREAM).code == 0
 
 
-@pytest.mark.parametrize("arguments", [["--threshold", "x"], ["--threshold", "nan"], ["--threshold", "-1"], ["--frob"],
-                                       ["--kernel"], ["third.json"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [["--threshold", "x"], ["--threshold", "nan"], ["--threshold", "-1"], ["--frob"], ["--kernel"], ["third.json"]],
+    ids=" ".join,
+)
 def test_bad_usage(compare, arguments):
     fails(compare(results(row()), results(row()), *arguments))
 
@@ -527,7 +583,7 @@ def test_output_that_cannot_be_written(compare, tmp_path):
 
 
 HOSTILE = {
-    "truncated": lambda text: text[:len(text) // 2],
+    "truncated": lambda text: text[: len(text) // 2],
     "empty": lambda text: "",
     "another document": lambda text: "[]",
     "deep": lambda text: "[" * 100000,
@@ -543,7 +599,7 @@ FAULTS = {
     "a sample 0": {"eie_samples_ns": [0.0, 1000.0, 2000.0]},
     "a sample negative": {"eie_samples_ns": [-1.0, 1000.0, 2000.0]},
     "a sample too small": {"eie_samples_ns": [1e-320] * 9, "eie_median_ns": 1e-320},
-    "a sample too large": {"eie_samples_ns": [10 ** 400] * 9},
+    "a sample too large": {"eie_samples_ns": [10**400] * 9},
     "another median": {"eie_median_ns": 1100.0},
     "median a string": {"eie_median_ns": "1000"},
     "medians of runs": {"eie_run_medians_ns": [None]},
@@ -569,8 +625,10 @@ def test_hostile_rows(compare, name):
 
 @pytest.mark.parametrize("value", ["1", 0, -1, None, [1]], ids=str)
 def test_hostile_baseline_of_a_part(compare, value):
-    fails(compare(results(row(), row(BASELINE)), results(row(eie_part_baseline_ns=value), row(BASELINE))),
-          "eie_part_baseline_ns")
+    fails(
+        compare(results(row(), row(BASELINE)), results(row(eie_part_baseline_ns=value), row(BASELINE))),
+        "eie_part_baseline_ns",
+    )
 
 
 def test_names_cannot_write_to_the_terminal(compare):
@@ -579,6 +637,7 @@ def test_names_cannot_write_to_the_terminal(compare):
 
 
 # ---- intervals ---------------------------------------------------------------------------------
+
 
 def test_intervals_hold_in_19_of_20_cases():
     """Coverage of the bootstrap and of Student's interval over made-up noise with a fixed seed."""
@@ -597,9 +656,12 @@ def test_intervals_hold_in_19_of_20_cases():
 def test_the_bootstrap_agrees_with_resampling(count):
     generator = random.Random(count)
     samples = [generator.lognormvariate(0, 0.3) for _ in range(count)]
-    medians = sorted(sorted(generator.choices(samples, k=count))[count // 2] if count % 2 else
-                     sum(sorted(generator.choices(samples, k=count))[count // 2 - 1:count // 2 + 1]) / 2
-                     for _ in range(20000))
+    medians = sorted(
+        sorted(generator.choices(samples, k=count))[count // 2]
+        if count % 2
+        else sum(sorted(generator.choices(samples, k=count))[count // 2 - 1 : count // 2 + 1]) / 2
+        for _ in range(20000)
+    )
     ratio = ratios.bootstrap([samples], [[1.0] * 9])
     spread = medians[-1] - medians[0]
     assert ratio.low == pytest.approx(medians[500], abs=0.06 * spread)
@@ -607,7 +669,7 @@ def test_the_bootstrap_agrees_with_resampling(count):
 
 
 def test_the_reference_run_equals_itself(compare):
-    path = os.path.join(os.path.dirname(PLOTS), "results", "xeon-avx512-2-cores", "bench.json")
+    path = os.path.join(REPOSITORY, "results", "xeon-avx512-2-cores", "bench.json")
     with open(path, encoding="utf-8") as file:
         document = json.load(file)
     done = compare(document, copy.deepcopy(document))

@@ -1,20 +1,17 @@
 """plots/compression/deepcomp.py: the rates that follow from what Deep Compression prints, and its page from ledgers."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import pytest
+from conftest import run_script
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY / "plots"))
-
-from plots.compression import deepcomp  # noqa: E402
+from plots.compression import deepcomp
 
 
-@pytest.mark.parametrize("network, by_bits, by_sizes", [
-    ("LeNet-300-100", 47.9, 41.0), ("LeNet-5", 41.4, 36.6), ("AlexNet", 39.7, 34.6), ("VGG-16", 61.4, 55.0)])
+@pytest.mark.parametrize(
+    "network, by_bits, by_sizes",
+    [("LeNet-300-100", 47.9, 41.0), ("LeNet-5", 41.4, 36.6), ("AlexNet", 39.7, 34.6), ("VGG-16", 61.4, 55.0)],
+)
 def test_rates_that_follow_from_the_printed_numbers(network, by_bits, by_sizes):
     _, bits, sizes = deepcomp.network_rates()[network]
     assert (round(bits, 1), round(sizes, 1)) == (by_bits, by_sizes)
@@ -28,8 +25,17 @@ def test_every_layer_has_a_shape_near_its_printed_count():
 
 def ledger(size, share):
     weights = 1000
-    return {"file_bytes": size, "layers": [{"weights": weights, "nonzeros": 100, "fillers": 1, "stages": [
-        {"stage": "shared", "bytes": share * 4 * weights}]}]}
+    return {
+        "file_bytes": size,
+        "layers": [
+            {
+                "weights": weights,
+                "nonzeros": 100,
+                "fillers": 1,
+                "stages": [{"stage": "shared", "bytes": share * 4 * weights}],
+            }
+        ],
+    }
 
 
 def test_page_from_ledgers(tmp_path):
@@ -43,5 +49,5 @@ def test_page_from_ledgers(tmp_path):
 
 
 def test_a_missing_ledger_is_named(tmp_path):
-    done = subprocess.run([sys.executable, REPOSITORY / "plots/compression/deepcomp.py", "report", tmp_path], capture_output=True, text=True)
+    done = run_script("deepcomp", "report", tmp_path)
     assert done.returncode and "LeNet-300-100-ip1-packed.json" in done.stderr

@@ -1,21 +1,31 @@
 """Measured energy of devices beside the model's, which is another kind of number."""
 
 import pytest
-
 from conftest import base_row, cell, fake_document, read, run_report, with_number
 
 CARD = "cuda:made-up"
 
 
 def gpu_row(layer, clock, batch=1, **energy):
-    return with_number(base_row("paper", layer, "fake_gpu", ["exact"], CARD, batch, 0, "hot", clock), 1000,
-                       eie_macs_useful=10, eie_macs_padding=0, **energy)
+    return with_number(
+        base_row("paper", layer, "fake_gpu", ["exact"], CARD, batch, 0, "hot", clock),
+        1000,
+        eie_macs_useful=10,
+        eie_macs_padding=0,
+        **energy,
+    )
 
 
-MEASURED = dict(eie_energy_state="measured", eie_energy_j=2e-5, eie_energy_source="a made-up counter", eie_power_w=80.0,
-                eie_energy_relative_error=0.01, eie_energy_window_s=1.0, eie_idle_power_w=60.0)
-DENIED = dict(eie_energy_state="no permission", eie_energy_reason="ask whoever owns the made-up GPU",
-              eie_idle_power_w=60.0)
+MEASURED = dict(
+    eie_energy_state="measured",
+    eie_energy_j=2e-5,
+    eie_energy_source="a made-up counter",
+    eie_power_w=80.0,
+    eie_energy_relative_error=0.01,
+    eie_energy_window_s=1.0,
+    eie_idle_power_w=60.0,
+)
+DENIED = dict(eie_energy_state="no permission", eie_energy_reason="ask whoever owns the made-up GPU", eie_idle_power_w=60.0)
 
 
 @pytest.fixture
@@ -26,13 +36,16 @@ def tables(tmp_path, save):
         done = run_report(save(document), "--out", tmp_path / "out")
         assert done.returncode == 0, done.stderr
         return tmp_path / "out"
+
     return make
 
 
 def test_states_and_numbers(tables):
-    out = tables([gpu_row("Alex-6", clock, **MEASURED) for clock in ("device", "wall")]
-                 + [gpu_row("Alex-7", clock, **DENIED) for clock in ("device", "wall")]
-                 + [gpu_row("Alex-8", "wall", batch=4, **MEASURED)])
+    out = tables(
+        [gpu_row("Alex-6", clock, **MEASURED) for clock in ("device", "wall")]
+        + [gpu_row("Alex-7", clock, **DENIED) for clock in ("device", "wall")]
+        + [gpu_row("Alex-8", "wall", batch=4, **MEASURED)]
+    )
     column = f"fake_gpu on {CARD}"
     one = cell(out, "device_energy", "Alex-6, suite paper, batch 1", column)
     assert float(one["value"]) == pytest.approx(20) and one["provenance"] == "measured" and "within 1 %" in one["source"]

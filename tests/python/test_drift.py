@@ -5,21 +5,24 @@ from dataclasses import replace
 
 import numpy
 import pytest
-
 from conftest import cell, page, run_report, scattered, with_visits
-from plots.core import drift  # conftest has put plots/ on the path
-from plots.tables import quiet
-from plots.core import ratios
+from test_references import alone
+
+from plots.core import (
+    drift,  # conftest has put the repository on the path
+    ratios,
+)
 from plots.core.cells import Cell, geometric_mean, missing
 from plots.core.load import load
 from plots.core.references import References, common_samples, compared
-from test_references import alone
+from plots.tables import quiet
 
 NOISE, DRIFT, SAMPLES = 0.03, 0.10, 9
 RUNS, ROWS = 50, 6  # of each number of visits
 
 
 # ---- coverage ----------------------------------------------------------------------------------
+
 
 def run_of(generator):
     """{visits: the ratios' logarithms about the true one} of a made-up run: [visit][side] samples for each row."""
@@ -32,8 +35,15 @@ def run_of(generator):
 
 def drift_of(rows):
     logs = [numpy.log(row) for row in rows]
-    return drift.of_run([(numpy.subtract(*numpy.median(row, axis=2).T),
-                          [drift.median_error(visit[0]) + drift.median_error(visit[1]) for visit in row]) for row in logs])
+    return drift.of_run(
+        [
+            (
+                numpy.subtract(*numpy.median(row, axis=2).T),
+                [drift.median_error(visit[0]) + drift.median_error(visit[1]) for visit in row],
+            )
+            for row in logs
+        ]
+    )
 
 
 def test_intervals_hold_with_drift_between_visits():
@@ -58,7 +68,8 @@ def test_without_the_runs_drift_several_visits_tell_it_themselves():
         held.setdefault(len(row), []).append(ratio.low <= 1 <= ratio.high)
     assert numpy.mean(held[1]) < 0.5
     assert all(0.90 <= numpy.mean(held[visits]) <= 0.99 for visits in (2, 3, 4)), {
-        visits: numpy.mean(hits) for visits, hits in held.items()}
+        visits: numpy.mean(hits) for visits, hits in held.items()
+    }
 
 
 def test_half_widths_by_hand():
@@ -78,6 +89,7 @@ def test_the_drift_of_a_run():
 
 
 # ---- rows --------------------------------------------------------------------------------------
+
 
 def twice_visited(document, rows, factor=1.2):
     """Of the measured rows so many have a second visit, slower by the factor; the others one."""
@@ -124,6 +136,7 @@ def test_the_target_is_held_against_the_samples_alone(document, save):
 
 # ---- which samples -----------------------------------------------------------------------------
 
+
 def pair(save, over, under):
     """The samples that count, from {visit: (undisturbed, disturbed)} of two rows."""
     document = alone([("peers_x_sgemv", {1: [1.0]}), ("mine", {1: [1.0]})])
@@ -132,8 +145,10 @@ def pair(save, over, under):
         counted = kept or {visit: sides[1] for visit, sides in visits.items()}  # the file's own choice, row by row
         row |= with_visits(row, counted)
         if kept and any(sides[1] for sides in visits.values()):
-            row |= {"eie_disturbed_ns": [time for sides in visits.values() for time in sides[1]],
-                    "eie_disturbed_visits": [visit for visit, sides in visits.items() for _ in sides[1]]}
+            row |= {
+                "eie_disturbed_ns": [time for sides in visits.values() for time in sides[1]],
+                "eie_disturbed_visits": [visit for visit, sides in visits.items() for _ in sides[1]],
+            }
         elif not kept:
             row |= {"eie_disturbed_counted": True, "eie_disturbed_at": list(range(len(row["eie_samples_ns"])))}
     return common_samples(*load(save(document)).rows)
@@ -178,7 +193,10 @@ def test_disturbed_ratios_are_marked(document, save, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out")
     shown = page(tmp_path / "out")
     assert " %~ d" in shown and " %~" in done.stdout
-    assert "Layers on which disturbed samples count (~)" in shown and "best kernel over best dense, 1 thread, cache llc: Alex-7" in shown
+    assert (
+        "Layers on which disturbed samples count (~)" in shown
+        and "best kernel over best dense, 1 thread, cache llc: Alex-7" in shown
+    )
     over = cell(tmp_path / "out", "fig6_host_threads1", "Alex-7", "scalar_eie_stream@1")
     assert "disturbed samples count" in over["source"]
     assert "disturbed" not in cell(tmp_path / "out", "fig6_host_threads1", "Alex-8", "scalar_eie_stream@1")["source"]
@@ -198,6 +216,7 @@ def test_the_interval_of_a_disturbed_ratio_reaches_to_the_least_samples(save):
 
 # ---- means -------------------------------------------------------------------------------------
 
+
 def measured(value, half=None):
     ends = {} if half is None else {"low": value / math.exp(half), "high": value * math.exp(half)}
     return Cell(value, "x", "derived", "made up", unsure=half is None, **ends)
@@ -205,7 +224,7 @@ def measured(value, half=None):
 
 def test_a_layer_without_an_interval_takes_the_widest():
     mean = geometric_mean([measured(2.0, 0.1), measured(2.0, 0.3), measured(2.0)], "three")
-    assert math.log(mean.high / mean.value) == pytest.approx(math.sqrt(0.1 ** 2 + 0.3 ** 2 + 0.3 ** 2) / 3)
+    assert math.log(mean.high / mean.value) == pytest.approx(math.sqrt(0.1**2 + 0.3**2 + 0.3**2) / 3)
     assert mean.margin().endswith("%!") and not mean.blind
 
 

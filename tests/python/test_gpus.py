@@ -4,11 +4,11 @@ import csv
 import math
 import os
 
-import pytest
-
-from conftest import DATA, cell, fake_document, read, retime, run_report, run_script
 import gpu_rows as made
+import pytest
+from conftest import DATA, cell, fake_document, read, retime, run_report, run_script
 from gpu_rows import CARD, OTHER, find, gpu_row, microseconds, with_gpus, without_number
+
 from plots.core.published import LAYERS
 
 STEM = "made-up"
@@ -17,8 +17,11 @@ CHIP_W = 0.59
 
 def published_times():
     with open(os.path.join(DATA, "paper", "eie_table4_walltime.csv"), encoding="utf-8", newline="") as file:
-        return {row["layer"]: float(row["time_us"]) for row in csv.DictReader(file)
-                if (row["platform"], row["matrix"]) == ("eie-64pe-45nm", "actual")}
+        return {
+            row["layer"]: float(row["time_us"])
+            for row in csv.DictReader(file)
+            if (row["platform"], row["matrix"]) == ("eie-64pe-45nm", "actual")
+        }
 
 
 CHIP = published_times()
@@ -36,9 +39,10 @@ def ours(layer):
 @pytest.fixture
 def pages(tmp_path, save):
     def make(document, *options):
-        done = run_script("gpus.py", save(document), "--out", tmp_path / "out", "--no-pictures", *options)
+        done = run_script("gpus", save(document), "--out", tmp_path / "out", "--no-pictures", *options)
         assert done.returncode == 0, done.stderr
         return tmp_path / "out", done.stdout
+
     return make
 
 
@@ -70,14 +74,16 @@ def test_times_on_the_device(one, pages):
     out, shown = pages(one)
     name = "gpu_batch1_device"
     expect(numbers(out, name, "us"), {layer: ours(layer) for layer in LAYERS})
-    for column, over, kernel in (("cuBLAS sgemv, us", "over cuBLAS", "peers_cublas_sgemv"),
-                                 ("cuSPARSE CSR, us", "over cuSPARSE", "peers_cusparse_csr_mv")):
+    for column, over, kernel in (
+        ("cuBLAS sgemv, us", "over cuBLAS", "peers_cublas_sgemv"),
+        ("cuSPARSE CSR, us", "over cuSPARSE", "peers_cusparse_csr_mv"),
+    ):
         expect(numbers(out, name, column), {layer: microseconds(kernel, layer) for layer in LAYERS})
         expect(numbers(out, name, over), {layer: microseconds(kernel, layer) / ours(layer) for layer in LAYERS})
     expect(numbers(out, name, "EIE published, us"), CHIP)
     expect(numbers(out, name, "over EIE"), {layer: CHIP[layer] / ours(layer) for layer in LAYERS})
     expect(numbers(out, name, "floor, us"), {layer: ours(layer) * made.FLOOR for layer in LAYERS})
-    expect(numbers(out, name, "share of the floor"), {layer: 100 * made.FLOOR for layer in LAYERS})
+    expect(numbers(out, name, "share of the floor"), dict.fromkeys(LAYERS, 100 * made.FLOOR))
     kernels = values(out, name, "kernel")
     assert {layer for layer in LAYERS if kernels[layer] == "cuda_active_columns"} == set(made.COLUMNS_LAYERS)
     bounds = values(out, name, "set by")
@@ -88,8 +94,14 @@ def test_times_on_the_device(one, pages):
 
 def test_every_cell_says_where_it_is_from(one, pages):
     out, shown = pages(one)
-    wanted = {"us": "measured", "cuBLAS sgemv, us": "measured", "over cuBLAS": "derived", "EIE published, us": "cited",
-              "over EIE": "derived", "floor, us": "derived"}
+    wanted = {
+        "us": "measured",
+        "cuBLAS sgemv, us": "measured",
+        "over cuBLAS": "derived",
+        "EIE published, us": "cited",
+        "over EIE": "derived",
+        "floor, us": "derived",
+    }
     for column, provenance in wanted.items():
         found = cell(out, f"gpu_batch1_device_{STEM}", "Alex-7", column)
         assert found["provenance"] == provenance and found["source"]
@@ -108,9 +120,11 @@ def test_wall_time_and_launch(one, pages):
     name, launch = "gpu_batch1_wall", made.LAUNCH_US
     expect(numbers(out, name, "us"), {layer: ours(layer) + launch for layer in LAYERS})
     expect(numbers(out, name, "of it on the device, us"), {layer: ours(layer) for layer in LAYERS})
-    expect(numbers(out, name, "over cuBLAS"), {
-        layer: (microseconds("peers_cublas_sgemv", layer) + launch) / (ours(layer) + launch) for layer in LAYERS})
-    expect(numbers(out, name, "empty launch, us"), {layer: made.EMPTY_US for layer in LAYERS})
+    expect(
+        numbers(out, name, "over cuBLAS"),
+        {layer: (microseconds("peers_cublas_sgemv", layer) + launch) / (ours(layer) + launch) for layer in LAYERS},
+    )
+    expect(numbers(out, name, "empty launch, us"), dict.fromkeys(LAYERS, made.EMPTY_US))
     winners = values(out, name, "faster")
     assert winners["Alex-7"] == "GPU" and winners["VGG-7"] == "EIE"
     assert set(values(out, name, "launched as").values()) == {"graph"}
@@ -122,12 +136,12 @@ def test_wall_time_and_launch(one, pages):
 def test_energy(one, pages):
     out, shown = pages(one)
     chip = {layer: CHIP_W * time for layer, time in CHIP.items()}
-    expect(numbers(out, "gpu_energy", "uJ a call"), {layer: made.UJ for layer in LAYERS})
+    expect(numbers(out, "gpu_energy", "uJ a call"), dict.fromkeys(LAYERS, made.UJ))
     expect(numbers(out, "gpu_energy", "EIE, uJ"), chip)
     expect(numbers(out, "gpu_energy", "EIE over GPU"), {layer: made.UJ / chip[layer] for layer in LAYERS})
     share = made.IDLE_WATTS / made.WATTS
-    expect(numbers(out, "gpu_energy", "idle share"), {layer: 100 * share for layer in LAYERS})
-    expect(numbers(out, "gpu_energy", "above idle, uJ"), {layer: made.UJ * (1 - share) for layer in LAYERS})
+    expect(numbers(out, "gpu_energy", "idle share"), dict.fromkeys(LAYERS, 100 * share))
+    expect(numbers(out, "gpu_energy", "above idle, uJ"), dict.fromkeys(LAYERS, made.UJ * (1 - share)))
     assert set(values(out, "gpu_energy", "needs less").values()) == {"EIE"}
     assert "0.59 W (c; the paper's text and Table V)" in " ".join(shown.split())
 
@@ -138,8 +152,7 @@ def test_a_board_can_need_less(one, pages):
             row["eie_energy_j"] = 5e-6
     out, _ = pages(one)
     winners = values(out, "gpu_energy", "needs less")
-    assert {layer for layer in LAYERS if winners[layer] == "GPU"} == {
-        layer for layer in LAYERS if CHIP_W * CHIP[layer] > 5}
+    assert {layer for layer in LAYERS if winners[layer] == "GPU"} == {layer for layer in LAYERS if CHIP_W * CHIP[layer] > 5}
 
 
 @pytest.mark.parametrize("state", ["unavailable", "no permission", "window too short", "wrapped"])
@@ -159,11 +172,15 @@ def test_energy_that_was_not_measured_has_its_word(one, pages, state):
 
 def test_batch_64(one, pages):
     out, shown = pages(one)
-    for column, kernel in (("us", "cuda_batch_groups"), ("cuda_batch_groups, us", "cuda_batch_groups"),
-                           ("cuBLAS sgemm, us", "peers_cublas_sgemm"), ("cuSPARSE SpMM, us", "peers_cusparse_csr_mm")):
+    for column, kernel in (
+        ("us", "cuda_batch_groups"),
+        ("cuda_batch_groups, us", "cuda_batch_groups"),
+        ("cuBLAS sgemm, us", "peers_cublas_sgemm"),
+        ("cuSPARSE SpMM, us", "peers_cusparse_csr_mm"),
+    ):
         expect(numbers(out, "gpu_batch64", column), {layer: microseconds(kernel, layer, 64) / 64 for layer in LAYERS})
-    expect(numbers(out, "gpu_batch64", "over sgemm"), {layer: 3.0 for layer in LAYERS})
-    expect(numbers(out, "gpu_batch64", "over SpMM"), {layer: 10.0 for layer in LAYERS})
+    expect(numbers(out, "gpu_batch64", "over sgemm"), dict.fromkeys(LAYERS, 3.0))
+    expect(numbers(out, "gpu_batch64", "over SpMM"), dict.fromkeys(LAYERS, 10.0))
     half = values(out, "gpu_batch64", "cuBLAS half (approximate), us")
     assert float(half["Alex-6"]) == pytest.approx(16 / 64) and half["geometric mean"] == "none: approximate"
     assert "layers in the mean" not in half and "approximate rows enter no mean" in " ".join(shown.split())
@@ -175,15 +192,21 @@ def test_goals(one, pages):
     assert over_csr < 3 and verdicts(out) == ["reached", "missed", "reached", "reached"]
     text = " ".join(shown.split())
     assert f"missed: geometric mean at least 3x over cuSPARSE CSR (batch 1, device time): {over_csr:.2f}x +-? d" in text
-    assert f"geometric mean below EIE's published {mean(CHIP.values()):.1f} us (batch 1, device time): " \
+    assert (
+        f"geometric mean below EIE's published {mean(CHIP.values()):.1f} us (batch 1, device time): "
         f"{mean(map(ours, LAYERS)):.2f} +-? d us; layer by layer the GPU is faster on 9 of 9" in text
+    )
     assert "- **missed**: geometric mean at least 3x" in (out / "GPU.md").read_text(encoding="utf-8")
 
 
 def test_goals_are_judged_at_their_limits(one, pages):
     for layer in LAYERS:
-        for kernel, time in (("cuda_code_groups", 6000.0), ("cuda_active_columns", 6000.0),
-                             ("peers_cublas_sgemv", 36000.0), ("peers_cusparse_csr_mv", 17999.0)):
+        for kernel, time in (
+            ("cuda_code_groups", 6000.0),
+            ("cuda_active_columns", 6000.0),
+            ("peers_cublas_sgemv", 36000.0),
+            ("peers_cusparse_csr_mv", 17999.0),
+        ):
             retime(find(one, kernel, layer), time)
     assert verdicts(pages(one)[0]) == ["reached", "missed", "missed", "reached"]
 
@@ -214,8 +237,9 @@ def test_a_suspect_row_enters_no_mean(one, pages):
 
 
 def test_approximate_kernels_are_never_ours(one, pages):
-    one["benchmarks"] = [row for row in one["benchmarks"] if row["eie_layer"] != "Alex-7"
-                         or not row["eie_kernel"].startswith("cuda_")]
+    one["benchmarks"] = [
+        row for row in one["benchmarks"] if row["eie_layer"] != "Alex-7" or not row["eie_kernel"].startswith("cuda_")
+    ]
     one["benchmarks"].append(gpu_row("cuda_eie_stream", "Alex-7", "device", eie_flags=["approximate"]))
     out, _ = pages(one)
     assert values(out, "gpu_batch1_device", "kernel")["Alex-7"] == "not run"
@@ -233,8 +257,7 @@ def test_ratios_need_one_run(one, pages):
 def test_two_devices(pages):
     document = with_gpus(fake_document(), (CARD, 1.0), (OTHER, 4.0))
     out, shown = pages(document)
-    slow = {line["row"]: float(line["value"]) for line in read(out, "gpu_batch1_device_made-up-2")
-            if line["column"] == "us"}
+    slow = {line["row"]: float(line["value"]) for line in read(out, "gpu_batch1_device_made-up-2") if line["column"] == "us"}
     expect(slow, {layer: 4 * ours(layer) for layer in LAYERS})
     assert verdicts(out) == ["reached", "missed", "reached", "reached"]
     assert verdicts(out, "made-up-2") == ["reached", "missed", "missed", "missed"]
@@ -255,7 +278,7 @@ def test_no_device(document, save, tmp_path, away):
     if away:
         row = gpu_row("cuda_code_groups", "Alex-7", "device", device="cuda:none")
         document["eie_missing"].append(row | {"eie_status": "skipped", "eie_reason": "no CUDA driver: made up"})
-    done = run_script("gpus.py", save(document), "--out", tmp_path / "out")
+    done = run_script("gpus", save(document), "--out", tmp_path / "out")
     assert done.returncode == 3 and len(done.stderr.splitlines()) == 1 and not done.stdout
     assert "no row of a CUDA device" in done.stderr and ("no CUDA driver: made up" in done.stderr) == away
     assert not (tmp_path / "out").exists()
@@ -276,13 +299,13 @@ def broken_row(document):
 @pytest.mark.parametrize("breaks", [broken_ceiling, broken_list, broken_row])
 def test_bad_files(one, save, breaks, tmp_path):
     breaks(one)
-    done = run_script("gpus.py", save(one), "--out", tmp_path / "out")
+    done = run_script("gpus", save(one), "--out", tmp_path / "out")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["absent.json"], ["--wrong"]])
 def test_usage(arguments):
-    done = run_script("gpus.py", *arguments)
+    done = run_script("gpus", *arguments)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
 
 
@@ -299,22 +322,26 @@ def test_picture(one, save, tmp_path):
     """Each time is a bar from the axis, each floor a line; the same file gives the same bytes."""
     from plots.core.load import load
     from plots.core.published import Published
-    from plots.tables import gpufigure
     from plots.pages import gpus
+    from plots.tables import gpufigure
 
     without_number(one, find(one, "peers_cublas_sgemv", "VGG-6"), "suspect", "made up")
     page = gpus.Gpus(load(save(one)), Published(DATA))
-    axes, = gpufigure.times_figure(page.drawn()).axes
+    (axes,) = gpufigure.times_figure(page.drawn()).axes
     tops = sorted(bar.get_y() + bar.get_height() for bar in axes.patches)
     cublas = [microseconds("peers_cublas_sgemv", layer) for layer in LAYERS if layer != "VGG-6"]
-    others = [[microseconds("peers_cusparse_csr_mv", layer) for layer in LAYERS], list(map(ours, LAYERS)),
-              list(CHIP.values())]
+    others = [
+        [microseconds("peers_cusparse_csr_mv", layer) for layer in LAYERS],
+        list(map(ours, LAYERS)),
+        list(CHIP.values()),
+    ]
     assert tops == pytest.approx(sorted(cublas + sum(others, []) + [mean(times) for times in others]))
     floors = [line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1 and line.get_linewidth() > 1]
-    assert sorted(floors)[:9] == pytest.approx(sorted(
-        [ours(layer) * made.FLOOR for layer in LAYERS] + [mean(map(ours, LAYERS)) * made.FLOOR])[:9])
+    assert sorted(floors)[:9] == pytest.approx(
+        sorted([ours(layer) * made.FLOOR for layer in LAYERS] + [mean(map(ours, LAYERS)) * made.FLOOR])[:9]
+    )
     assert axes.get_yscale() == "log" and page.pictures() == page.pictures()
-    done = run_script("gpus.py", tmp_path / "results.json", "--out", tmp_path / "out", "--quiet")
+    done = run_script("gpus", tmp_path / "results.json", "--out", tmp_path / "out", "--quiet")
     assert done.returncode == 0 and not done.stdout
     assert (tmp_path / "out/gpu_batch1.png").read_bytes() == page.pictures()["gpu_batch1.png"]
     assert (tmp_path / "out/gpu_batch1.svg").exists()
@@ -327,6 +354,7 @@ def test_in_the_report_where_there_is_a_device(one, report, save, tmp_path):
     assert "[GPU.md](GPU.md)" in (tmp_path / "out/report.md").read_text(encoding="utf-8")
     assert (tmp_path / "out" / f"gpu_batch1_device_{STEM}.csv").exists()
     assert {"GPU.md", f"gpu_energy_{STEM}.csv"} <= set(
-        (tmp_path / "out/report.files.txt").read_text(encoding="utf-8").split())
+        (tmp_path / "out/report.files.txt").read_text(encoding="utf-8").split()
+    )
     assert not list(report[0].glob("gpu_*")) and not (report[0] / "GPU.md").exists()
     assert "GPU beat the chip" not in report[1] and "GPU.md" not in (report[0] / "report.md").read_text(encoding="utf-8")

@@ -1,7 +1,6 @@
 """The pictures of a report: all are written, and the same file gives the same bytes."""
 
 import pytest
-
 from conftest import PICTURES, made_up_report, run_report
 
 
@@ -13,8 +12,7 @@ def drawn(tmp_path_factory):
 def test_pictures_are_written_and_reproducible(drawn, save, document, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out", "--quiet", pictures=PICTURES)
     assert done.returncode == 0 and done.stdout == ""
-    for name in [f"{stem}.{kind}" for stem in PICTURES for kind in ("png", "svg")] \
-            + ["report.md", "POSTER.md"]:
+    for name in [f"{stem}.{kind}" for stem in PICTURES for kind in ("png", "svg")] + ["report.md", "POSTER.md"]:
         assert (tmp_path / "out" / name).read_bytes() == (drawn[0] / name).read_bytes()
     png = (tmp_path / "out" / "fig6_speedup.png").read_bytes()
     assert png.startswith(b"\x89PNG") and len(png) <= 200_000

@@ -5,13 +5,13 @@ import os
 import re
 
 import pytest
-
 from conftest import DATA, fake_document, run_script
-from plots.pages import poster
-from plots.tables import posterways
+
 from plots.core.load import InputError, load
-from plots.pages.poster import VERDICTS, Poster, rounds_to
 from plots.core.published import Published
+from plots.pages import poster
+from plots.pages.poster import VERDICTS, Poster, rounds_to
+from plots.tables import posterways
 
 
 def poster_rows():
@@ -41,34 +41,75 @@ def test_every_number_of_the_poster_has_a_line(report):
             assert not re.fullmatch(r"[-+]?[\d,.]+( %|x)?", number), number  # a letter stands by every number
 
 
-@pytest.mark.parametrize("value, printed, same", [
-    (193.95, "189", False), (189.23, "189", True), (189.5, "189", True), (189.6, "189", False),
-    (24206.8, "24000", True), (24600, "24000", False), (3356, "3400", True), (128, "120", False), (124.9, "120", True),
-    (9.96, "10", True), (10.6, "10", False), (2.09, "3", False), (40.8375, "40.8", True), (40.9, "40.8", False),
-    (81967.2, "81967", True), (81968, "81967", False), (34.78, "35", True), (14400, "14400", True),
-    (7.03, "6.9", False)])
+@pytest.mark.parametrize(
+    "value, printed, same",
+    [
+        (193.95, "189", False),
+        (189.23, "189", True),
+        (189.5, "189", True),
+        (189.6, "189", False),
+        (24206.8, "24000", True),
+        (24600, "24000", False),
+        (3356, "3400", True),
+        (128, "120", False),
+        (124.9, "120", True),
+        (9.96, "10", True),
+        (10.6, "10", False),
+        (2.09, "3", False),
+        (40.8375, "40.8", True),
+        (40.9, "40.8", False),
+        (81967.2, "81967", True),
+        (81968, "81967", False),
+        (34.78, "35", True),
+        (14400, "14400", True),
+        (7.03, "6.9", False),
+    ],
+)
 def test_what_counts_as_the_same_digits(value, printed, same):
     assert rounds_to(value, printed) is same
 
 
-@pytest.mark.parametrize("key, verdicts", [
-    ("area", ["reproduced"]), ("factor_sram", ["cited", "contradicted"]), ("factor_sharing", ["consistent"]),
-    ("sram", ["reproduced", "contradicted"]), ("technology", ["cited"]), ("pe_count", ["cited"]),
-    ("rate_alexnet", ["consistent"]), ("rate_vggnet", ["consistent"]), ("rate_googlenet", ["consistent"]),
-    ("size_before_alexnet", ["reproduced"]), ("size_after_alexnet", ["contradicted", "reproduced"]),
-    ("size_after_vggnet", ["reproduced", "reproduced"]), ("size_after_googlenet", ["cited"]),
-    ("size_before_squeezenet", ["cited"]), ("size_after_squeezenet", ["cited", "reproduced", "cited"]),
-    ("accuracy_before_alexnet", ["cited"]), ("accuracy_after_squeezenet", ["cited"]),
-    ("accuracy_after_googlenet", ["out of reach"])])
+@pytest.mark.parametrize(
+    "key, verdicts",
+    [
+        ("area", ["reproduced"]),
+        ("factor_sram", ["cited", "contradicted"]),
+        ("factor_sharing", ["consistent"]),
+        ("sram", ["reproduced", "contradicted"]),
+        ("technology", ["cited"]),
+        ("pe_count", ["cited"]),
+        ("rate_alexnet", ["consistent"]),
+        ("rate_vggnet", ["consistent"]),
+        ("rate_googlenet", ["consistent"]),
+        ("size_before_alexnet", ["reproduced"]),
+        ("size_after_alexnet", ["contradicted", "reproduced"]),
+        ("size_after_vggnet", ["reproduced", "reproduced"]),
+        ("size_after_googlenet", ["cited"]),
+        ("size_before_squeezenet", ["cited"]),
+        ("size_after_squeezenet", ["cited", "reproduced", "cited"]),
+        ("accuracy_before_alexnet", ["cited"]),
+        ("accuracy_after_squeezenet", ["cited"]),
+        ("accuracy_after_googlenet", ["out of reach"]),
+    ],
+)
 def test_verdicts_that_rest_on_published_numbers_alone(page, key, verdicts):
     assert page.verdicts[key] == verdicts
 
 
 def test_first_ways(page):
-    assert [page.verdicts[key][0] for key in ("speedup_cpu", "speedup_gpu", "energy_cpu", "throughput", "power",
-                                              "factor_product", "max_model", "dynamic_sparsity")] \
-        == ["contradicted", "reproduced", "cited", "reproduced", "reproduced", "consistent", "reproduced",
-            "contradicted"]
+    assert [
+        page.verdicts[key][0]
+        for key in (
+            "speedup_cpu",
+            "speedup_gpu",
+            "energy_cpu",
+            "throughput",
+            "power",
+            "factor_product",
+            "max_model",
+            "dynamic_sparsity",
+        )
+    ] == ["contradicted", "reproduced", "cited", "reproduced", "reproduced", "consistent", "reproduced", "contradicted"]
     assert page.verdicts["factor_static_memory"][0] == "contradicted"
     assert page.ways["factor_static_memory"][0].ours.value == pytest.approx(4.34, abs=0.005)  # with the paper's padding
     power = page.ways["power"]
@@ -78,13 +119,21 @@ def test_first_ways(page):
     assert page.ways["throughput"][0].ours.value == pytest.approx(1e6 / 12.2)
 
 
-@pytest.mark.parametrize("name, old, new, key", [
-    ("paper/eie_table2_pe.csv", "total,total,9.157,,638024", "total,total,9.157,,648024", "area"),
-    ("paper/eie_table2_pe.csv", "total,total,9.157,,638024", "total,total,9.257,,638024", "power"),
-    ("paper/eie_table4_walltime.csv", "eie-64pe-45nm,1,actual,Alex-7,12.2", "eie-64pe-45nm,1,actual,Alex-7,12.3",
-     "throughput"),
-    ("paper/poster.csv", "AlexNet compressed size,6.9", "AlexNet compressed size,7.9", "rate_alexnet"),
-    ("paper/poster.csv", "memory footprint,5,", "memory footprint,6,", "factor_product")])
+@pytest.mark.parametrize(
+    "name, old, new, key",
+    [
+        ("paper/eie_table2_pe.csv", "total,total,9.157,,638024", "total,total,9.157,,648024", "area"),
+        ("paper/eie_table2_pe.csv", "total,total,9.157,,638024", "total,total,9.257,,638024", "power"),
+        (
+            "paper/eie_table4_walltime.csv",
+            "eie-64pe-45nm,1,actual,Alex-7,12.2",
+            "eie-64pe-45nm,1,actual,Alex-7,12.3",
+            "throughput",
+        ),
+        ("paper/poster.csv", "AlexNet compressed size,6.9", "AlexNet compressed size,7.9", "rate_alexnet"),
+        ("paper/poster.csv", "memory footprint,5,", "memory footprint,6,", "factor_product"),
+    ],
+)
 def test_other_data_give_another_verdict(save, document, changed_data, name, old, new, key):
     changed = Poster(load(save(document)), Published(str(changed_data(name, old, new))))
     assert changed.verdicts[key][0] == "contradicted"
@@ -94,10 +143,13 @@ def test_numbers_that_rest_on_neuraltalks_powers_are_never_reproduced(page):
     for key in ("energy_cpu", "energy_gpu"):
         for way, verdict in zip(page.ways[key], page.verdicts[key]):
             assert verdict == "cited" or way.bars is not None
-    claimed, six = (next(table for table in page.tables() if title in table.title)
-                    for title in ("Speed and energy", "Six bars"))
-    assert [row for row in claimed.rows if row.startswith("Energy")] == ["Energy efficiency over CPU",
-                                                                         "Energy efficiency over GPU"]
+    claimed, six = (
+        next(table for table in page.tables() if title in table.title) for title in ("Speed and energy", "Six bars")
+    )
+    assert [row for row in claimed.rows if row.startswith("Energy")] == [
+        "Energy efficiency over CPU",
+        "Energy efficiency over GPU",
+    ]
     assert "claimed" not in six.columns and len(six.rows) == 6
 
 
@@ -107,8 +159,9 @@ def test_six_bars_are_compared_within_their_rounding(page, save, document, chang
         assert page.ways[key][1].bars.low <= page.ways[key][1].ours.value <= page.ways[key][1].bars.high
     bars = page.ways["energy_cpu"][1].bars  # the dense CPU's bars are 1 by definition: nothing is rounded there
     assert bars.high / bars.low < 1.0001
-    changed = changed_data("paper/eie_fig7_energy.csv", "eie-64pe-45nm,actual,Alex-6,34522",
-                           "eie-64pe-45nm,actual,Alex-6,34532")
+    changed = changed_data(
+        "paper/eie_fig7_energy.csv", "eie-64pe-45nm,actual,Alex-6,34522", "eie-64pe-45nm,actual,Alex-6,34532"
+    )
     assert Poster(load(save(document)), Published(str(changed))).verdicts["energy_cpu"][1] == "contradicted"
 
 
@@ -141,17 +194,27 @@ def test_an_estimate_may_be_ten_per_cent_off(page):
 
 
 def test_the_summary_counts_all_numbers(page):
-    counts = [int(count) for count in re.findall(
-        r"(\d+) (?:follow from other printed numbers|are the poster's own arithmetic|are contradicted by other|are cited|"
-        "are out of reach)", page.summary()[0])]
+    counts = [
+        int(count)
+        for count in re.findall(
+            r"(\d+) (?:follow from other printed numbers|are the poster's own arithmetic|are contradicted by other|are cited|"
+            "are out of reach)",
+            page.summary()[0],
+        )
+    ]
     assert len(counts) == 5 and sum(counts) == len(poster_rows())
     assert "none is measured here" in page.summary()[0]
     firsts = [verdicts[0] for verdicts in page.verdicts.values()]
-    assert counts == [firsts.count(verdict) for verdict in ("reproduced", "consistent", "contradicted", "cited",
-                                                            "out of reach")]
+    assert counts == [
+        firsts.count(verdict) for verdict in ("reproduced", "consistent", "contradicted", "cited", "out of reach")
+    ]
     assert all(ways[0].rests_on != posterways.HERE for ways in page.ways.values())
-    ours = [verdict for key in page.ways for way, verdict in zip(page.ways[key], page.verdicts[key])
-            if way.rests_on == posterways.HERE]
+    ours = [
+        verdict
+        for key in page.ways
+        for way, verdict in zip(page.ways[key], page.verdicts[key])
+        if way.rests_on == posterways.HERE
+    ]
     assert f"{ours.count('reproduced')} agree within 10 % and {ours.count('contradicted')} do not" in page.summary()[1]
     assert "SRAM instead of DRAM: energy" in page.summary()[2]
     assert "Speed-up over CPU" in page.summary()[3]
@@ -162,8 +225,10 @@ def test_a_file_without_counts_puts_them_out_of_reach(save, document):
     for row in document["benchmarks"]:
         row.pop("eie_entries")
     page = Poster(load(save(document)), Published(DATA))
-    found = {way.label: (verdict, way.ours) for way, verdict in
-             zip(page.ways["factor_static_memory"], page.verdicts["factor_static_memory"])}
+    found = {
+        way.label: (verdict, way.ours)
+        for way, verdict in zip(page.ways["factor_static_memory"], page.verdicts["factor_static_memory"])
+    }
     assert found["suite paper, nine layers"][0] == "out of reach" and "suite paper, AlexNet and VGG" not in found
     assert found["Table III's densities, no padding, nine layers"][0] == "reproduced"
     text = poster.poster_page(load(save(document)), Published(DATA))
@@ -174,23 +239,23 @@ def test_an_unknown_number_is_an_error(save, document, changed_data, tmp_path):
     data = changed_data("paper/poster.csv", "alu_bits,", "coffee,")
     with pytest.raises(InputError, match="coffee"):
         Poster(load(save(document)), Published(str(data)))
-    done = run_script("poster.py", save(document), "--data", data, "--out", tmp_path / "P.md")
+    done = run_script("poster", save(document), "--data", data, "--out", tmp_path / "P.md")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and not (tmp_path / "P.md").exists()
 
 
 def test_the_command_writes_the_page_of_the_report(report, tmp_path, save):
     path = save(fake_document())
-    done = run_script("poster.py", path, "--out", tmp_path / "new" / "P.md")
+    done = run_script("poster", path, "--out", tmp_path / "new" / "P.md")
     assert done.returncode == 0 and done.stdout == "" and done.stderr == ""
     assert (tmp_path / "new" / "P.md").read_bytes() == (report[0] / "POSTER.md").read_bytes()
     assert "](POSTER.md)" in (report[0] / "report.md").read_text(encoding="utf-8")
     (tmp_path / "file").write_text("in the way")
-    done = run_script("poster.py", path, "--out", tmp_path / "file" / "P.md")
+    done = run_script("poster", path, "--out", tmp_path / "file" / "P.md")
     assert done.returncode == 3 and done.stderr.count("\n") == 1
 
 
 def test_a_file_without_rows_still_gives_the_page(save, document, tmp_path):
     document["benchmarks"] = []
-    done = run_script("poster.py", save(document), "--out", tmp_path / "P.md")
+    done = run_script("poster", save(document), "--out", tmp_path / "P.md")
     assert done.returncode == 0, done.stderr
     assert "81,967" in (tmp_path / "P.md").read_text(encoding="utf-8")

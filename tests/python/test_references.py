@@ -4,15 +4,28 @@ import math
 import random
 
 import pytest
+from conftest import (
+    DATA,
+    SHAPES,
+    base_row,
+    cell,
+    host_row,
+    page,
+    read,
+    retime,
+    run_report,
+    scattered,
+    with_ceilings,
+    with_number,
+    with_visits,
+)
 
-from conftest import (DATA, SHAPES, base_row, cell, host_row, page, read, retime, run_report, scattered,
-                      with_ceilings, with_number, with_visits)
-from plots.tables import baselines  # conftest has put plots/ on the path
 from plots.core import ratios
-from plots.tables.hostrows import HostView
 from plots.core.load import load
 from plots.core.published import LAYERS, Published
 from plots.core.references import DENSE, SPARSE, References, kind_of
+from plots.tables import baselines  # conftest has put the repository on the path
+from plots.tables.hostrows import HostView
 
 MKL = {"eie_library": "Intel(R) oneAPI Math Kernel Library Version 2026.2-Product Build 1", "eie_library_core": "avx512"}
 
@@ -31,14 +44,24 @@ def view_of(save, document, cache="llc", batch=1):
 
 # ---- which row it is ---------------------------------------------------------------------------
 
-@pytest.mark.parametrize("kernel, flags, kind", [
-    ("peers_openblas_sgemv", ["float32", "baseline"], DENSE), ("peers_mkl_sgemm", ["float32"], DENSE),
-    ("avx2_float_dense", ["float32"], DENSE), ("peers_mkl_csr_mv", ["float32"], SPARSE),
-    ("peers_graphblas_mxm", ["float32"], SPARSE), ("odd_sgemv", ["float32", "sparse"], SPARSE),
-    ("odd", ["float32", "dense"], DENSE), ("peers_x_sgemv", ["float32", "approximate"], None), ("cpu_auto", ["exact"], None)])
+
+@pytest.mark.parametrize(
+    "kernel, flags, kind",
+    [
+        ("peers_openblas_sgemv", ["float32", "baseline"], DENSE),
+        ("peers_mkl_sgemm", ["float32"], DENSE),
+        ("avx2_float_dense", ["float32"], DENSE),
+        ("peers_mkl_csr_mv", ["float32"], SPARSE),
+        ("peers_graphblas_mxm", ["float32"], SPARSE),
+        ("odd_sgemv", ["float32", "sparse"], SPARSE),
+        ("odd", ["float32", "dense"], DENSE),
+        ("peers_x_sgemv", ["float32", "approximate"], None),
+        ("cpu_auto", ["exact"], None),
+    ],
+)
 def test_dense_or_sparse(save, document, kernel, flags, kind):
     document["benchmarks"] = [with_number(base_row("paper", "Alex-7", kernel, flags, "cpu", 1, 1, "hot", "wall"), 5.0)]
-    row, = load(save(document)).rows
+    (row,) = load(save(document)).rows
     assert kind_of(row) == kind
 
 
@@ -61,46 +84,64 @@ def test_the_fastest_row_of_each_layer_is_the_reference(save, document, tmp_path
 
 
 def test_a_suspect_row_is_no_reference(save, document):
-    document["eie_missing"].append(float_row("Alex-7", "peers_mkl_sgemv", 9) | {
-        "eie_status": "suspect", "eie_reason": "too fast"})
+    document["eie_missing"].append(
+        float_row("Alex-7", "peers_mkl_sgemv", 9) | {"eie_status": "suspect", "eie_reason": "too fast"}
+    )
     row = view_of(save, document).reference(DENSE, 1)[LAYERS.index("Alex-7")]
     assert row.kernel == "peers_openblas_sgemv"
 
 
 # ---- within visits -----------------------------------------------------------------------------
 
+
 def alone(rows):
     """A file of these (kernel, {visit: samples}) in one group."""
-    made = [with_visits(float_row("Alex-7", kernel, 1) | ({} if kernel.startswith("peers") else {"eie_flags": ["exact"]}),
-                        visits) for kernel, visits in rows]
+    made = [
+        with_visits(
+            float_row("Alex-7", kernel, 1) | ({} if kernel.startswith("peers") else {"eie_flags": ["exact"]}), visits
+        )
+        for kernel, visits in rows
+    ]
     return {"context": {"eie_format": "1"}, "benchmarks": made, "eie_missing": []}
 
 
 def over(save, rows, kernel="mine", kind=DENSE):
     results = load(save(alone(rows)))
-    row, = (row for row in results.rows if row.kernel == kernel)
+    (row,) = (row for row in results.rows if row.kernel == kernel)
     return References(results).over(row, kind)
 
 
 def test_a_ratio_is_formed_within_visits(save):
     """The machine is four times slower in the second visit, of which the row has most samples."""
-    reference, ratio = over(save, [
-        ("peers_x_sgemv", {1: scattered(1000, count=20), 2: scattered(4000, count=8)}),
-        ("mine", {1: scattered(100, count=6), 2: scattered(400, count=30)})])
+    reference, ratio = over(
+        save,
+        [
+            ("peers_x_sgemv", {1: scattered(1000, count=20), 2: scattered(4000, count=8)}),
+            ("mine", {1: scattered(100, count=6), 2: scattered(400, count=30)}),
+        ],
+    )
     assert reference.kernel == "peers_x_sgemv" and ratio.value == pytest.approx(10)
     assert ratio.low < 10 < ratio.high and ratio.high / ratio.low < 1.03
 
 
 def test_only_common_visits_count(save):
-    _, ratio = over(save, [("peers_x_sgemv", {1: scattered(1000), 2: scattered(4000), 4: scattered(10)}),
-                           ("mine", {2: scattered(400), 3: scattered(1)})])
+    _, ratio = over(
+        save,
+        [
+            ("peers_x_sgemv", {1: scattered(1000), 2: scattered(4000), 4: scattered(10)}),
+            ("mine", {2: scattered(400), 3: scattered(1)}),
+        ],
+    )
     assert ratio.value == pytest.approx(10)
 
 
 def test_without_a_common_visit_a_third_row_stands_between(save):
     """best dense ran in visit 1, the row in visit 2, a slower library in both."""
-    rows = [("peers_x_sgemv", {1: scattered(1000)}), ("peers_y_sgemm", {1: scattered(2000), 2: scattered(8000)}),
-            ("mine", {2: scattered(400)})]
+    rows = [
+        ("peers_x_sgemv", {1: scattered(1000)}),
+        ("peers_y_sgemm", {1: scattered(2000), 2: scattered(8000)}),
+        ("mine", {2: scattered(400)}),
+    ]
     reference, ratio = over(save, rows)
     assert reference.kernel == "peers_x_sgemv" and ratio.value == pytest.approx(10)
     assert over(save, [rows[0], rows[2]]) is None
@@ -130,6 +171,7 @@ def test_few_samples_have_no_interval():
 
 # ---- intervals on the way to the headline ------------------------------------------------------
 
+
 def noisy(document, share, layers=LAYERS):
     """Batch 1, llc, one thread: samples in two visits, evenly within the share."""
     for number, row in enumerate(document["benchmarks"]):
@@ -149,7 +191,9 @@ def test_nine_intervals_become_one_in_quadrature(save, document, tmp_path):
     over = cell(tmp_path / "out", "headline_host", "best kernel over best dense, 1 thread", "cache llc")
     assert float(over["low"]) < 5 < float(over["high"])
     shown = page(tmp_path / "out")
-    assert "5.00x +-" in shown and " min " in shown and "!" not in shown.split("### What to doubt")[0].split("## Headline")[1]
+    assert (
+        "5.00x +-" in shown and " min " in shown and "!" not in shown.split("### What to doubt")[0].split("## Headline")[1]
+    )
 
 
 def test_a_wide_cell_is_marked_and_widens_the_headline(save, document, tmp_path):
@@ -164,16 +208,24 @@ def test_a_wide_cell_is_marked_and_widens_the_headline(save, document, tmp_path)
 
 # ---- the guard ---------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("share, weak", [(0.69, True), (0.71, False)])
 def test_a_weak_gemv_is_named_and_stays_the_reference(save, document, tmp_path, share, weak):
     for row in with_ceilings(document)["benchmarks"]:
         if row["eie_kernel"] == "peers_openblas_sgemv":
             row["eie_floor_share"] = share if row["eie_layer"] == "VGG-8" else 0.9
     done = run_report(save(document), "--out", tmp_path / "out")
-    assert ("**Weak baseline**, best dense on 1 thread: 69 % of L3 bandwidth on VGG-8, below 70 % on 1 of 9 layers."
-            in page(tmp_path / "out")) == weak == ("weak baseline, batch 1, 1 thread: 69 %" in done.stdout)
-    assert float(cell(tmp_path / "out", "headline_host", "best kernel over best dense, 1 thread", "cache llc")["value"]) \
-        == pytest.approx(5)
+    assert (
+        (
+            "**Weak baseline**, best dense on 1 thread: 69 % of L3 bandwidth on VGG-8, below 70 % on 1 of 9 layers."
+            in page(tmp_path / "out")
+        )
+        == weak
+        == ("weak baseline, batch 1, 1 thread: 69 %" in done.stdout)
+    )
+    assert float(
+        cell(tmp_path / "out", "headline_host", "best kernel over best dense, 1 thread", "cache llc")["value"]
+    ) == pytest.approx(5)
 
 
 @pytest.mark.parametrize("further", [{"eie_prepared_bytes": 60e6, "eie_copies": 3}, {"eie_resident": "dram"}])
@@ -197,7 +249,7 @@ def test_a_share_is_never_rounded_up_to_its_limit(save, document):
     for row in with_ceilings(document)["benchmarks"]:
         row |= {"eie_floor_share": 0.6999} if row["eie_time_source"] == "wall" else {}
     results = load(save(document))
-    text, = baselines.weak(HostView(results, "llc", Published(DATA)), 1, results)
+    (text,) = baselines.weak(HostView(results, "llc", Published(DATA)), 1, results)
     assert "69 % of L3 bandwidth" in text
 
 
@@ -214,10 +266,18 @@ def test_a_weak_gemm_is_told_by_the_peak(save, document, share, weak):
     assert all("59 % of the float32 peak" in text and "below 60 % on 8 of 9 layers" in text for text in found)
 
 
-@pytest.mark.parametrize("core, features, words", [
-    ("Prescott", "avx2,avx512", "runs SSE code where the CPU offers AVX-512"), ("def", "avx2", "SSE code where the CPU offers AVX2"),
-    ("Haswell", "avx2,avx512,vnni", "AVX2 code where the CPU offers AVX-512"), ("Haswell", "avx2", None),
-    ("SkylakeX (set; detected Prescott)", "avx2,avx512", None), ("unheard of", "avx2", None), ("Prescott", "", None)])
+@pytest.mark.parametrize(
+    "core, features, words",
+    [
+        ("Prescott", "avx2,avx512", "runs SSE code where the CPU offers AVX-512"),
+        ("def", "avx2", "SSE code where the CPU offers AVX2"),
+        ("Haswell", "avx2,avx512,vnni", "AVX2 code where the CPU offers AVX-512"),
+        ("Haswell", "avx2", None),
+        ("SkylakeX (set; detected Prescott)", "avx2,avx512", None),
+        ("unheard of", "avx2", None),
+        ("Prescott", "", None),
+    ],
+)
 def test_code_for_an_older_processor_is_named(save, document, core, features, words):
     document["context"]["eie_cpu_features"] = features
     for row in document["benchmarks"]:
@@ -230,8 +290,12 @@ def test_code_for_an_older_processor_is_named(save, document, core, features, wo
 def test_a_visit_whose_samples_were_all_disturbed_still_compares(save, document):
     """Such a visit has no sample that counts; what was set apart there stands for it."""
     row = dict(document["benchmarks"][0])
-    row |= {"eie_visits": [2], "eie_visit_samples": [len(row["eie_samples_ns"])],
-            "eie_disturbed_ns": [4.0, 6.0, 5.0], "eie_disturbed_visits": [1, 1, 2]}
+    row |= {
+        "eie_visits": [2],
+        "eie_visit_samples": [len(row["eie_samples_ns"])],
+        "eie_disturbed_ns": [4.0, 6.0, 5.0],
+        "eie_disturbed_visits": [1, 1, 2],
+    }
     document["benchmarks"][0] = row
     found = load(save(document)).rows[0].visits
     assert found[1] == ([], [4.0, 6.0]) and found[2] == (row["eie_samples_ns"], [5.0])

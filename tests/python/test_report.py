@@ -5,9 +5,21 @@ import re
 import shutil
 
 import pytest
+from conftest import (
+    DATA,
+    FC8,
+    KERNELS,
+    POOL_COST_NEURALTALK,
+    cell,
+    column,
+    fake_document,
+    page,
+    read,
+    retime,
+    run_program,
+    run_report,
+)
 
-from conftest import DATA, FC8, KERNELS, POOL_COST_NEURALTALK, cell, column, fake_document, page, read, \
-    retime, run_program, run_report
 from plots.core.cells import Cell, cited, missing, number_text
 from plots.core.headline import ratio_text
 from plots.core.load import load
@@ -19,36 +31,40 @@ PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibra
 
 # ---- published numbers -------------------------------------------------------------------------
 
-@pytest.mark.parametrize("row, column_name, printed", [
-    ("CPU dense, batch 1", "EIE actual", "193.95"),
-    ("GPU dense, batch 1", "EIE actual", "13.19"),
-    ("mGPU dense, batch 1", "EIE actual", "314.33"),
-    ("CPU dense, batch 1", "EIE, Fig. 6 times", "189.23"),
-    ("GPU dense, batch 1", "EIE, Fig. 6 times", "12.87"),
-    ("mGPU dense, batch 1", "EIE, Fig. 6 times", "306.69"),
-    ("CPU dense, batch 1", "EIE, mixed depths", "189.42"),
-    ("GPU dense, batch 1", "EIE, mixed depths", "12.88"),
-    ("mGPU dense, batch 1", "EIE, mixed depths", "306.99"),
-    ("CPU dense, batch 1", "EIE, depth 4", "181.2"),
-    ("CPU dense, batch 1", "EIE, depth 8", "193.6"),
-    ("CPU sparse, batch 1", "EIE actual", "65.3"),
-    ("GPU sparse, batch 1", "EIE actual", "4.01"),
-    ("mGPU sparse, batch 1", "EIE actual", "68.9"),
-    ("CPU dense, batch 64", "EIE actual", "8.30"),
-    ("GPU dense, batch 64", "EIE actual", "0.58"),
-    ("mGPU dense, batch 64", "EIE actual", "50.4"),
-    ("CPU sparse, batch 64", "EIE actual", "30.1"),
-    ("GPU sparse, batch 64", "EIE actual", "2.16"),
-    ("mGPU sparse, batch 64", "EIE actual", "59.85"),
-    ("CPU sparse, batch 1", "EIE, Fig. 6 times", "63.7"),
-    ("mGPU dense, batch 64", "EIE, Fig. 6 times", "49.2"),
-    ("CPU dense, batch 1", "EIE theoretical", "224.2"),
-    ("mGPU dense, batch 1", "EIE theoretical", "363.3"),
-])
+
+@pytest.mark.parametrize(
+    "row, column_name, printed",
+    [
+        ("CPU dense, batch 1", "EIE actual", "193.95"),
+        ("GPU dense, batch 1", "EIE actual", "13.19"),
+        ("mGPU dense, batch 1", "EIE actual", "314.33"),
+        ("CPU dense, batch 1", "EIE, Fig. 6 times", "189.23"),
+        ("GPU dense, batch 1", "EIE, Fig. 6 times", "12.87"),
+        ("mGPU dense, batch 1", "EIE, Fig. 6 times", "306.69"),
+        ("CPU dense, batch 1", "EIE, mixed depths", "189.42"),
+        ("GPU dense, batch 1", "EIE, mixed depths", "12.88"),
+        ("mGPU dense, batch 1", "EIE, mixed depths", "306.99"),
+        ("CPU dense, batch 1", "EIE, depth 4", "181.2"),
+        ("CPU dense, batch 1", "EIE, depth 8", "193.6"),
+        ("CPU sparse, batch 1", "EIE actual", "65.3"),
+        ("GPU sparse, batch 1", "EIE actual", "4.01"),
+        ("mGPU sparse, batch 1", "EIE actual", "68.9"),
+        ("CPU dense, batch 64", "EIE actual", "8.30"),
+        ("GPU dense, batch 64", "EIE actual", "0.58"),
+        ("mGPU dense, batch 64", "EIE actual", "50.4"),
+        ("CPU sparse, batch 64", "EIE actual", "30.1"),
+        ("GPU sparse, batch 64", "EIE actual", "2.16"),
+        ("mGPU sparse, batch 64", "EIE actual", "59.85"),
+        ("CPU sparse, batch 1", "EIE, Fig. 6 times", "63.7"),
+        ("mGPU dense, batch 64", "EIE, Fig. 6 times", "49.2"),
+        ("CPU dense, batch 1", "EIE theoretical", "224.2"),
+        ("mGPU dense, batch 1", "EIE theoretical", "363.3"),
+    ],
+)
 def test_speed_means_of_the_published_tables(report, row, column_name, printed):
     found = cell(report[0], "headline_speed", row, column_name)
     decimals = len(printed.partition(".")[2])
-    assert float(found["value"]) == pytest.approx(float(printed), abs=0.5 * 10 ** -decimals + 1e-9)
+    assert float(found["value"]) == pytest.approx(float(printed), abs=0.5 * 10**-decimals + 1e-9)
     assert found["unit"] == "x" and found["provenance"] == "derived"
     assert "geometric mean of nine layers" in found["source"]
 
@@ -60,13 +76,16 @@ def test_the_headline_says_that_the_printed_means_mix_queue_depths(report, chang
     data = changed_data("paper/eie_fig8_fifo.csv", "NT-We,4,54.8", "NT-We,4,64.8")
     speeds = Report(load(save(document)), Published(str(data))).sections["Speed tables"][0]
     assert speeds.get("CPU dense, batch 1", "EIE, mixed depths").value == pytest.approx(
-        189.42 * (64.8 / 54.8) ** (1 / 9), abs=0.01)
+        189.42 * (64.8 / 54.8) ** (1 / 9), abs=0.01
+    )
 
 
 def test_printed_claims_are_cited(report):
     for platform, speed, energy in (("CPU", 189, 24000), ("GPU", 13, 3400), ("mGPU", 307, 2700)):
-        for name, row, value in (("headline_speed", f"{platform} dense, batch 1", speed),
-                                 ("headline_energy", f"{platform} dense", energy)):
+        for name, row, value in (
+            ("headline_speed", f"{platform} dense, batch 1", speed),
+            ("headline_energy", f"{platform} dense", energy),
+        ):
             found = cell(report[0], name, row, "printed")
             assert float(found["value"]) == value and found["provenance"] == "cited"
 
@@ -77,17 +96,25 @@ def test_energy_of_fig7_and_of_printed_powers(report):
     assert float(cell(report[0], "energy_layers", "Alex-6", "CPU dense")["value"]) == pytest.approx(7516.2 * 83.5)
     six = cell(report[0], "headline_energy", "CPU dense", "0.600 W x Table IV actual")
     assert float(six["value"]) == pytest.approx(
-        (34521.6 * 61532.91 * 14826.3 * 119796.98 * 76783.69 * 11828.06) ** (1 / 6), rel=1e-4)
+        (34521.6 * 61532.91 * 14826.3 * 119796.98 * 76783.69 * 11828.06) ** (1 / 6), rel=1e-4
+    )
     other = cell(report[0], "headline_energy", "CPU dense", "0.590 W x Table IV actual")
     assert float(other["value"]) == pytest.approx(float(six["value"]) * 0.6 / 0.59)
 
 
 def test_labels_of_fig7_need_600_milliwatts():
     published = Published(DATA)
-    matches = {watts: sum(round(published.energy("core-i7-5930k", "dense", layer).value
-                                / (watts * published.time(EIE, "actual", layer).value))
-                          == published.energy_label(EIE, "actual", layer).value for layer in POWER_LAYERS)
-               for watts in (0.6, 0.59)}
+    matches = {
+        watts: sum(
+            round(
+                published.energy("core-i7-5930k", "dense", layer).value
+                / (watts * published.time(EIE, "actual", layer).value)
+            )
+            == published.energy_label(EIE, "actual", layer).value
+            for layer in POWER_LAYERS
+        )
+        for watts in (0.6, 0.59)
+    }
     assert matches == {0.6: 6, 0.59: 0}
 
 
@@ -100,6 +127,7 @@ def test_exactly_three_labels_of_fig6_do_not_follow(report):
 
 
 # ---- every cell --------------------------------------------------------------------------------
+
 
 def test_every_cell_has_provenance_and_source(report):
     files = sorted(report[0].glob("*.csv"))
@@ -135,9 +163,11 @@ def test_provenance_of_model_and_host(report):
 
 # ---- what may be averaged ----------------------------------------------------------------------
 
-@pytest.mark.parametrize("name, words", [("scalar_ref_dense", "none: reference"),
-                                         ("fake_int8_dense", "none: approximate"),
-                                         ("fake_fast", "none: suspect")])
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("scalar_ref_dense", "none: reference"), ("fake_int8_dense", "none: approximate"), ("fake_fast", "none: suspect")],
+)
 def test_no_mean_of_excluded_rows(report, name, words):
     for cache in ("hot", "llc"):
         mean = cell(report[0], f"host_paper_batch1_{cache}", "geometric mean", f"{name}@1")
@@ -147,8 +177,11 @@ def test_no_mean_of_excluded_rows(report, name, words):
 
 
 def test_one_missing_layer_is_counted(document, save, tmp_path):
-    document["benchmarks"] = [row for row in document["benchmarks"] if "fake_eie_pool" != row["eie_kernel"]
-                              and (row["eie_kernel"], row["eie_layer"]) != ("scalar_eie_stream", "VGG-7")]
+    document["benchmarks"] = [
+        row
+        for row in document["benchmarks"]
+        if "fake_eie_pool" != row["eie_kernel"] and (row["eie_kernel"], row["eie_layer"]) != ("scalar_eie_stream", "VGG-7")
+    ]
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
     mean = cell(tmp_path / "out", "host_paper_batch1_llc", "geometric mean", "scalar_eie_stream@1")
     assert mean["layers"] == "8" and "8 of 9" in mean["source"] and "VGG-7" in mean["source"]
@@ -175,28 +208,33 @@ def test_the_real_layer_is_in_no_mean(document, save, tmp_path, report):
             if not before["row"].startswith(FC8[0]):
                 assert before == after
     row = f"{FC8[0]} (real)"
-    assert cell(report[0], "host_paper_batch1_llc", row, "scalar_eie_stream@1")["value"] \
+    assert (
+        cell(report[0], "host_paper_batch1_llc", row, "scalar_eie_stream@1")["value"]
         != cell(tmp_path / "out", "host_paper_batch1_llc", row, "scalar_eie_stream@1")["value"]
+    )
 
 
 def test_host_headline_by_hand(report):
-    dense, stream, pool = (KERNELS[name][1] for name in
-                           ("peers_openblas_sgemv", "scalar_eie_stream", "fake_eie_pool"))
-    pool_mean = (pool ** 6 * POOL_COST_NEURALTALK ** 3) ** (1 / 9)
-    layer_mean = (stream ** 6 * POOL_COST_NEURALTALK ** 3) ** (1 / 9)
-    expected = {("best kernel", "1 thread"): dense / stream, ("best kernel per layer", "1 thread"): dense / layer_mean,
-                ("best kernel", "all 4 threads"): dense / pool_mean,
-                ("best kernel per layer", "all 4 threads"): dense / pool_mean}
+    dense, stream, pool = (KERNELS[name][1] for name in ("peers_openblas_sgemv", "scalar_eie_stream", "fake_eie_pool"))
+    pool_mean = (pool**6 * POOL_COST_NEURALTALK**3) ** (1 / 9)
+    layer_mean = (stream**6 * POOL_COST_NEURALTALK**3) ** (1 / 9)
+    expected = {
+        ("best kernel", "1 thread"): dense / stream,
+        ("best kernel per layer", "1 thread"): dense / layer_mean,
+        ("best kernel", "all 4 threads"): dense / pool_mean,
+        ("best kernel per layer", "all 4 threads"): dense / pool_mean,
+    }
     for (kind, words), value in expected.items():
         for cache in ("cache hot", "cache llc"):
             found = cell(report[0], "headline_host", f"{kind} over best dense, {words}", cache)
             assert float(found["value"]) == pytest.approx(value) and "batch 1" in found["source"]
     assert cell(report[0], "headline_host", "best kernel, 1 thread", "cache llc")["value"] == "scalar_eie_stream"
     assert cell(report[0], "headline_host", "best kernel, all 4 threads", "cache llc")["value"] == "fake_eie_pool"
-    assert cell(report[0], "headline_host", "best kernel per layer, 1 thread", "cache llc")["value"] \
+    assert (
+        cell(report[0], "headline_host", "best kernel per layer, 1 thread", "cache llc")["value"]
         == "scalar_eie_stream (6), fake_eie_pool (3)"
-    assert cell(report[0], "headline_host", "best kernel per layer, all 4 threads", "cache llc")["value"] \
-        == "fake_eie_pool"
+    )
+    assert cell(report[0], "headline_host", "best kernel per layer, all 4 threads", "cache llc")["value"] == "fake_eie_pool"
     text = (report[0] / "report.md").read_text(encoding="utf-8")
     assert re.search(r"Best kernel per layer, 1 thread, cache llc: .*VGG-8 scalar_eie_stream; .*NT-Wd fake_eie_pool", text)
     shown = page(report[0])
@@ -205,9 +243,13 @@ def test_host_headline_by_hand(report):
 
 
 NEW_KERNELS = {  # name: flags, cost on the other layers, cost on NeuralTalk's; of the dense product's multiplications
-    "avx512_eie_lanes": (["exact"], 4, 9), "avx2_eie_lanes": (["exact"], 6, 5), "cpu_auto": (["exact"], 4.5, 9.5),
-    "avx512_bf16_dense": (["approximate"], 1, 1), "peers_mkl_csr": (["float32"], 2, 2),
-    "peers_graphblas_mxv": (["float32"], 2, 2)}
+    "avx512_eie_lanes": (["exact"], 4, 9),
+    "avx2_eie_lanes": (["exact"], 6, 5),
+    "cpu_auto": (["exact"], 4.5, 9.5),
+    "avx512_bf16_dense": (["approximate"], 1, 1),
+    "peers_mkl_csr": (["float32"], 2, 2),
+    "peers_graphblas_mxv": (["float32"], 2, 2),
+}
 
 
 def test_new_kernels_approximate_rows_and_further_peers(document, save, tmp_path):
@@ -223,9 +265,10 @@ def test_new_kernels_approximate_rows_and_further_peers(document, save, tmp_path
     done = run_report(save(document), "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     dense = KERNELS["peers_openblas_sgemv"][1]
-    for kind, name, mean in (("best kernel", "avx512_eie_lanes", (4 ** 6 * 9 ** 3) ** (1 / 9)),
-                             ("best kernel per layer", "avx512_eie_lanes (6), avx2_eie_lanes (3)",
-                              (4 ** 6 * 5 ** 3) ** (1 / 9))):
+    for kind, name, mean in (
+        ("best kernel", "avx512_eie_lanes", (4**6 * 9**3) ** (1 / 9)),
+        ("best kernel per layer", "avx512_eie_lanes (6), avx2_eie_lanes (3)", (4**6 * 5**3) ** (1 / 9)),
+    ):
         assert cell(tmp_path / "out", "headline_host", f"{kind}, 1 thread", "cache llc")["value"] == name
         found = cell(tmp_path / "out", "headline_host", f"{kind} over best dense, 1 thread", "cache llc")
         assert float(found["value"]) == pytest.approx(dense / mean)
@@ -234,8 +277,10 @@ def test_new_kernels_approximate_rows_and_further_peers(document, save, tmp_path
     assert "for each layer: avx512_eie_lanes (6), avx2_eie_lanes (3) on 1 thread" in shown
     columns = {line["column"] for line in read(tmp_path / "out", "host_paper_batch1_llc")}
     assert {f"{kernel}@1" for kernel in NEW_KERNELS} <= columns
-    assert cell(tmp_path / "out", "host_paper_batch1_llc", "geometric mean", "avx512_bf16_dense@1")["value"] \
+    assert (
+        cell(tmp_path / "out", "host_paper_batch1_llc", "geometric mean", "avx512_bf16_dense@1")["value"]
         == "none: approximate"
+    )
 
 
 @pytest.mark.parametrize("part", [None, 123456.0])
@@ -300,12 +345,15 @@ def test_only_equal_thread_counts_are_compared(report):
 
 
 def test_a_kernel_without_the_thread_count_of_the_baseline_is_not_compared(document, save, tmp_path):
-    document["benchmarks"] = [row for row in document["benchmarks"]
-                              if (row["eie_kernel"], row["eie_threads"]) != ("peers_openblas_sgemv", 4)]
+    document["benchmarks"] = [
+        row for row in document["benchmarks"] if (row["eie_kernel"], row["eie_threads"]) != ("peers_openblas_sgemv", 4)
+    ]
     done = run_report(save(document), "--out", tmp_path / "out", pictures=[])
     assert done.returncode == 0
-    assert cell(tmp_path / "out", "headline_host", "best kernel over best dense, all 4 threads",
-                "cache llc")["value"] == "incomplete"
+    assert (
+        cell(tmp_path / "out", "headline_host", "best kernel over best dense, all 4 threads", "cache llc")["value"]
+        == "incomplete"
+    )
     shown = page(tmp_path / "out")
     assert re.search(r"faster than best dense \S+x \+-\? d - ", shown)  # one thread, all threads
     assert "all 4 threads): no dense float32 row of its group on all 4 threads." in shown
@@ -320,6 +368,7 @@ def test_batch_64_is_per_input_vector(report):
 
 # ---- what is missing ---------------------------------------------------------------------------
 
+
 def test_missing_rows_are_shown_with_their_reason(report):
     text = (report[0] / "report.md").read_text(encoding="utf-8")
     assert "the processor has no AVX-9000" in text and "twice the ceiling of its level" in text
@@ -328,8 +377,9 @@ def test_missing_rows_are_shown_with_their_reason(report):
 
 
 def test_one_layer_of_a_better_cache_mode_does_not_take_the_headline(document, save, tmp_path):
-    document["benchmarks"] = [row for row in document["benchmarks"] if row["eie_cache"] != "llc"
-                              or row["eie_layer"] == "Alex-7"]
+    document["benchmarks"] = [
+        row for row in document["benchmarks"] if row["eie_cache"] != "llc" or row["eie_layer"] == "Alex-7"
+    ]
     done = run_report(save(document), "--out", tmp_path / "out")
     shown = page(tmp_path / "out")
     assert done.returncode == 0 and "Speed, this host: wall time, cache hot," in shown
@@ -394,6 +444,7 @@ def test_a_missing_value_is_a_dash_without_letter_and_with_its_reason(report):
 
 # ---- the terminal ------------------------------------------------------------------------------
 
+
 def test_alexnet_fc8_stands_beside_the_authors_simulator(report):
     assert cell(report[0], "table4", FC8[0], "EIE actual")["value"] == "9.91"
     assert cell(report[0], "table4", FC8[0], "EIE theoretical")["value"] == "8.86"
@@ -403,20 +454,25 @@ def test_alexnet_fc8_stands_beside_the_authors_simulator(report):
     assert "7926 (s) cycles = 9.91 (d) us" in page(report[0])
 
 
-@pytest.mark.parametrize("label, numbers", [
-    ("printed (Fig. 6), dense", "189x c 13x c 307x c"),
-    ("recomputed from Table IV, dense", "193.95x d 13.19x d 314.33x d"),
-    ("with Fig. 6's NT-We 9.6 d, NT-LSTM 7.8 d us", "189.23x d 12.87x d 306.69x d"),
-    ("recomputed, sparse baselines", "65.33x d 4.01x d 68.87x d"),
-    ("recomputed, dense, baseline batch 64 per input", "8.30x d 0.58x d 50.43x d"),
-    ("recomputed, sparse, baseline batch 64 per input", "30.11x d 2.16x d 59.85x d"),
-    ("printed, nine layers", "24,000x c 3,400x c 2,700x c"),
-    ("nine bars of Fig. 7", "24,206.8x d 3,356x d 2,700x d"),
-    ("six AlexNet/VGG bars of Fig. 7", "38,828x d 4,762x d 3,912x d"),
-])
+@pytest.mark.parametrize(
+    "label, numbers",
+    [
+        ("printed (Fig. 6), dense", "189x c 13x c 307x c"),
+        ("recomputed from Table IV, dense", "193.95x d 13.19x d 314.33x d"),
+        ("with Fig. 6's NT-We 9.6 d, NT-LSTM 7.8 d us", "189.23x d 12.87x d 306.69x d"),
+        ("recomputed, sparse baselines", "65.33x d 4.01x d 68.87x d"),
+        ("recomputed, dense, baseline batch 64 per input", "8.30x d 0.58x d 50.43x d"),
+        ("recomputed, sparse, baseline batch 64 per input", "30.11x d 2.16x d 59.85x d"),
+        ("printed, nine layers", "24,000x c 3,400x c 2,700x c"),
+        ("nine bars of Fig. 7", "24,206.8x d 3,356x d 2,700x d"),
+        ("six AlexNet/VGG bars of Fig. 7", "38,828x d 4,762x d 3,912x d"),
+    ],
+)
 def test_headlines_keep_their_digits_and_letters(report, label, numbers):
-    rows = [" ".join(line.replace("|", " ").split())
-            for line in (report[0] / "report.md").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        " ".join(line.replace("|", " ").split())
+        for line in (report[0] / "report.md").read_text(encoding="utf-8").splitlines()
+    ]
     assert f"{label} {numbers}" in rows
 
 
@@ -431,18 +487,35 @@ def test_headlines_say_what_below_1_means_and_carry_their_conditions(report):
         assert all(words in title for words in ("batch ", "wall time", "geometric mean")), title
 
 
-@pytest.mark.parametrize("cell, decimals, text", [
-    (Cell(999.994, "x", "derived", "s"), None, "999.99x d"), (Cell(43716.2, "x", "derived", "s"), None, "43,716x d"),
-    (Cell(24206.84, "x", "derived", "s"), 1, "24,206.8x d"), (cited("3400", "x", "s"), None, "3,400x c"),
-    (Cell(0.5782, "x", "derived", "s"), None, "0.58x d"), (Cell(0.00314, "x", "derived", "s"), None, "0.00314x d"),
-    (missing("absent", "derived", "there is none"), None, "-")])
+@pytest.mark.parametrize(
+    "cell, decimals, text",
+    [
+        (Cell(999.994, "x", "derived", "s"), None, "999.99x d"),
+        (Cell(43716.2, "x", "derived", "s"), None, "43,716x d"),
+        (Cell(24206.84, "x", "derived", "s"), 1, "24,206.8x d"),
+        (cited("3400", "x", "s"), None, "3,400x c"),
+        (Cell(0.5782, "x", "derived", "s"), None, "0.58x d"),
+        (Cell(0.00314, "x", "derived", "s"), None, "0.00314x d"),
+        (missing("absent", "derived", "there is none"), None, "-"),
+    ],
+)
 def test_ratio_text(cell, decimals, text):
     assert ratio_text(cell, decimals) == text
 
 
-@pytest.mark.parametrize("value, decimals, text", [
-    (10419.5, None, "10,400"), (9.996, None, "10.0"), (0.0, None, "0"), (0.5782, None, "0.578"),
-    (193.95, None, "194"), (35022.8, 1, "35,022.8"), (1316.0, 1, "1316.0"), (-0.2, 1, "-0.2")])
+@pytest.mark.parametrize(
+    "value, decimals, text",
+    [
+        (10419.5, None, "10,400"),
+        (9.996, None, "10.0"),
+        (0.0, None, "0"),
+        (0.5782, None, "0.578"),
+        (193.95, None, "194"),
+        (35022.8, 1, "35,022.8"),
+        (1316.0, 1, "1316.0"),
+        (-0.2, 1, "-0.2"),
+    ],
+)
 def test_number_text(value, decimals, text):
     assert number_text(value, decimals) == text
 
@@ -453,6 +526,7 @@ def test_printed_digits_are_kept():
 
 
 # ---- report.md ---------------------------------------------------------------------------------
+
 
 def test_contents_lead_to_sections_and_libraries_are_named(report):
     text = (report[0] / "report.md").read_text(encoding="utf-8")
@@ -465,11 +539,12 @@ def test_contents_lead_to_sections_and_libraries_are_named(report):
 
 def test_empty_arrays_are_fine(document, save, tmp_path):
     document["benchmarks"], document["eie_missing"] = [], []
-    done = run_program("report.py", save(document), "--out", tmp_path / "out", "--no-pictures")
+    done = run_program("report", save(document), "--out", tmp_path / "out", "--no-pictures")
     assert done.returncode == 0, done.stderr
 
 
 # ---- bad input ---------------------------------------------------------------------------------
+
 
 def without(array, key):
     document = fake_document()
@@ -490,7 +565,7 @@ def doubled():
 
 
 BAD = {
-    "not JSON": lambda: "{\"context\": ",
+    "not JSON": lambda: '{"context": ',
     "NaN is not JSON": lambda: json.dumps(changed(eie_median_ns=float("nan"))),
     "a list": lambda: [],
     "no benchmarks": lambda: {"context": {"eie_format": "1"}},
@@ -504,7 +579,7 @@ BAD = {
     "row without provenance": lambda: without("benchmarks", "eie_provenance"),
     "missing row without reason": lambda: without("eie_missing", "eie_reason"),
     "zero time": lambda: changed(eie_median_ns=0),
-    "huge time": lambda: changed(eie_median_ns=10 ** 400),
+    "huge time": lambda: changed(eie_median_ns=10**400),
     "time in words": lambda: changed(eie_median_ns="fast"),
     "half a batch": lambda: changed(eie_batch=0.5),
     "unknown status": lambda: changed(eie_status="fine"),
@@ -536,6 +611,7 @@ def test_output_that_cannot_be_written(save, document, tmp_path):
 
 # ---- rows and pictures -------------------------------------------------------------------------
 
+
 def test_the_order_of_rows_does_not_matter(report, save, document, tmp_path):
     document["benchmarks"].reverse()
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
@@ -553,8 +629,8 @@ def test_without_pictures_nothing_points_at_them(report, save, document, tmp_pat
 
 
 def test_a_bar_of_the_host_has_its_interval_and_a_mark_where_it_is_wide(document):
-    from plots.tables import figures  # late, as in report.py
     from plots.core.grid import Table
+    from plots.tables import figures  # late, as in report.py
 
     table = Table("made up", "This host: made up")
     for layer in figures.ROWS:
@@ -563,12 +639,24 @@ def test_a_bar_of_the_host_has_its_interval_and_a_mark_where_it_is_wide(document
         table.put(layer, "EIE", Cell(9.0, "x", "derived", "made up"))
     axes = figures.Figure().subplots()
     figures._host_panel(axes, table, [table])
-    ends = sorted({round(float(point[1]), 6) for container in axes.containers if hasattr(container, "has_yerr")
-                   for bars in container.lines[2] for path in bars.get_segments() for point in path})
+    ends = sorted(
+        {
+            round(float(point[1]), 6)
+            for container in axes.containers
+            if hasattr(container, "has_yerr")
+            for bars in container.lines[2]
+            for path in bars.get_segments()
+            for point in path
+        }
+    )
     assert ends == [2.0, 3.8, 4.2, 6.0]
-    assert figures.wide_mark(table.get("Alex-6", "yours@1")) == "!" and figures.wide_mark(table.get("Alex-6", "mine@1")) == ""
+    assert (
+        figures.wide_mark(table.get("Alex-6", "yours@1")) == "!" and figures.wide_mark(table.get("Alex-6", "mine@1")) == ""
+    )
     assert "fastest dense float32 row" in axes.get_title(loc="left")
 
 
 def test_nothing_calls_the_reference_a_library(report):
-    assert "fastest dense library" not in page(report[0]) and "fastest dense float32 row, a library's or our own" in page(report[0])
+    assert "fastest dense library" not in page(report[0]) and "fastest dense float32 row, a library's or our own" in page(
+        report[0]
+    )

@@ -8,20 +8,41 @@ import subprocess
 import sys
 
 import pytest
+from conftest import (
+    DATA,
+    PROGRAM,
+    PROGRAM_ENVIRONMENT,
+    SHAPES,
+    base_row,
+    cell,
+    fake_document,
+    missing_row,
+    page,
+    run_program,
+    run_report,
+    run_script,
+    scattered,
+    with_number,
+    with_visits,
+)
 
-from conftest import (DATA, PLOTS, SHAPES, base_row, cell, fake_document, missing_row, page, run_program, run_report,
-                      run_script, scattered, with_number, with_visits)
-from plots.tables import quiet  # conftest has put plots/ on the path
-from plots.tables.hostrows import OTHER_RUN
-from plots.pages.lastscreen import COLUMNS, LINES, LastScreen
 from plots.core.load import load
-from plots.tables.opencl import NAME, Opencl
 from plots.core.published import LAYERS, Published
+from plots.pages.lastscreen import COLUMNS, LINES, LastScreen
 from plots.pages.report import Report
+from plots.tables import quiet  # conftest has put the repository on the path
+from plots.tables.hostrows import OTHER_RUN
+from plots.tables.opencl import NAME, Opencl
 
 POCL = "opencl:pocl:made-up"
-QUIET = {"probe_best_ns": 20000, "probe_median_ns": 21000, "disturbed_share": 0.034, "steal_share": 0.012,
-         "load_begin": [0.5, 0.4, 0.3], "load_end": [2.25, 1.0, 0.5]}
+QUIET = {
+    "probe_best_ns": 20000,
+    "probe_median_ns": 21000,
+    "disturbed_share": 0.034,
+    "steal_share": 0.012,
+    "load_begin": [0.5, 0.4, 0.3],
+    "load_end": [2.25, 1.0, 0.5],
+}
 
 
 def with_run(document, **run):
@@ -30,6 +51,7 @@ def with_run(document, **run):
 
 
 # ---- the head ----------------------------------------------------------------------------------
+
 
 def test_the_head_names_machine_and_noise(document, save, tmp_path):
     with_run(document, quiet=QUIET, limits={"cpu_quota": 1.5, "cpuset": "0-1", "cores": 2})
@@ -55,8 +77,10 @@ def test_an_old_file_says_that_nothing_was_recorded(save, document):
 
 def test_the_smallest_difference_by_hand(save, document):
     rows = [row for row in document["benchmarks"] if row["eie_time_source"] == "wall"][:3]
-    document["benchmarks"] = [with_visits(row, {1: scattered(100.0)}) | {
-        "eie_ci95_low_ns": 100 - half, "eie_ci95_high_ns": 100 + half} for row, half in zip(rows, (1, 3, 20))]
+    document["benchmarks"] = [
+        with_visits(row, {1: scattered(100.0)}) | {"eie_ci95_low_ns": 100 - half, "eie_ci95_high_ns": 100 + half}
+        for row, half in zip(rows, (1, 3, 20))
+    ]
     assert quiet.resolution(load(save(document))) == pytest.approx(0.03 * math.sqrt(2))
 
 
@@ -64,12 +88,18 @@ def test_disturbed_samples_and_doubts_are_said(document, save, tmp_path):
     first, second, *_ = [row for row in document["benchmarks"] if row["eie_time_source"] == "wall"]
     rows = sum(row["eie_time_source"] == "wall" for row in document["benchmarks"])
     first |= {"eie_disturbed_share": 0.4, "eie_disturbed_ns": [9.0, 9.5]}
-    second |= {"eie_disturbed_share": 0.5, "eie_disturbed_counted": True,  # nothing of it was left out
-               "eie_doubt": ["more than twice as fast on two threads as on one."],
-               "eie_failed_visit": "suspect: 20 rounds\nwere too long"}
+    second |= {
+        "eie_disturbed_share": 0.5,
+        "eie_disturbed_counted": True,  # nothing of it was left out
+        "eie_doubt": ["more than twice as fast on two threads as on one."],
+        "eie_failed_visit": "suspect: 20 rounds\nwere too long",
+    }
     done = run_report(save(document), "--out", tmp_path / "out")
     doubts = page(tmp_path / "out").partition("### What to doubt")[2].partition("###")[0]
-    assert f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (2 of {3 * rows + 2}), from 1 of {rows} rows." in doubts
+    assert (
+        f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (2 of {3 * rows + 2}), from 1 of {rows} rows."
+        in doubts
+    )
     assert f"1 row has too few undisturbed samples, so the disturbed ones count (paper/{second['eie_layer']}" in doubts
     assert "a later visit brought no number: suspect: 20 rounds were too long." in doubts
     assert "more than twice as fast on two threads as on one." in doubts and "doubt: paper/" in done.stdout
@@ -79,7 +109,10 @@ def test_the_runs_own_doubts_and_notes_of_libraries_are_said(document, save, tmp
     with_run(document, doubts=["2 threads: l3 gives less than one thread.", 7])
     for row in document["benchmarks"]:
         if row["eie_kernel"].startswith("peers"):
-            row |= {"eie_library_note": "weak path: made-up code for another maker's CPU", "eie_library_tried": "Old 3.08, New 1.00"}
+            row |= {
+                "eie_library_note": "weak path: made-up code for another maker's CPU",
+                "eie_library_tried": "Old 3.08, New 1.00",
+            }
     done = run_report(save(document), "--out", tmp_path / "out")
     shown = page(tmp_path / "out")
     doubts = shown.partition("### What to doubt")[2].partition("###")[0]
@@ -95,6 +128,7 @@ def test_odd_doubts_of_a_run_are_none(document, save, doubts):
 
 # ---- the last screen ---------------------------------------------------------------------------
 
+
 def crowded():
     document = with_run(fake_document(), quiet=QUIET, limits={"cpu_quota": 1.5, "cpuset": "0-1", "cores": 2})
     document["context"]["eie_cpu_name"] = "A processor with a very long name " * 4
@@ -102,8 +136,11 @@ def crowded():
     for number, row in enumerate(document["benchmarks"]):
         if row["eie_time_source"] == "wall":
             row = with_visits(row, {1: scattered(row["eie_median_ns"], 0.9)})
-            document["benchmarks"][number] = row | {"eie_doubt": [f"doubt {number} " + "words " * 30], "eie_floor_share": 0.1,
-                                                    "eie_floor_bound": "l3"}
+            document["benchmarks"][number] = row | {
+                "eie_doubt": [f"doubt {number} " + "words " * 30],
+                "eie_floor_share": 0.1,
+                "eie_floor_bound": "l3",
+            }
     document["benchmarks"] += opencl_rows()
     return document
 
@@ -126,10 +163,16 @@ def test_it_is_25_lines_of_100_columns(make, save, tmp_path):
 def test_it_holds_headline_warnings_and_paths(save, tmp_path):
     done = run_report(save(crowded()), "--out", tmp_path / "out")
     lines = done.stdout.splitlines()
-    for start in ("batch 1 llc, 1 thread, 9/9", "batch 1 llc, 4 threads, 9/9", "batch 64 hot, 1 thread, 9/9",
-                  "OpenCL, batch 1 hot, 9/9", "Best dense, ", "! weak baseline, batch 1, 1 thread: 10 %"):
+    for start in (
+        "batch 1 llc, 1 thread, 9/9",
+        "batch 1 llc, 4 threads, 9/9",
+        "batch 64 hot, 1 thread, 9/9",
+        "OpenCL, batch 1 hot, 9/9",
+        "Best dense, ",
+        "! weak baseline, batch 1, 1 thread: 10 %",
+    ):
         assert any(line.startswith(start) for line in lines), (start, done.stdout)
-    row, = (line for line in lines if line.startswith("batch 1 llc, 1 thread"))
+    (row,) = (line for line in lines if line.startswith("batch 1 llc, 1 thread"))
     assert row.count("+-") == 3 and "%!" in row  # no sparse reference: "-"
     assert "more warnings: see the report" in done.stdout
 
@@ -169,14 +212,16 @@ def test_fewer_layers_are_counted(document, save, tmp_path):
 
 
 def test_a_mean_of_fewer_layers_than_its_row_says_so(document, save, tmp_path):
-    document["benchmarks"] = [row for row in document["benchmarks"]
-                              if (row["eie_kernel"], row["eie_layer"]) != ("peers_openblas_sgemv", "Alex-7")]
+    document["benchmarks"] = [
+        row for row in document["benchmarks"] if (row["eie_kernel"], row["eie_layer"]) != ("peers_openblas_sgemv", "Alex-7")
+    ]
     done = run_report(save(document), "--out", tmp_path / "out")
-    row, = (line for line in done.stdout.splitlines() if line.startswith("batch 1 llc, 1 thread, 9/9"))
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("batch 1 llc, 1 thread, 9/9"))
     assert row.count("(8)") == 1
 
 
 # ---- OpenCL ------------------------------------------------------------------------------------
+
 
 def opencl_rows(device=POCL, speeds=(("opencl_row_lanes", 2.0), ("opencl_window_lookup", 4.0))):
     """Wall and device times: dense OpenBLAS's on four threads, hot, divided by the speed; NT-We prefers the lanes."""
@@ -201,7 +246,7 @@ def test_the_best_opencl_kernel_of_each_layer_stands_everywhere(document, save, 
     wall, device = (float(cell(out, NAME, "Alex-7", column)["value"]) for column in ("wall us", "device us"))
     assert device == pytest.approx(wall / 2) and wall == pytest.approx(4096 * 4096 * 100 / 1e6 / 4 / 4)
     mean = cell(out, NAME, "geometric mean", "over best dense")
-    assert float(mean["value"]) == pytest.approx((4 ** 8 * 9) ** (1 / 9))
+    assert float(mean["value"]) == pytest.approx((4**8 * 9) ** (1 / 9))
     shown = page(out)
     assert "faster than best dense on all 4 threads 4.38x +-? d" in shown and "OpenBLAS 0.0 (Fakewell)" in shown
     assert cell(out, "table4", "Alex-7", "best OpenCL (wall)")["value"] == cell(out, NAME, "Alex-7", "wall us")["value"]
@@ -274,10 +319,15 @@ def test_every_reader_refuses_what_contradicts_itself(name, document, save, tmp_
     document["benchmarks"][number] = row | (fault(row) if callable(fault) else fault)
     bad, good = save(document, "bad.json"), save(good, "good.json")
     (tmp_path / "ledger.json").write_text('{"layers": []}')
-    for script, arguments in (("report.py", [bad, "--out", tmp_path / "out"]), ("compare.py", [good, bad]),
-                              ("compare.py", [bad, good]), ("merge.py", [bad, good, "--out", tmp_path / "m.json"]),
-                              ("poster.py", [bad, "--out", tmp_path / "P.md"]), ("gpus.py", [bad]),
-                              ("compressed.py", [tmp_path / "ledger.json", bad])):
+    for script, arguments in (
+        ("report", [bad, "--out", tmp_path / "out"]),
+        ("compare", [good, bad]),
+        ("compare", [bad, good]),
+        ("merge", [bad, good, "--out", tmp_path / "m.json"]),
+        ("poster", [bad, "--out", tmp_path / "P.md"]),
+        ("gpus", [bad]),
+        ("compressed", [tmp_path / "ledger.json", bad]),
+    ):
         done = run_script(script, *arguments)
         assert done.returncode == 2 and not done.stdout, (script, done)
         assert len(done.stderr.splitlines()) == 1 and "bad.json" in done.stderr, (script, done.stderr)
@@ -291,21 +341,26 @@ def test_a_newer_file_is_called_so(document, save, tmp_path):
 
 # ---- exit code 1 is a slowdown and nothing else ------------------------------------------------
 
-@pytest.mark.parametrize("script", ["report.py", "compare.py"])
+
+@pytest.mark.parametrize("script", ["report", "compare"])
 @pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
 def test_a_broken_standard_output_is_3(script, redirection, document, save, tmp_path):
     path = save(document)
-    arguments = f"{path} --out {tmp_path / 'out'} --no-pictures" if script == "report.py" else f"{path} {path}"
-    done = subprocess.run(f"{sys.executable} {os.path.join(PLOTS, script)} {arguments} {redirection}", shell=True,
-                          capture_output=True, text=True)
+    arguments = f"{path} --out {tmp_path / 'out'} --no-pictures" if script == "report" else f"{path} {path}"
+    done = subprocess.run(
+        f"{' '.join(PROGRAM)} {script} {arguments} {redirection}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=PROGRAM_ENVIRONMENT,
+    )
     assert done.returncode == 3 and len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith(script)
 
 
 def test_a_fault_of_the_program_is_one_line(tmp_path):
-    (tmp_path / "broken.py").write_text("from commandline import leave\nleave(lambda: {}['no\\nkey'])\n")
-    done = subprocess.run([sys.executable, tmp_path / "broken.py"], capture_output=True, text=True,
-                          env=os.environ | {"PYTHONPATH": PLOTS})
+    (tmp_path / "broken.py").write_text("from plots.core.commandline import leave\nleave(lambda: {}['no\\nkey'])\n")
+    done = subprocess.run([sys.executable, tmp_path / "broken.py"], capture_output=True, text=True, env=PROGRAM_ENVIRONMENT)
     assert done.returncode == 3 and len(done.stderr.splitlines()) == 1 and "broken.py:2: KeyError" in done.stderr
 
 
@@ -314,12 +369,12 @@ def test_output_through_what_is_no_file(document, save, tmp_path):
     target.write_text("{}")
     link.symlink_to(target)
     os.mkfifo(pipe)
-    assert run_script("compare.py", path, path, "--json", link).returncode == 0
+    assert run_script("compare", path, path, "--json", link).returncode == 0
     assert link.is_symlink() and "eie-compare-1" in target.read_text()
     reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
-    assert run_script("compare.py", path, path, "--json", pipe).returncode == 0
+    assert run_script("compare", path, path, "--json", pipe).returncode == 0
     assert "eie-compare-1" in reader.communicate()[0] and pipe.is_fifo()
-    shown = run_program("compare.py", path, path, "--json", "/dev/stdout")
+    shown = run_program("compare", path, path, "--json", "/dev/stdout")
     assert shown.returncode == 0 and "eie-compare-1" in shown.stdout
 
 
