@@ -30,6 +30,7 @@ def ignore_signals():
     """From here on nothing interrupts: for cleaning up."""
     for number in _held:
         signal.signal(number, signal.SIG_IGN)
+    _came.clear()
 
 
 def _note(*numbers):
