@@ -6,12 +6,24 @@ import re
 from bench.door.messages import die
 
 
+class _Once(argparse.Action):
+    """An option whose value would be lost if it came again."""
+
+    def __call__(self, parser, options, value, option=None):
+        given = vars(options).setdefault("given", set())
+        if option and self.dest in given:
+            parser.error(f"option {option} was given twice")
+        given.add(self.dest)
+        setattr(options, self.dest, value)
+
+
 class Parser(argparse.ArgumentParser):
     """The parser of one verb: Parser("bundle", "What it does.")."""
 
     def __init__(self, verb, description, **further):
         super().__init__(prog=f"./run {verb}", description=description, allow_abbrev=False, **further)
         self.verb = verb
+        self.register("action", None, _Once)
 
     def error(self, message):
         die(f"{self.verb}: {message}; try ./run {self.verb} --help", 2)

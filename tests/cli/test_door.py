@@ -169,6 +169,7 @@ def test_an_unknown_option(project, verb):
         "other.npy": ["compress", "weights.npy", "other.npy"],
         "soon": ["gpu", "--budget", "soon"],
         "--out": ["deepcomp", "--out"],
+        "option --out was given twice": ["reproduce", "--out", "here", "--full", "--out=there"],
         "a b": ["reproduce", "a\nb"],
         "__init__": ["__init__"],
         "../verbs/ab": ["../verbs/ab"],
