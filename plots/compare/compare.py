@@ -15,10 +15,10 @@ from tabulate import tabulate
 
 from plots.compare.judging import CHOICE, Judge, Rules
 from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
-from plots.core import ratios
 from plots.core.cells import number_text
 from plots.core.commandline import Parser
 from plots.core.load import InputError, load
+from plots.core.means import geometric
 from plots.core.output import write
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
@@ -61,8 +61,8 @@ class Comparison:
                 (
                     kernel if clock == "wall" else f"{kernel} ({clock} time)",
                     len(rows),
-                    ratios.geometric_mean([row.absolute.value for row in rows]),
-                    ratios.geometric_mean(steady) if complete and steady else None,
+                    geometric([row.absolute.value for row in rows]),
+                    geometric(steady) if complete and steady else None,
                 )
             )
         return sorted(means, key=lambda mean: (-(mean[3] or mean[2]), mean[0]))

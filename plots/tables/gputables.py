@@ -1,8 +1,9 @@
 """The tables of one CUDA device beside the published EIE: times, energy, batch 64, and the project's goals."""
 
-from plots.core.cells import Cell, geometric_mean, missing, ratio
+from plots.core.cells import Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.load import one_line
+from plots.core.means import geometric_mean
 from plots.core.published import EIE, LAYERS
 from plots.tables.deviceenergy import energy_cells
 from plots.tables.energy import published_energy

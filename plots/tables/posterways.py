@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass, replace
 
-from plots.core.cells import Cell, cited, geometric_mean, missing, per_second, ratio
+from plots.core.cells import Cell, cited, missing, per_second, ratio
 from plots.core.load import InputError
+from plots.core.means import geometric_mean
 from plots.core.published import EIE, PLATFORMS, POWER_LAYERS
 from plots.tables import decomposition, energy, fig7, speed
 from plots.tables.hostrows import cell_of, number_cell
