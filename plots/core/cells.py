@@ -30,6 +30,7 @@ MEANINGS = {
 }
 
 
+LETTERS = "Letters: c cited, m measured here, e modelled, s simulated, d derived, k calibrated, a assumed."
 WIDE = 0.10  # half width of an interval beyond which a number is marked
 DISTURBED = "~"  # marks a ratio that disturbed samples count in
 EXACT = ("cited", "modelled", "simulated", "calibrated", "assumed")  # what has no scatter

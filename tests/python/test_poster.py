@@ -8,6 +8,7 @@ import pytest
 from conftest import DATA, fake_document, run_script
 
 from plots.core.load import InputError, load
+from plots.core.markdown import markdown
 from plots.core.published import Published
 from plots.pages import poster
 from plots.pages.poster import VERDICTS, Poster, rounds_to
@@ -231,7 +232,7 @@ def test_a_file_without_counts_puts_them_out_of_reach(save, document):
     }
     assert found["suite paper, nine layers"][0] == "out of reach" and "suite paper, AlexNet and VGG" not in found
     assert found["Table III's densities, no padding, nine layers"][0] == "reproduced"
-    text = poster.poster_page(load(save(document)), Published(DATA))
+    text = markdown(poster.poster_page(load(save(document)), Published(DATA)))
     assert "the row has no eie_entries" in text
 
 
