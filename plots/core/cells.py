@@ -109,8 +109,9 @@ def _percent(share):
 
 
 def number_text(value, decimals=None, sign=False):
-    """Three significant digits, or fixed decimals; five digits and more are grouped, absurd sizes get an exponent."""
-    if value and not 1e-9 <= abs(value) < 1e12:
+    """Three significant digits, or fixed decimals; five digits and more are grouped, what is very small or large gets an
+    exponent."""
+    if value and not (1e-9 if decimals is not None else 1e-3) <= abs(value) < 1e12:
         return f"{value:{'+' if sign else ''}.2e}"
     if decimals is None:
         value = float(f"{value:.2e}")
@@ -173,14 +174,25 @@ def per_second(time, unit):
     )
 
 
-def deviation(ours, published, what):
+def deviation(ours, published, what, decimals=1):
     """How far `ours` lies from `published`, in percent with its sign."""
     quotient = ratio(ours, published, what, "%")
     if not quotient.is_number:
         return quotient
     percent = round(100.0 * (quotient.value - 1.0), 6) + 0.0
-    text = f"{percent:+.1f}" if abs(percent) >= 0.05 else "0.0"
-    return Cell(percent, "%", provenance_of([ours]), what, text=text)
+    return Cell(percent, "%", provenance_of([ours]), what, text=signed(percent, decimals))
+
+
+def difference(ours, published, what, unit, decimals=1):
+    """ours - published, with its sign."""
+    value = ours.value - published.value
+    return Cell(value, unit, provenance_of([ours]), what, text=signed(value, decimals))
+
+
+def signed(value, decimals):
+    """With its sign, but for what rounds to 0."""
+    text = f"{value:+.{decimals}f}"
+    return text if float(text) else text[1:]
 
 
 def provenance_of(cells):
