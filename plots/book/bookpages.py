@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 from plots.book.numbers import (
     CALIBRATED_DEPTH,
@@ -122,11 +123,11 @@ class Book(Numbers):
         table.decimals = {"here": 0, "deviation": 2}
         self._put(table)
         errors = {layer: self.balance_error(ROWS, [layer]) for layer in LAYERS}
-        over = [f"{layer} {error.shown(1)}" for layer, error in errors.items() if error.value > FAR]
+        over = [f"{layer} {error.digits(1)}" for layer, error in errors.items() if error.value > FAR]
         if over:
             self._page.add(
-                f"Layers of {ROWS} that are more than {FAR} points off in Fig. 8 by themselves: {', '.join(over)}; "
-                f"without VGG-6 the other eight together: {self._without_vgg6(ROWS).shown(2)} (see Fig. 8).",
+                f"Layers of {ROWS} that are more than {FAR} points off in Fig. 8 by themselves: {', '.join(over)} (d); "
+                f"without VGG-6 the other eight together: {self._without_vgg6(ROWS).said(2)} (see Fig. 8).",
             )
 
     def _without_vgg6(self, suite):
@@ -159,12 +160,12 @@ class Book(Numbers):
         self._put(table)
         dram = ratio(paper.operation_energy("dram_read"), paper.operation_energy("sram_32kb_read"), "DRAM read / SRAM read")
         self._page.add(
-            f"DRAM over SRAM is {dram.shown(0)} by this table; the text says "
-            f"{paper.claim('energy_factor_sram_instead_of_dram').shown()}. As an alternative energy table "
+            f"DRAM over SRAM is {dram.said(0)} by this table; the text says "
+            f"{paper.claim('energy_factor_sram_instead_of_dram').said()}. As an alternative energy table "
             "(`data/energy/table1.json` says which operation stands for which action) it gives, beside the two "
             f"conventions that rest on Table II, suite {ROWS}, queue depth 8:",
         )
-        table = Table("table1_energies", "uJ a product")
+        table = Table("table1_energies", "Energy of one product by three conventions, uJ")
         for layer in LAYERS:
             table.put_cells(
                 layer,
@@ -203,8 +204,8 @@ class Book(Numbers):
         chip = paper.claim("chip_area")
         self._page.add(
             f"Power of a PE while it runs a layer of suite {ROWS}, from action counts. Areas are inputs of "
-            f"the model; 64 PEs and 21 LNZD nodes add up to {area.shown(2)} mm2, printed {chip.shown()} mm2 "
-            f"({deviation(area, chip, 'area', 2).shown()}: rounding). Reason of the deviation in power: the energy of an action is "
+            f"the model; 64 PEs and 21 LNZD nodes add up to {area.said(2)}, printed {chip.said()} "
+            f"({deviation(area, chip, 'area', 2).said()}: rounding). Reason of the deviation in power: the energy of an action is "
             "the module's power at ideal activity, and Spmat and pointers are read more often than that in "
             "layers with short columns, while arithmetic idles when PEs wait.",
         )
@@ -245,7 +246,7 @@ class Book(Numbers):
                     "FLOP % printed": flop,
                     "weights x active": follows,
                     f"FLOP % of {MATCHED}": ours,
-                    "deviation": deviation(ours, follows, f"ours / {follows.source}"),
+                    "deviation": replace(deviation(ours, follows, f"ours / {follows.source}"), provenance="derived"),
                 },
             )
         table.decimals = {"weights x active": 2, f"FLOP % of {MATCHED}": 2}
@@ -270,7 +271,7 @@ class Book(Numbers):
                 table.put_cells(layer, {suite: time, f"{suite}: deviation": deviation(time, actual, f"{suite} / Table IV")})
         table.decimals = dict.fromkeys([f"theoretical, {MATCHED}", *SUITES], 2)
         self._put(table)
-        errors = [self.time_error(suite).shown(2) for suite in SUITES]
+        errors = [self.time_error(suite).said(2) for suite in SUITES]
         self._page.add(
             f"Error exp(mean of |ln(model / paper)|) - 1: **{errors[0]}** for {MATCHED} (nothing fitted "
             f"but the counts), **{errors[1]}** for {ROWS} (one number a layer set at queue depth {CALIBRATED_DEPTH}). "
@@ -291,13 +292,13 @@ class Book(Numbers):
         their_balance = ratio(ideal, theirs, "theoretical cycles / cycles of the authors' simulator", "%")
         their_balance = Cell(100 * their_balance.value, "%", "derived", their_balance.source)
         self._page.add(
-            f"**Real data.** AlexNet fc8 with its real input: {ours.shown(0)} cycles by the published rules, "
-            f"no constant fitted; the authors' simulator takes {theirs.shown()}: "
-            f"{deviation(ours, theirs, 'cycles of fc8', 3).shown()}. Ideal: "
-            f"{simulated(point, 'theoretical_cycles', 'cycles').shown(1)} against {ideal.shown()}. Load balance "
-            f"{balance.shown(2)}, theirs {their_balance.shown(2)}, Fig. 8 "
-            f"{self.published.load_balance('Alex-8', 8).shown()}. At 256 PEs it is "
-            f"{self.speedup(REAL, FC8, 256).shown(1)} as fast as on one PE.",
+            f"**Real data.** AlexNet fc8 with its real input: {ours.said(0)} by the published rules, "
+            f"no constant fitted; the authors' simulator takes {theirs.said()}: "
+            f"{deviation(ours, theirs, 'cycles of fc8', 3).said()}. Ideal: "
+            f"{simulated(point, 'theoretical_cycles', 'cycles').said(1)} against {ideal.said()}. Load balance "
+            f"{balance.said(2)}, theirs {their_balance.said(2)}, Fig. 8 "
+            f"{self.published.load_balance('Alex-8', 8).said()}. At 256 PEs it is "
+            f"{self.speedup(REAL, FC8, 256).said(1)} as fast as on one PE.",
         )
 
     def _baselines(self):
@@ -352,8 +353,8 @@ class Book(Numbers):
         ]
         mean, seven = geometric_mean(gains, "nine layers"), gains[LAYERS.index("Alex-7")]
         self._page.add(
-            f"From 64 to 256 PEs the paper counts {self.published.claim('speedup_256_over_64_pes').shown()}; simulated here "
-            f"{seven.shown(2)} on Alex-7 and {mean.shown(2)} in the "
+            f"From 64 to 256 PEs the paper counts {self.published.claim('speedup_256_over_64_pes').said()}; simulated here "
+            f"{seven.said(2)} on Alex-7 and {mean.said(2)} in the "
             "geometric mean of nine layers, at the same clock. The printed 426,230 is 5.2 times 81,967 = 3.25 x 1.6, "
             "but 800 to 1200 MHz is 1.5x: with 1.5x it would be 399,600. The other rows of Table V are the other "
             "platforms' and stand in `data/paper`.",
@@ -385,7 +386,7 @@ class Book(Numbers):
         shrink = Cell(28 / 45, "", "derived", "28 nm / 45 nm")
         faster, smaller = (Cell(shrink.value**power, "", "derived", shrink.source) for power in (-1, 2))
         self._page.add(
-            f"The paper's rule: frequency x {faster.shown(3)}, area x {smaller.shown(3)}, power constant. Stillmaker and "
+            f"The paper's rule: frequency x {faster.said(3)}, area x {smaller.said(3)}, power constant. Stillmaker and "
             f"Baas have no 28 nm: interpolated between {rule['nodes_nm'][1]} and {rule['nodes_nm'][2]} nm.",
         )
 
@@ -400,7 +401,7 @@ class Book(Numbers):
     # ---- Figs. 6 and 7 ---------------------------------------------------------------------------
 
     def _fig6(self):
-        self._section("Fig. 6: speed-up over the CPU", "fig6", "Fig. 6")
+        self._section("Fig. 6: speed-up over the CPU", "fig6", "EIE over the CPU: printed labels and both suites")
         table = Table("fig6_speedups", "Speed-up over the CPU, dense, batch 1")
         for layer in LAYERS:
             label = self.published.speedup_label(EIE, "actual", layer)
@@ -428,10 +429,10 @@ class Book(Numbers):
         needs = [self._needed(layer) for layer in SHALLOW]
         ours = [self.time(ROWS, layer, 4) for layer in SHALLOW]
         self._page.add(
-            f"189 against {means[0].shown(2)}: the labels of NT-We (63) and NT-LSTM (60) are not Table IV's. 63 needs "
-            f"{needs[0].shown(2)} us and 60 needs {needs[1].shown(2)} us; theoretical time over Fig. 8's balance at depth 4 is "
-            f"{at_four['NT-We'].shown(2)} and {at_four['NT-LSTM'].shown(2)} us, and this model takes {ours[0].shown(2)} and "
-            f"{ours[1].shown(2)} us there. With depth 4 for these two the mean is {mixed.shown(2)}.",
+            f"189 against {means[0].said(2)}: the labels of NT-We (63) and NT-LSTM (60) are not Table IV's. 63 needs "
+            f"{needs[0].said(2)} and 60 needs {needs[1].said(2)}; theoretical time over Fig. 8's balance at depth 4 is "
+            f"{at_four['NT-We'].said(2)} and {at_four['NT-LSTM'].said(2)}, and this model takes {ours[0].said(2)} and "
+            f"{ours[1].said(2)} there. With depth 4 for these two the mean is {mixed.said(2)}.",
         )
 
     def _theoretical_at(self, layer, depth):
@@ -447,7 +448,11 @@ class Book(Numbers):
         )
 
     def _fig7(self):
-        self._section("Fig. 7: energy efficiency over the CPU", "fig7", "Fig. 7")
+        self._section(
+            "Fig. 7: energy efficiency over the CPU",
+            "fig7",
+            "Energy over the CPU: printed labels, constant power, action counts",
+        )
         table = Table("fig7_energies", "Energy efficiency over the CPU, dense, batch 1")
         power, pairs = self.published.claim("chip_power_abstract"), []
         chip = f"{power.value:.3f} W"
@@ -472,7 +477,7 @@ class Book(Numbers):
         table.decimals = {column: 0 for column in table.columns if column != "against label"}
         self._put(table)
         self._page.add(
-            f"Error of the six labels: {error_of(pairs, f'labels of Fig. 7, {ROWS}').shown(2)}, all of it the times' (the powers of "
+            f"Error of the six labels: {error_of(pairs, f'labels of Fig. 7, {ROWS}').said(2)}, all of it the times' (the powers of "
             "the CPU are those of Deep Compression, Table 9; NeuralTalk's are printed nowhere). The labels follow to the last "
             "digit from 0.600 W, not from the 0.59 W of the text.",
         )
@@ -483,7 +488,9 @@ class Book(Numbers):
     # ---- Figs. 8 and 9 ---------------------------------------------------------------------------
 
     def _fig8(self):
-        self._section("Fig. 8: load balance against queue depth", "fig8", "Fig. 8")
+        self._section(
+            "Fig. 8: load balance against queue depth", "fig8", "Load balance against queue depth, a panel for each layer"
+        )
         for suite in SUITES:
             table = Table(
                 f"fig8_{suite.replace('-', '_')}", f"Load balance, {suite}; in brackets the points above the paper's bar"
@@ -493,17 +500,17 @@ class Book(Numbers):
                     ours, bar = self.balance(suite, layer, depth), self.published.load_balance(layer, depth)
                     _put_beside(table, layer, f"depth {depth}", ours, bar)
             self._put(table, titled=True)
-        whole, rest = ([error(suite).shown(2) for suite in SUITES] for error in (self.balance_error, self._without_vgg6))
-        seven, six = (self.balance(MATCHED, layer).shown(1) for layer in ("VGG-7", "VGG-6"))
+        whole, rest = ([error(suite).said(2) for suite in SUITES] for error in (self.balance_error, self._without_vgg6))
+        seven, six = (self.balance(MATCHED, layer).said(1) for layer in ("VGG-7", "VGG-6"))
         self._page.add(
             f"Root mean square of the difference over nine layers and depths 2 to 64: "
-            f"**{whole[0]} points** for {MATCHED}, **{whole[1]}** for {ROWS}; without VGG-6 {rest[0]} and "
+            f"**{whole[0]}** for {MATCHED}, **{whole[1]}** for {ROWS}; without VGG-6 {rest[0]} and "
             f"{rest[1]}. The bars are read off a drawing, +-0.7 points.",
             "Why VGG-6 is off: its suite keeps Table III's share of active inputs and so needs denser active columns to reach "
             "Table IV's theoretical time; Fig. 12 is consistent with more active inputs instead (below, real work), and with "
             "fewer entries a column more is lost at shallow queues. That is the smaller part: VGG-7, whose active columns "
             f"are about as dense as VGG-6's would be then, is balanced to {seven} at depth 8 where VGG-6 has "
-            f"{six} and the paper's bar for VGG-6 stands at {self.published.load_balance('VGG-6', 8).shown()}. The rest, and "
+            f"{six} and the paper's bar for VGG-6 stands at {self.published.load_balance('VGG-6', 8).said()}. The rest, and "
             "Alex-6's and NT-LSTM's smaller "
             "excess at depths 2 to 16, is unexplained. One number a layer cannot express columns that depend on each "
             "other, as those of a first layer may, whose neighbouring inputs are neighbouring positions of one feature "
@@ -523,7 +530,9 @@ class Book(Numbers):
 
     def _fig9(self):
         paper = self.published
-        self._section("Fig. 9: width of the sparse-matrix SRAM", "fig9", "Fig. 9")
+        self._section(
+            "Fig. 9: width of the sparse-matrix SRAM", "fig9", "Reads and read energy against the width of the SRAM"
+        )
         self._page.add(
             "Left panel (one layer, which its count shows to be Alex-6) and the energy per read that the right panel implies:"
         )
@@ -548,7 +557,7 @@ class Book(Numbers):
         self._page.add(
             f"The panels disagree: the printed right panel is lowest at {best[0]} bits in the sum, our reads "
             f"with its energies at {best[1]}, with the left panel's energies at {best[2]}; the paper chose "
-            f"64. Error of the {len(pairs)} bars: {error_of(pairs, 'right panel of Fig. 9').shown(1)}, where all energies per read "
+            f"64. Error of the {len(pairs)} bars: {error_of(pairs, 'right panel of Fig. 9').said(1)}, where all energies per read "
             "come from Alex-6 (so its own bars test the reads only).",
         )
 
@@ -607,7 +616,7 @@ class Book(Numbers):
     # ---- Figs. 10 to 13 --------------------------------------------------------------------------
 
     def _fig10(self):
-        self._section("Fig. 10: arithmetic", "fig10", "Fig. 10")
+        self._section("Fig. 10: arithmetic", "fig10", "Relative rms error of each layer by arithmetic")
         table = Table("fig10_paper", "Arithmetic, as printed", corner="arithmetic")
         for kind, name in ARITHMETICS:
             table.put_cells(
@@ -645,7 +654,9 @@ class Book(Numbers):
         return Cell(found["relative_rms_error"], "", "simulated", f"eie explore --precision: {suite}, {layer}, {kind}")
 
     def _figs11_13(self):
-        self._section("Figs. 11 to 13: number of PEs", "fig11_13", "Figs. 11 to 13")
+        self._section(
+            "Figs. 11 to 13: number of PEs", "fig11_13", "Speed-up, real work and load balance against the number of PEs"
+        )
         table = Table("fig11_speedups", f"Fig. 11: speed-up over one PE, {ROWS}; in brackets the printed bar")
         for layer in LAYERS:
             for pes in PES[1:]:
@@ -663,8 +674,8 @@ class Book(Numbers):
                 for pes in PES:
                     _put_beside(table, layer, f"{pes} PEs", self.at_pes(ROWS, layer, pes, key), bar(layer, pes))
             self._put(table, titled=True)
-            rms = [self._rms_at_pes(suite, key, bar).shown(2) for suite in SUITES[::-1]]
-            self._page.add(f"Root mean square of the difference: {rms[0]} points ({MATCHED}: {rms[1]}).")
+            rms = [self._rms_at_pes(suite, key, bar).said(2) for suite in SUITES[::-1]]
+            self._page.add(f"Root mean square of the difference: {rms[0]}; {MATCHED}: {rms[1]}.")
         self._active_share()
         self._exchanged()
 
@@ -733,7 +744,7 @@ class Book(Numbers):
         errors = [
             error_of(
                 [(table.get(row, ours), table.get(row, bars)) for row in table.rows], f"{ours} against the {bars}"
-            ).shown(1)
+            ).said(1)
             for ours in (follows, ROWS)
             for bars in (labelled, other)
         ]
@@ -772,7 +783,7 @@ class Book(Numbers):
         least, most = (end(above, key=lambda layer: above[layer].value) for end in (min, max))
         alexnet = [self.actual(layer) for layer in LAYERS[:3]]
         frames = per_second(total(alexnet, "AlexNet's three layers, Table IV", "us"), "frames/s")
-        expected = {layer: self._by_densities(layer).shown(1) for layer in ("Alex-8", "VGG-6")}
+        expected = {layer: self._by_densities(layer).said(1) for layer in ("Alex-8", "VGG-6")}
         vgg6 = self.queue.one(ROWS, "VGG-6")
         pointers = total(
             [self.shape(layer, "inputs") for layer in LAYERS[:3]] + [Cell(3, "", "derived", "one more a layer")],
@@ -782,27 +793,27 @@ class Book(Numbers):
         sixth = total([self.shape("VGG-6", "inputs"), Cell(1, "", "derived", "one more")], "inputs + 1 of VGG-6", "")
         four = self._from_64_to_256()
         power = product([paper.claim("pe_power")], "64 x Table II", "W", 64e-3)
-        clock, pes = _ratio_text(426230, 81967), paper.claim("speedup_256_over_64_pes").shown()
+        clock, pes = _ratio_text(426230, 81967), paper.claim("speedup_256_over_64_pes").said()
         items = [
-            f"**189 against {mean.shown(2)}.** Fig. 6's mean is not Table IV's: see Fig. 6.",
+            f"**189 against {mean.said(2)}.** Fig. 6's mean is not Table IV's: see Fig. 6.",
             "**Fig. 11's labels.** AlexNet and VGG are exchanged: see Figs. 11 to 13.",
             f"**Fig. 11's axis** ends near 200, so that {pes} from 64 to 256 PEs cannot be read from it; simulated "
-            f"{four.shown(2)} on Alex-7.",
+            f"{four.said(2)} on Alex-7.",
             f"**28 nm.** 426230 / 81967 = {clock} = 3.25 x 1.6, but 1200 / 800 = 1.5: see Table V.",
             "**Fig. 9's panels** are not each other's product: see Fig. 9.",
             f"**Pointer width.** 16 bits are 13 for a row of eight entries and 3 within it: 2^16 = {2**16} entries = "
             "64 KB of Spmat, which has 128 KB. VGG-6 has "
-            f"{simulated(vgg6, 'spmat_bytes_fullest_pe', '').shown(0)} entries in its fullest PE.",
-            f"**Pointer capacity.** 32 KB hold {32768 // 2} pointers; AlexNet's three layers need {pointers.shown(0)}, VGG-6 alone "
-            f"{sixth.shown(0)} ({simulated(vgg6, 'pointer_bytes_per_pe', 'bytes').shown(0)} bytes).",
-            f"**Table III and Table IV.** By Table III's densities (and our padding) Alex-8 takes {expected['Alex-8']} us "
-            f"and VGG-6 {expected['VGG-6']} us at perfect balance; printed {self.theoretical('Alex-8').shown()} and "
-            f"{self.theoretical('VGG-6').shown()}.",
-            f"**Frames.** 1e6 / ({' + '.join(cell.digits() for cell in alexnet)}) = {frames.shown(0)}; printed 1.88e4.",
-            f'**"About 10 % above theoretical".** The geometric mean is {over_theory.shown(1)}, from {above[least].shown()} '
-            f"({least}) to {above[most].shown()} ({most}).",
+            f"{simulated(vgg6, 'spmat_bytes_fullest_pe', '').said(0)} entries in its fullest PE.",
+            f"**Pointer capacity.** 32 KB hold {32768 // 2} pointers; AlexNet's three layers need {pointers.said(0)}, VGG-6 alone "
+            f"{sixth.said(0)} ({simulated(vgg6, 'pointer_bytes_per_pe', 'bytes').digits(0)} bytes).",
+            f"**Table III and Table IV.** By Table III's densities (and our padding) Alex-8 takes {expected['Alex-8']} "
+            f"and VGG-6 {expected['VGG-6']} at perfect balance; printed {self.theoretical('Alex-8').said()} and "
+            f"{self.theoretical('VGG-6').said()}.",
+            f"**Frames.** 1e6 / ({' + '.join(cell.digits() for cell in alexnet)}) = {frames.said(0)}; printed 1.88e4.",
+            f'**"About 10 % above theoretical".** The geometric mean is {over_theory.said(1)}, from {above[least].said()} '
+            f"({least}) to {above[most].said()} ({most}).",
             "**120x, 128x.** DRAM over SRAM: 120 in the text, 640 / 5 = 128 in Table I.",
-            f"**Power.** 0.600 W (abstract), 0.59 W (text), 64 x 9.157 mW = {power.shown(3)} W.",
+            f"**Power.** 0.600 W (abstract), 0.59 W (text), 64 x 9.157 mW = {power.said(3)}.",
             f'**"Every 8 cycles".** Spmat and pointers are said to be read once every 8 cycles; on Alex-8 (suite {ROWS}) '
             f"a PE reads a line every {self._every(ROWS, 'Alex-8', 'spmat_line_reads')} cycles and a pointer pair every "
             f"{self._every(ROWS, 'Alex-8', 'pointer_pair_reads')}"
@@ -835,10 +846,10 @@ class Book(Numbers):
         """How many cycles of a PE to one of its reads."""
         point = self.queue.one(suite, layer)
         every = ratio(simulated(point, "cycles", "", 64), simulated(point, key, ""), f"64 x cycles / {key}", "")
-        return every.shown(1)
+        return every.said(1)
 
     def _designs(self):
-        self._section("A design space", "designs", "Designs")
+        self._section("A design space", "designs", "Time and energy of the designs, the Pareto front ringed")
         self._page.add(
             "Time against energy of every design of the last sweep (geometric means over the nine layers of "
             f"`{ROWS}`), area as colour; ringed: the Pareto front of time, energy and area. `eie explore` "
@@ -847,7 +858,7 @@ class Book(Numbers):
 
 
 def _ratio_text(over, under):
-    return ratio(Cell(over, "", "cited", "Table V"), Cell(under, "", "cited", "Table V"), "frames of Table V", "").shown(2)
+    return ratio(Cell(over, "", "cited", "Table V"), Cell(under, "", "cited", "Table V"), "frames of Table V", "").said(2)
 
 
 def _of_other_network(layer):

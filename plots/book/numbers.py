@@ -99,7 +99,8 @@ def _where(point):
 def error_of(pairs, what):
     """Error of a set of (model, paper): exp(mean of |ln(model / paper)|) - 1, in percent."""
     logs = [abs(math.log(ours.value / theirs.value)) for ours, theirs in pairs]
-    return Cell(100 * math.expm1(sum(logs) / len(logs)), "%", "derived", f"error of {len(logs)} numbers: {what}")
+    percent = round(100 * math.expm1(sum(logs) / len(logs)), 9)
+    return Cell(percent, "%", "derived", f"error of {len(logs)} numbers: {what}")
 
 
 def rms_of(pairs, what):

@@ -41,7 +41,7 @@ class Ledger:
         return Cell(float(value), unit, provenance, f"{what}: {self._where}")
 
     def count(self, key):
-        return self.cell(self._layer[key], key).shown(0)
+        return self.cell(self._layer[key], key).said(0)
 
     def words(self):
         layer = self._layer

@@ -270,7 +270,7 @@ class DeepCompression:
             for numbers in (self._near, self._expected)
         )
         return (
-            f"Layers that keep at least {KEPT_FROM_PCT} % ({MISCOUNTED} apart): {near.shown()} of {expected.shown()} within "
+            f"Layers that keep at least {KEPT_FROM_PCT} % ({MISCOUNTED} apart): {near.said()} of {expected.said()} within "
             f"{NEAR_PCT} % of the printed size."
         )
 
@@ -309,17 +309,17 @@ class DeepCompression:
         vgg, printed = "VGG-16", self._printed
         exact = printed.share_by_sizes(vgg, real_weights)
         cells = (self.networks.get(vgg, column) for column in ("printed total", TOTAL_RATE, PRINTED_RATE))
-        total, rate, claimed = (cell.shown(decimals) for cell, decimals in zip(cells, (2, 1, 0)))
+        total, rate, claimed = (cell.said(decimals) for cell, decimals in zip(cells, (2, 1, 0)))
         layers, layers_rate = (
-            self.networks.get(vgg, column).shown(decimals)
+            self.networks.get(vgg, column).said(decimals)
             for column, decimals in (("sum of the printed layers", 2), (LAYERS_RATE, 1))
         )
         return (
             f"**VGG-16's total contradicts its layers.** The total row prints {total}, which is {rate} and the claimed "
             f"{claimed}; the layers above it add up to {layers}, {layers_rate}, with the printed counts, and to "
-            f"{exact.shown(2)}, {rate_of(exact).shown(1)}, with the layers' real numbers of weights. Sizes are printed to a hundredth of a "
+            f"{exact.said(2)}, {rate_of(exact).said(1)}, with the layers' real numbers of weights. Sizes are printed to a hundredth of a "
             "percent, so rounding does not bridge that; which of the two is right the paper does not say. LeNet-5's layers are "
-            f"{self.networks.get('LeNet-5', TO_TOTAL).shown()} off its total; those of the other two agree with theirs within 2 %."
+            f"{self.networks.get('LeNet-5', TO_TOTAL).said()} off its total; those of the other two agree with theirs within 2 %."
         )
 
     def page(self, file):

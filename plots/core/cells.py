@@ -99,6 +99,13 @@ class Cell:
         least = f"min {number_text(self.least)}" if self.least is not None else ""
         return " ".join(filter(None, (text, self.margin(), least, self.of_nine(), MARKS[self.provenance])))
 
+    def said(self, decimals=None):
+        """Within a sentence: with its unit, and the letter in brackets."""
+        if not self.is_number:
+            return self.digits()
+        unit = self.unit if self.unit == "x" else f" {self.unit}" if self.unit else ""
+        return f"{self.digits(decimals)}{unit} ({MARKS[self.provenance]})"
+
     def of_nine(self):
         return f"({self.layers} of 9)" if self.layers else ""
 

@@ -39,7 +39,7 @@ def lines(text, first):
 def test_every_stage_has_its_bytes(compared):
     layer, _, text = compared
     assert f"{layer['outputs']} x {layer['inputs']}" in text and (layer["outputs"], layer["inputs"]) == (300, 200)
-    assert "6000 m of 60,000 m weights" in text
+    assert "6000 (m) of 60,000 (m) weights" in text
     for stage in layer["stages"]:
         (line,) = lines(text, stage["stage"] + " ")
         size, letter = line[1].split()

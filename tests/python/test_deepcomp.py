@@ -59,7 +59,7 @@ def folder(tmp_path):
 
 def test_page_from_ledgers(folder):
     page = markdown(DeepCompression(PUBLISHED, folder).page(""))
-    assert "5 d of 6 d within 3 %" in page and "12 d of 13 d within 3 %" in page and "+50.0 % d" in page
+    assert "5 (d) of 6 (d) within 3 %" in page and "12 (d) of 13 (d) within 3 %" in page and "+50.0 % d" in page
     assert "cited only, the network's layers are printed nowhere" in page and "10.0x d" in page
 
 
@@ -72,7 +72,14 @@ def test_vgg_16_contradicts_itself(folder):
     ]
     assert max(sums) + 0.005 < 2.05 - 0.005
     (words,) = [line for line in markdown(DeepCompression(PUBLISHED, folder).page("")).splitlines() if "contradicts" in line]
-    for text in ("2.05 % c", "48.8x d", "49x c", f"{sums[0]:.2f} % d", f"{100 / sums[0]:.1f}x d", f"{sums[1]:.2f} % d"):
+    for text in (
+        "2.05 % (c)",
+        "48.8x (d)",
+        "49x (c)",
+        f"{sums[0]:.2f} % (d)",
+        f"{100 / sums[0]:.1f}x (d)",
+        f"{sums[1]:.2f} % (d)",
+    ):
         assert text in words
 
 
