@@ -126,12 +126,15 @@ def _csv_fields(cell):
 
 
 def read_cells(path):
-    """{(table, row, column): cell} of a file that `csv_of` wrote; its digits are kept. A number that was missing is a
+    """{(table, row, column): cell} of a file that `csv_of` wrote, in full digits. A number that was missing is a
     word."""
     cells = {}
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
+            lines = csv.DictReader(file)
+            if lines.fieldnames != CSV_HEADER:
+                raise ValueError("another header")
+            for line in lines:
                 cells[line["table"], line["row"], line["column"]] = _read_cell(line)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as fault:
         raise InputError(f"{path}: no table of cells: {getattr(fault, 'strerror', None) or fault}") from None
