@@ -263,7 +263,7 @@ class DeepCompression:
         why = reason(row, packed, off.value)
         table.put(name, "where the gap is from", Cell(why, "", "derived", off.source))
 
-    def goal(self, network):
+    def agreeing(self, network):
         """How many of the layers whose printed percentage says enough agree; "" where there is none."""
         near, expected = (
             count(numbers[network], f"layers of {network} that keep at least {KEPT_FROM_PCT} %")
@@ -342,7 +342,7 @@ class DeepCompression:
         for network, table in self.layers.items():
             page.heading(network)
             if self._expected[network]:
-                page.add(self.goal(network))
+                page.add(self.agreeing(network))
             page.table(table, titled=False, file=file)
         return page.heading(self.poster.title).table(self.poster, titled=False, file=file)
 
