@@ -1,5 +1,6 @@
 #include "bench/compress/compress.h"
 #include "host/devices/device.h"
+#include "host/weights/weights.h"
 #include "kernels/model/eie_formula.h"
 
 #include <math.h>
