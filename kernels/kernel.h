@@ -27,7 +27,7 @@ extern "C" {
 
 /* One more with every change that the sizes of the structs do not show: the order or the meaning of
  * members, values of enums, what a function promises. Plug-ins of another number are refused. */
-#define EIE_KERNEL_ABI 2u
+#define EIE_KERNEL_ABI 3u
 
 enum eie_kernel_flags {
     EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
