@@ -76,7 +76,7 @@ const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
-            kernels/sorted_rows.c kernels/stream_plan.c kernels/timed_calls.c
+            kernels/row_lists.c kernels/stream_plan.c kernels/timed_calls.c
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c
             ${PROJECT_BINARY_DIR}/generated/opencl_sources.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

@@ -18,9 +18,9 @@
  * the codebook's tables are filled four times, so that hardly a mask is needed. */
 #include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
-#include "kernels/avx512/row_lists.h"
 #include "kernels/avx512/window_walk.h"
 #include "kernels/cpu_plan.h"
+#include "kernels/row_lists.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -15,9 +15,9 @@
  * and the codebook's table is filled twice, so that a shift is all that unpacking needs. */
 #include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
-#include "kernels/avx512/row_lists.h"
 #include "kernels/avx512/window_walk.h"
 #include "kernels/cpu_plan.h"
+#include "kernels/row_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
