@@ -1,10 +1,11 @@
 /* The one interface of every implementation: CPU and GPU kernels, libraries (peers), the
- * accelerator models. Put a file NAME.c into kernels/FOLDER/ that defines
+ * accelerator models. Put a file into kernels/FOLDER/ that defines, each at the beginning of a
+ * line, one or several
  *
  *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
  *
- * and the build finds it: the folder gives the compiler flags, the table is generated. Nothing else
- * needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
+ * and the build finds them: the folder gives the compiler flags, the table is generated. Nothing
+ * else needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
  *
  * The life of a plan:   supports -> prepare -> (load -> (run -> wait)* -> read)* -> destroy
  *
