@@ -57,7 +57,7 @@ static int parse(int argc, char **argv, struct options *options)
     if (options->out && !ends_in(options->out, ".npy") && !ends_in(options->out, ".safetensors"))
         return eie_command_usage(VERB, "-o %s ends neither in .npy nor in .safetensors",
                                  options->out);
-    return -1;
+    return eie_command_claim(options->out);
 }
 
 static enum eie_status write_npy(const char *path, const struct eie_shared *matrix,

@@ -390,7 +390,7 @@ static int parse(int argc, char **argv, struct options *options)
     if (optind < argc) options->what = argv[optind++];
     if (optind < argc) options->target = argv[optind++];
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
-    return -1;
+    return eie_command_claim(options->out);
 }
 
 int eie_command_layer(int argc, char **argv)
