@@ -38,8 +38,10 @@ enum eie_kernel_flags {
     EIE_KERNEL_ESTIMATE = 1 << 3,    /* has no y: checked against counts */
     EIE_KERNEL_REFERENCE = 1 << 4,   /* the oracle itself */
     EIE_KERNEL_BASELINE = 1 << 5, /* in every visit of its group, until a float32 row is measured */
-    EIE_KERNEL_DENSE = 1 << 6, /* FLOAT32, weights as a dense matrix: the fastest of a group is */
-    EIE_KERNEL_SPARSE = 1 << 7 /* its dense reference; and the same of weights kept sparse */
+    EIE_KERNEL_DENSE = 1 << 6,  /* FLOAT32, weights as a dense matrix: the fastest of a group is */
+    EIE_KERNEL_SPARSE = 1 << 7, /* its dense reference; and the same of weights kept sparse */
+    EIE_KERNEL_SKIP_ONE = 1 << 8,    /* the selection `default` leaves it out at batch 1 */
+    EIE_KERNEL_SKIP_SEVERAL = 1 << 9 /* and at larger batches */
 };
 
 /* What is asked of a kernel. */

@@ -185,9 +185,11 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 
 #define BOTH                                                                                       \
     .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_OPENCL,                         \
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE, .max_threads = 0, .supports = supports,        \
-    .prepare = prepare, .load = opencl_plan_load, .run = run, .wait = wait,                        \
-    .read = opencl_plan_read, .cost = cost, .describe = opencl_plan_describe, .destroy = destroy
+    .flags =                                                                                       \
+        EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,     \
+    .max_threads = 0, .supports = supports, .prepare = prepare, .load = opencl_plan_load,          \
+    .run = run, .wait = wait, .read = opencl_plan_read, .cost = cost,                              \
+    .describe = opencl_plan_describe, .destroy = destroy
 
 const struct eie_kernel eie_kernel_peers_clblast_sgemv = {
     BOTH,

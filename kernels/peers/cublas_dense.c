@@ -37,10 +37,12 @@ static enum eie_status prepare_sgemm(const struct eie_setup *setup, struct eie_p
 
 #define BOTH                                                                                       \
     .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_CUDA,                           \
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE, .max_threads = 0, .probe = cublas_probe,       \
-    .supports = cublas_supports_float, .load = cuda_float_load, .run = cuda_float_run,             \
-    .wait = cuda_float_wait, .read = cuda_float_read, .cost = cublas_cost,                         \
-    .describe = cublas_describe, .destroy = cublas_destroy
+    .flags =                                                                                       \
+        EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,     \
+    .max_threads = 0, .probe = cublas_probe, .supports = cublas_supports_float,                    \
+    .load = cuda_float_load, .run = cuda_float_run, .wait = cuda_float_wait,                       \
+    .read = cuda_float_read, .cost = cublas_cost, .describe = cublas_describe,                     \
+    .destroy = cublas_destroy
 
 const struct eie_kernel eie_kernel_peers_cublas_sgemv = {
     BOTH,
