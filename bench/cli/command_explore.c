@@ -279,7 +279,8 @@ static enum eie_status choose_layers(struct exploration *all, struct eie_error *
             names[count++] = all->suites[s].layers[l].spec.name;
     }
     if (eie_names_unmatched(all->options.layers, names, count, unmatched, sizeof unmatched))
-        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)", unmatched);
+        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)%s", unmatched,
+                        eie_names_hint(unmatched, names, count).text);
     all->wanted = calloc(count + 1, sizeof *all->wanted);
     if (!all->wanted) return eie_fail(error, EIE_MEMORY, "out of memory for %u layers", count);
     for (uint32_t s = 0; s < all->suite_count; s++) {

@@ -3,6 +3,7 @@
 #include "bench/cli/commands.h"
 #include "generated/revision.h"
 #include "host/base/file.h"
+#include "host/base/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,14 @@ static void help(FILE *stream)
     fprintf(stream, "\nEvery verb has --help with an example.\n"
                     "Exit codes: 0 good; 1 mismatch or failed check; 2 usage or bad input;\n"
                     "            3 nothing could run, or the machine failed.\n");
+}
+
+static void unknown_verb(const char *word)
+{
+    const char *names[sizeof verbs / sizeof *verbs];
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) names[i] = verbs[i].name;
+    fprintf(stderr, "eie: unknown verb '%s'; try eie --help%s\n", word,
+            eie_names_hint(word, names, sizeof verbs / sizeof *verbs).text);
 }
 
 /* Ctrl-C and kill: take the half-written file away, then die of the signal as is custom. */
@@ -96,7 +105,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[1], verbs[i].name)) return finish(verbs[i].run(argc - 1, argv + 1));
     if (argc > 1)
-        fprintf(stderr, "eie: unknown verb '%s'; try eie --help\n", argv[1]);
+        unknown_verb(argv[1]);
     else
         help(stderr);
     return eie_exit_code(EIE_USAGE);
