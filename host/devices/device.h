@@ -11,10 +11,11 @@ extern "C" {
 
 #define EIE_DEVICE_NAME_MAX 192 /* bytes, the terminating 0 included */
 
+struct eie_runtime;
+
 enum eie_device_kind {
     EIE_DEVICE_CPU,      /* the host's processor; no description file */
-    EIE_DEVICE_OPENCL,   /* found at run time */
-    EIE_DEVICE_CUDA,     /* found at run time */
+    EIE_DEVICE_FOUND,    /* found at run time, by a runtime */
     EIE_DEVICE_EIE,      /* an EIE design: the accelerator model runs on it */
     EIE_DEVICE_PUBLISHED /* a platform whose published figures are compared, nothing runs on it */
 };
@@ -65,10 +66,11 @@ struct eie_published {
 };
 
 /* A device that was found at run time. */
-struct eie_runtime_place {
-    uint32_t platform, index; /* as the driver lists them */
-    char pci[24];             /* bus id, "0000:65:00.0"; "" where it is not known */
-    bool absent;              /* it should be there and is not: the device's title says why */
+struct eie_found {
+    const struct eie_runtime *runtime; /* who found it (host/devices/runtime.h) */
+    uint32_t platform, index;          /* as the driver lists them */
+    char pci[24];                      /* bus id, "0000:65:00.0"; "" where it is not known */
+    bool absent; /* it should be there and is not: the device's title says why */
 };
 
 struct eie_device {
@@ -79,17 +81,11 @@ struct eie_device {
     struct eie_hash hash; /* SHA-256 of the description's file, or of the driver's versions; ""
                              for the host */
     union {
-        struct eie_runtime_place runtime; /* EIE_DEVICE_OPENCL, EIE_DEVICE_CUDA */
-        struct eie_design design;         /* EIE_DEVICE_EIE */
-        struct eie_published published;   /* EIE_DEVICE_PUBLISHED */
+        struct eie_found found;         /* EIE_DEVICE_FOUND */
+        struct eie_design design;       /* EIE_DEVICE_EIE */
+        struct eie_published published; /* EIE_DEVICE_PUBLISHED */
     };
 };
-
-/* Are devices of this kind found at run time? `runtime` is theirs. */
-static inline bool eie_device_is_found(enum eie_device_kind kind)
-{
-    return kind == EIE_DEVICE_OPENCL || kind == EIE_DEVICE_CUDA;
-}
 
 /* `name` is the name of a file in data/devices without ".json", or a path (contains '/' or ends in
  * ".json"). EIE_USAGE for an unknown name (the message lists the known ones), EIE_INPUT with file,

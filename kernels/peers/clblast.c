@@ -5,13 +5,12 @@
 
 static void *library;
 
-enum eie_status clblast_probe(const struct eie_device *device, const char *name, void *function,
-                              struct eie_error *error)
+enum eie_status clblast_probe(const char *name, void *function, struct eie_error *error)
 {
     static const char *const names[] = {"libclblast.so.1", "libclblast.so", NULL};
     const struct eie_library_need need[] = {{name, function}, {NULL, NULL}};
-    enum eie_status status = eie_opencl_probe(device, error);
-    if (!status && !library) status = eie_library_open(names, "EIE_CLBLAST", &library, error);
+    enum eie_status status = EIE_OK;
+    if (!library) status = eie_library_open(names, "EIE_CLBLAST", &library, error);
     return status ? status : eie_library_symbols(library, need, error);
 }
 

@@ -14,8 +14,7 @@ struct clblast_plan {
 enum clblast_constant { CLBLAST_ROW_MAJOR = 101, CLBLAST_AS_IT_IS = 111, CLBLAST_TRANSPOSED = 112 };
 
 /* Loads the library and finds `name` in it: `function` is the address of a function pointer. */
-enum eie_status clblast_probe(const struct eie_device *device, const char *name, void *function,
-                              struct eie_error *error);
+enum eie_status clblast_probe(const char *name, void *function, struct eie_error *error);
 
 /* EIE_OK, or a failure with the library's own code. */
 enum eie_status clblast_status(int code, const char *what, struct eie_error *error);

@@ -10,7 +10,8 @@ static int (*sgemm)(int layout, int transpose_a, int transpose_b, size_t m, size
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
-    return clblast_probe(device, "CLBlastSgemm", &sgemm, error);
+    (void)device;
+    return clblast_probe("CLBlastSgemm", &sgemm, error);
 }
 
 static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
@@ -41,7 +42,8 @@ const struct eie_kernel eie_kernel_peers_clblast_sgemm = {
     .name = "peers_clblast_sgemm",
     .summary = "dense float32 matrix times several vectors at once by CLBlast, on an OpenCL device",
     .isa = "any",
-    .device_kind = EIE_DEVICE_OPENCL,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "opencl",
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE,
     .max_threads = 0,
     .batch_min = 2,

@@ -9,7 +9,8 @@ static int (*sgemv)(int layout, int transpose, size_t rows, size_t columns, floa
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
-    return clblast_probe(device, "CLBlastSgemv", &sgemv, error);
+    (void)device;
+    return clblast_probe("CLBlastSgemv", &sgemv, error);
 }
 
 static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
@@ -33,7 +34,8 @@ const struct eie_kernel eie_kernel_peers_clblast_sgemv = {
     .name = "peers_clblast_sgemv",
     .summary = "dense float32 matrix times vector by CLBlast, on an OpenCL device",
     .isa = "any",
-    .device_kind = EIE_DEVICE_OPENCL,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "opencl",
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE,
     .max_threads = 0,
     .batch_max = 1,
