@@ -7,8 +7,7 @@ set(EIE_PROCESSOR_neon aarch64|arm64)
 set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
 set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
 
-set(declarations "")
-set(names "")
+set(EIE_KERNEL_NAMES "")
 set(objects "")
 foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
   if(EIE_PROCESSOR_${folder} AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(${EIE_PROCESSOR_${folder}})$")
@@ -27,7 +26,7 @@ foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(STRINGS ${source} definition REGEX "^const struct eie_kernel eie_kernel_${folder}_${stem} =")
     if(definition)
-      list(APPEND names ${folder}_${stem})
+      list(APPEND EIE_KERNEL_NAMES ${folder}_${stem})
     endif()
   endforeach()
 endforeach()
@@ -54,13 +53,17 @@ const struct eie_opencl_source opencl_sources[] = {
 };
 " @ONLY)
 
-list(SORT names)
-foreach(name IN LISTS names)
-  string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
-  string(APPEND entries "    &eie_kernel_${name},\n")
-endforeach()
-list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
-file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_table.c CONTENT
+# The table of kernels: their names without eie_kernel_.
+function(eie_kernel_table output)
+  set(declarations "")
+  set(entries "")
+  list(SORT ARGN)
+  foreach(name IN LISTS ARGN)
+    string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
+    string(APPEND entries "    &eie_kernel_${name},\n")
+  endforeach()
+  list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
+  file(GENERATE OUTPUT ${output} CONTENT
 "/* Written by the build from kernels/FOLDER/NAME.c. */
 #include \"kernels/registry.h\"
 
@@ -74,6 +77,8 @@ const uint32_t eie_builtin_kernel_count =
     sizeof eie_builtin_kernels / sizeof *eie_builtin_kernels - 1;
 const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
+endfunction()
+eie_kernel_table(${PROJECT_BINARY_DIR}/generated/kernel_table.c ${EIE_KERNEL_NAMES})
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
             kernels/sorted_rows.c kernels/stream_plan.c kernels/timed_calls.c

@@ -3,6 +3,7 @@
 #include "bench/matrix/group.h"
 #include "bench/matrix/matrix.h"
 #include "bench/measure/devices.h"
+#include "host/devices/cuda.h"
 #include "host/devices/meter.h"
 #include "kernels/registry.h"
 #include "tests/support/layers.h"
@@ -247,6 +248,35 @@ static void test_words_and_facts(void **state)
     assert_int_equal(json_integer_value(json_object_get(there->facts, "number")), 2);
     assert_string_equal(eie_device_kind_word(&there->device), "made");
     eie_places_free(&places);
+}
+
+/* What listings say of a CUDA device; a build without CUDA has no words for one. */
+static void test_words_of_cuda(void **state)
+{
+    extern const struct eie_runtime eie_runtime_cuda;
+    const struct eie_cuda_facts facts = {.pci = "0000:65:00.0",
+                                         .driver = 12040,
+                                         .runtime = 12030,
+                                         .major = 9,
+                                         .multiprocessors = 132,
+                                         .global_bytes = UINT64_C(80) << 30,
+                                         .l2_bytes = UINT64_C(50) << 20,
+                                         .shared_block_bytes = 227 << 10};
+    char text[320];
+    json_t *object = json_object();
+    (void)state;
+    assert_string_equal(eie_runtime_cuda.prefix, "cuda:");
+    if (eie_runtime_cuda.ability) {
+        eie_runtime_cuda.ability(&facts, text, sizeof text);
+        assert_string_equal(text, "capability 9.0, 132 multiprocessors, 80.0 GiB, 50.0 MiB L2, 227 "
+                                  "KiB shared a block, CUDA 12.3 (driver 12.4), PCI 0000:65:00.0");
+        eie_runtime_cuda.facts(&facts, object);
+        assert_string_equal(json_string_value(json_object_get(object, "driver_cuda")), "12.4");
+        assert_string_equal(json_string_value(json_object_get(object, "compute_capability")),
+                            "9.0");
+        assert_int_equal(json_integer_value(json_object_get(object, "l2_bytes")), 50 << 20);
+    }
+    json_decref(object);
 }
 
 static void test_list_that_fails(void **state)
@@ -575,6 +605,7 @@ int main(void)
         cmocka_unit_test_setup(test_runtimes_that_are_asked, reset),
         cmocka_unit_test_setup(test_first_that_is_there, reset),
         cmocka_unit_test_setup(test_words_and_facts, reset),
+        cmocka_unit_test_setup(test_words_of_cuda, reset),
         cmocka_unit_test_setup(test_list_that_fails, reset),
         cmocka_unit_test_setup(test_lists_that_go_wrong, reset),
         cmocka_unit_test_setup(test_names_of_runtimes, reset),
