@@ -62,8 +62,8 @@ EIE_MUST_USE enum eie_status eie_device_floor(const struct eie_device *device, b
                                               struct eie_floor *floor, double *launch_ns,
                                               struct eie_error *error);
 
-/* {"eie_device_ceilings": {NAME: {...}}} with units in the keys; only of a device that has been
- * opened and has ceilings. */
+/* {"eie_device_ceilings": {NAME: {...}}} with units in the keys; nothing where the device has no
+ * ceilings, or they cannot be measured. */
 void eie_device_ceilings_add_json(const struct eie_device *device, json_t *lists);
 
 #endif

@@ -26,8 +26,12 @@ void eie_meter_none(struct eie_error *why)
         const size_t used = strlen(whose);
         snprintf(whose + used, sizeof whose - used, "%s%s", used ? ", " : "", (*one)->whose);
     }
-    eie_fail(why, EIE_MISSING,
-             "only the meters of %s are read, and this device tells no PCI bus id of one", whose);
+    if (!*whose)
+        eie_fail(why, EIE_MISSING, "this program reads no meters");
+    else
+        eie_fail(why, EIE_MISSING,
+                 "only the meters of %s are read, and this device tells no PCI bus id of one",
+                 whose);
 }
 
 /* ---- a meter in use -------------------------------------------------------------------------- */

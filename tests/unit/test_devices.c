@@ -548,6 +548,20 @@ static void test_rows_with_floors(void **state)
     end_rows(rows);
 }
 
+static void test_rows_without_meters(void **state)
+{
+    const struct eie_device device = device_of(false);
+    struct eie_row rows[2];
+    (void)state;
+    run_group(&device, rows);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rows[i].energy.state, EIE_ENERGY_UNAVAILABLE);
+        assert_string_equal(rows[i].energy.reason, "this program reads no meters");
+    }
+    assert_null(eie_board_json(&device));
+    end_rows(rows);
+}
+
 static void test_rows_above_the_ceilings(void **state)
 {
     const struct eie_device device = device_of(false);
@@ -616,6 +630,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_holds_the_weights, reset),
         cmocka_unit_test_setup(test_ceilings_as_json, reset),
         cmocka_unit_test_setup(test_rows_with_floors, reset),
+        cmocka_unit_test_setup(test_rows_without_meters, reset),
         cmocka_unit_test_setup(test_rows_above_the_ceilings, reset),
         cmocka_unit_test_setup(test_rows_without_ceilings, reset),
         cmocka_unit_test_setup(test_rows_on_a_device_that_is_away, reset),
