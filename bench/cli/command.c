@@ -1,5 +1,7 @@
 #include "bench/cli/command.h"
 
+#include "host/base/file.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -41,6 +43,39 @@ static void refused(char **argv, const struct option *options, char *text, size_
         snprintf(text, size, "-%c", optopt);
 }
 
+/* Options with a value that have come, by their value. */
+static bool given[256];
+
+void eie_command_again(const char *values)
+{
+    for (; *values; values++) given[(unsigned char)*values] = false;
+}
+
+/* May the option come (again)? */
+static bool may_come(const struct option *options, int found)
+{
+    const struct option *option = options;
+    while (option->name && option->val != found) option++;
+    if (!option->name || option->has_arg != required_argument || found < 0 || found > 255)
+        return true;
+    const bool before = given[found] && strcmp(option->name, "plugin") != 0;
+    given[found] = true;
+    return !before;
+}
+
+static const char *name_of(const struct option *options, int value)
+{
+    while (options->val != value) options++;
+    return options->name;
+}
+
+int eie_command_claim(const char *path)
+{
+    struct eie_error error;
+    const enum eie_status status = eie_output_claim(path, &error);
+    return status ? eie_command_fail(status, &error) : -1;
+}
+
 int eie_command_option(int argc, char **argv, const char *verb, const struct option *options)
 {
     char letters[128] = ":"; /* a missing argument comes back as ':' */
@@ -60,6 +95,10 @@ int eie_command_option(int argc, char **argv, const char *verb, const struct opt
         char text[256];
         refused(argv, options, text, sizeof text);
         eie_command_usage(verb, "unknown option %s", text);
+    }
+    if (found > 0 && !may_come(options, found)) {
+        eie_command_usage(verb, "option --%s was given twice", name_of(options, found));
+        return '?';
     }
     return found;
 }

@@ -135,7 +135,10 @@ static bool parse_target(const char *text, double *target)
 static int parse_option(int option, uint32_t cores, struct options *options)
 {
     struct eie_matrix_options *matrix = &options->matrices[options->matrix_count - 1];
-    if (option == 'A') return begin_matrix(options, cores);
+    if (option == 'A') {
+        eie_command_again("slkdbtc");
+        return begin_matrix(options, cores);
+    }
     if (option == 's') matrix->suites = optarg;
     if (option == 'l') matrix->layers = optarg;
     if (option == 'k') matrix->kernels = optarg;
@@ -203,7 +206,7 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
     if (options->resume && !options->out)
         return eie_command_usage(VERB, "--resume needs the results file: --out FILE");
-    return -1;
+    return eie_command_claim(options->out);
 }
 
 /* ---- what becomes of it --------------------------------------------------------------------- */

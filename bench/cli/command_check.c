@@ -189,7 +189,8 @@ static enum eie_status check_names(const char *patterns, const struct eie_places
     for (; count < places->count && count < NAMES_MAX; count++)
         names[count] = places->all[count].device.name;
     if (eie_names_unmatched(patterns, names, count, unmatched, sizeof unmatched))
-        return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)", unmatched);
+        return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)%s", unmatched,
+                        eie_names_hint(unmatched, names, count).text);
     return EIE_OK;
 }
 
@@ -269,7 +270,8 @@ int eie_command_check(int argc, char **argv)
     for (uint32_t i = 0; i < eie_kernel_count() && i < NAMES_MAX; i++)
         names[i] = eie_kernel_at(i)->name;
     if (eie_names_unmatched(choice.kernels, names, eie_kernel_count(), unmatched, sizeof unmatched))
-        return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)", unmatched);
+        return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)%s", unmatched,
+                                 eie_names_hint(unmatched, names, eie_kernel_count()).text);
     enum eie_status status = find_devices(&choice, &devices, &error);
     if (status) {
         eie_places_free(&devices.places);

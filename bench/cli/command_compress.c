@@ -187,7 +187,11 @@ static int parse(int argc, char **argv, struct request *request)
             "a plain layer has 4-bit codes and 4-bit runs; with %u and %u take "
             "--form packed or --form huffman",
             options->code_bits, options->run_bits);
-    return -1;
+    int code = eie_command_claim(options->out);
+    if (code < 0) code = eie_command_claim(request->ledger);
+    if (code < 0 && request->as_json && eie_output_claimed())
+        code = eie_command_usage(VERB, "--json: standard output takes only one document");
+    return code;
 }
 
 static enum eie_status write_ledger(const char *path, const json_t *ledger, struct eie_error *error)

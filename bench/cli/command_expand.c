@@ -57,7 +57,7 @@ static int parse(int argc, char **argv, struct options *options)
     if (options->out && !ends_in(options->out, ".npy") && !ends_in(options->out, ".safetensors"))
         return eie_command_usage(VERB, "-o %s ends neither in .npy nor in .safetensors",
                                  options->out);
-    return -1;
+    return eie_command_claim(options->out);
 }
 
 static enum eie_status write_npy(const char *path, const struct eie_shared *matrix,
@@ -163,12 +163,10 @@ int eie_command_expand(int argc, char **argv)
         names[i] = set.matrices[i].name;
         if (eie_names_match(options.layers, names[i])) matrices[count++] = &set.matrices[i];
     }
-    if (!status && !count)
-        status =
-            eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'", options.path, options.layers);
-    else if (!status &&
-             eie_names_unmatched(options.layers, names, set.count, unmatched, sizeof unmatched))
-        status = eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'", options.path, unmatched);
+    if (!status &&
+        eie_names_unmatched(options.layers, names, set.count, unmatched, sizeof unmatched))
+        status = eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'%s", options.path, unmatched,
+                          eie_names_hint(unmatched, names, set.count).text);
     free(names);
     if (!status)
         status = options.measure ? eie_huffman_speed(matrices, count, options.as_json, &error)

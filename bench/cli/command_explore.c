@@ -193,7 +193,7 @@ static int parse(int argc, char **argv, struct options *options)
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
     if (options->resume && !options->out)
         return eie_command_usage(VERB, "--resume needs the file of the sweep: --out FILE");
-    return -1;
+    return options->dry_run ? -1 : eie_command_claim(options->out);
 }
 
 static int parse_lists(const struct options *options, struct eie_sweep *sweep)
@@ -235,6 +235,7 @@ struct exploration {
         uint32_t suite, layer;
     } * wanted;
     struct eie_sweep_run run;
+    struct eie_output_lock lock;
     struct eie_journal journal;
     struct eie_progress progress;
     pthread_mutex_t mutex; /* of all below */
@@ -277,7 +278,8 @@ static enum eie_status choose_layers(struct exploration *all, struct eie_error *
             names[count++] = all->suites[s].layers[l].spec.name;
     }
     if (eie_names_unmatched(all->options.layers, names, count, unmatched, sizeof unmatched))
-        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)", unmatched);
+        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)%s", unmatched,
+                        eie_names_hint(unmatched, names, count).text);
     all->wanted = calloc(count + 1, sizeof *all->wanted);
     if (!all->wanted) return eie_fail(error, EIE_MEMORY, "out of memory for %u layers", count);
     for (uint32_t s = 0; s < all->suite_count; s++) {
@@ -336,12 +338,13 @@ static enum eie_status announce(struct exploration *all, struct eie_error *error
 }
 
 /* Before anything is run: can the file be written, and is no journal in the way? */
-static enum eie_status try_output(const struct exploration *all, struct eie_error *error)
+static enum eie_status try_output(struct exploration *all, struct eie_error *error)
 {
     struct eie_output probe;
     if (!all->options.out) return EIE_OK;
     eie_output_sweep(all->options.out);
-    enum eie_status status = eie_output_begin(all->options.out, &probe, error);
+    enum eie_status status = eie_output_lock_take(all->options.out, &all->lock, error);
+    if (!status) status = eie_output_begin(all->options.out, &probe, error);
     if (status) return status;
     const bool direct = !probe.temporary; /* a pipe or a device: nothing to go on with */
     eie_output_abandon(&probe);
@@ -542,6 +545,7 @@ int eie_command_explore(int argc, char **argv)
     struct eie_error error = {"out of memory"};
     if (!all) return eie_command_fail(EIE_MEMORY, &error);
     pthread_mutex_init(&all->mutex, NULL);
+    all->lock.file = -1;
     all->run = (struct eie_sweep_run){
         .sweep = &all->sweep, .data = &all->data, .command = all->options.command};
     int code = parse(argc, argv, &all->options);
@@ -553,6 +557,7 @@ int eie_command_explore(int argc, char **argv)
     if (code < 0 && !status) status = explore(all, &error);
     if (status) code = eie_command_fail(status, &error);
     eie_journal_end(&all->journal, false);
+    eie_output_lock_leave(&all->lock);
     for (uint32_t l = 0; all->run.layers && l < all->run.layer_count; l++)
         eie_sweep_layer_free(&all->run.layers[l]);
     for (uint32_t s = 0; s < all->suite_count; s++) eie_suite_free(&all->suites[s]);

@@ -78,6 +78,20 @@ static void split_target(const char *target, char suite[1024], const char **laye
     snprintf(suite, 1024, "%.*s", (int)length, target);
 }
 
+static enum eie_status no_layer(const struct eie_suite *suite, const char *pattern,
+                                struct eie_error *error)
+{
+    struct eie_hint hint = {""};
+    const char **names = calloc(suite->layer_count, sizeof *names);
+    if (names) {
+        for (uint32_t i = 0; i < suite->layer_count; i++) names[i] = suite->layers[i].spec.name;
+        hint = eie_names_hint(pattern, names, suite->layer_count);
+    }
+    free(names);
+    return eie_fail(error, EIE_USAGE, "suite %s has no layer '%s' (eie list layers)%s", suite->name,
+                    pattern, hint.text);
+}
+
 static enum eie_status open_suite(const struct options *options, struct eie_layer_set *set,
                                   struct eie_suite *suite, struct eie_error *error)
 {
@@ -93,9 +107,7 @@ static enum eie_status open_suite(const struct options *options, struct eie_laye
         status = eie_suite_build(suite, i, options->pes, &set->layers[set->count], error);
         set->count += !status;
     }
-    if (!status && !set->count)
-        status = eie_fail(error, EIE_USAGE, "suite %s has no layer '%s' (eie list layers)",
-                          suite->name, pattern);
+    if (!status && !set->count) status = no_layer(suite, pattern, error);
     return status;
 }
 
@@ -390,7 +402,7 @@ static int parse(int argc, char **argv, struct options *options)
     if (optind < argc) options->what = argv[optind++];
     if (optind < argc) options->target = argv[optind++];
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
-    return -1;
+    return eie_command_claim(options->out);
 }
 
 int eie_command_layer(int argc, char **argv)

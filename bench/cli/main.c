@@ -3,7 +3,9 @@
 #include "bench/cli/commands.h"
 #include "generated/revision.h"
 #include "host/base/file.h"
+#include "host/base/names.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,6 +40,14 @@ static void help(FILE *stream)
                     "            3 nothing could run, or the machine failed.\n");
 }
 
+static void unknown_verb(const char *word)
+{
+    const char *names[sizeof verbs / sizeof *verbs];
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) names[i] = verbs[i].name;
+    fprintf(stderr, "eie: unknown verb '%s'; try eie --help%s\n", word,
+            eie_names_hint(word, names, sizeof verbs / sizeof *verbs).text);
+}
+
 /* Ctrl-C and kill: take the half-written file away, then die of the signal as is custom. */
 static void on_signal(int number)
 {
@@ -49,27 +59,38 @@ static void on_signal(int number)
 /* What was printed must have arrived. */
 static int finish(int code)
 {
+    errno = 0;
     if (!fflush(stdout) && !ferror(stdout)) return code;
-    fprintf(stderr, "eie: standard output could not be written: is the disk full?\n");
+    fprintf(stderr, "eie: standard output could not be written: %s\n",
+            errno == EBADF ? "it is closed"
+            : errno        ? strerror(errno)
+                           : "is the disk full?");
     return code ? code : eie_exit_code(EIE_SYSTEM);
 }
 
-/* Descriptors 0 to 2 that nobody opened must not become files of ours. */
+/* Descriptors 0 to 2 that nobody opened must not become files of ours. What is printed on a
+ * standard output that is not there fails. */
 static void open_standard(void)
 {
     int opened;
-    do opened = open("/dev/null", O_RDWR);
+    do opened = open("/dev/null", fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_RDWR : O_RDONLY);
     while (opened >= 0 && opened <= STDERR_FILENO);
     if (opened > STDERR_FILENO) close(opened);
+}
+
+/* What is to be ignored stays ignored: nohup. */
+static void end_on(int number)
+{
+    if (signal(number, on_signal) == SIG_IGN) signal(number, SIG_IGN);
 }
 
 int main(int argc, char **argv)
 {
     open_standard();
     setenv("HWLOC_HIDE_ERRORS", "2", 0); /* it goes on without /sys, and would print */
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGHUP, on_signal);
+    end_on(SIGINT);
+    end_on(SIGTERM);
+    end_on(SIGHUP);
     signal(SIGCHLD, SIG_DFL); /* may come ignored, and then nobody knows how a child ended */
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit becomes a failed write */
     if (argc > 1 &&
@@ -84,7 +105,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(argv[1], verbs[i].name)) return finish(verbs[i].run(argc - 1, argv + 1));
     if (argc > 1)
-        fprintf(stderr, "eie: unknown verb '%s'; try eie --help\n", argv[1]);
+        unknown_verb(argv[1]);
     else
         help(stderr);
     return eie_exit_code(EIE_USAGE);

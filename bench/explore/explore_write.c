@@ -2,6 +2,7 @@
 #include "generated/revision.h"
 #include "host/base/file.h"
 #include "host/base/jsonset.h"
+#include "host/base/sha256.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 #define FORMAT         "eie-explore-1"
-#define JOURNAL_FORMAT "eie-explore-journal-1"
+#define JOURNAL_FORMAT "eie-explore-journal-2"
 #define JOURNAL_PATH   4096
 
 /* ---- going through points ------------------------------------------------------------------- */
@@ -545,6 +546,28 @@ static bool take_lines(const json_t *list, struct eie_unit *unit)
     return found == unit->line_count;
 }
 
+/* What a line of the journal must say of itself: the start of its SHA-256. */
+static enum eie_status line_hash(const json_t *row, struct eie_hash *hash, struct eie_error *error)
+{
+    char *text = json_dumps(row, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!text) return eie_fail(error, EIE_MEMORY, "out of memory for the journal");
+    const enum eie_status status = eie_sha256_of(text, strlen(text), hash, error);
+    free(text);
+    return status;
+}
+
+static bool is_whole(json_t *row)
+{
+    struct eie_hash hash;
+    struct eie_error error;
+    json_t *stated = json_incref(json_object_get(row, "sha256"));
+    json_object_del(row, "sha256");
+    const bool whole = json_is_string(stated) && !line_hash(row, &hash, &error) &&
+                       !strcmp(json_string_value(stated), hash.hex);
+    json_decref(stated);
+    return whole;
+}
+
 /* A unit of the journal that this sweep needs as it is there. */
 static bool take_unit(struct eie_sweep_run *run, const json_t *row)
 {
@@ -584,9 +607,11 @@ static enum eie_status take_journal(struct eie_sweep_run *run, FILE *file, const
     char *line = NULL;
     size_t size = 0;
     bool head = true;
+    uint64_t number = 0;
     enum eie_status status = EIE_OK;
     for (ssize_t length; !status && (length = getline(&line, &size, file)) > 0;) {
         json_t *row = line[length - 1] == '\n' ? json_loads(line, 0, NULL) : NULL;
+        number++;
         if (head) {
             json_t *wanted = journal_head(run);
             if (!row || !json_equal(row, wanted))
@@ -596,6 +621,10 @@ static enum eie_status take_journal(struct eie_sweep_run *run, FILE *file, const
                              "revision of eie: delete it or name another --out",
                              path);
             json_decref(wanted);
+        } else if (line[length - 1] == '\n' && !(row && is_whole(row))) {
+            status = eie_fail(error, EIE_INPUT,
+                              "%s: line %" PRIu64 " is damaged: delete it and what follows", path,
+                              number);
         } else if (row) {
             *taken += take_unit(run, row);
         }
@@ -620,7 +649,9 @@ enum eie_status eie_journal_absent(const char *path, struct eie_error *error)
 {
     char name[JOURNAL_PATH];
     const enum eie_status status = name_journal(path, name, error);
-    if (status || access(name, F_OK)) return status;
+    struct stat info;
+    if (status || stat(name, &info)) return status;
+    if (!info.st_size && S_ISREG(info.st_mode) && !unlink(name)) return EIE_OK;
     return eie_fail(
         error, EIE_USAGE,
         "%s is left from a sweep that was interrupted: go on with --resume, or delete it", name);
@@ -633,7 +664,7 @@ enum eie_status eie_journal_begin(struct eie_sweep_run *run, const char *path, b
     *journal = (struct eie_journal){.file = NULL};
     *taken = 0;
     struct stat info;
-    if (!stat(path, &info) && !S_ISREG(info.st_mode)) return EIE_OK;
+    if (eie_output_claimed() || (!stat(path, &info) && !S_ISREG(info.st_mode))) return EIE_OK;
     const enum eie_status named = name_journal(path, journal->path, error);
     if (named) return named;
     long end = 0;
@@ -656,17 +687,24 @@ enum eie_status eie_journal_begin(struct eie_sweep_run *run, const char *path, b
     json_t *head = journal_head(run);
     json_dumpf(head, journal->file, JSON_COMPACT);
     json_decref(head);
-    if (fputc('\n', journal->file) == EOF || fflush(journal->file))
-        return eie_fail(error, EIE_SYSTEM, "%s: cannot be written: %s", journal->path,
-                        strerror(errno));
-    return EIE_OK;
+    if (fputc('\n', journal->file) != EOF && !fflush(journal->file)) return EIE_OK;
+    const int code = errno;
+    eie_journal_end(journal, true); /* nothing is in it that could be gone on with */
+    return eie_fail(error, EIE_SYSTEM, "%s: cannot be written: %s", journal->path, strerror(code));
 }
 
 enum eie_status eie_journal_add(struct eie_journal *journal, const struct eie_sweep_run *run,
                                 const struct eie_unit *unit, struct eie_error *error)
 {
     if (!journal->file) return EIE_OK;
+    struct eie_hash hash;
     json_t *row = unit_json(run, unit);
+    const enum eie_status status = line_hash(row, &hash, error);
+    if (status) {
+        json_decref(row);
+        return status;
+    }
+    eie_set(row, "sha256", hash.hex);
     const bool failed = json_dumpf(row, journal->file, JSON_COMPACT) ||
                         fputc('\n', journal->file) == EOF || fflush(journal->file);
     json_decref(row);

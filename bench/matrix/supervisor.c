@@ -141,7 +141,7 @@ static enum eie_status lose(struct shift *shift, json_t *row, const char *reason
                             struct eie_error *error)
 {
     char text[1024 + EIE_REPRODUCER_MAX];
-    snprintf(text, sizeof text, "%s; again: %s", reason, text_of(row, "eie_reproducer"));
+    snprintf(text, sizeof text, "%s; again: %s", reason, text_of(row, "eie_again"));
     eie_set(row, "eie_reason", text);
     json_incref(row);
     return keep(shift, row, eie_exit_code(EIE_SYSTEM), error);

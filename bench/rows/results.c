@@ -18,6 +18,7 @@
 struct eie_results {
     char *path;
     bool direct; /* not a regular file: written once */
+    struct eie_output_lock lock;
     json_t *context;
     json_t *rows;             /* by name, in the order in which they came */
     json_t *runs;             /* context.eie_runs, borrowed */
@@ -241,6 +242,7 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
         json_decref(suites);
         return eie_fail(error, EIE_MEMORY, "out of memory for results");
     }
+    made->lock.file = -1;
     made->path = path ? strdup(path) : NULL;
     made->rows = json_object();
     enum eie_status status = EIE_OK;
@@ -258,8 +260,10 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
     }
     struct stat info;
     const bool there = path && !stat(path, &info);
-    made->direct = there && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+    made->direct =
+        there && !S_ISDIR(info.st_mode) && (!S_ISREG(info.st_mode) || eie_output_claimed());
     if (!status && path && !made->direct) status = try_path(made, error);
+    if (!status && path) status = eie_output_lock_take(path, &made->lock, error);
     if (!status && resume && made->direct)
         status = eie_fail(error, EIE_USAGE, "--resume: %s is no regular file", path);
     if (!status && resume && there && info.st_size) status = take_up(made, error);
@@ -312,6 +316,7 @@ void eie_results_free(struct eie_results *results)
     json_decref(results->this_run);
     json_decref(results->context);
     json_decref(results->rows);
+    eie_output_lock_leave(&results->lock);
     free(results->path);
     free(results);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,6 +145,7 @@ void eie_bytes_free(struct eie_bytes *bytes)
 enum slot_state { SLOT_FREE, SLOT_BUSY, SLOT_SET };
 static struct slot {
     _Atomic int state;
+    pid_t owner; /* a child that inherited the table has no file in it */
     char path[PATH_MAX];
 } slots[16];
 
@@ -155,7 +157,10 @@ static bool slot_move(struct slot *slot, int from, int to)
 static struct slot *slot_take(void)
 {
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
-        if (slot_move(&slots[i], SLOT_FREE, SLOT_BUSY)) return &slots[i];
+        if (slot_move(&slots[i], SLOT_FREE, SLOT_BUSY)) {
+            slots[i].owner = getpid();
+            return &slots[i];
+        }
     return NULL;
 }
 
@@ -176,7 +181,7 @@ void eie_output_unlink_pending(void)
 {
     for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
         if (slot_move(&slots[i], SLOT_SET, SLOT_BUSY)) {
-            unlink(slots[i].path);
+            if (slots[i].owner == getpid()) unlink(slots[i].path);
             atomic_store(&slots[i].state, SLOT_SET);
         }
 }
@@ -221,15 +226,57 @@ static int create_temporary(struct eie_output *output)
     return file;
 }
 
+/* What standard output was before a document took it. */
+static int claimed = -1;
+static char *claimed_path;
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The names of standard output lead to standard error meanwhile. */
+static bool leads_to_claimed(const char *path, const struct stat *info)
+{
+    static const char *const names[] = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
+    struct stat own;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(path, names[i]) == 0) return true;
+    return strcmp(path, claimed_path) == 0 || (fstat(claimed, &own) == 0 && same_file(info, &own));
+}
+
+enum eie_status eie_output_claim(const char *path, struct eie_error *error)
+{
+    struct stat named, own, empty;
+    if (path == NULL || stat(path, &named) != 0) return EIE_OK;
+    if (claimed >= 0) {
+        if (!leads_to_claimed(path, &named)) return EIE_OK;
+        return eie_fail(error, EIE_USAGE, "%s: standard output takes only one document", path);
+    }
+    if (fstat(STDOUT_FILENO, &own) != 0 || !same_file(&named, &own)) return EIE_OK;
+    if (stat("/dev/null", &empty) == 0 && same_file(&named, &empty)) return EIE_OK;
+    fflush(stdout);
+    claimed_path = strdup(path);
+    claimed = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (claimed_path == NULL || claimed < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+        return write_failed(path, errno, error);
+    return EIE_OK;
+}
+
+bool eie_output_claimed(void)
+{
+    return claimed >= 0;
+}
+
 /* A descriptor to write `path` directly. The process's own standard output or error is continued
  * where it stands, not opened anew: it may be a regular file, or a socket. -1 and errno 0: no need
  * to, the path is free or names a regular file. */
 static int open_direct(const char *path, const struct stat *info)
 {
+    if (claimed >= 0 && leads_to_claimed(path, info)) return fcntl(claimed, F_DUPFD_CLOEXEC, 3);
     for (int standard = STDOUT_FILENO; standard <= STDERR_FILENO; standard++) {
         struct stat own;
-        if (fstat(standard, &own) == 0 && own.st_dev == info->st_dev &&
-            own.st_ino == info->st_ino) {
+        if (fstat(standard, &own) == 0 && same_file(&own, info)) {
             if (standard == STDOUT_FILENO) fflush(stdout);
             return fcntl(standard, F_DUPFD_CLOEXEC, 3);
         }
@@ -323,6 +370,96 @@ void eie_output_abandon(struct eie_output *output)
     }
     free(output->path);
     *output = (struct eie_output){0};
+}
+
+/* ---- locks ---------------------------------------------------------------------------------- */
+
+/* The lock of "folder/name" is "folder/.name.lock"; of a link, that of its target. */
+static bool lock_path(const char *path, char *lock)
+{
+    char target[PATH_MAX];
+    if (realpath(path, target) == NULL &&
+        (size_t)snprintf(target, sizeof target, "%s", path) >= sizeof target)
+        return false;
+    const char *slash = strrchr(target, '/');
+    const int folder = slash == NULL ? 0 : (int)(slash + 1 - target);
+    return (size_t)snprintf(lock, PATH_MAX, "%.*s.%.200s.lock", folder, target, target + folder) <
+           PATH_MAX;
+}
+
+#define DYING_S 10 /* children of a process that was killed end a moment after it */
+
+/* The process that a lock names; 0: nobody. */
+static long holder_of(int file)
+{
+    char text[32] = "";
+    return pread(file, text, sizeof text - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+static bool is_gone(long process)
+{
+    return process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+}
+
+/* False with `holder` where another process has it; true with *file -1 where there can be no lock,
+ * errno saying why. A lock that its holder removed in between is made anew. */
+static bool try_lock(const char *path, int *file, long *holder)
+{
+    const struct timespec moment = {0, 20000000};
+    struct stat here, there;
+    for (int waits = 0;;) {
+        *file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (*file < 0) return true;
+        if (flock(*file, LOCK_EX | LOCK_NB) == 0) {
+            if (fstat(*file, &here) == 0 && stat(path, &there) == 0 && same_file(&here, &there))
+                return true;
+        } else {
+            const bool taken = errno == EWOULDBLOCK;
+            *holder = holder_of(*file);
+            if (!taken || !is_gone(*holder) || waits++ == DYING_S * 50) {
+                close(*file);
+                *file = -1;
+                errno = 0;
+                return !taken;
+            }
+            nanosleep(&moment, NULL);
+        }
+        close(*file);
+    }
+}
+
+enum eie_status eie_output_lock_take(const char *path, struct eie_output_lock *lock,
+                                     struct eie_error *error)
+{
+    struct stat info;
+    long holder = 0;
+    *lock = (struct eie_output_lock){-1, NULL};
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) return EIE_OK;
+    struct slot *slot = slot_take();
+    if (slot == NULL) return write_failed(path, EMFILE, error);
+    errno = ENAMETOOLONG;
+    const bool mine = !lock_path(path, slot->path) || try_lock(slot->path, &lock->file, &holder);
+    if (lock->file >= 0) {
+        atomic_store(&slot->state, SLOT_SET);
+        lock->path = slot->path;
+        if (ftruncate(lock->file, 0) == 0) dprintf(lock->file, "%ld\n", (long)getpid());
+        return EIE_OK;
+    }
+    const int code = errno;
+    atomic_store(&slot->state, SLOT_FREE);
+    if (mine) return code == 0 ? EIE_OK : write_failed(path, code, error);
+    return eie_fail(error, EIE_SYSTEM,
+                    "%s: is being written by process %ld: wait for it, or name another file", path,
+                    holder);
+}
+
+void eie_output_lock_leave(struct eie_output_lock *lock)
+{
+    if (lock->file < 0) return;
+    unlink(lock->path);
+    slot_release(lock->path);
+    close(lock->file);
+    *lock = (struct eie_output_lock){-1, NULL};
 }
 
 /* ---- leftovers ------------------------------------------------------------------------------ */

@@ -35,7 +35,25 @@ EIE_MUST_USE enum eie_status eie_output_begin(const char *path, struct eie_outpu
 EIE_MUST_USE enum eie_status eie_output_commit(struct eie_output *output, struct eie_error *error);
 void eie_output_abandon(struct eie_output *output); /* after a failed or finished commit: no-op */
 
-/* Removes the temporary file of an output that is under way; for a handler of SIGINT or SIGTERM
+/* Where `path` (NULL is fine) is the process's own standard output, its document is to be alone
+ * there: from here on all that is printed on standard output goes to standard error, and outputs of
+ * this very path go where standard output led. To be called before anything is printed. EIE_USAGE
+ * where another path has taken standard output already. */
+EIE_MUST_USE enum eie_status eie_output_claim(const char *path, struct eie_error *error);
+bool eie_output_claimed(void);
+
+/* For a file that is written over and over: only one process at a time has the lock beside it, and
+ * no longer than it lives. EIE_SYSTEM, naming the process that has it. Where the file system has no
+ * locks, or `path` is no regular file, there is none. */
+struct eie_output_lock {
+    int file;   /* -1: none */
+    char *path; /* of the lock itself */
+};
+EIE_MUST_USE enum eie_status eie_output_lock_take(const char *path, struct eie_output_lock *lock,
+                                                  struct eie_error *error);
+void eie_output_lock_leave(struct eie_output_lock *lock); /* {-1, NULL} is fine */
+
+/* Removes the temporary files and the locks that are in use; for a handler of SIGINT or SIGTERM
  * (calls only unlink). */
 void eie_output_unlink_pending(void);
 

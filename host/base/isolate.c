@@ -63,7 +63,8 @@ _Noreturn static void be_child(eie_isolated function, void *context, struct bord
 {
     /* A handler of the parent's would take away files that are the parent's. */
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) signal(ends[i], SIG_DFL);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (signal(ends[i], SIG_DFL) == SIG_IGN) signal(ends[i], SIG_IGN);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(1);
     function(context, border->bytes);
     fflush(stdout);

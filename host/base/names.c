@@ -1,5 +1,6 @@
 #include "host/base/names.h"
 
+#include <ctype.h>
 #include <fnmatch.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -75,6 +76,52 @@ bool eie_names_unmatched(const char *patterns, const char *const *names, unsigne
         }
     }
     return false;
+}
+
+#define HINT_MAX 128 /* letters that are compared */
+
+static unsigned least(unsigned a, unsigned b, unsigned c)
+{
+    const unsigned ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* Letters that differ, whatever their case; a pair that is exchanged counts as one. */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned rows[3][HINT_MAX + 1];
+    const size_t b_length = strlen(b);
+
+    if (strlen(a) > HINT_MAX || b_length > HINT_MAX) return HINT_MAX;
+    for (unsigned j = 0; j <= b_length; j++) rows[0][j] = j;
+    for (unsigned i = 1; a[i - 1] != '\0'; i++) {
+        unsigned *row = rows[i % 3];
+        const unsigned *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
+        row[0] = i;
+        for (unsigned j = 1; j <= b_length; j++) {
+            const int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
+            row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y));
+            if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+                y == tolower((unsigned char)a[i - 2]) && two_above[j - 2] + 1 < row[j])
+                row[j] = two_above[j - 2] + 1;
+        }
+    }
+    return rows[strlen(a) % 3][b_length];
+}
+
+struct eie_hint eie_names_hint(const char *wrong, const char *const *names, unsigned count)
+{
+    struct eie_hint hint = {""};
+    const unsigned allowed = strlen(wrong) < 3 ? 0 : strlen(wrong) < 8 ? 1 : 2;
+    unsigned nearest = allowed + 1;
+
+    for (unsigned i = 0; i < count; i++) {
+        const unsigned far = distance(wrong, names[i]);
+        if (far >= nearest) continue;
+        nearest = far;
+        snprintf(hint.text, sizeof hint.text, "; did you mean %s?", names[i]);
+    }
+    return hint;
 }
 
 void eie_name_key(const char *name, char *key, unsigned size)

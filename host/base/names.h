@@ -19,6 +19,14 @@ bool eie_names_may_begin(const char *patterns, const char *prefix);
 bool eie_names_unmatched(const char *patterns, const char *const *names, unsigned count,
                          char *unmatched, unsigned size);
 
+/* For the end of a message that refuses `wrong`: "; did you mean NAME?" with the one of `names`
+ * ([count]) that differs from it by case alone, by one letter that is wrong, missing, too much or
+ * exchanged with its neighbour, or by two of eight and more; "" where there is none. */
+struct eie_hint {
+    char text[160];
+};
+struct eie_hint eie_names_hint(const char *wrong, const char *const *names, unsigned count);
+
 /* Lower case, every character other than a-z 0-9 . _ becomes one '-': a device's name in a row. */
 void eie_name_key(const char *name, char *key, unsigned size);
 

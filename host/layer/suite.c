@@ -1,6 +1,7 @@
 #include "host/layer/suite.h"
 #include "host/base/file.h"
 #include "host/base/json.h"
+#include "host/base/names.h"
 #include "host/base/sha256.h"
 #include "host/layer/import_dump.h"
 
@@ -73,13 +74,17 @@ static enum eie_status path_of(const char *name, char path[PATH_SIZE], struct ei
     if (status) return status;
     char list[512] = "";
     bool found = false;
+    const struct eie_hint hint =
+        eie_names_hint(name, (const char *const *)known.names, known.count);
     for (uint32_t i = 0; i < known.count; i++) {
         const size_t used = strlen(list);
         found = found || !strcmp(known.names[i], name);
         snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known.names[i]);
     }
     eie_suite_names_free(&known);
-    if (!found) return eie_fail(error, EIE_USAGE, "unknown suite '%s'; there are: %s", name, list);
+    if (!found)
+        return eie_fail(error, EIE_USAGE, "unknown suite '%s'; there are: %s%s", name, list,
+                        hint.text);
     snprintf(path, PATH_SIZE, "%s/suites/%s.json", data, name);
     return EIE_OK;
 }

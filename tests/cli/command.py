@@ -185,7 +185,8 @@ class Command:
 
     def bench(self, *arguments, code=0, **further):
         """The results file of a short run, in a hot cache unless told otherwise; `code` None: any."""
-        cache = () if "--cache" in arguments else ("--cache", "hot")
-        done = self.run("bench", "--quiet", "--budget", "least", "--out", "out.json", *cache, *arguments, **further)
+        for option, value in (("--cache", "hot"), ("--budget", "least")):
+            arguments = arguments if option in arguments else (option, value, *arguments)
+        done = self.run("bench", "--quiet", "--out", "out.json", *arguments, **further)
         assert code is None or done.returncode == code, (done.args, done.returncode, done.stderr)
         return json.loads((self.folder / "out.json").read_text(encoding="utf-8"))

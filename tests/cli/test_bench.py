@@ -434,6 +434,25 @@ def test_signal_leaves_the_finished_groups(eie, tiny, tmp_path, halting, number)
     assert {path.name for path in tmp_path.iterdir()} - made == {"out.json"}
 
 
+def test_a_signal_that_is_ignored_stays_ignored(eie, tiny, tmp_path, halting):
+    """nohup"""
+    (tmp_path / "halt").write_text("2")
+    process = eie.popen(
+        *("bench", "--quiet", "--suite", tiny, "--plugin", halting, "--kernel", "test_*,scalar_eie_stream"),
+        *("--threads", "1", "--cache", "hot", "--budget", "least", "--out", "out.json"),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    try:
+        wait_for(process, (tmp_path / "halted").exists)
+        process.send_signal(signal.SIGHUP)
+        (tmp_path / "halt").unlink()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(GUARD_S) == -signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_signal_at_any_time_leaves_whole_files_only(eie, tiny, tmp_path, signalled):
     for time in range(1, 4):
         (tmp_path / "out.json").unlink(missing_ok=True)

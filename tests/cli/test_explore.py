@@ -7,7 +7,7 @@ import math
 import signal
 
 import pytest
-from command import DATA
+from command import DATA, wait_for
 
 SWEEP = ["--pes", "1,4,6", "--queue", "2..8*2", "--line", "32,64", "--index", "3,4"]
 
@@ -271,6 +271,31 @@ def test_journals_of_other_devices_are_refused(eie, tiny):
     (eie.folder / "out.json.part").write_text('{"format":"eie-explore-journal-1","device_hash":"other"}\n')
     eie.fails(2, "not the journal", "explore", "--quiet", "--suite", tiny, "--out", "out.json", "--resume")
     eie.fails(2, "--out FILE", "explore", "--suite", tiny, "--resume")
+
+
+def test_a_damaged_journal_is_refused(eie, make_suite):
+    suite = make_suite()
+    arguments = ["explore", "--quiet", "--suite", suite, "--out", "out.json", "--resume"]
+    slow = eie.popen(*arguments, "--threads", "1", "--pes", "1..64*2", "--index", "2..8")
+    journal = eie.folder / "out.json.part"
+    try:
+        wait_for(slow, lambda: journal.exists() and journal.read_bytes().count(b"\n") > 3)
+    finally:
+        slow.kill()
+        slow.communicate()
+    (eie.folder / ".out.json.lock").unlink()  # of the killed process
+    lines = journal.read_text().splitlines(keepends=True)
+    for position in range(0, len(lines[2]) - 1, 7):
+        old = lines[2][position]
+        damaged = lines[2][:position] + ("1" if old != "1" else "2") + lines[2][position + 1 :]
+        journal.write_text("".join([*lines[:2], damaged, *lines[3:]]))
+        eie.fails(2, "line 3 is damaged", *arguments, "--pes", "1..64*2", "--index", "2..8")
+
+
+def test_an_empty_journal_is_in_nobodys_way(eie, tiny):
+    (eie.folder / "out.json.part").write_text("")
+    eie("explore", "--quiet", "--suite", tiny, "--out", "out.json")
+    assert not (eie.folder / "out.json.part").exists()
 
 
 def test_output_that_cannot_be_written(eie, tiny):

@@ -1,6 +1,7 @@
 """Output that cannot be written: exit code 3 (2 where the name is the mistake), nothing half-written, and
 what was there survives."""
 
+import json
 import os
 import pathlib
 import resource
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 
 import pytest
-from command import BINARY, DATA
+from command import BINARY, DATA, wait_for
 
 WRITERS = {
     "layer gen": lambda suite, out: ["layer", "gen", suite, "-o", out],
@@ -190,3 +191,96 @@ def test_old_file_is_replaced_and_a_link_to_it_stays(eie, tiny, tmp_path, writer
 def test_standard_output_is_full(eie, tiny, arguments):
     with open("/dev/full", "wb") as full:
         eie.fails(3, "standard output", *arguments, stdout=full)
+
+
+# ---- standard output ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list", "kernels"], ["layer", "info", "tiny.json"], ["bench", "--help"]], ids=" ".join
+)
+def test_standard_output_is_closed(eie, tiny, arguments):
+    eie.fails(3, "closed", *arguments, preexec_fn=lambda: os.close(1))
+
+
+DOCUMENTS = {
+    "bench": ["bench", "--quiet", "--suite", "tiny.json", "--kernel", "model_*", "--out"],
+    "explore": ["explore", "--suite", "tiny.json", "--out"],
+    "layer gen": ["layer", "gen", "tiny.json", "-o"],
+}
+JSON = ("bench", "explore")
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_on_standard_output_is_alone_there(eie, tiny, name):
+    """Through a pipe, and where standard output is the file of that name."""
+    piped = eie.popen(*DOCUMENTS[name], "/dev/stdout")
+    out, err = piped.communicate()
+    with open(eie.folder / "caught", "wb") as file:
+        to_file = eie(*DOCUMENTS[name], "caught", stdout=file)
+    assert piped.returncode == 0 and err and to_file.stderr  # what is printed beside the document
+    (eie.folder / "piped").write_bytes(out)
+    for path in ("piped", "caught"):
+        if name in JSON:
+            json.loads((eie.folder / path).read_bytes())
+        else:
+            eie("layer", "verify", path)
+
+
+def test_standard_output_takes_one_document(eie):
+    (eie.folder / "w.mtx").write_text("%%MatrixMarket matrix array real general\n2 2\n1\n2\n3\n4\n")
+    for arguments in (["--ledger", "/dev/stdout"], ["--json"]):
+        eie.fails(2, "only one document", "compress", "w.mtx", "-o", "/dev/stdout", *arguments)
+
+
+# ---- two writers -------------------------------------------------------------------------------
+
+
+def test_the_second_writer_of_a_results_file_is_told_who_has_it(eie, tiny, tmp_path, halting):
+    (tmp_path / "halt").write_text("2")
+    arguments = ["bench", "--quiet", "--suite", tiny, "--threads", "1", "--cache", "hot", "--budget", "least"]
+    first = eie.popen(*arguments, "--plugin", halting, "--kernel", "test_*", "--out", "out.json")
+    try:
+        wait_for(first, (tmp_path / "halted").exists)
+        (tmp_path / "link.json").symlink_to("out.json")
+        for name in ("out.json", "link.json", "../" + tmp_path.name + "/out.json"):
+            for options in ([], ["--resume"]):
+                eie.fails(3, f"process {first.pid}", *arguments, "--kernel", "scalar_eie_stream", "--out", name, *options)
+        eie(*arguments, "--kernel", "scalar_eie_stream", "--out", "other.json")
+    finally:
+        first.kill()
+        first.communicate()
+    (tmp_path / "halt").unlink()
+    eie(*arguments, "--kernel", "scalar_eie_stream", "--out", "out.json")  # a killed process holds nothing
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_an_old_lock_of_nobody_is_no_lock(eie, tiny, tmp_path):
+    (tmp_path / ".out.json.lock").write_text("1\n")
+    eie(*DOCUMENTS["explore"], "out.json")
+    assert not (tmp_path / ".out.json.lock").exists()
+
+
+# ---- options -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, option",
+    [
+        (["bench", "--suite", "tiny.json", "--suite", "tiny.json"], "--suite"),
+        (["bench", "--kernel", "a", "--kernel", "b"], "--kernel"),
+        (["check", "--seed", "1", "--seed", "1"], "--seed"),
+        (["compress", "w.npy", "-o", "a", "-o", "b"], "--out"),
+        (["expand", "a", "--layer", "x", "--layer", "y"], "--layer"),
+        (["explore", "--queue", "8", "--queue", "16"], "--queue"),
+        (["estimate", "--inputs", "8", "--inputs", "16"], "--inputs"),
+        (["layer", "info", "a", "--pes", "4", "--pes", "8"], "--pes"),
+        (["bench", "--also", "--layer", "x", "--layer", "y"], "--layer"),
+    ],
+)
+def test_an_option_given_twice_is_refused(eie, tiny, arguments, option):
+    eie.fails(2, f"option {option} was given twice", *arguments)
+
+
+def test_options_begin_anew_behind_also(eie, tiny):
+    eie("bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--also", "--suite", tiny, "--kernel", "model_eie_cycle")

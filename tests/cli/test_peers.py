@@ -200,9 +200,9 @@ class OpenBlas:
         kernels = f"peers_{'scipy_' if self.prefix else ''}openblas_*"
         # AVX2 is what the processor offers, so that all machines try the same
         environment = {"OPENBLAS_CORETYPE": "", "EIE_ISA_MASK": "avx512", variable: self.path} | environment
-        return eie.bench(
-            "--suite", suite, "--layer", "even", "--kernel", kernels, "--threads", "1", *further, env=environment, code=None
-        )
+        if "--threads" not in further:
+            further = ("--threads", "1", *further)
+        return eie.bench("--suite", suite, "--layer", "even", "--kernel", kernels, *further, env=environment, code=None)
 
     def row(self, eie, suite, **environment):
         (row,) = self.rows(eie, suite, **environment)["benchmarks"]

@@ -77,12 +77,43 @@ static void key(void **state)
     assert_string_equal(text, "");
 }
 
+static const char *hint_of(const char *wrong)
+{
+    static const char *const names[] = {"NT-We", "NT-Wd", "Alex-6", "Alex-7", "scalar_eie_stream",
+                                        "a"};
+    static struct eie_hint hint;
+    hint = eie_names_hint(wrong, names, 6);
+    return hint.text;
+}
+
+static void hints(void **state)
+{
+    (void)state;
+    assert_string_equal(hint_of("nt-we"), "; did you mean NT-We?");
+    assert_string_equal(hint_of("ALEX-7"), "; did you mean Alex-7?");
+    assert_string_equal(hint_of("Alex6"), "; did you mean Alex-6?");
+    assert_string_equal(hint_of("Alex--6"), "; did you mean Alex-6?");
+    assert_string_equal(hint_of("Alxe-6"), "; did you mean Alex-6?");
+    assert_string_equal(hint_of("NT-Wx"), "; did you mean NT-We?"); /* the first of two */
+    assert_string_equal(hint_of("scalr_eie_strem"), "; did you mean scalar_eie_stream?");
+    assert_string_equal(hint_of("scalr_eie_strm"), "");
+    assert_string_equal(hint_of("b"), "");
+    assert_string_equal(hint_of("A"), "; did you mean a?");
+    assert_string_equal(hint_of(""), "");
+    char text[300];
+    memset(text, 'a', sizeof text);
+    text[299] = '\0';
+    assert_string_equal(hint_of(text), "");
+    const char *const longest[] = {text + 172}; /* 127 letters, cut in the hint */
+    assert_true(strlen(eie_names_hint(text + 173, longest, 1).text) < sizeof(struct eie_hint));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(match),     cmocka_unit_test(exact),
         cmocka_unit_test(unmatched), cmocka_unit_test(overlong_pattern),
-        cmocka_unit_test(key),
+        cmocka_unit_test(key),       cmocka_unit_test(hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
