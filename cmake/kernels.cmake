@@ -8,7 +8,6 @@ set(EIE_PROCESSOR_neon aarch64|arm64)
 set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
 set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
 
-set(declarations "")
 set(EIE_KERNEL_NAMES "")
 set(objects "")
 foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
@@ -49,13 +48,17 @@ const struct eie_opencl_source opencl_sources[] = {
 };
 " @ONLY)
 
-list(SORT EIE_KERNEL_NAMES)
-foreach(name IN LISTS EIE_KERNEL_NAMES)
-  string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
-  string(APPEND entries "    &eie_kernel_${name},\n")
-endforeach()
-list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
-file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_table.c CONTENT
+# The table of kernels: their names without eie_kernel_.
+function(eie_kernel_table output)
+  set(declarations "")
+  set(entries "")
+  list(SORT ARGN)
+  foreach(name IN LISTS ARGN)
+    string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
+    string(APPEND entries "    &eie_kernel_${name},\n")
+  endforeach()
+  list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
+  file(GENERATE OUTPUT ${output} CONTENT
 "/* Written by the build from kernels/FOLDER/NAME.c. */
 #include \"kernels/registry.h\"
 
@@ -69,6 +72,8 @@ const uint32_t eie_builtin_kernel_count =
     sizeof eie_builtin_kernels / sizeof *eie_builtin_kernels - 1;
 const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
+endfunction()
+eie_kernel_table(${PROJECT_BINARY_DIR}/generated/kernel_table.c ${EIE_KERNEL_NAMES})
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
             kernels/row_lists.c kernels/stream_plan.c kernels/timed_calls.c

@@ -20,6 +20,7 @@
 #include "host/layer/layer.h"
 #include "host/machine/threads.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -96,9 +97,11 @@ struct eie_kernel {
     const char *summary; /* one line: the idea */
     const char *isa; /* "any", or the names of cpu_features (host/machine/cpu.h): "avx512,vnni" */
     enum eie_device_kind device_kind;
-    uint32_t flags;                /* enum eie_kernel_flags */
-    uint32_t max_threads;          /* 1, 0 for devices and models, or UINT32_MAX for any number */
-    uint32_t cpu_features;         /* enum eie_cpu_feature that it needs; checked before probe */
+    const char *runtime;   /* of EIE_DEVICE_FOUND, whose devices it runs on: "opencl", "cuda"; else
+                              NULL */
+    uint32_t flags;        /* enum eie_kernel_flags */
+    uint32_t max_threads;  /* 1, 0 for devices and models, or UINT32_MAX for any number */
+    uint32_t cpu_features; /* enum eie_cpu_feature that it needs; checked before probe */
     uint32_t batch_min, batch_max; /* inputs per call that it takes; 0: no limit */
     struct eie_rounding weight_rounding, input_rounding; /* 0 unless APPROXIMATE */
 
@@ -144,6 +147,9 @@ const struct eie_kernel *eie_kernel_at(uint32_t index); /* index < eie_kernel_co
 
 /* NULL when there is none of that name. */
 const struct eie_kernel *eie_kernel_find(const char *name);
+
+/* Is it one of the devices that the kernel is written for, there or not? */
+bool eie_kernel_is_for(const struct eie_kernel *kernel, const struct eie_device *device);
 
 /* Device kind, whether the device is there, CPU features, then the kernel's own probe. */
 EIE_MUST_USE enum eie_status eie_kernel_probe(const struct eie_kernel *kernel,

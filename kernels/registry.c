@@ -1,5 +1,6 @@
 #include "kernels/registry.h"
 #include "host/base/names.h"
+#include "host/devices/runtime.h"
 #include "host/machine/cpu.h"
 
 #include <stdlib.h>
@@ -45,18 +46,24 @@ const struct eie_kernel *eie_kernel_find(const char *name)
     return NULL;
 }
 
+bool eie_kernel_is_for(const struct eie_kernel *kernel, const struct eie_device *device)
+{
+    if (kernel->device_kind != device->kind) return false;
+    return device->kind != EIE_DEVICE_FOUND ||
+           (kernel->runtime && !strcmp(kernel->runtime, device->found.runtime->kind));
+}
+
 enum eie_status eie_kernel_probe(const struct eie_kernel *kernel, const struct eie_device *device,
                                  struct eie_error *error)
 {
     if (kernel->abi != EIE_KERNEL_ABI)
         return eie_fail(error, EIE_UNSUPPORTED, "kernel %s: built for interface %u, this is %u",
                         kernel->name, kernel->abi, EIE_KERNEL_ABI);
-    if (kernel->device_kind != device->kind)
+    if (!eie_kernel_is_for(kernel, device))
         return eie_fail(error, EIE_UNSUPPORTED, "kernel %s does not run on device %s", kernel->name,
                         device->name);
-    if (eie_device_is_found(device->kind) && device->runtime.absent)
-        return eie_fail(error, EIE_MISSING, "%s", device->title);
-    enum eie_status status = eie_cpu_require(kernel->cpu_features, error);
+    enum eie_status status = eie_runtime_probe(device, error);
+    if (!status) status = eie_cpu_require(kernel->cpu_features, error);
     if (!status && kernel->probe) status = kernel->probe(device, error);
     return status;
 }

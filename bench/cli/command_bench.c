@@ -1,7 +1,7 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
 #include "bench/matrix/supervisor.h"
-#include "bench/measure/device_json.h"
+#include "bench/measure/devices.h"
 #include "host/base/names.h"
 #include "host/machine/topology.h"
 
@@ -296,7 +296,7 @@ static void judge(struct outcome *outcome, const struct eie_matrix *matrix, cons
             json_pack("[O, O, O, O, b]", json_object_get(row, "eie_kernel"),
                       json_object_get(row, "eie_reason"), json_object_get(row, "eie_cache"),
                       json_object_get(row, "eie_device"),
-                      eie_places_name(text_of(row, "eie_device")) &&
+                      eie_runtime_of_name(text_of(row, "eie_device")) &&
                           !eie_names_exact(matrix->options->devices, text_of(row, "eie_device"))));
 }
 

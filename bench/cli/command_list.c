@@ -1,6 +1,6 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
-#include "bench/measure/places.h"
+#include "bench/measure/devices.h"
 #include "host/base/isolate.h"
 #include "host/base/jsonset.h"
 #include "host/layer/suite.h"
@@ -87,7 +87,7 @@ static json_t *kernels(struct eie_error *error)
         return json_decref(list), NULL;
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
-        const struct eie_place *place = eie_places_first(&places, kernel->device_kind);
+        const struct eie_place *place = eie_places_first(&places, kernel);
         struct eie_device device = place ? place->device : host;
         struct eie_error reason = {""};
         if (kernel->device_kind == EIE_DEVICE_EIE) device.kind = EIE_DEVICE_EIE;
@@ -103,13 +103,11 @@ static json_t *kernels(struct eie_error *error)
     return list;
 }
 
-static const char *const kind_words[] = {"cpu", "opencl", "cuda", "eie", "published"};
-
 static json_t *device_object(const struct eie_device *device)
 {
     json_t *object = json_object();
     eie_set(object, "name", device->name);
-    eie_set(object, "kind", kind_words[device->kind]);
+    eie_set(object, "kind", eie_device_kind_word(device));
     eie_set(object, "title", device->title);
     return object;
 }
@@ -118,7 +116,7 @@ static json_t *place_object(const struct eie_place *place)
 {
     json_t *object = device_object(&place->device);
     json_object_update(object, place->facts);
-    eie_set(object, "status", place->device.runtime.absent ? "skipped" : "ok");
+    eie_set(object, "status", place->device.found.absent ? "skipped" : "ok");
     if (*place->ability) eie_set(object, "ability", place->ability);
     return object;
 }

@@ -134,20 +134,20 @@ static bool is_chosen(const struct eie_matrix *matrix, const struct eie_suite *s
     return false;
 }
 
-static uint32_t kinds_of_kernels(const struct eie_matrix *matrix)
+static uint32_t runtimes_of_kernels(const struct eie_matrix *matrix)
 {
-    uint32_t kinds = 0;
+    uint32_t runtimes = 0;
     for (uint32_t k = 0; k < eie_kernel_count(); k++)
         for (uint32_t s = 0; s < matrix->suite_count; s++)
             if (is_chosen(matrix, &matrix->suites[s], eie_kernel_at(k)))
-                kinds |= EIE_PLACES_OF(eie_kernel_at(k)->device_kind);
-    return kinds;
+                runtimes |= eie_places_for(eie_kernel_at(k));
+    return runtimes;
 }
 
 static enum eie_status find_devices(struct eie_matrix *matrix, struct eie_error *error)
 {
-    enum eie_status status =
-        eie_places_find(kinds_of_kernels(matrix), matrix->options->devices, &matrix->places, error);
+    enum eie_status status = eie_places_find(runtimes_of_kernels(matrix), matrix->options->devices,
+                                             &matrix->places, error);
     for (uint32_t i = 0; i < matrix->places.count && matrix->device_count < DEVICES_MAX; i++)
         matrix->devices[matrix->device_count++] = matrix->places.all[i].device;
     return status;
@@ -333,7 +333,7 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
             const struct eie_device *device = &matrix->devices[d];
-            if (device->kind != kernel->device_kind ||
+            if (!eie_kernel_is_for(kernel, device) ||
                 !eie_names_match(matrix->device_names, device->name))
                 continue;
             count += add_rows(matrix, group, kernel, device, rows ? rows + count : NULL);

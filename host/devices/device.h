@@ -14,19 +14,21 @@ struct eie_published;
 
 #define EIE_DEVICE_NAME_MAX 192 /* bytes, the terminating 0 included */
 
+struct eie_runtime;
+
 enum eie_device_kind {
     EIE_DEVICE_CPU,      /* the host's processor; no description file */
-    EIE_DEVICE_OPENCL,   /* found at run time */
-    EIE_DEVICE_CUDA,     /* found at run time */
+    EIE_DEVICE_FOUND,    /* found at run time, by a runtime */
     EIE_DEVICE_EIE,      /* an EIE design: the accelerator model runs on it */
     EIE_DEVICE_PUBLISHED /* a platform whose published figures are compared, nothing runs on it */
 };
 
 /* A device that was found at run time. */
-struct eie_runtime_place {
-    uint32_t platform, index; /* as the driver lists them */
-    char pci[24];             /* bus id, "0000:65:00.0"; "" where it is not known */
-    bool absent;              /* it should be there and is not: the device's title says why */
+struct eie_found {
+    const struct eie_runtime *runtime; /* who found it (host/devices/runtime.h) */
+    uint32_t platform, index;          /* as the driver lists them */
+    char pci[24];                      /* bus id, "0000:65:00.0"; "" where it is not known */
+    bool absent; /* it should be there and is not: the device's title says why */
 };
 
 struct eie_device {
@@ -36,19 +38,13 @@ struct eie_device {
     char title[256];                /* full name */
     struct eie_hash hash; /* SHA-256 of the description's file, or of the driver's versions; ""
                              for the host */
-    struct eie_runtime_place runtime; /* EIE_DEVICE_OPENCL, EIE_DEVICE_CUDA */
+    struct eie_found found; /* EIE_DEVICE_FOUND */
     /* What the description says (host/devices/design.h), NULL for other kinds. It is kept for the
      * life of the program, so that devices can be copied. Opaque here: a new key of a description
      * changes nothing for a plug-in. */
     const struct eie_design *design;       /* EIE_DEVICE_EIE */
     const struct eie_published *published; /* EIE_DEVICE_PUBLISHED */
 };
-
-/* Are devices of this kind found at run time? `runtime` is theirs. */
-static inline bool eie_device_is_found(enum eie_device_kind kind)
-{
-    return kind == EIE_DEVICE_OPENCL || kind == EIE_DEVICE_CUDA;
-}
 
 /* `name` is the name of a file in data/devices without ".json", or a path (contains '/' or ends in
  * ".json"). EIE_USAGE for an unknown name (the message lists the known ones), EIE_INPUT with file,

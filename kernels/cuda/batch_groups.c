@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stddef.h>
 
-extern const struct eie_cuda_code eie_cuda_code_batch_groups;
+extern const struct eie_cuda_code eie_cuda_code_batch_groups EIE_CUDA_PART;
 
 struct plan {
     struct cuda_plan base;
@@ -116,12 +116,12 @@ const struct eie_kernel eie_kernel_cuda_batch_groups = {
     .name = "cuda_batch_groups",
     .summary = "as cuda_code_groups, up to 16 vectors at a time from shared memory",
     .isa = "any",
-    .device_kind = EIE_DEVICE_CUDA,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "cuda",
     .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .batch_min = 2,
     .batch_max = 2 * 65535, /* with slices of 2 */
-    .probe = eie_cuda_probe,
     .supports = groups_plan_supports,
     .prepare = prepare,
     .load = cuda_plan_load,

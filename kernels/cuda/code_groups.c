@@ -9,7 +9,7 @@
 
 #define THREADS_USUAL 256u /* of a block */
 
-extern const struct eie_cuda_code eie_cuda_code_code_groups;
+extern const struct eie_cuda_code eie_cuda_code_code_groups EIE_CUDA_PART;
 
 struct plan {
     struct cuda_plan base;
@@ -125,11 +125,11 @@ const struct eie_kernel eie_kernel_cuda_code_groups = {
     .name = "cuda_code_groups",
     .summary = "inputs of one code are added, then multiplied once; rows shared by lanes",
     .isa = "any",
-    .device_kind = EIE_DEVICE_CUDA,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "cuda",
     .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .batch_max = 65535,
-    .probe = eie_cuda_probe,
     .supports = groups_plan_supports,
     .prepare = prepare,
     .load = cuda_plan_load,

@@ -185,11 +185,11 @@ static enum eie_status prepare_words(const struct eie_setup *setup, struct eie_p
 }
 
 #define BOTH                                                                                       \
-    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_OPENCL,                         \
+    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_FOUND, .runtime = "opencl",     \
     .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL, .max_threads = 0,   \
-    .probe = eie_opencl_probe, .load = opencl_plan_load, .run = opencl_plan_run,                   \
-    .wait = opencl_plan_wait, .read = opencl_plan_read, .cost = cost,                              \
-    .describe = opencl_plan_describe, .destroy = opencl_plan_destroy
+    .load = opencl_plan_load, .run = opencl_plan_run, .wait = opencl_plan_wait,                    \
+    .read = opencl_plan_read, .cost = cost, .describe = opencl_plan_describe,                      \
+    .destroy = opencl_plan_destroy
 
 const struct eie_kernel eie_kernel_opencl_dense_columns = {
     BOTH,

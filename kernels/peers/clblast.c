@@ -27,24 +27,25 @@ static int (*sgemm)(int layout, int transpose_a, int transpose_b, size_t m, size
                     cl_command_queue *queue, cl_event *event);
 
 /* Loads the library and finds `name` in it: `function` is the address of a function pointer. */
-static enum eie_status probe(const struct eie_device *device, const char *name, void *function,
-                             struct eie_error *error)
+static enum eie_status probe(const char *name, void *function, struct eie_error *error)
 {
     static const char *const names[] = {"libclblast.so.1", "libclblast.so", NULL};
     const struct eie_library_need need[] = {{name, function}, {NULL, NULL}};
-    enum eie_status status = eie_opencl_probe(device, error);
-    if (!status && !library) status = eie_library_open(names, "EIE_CLBLAST", &library, error);
+    enum eie_status status = EIE_OK;
+    if (!library) status = eie_library_open(names, "EIE_CLBLAST", &library, error);
     return status ? status : eie_library_symbols(library, need, error);
 }
 
 static enum eie_status probe_sgemv(const struct eie_device *device, struct eie_error *error)
 {
-    return probe(device, "CLBlastSgemv", &sgemv, error);
+    (void)device;
+    return probe("CLBlastSgemv", &sgemv, error);
 }
 
 static enum eie_status probe_sgemm(const struct eie_device *device, struct eie_error *error)
 {
-    return probe(device, "CLBlastSgemm", &sgemm, error);
+    (void)device;
+    return probe("CLBlastSgemm", &sgemm, error);
 }
 
 /* EIE_OK, or a failure with the library's own code. */
@@ -184,7 +185,7 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 }
 
 #define BOTH                                                                                       \
-    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_OPENCL,                         \
+    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_FOUND, .runtime = "opencl",     \
     .flags =                                                                                       \
         EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,     \
     .max_threads = 0, .supports = supports, .prepare = prepare, .load = opencl_plan_load,          \

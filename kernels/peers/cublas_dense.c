@@ -36,7 +36,7 @@ static enum eie_status prepare_sgemm(const struct eie_setup *setup, struct eie_p
 }
 
 #define BOTH                                                                                       \
-    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_CUDA,                           \
+    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_FOUND, .runtime = "cuda",       \
     .flags =                                                                                       \
         EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,     \
     .max_threads = 0, .probe = cublas_probe, .supports = cublas_supports_float,                    \

@@ -34,7 +34,8 @@ const struct eie_kernel eie_kernel_peers_cublas_half = {
     .summary = "dense fp16 by cuBLAS, sums in float32, on a CUDA device: rounds weights and, when "
                "they are loaded, inputs",
     .isa = "any",
-    .device_kind = EIE_DEVICE_CUDA,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "cuda",
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE | EIE_KERNEL_SKIP_ONE |
              EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,

@@ -195,7 +195,7 @@ static enum eie_status prepare_mm(const struct eie_setup *setup, struct eie_plan
 /* ---- the two kernels ------------------------------------------------------------------------ */
 
 #define BOTH                                                                                       \
-    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_CUDA,                           \
+    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_FOUND, .runtime = "cuda",       \
     .flags =                                                                                       \
         EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,    \
     .max_threads = 0, .probe = cusparse_probe, .supports = cusparse_supports,                      \

@@ -167,9 +167,18 @@ static void members(void **state)
     assert_bad(validate(WITH(isa, ""), &error), EIE_INPUT, error, "one line of text");
     assert_bad(validate(WITH(max_threads, 0), &error), EIE_INPUT, error, "max_threads is 0");
     assert_bad(validate(WITH(device_kind, EIE_DEVICE_PUBLISHED), &error), EIE_INPUT, error,
-               "device_kind 4");
-    assert_bad(validate(WITH(device_kind, EIE_DEVICE_CUDA), &error), EIE_INPUT, error,
+               "device_kind 3");
+    assert_bad(validate(WITH(device_kind, EIE_DEVICE_FOUND), &error), EIE_INPUT, error,
                "max_threads is 1");
+    changed.max_threads = 0;
+    assert_bad(validate(&changed, &error), EIE_INPUT, error, "runtime is not set");
+    changed.runtime = "cuda:";
+    assert_bad(validate(&changed, &error), EIE_INPUT, error,
+               "runtime \"cuda:\" is none of this program's: opencl, cuda");
+    changed.runtime = "cuda";
+    assert_good(validate(&changed, &error), error);
+    assert_bad(validate(WITH(runtime, "cuda"), &error), EIE_INPUT, error,
+               "runtime is set, and device_kind is not EIE_DEVICE_FOUND");
     assert_good(validate(WITH(batch_min, 3), &error), error);
     changed.batch_max = 2;
     assert_bad(validate(&changed, &error), EIE_INPUT, error, "batch_max 2 is below batch_min 3");

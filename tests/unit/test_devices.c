@@ -1,13 +1,10 @@
-/* bench/measure/places.h and bench/measure/device_floor.h: which devices are looked for, and the
- * rows of a kernel on CUDA devices. Two made-up devices take the place of the real ones
- * (tests/CMakeLists.txt:
- * --wrap). */
+/* host/devices/runtime.h and bench/measure/devices.h over a table of two made-up runtimes: which
+ * devices are looked for, how they are listed, and the rows of a kernel on them. */
 #include "bench/matrix/group.h"
 #include "bench/matrix/matrix.h"
-#include "bench/measure/device_floor.h"
-#include "bench/measure/places.h"
+#include "bench/measure/devices.h"
 #include "host/devices/cuda.h"
-#include "host/devices/opencl.h"
+#include "host/devices/meter.h"
 #include "kernels/registry.h"
 #include "tests/support/layers.h"
 
@@ -15,76 +12,96 @@
 
 #define L2_BYTES UINT64_C(1000000)
 
-static uint32_t listed_times, opencl_times, measured_times;
+static uint32_t opened_times, measured_times;
 static enum eie_status list_status, measure_status;
-static struct eie_cuda_ceilings ceilings;
+static void (*list_otherwise)(struct eie_listing *listing); /* instead, where not NULL */
+static struct eie_device_ceilings ceilings;
+static bool lost;
 
-enum eie_status __wrap_eie_cuda_list(struct eie_cuda_listed **list, uint32_t *count,
-                                     struct eie_error *error);
-enum eie_status __wrap_eie_opencl_list(struct eie_opencl_listed **list, uint32_t *count,
-                                       struct eie_error *error);
-enum eie_status __wrap_eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda,
-                                     struct eie_error *error);
-enum eie_status __wrap_eie_cuda_ceilings(struct eie_cuda *cuda,
-                                         const struct eie_cuda_ceilings **most,
-                                         struct eie_error *error);
+struct facts {
+    uint32_t number;
+};
 
-enum eie_status __wrap_eie_cuda_list(struct eie_cuda_listed **list, uint32_t *count,
-                                     struct eie_error *error)
+static void list_three(struct eie_listing *listing)
 {
-    listed_times++;
-    if (list_status) return eie_fail(error, list_status, "no list");
-    *list = calloc(3, sizeof **list);
-    *count = 3;
-    for (uint32_t i = 0; i < 3; i++) {
-        struct eie_cuda_listed *one = &(*list)[i];
-        one->device.kind = EIE_DEVICE_CUDA;
-        one->device.runtime.absent = i == 0;
-        snprintf(one->device.name, sizeof one->device.name, "cuda:made-up#%u", i);
-        snprintf(one->device.title, sizeof one->device.title, "made up, the %u.", i);
-        one->facts = (struct eie_cuda_facts){.pci = "0000:65:00.0",
-                                             .driver = 12040,
-                                             .runtime = 12030,
-                                             .major = 9,
-                                             .multiprocessors = 132,
-                                             .global_bytes = UINT64_C(80) << 30,
-                                             .l2_bytes = UINT64_C(50) << 20,
-                                             .shared_block_bytes = 227 << 10};
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND};
+    if (list_otherwise) {
+        list_otherwise(listing);
+        return;
     }
+    listing->status = list_status ? eie_fail(&listing->error, list_status, "no list") : list_status;
+    eie_listing_add_absent(listing, "Made up", "made up, the 0.");
+    for (uint32_t i = 1; i < 3; i++) {
+        const struct facts facts = {i};
+        snprintf(device.title, sizeof device.title, "made up, the %u.", i);
+        eie_listing_add(listing, "made-up", &device, &facts, sizeof facts);
+    }
+}
+
+static void facts_into(const void *opaque, json_t *object)
+{
+    const struct facts *facts = opaque;
+    json_object_set_new(object, "number", json_integer(facts->number));
+}
+
+static void ability(const void *opaque, char *text, size_t size)
+{
+    const struct facts *facts = opaque;
+    snprintf(text, size, "can count to %u", facts->number);
+}
+
+static enum eie_status open_device(const struct eie_device *device, struct eie_error *error)
+{
+    (void)device, (void)error;
+    opened_times++;
     return EIE_OK;
 }
 
-enum eie_status __wrap_eie_opencl_list(struct eie_opencl_listed **list, uint32_t *count,
-                                       struct eie_error *error)
+static uint32_t levels_of(const struct eie_device *device, struct eie_reach levels[EIE_REACHES_MAX])
 {
-    (void)error;
-    opencl_times++;
-    *list = calloc(1, sizeof **list);
-    *count = 1;
-    (*list)->device.kind = EIE_DEVICE_OPENCL;
-    (*list)->device.runtime.absent = true;
-    strcpy((*list)->device.name, "opencl:none");
-    return EIE_OK;
+    (void)device;
+    levels[0] = (struct eie_reach){"l2", L2_BYTES, NAN};
+    levels[1] = (struct eie_reach){"dram", INFINITY, NAN};
+    return 2;
 }
 
-enum eie_status __wrap_eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda,
-                                     struct eie_error *error)
+static enum eie_status measure(const struct eie_device *device, struct eie_device_ceilings *most,
+                               struct eie_error *error)
 {
-    static struct eie_cuda only = {.facts = {.l2_bytes = L2_BYTES}};
-    if (device->runtime.absent) return eie_fail(error, EIE_MISSING, "absent");
-    *cuda = &only;
-    return EIE_OK;
-}
-
-enum eie_status __wrap_eie_cuda_ceilings(struct eie_cuda *cuda,
-                                         const struct eie_cuda_ceilings **most,
-                                         struct eie_error *error)
-{
-    (void)cuda;
+    (void)device;
     measured_times++;
-    *most = &ceilings;
+    *most = ceilings;
     return measure_status ? eie_fail(error, measure_status, "no ceilings") : EIE_OK;
 }
+
+static bool is_lost(void)
+{
+    return lost;
+}
+
+static void list_nothing(struct eie_listing *listing)
+{
+    (void)listing;
+}
+
+static const struct eie_runtime other = {
+    .kind = "other", .prefix = "other:", .title = "Other", .list = list_nothing};
+static const struct eie_runtime made = {
+    .kind = "made",
+    .prefix = "made:",
+    .title = "Made",
+    .list = list_three,
+    .facts = facts_into,
+    .ability = ability,
+    .open = open_device,
+    .levels = levels_of,
+    .ceilings = measure,
+    .is_lost = is_lost,
+};
+
+/* In the place of the build's. */
+const struct eie_runtime *const eie_runtimes[] = {&other, &made, NULL};
+const struct eie_meter *const eie_meters[] = {NULL};
 
 /* ---- a kernel ------------------------------------------------------------------------------- */
 
@@ -123,7 +140,8 @@ static int add_kernel(void **state)
     (void)state;
     kernel = *eie_kernel_find("scalar_ref_dense");
     kernel.name = "test_made_up";
-    kernel.device_kind = EIE_DEVICE_CUDA;
+    kernel.device_kind = EIE_DEVICE_FOUND;
+    kernel.runtime = "made";
     kernel.flags = EIE_KERNEL_EXACT;
     kernel.max_threads = 0;
     kernel.wait = wait_with_clock;
@@ -135,51 +153,64 @@ static int add_kernel(void **state)
 static int reset(void **state)
 {
     (void)state;
-    listed_times = opencl_times = measured_times = 0;
+    opened_times = measured_times = 0;
     list_status = measure_status = EIE_OK;
+    list_otherwise = NULL;
+    lost = false;
     stated = (struct eie_cost){0};
     device_ns = 50;
-    ceilings = (struct eie_cuda_ceilings){.launch_wall_ns = 2,
-                                          .launch_device_ns = 3,
-                                          .graph_wall_ns = 1,
-                                          .graph_device_ns = 4,
-                                          .l2_bytes_per_s = 4e15,
-                                          .dram_bytes_per_s = 1e15};
+    ceilings = (struct eie_device_ceilings){
+        .launch_count = 2,
+        .level_count = 2,
+        .launches = {{"launch", 2, 3}, {"graph", 1, 4}},
+        .levels = {{"l2", L2_BYTES, 4e15}, {"dram", INFINITY, 1e15}},
+    };
     return 0;
 }
 
-/* ---- places --------------------------------------------------------------------------------- */
+/* ---- runtimes ------------------------------------------------------------------------------- */
 
-static void test_kinds_that_are_looked_for(void **state)
+static uint32_t count_of(const struct eie_places *places, const struct eie_runtime *runtime)
 {
-    static const struct {
-        uint32_t kinds;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < places->count; i++)
+        count += places->all[i].device.found.runtime == runtime;
+    return count;
+}
+
+static void test_runtimes_that_are_asked(void **state)
+{
+    struct eie_kernel of_other = {.device_kind = EIE_DEVICE_FOUND, .runtime = "other"};
+    struct eie_kernel of_host = {.device_kind = EIE_DEVICE_CPU};
+    const uint32_t only_made = eie_places_for(&kernel), only_other = eie_places_for(&of_other);
+    const struct {
+        uint32_t runtimes;
         const char *names;
-        bool opencl, cuda;
+        bool other, made;
     } cases[] = {
         {0, NULL, false, false},
         {EIE_PLACES_ALL, NULL, true, true},
-        {EIE_PLACES_OF(EIE_DEVICE_CUDA) | EIE_PLACES_OF(EIE_DEVICE_CPU), NULL, false, true},
-        {EIE_PLACES_OF(EIE_DEVICE_OPENCL), NULL, true, false},
+        {only_made, NULL, false, true},
+        {only_other, NULL, true, false},
+        {only_made | only_other, NULL, true, true},
         {EIE_PLACES_ALL, "cpu", false, false},
-        {EIE_PLACES_ALL, "cpu,cuda", false, false},
-        {EIE_PLACES_ALL, "cuda:*", false, true},
-        {0, "cpu, cuda:made-up#1", false, true},
-        {0, "c*", false, true},
-        {0, "[co]*", true, true},
+        {EIE_PLACES_ALL, "cpu,made", false, false},
+        {EIE_PLACES_ALL, "made:*", false, true},
+        {0, "cpu, made:made-up#2", false, true},
+        {0, "m*", false, true},
+        {0, "[mo]*", true, true},
         {0, "*", true, true},
-        {0, "op*:none,eie-*", true, false},
-        {0, "./cuda.json", false, false},
+        {0, "ot*:none,eie-*", true, false},
+        {0, "./made.json", false, false},
     };
     (void)state;
+    assert_int_equal(eie_places_for(&of_host), 0);
     for (size_t i = 0; i < TEST_COUNT(cases); i++) {
         struct eie_places places;
         struct eie_error error;
-        reset(NULL);
-        assert_good(eie_places_find(cases[i].kinds, cases[i].names, &places, &error), error);
-        assert_int_equal(opencl_times, cases[i].opencl);
-        assert_int_equal(listed_times, cases[i].cuda);
-        assert_int_equal(places.count, opencl_times + 3 * listed_times);
+        assert_good(eie_places_find(cases[i].runtimes, cases[i].names, &places, &error), error);
+        assert_int_equal(count_of(&places, &other), cases[i].other);
+        assert_int_equal(count_of(&places, &made), 3 * cases[i].made);
         eie_places_free(&places);
         assert_int_equal(places.count, 0);
     }
@@ -187,13 +218,15 @@ static void test_kinds_that_are_looked_for(void **state)
 
 static void test_first_that_is_there(void **state)
 {
+    struct eie_kernel of_other = {.device_kind = EIE_DEVICE_FOUND, .runtime = "other"};
+    struct eie_kernel of_host = {.device_kind = EIE_DEVICE_CPU};
     struct eie_places places;
     struct eie_error error;
     (void)state;
     assert_good(eie_places_find(EIE_PLACES_ALL, NULL, &places, &error), error);
-    assert_string_equal(eie_places_first(&places, EIE_DEVICE_CUDA)->device.name, "cuda:made-up#1");
-    assert_string_equal(eie_places_first(&places, EIE_DEVICE_OPENCL)->device.name, "opencl:none");
-    assert_null(eie_places_first(&places, EIE_DEVICE_CPU));
+    assert_string_equal(eie_places_first(&places, &kernel)->device.name, "made:made-up#2");
+    assert_string_equal(eie_places_first(&places, &of_other)->device.name, "other:none");
+    assert_null(eie_places_first(&places, &of_host));
     eie_places_free(&places);
 }
 
@@ -202,20 +235,48 @@ static void test_words_and_facts(void **state)
     struct eie_places places;
     struct eie_error error;
     (void)state;
-    assert_good(eie_places_find(0, "cuda:*", &places, &error), error);
-    const struct eie_place *absent = &places.all[0], *there = &places.all[1];
+    assert_good(eie_places_find(0, "made:*", &places, &error), error);
+    assert_int_equal(places.count, 3);
+    const struct eie_place *absent = &places.all[0], *there = &places.all[2];
+    assert_string_equal(absent->device.name, "made:made-up");
     assert_string_equal(absent->ability, "");
     assert_int_equal(json_object_size(absent->facts), 1);
     assert_string_equal(json_string_value(json_object_get(absent->facts, "title")),
                         "made up, the 0.");
-    assert_string_equal(there->ability,
-                        "capability 9.0, 132 multiprocessors, 80.0 GiB, 50.0 MiB L2, 227 KiB "
-                        "shared a block, CUDA 12.3 (driver 12.4), PCI 0000:65:00.0");
-    assert_string_equal(json_string_value(json_object_get(there->facts, "driver_cuda")), "12.4");
-    assert_string_equal(json_string_value(json_object_get(there->facts, "compute_capability")),
-                        "9.0");
-    assert_int_equal(json_integer_value(json_object_get(there->facts, "l2_bytes")), 50 << 20);
+    assert_string_equal(there->device.name, "made:made-up#3");
+    assert_string_equal(there->ability, "can count to 2");
+    assert_int_equal(json_integer_value(json_object_get(there->facts, "number")), 2);
+    assert_string_equal(eie_device_kind_word(&there->device), "made");
     eie_places_free(&places);
+}
+
+/* What listings say of a CUDA device; a build without CUDA has no words for one. */
+static void test_words_of_cuda(void **state)
+{
+    extern const struct eie_runtime eie_runtime_cuda;
+    const struct eie_cuda_facts facts = {.pci = "0000:65:00.0",
+                                         .driver = 12040,
+                                         .runtime = 12030,
+                                         .major = 9,
+                                         .multiprocessors = 132,
+                                         .global_bytes = UINT64_C(80) << 30,
+                                         .l2_bytes = UINT64_C(50) << 20,
+                                         .shared_block_bytes = 227 << 10};
+    char text[320];
+    json_t *object = json_object();
+    (void)state;
+    assert_string_equal(eie_runtime_cuda.prefix, "cuda:");
+    if (eie_runtime_cuda.ability) {
+        eie_runtime_cuda.ability(&facts, text, sizeof text);
+        assert_string_equal(text, "capability 9.0, 132 multiprocessors, 80.0 GiB, 50.0 MiB L2, 227 "
+                                  "KiB shared a block, CUDA 12.3 (driver 12.4), PCI 0000:65:00.0");
+        eie_runtime_cuda.facts(&facts, object);
+        assert_string_equal(json_string_value(json_object_get(object, "driver_cuda")), "12.4");
+        assert_string_equal(json_string_value(json_object_get(object, "compute_capability")),
+                            "9.0");
+        assert_int_equal(json_integer_value(json_object_get(object, "l2_bytes")), 50 << 20);
+    }
+    json_decref(object);
 }
 
 static void test_list_that_fails(void **state)
@@ -229,11 +290,79 @@ static void test_list_that_fails(void **state)
     assert_true(places.count == 0 && !places.all);
 }
 
-static void test_names_of_places(void **state)
+static void list_and_exit(struct eie_listing *listing)
+{
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND};
+    eie_listing_add(listing, "first", &device, NULL, 0);
+    _exit(5);
+}
+
+static void list_too_many(struct eie_listing *listing)
+{
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND};
+    for (int i = 0; i < EIE_FOUND_MAX + 2; i++)
+        eie_listing_add(listing, i % 2 ? "odd" : "even", &device, NULL, 0);
+}
+
+static void test_lists_that_go_wrong(void **state)
+{
+    struct eie_listed *list;
+    struct eie_error error;
+    uint32_t count;
+    (void)state;
+    list_otherwise = list_and_exit; /* what it found before is not trusted */
+    assert_good(eie_runtime_list(&made, &list, &count, &error), error);
+    assert_int_equal(count, 1);
+    assert_string_equal(list->device.name, "made:none");
+    assert_non_null(strstr(list->device.title, "Made: listing the devices ended its process"));
+    assert_bad(eie_runtime_probe(&list->device, &error), EIE_MISSING, error, list->device.title);
+    free(list);
+
+    list_otherwise = list_nothing;
+    assert_good(eie_runtime_list(&made, &list, &count, &error), error);
+    assert_int_equal(count, 1);
+    assert_true(list->device.found.absent);
+    assert_string_equal(list->device.name, "made:none");
+    free(list);
+
+    list_otherwise = list_too_many;
+    assert_good(eie_runtime_list(&made, &list, &count, &error), error);
+    assert_int_equal(count, EIE_FOUND_MAX);
+    assert_string_equal(list[0].device.name, "made:even");
+    assert_string_equal(list[3].device.name, "made:odd#2");
+    free(list);
+}
+
+static void test_names_of_runtimes(void **state)
 {
     (void)state;
-    assert_true(eie_places_name("cuda:none") && eie_places_name("opencl:some:thing"));
-    assert_false(eie_places_name("cpu") || eie_places_name("cuda") || eie_places_name("eie-cuda:"));
+    assert_ptr_equal(eie_runtime_of_name("made:none"), &made);
+    assert_ptr_equal(eie_runtime_of_name("other:some:thing"), &other);
+    assert_null(eie_runtime_of_name("cpu"));
+    assert_null(eie_runtime_of_name("made"));
+    assert_null(eie_runtime_of_name("eie-made:"));
+    assert_ptr_equal(eie_runtime_find("other"), &other);
+    assert_null(eie_runtime_find("made:"));
+}
+
+static void test_lost(void **state)
+{
+    (void)state;
+    assert_false(eie_runtime_is_lost());
+    lost = true;
+    assert_true(eie_runtime_is_lost());
+}
+
+static void test_kernel_of_another_runtime(void **state)
+{
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND, .name = "other:x"};
+    struct eie_error error;
+    (void)state;
+    device.found.runtime = &other;
+    assert_bad(eie_kernel_probe(&kernel, &device, &error), EIE_UNSUPPORTED, error,
+               "does not run on device other:x");
+    device.found.runtime = &made;
+    assert_good(eie_kernel_probe(&kernel, &device, &error), error);
 }
 
 /* ---- the matrix ----------------------------------------------------------------------------- */
@@ -254,7 +383,7 @@ static bool see_group(void *context, const struct eie_group_key *group)
         assert_int_equal(rows[i].threads, 0);
         assert_string_equal(rows[i].cache, "hot");
         assert_string_equal(rows[i].time_source, i % 2 ? "wall" : "device");
-        assert_int_equal(rows[i].device->kind, EIE_DEVICE_CUDA);
+        assert_ptr_equal(rows[i].device->found.runtime, &made);
     }
     seen->rows += count;
     seen->groups++;
@@ -284,17 +413,18 @@ static void test_rows_of_the_matrix(void **state)
 {
     (void)state;
     count_rows(NULL, 2, 12); /* three devices, two clocks, two layers */
-    count_rows("cuda:*", 2, 12);
-    count_rows("cuda:made-up#2", 2, 4);
-    count_rows("opencl:*,cpu", 0, 0);
+    count_rows("made:*", 2, 12);
+    count_rows("made:made-up#2", 2, 4);
+    count_rows("other:*,cpu", 0, 0);
 }
 
 /* ---- floors --------------------------------------------------------------------------------- */
 
 static struct eie_device device_of(bool absent)
 {
-    struct eie_device device = {.kind = EIE_DEVICE_CUDA, .runtime = {.absent = absent}};
-    strcpy(device.name, "cuda:made-up");
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND,
+                                .found = {.runtime = &made, .absent = absent}};
+    strcpy(device.name, "made:made-up");
     strcpy(device.title, "it is away");
     return device;
 }
@@ -316,11 +446,11 @@ static void test_floor_of_a_device(void **state)
     (void)state;
     check_floor(false, 4, 3, 3, "launch"); /* the cheaper of both ways on each clock */
     check_floor(true, 4, 1, 1, "launch");
-    ceilings.launch_device_ns = 0.1;
+    ceilings.launches[0].device_ns = 0.1;
     check_floor(false, L2_BYTES, 0.25, 0.1, "l2");
     check_floor(false, L2_BYTES / 2, 0.125, 0.1, "l2");
     check_floor(false, 11 * L2_BYTES, 0.25 + 10, 0.1, "dram"); /* the cache keeps what it can */
-    ceilings.l2_bytes_per_s = ceilings.graph_device_ns = NAN;
+    ceilings.levels[0].per_s = ceilings.launches[1].device_ns = NAN;
     check_floor(false, 11 * L2_BYTES, 10, 0.1, "dram");
 }
 
@@ -340,14 +470,15 @@ static void test_ceilings_as_json(void **state)
     const struct eie_device there = device_of(false), host = {.kind = EIE_DEVICE_CPU};
     json_t *lists = json_object();
     (void)state;
-    ceilings.l2_bytes_per_s = NAN;
+    ceilings.levels[0].per_s = NAN;
     eie_device_ceilings_add_json(&host, lists);
     assert_int_equal(json_object_size(lists), 0);
     eie_device_ceilings_add_json(&there, lists);
     const json_t *one =
-        json_object_get(json_object_get(lists, "eie_device_ceilings"), "cuda:made-up");
+        json_object_get(json_object_get(lists, "eie_device_ceilings"), "made:made-up");
     assert_true(json_number_value(json_object_get(one, "launch_wall_ns")) == 2);
     assert_true(json_number_value(json_object_get(one, "dram_bytes_per_s")) == 1e15);
+    assert_true(json_number_value(json_object_get(one, "graph_device_ns")) == 4);
     assert_null(json_object_get(one, "l2_bytes_per_s"));
     json_decref(lists);
 }
@@ -417,12 +548,26 @@ static void test_rows_with_floors(void **state)
     end_rows(rows);
 }
 
+static void test_rows_without_meters(void **state)
+{
+    const struct eie_device device = device_of(false);
+    struct eie_row rows[2];
+    (void)state;
+    run_group(&device, rows);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(rows[i].energy.state, EIE_ENERGY_UNAVAILABLE);
+        assert_string_equal(rows[i].energy.reason, "this program reads no meters");
+    }
+    assert_null(eie_board_json(&device));
+    end_rows(rows);
+}
+
 static void test_rows_above_the_ceilings(void **state)
 {
     const struct eie_device device = device_of(false);
     struct eie_row rows[2];
     (void)state;
-    ceilings.launch_device_ns = ceilings.graph_device_ns = 1.2 * device_ns;
+    ceilings.launches[0].device_ns = ceilings.launches[1].device_ns = 1.2 * device_ns;
     run_group(&device, rows);
     assert_int_equal(rows[0].status, EIE_ROW_SUSPECT);
     assert_non_null(strstr(rows[0].reason, "this device's launch ceiling"));
@@ -464,23 +609,28 @@ static void test_rows_on_a_device_that_is_away(void **state)
         assert_int_equal(rows[i].status, EIE_ROW_SKIPPED);
         assert_string_equal(rows[i].reason, "it is away");
     }
-    assert_int_equal(measured_times, 0);
+    assert_int_equal(measured_times + opened_times, 0);
     end_rows(rows);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_kinds_that_are_looked_for, reset),
+        cmocka_unit_test_setup(test_runtimes_that_are_asked, reset),
         cmocka_unit_test_setup(test_first_that_is_there, reset),
         cmocka_unit_test_setup(test_words_and_facts, reset),
+        cmocka_unit_test_setup(test_words_of_cuda, reset),
         cmocka_unit_test_setup(test_list_that_fails, reset),
-        cmocka_unit_test_setup(test_names_of_places, reset),
+        cmocka_unit_test_setup(test_lists_that_go_wrong, reset),
+        cmocka_unit_test_setup(test_names_of_runtimes, reset),
+        cmocka_unit_test_setup(test_lost, reset),
+        cmocka_unit_test_setup(test_kernel_of_another_runtime, reset),
         cmocka_unit_test_setup(test_rows_of_the_matrix, reset),
         cmocka_unit_test_setup(test_floor_of_a_device, reset),
         cmocka_unit_test_setup(test_what_holds_the_weights, reset),
         cmocka_unit_test_setup(test_ceilings_as_json, reset),
         cmocka_unit_test_setup(test_rows_with_floors, reset),
+        cmocka_unit_test_setup(test_rows_without_meters, reset),
         cmocka_unit_test_setup(test_rows_above_the_ceilings, reset),
         cmocka_unit_test_setup(test_rows_without_ceilings, reset),
         cmocka_unit_test_setup(test_rows_on_a_device_that_is_away, reset),
