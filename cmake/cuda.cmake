@@ -1,5 +1,5 @@
 # CUDA: host/devices/cuda.c and the device code kernels/cuda/NAME.cu where nvcc is at hand, else
-# host/devices/cuda_none.c and kernels without code, which say why. EIE_CUDA: AUTO, ON (an error without
+# host/devices/cuda_absent.c, whose one device says why. EIE_CUDA: AUTO, ON (an error without
 # nvcc) or OFF. The result is the library eie_cuda, which programs link behind eie_bench; tests link
 # another one in its place (tests/cuda).
 set(EIE_CUDA AUTO CACHE STRING "Build the CUDA kernels: AUTO, ON or OFF")
@@ -55,7 +55,8 @@ endif()
 message(STATUS "CUDA kernels: ${EIE_HAS_CUDA}")
 
 if(EIE_HAS_CUDA)
-  add_library(eie_cuda OBJECT host/devices/cuda.c host/devices/cuda_ceilings.c host/devices/cuda_loops.cu ${EIE_CUDA_CODE})
+  add_library(eie_cuda OBJECT host/devices/cuda.c host/devices/cuda_runtime.c host/devices/cuda_ceilings.c
+              host/devices/cuda_loops.cu ${EIE_CUDA_CODE})
   set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
                                             CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(eie_cuda PRIVATE
@@ -64,18 +65,7 @@ if(EIE_HAS_CUDA)
   target_include_directories(eie_cuda SYSTEM PRIVATE ${EIE_CUDA_HEADERS})
   target_link_libraries(eie_cuda PUBLIC ${EIE_CUDA_RUNTIME} Threads::Threads ${CMAKE_DL_LIBS} rt)
 else()
-  set(code "")
-  foreach(source IN LISTS EIE_CUDA_CODE)
-    get_filename_component(stem ${source} NAME_WE)
-    string(APPEND code "extern const struct eie_cuda_code eie_cuda_code_${stem};\n"
-                       "const struct eie_cuda_code eie_cuda_code_${stem} = {\"${stem}\", NULL, NULL, NULL};\n")
-  endforeach()
-  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/cuda_code.c CONTENT
-"/* Written by the build from kernels/cuda/NAME.cu. */
-#include \"host/devices/cuda.h\"
-
-@code@" @ONLY)
-  add_library(eie_cuda OBJECT host/devices/cuda_none.c ${PROJECT_BINARY_DIR}/generated/cuda_code.c)
+  add_library(eie_cuda OBJECT host/devices/cuda_absent.c)
   target_compile_definitions(eie_cuda PRIVATE "EIE_CUDA_WHY=\"${cuda_why}\"")
 endif()
 target_link_libraries(eie_cuda PUBLIC eie_host)

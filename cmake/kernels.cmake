@@ -1,5 +1,6 @@
-# Finds kernels/FOLDER/NAME.c, compiles each folder with its own flags, and writes the table of the
-# files that define eie_kernel_FOLDER_NAME. Other .c files of a folder are its helpers.
+# Compiles each kernels/FOLDER with its own flags, and writes the table of the kernels that its files
+# define: EIE_KERNEL_NAMES, sorted. A file defines any number of them; one without is a helper.
+include(cmake/kernel_names.cmake)
 set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 neon opencl cuda peers model)
 set(EIE_PROCESSOR_avx2 x86_64|AMD64) # folders that only one kind of processor compiles
 set(EIE_PROCESSOR_avx512 x86_64|AMD64)
@@ -7,8 +8,7 @@ set(EIE_PROCESSOR_neon aarch64|arm64)
 set(EIE_FLAGS_avx2 -mavx2 -mfma -mbmi2)
 set(EIE_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512cd -mfma -mbmi2)
 
-set(declarations "")
-set(names "")
+set(EIE_KERNEL_NAMES "")
 set(objects "")
 foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
   if(EIE_PROCESSOR_${folder} AND NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(${EIE_PROCESSOR_${folder}})$")
@@ -22,14 +22,8 @@ foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
   target_link_libraries(eie_kernels_${folder} PUBLIC eie_flags PkgConfig::JANSSON)
   target_compile_options(eie_kernels_${folder} PRIVATE ${EIE_FLAGS_${folder}} -fno-lto)
   list(APPEND objects $<TARGET_OBJECTS:eie_kernels_${folder}>)
-  foreach(source IN LISTS sources)
-    get_filename_component(stem ${source} NAME_WE)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-    file(STRINGS ${source} definition REGEX "^const struct eie_kernel eie_kernel_${folder}_${stem} =")
-    if(definition)
-      list(APPEND names ${folder}_${stem})
-    endif()
-  endforeach()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+  eie_kernel_names(${folder} "${sources}" EIE_KERNEL_NAMES)
 endforeach()
 # Device code: kernels/opencl/NAME.cl becomes a text in the program, and common.cl, which stands
 # before each.
@@ -54,13 +48,17 @@ const struct eie_opencl_source opencl_sources[] = {
 };
 " @ONLY)
 
-list(SORT names)
-foreach(name IN LISTS names)
-  string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
-  string(APPEND entries "    &eie_kernel_${name},\n")
-endforeach()
-list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
-file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/generated/kernel_table.c CONTENT
+# The table of kernels: their names without eie_kernel_.
+function(eie_kernel_table output)
+  set(declarations "")
+  set(entries "")
+  list(SORT ARGN)
+  foreach(name IN LISTS ARGN)
+    string(APPEND declarations "extern const struct eie_kernel eie_kernel_${name};\n")
+    string(APPEND entries "    &eie_kernel_${name},\n")
+  endforeach()
+  list(JOIN EIE_KERNEL_FOLDERS "\", \"" folders)
+  file(GENERATE OUTPUT ${output} CONTENT
 "/* Written by the build from kernels/FOLDER/NAME.c. */
 #include \"kernels/registry.h\"
 
@@ -74,9 +72,11 @@ const uint32_t eie_builtin_kernel_count =
     sizeof eie_builtin_kernels / sizeof *eie_builtin_kernels - 1;
 const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
+endfunction()
+eie_kernel_table(${PROJECT_BINARY_DIR}/generated/kernel_table.c ${EIE_KERNEL_NAMES})
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
-            kernels/sorted_rows.c kernels/stream_plan.c kernels/timed_calls.c
+            kernels/row_lists.c kernels/stream_plan.c kernels/timed_calls.c
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c
             ${PROJECT_BINARY_DIR}/generated/opencl_sources.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

@@ -1,10 +1,11 @@
 /* The one interface of every implementation: CPU and GPU kernels, libraries (peers), the
- * accelerator models. Put a file NAME.c into kernels/FOLDER/ that defines
+ * accelerator models. Put a file into kernels/FOLDER/ that defines, each at the beginning of a
+ * line, one or several
  *
  *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
  *
- * and the build finds it: the folder gives the compiler flags, the table is generated. Nothing else
- * needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
+ * and the build finds them: the folder gives the compiler flags, the table is generated. Nothing
+ * else needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
  *
  * The life of a plan:   supports -> prepare -> (load -> (run -> wait)* -> read)* -> destroy
  *
@@ -19,6 +20,7 @@
 #include "host/layer/layer.h"
 #include "host/machine/threads.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -27,7 +29,7 @@ extern "C" {
 
 /* One more with every change that the sizes of the structs do not show: the order or the meaning of
  * members, values of enums, what a function promises. Plug-ins of another number are refused. */
-#define EIE_KERNEL_ABI 2u
+#define EIE_KERNEL_ABI 3u
 
 enum eie_kernel_flags {
     EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
@@ -37,8 +39,10 @@ enum eie_kernel_flags {
     EIE_KERNEL_ESTIMATE = 1 << 3,    /* has no y: checked against counts */
     EIE_KERNEL_REFERENCE = 1 << 4,   /* the oracle itself */
     EIE_KERNEL_BASELINE = 1 << 5, /* in every visit of its group, until a float32 row is measured */
-    EIE_KERNEL_DENSE = 1 << 6, /* FLOAT32, weights as a dense matrix: the fastest of a group is */
-    EIE_KERNEL_SPARSE = 1 << 7 /* its dense reference; and the same of weights kept sparse */
+    EIE_KERNEL_DENSE = 1 << 6,  /* FLOAT32, weights as a dense matrix: the fastest of a group is */
+    EIE_KERNEL_SPARSE = 1 << 7, /* its dense reference; and the same of weights kept sparse */
+    EIE_KERNEL_SKIP_ONE = 1 << 8,    /* the selection `default` leaves it out at batch 1 */
+    EIE_KERNEL_SKIP_SEVERAL = 1 << 9 /* and at larger batches */
 };
 
 /* What is asked of a kernel. */
@@ -93,9 +97,11 @@ struct eie_kernel {
     const char *summary; /* one line: the idea */
     const char *isa; /* "any", or the names of cpu_features (host/machine/cpu.h): "avx512,vnni" */
     enum eie_device_kind device_kind;
-    uint32_t flags;                /* enum eie_kernel_flags */
-    uint32_t max_threads;          /* 1, 0 for devices and models, or UINT32_MAX for any number */
-    uint32_t cpu_features;         /* enum eie_cpu_feature that it needs; checked before probe */
+    const char *runtime;   /* of EIE_DEVICE_FOUND, whose devices it runs on: "opencl", "cuda"; else
+                              NULL */
+    uint32_t flags;        /* enum eie_kernel_flags */
+    uint32_t max_threads;  /* 1, 0 for devices and models, or UINT32_MAX for any number */
+    uint32_t cpu_features; /* enum eie_cpu_feature that it needs; checked before probe */
     uint32_t batch_min, batch_max; /* inputs per call that it takes; 0: no limit */
     struct eie_rounding weight_rounding, input_rounding; /* 0 unless APPROXIMATE */
 
@@ -141,6 +147,9 @@ const struct eie_kernel *eie_kernel_at(uint32_t index); /* index < eie_kernel_co
 
 /* NULL when there is none of that name. */
 const struct eie_kernel *eie_kernel_find(const char *name);
+
+/* Is it one of the devices that the kernel is written for, there or not? */
+bool eie_kernel_is_for(const struct eie_kernel *kernel, const struct eie_device *device);
 
 /* Device kind, whether the device is there, CPU features, then the kernel's own probe. */
 EIE_MUST_USE enum eie_status eie_kernel_probe(const struct eie_kernel *kernel,

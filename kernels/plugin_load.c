@@ -2,6 +2,7 @@
 #include "host/base/file.h"
 #include "host/base/isolate.h"
 #include "host/base/sha256.h"
+#include "host/devices/runtime.h"
 #include "kernels/registry.h"
 
 #include <ctype.h>
@@ -75,7 +76,9 @@ static enum eie_status check_name(const char *name, struct eie_error *error)
 static enum eie_status check_flags(const struct eie_kernel *kernel, struct eie_error *error)
 {
     const uint32_t flags = kernel->flags, own = EIE_KERNEL_REFERENCE | EIE_KERNEL_BASELINE;
-    const uint32_t form = EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE, check = flags & ~form;
+    const uint32_t form = EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE,
+                   skip = EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
+                   check = flags & ~form & ~skip;
     if (flags & own)
         return eie_fail(error, EIE_INPUT,
                         "flags EIE_KERNEL_REFERENCE and EIE_KERNEL_BASELINE are the program's own");
@@ -115,6 +118,23 @@ static enum eie_status check_rounding(const struct eie_kernel *kernel, struct ei
                             : "flag EIE_KERNEL_APPROXIMATE: weight_rounding or input_rounding "
                               "must say how far it rounds");
     return EIE_OK;
+}
+
+static enum eie_status check_runtime(const struct eie_kernel *kernel, struct eie_error *error)
+{
+    char known[256] = "";
+    if ((kernel->device_kind == EIE_DEVICE_FOUND) != (kernel->runtime != NULL))
+        return eie_fail(error, EIE_INPUT,
+                        kernel->runtime
+                            ? "runtime is set, and device_kind is not EIE_DEVICE_FOUND"
+                            : "device_kind is EIE_DEVICE_FOUND, and runtime is not set");
+    if (!kernel->runtime || eie_runtime_find(kernel->runtime)) return EIE_OK;
+    for (const struct eie_runtime *const *one = eie_runtimes; *one; one++) {
+        const size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", (*one)->kind);
+    }
+    return eie_fail(error, EIE_INPUT, "runtime \"%.64s\" is none of this program's: %s",
+                    kernel->runtime, known);
 }
 
 static enum eie_status check_numbers(const struct eie_kernel *kernel, struct eie_error *error)
@@ -157,6 +177,7 @@ static enum eie_status check_kernel(const struct eie_kernel *kernel, struct eie_
     status = check_flags(kernel, error);
     if (!status) status = check_rounding(kernel, error);
     if (!status) status = check_numbers(kernel, error);
+    if (!status) status = check_runtime(kernel, error);
     const char *missing = missing_function(kernel);
     if (!status && missing)
         return eie_fail(error, EIE_INPUT, "function %s is missing (NULL)", missing);

@@ -1,7 +1,7 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
 #include "bench/matrix/supervisor.h"
-#include "bench/measure/device_json.h"
+#include "bench/measure/devices.h"
 #include "host/base/names.h"
 #include "host/machine/topology.h"
 
@@ -25,8 +25,10 @@ static const char help[] =
     "                    EIE_MODELS names a folder)\n"
     "  --plugin FILE     also the kernels of this shared object; may be given several times\n"
     "  --layer NAMES     comma list of names or globs (default: all)\n"
-    "  --kernel NAMES    comma list of names or globs (default: what the suite names, but not the\n"
-    "                    oracle)\n"
+    "  --kernel NAMES    comma list of names or globs, or the word 'default': all kernels for the\n"
+    "                    row's batch but those whose flags leave them out (eie list kernels); "
+    "when\n"
+    "                    not given, what the suite names, but not the oracle\n"
     "  --device NAMES    comma list of names or globs of devices (opencl:*, cuda:*), or paths of\n"
     "                    descriptions (default: all)\n"
     "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
@@ -294,7 +296,7 @@ static void judge(struct outcome *outcome, const struct eie_matrix *matrix, cons
             json_pack("[O, O, O, O, b]", json_object_get(row, "eie_kernel"),
                       json_object_get(row, "eie_reason"), json_object_get(row, "eie_cache"),
                       json_object_get(row, "eie_device"),
-                      eie_places_name(text_of(row, "eie_device")) &&
+                      eie_runtime_of_name(text_of(row, "eie_device")) &&
                           !eie_names_exact(matrix->options->devices, text_of(row, "eie_device"))));
 }
 

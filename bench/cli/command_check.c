@@ -1,7 +1,7 @@
 #include "bench/check/check.h"
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
-#include "bench/measure/places.h"
+#include "bench/measure/devices.h"
 #include "host/base/isolate.h"
 #include "host/base/names.h"
 #include "host/machine/cpu.h"
@@ -197,20 +197,20 @@ static enum eie_status check_names(const char *patterns, const struct eie_places
 static enum eie_status find_devices(struct choice *choice, struct devices *devices,
                                     struct eie_error *error)
 {
-    uint32_t features, kinds = 0;
+    uint32_t features, runtimes = 0;
     if (!strchr(choice->device, '/') && !strstr(choice->device, ".json") &&
         strpbrk(choice->device, ":*?["))
         choice->places = choice->device; /* names of descriptions have none of these */
     for (uint32_t i = 0; i < eie_kernel_count(); i++)
         if (eie_names_match(choice->kernels, eie_kernel_at(i)->name))
-            kinds |= EIE_PLACES_OF(eie_kernel_at(i)->device_kind);
+            runtimes |= eie_places_for(eie_kernel_at(i));
     const bool model_named = !choice->places && strcmp(choice->device, "cpu") != 0;
     enum eie_status status = eie_device_host(&devices->host, error);
     if (!status)
         status =
             eie_device_read(model_named ? choice->device : MODEL_DEVICE, &devices->model, error);
     if (!status) status = eie_cpu_features(&features, error); /* EIE_ISA_MASK may be wrong */
-    if (!status) status = eie_places_find(kinds, choice->places, &devices->places, error);
+    if (!status) status = eie_places_find(runtimes, choice->places, &devices->places, error);
     return status ? status : check_names(choice->places, &devices->places, error);
 }
 
@@ -218,7 +218,7 @@ static enum eie_status find_devices(struct choice *choice, struct devices *devic
 static bool takes_place(const struct eie_kernel *kernel, const struct choice *choice,
                         const struct eie_place *place)
 {
-    return place->device.kind == kernel->device_kind &&
+    return eie_kernel_is_for(kernel, &place->device) &&
            eie_names_match(choice->places, place->device.name);
 }
 
@@ -240,7 +240,7 @@ static int check_everywhere(const struct eie_kernel *kernel, const struct choice
     int worst = 0;
     if (kernel->device_kind == EIE_DEVICE_EIE)
         return check_one(kernel, choice, &devices->model, by_name, checked);
-    if (!eie_device_is_found(kernel->device_kind))
+    if (kernel->device_kind != EIE_DEVICE_FOUND)
         return check_one(kernel, choice, &devices->host, by_name, checked);
     const uint32_t matched = count_places(kernel, choice, &devices->places);
     for (uint32_t i = 0; i < devices->places.count; i++) {

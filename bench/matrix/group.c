@@ -1,7 +1,7 @@
 #include "bench/matrix/group.h"
 #include "bench/check/audit.h"
 #include "bench/check/check.h"
-#include "bench/measure/device_floor.h"
+#include "bench/measure/devices.h"
 #include "bench/measure/gbench.h"
 #include "bench/measure/quiet.h"
 #include "host/base/clock.h"
@@ -161,7 +161,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     enum eie_status status = vectors_of(contender, vectors, error);
     if (status) return status;
     enter(contender, "preparing");
-    status = eie_device_begin(row->device, error);
+    status = eie_runtime_open(row->device, error);
     const double begin = eie_now_s();
     if (!status) status = row->kernel->prepare(&setup, &contender->plan, error);
     if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
@@ -513,19 +513,25 @@ static enum eie_status call_for_energy(void *context, struct eie_error *error)
     return call_once(contender, &outcome, error);
 }
 
+/* A processor without a meter is not asked for one; of other devices the row says why. */
+static bool asks_for_energy(const struct eie_row *row)
+{
+    return row->device->kind == EIE_DEVICE_FOUND ||
+           (row->device->kind == EIE_DEVICE_CPU && eie_meter_of(row->device));
+}
+
 /* After the timed calls, since looking at a meter takes time. Both clocks' rows have it. */
 static void measure_energy(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
     const double window_s = fmax(ENERGY_LEAST_S, fmin(session->row_s, ENERGY_MOST_S));
-    if (contender->status || !eie_row_has_two_clocks(row)) return;
+    if (contender->status || !asks_for_energy(row)) return;
     tick(session->group, 1, "measuring energy");
-    contender->status = eie_energy_measure(row->device->runtime.pci, window_s, call_for_energy,
-                                           contender, &row->energy, &contender->error);
+    contender->status = eie_energy_measure(row->device, window_s, call_for_energy, contender,
+                                           &row->energy, &contender->error);
     enter(contender, NULL);
     row->outcome.energy_j = row->energy.call_j;
-    row->outcome.energy_source =
-        row->energy.state == EIE_ENERGY_MEASURED ? EIE_ENERGY_SOURCE : NULL;
+    row->outcome.energy_source = row->energy.source;
 }
 
 static bool is_timed(const struct eie_row *row)

@@ -1,5 +1,6 @@
 #include "bench/matrix/matrix.h"
 #include "host/base/names.h"
+#include "kernels/registry.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -122,20 +123,31 @@ static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_
     return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
 }
 
-static uint32_t kinds_of_kernels(const struct eie_matrix *matrix)
+/* At any of the batches. */
+static bool is_chosen(const struct eie_matrix *matrix, const struct eie_suite *suite,
+                      const struct eie_kernel *kernel)
 {
-    uint32_t kinds = 0;
+    const struct eie_list *batches = &matrix->options->batches;
+    for (uint32_t i = 0; i < batches->count; i++)
+        if (eie_kernel_is_chosen(kernels_of(matrix, suite), kernel, batches->values[i]))
+            return true;
+    return false;
+}
+
+static uint32_t runtimes_of_kernels(const struct eie_matrix *matrix)
+{
+    uint32_t runtimes = 0;
     for (uint32_t k = 0; k < eie_kernel_count(); k++)
         for (uint32_t s = 0; s < matrix->suite_count; s++)
-            if (eie_names_match(kernels_of(matrix, &matrix->suites[s]), eie_kernel_at(k)->name))
-                kinds |= EIE_PLACES_OF(eie_kernel_at(k)->device_kind);
-    return kinds;
+            if (is_chosen(matrix, &matrix->suites[s], eie_kernel_at(k)))
+                runtimes |= eie_places_for(eie_kernel_at(k));
+    return runtimes;
 }
 
 static enum eie_status find_devices(struct eie_matrix *matrix, struct eie_error *error)
 {
-    enum eie_status status =
-        eie_places_find(kinds_of_kernels(matrix), matrix->options->devices, &matrix->places, error);
+    enum eie_status status = eie_places_find(runtimes_of_kernels(matrix), matrix->options->devices,
+                                             &matrix->places, error);
     for (uint32_t i = 0; i < matrix->places.count && matrix->device_count < DEVICES_MAX; i++)
         matrix->devices[matrix->device_count++] = matrix->places.all[i].device;
     return status;
@@ -170,11 +182,8 @@ static enum eie_status check_names(const struct eie_matrix *matrix, struct eie_e
     const char *names[NAMES_MAX];
     char unmatched[256];
     unsigned count = 0;
-    for (uint32_t i = 0; i < eie_kernel_count() && count < NAMES_MAX; i++)
-        names[count++] = eie_kernel_at(i)->name;
-    if (eie_names_unmatched(options->kernels, names, count, unmatched, sizeof unmatched))
+    if (eie_kernels_unmatched(options->kernels, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no kernel matches '%s' (eie list kernels)", unmatched);
-    count = 0;
     for (uint32_t i = 0; i < matrix->device_count && count < NAMES_MAX; i++)
         names[count++] = matrix->devices[i].name;
     if (eie_names_unmatched(matrix->device_names, names, count, unmatched, sizeof unmatched))
@@ -316,14 +325,15 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
     uint32_t count = 0;
     for (uint32_t k = 0; k < eie_kernel_count(); k++) {
         const struct eie_kernel *kernel = eie_kernel_at(k);
-        if (!eie_names_match(kernels_of(matrix, &matrix->suites[group->suite]), kernel->name) ||
+        if (!eie_kernel_is_chosen(kernels_of(matrix, &matrix->suites[group->suite]), kernel,
+                                  group->batch) ||
             (kernel->flags & EIE_KERNEL_REFERENCE && !options->kernels) ||
             !in_kind(kernel, group) || !takes_threads(kernel, group->threads, &options->threads) ||
             !takes_batch(kernel, group->batch, options))
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
             const struct eie_device *device = &matrix->devices[d];
-            if (device->kind != kernel->device_kind ||
+            if (!eie_kernel_is_for(kernel, device) ||
                 !eie_names_match(matrix->device_names, device->name))
                 continue;
             count += add_rows(matrix, group, kernel, device, rows ? rows + count : NULL);

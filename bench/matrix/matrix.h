@@ -5,7 +5,7 @@
 #define EIE_BENCH_MATRIX_MATRIX_H
 
 #include "bench/measure/cache.h"
-#include "bench/measure/places.h"
+#include "bench/measure/devices.h"
 #include "bench/rows/row.h"
 #include "host/layer/suite.h"
 

@@ -1,10 +1,9 @@
 #include "bench/matrix/worker.h"
 #include "bench/matrix/group.h"
 #include "bench/matrix/targets.h"
-#include "bench/measure/device_floor.h"
+#include "bench/measure/devices.h"
 #include "host/base/clock.h"
 #include "host/base/jsonset.h"
-#include "host/devices/cuda.h"
 
 #include <errno.h>
 #include <math.h>
@@ -296,7 +295,7 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     tell_begin(worker, rows, count);
     if (!why_not) worker->status = eie_group_run(&group, &worker->error);
     /* as after a crash: the group's rows are run apart, so that the guilty one is found */
-    if (eie_cuda_is_lost() && !rows->apart) _exit(EXIT_FAILURE);
+    if (eie_runtime_is_lost() && !rows->apart) _exit(EXIT_FAILURE);
     if (!worker->status) tell_end(worker, &station->key, rows, count);
 }
 

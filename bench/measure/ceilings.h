@@ -6,6 +6,7 @@
 #define EIE_BENCH_MEASURE_CEILINGS_H
 
 #include "host/base/error.h"
+#include "host/devices/runtime.h"
 #include "host/machine/threads.h"
 
 #include <jansson.h>
@@ -65,13 +66,6 @@ struct eie_floor {
     double ns;         /* 0: no ceilings */
     const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic"; of
                           devices also "launch" */
-};
-
-/* A level of a memory hierarchy. */
-struct eie_reach {
-    const char *name;
-    double holds_bytes; /* INFINITY: all that is left */
-    double per_s;       /* bytes read; 0 or NaN: not measured */
 };
 
 /* The least time to move a call's bytes through these levels, from the nearest on. Caches are taken

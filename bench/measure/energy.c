@@ -18,7 +18,7 @@
 /* ---- a window -------------------------------------------------------------------------------- */
 
 struct run {
-    struct eie_nvml_meter *meter;
+    struct eie_gauge *gauge;
     eie_energy_call call;
     void *context;
     uint64_t calls;
@@ -43,13 +43,13 @@ static void work(struct run *run, double seconds)
     } while (!run->status && eie_now_s() - begin < seconds);
 }
 
-static void look(struct run *run, struct eie_nvml_look *seen)
+static void look(struct run *run, struct eie_look *seen)
 {
-    run->state = eie_nvml_look(run->meter, seen, &run->why);
+    run->state = eie_gauge_look(run->gauge, seen, &run->why);
 }
 
 /* Works until the counter has just taken a step. */
-static void work_until_step(struct run *run, struct eie_nvml_look *seen)
+static void work_until_step(struct run *run, struct eie_look *seen)
 {
     const double begin = eie_now_s();
     for (seen->moved = false; good(run) && !seen->moved;) {
@@ -58,10 +58,8 @@ static void work_until_step(struct run *run, struct eie_nvml_look *seen)
         if (!good(run) || seen->moved || eie_now_s() - begin < STILL_S) continue;
         run->state = EIE_ENERGY_TOO_SHORT;
         run->still = true;
-        eie_fail(&run->why, EIE_SYSTEM,
-                 "the energy counter stood still for %.3g s: nvidia-smi -q -d POWER tells whether "
-                 "the board's sensor works",
-                 eie_now_s() - begin);
+        eie_fail(&run->why, EIE_SYSTEM, "the energy counter stood still for %.3g s: %s",
+                 eie_now_s() - begin, run->gauge->meter->advice);
     }
 }
 
@@ -86,7 +84,7 @@ static void judge(struct run *run, struct eie_energy *energy)
 /* What `call` draws; without a number for one call where it is none of a kernel. */
 static void measure(struct run *run, double window_s, struct eie_energy *energy)
 {
-    struct eie_nvml_look first, before, last;
+    struct eie_look first, before, last;
     const double begin = eie_now_s();
     look(run, &first);
     if (good(run)) work_until_step(run, &first);
@@ -101,11 +99,12 @@ static void measure(struct run *run, double window_s, struct eie_energy *energy)
     if (good(run)) look(run, &last);
     if (good(run)) work_until_step(run, &last);
     if (!good(run)) return;
-    const double joules = 1e-3 * (double)(last.mj - first.mj);
+    const double joules = last.joules - first.joules;
     energy->window_s = last.at_s - first.at_s;
     energy->power_w = joules / energy->window_s;
     energy->call_j = joules / (double)run->calls;
-    energy->relative_error = fmax(first.gap_s, last.gap_s) / energy->window_s + 1e-3 / joules;
+    energy->relative_error =
+        fmax(first.gap_s, last.gap_s) / energy->window_s + run->gauge->meter->resolution_j / joules;
     judge(run, energy);
 }
 
@@ -113,8 +112,8 @@ static void measure(struct run *run, double window_s, struct eie_energy *energy)
 
 /* Those that this process has asked. */
 struct meter {
-    char pci[24];
-    struct eie_nvml_meter nvml;
+    char board[EIE_DEVICE_NAME_MAX];
+    struct eie_gauge gauge;
     enum eie_energy_state state;
     struct eie_error why;
     bool idle_known; /* or could not be known */
@@ -125,15 +124,23 @@ static struct {
     struct meter all[METERS_MAX];
 } meters;
 
-static struct meter *meter_of(const char *pci)
+/* Two runtimes may show one board; the bus tells it. */
+static const char *board_of(const struct eie_device *device)
 {
+    return device->kind == EIE_DEVICE_FOUND && *device->found.pci ? device->found.pci
+                                                                  : device->name;
+}
+
+static struct meter *meter_of(const struct eie_meter *kind, const struct eie_device *device)
+{
+    const char *board = board_of(device);
     uint32_t i = 0;
-    while (i < meters.count && strcmp(meters.all[i].pci, pci) != 0) i++;
+    while (i < meters.count && strcmp(meters.all[i].board, board) != 0) i++;
     struct meter *meter = &meters.all[i < METERS_MAX ? i : METERS_MAX - 1];
     if (i < meters.count) return meter;
     *meter = (struct meter){.idle_power_w = NAN};
-    snprintf(meter->pci, sizeof meter->pci, "%s", pci);
-    meter->state = eie_nvml_open(pci, &meter->nvml, &meter->why);
+    snprintf(meter->board, sizeof meter->board, "%s", board);
+    meter->state = eie_gauge_open(kind, device, &meter->gauge, &meter->why);
     if (meters.count < METERS_MAX) meters.count++;
     return meter;
 }
@@ -157,7 +164,7 @@ static void remember(struct meter *meter, const struct run *run)
 static void measure_idle(struct meter *meter)
 {
     struct eie_energy idle = {.power_w = NAN};
-    struct run run = {.meter = &meter->nvml, .call = rest, .state = EIE_ENERGY_MEASURED};
+    struct run run = {.gauge = &meter->gauge, .call = rest, .state = EIE_ENERGY_MEASURED};
     meter->idle_known = true;
     work(&run, IDLE_SETTLE_S);
     measure(&run, IDLE_WINDOW_S, &idle);
@@ -165,8 +172,8 @@ static void measure_idle(struct meter *meter)
     remember(meter, &run);
 }
 
-enum eie_status eie_energy_measure(const char *pci, double window_s, eie_energy_call call,
-                                   void *context, struct eie_energy *energy,
+enum eie_status eie_energy_measure(const struct eie_device *device, double window_s,
+                                   eie_energy_call call, void *context, struct eie_energy *energy,
                                    struct eie_error *error)
 {
     const struct eie_energy nothing = {.call_j = NAN,
@@ -176,16 +183,17 @@ enum eie_status eie_energy_measure(const char *pci, double window_s, eie_energy_
                                        .power_w = NAN,
                                        .idle_power_w = NAN};
     *energy = nothing;
-    if (!*pci) {
+    const struct eie_meter *kind = eie_meter_of(device);
+    if (!kind) {
+        struct eie_error why;
+        eie_meter_none(&why);
         energy->state = EIE_ENERGY_UNAVAILABLE;
-        snprintf(energy->reason, sizeof energy->reason,
-                 "only the meters of NVIDIA's GPUs are read, and this device tells no PCI bus id "
-                 "of one");
+        snprintf(energy->reason, sizeof energy->reason, "%.500s", why.message);
         return EIE_OK;
     }
-    struct meter *meter = meter_of(pci);
+    struct meter *meter = meter_of(kind, device);
     if (meter->state == EIE_ENERGY_MEASURED && !meter->idle_known) measure_idle(meter);
-    struct run run = {.meter = &meter->nvml,
+    struct run run = {.gauge = &meter->gauge,
                       .call = call,
                       .context = context,
                       .state = meter->state,
@@ -197,7 +205,8 @@ enum eie_status eie_energy_measure(const char *pci, double window_s, eie_energy_
     energy->state = run.state;
     energy->idle_power_w = meter->idle_power_w;
     if (run.state == EIE_ENERGY_MEASURED) {
-        eie_nvml_board(&meter->nvml, &energy->board);
+        energy->source = kind->source;
+        eie_gauge_describe(&meter->gauge, &energy->board);
         return EIE_OK;
     }
     energy->call_j = energy->power_w = NAN;

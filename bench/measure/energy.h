@@ -1,37 +1,35 @@
-/* Energy of one call of a plan, by the meter of the board that it runs on (design 8). The plan is
+/* Energy of one call of a plan, by the meter of the device that it runs on (design 8). The plan is
  * called again and again for a while, and the counter is read twice, each time when it has just
  * taken a step: so its steps, which may be 100 ms apart, do not spoil the difference. */
 #ifndef EIE_BENCH_MEASURE_ENERGY_H
 #define EIE_BENCH_MEASURE_ENERGY_H
 
 #include "host/base/error.h"
-#include "host/devices/nvml.h"
-
-#define EIE_ENERGY_SOURCE "NVML energy counter: whole board, with what it draws when idle"
+#include "host/devices/meter.h"
 
 /* What came of it; NaN where there is no number. */
 struct eie_energy {
     enum eie_energy_state state;
+    const char *source;    /* the meter's; NULL unless measured */
     char reason[512];      /* why there is none, and what to do; "" when measured */
     double call_j;         /* of one call */
     double window_s;       /* between the two readings */
     double relative_error; /* of call_j, at most: the time in which either of the two steps may have
-                              been taken / the window, and 1 mJ of the difference */
+                              been taken / the window, and the counter's last digit */
     double update_s;       /* the counter takes a step so often */
     double power_w;        /* mean in the window */
     double idle_power_w;   /* without a call, as it was before the board's first window in this
                               process: the context open, the clocks still those of work */
-    struct eie_nvml_board board; /* right after the window */
+    struct eie_board board; /* right after the window */
 };
 
 /* One call, waited for. */
 typedef enum eie_status (*eie_energy_call)(void *context, struct eie_error *error);
 
-/* `pci` as struct eie_runtime_place has it; "" where there is no meter. Takes `window_s`, and some
- * 0.2 s or a few steps of the counter before and after; a board's first window some 0.8 s more. A
- * board that has no meter is not asked again. What `call` returns when it fails; else EIE_OK and
- * *energy, whose state says what came of it. */
-EIE_MUST_USE enum eie_status eie_energy_measure(const char *pci, double window_s,
+/* Takes `window_s`, and some 0.2 s or a few steps of the counter before and after; a board's first
+ * window some 0.8 s more. A board whose meter cannot be had is not asked again. What `call` returns
+ * when it fails; else EIE_OK and *energy, whose state says what came of it. */
+EIE_MUST_USE enum eie_status eie_energy_measure(const struct eie_device *device, double window_s,
                                                 eie_energy_call call, void *context,
                                                 struct eie_energy *energy, struct eie_error *error);
 

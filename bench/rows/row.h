@@ -55,7 +55,7 @@ struct eie_row {
     double prepare_ns, relative_error;
     struct eie_cost cost;
     struct eie_outcome outcome;
-    struct eie_energy energy; /* of devices that were found at run time */
+    struct eie_energy energy; /* of devices that have a meter, or were found at run time */
     struct eie_floor floor;   /* the least time by the ceilings that were measured */
     double launch_ns;         /* of no work, on this row's clock; 0 or NaN: not measured */
     const char *resident;     /* of a device whose caches are known, else NULL */
@@ -66,7 +66,7 @@ struct eie_row {
 /* On a device that was found at run time a kernel has two clocks, and two rows of one plan. */
 static inline bool eie_row_has_two_clocks(const struct eie_row *row)
 {
-    return eie_device_is_found(row->device->kind);
+    return row->device->kind == EIE_DEVICE_FOUND;
 }
 
 /* Rows of one group that differ in their clock only. */

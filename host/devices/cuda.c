@@ -1,16 +1,13 @@
 #include "host/devices/cuda.h"
-#include "host/base/isolate.h"
 #include "host/base/names.h"
 #include "host/base/sha256.h"
 #include "host/devices/cuda_parts.h"
+#include "host/devices/runtime.h"
 
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define DEVICES_MAX  64
-#define LIST_LIMIT_S 120
 
 /* ---- codes ---------------------------------------------------------------------------------- */
 
@@ -53,14 +50,6 @@ enum eie_status eie_cuda_status(int code, const char *what, struct eie_error *er
 }
 
 /* ---- listing -------------------------------------------------------------------------------- */
-
-/* What the child fills in. */
-struct listing {
-    enum eie_status status;
-    struct eie_error error;
-    uint32_t count;
-    struct eie_cuda_listed all[DEVICES_MAX];
-};
 
 static void uuid_text(const unsigned char *bytes, char *text, size_t size)
 {
@@ -118,39 +107,31 @@ static enum eie_status hash_facts(const struct eie_cuda_facts *facts, struct eie
     return eie_sha256_of(all, (size_t)length, hash, error);
 }
 
-static void add_absent(struct listing *listing, const char *why)
+static void add_absent(struct eie_listing *listing, const char *why)
 {
-    struct eie_device device = {.kind = EIE_DEVICE_CUDA, .runtime = {.absent = true}};
-    strcpy(device.name, "cuda:none");
-    snprintf(device.title, sizeof device.title, "CUDA: %.240s", why);
-    listing->all[listing->count++] = (struct eie_cuda_listed){.device = device};
+    char words[256];
+    snprintf(words, sizeof words, "CUDA: %.240s", why);
+    eie_listing_add_absent(listing, "none", words);
 }
 
-static enum eie_status add_device(struct listing *listing, int index)
+static void add_device(struct eie_listing *listing, int index)
 {
     struct eie_cuda_facts facts;
-    struct eie_device device = {.kind = EIE_DEVICE_CUDA, .runtime = {.index = (uint32_t)index}};
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND, .found = {.index = (uint32_t)index}};
     char key[96];
-    uint32_t equal = 1;
-    enum eie_status status = find_facts(index, &facts, &listing->error);
-    if (!status) status = hash_facts(&facts, &device.hash, &listing->error);
-    if (status) return status;
-    for (uint32_t i = 0; i < listing->count; i++)
-        equal += !strcmp(listing->all[i].facts.name, facts.name);
+    listing->status = find_facts(index, &facts, &listing->error);
+    if (!listing->status) listing->status = hash_facts(&facts, &device.hash, &listing->error);
+    if (listing->status) return;
     eie_name_key(facts.name, key, sizeof key);
-    snprintf(device.name, sizeof device.name, equal > 1 ? "cuda:%s#%u" : "cuda:%s", key, equal);
     snprintf(device.title, sizeof device.title, "%s, compute capability %u.%u, CUDA %u.%u",
              facts.name, facts.major, facts.minor, facts.driver / 1000, facts.driver % 1000 / 10);
-    memcpy(device.runtime.pci, facts.pci, sizeof device.runtime.pci);
-    listing->all[listing->count++] = (struct eie_cuda_listed){device, facts};
-    return EIE_OK;
+    memcpy(device.found.pci, facts.pci, sizeof device.found.pci);
+    eie_listing_add(listing, key, &device, &facts, sizeof facts);
 }
 
-static void list_in_child(void *context, void *shared)
+void eie_cuda_list(struct eie_listing *listing)
 {
-    struct listing *listing = shared;
     int count = 0;
-    (void)context;
     const cudaError_t code = cudaGetDeviceCount(&count);
     if (code == cudaErrorInsufficientDriver)
         add_absent(listing, "no driver for NVIDIA GPUs is here, or one older than this runtime");
@@ -159,40 +140,7 @@ static void list_in_child(void *context, void *shared)
     else if (!count)
         add_absent(listing, "the driver shows no device");
     if (listing->count) return;
-    for (int i = 0; i < count && i < DEVICES_MAX && !listing->status; i++)
-        listing->status = add_device(listing, i);
-}
-
-enum eie_status eie_cuda_list(struct eie_cuda_listed **list, uint32_t *count,
-                              struct eie_error *error)
-{
-    struct eie_ending ending;
-    char words[160];
-    struct listing *listing = calloc(1, sizeof *listing);
-    if (!listing) return eie_fail(error, EIE_MEMORY, "out of memory for devices");
-    enum eie_status status =
-        eie_isolate(list_in_child, NULL, listing, sizeof *listing, LIST_LIMIT_S, &ending, error);
-    if (!status && ending.end != EIE_END_RETURNED) {
-        char why[256];
-        eie_ending_text(&ending, words, sizeof words);
-        snprintf(why, sizeof why, "listing the devices ended its process: %s", words);
-        listing->count = 0;
-        add_absent(listing, why);
-    } else if (!status && listing->status) {
-        status = eie_fail(error, listing->status, "%s", listing->error.message);
-    }
-    *list = status ? NULL : calloc(listing->count, sizeof **list);
-    if (!status && !*list) status = eie_fail(error, EIE_MEMORY, "out of memory for devices");
-    if (!status) memcpy(*list, listing->all, listing->count * sizeof **list);
-    *count = status ? 0 : listing->count;
-    free(listing);
-    return status;
-}
-
-enum eie_status eie_cuda_probe(const struct eie_device *device, struct eie_error *error)
-{
-    if (!device->runtime.absent) return EIE_OK;
-    return eie_fail(error, EIE_MISSING, "%s", device->title);
+    for (int i = 0; i < count && !listing->status; i++) add_device(listing, i);
 }
 
 /* ---- devices in use ------------------------------------------------------------------------- */
@@ -204,7 +152,7 @@ static struct {
         struct eie_cuda cuda;
         bool has_ceilings;
         struct eie_cuda_ceilings ceilings;
-    } all[DEVICES_MAX];
+    } all[EIE_FOUND_MAX];
 } in_use;
 
 static enum eie_status begin(const struct eie_device *device, struct eie_cuda *cuda,
@@ -212,7 +160,7 @@ static enum eie_status begin(const struct eie_device *device, struct eie_cuda *c
 {
     struct eie_hash hash;
     int count = 0;
-    cuda->index = (int)device->runtime.index;
+    cuda->index = (int)device->found.index;
     enum eie_status status =
         eie_cuda_status((int)cudaGetDeviceCount(&count), "cudaGetDeviceCount", error);
     if (!status && cuda->index >= count)
@@ -240,9 +188,9 @@ enum eie_status eie_cuda_open(const struct eie_device *device, struct eie_cuda *
         *cuda = &in_use.all[i].cuda;
         if (!strcmp(in_use.all[i].name, device->name)) return choose(*cuda, error);
     }
-    enum eie_status status = eie_cuda_probe(device, error);
-    if (!status && in_use.count == DEVICES_MAX)
-        status = eie_fail(error, EIE_SYSTEM, "more than %d devices", DEVICES_MAX);
+    enum eie_status status = eie_runtime_probe(device, error);
+    if (!status && in_use.count == EIE_FOUND_MAX)
+        status = eie_fail(error, EIE_SYSTEM, "more than %d devices", EIE_FOUND_MAX);
     if (status) return status;
     struct in_use *one = &in_use.all[in_use.count];
     *cuda = &one->cuda;

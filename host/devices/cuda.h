@@ -19,6 +19,10 @@
 extern "C" {
 #endif
 
+/* Weak: a build without CUDA links kernels and has none of what they call here; they are never
+ * called there, since the one device is absent (host/devices/cuda_absent.c). */
+#define EIE_CUDA_PART __attribute__((weak))
+
 /* ---- devices -------------------------------------------------------------------------------- */
 
 /* What a device says that it is and can do. */
@@ -38,21 +42,12 @@ struct eie_cuda_facts {
     bool ecc;
 };
 
-struct eie_cuda_listed {
-    struct eie_device device; /* "cuda:NAME", "#2" behind the second equal one; its hash is that of
-                                 name, capability, driver and runtime */
-    struct eie_cuda_facts facts;
-};
+struct eie_listing; /* host/devices/runtime.h */
 
-/* All devices in the driver's order; where there is none, "cuda:none", absent, with the reason. At
- * least one; free with free(). The work is done in a child process: EIE_SYSTEM or EIE_MEMORY when
- * there was none. */
-EIE_MUST_USE enum eie_status eie_cuda_list(struct eie_cuda_listed **list, uint32_t *count,
-                                           struct eie_error *error);
-
-/* EIE_MISSING with the reason for a device that is absent. Touches no driver. */
-EIE_MUST_USE enum eie_status eie_cuda_probe(const struct eie_device *device,
-                                            struct eie_error *error);
+/* All devices, "cuda:NAME", in the driver's order; where there is none, "cuda:none", absent, with
+ * the reason. A device's hash is that of name, capability, driver and runtime. Begins with the
+ * driver: it belongs into a child process. */
+void eie_cuda_list(struct eie_listing *listing);
 
 /* The handles of the runtime: a cudaStream_t is a struct CUstream_st *, and so on. */
 struct CUstream_st;
@@ -68,8 +63,8 @@ struct eie_cuda {
 
 /* The process's only one for this device; lives until the process ends. EIE_MISSING when the device
  * is not the one that was listed, or absent; EIE_SYSTEM. */
-EIE_MUST_USE enum eie_status eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda,
-                                           struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status
+eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda, struct eie_error *error);
 
 /* What a launch costs (the median of many) and what memory gives (the most of several tries). */
 struct eie_cuda_ceilings {
@@ -95,51 +90,52 @@ bool eie_cuda_is_lost(void);
 
 /* EIE_OK for cudaSuccess (0), EIE_MEMORY for the code that means that, else EIE_SYSTEM; the message
  * says what failed ("cudaMalloc") with the code's name and the runtime's words. */
-EIE_MUST_USE enum eie_status eie_cuda_status(int code, const char *what, struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_status(int code, const char *what,
+                                                           struct eie_error *error);
 
 /* `bytes` (0 is taken as 1) of the device's memory, 256-byte aligned. EIE_MISSING
  * where the device has no more. */
-EIE_MUST_USE enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes, void **memory,
-                                            struct eie_error *error);
-void eie_cuda_free(struct eie_cuda *cuda, void *memory); /* NULL is fine */
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_alloc(struct eie_cuda *cuda, uint64_t bytes,
+                                                          void **memory, struct eie_error *error);
+EIE_CUDA_PART void eie_cuda_free(struct eie_cuda *cuda, void *memory); /* NULL is fine */
 
 /* Copies; they return when it is done. */
-EIE_MUST_USE enum eie_status eie_cuda_write(struct eie_cuda *cuda, void *device, const void *host,
-                                            uint64_t bytes, struct eie_error *error);
-EIE_MUST_USE enum eie_status eie_cuda_read(struct eie_cuda *cuda, void *host, const void *device,
-                                           uint64_t bytes, struct eie_error *error);
-EIE_MUST_USE enum eie_status eie_cuda_zero(struct eie_cuda *cuda, void *device, uint64_t bytes,
-                                           struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_write(struct eie_cuda *cuda, void *device,
+                                                          const void *host, uint64_t bytes,
+                                                          struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_read(struct eie_cuda *cuda, void *host,
+                                                         const void *device, uint64_t bytes,
+                                                         struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_zero(struct eie_cuda *cuda, void *device,
+                                                         uint64_t bytes, struct eie_error *error);
 
 /* Two events and what is queued between them. */
 struct eie_cuda_span {
     struct CUevent_st *first, *last;
 };
-EIE_MUST_USE enum eie_status eie_cuda_span_make(struct eie_cuda *cuda, struct eie_cuda_span *span,
-                                                struct eie_error *error);
-void eie_cuda_span_free(struct eie_cuda_span *span); /* NULL members are fine */
+EIE_CUDA_PART EIE_MUST_USE enum eie_status
+eie_cuda_span_make(struct eie_cuda *cuda, struct eie_cuda_span *span, struct eie_error *error);
+EIE_CUDA_PART void eie_cuda_span_free(struct eie_cuda_span *span); /* NULL members are fine */
 
 /* Calls `enqueue` (an error code of the runtime, 0 for good) between the two events of the span. */
-EIE_MUST_USE enum eie_status eie_cuda_span_run(struct eie_cuda *cuda,
-                                               const struct eie_cuda_span *span,
-                                               int (*enqueue)(void *context), void *context,
-                                               struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status
+eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                  int (*enqueue)(void *context), void *context, struct eie_error *error);
 
 /* Waits for the span's end; nanoseconds on the device's clock from its beginning. */
-EIE_MUST_USE enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda,
-                                                const struct eie_cuda_span *span, double *ns,
-                                                struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda,
+                                                              const struct eie_cuda_span *span,
+                                                              double *ns, struct eie_error *error);
 
 /* The same as a graph: what `enqueue` queues is recorded once, with the span's events around it,
  * and launched by one call. EIE_UNSUPPORTED where the work cannot be recorded. */
-EIE_MUST_USE enum eie_status eie_cuda_graph_make(struct eie_cuda *cuda,
-                                                 const struct eie_cuda_span *span,
-                                                 int (*enqueue)(void *context), void *context,
-                                                 struct CUgraphExec_st **graph,
-                                                 struct eie_error *error);
-void eie_cuda_graph_free(struct CUgraphExec_st *graph); /* NULL is fine */
-EIE_MUST_USE enum eie_status eie_cuda_graph_run(struct eie_cuda *cuda, struct CUgraphExec_st *graph,
-                                                struct eie_error *error);
+EIE_CUDA_PART EIE_MUST_USE enum eie_status
+eie_cuda_graph_make(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                    int (*enqueue)(void *context), void *context, struct CUgraphExec_st **graph,
+                    struct eie_error *error);
+EIE_CUDA_PART void eie_cuda_graph_free(struct CUgraphExec_st *graph); /* NULL is fine */
+EIE_CUDA_PART EIE_MUST_USE enum eie_status
+eie_cuda_graph_run(struct eie_cuda *cuda, struct CUgraphExec_st *graph, struct eie_error *error);
 
 /* ---- device code ---------------------------------------------------------------------------- */
 
@@ -151,7 +147,8 @@ struct eie_cuda_launch {
 
 /* A kernel as its file NAME.cu exports it (host/devices/cuda_code.h): the arguments are one struct,
  * which the caller and the kernel share by a header. The functions return a code of the runtime;
- * they are NULL in a build without CUDA. */
+ * a build without CUDA has no such
+ * code. */
 struct eie_cuda_code {
     const char *name;
     int (*launch)(const struct eie_cuda_launch *launch, const void *arguments);

@@ -1,6 +1,10 @@
-#include "host/devices/nvml.h"
-#include "host/base/clock.h"
+/* NVML, NVIDIA's library for looking after its GPUs, looked up when it is needed (EIE_NVML names
+ * another file to use instead): the energy counter of a board, and what else it says of itself. The
+ * counter has the millijoules since the driver was loaded, of the whole board with its memory and
+ * its regulators, and takes a step only every so many milliseconds (some 20 to 100 on many boards);
+ * Volta and newer have it. */
 #include "host/base/library.h"
+#include "host/devices/meter.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,13 +44,6 @@ static struct {
     int (*throttle)(void *device, unsigned long long *reasons);
 } nvml;
 static bool begun;
-
-const char *eie_energy_state_word(enum eie_energy_state state)
-{
-    static const char *const words[] = {
-        "", "measured", "unavailable", "no permission", "window too short", "wrapped"};
-    return words[state];
-}
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
@@ -138,7 +135,7 @@ static enum eie_energy_state load(struct eie_error *why)
     return state;
 }
 
-void eie_nvml_end(void)
+static void end(void)
 {
     if (begun) nvml.shutdown();
     begun = false;
@@ -146,43 +143,27 @@ void eie_nvml_end(void)
 
 /* ---- the meter ------------------------------------------------------------------------------- */
 
-enum eie_energy_state eie_nvml_open(const char *pci, struct eie_nvml_meter *meter,
-                                    struct eie_error *why)
+static bool covers(const struct eie_device *device)
 {
-    struct eie_nvml_look look;
+    return device->kind == EIE_DEVICE_FOUND && *device->found.pci;
+}
+
+static enum eie_energy_state open_board(const struct eie_device *device, void **handle,
+                                        struct eie_error *why)
+{
+    const char *pci = device->found.pci;
     char what[64];
-    *meter = (struct eie_nvml_meter){.device = NULL};
     enum eie_energy_state state = load(why);
     if (state != EIE_ENERGY_MEASURED) return state;
     snprintf(what, sizeof what, "the GPU at PCI bus id %.24s", pci);
-    state = judge(nvml.by_pci(pci, &meter->device), what, why);
-    return state == EIE_ENERGY_MEASURED ? eie_nvml_look(meter, &look, why) : state;
+    return judge(nvml.by_pci(pci, handle), what, why);
 }
 
-enum eie_energy_state eie_nvml_look(struct eie_nvml_meter *meter, struct eie_nvml_look *look,
-                                    struct eie_error *why)
+static enum eie_energy_state read_counter(void *handle, double *joules, struct eie_error *why)
 {
     unsigned long long mj = 0;
-    const double begin = eie_now_s();
-    enum eie_energy_state state = judge(nvml.energy(meter->device, &mj), "the energy counter", why);
-    if (state != EIE_ENERGY_MEASURED) return state;
-    if (meter->looked && mj < meter->mj) {
-        eie_fail(
-            why, EIE_SYSTEM,
-            "the energy counter went back from %llu to %llu mJ (the driver was loaded anew, or "
-            "the counter is full): run the row again",
-            (unsigned long long)meter->mj, mj);
-        state = EIE_ENERGY_WRAPPED;
-    }
-    *look = (struct eie_nvml_look){
-        .mj = mj,
-        .at_s = begin,
-        .moved = meter->looked && mj != meter->mj,
-        .gap_s = meter->looked ? eie_now_s() - meter->looked_s : INFINITY,
-    };
-    meter->looked = true;
-    meter->mj = mj;
-    meter->looked_s = begin;
+    const enum eie_energy_state state = judge(nvml.energy(handle, &mj), "the energy counter", why);
+    *joules = 1e-3 * (double)mj;
     return state;
 }
 
@@ -225,19 +206,15 @@ static double watts(int (*function)(void *device, unsigned *mw), void *device)
     return function && !function(device, &mw) ? 1e-3 * mw : NAN;
 }
 
-void eie_nvml_board(const struct eie_nvml_meter *meter, struct eie_nvml_board *board)
+static void describe(void *device, struct eie_board *board)
 {
-    void *device = meter->device;
     unsigned celsius;
     unsigned long long reasons;
     int next;
-    *board = (struct eie_nvml_board){
-        .sm_clock_hz = clock_hz(device, CLOCK_SM),
-        .memory_clock_hz = clock_hz(device, CLOCK_MEMORY),
-        .temperature_c = NAN,
-        .power_w = watts(nvml.power, device),
-        .power_limit_w = watts(nvml.power_limit, device),
-    };
+    board->sm_clock_hz = clock_hz(device, CLOCK_SM);
+    board->memory_clock_hz = clock_hz(device, CLOCK_MEMORY);
+    board->power_w = watts(nvml.power, device);
+    board->power_limit_w = watts(nvml.power_limit, device);
     if (nvml.name && nvml.name(device, board->name, sizeof board->name)) board->name[0] = 0;
     if (nvml.driver && nvml.driver(board->driver, sizeof board->driver)) board->driver[0] = 0;
     if (nvml.temperature && !nvml.temperature(device, SENSOR_GPU, &celsius))
@@ -247,3 +224,15 @@ void eie_nvml_board(const struct eie_nvml_meter *meter, struct eie_nvml_board *b
     if (nvml.throttle && !nvml.throttle(device, &reasons))
         throttle_words(reasons, board->throttle, sizeof board->throttle);
 }
+
+const struct eie_meter eie_meter_nvml = {
+    .whose = "NVIDIA's GPUs",
+    .source = "NVML energy counter: whole board, with what it draws when idle",
+    .advice = "nvidia-smi -q -d POWER tells whether the board's sensor works",
+    .resolution_j = 1e-3,
+    .covers = covers,
+    .open = open_board,
+    .read = read_counter,
+    .describe = describe,
+    .end = end,
+};

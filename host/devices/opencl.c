@@ -1,8 +1,9 @@
 #include "host/devices/opencl.h"
-#include "host/base/isolate.h"
+#include "host/base/clock.h"
 #include "host/base/library.h"
 #include "host/base/names.h"
 #include "host/base/sha256.h"
+#include "host/devices/runtime.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -11,9 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DEVICES_MAX    64
 #define PLATFORMS_MAX  32
-#define LIST_LIMIT_S   120
 #define VENDORS_FOLDER "/etc/OpenCL/vendors"
 
 struct eie_opencl_functions eie_cl;
@@ -192,14 +191,6 @@ static enum eie_status hash_facts(const struct eie_opencl_facts *facts, struct e
 
 /* ---- listing -------------------------------------------------------------------------------- */
 
-/* What the child fills in. */
-struct listing {
-    enum eie_status status;
-    struct eie_error error;
-    uint32_t count;
-    struct eie_opencl_listed all[DEVICES_MAX];
-};
-
 static uint32_t get_platforms(cl_platform_id platforms[PLATFORMS_MAX])
 {
     cl_uint count = 0;
@@ -207,61 +198,35 @@ static uint32_t get_platforms(cl_platform_id platforms[PLATFORMS_MAX])
     return count < PLATFORMS_MAX ? count : PLATFORMS_MAX;
 }
 
-static uint32_t get_devices(cl_platform_id platform, cl_device_id devices[DEVICES_MAX])
+static uint32_t get_devices(cl_platform_id platform, cl_device_id devices[EIE_FOUND_MAX])
 {
     cl_uint count = 0;
-    if (eie_cl.GetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, DEVICES_MAX, devices, &count) !=
+    if (eie_cl.GetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, EIE_FOUND_MAX, devices, &count) !=
         CL_SUCCESS)
         return 0;
-    return count < DEVICES_MAX ? count : DEVICES_MAX;
+    return count < EIE_FOUND_MAX ? count : EIE_FOUND_MAX;
 }
 
-/* "#2" for the second of the same name, and so on. */
-static void number_equal(struct listing *listing, struct eie_device *device)
-{
-    const size_t length = strlen(device->name);
-    uint32_t equal = 1;
-    for (const struct eie_opencl_listed *one = listing->all; one < listing->all + listing->count;
-         one++)
-        equal += !strncmp(one->device.name, device->name, length) &&
-                 (!one->device.name[length] || one->device.name[length] == '#');
-    if (equal > 1) snprintf(device->name + length, sizeof device->name - length, "#%u", equal);
-}
-
-static void add_absent(struct listing *listing, const char *word, const char *why)
-{
-    if (listing->count == DEVICES_MAX) return;
-    struct eie_device device = {.kind = EIE_DEVICE_OPENCL, .runtime = {.absent = true}};
-    char key[64];
-    eie_name_key(word, key, sizeof key);
-    snprintf(device.name, sizeof device.name, "opencl:%s", key);
-    snprintf(device.title, sizeof device.title, "%s", why);
-    number_equal(listing, &device);
-    listing->all[listing->count++] = (struct eie_opencl_listed){.device = device};
-}
-
-static enum eie_status add_device(struct listing *listing, cl_platform_id platform, cl_device_id id,
-                                  uint32_t p, uint32_t d)
+static void add_device(struct eie_listing *listing, cl_platform_id platform, cl_device_id id,
+                       uint32_t p, uint32_t d)
 {
     struct eie_opencl_facts facts;
-    struct eie_device device = {.kind = EIE_DEVICE_OPENCL, .runtime = {.platform = p, .index = d}};
-    char platform_key[64], key[96];
+    struct eie_device device = {.kind = EIE_DEVICE_FOUND, .found = {.platform = p, .index = d}};
+    char platform_key[64], key[96], name[sizeof platform_key + sizeof key];
     find_facts(platform, id, &facts);
     eie_name_key(facts.platform, platform_key, sizeof platform_key);
     eie_name_key(facts.name, key, sizeof key);
-    snprintf(device.name, sizeof device.name, "opencl:%s:%s", platform_key, key);
+    snprintf(name, sizeof name, "%s:%s", platform_key, key);
     snprintf(device.title, sizeof device.title, "%.80s: %.100s, %.60s", facts.platform, facts.name,
              facts.driver);
-    find_pci(id, device.runtime.pci, sizeof device.runtime.pci);
-    number_equal(listing, &device);
-    enum eie_status status = hash_facts(&facts, &device.hash, &listing->error);
-    if (!status) listing->all[listing->count++] = (struct eie_opencl_listed){device, facts};
-    return status;
+    find_pci(id, device.found.pci, sizeof device.found.pci);
+    listing->status = hash_facts(&facts, &device.hash, &listing->error);
+    if (!listing->status) eie_listing_add(listing, name, &device, &facts, sizeof facts);
 }
 
 /* A registered driver (a file whose first line is a library) that cannot be loaded would be passed
  * over in silence. */
-static void try_driver(struct listing *listing, const char *path, const char *name)
+static void try_driver(struct eie_listing *listing, const char *path, const char *name)
 {
     char library[512] = "", why[256];
     FILE *file = fopen(path, "r");
@@ -281,7 +246,7 @@ static void try_driver(struct listing *listing, const char *path, const char *na
                  words ? words : library);
     char word[64];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(name, "."), name);
-    add_absent(listing, word, why);
+    eie_listing_add_absent(listing, word, why);
 }
 
 static bool is_driver_file(const char *name)
@@ -290,7 +255,7 @@ static bool is_driver_file(const char *name)
     return length > 4 && !strcmp(name + length - 4, ".icd");
 }
 
-static void try_drivers(struct listing *listing)
+static void try_drivers(struct eie_listing *listing)
 {
     const char *place = getenv("OCL_ICD_VENDORS"); /* a folder, or one file */
     struct stat info;
@@ -312,15 +277,13 @@ static void try_drivers(struct listing *listing)
     if (count >= 0) free(names);
 }
 
-static void list_in_child(void *context, void *shared)
+void eie_opencl_list(struct eie_listing *listing)
 {
-    struct listing *listing = shared;
     cl_platform_id platforms[PLATFORMS_MAX];
-    cl_device_id devices[DEVICES_MAX];
+    cl_device_id devices[EIE_FOUND_MAX];
     struct eie_error why;
-    (void)context;
     if (load_functions(&why)) {
-        add_absent(listing, "none", why.message);
+        eie_listing_add_absent(listing, "none", why.message);
         return;
     }
     const uint32_t platform_count = get_platforms(platforms);
@@ -330,50 +293,17 @@ static void list_in_child(void *context, void *shared)
             char name[64], words[160];
             platform_text(platforms[p], CL_PLATFORM_NAME, name, sizeof name);
             snprintf(words, sizeof words, "OpenCL: platform %s shows no device", name);
-            add_absent(listing, name, words);
+            eie_listing_add_absent(listing, name, words);
         }
-        for (uint32_t d = 0; d < count && listing->count < DEVICES_MAX; d++) {
-            listing->status = add_device(listing, platforms[p], devices[d], p, d);
-            if (listing->status) return;
-        }
+        for (uint32_t d = 0; d < count && !listing->status; d++)
+            add_device(listing, platforms[p], devices[d], p, d);
+        if (listing->status) return;
     }
     try_drivers(listing);
     if (!listing->count)
-        add_absent(
+        eie_listing_add_absent(
             listing, "none",
             "OpenCL: no driver is registered (pocl-opencl-icd brings one for the processor)");
-}
-
-enum eie_status eie_opencl_list(struct eie_opencl_listed **list, uint32_t *count,
-                                struct eie_error *error)
-{
-    struct eie_ending ending;
-    char words[160];
-    struct listing *listing = calloc(1, sizeof *listing);
-    if (!listing) return eie_fail(error, EIE_MEMORY, "out of memory for devices");
-    enum eie_status status =
-        eie_isolate(list_in_child, NULL, listing, sizeof *listing, LIST_LIMIT_S, &ending, error);
-    if (!status && ending.end != EIE_END_RETURNED) {
-        char why[256];
-        eie_ending_text(&ending, words, sizeof words);
-        snprintf(why, sizeof why, "OpenCL: listing the devices ended its process: %s", words);
-        listing->count = 0; /* what was found before cannot be trusted to work */
-        add_absent(listing, "none", why);
-    } else if (!status && listing->status) {
-        status = eie_fail(error, listing->status, "%s", listing->error.message);
-    }
-    *list = status ? NULL : calloc(listing->count, sizeof **list);
-    if (!status && !*list) status = eie_fail(error, EIE_MEMORY, "out of memory for devices");
-    if (!status) memcpy(*list, listing->all, listing->count * sizeof **list);
-    *count = status ? 0 : listing->count;
-    free(listing);
-    return status;
-}
-
-enum eie_status eie_opencl_probe(const struct eie_device *device, struct eie_error *error)
-{
-    if (!device->runtime.absent) return EIE_OK;
-    return eie_fail(error, EIE_MISSING, "%s", device->title);
 }
 
 /* ---- devices in use ------------------------------------------------------------------------- */
@@ -383,15 +313,16 @@ static struct {
     struct in_use {
         char name[EIE_DEVICE_NAME_MAX];
         struct eie_opencl opencl;
-    } all[DEVICES_MAX];
+        double launch_ns; /* 0: not taken yet */
+    } all[EIE_FOUND_MAX];
 } in_use;
 
 static enum eie_status begin(const struct eie_device *device, struct eie_opencl *opencl,
                              struct eie_error *error)
 {
     cl_platform_id platforms[PLATFORMS_MAX];
-    cl_device_id devices[DEVICES_MAX];
-    const struct eie_runtime_place *place = &device->runtime;
+    cl_device_id devices[EIE_FOUND_MAX];
+    const struct eie_found *place = &device->found;
     struct eie_hash hash;
     cl_int code = CL_SUCCESS;
     enum eie_status status = load_functions(error);
@@ -425,9 +356,9 @@ enum eie_status eie_opencl_open(const struct eie_device *device, struct eie_open
         *opencl = &in_use.all[i].opencl;
         if (!strcmp(in_use.all[i].name, device->name)) return EIE_OK;
     }
-    enum eie_status status = eie_opencl_probe(device, error);
-    if (!status && in_use.count == DEVICES_MAX)
-        status = eie_fail(error, EIE_SYSTEM, "more than %d devices", DEVICES_MAX);
+    enum eie_status status = eie_runtime_probe(device, error);
+    if (!status && in_use.count == EIE_FOUND_MAX)
+        status = eie_fail(error, EIE_SYSTEM, "more than %d devices", EIE_FOUND_MAX);
     if (status) return status;
     struct in_use *one = &in_use.all[in_use.count];
     *opencl = &one->opencl;

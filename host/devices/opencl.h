@@ -35,24 +35,13 @@ struct eie_opencl_facts {
     uint64_t timer_ns;
 };
 
-/* A device of this machine, or one that should be there: device.runtime.absent, and its title says
- * why. */
-struct eie_opencl_listed {
-    struct eie_device device; /* "opencl:PLATFORM:NAME", "#2" behind the second equal one; its hash
-                                 is that of all versions: another driver is another device */
-    struct eie_opencl_facts facts;
-};
+struct eie_listing; /* host/devices/runtime.h */
 
-/* All devices of all platforms in the loader's order, then the drivers that are registered and
- * cannot be loaded; where there is none at all, "opencl:none" with the reason. At least one; free
- * with free(). The work is done in a child process: EIE_SYSTEM or EIE_MEMORY when there was none.
- */
-EIE_MUST_USE enum eie_status eie_opencl_list(struct eie_opencl_listed **list, uint32_t *count,
-                                             struct eie_error *error);
-
-/* EIE_MISSING with the reason for a device that is absent. Touches no driver. */
-EIE_MUST_USE enum eie_status eie_opencl_probe(const struct eie_device *device,
-                                              struct eie_error *error);
+/* All devices of all platforms, "opencl:PLATFORM:NAME", in the loader's order, then the drivers
+ * that are registered and cannot be loaded; where there is none at all, "opencl:none" with the
+ * reason. A device's hash is that of all versions: another driver is another device. Begins with
+ * the drivers: it belongs into a child process. */
+void eie_opencl_list(struct eie_listing *listing);
 
 /* A device in use. */
 struct eie_opencl {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct eie_cuda_code eie_cuda_code_active_columns;
+extern const struct eie_cuda_code eie_cuda_code_active_columns EIE_CUDA_PART;
 
 static uint32_t set_count(const struct eie_layer *layer)
 {
@@ -122,10 +122,10 @@ const struct eie_kernel eie_kernel_cuda_active_columns = {
     .name = "cuda_active_columns",
     .summary = "active columns only: 16 products of an input in registers, sums in shared memory",
     .isa = "any",
-    .device_kind = EIE_DEVICE_CUDA,
-    .flags = EIE_KERNEL_EXACT,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "cuda",
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
-    .probe = eie_cuda_probe,
     .supports = supports,
     .prepare = prepare,
     .load = cuda_plan_load,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const struct eie_cuda_code eie_cuda_code_eie_stream;
+extern const struct eie_cuda_code eie_cuda_code_eie_stream EIE_CUDA_PART;
 
 static uint64_t pointer_bytes(const struct eie_layer *layer)
 {
@@ -48,10 +48,10 @@ const struct eie_kernel eie_kernel_cuda_eie_stream = {
     .name = "cuda_eie_stream",
     .summary = "the paper's algorithm straight on the EIE stream, a PE is a row of blocks",
     .isa = "any",
-    .device_kind = EIE_DEVICE_CUDA,
-    .flags = EIE_KERNEL_EXACT,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "cuda",
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
-    .probe = eie_cuda_probe,
     .supports = supports,
     .prepare = prepare,
     .load = cuda_plan_load,

@@ -34,8 +34,10 @@ const struct eie_kernel eie_kernel_peers_cublas_half = {
     .summary = "dense fp16 by cuBLAS, sums in float32, on a CUDA device: rounds weights and, when "
                "they are loaded, inputs",
     .isa = "any",
-    .device_kind = EIE_DEVICE_CUDA,
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE,
+    .device_kind = EIE_DEVICE_FOUND,
+    .runtime = "cuda",
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE | EIE_KERNEL_SKIP_ONE |
+             EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .weight_rounding = {0x1p-11, 0},
     .input_rounding = {0x1p-11, 0},

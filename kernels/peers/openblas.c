@@ -21,12 +21,6 @@ enum eie_status openblas_probe(struct openblas *blas, const char *name, struct e
     return status ? status : openblas_find(blas, name, &function, error);
 }
 
-static void use_threads(const struct openblas *blas, const struct eie_plan *plan)
-{
-    const int threads = (int)((const struct float_plan *)plan)->base.setup.problem.threads;
-    if (blas->get_threads() != threads) blas->set_threads(threads);
-}
-
 enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *setup,
                                  struct eie_plan **plan, struct eie_error *error)
 {
@@ -51,14 +45,13 @@ void openblas_describe(const struct openblas *blas, eie_column column, void *con
     if (blas->choice.tried[0]) column(context, "eie_library_tried", blas->choice.tried, 0);
 }
 
-void openblas_run_sgemv(const struct openblas *blas, struct eie_plan *plan, uint32_t copy)
+void openblas_run(const struct openblas *blas, struct eie_plan *plan, uint32_t copy)
 {
-    use_threads(blas, plan);
-    dense_float_sgemv(plan, copy, blas->sgemv);
-}
-
-void openblas_run_sgemm(const struct openblas *blas, struct eie_plan *plan, uint32_t copy)
-{
-    use_threads(blas, plan);
-    dense_float_sgemm(plan, copy, blas->sgemm);
+    const struct eie_problem *problem = &((const struct float_plan *)plan)->base.setup.problem;
+    const int threads = (int)problem->threads;
+    if (blas->get_threads() != threads) blas->set_threads(threads);
+    if (problem->batch == 1)
+        dense_float_sgemv(plan, copy, blas->sgemv);
+    else
+        dense_float_sgemm(plan, copy, blas->sgemm);
 }

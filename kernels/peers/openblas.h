@@ -19,8 +19,8 @@ enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *
                                  struct eie_plan **plan, struct eie_error *error);
 void openblas_describe(const struct openblas *blas, eie_column column, void *context);
 
-/* Products with the plan's number of threads: another kernel may have changed it. */
-void openblas_run_sgemv(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
-void openblas_run_sgemm(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
+/* The product, by cblas_sgemv for one input and by cblas_sgemm for several, with the plan's number
+ * of threads: another kernel may have changed it. */
+void openblas_run(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
 
 #endif

@@ -44,8 +44,14 @@ TIME_KEYS = (
 )
 
 
+MOST_WORDS = 600  # characters of a message: what a file holds may be long
+
+
 class InputError(Exception):
-    """Bad input; the message is one line."""
+    """Bad input; the message is one line, and not endless."""
+
+    def __init__(self, message):
+        super().__init__(message if len(message) <= MOST_WORDS else message[:MOST_WORDS] + "...")
 
 
 @dataclass(frozen=True)
@@ -189,14 +195,23 @@ def load(path):
     return Results(str(path), context, tuple(replace(row, drift=moved) for row in rows), tuple(missing), moved)
 
 
-def _read(path):
+def read_json(path):
+    """What a JSON file holds. Half a character, which no output could show, is a question mark."""
     try:
         with open(path, encoding="utf-8") as file:
-            document = json.load(file, parse_constant=_no_constant)
+            text = file.read()
+        document = json.loads(text, parse_constant=_no_constant)
+        if "\\ud" in text or "\\uD" in text:
+            document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
+        return document
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {one_line(error)}") from None
+
+
+def _read(path):
+    document = read_json(path)
     if (
         not isinstance(document, dict)
         or not isinstance(document.get("context"), dict)

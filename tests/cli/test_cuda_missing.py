@@ -6,7 +6,7 @@ import json
 import pytest
 
 CPU = "scalar_eie_stream"
-KERNEL = {"MEMBERS": ".device_kind = EIE_DEVICE_CUDA, .max_threads = 0, .probe = NULL"}
+KERNEL = {"MEMBERS": '.device_kind = EIE_DEVICE_FOUND, .runtime = "cuda", .max_threads = 0, .probe = NULL'}
 
 
 @pytest.fixture

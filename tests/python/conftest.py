@@ -26,6 +26,11 @@ from plots.core.commandline import leave
 PROGRAM = [sys.executable, "-m", "plots"]
 PROGRAM_ENVIRONMENT = os.environ | {"PYTHONPATH": REPOSITORY}
 
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes many seconds; for ./run test --all")
+
+
 # name: inputs, outputs, share of weights, share of active inputs
 SHAPES = {
     "Alex-6": (9216, 4096, 0.09, 0.351),

@@ -622,7 +622,8 @@ static void a_kernel_of_another_device_is_not_run(void **state)
     struct eie_check_count count;
     struct eie_error error = {""};
     (void)state;
-    other.device_kind = EIE_DEVICE_CUDA;
+    other.device_kind = EIE_DEVICE_FOUND;
+    other.runtime = "cuda";
     assert_bad(eie_check_kernel(&other, &device, &all_cases, &count, &error), EIE_UNSUPPORTED,
                error, "does not run on device cpu");
     assert_int_equal(count.ran, 0);

@@ -1,19 +1,36 @@
-/* host/devices/nvml.h and bench/measure/energy.h on a made-up NVML (tests/support/fake_nvml.c):
+/* host/devices/nvml.c and bench/measure/energy.h on a made-up NVML (tests/support/fake_nvml.c):
  * each way in which there is no energy has its own word and says what to do. */
 #include "bench/matrix/progress.h"
 #include "bench/measure/energy.h"
 #include "host/base/clock.h"
-#include "host/devices/nvml.h"
+#include "host/devices/meter.h"
+#include "host/devices/runtime.h"
 #include "tests/support/test.h"
 
 #include <math.h>
 
 static const char pci[] = "0000:65:00.0";
 
+/* A device at that bus. */
+static const struct eie_device *at(const char *bus)
+{
+    static struct eie_device device;
+    device = (struct eie_device){.kind = EIE_DEVICE_FOUND, .name = "made:up"};
+    snprintf(device.found.pci, sizeof device.found.pci, "%s", bus);
+    return &device;
+}
+
+static enum eie_energy_state open_gauge(const char *bus, struct eie_gauge *gauge,
+                                        struct eie_error *why)
+{
+    const struct eie_device *device = at(bus);
+    return eie_gauge_open(eie_meter_of(device), device, gauge, why);
+}
+
 /* The library, and what is wrong with it. */
 static void fake(const char *library, const char *wrong)
 {
-    eie_nvml_end();
+    eie_meters_end();
     setenv("EIE_NVML", library, 1);
     setenv("FAKE_NVML", wrong, 1);
     unsetenv("FAKE_NVML_STEP_MS");
@@ -22,12 +39,11 @@ static void fake(const char *library, const char *wrong)
 static int teardown(void **state)
 {
     (void)state;
-    eie_nvml_end();
+    eie_meters_end();
     return 0;
 }
 
-/* ---- host/devices/nvml.h
- * ----------------------------------------------------------------------------- */
+/* ---- the meter ------------------------------------------------------------------------------- */
 
 static void test_states_without_a_meter(void **state)
 {
@@ -53,10 +69,10 @@ static void test_states_without_a_meter(void **state)
     };
     (void)state;
     for (size_t i = 0; i < TEST_COUNT(cases); i++) {
-        struct eie_nvml_meter meter;
+        struct eie_gauge gauge;
         struct eie_error why = {""};
         fake(cases[i].library, cases[i].wrong);
-        assert_int_equal(eie_nvml_open(cases[i].bus, &meter, &why), cases[i].state);
+        assert_int_equal(open_gauge(cases[i].bus, &gauge, &why), cases[i].state);
         if (!strstr(why.message, cases[i].what) || !strstr(why.message, cases[i].advice))
             fail_msg("case %zu: %s", i, why.message);
     }
@@ -66,31 +82,33 @@ static void test_states_without_a_meter(void **state)
 
 static void test_counter_is_seen_to_move(void **state)
 {
-    struct eie_nvml_meter meter;
-    struct eie_nvml_look look = {0}, before = {0};
+    struct eie_gauge gauge;
+    struct eie_look look = {0}, before = {0};
     struct eie_error why;
     (void)state;
     fake(EIE_FAKE_NVML, "");
     setenv("FAKE_NVML_STEP_MS", "5", 1);
-    assert_int_equal(eie_nvml_open(pci, &meter, &why), EIE_ENERGY_MEASURED);
+    assert_int_equal(open_gauge(pci, &gauge, &why), EIE_ENERGY_MEASURED);
     for (int moves = 0; moves < 3;) {
         before = look;
-        assert_int_equal(eie_nvml_look(&meter, &look, &why), EIE_ENERGY_MEASURED);
+        assert_int_equal(eie_gauge_look(&gauge, &look, &why), EIE_ENERGY_MEASURED);
         assert_true(look.gap_s > 0 && isfinite(look.gap_s));
-        if (moves) assert_true(look.mj >= before.mj && look.moved == (look.mj > before.mj));
+        if (moves)
+            assert_true(look.joules >= before.joules &&
+                        look.moved == (look.joules > before.joules));
         moves += look.moved;
     }
 }
 
 static void test_board(void **state)
 {
-    struct eie_nvml_meter meter;
-    struct eie_nvml_board board;
+    struct eie_gauge gauge;
+    struct eie_board board;
     struct eie_error why;
     (void)state;
     fake(EIE_FAKE_NVML, "");
-    assert_int_equal(eie_nvml_open(pci, &meter, &why), EIE_ENERGY_MEASURED);
-    eie_nvml_board(&meter, &board);
+    assert_int_equal(open_gauge(pci, &gauge, &why), EIE_ENERGY_MEASURED);
+    eie_gauge_describe(&gauge, &board);
     assert_string_equal(board.name, "Made-up GPU");
     assert_string_equal(board.driver, "555.55");
     assert_true(board.sm_clock_hz == 1.98e9 && board.memory_clock_hz == 2.619e9);
@@ -101,8 +119,7 @@ static void test_board(void **state)
     assert_string_equal(board.throttle, "power cap, software thermal");
 }
 
-/* ---- bench/measure/energy.h
- * -------------------------------------------------------------------------- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 struct calls {
     uint64_t made, allowed;
@@ -123,7 +140,7 @@ static void measure(const char *bus, double window_s, struct calls *calls,
 {
     struct eie_error error = {""};
     *calls = (struct calls){0, UINT64_MAX};
-    assert_good(eie_energy_measure(bus, window_s, call, calls, energy, &error), error);
+    assert_good(eie_energy_measure(at(bus), window_s, call, calls, energy, &error), error);
     assert_int_equal(energy->state == EIE_ENERGY_MEASURED, isfinite(energy->call_j));
     assert_int_equal(energy->state == EIE_ENERGY_MEASURED, !*energy->reason);
 }
@@ -203,6 +220,7 @@ static void test_no_meter(void **state)
     (void)state;
     measure("", 0.1, &calls, &energy);
     assert_int_equal(energy.state, EIE_ENERGY_UNAVAILABLE);
+    assert_non_null(strstr(energy.reason, "only the meters of NVIDIA's GPUs are read"));
     fake("/nonexistent.so", "");
     measure("0005:65:00.0", 0.1, &calls, &energy);
     assert_int_equal(energy.state, EIE_ENERGY_UNAVAILABLE);
@@ -216,8 +234,8 @@ static void test_call_that_fails(void **state)
     struct eie_error error;
     (void)state;
     fake(EIE_FAKE_NVML, "");
-    assert_bad(eie_energy_measure("0006:65:00.0", 0.5, call, &calls, &energy, &error), EIE_SYSTEM,
-               error, "it breaks");
+    assert_bad(eie_energy_measure(at("0006:65:00.0"), 0.5, call, &calls, &energy, &error),
+               EIE_SYSTEM, error, "it breaks");
     assert_int_equal(calls.made, 101);
 }
 

@@ -167,9 +167,18 @@ static void members(void **state)
     assert_bad(validate(WITH(isa, ""), &error), EIE_INPUT, error, "one line of text");
     assert_bad(validate(WITH(max_threads, 0), &error), EIE_INPUT, error, "max_threads is 0");
     assert_bad(validate(WITH(device_kind, EIE_DEVICE_PUBLISHED), &error), EIE_INPUT, error,
-               "device_kind 4");
-    assert_bad(validate(WITH(device_kind, EIE_DEVICE_CUDA), &error), EIE_INPUT, error,
+               "device_kind 3");
+    assert_bad(validate(WITH(device_kind, EIE_DEVICE_FOUND), &error), EIE_INPUT, error,
                "max_threads is 1");
+    changed.max_threads = 0;
+    assert_bad(validate(&changed, &error), EIE_INPUT, error, "runtime is not set");
+    changed.runtime = "cuda:";
+    assert_bad(validate(&changed, &error), EIE_INPUT, error,
+               "runtime \"cuda:\" is none of this program's: opencl, cuda");
+    changed.runtime = "cuda";
+    assert_good(validate(&changed, &error), error);
+    assert_bad(validate(WITH(runtime, "cuda"), &error), EIE_INPUT, error,
+               "runtime is set, and device_kind is not EIE_DEVICE_FOUND");
     assert_good(validate(WITH(batch_min, 3), &error), error);
     changed.batch_max = 2;
     assert_bad(validate(&changed, &error), EIE_INPUT, error, "batch_max 2 is below batch_min 3");
@@ -189,7 +198,7 @@ static void versions(void **state)
     assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "EIE_PLUGIN");
     /* nothing behind the abi is looked at where that differs */
     plugin = (struct eie_plugin){EIE_PLUGIN_MAGIC, EIE_KERNEL_ABI + 1, UINT32_MAX, NULL, NULL, 9};
-    assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "built for interface 3, ");
+    assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "built for interface 4, ");
     plugin = (struct eie_plugin){EIE_PLUGIN_MAGIC, EIE_KERNEL_ABI, UINT32_MAX, sizes, NULL, 9};
     assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "structs");
     for (size_t i = 0; i < TEST_COUNT(sizes); i++) {

@@ -1,0 +1,217 @@
+#include "bench/measure/devices.h"
+#include "host/base/isolate.h"
+#include "host/base/jsonset.h"
+#include "host/base/names.h"
+#include "host/devices/meter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BOARD_LIMIT_S 30
+
+/* ---- places --------------------------------------------------------------------------------- */
+
+static enum eie_status add(struct eie_places *places, const struct eie_listed *listed,
+                           struct eie_error *error)
+{
+    const struct eie_runtime *runtime = listed->device.found.runtime;
+    struct eie_place *more = realloc(places->all, (places->count + 1) * sizeof *more);
+    json_t *facts = json_object();
+    if (more) places->all = more;
+    if (!more || !facts) {
+        json_decref(facts);
+        return eie_fail(error, EIE_MEMORY, "out of memory for devices");
+    }
+    struct eie_place *place = &more[places->count++];
+    *place = (struct eie_place){.device = listed->device, .facts = facts};
+    eie_set(facts, "title", listed->device.title);
+    if (listed->device.found.absent) return EIE_OK;
+    if (runtime->facts) runtime->facts(listed->facts, facts);
+    if (runtime->ability) runtime->ability(listed->facts, place->ability, sizeof place->ability);
+    return EIE_OK;
+}
+
+static enum eie_status add_all(struct eie_places *places, const struct eie_runtime *runtime,
+                               struct eie_error *error)
+{
+    struct eie_listed *listed;
+    uint32_t count;
+    enum eie_status status = eie_runtime_list(runtime, &listed, &count, error);
+    for (uint32_t i = 0; i < count && !status; i++) status = add(places, &listed[i], error);
+    free(listed);
+    return status;
+}
+
+uint32_t eie_places_for(const struct eie_kernel *kernel)
+{
+    for (uint32_t i = 0; eie_runtimes[i]; i++)
+        if (kernel->device_kind == EIE_DEVICE_FOUND && kernel->runtime &&
+            !strcmp(kernel->runtime, eie_runtimes[i]->kind))
+            return UINT32_C(1) << i;
+    return 0;
+}
+
+enum eie_status eie_places_find(uint32_t runtimes, const char *names, struct eie_places *places,
+                                struct eie_error *error)
+{
+    enum eie_status status = EIE_OK;
+    *places = (struct eie_places){NULL, 0};
+    for (uint32_t i = 0; eie_runtimes[i] && !status; i++)
+        if (names ? eie_names_may_begin(names, eie_runtimes[i]->prefix) : runtimes >> i & 1)
+            status = add_all(places, eie_runtimes[i], error);
+    if (status) eie_places_free(places);
+    return status;
+}
+
+void eie_places_free(struct eie_places *places)
+{
+    for (uint32_t i = 0; i < places->count; i++) json_decref(places->all[i].facts);
+    free(places->all);
+    *places = (struct eie_places){NULL, 0};
+}
+
+const struct eie_place *eie_places_first(const struct eie_places *places,
+                                         const struct eie_kernel *kernel)
+{
+    const struct eie_place *found = NULL;
+    for (uint32_t i = 0; i < places->count; i++) {
+        const struct eie_place *place = &places->all[i];
+        if (!eie_kernel_is_for(kernel, &place->device)) continue;
+        found = place;
+        if (!place->device.found.absent) break;
+    }
+    return found;
+}
+
+const char *eie_device_kind_word(const struct eie_device *device)
+{
+    return device->kind == EIE_DEVICE_CPU     ? "cpu"
+           : device->kind == EIE_DEVICE_FOUND ? device->found.runtime->kind
+           : device->kind == EIE_DEVICE_EIE   ? "eie"
+                                              : "published";
+}
+
+/* ---- boards --------------------------------------------------------------------------------- */
+
+struct asking {
+    const struct eie_device *device;
+    const struct eie_meter *meter;
+};
+struct asked {
+    enum eie_energy_state state;
+    struct eie_error why;
+    struct eie_board board;
+};
+
+static void ask_board(void *context, void *shared)
+{
+    const struct asking *asking = context;
+    struct asked *asked = shared;
+    struct eie_gauge gauge;
+    asked->state = eie_gauge_open(asking->meter, asking->device, &gauge, &asked->why);
+    eie_gauge_describe(&gauge, &asked->board);
+    eie_meters_end();
+}
+
+static void set_switch(json_t *object, const char *key, int on)
+{
+    if (on >= 0) json_object_set_new(object, key, json_boolean(on));
+}
+
+json_t *eie_board_json(const struct eie_device *device)
+{
+    struct asking asking = {device, eie_meter_of(device)};
+    struct asked asked = {.state = EIE_ENERGY_UNAVAILABLE};
+    struct eie_ending ending = {.end = EIE_END_RETURNED};
+    if (!asking.meter) return NULL;
+    if (!eie_isolate(ask_board, &asking, &asked, sizeof asked, BOARD_LIMIT_S, &ending,
+                     &asked.why) &&
+        ending.end != EIE_END_RETURNED) {
+        asked.state = EIE_ENERGY_UNAVAILABLE;
+        eie_ending_text(&ending, asked.why.message, sizeof asked.why.message);
+    }
+    const struct eie_board *board = &asked.board;
+    const bool known = *board->name || *board->driver; /* also where only the counter is missing */
+    json_t *object = json_object();
+    if (device->kind == EIE_DEVICE_FOUND && *device->found.pci)
+        eie_set(object, "pci", device->found.pci);
+    eie_set(object, "energy_counter",
+            asked.state == EIE_ENERGY_MEASURED ? "there" : eie_energy_state_word(asked.state));
+    if (asked.state != EIE_ENERGY_MEASURED) eie_set(object, "reason", asked.why.message);
+    if (!known) return object;
+    eie_set(object, "name", board->name);
+    eie_set(object, "driver", board->driver);
+    eie_set_number(object, "sm_clock_hz", board->sm_clock_hz);
+    eie_set_number(object, "memory_clock_hz", board->memory_clock_hz);
+    eie_set_number(object, "temperature_c", board->temperature_c);
+    eie_set_number(object, "power_w", board->power_w);
+    eie_set_number(object, "power_limit_w", board->power_limit_w);
+    set_switch(object, "persistence", board->persistence);
+    set_switch(object, "ecc", board->ecc);
+    eie_set(object, "throttle", board->throttle);
+    return object;
+}
+
+/* ---- in the process that runs kernels ------------------------------------------------------- */
+
+/* EIE_UNSUPPORTED where the device has no ceilings. */
+static enum eie_status ceilings_of(const struct eie_device *device,
+                                   struct eie_device_ceilings *ceilings, struct eie_error *error)
+{
+    if (device->kind != EIE_DEVICE_FOUND || !device->found.runtime->ceilings)
+        return eie_fail(error, EIE_UNSUPPORTED, "device %s has no ceilings", device->name);
+    enum eie_status status = eie_runtime_open(device, error);
+    return status ? status : device->found.runtime->ceilings(device, ceilings, error);
+}
+
+const char *eie_device_resident(const struct eie_device *device, uint64_t bytes)
+{
+    struct eie_reach levels[EIE_REACHES_MAX];
+    if (device->kind != EIE_DEVICE_FOUND || !device->found.runtime->levels ||
+        eie_runtime_open(device, NULL))
+        return NULL;
+    const uint32_t count = device->found.runtime->levels(device, levels);
+    for (uint32_t i = 0; i < count; i++)
+        if ((double)bytes <= levels[i].holds_bytes) return levels[i].name;
+    return NULL;
+}
+
+enum eie_status eie_device_floor(const struct eie_device *device, bool wall,
+                                 const struct eie_demand *demand, struct eie_floor *floor,
+                                 double *launch_ns, struct eie_error *error)
+{
+    struct eie_device_ceilings most;
+    *floor = (struct eie_floor){0, "none"};
+    *launch_ns = NAN;
+    enum eie_status status = ceilings_of(device, &most, error);
+    if (status) return status == EIE_UNSUPPORTED ? EIE_OK : status;
+    *floor = eie_floor_over(most.levels, most.level_count, demand);
+    for (uint32_t i = 0; i < most.launch_count; i++) /* fmin passes over NaN */
+        *launch_ns = fmin(*launch_ns, wall ? most.launches[i].wall_ns : most.launches[i].device_ns);
+    if (*launch_ns > floor->ns) *floor = (struct eie_floor){*launch_ns, "launch"};
+    return EIE_OK;
+}
+
+static void set_named(json_t *object, const char *name, const char *suffix, double value)
+{
+    char key[64];
+    snprintf(key, sizeof key, "%s_%s", name, suffix);
+    eie_set_number(object, key, value);
+}
+
+void eie_device_ceilings_add_json(const struct eie_device *device, json_t *lists)
+{
+    struct eie_device_ceilings most;
+    json_t *all = json_object_get(lists, "eie_device_ceilings"), *one;
+    if (ceilings_of(device, &most, NULL)) return;
+    if (!all) json_object_set_new(lists, "eie_device_ceilings", all = json_object());
+    one = json_object();
+    for (uint32_t i = 0; i < most.launch_count; i++) {
+        set_named(one, most.launches[i].name, "wall_ns", most.launches[i].wall_ns);
+        set_named(one, most.launches[i].name, "device_ns", most.launches[i].device_ns);
+    }
+    for (uint32_t i = 0; i < most.level_count; i++)
+        set_named(one, most.levels[i].name, "bytes_per_s", most.levels[i].per_s);
+    json_object_set_new(all, device->name, one);
+}
