@@ -390,7 +390,7 @@ def begin(project, disposition):
 
 
 def test_interrupted_with_the_program(project):
-    project.installed(eie="signal.signal(signal.SIGINT, signal.SIG_DFL)" + WAITS + BENCH)
+    project.installed(eie="signal.signal(signal.SIGINT, signal.SIG_DFL)" + BENCH + WAITS)
     process = begin(project, signal.SIG_DFL)
     process.communicate(timeout=GUARD_S)
     assert process.returncode == 130 and project.calls("python") == []
