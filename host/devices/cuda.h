@@ -146,9 +146,8 @@ struct eie_cuda_launch {
 };
 
 /* A kernel as its file NAME.cu exports it (host/devices/cuda_code.h): the arguments are one struct,
- * which the caller and the kernel share by a header. The functions return a code of the runtime;
- * a build without CUDA has no such
- * code. */
+ * which the caller and the kernel share by a header. The functions return a code of the runtime.
+ * In a build without CUDA there is none. */
 struct eie_cuda_code {
     const char *name;
     int (*launch)(const struct eie_cuda_launch *launch, const void *arguments);
