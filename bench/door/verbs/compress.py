@@ -2,7 +2,6 @@
 
 import sys
 
-from bench.door import kernels
 from bench.door.arguments import DATED, Parser
 from bench.door.messages import say
 from bench.door.programs import call, call_tee, must
@@ -50,7 +49,7 @@ def main(arguments):
     say(f"measuring on this machine (results: {out})")
     with open(f"{out}/bench.txt", "w") as table:
         code = call(
-            *(EIE, "bench", "--suite", layer, "--kernel", kernels.compress_kernels(), "--cache", "hot,llc"),
+            *(EIE, "bench", "--suite", layer, "--kernel", "default,*_float_*", "--cache", "hot,llc"),
             *("--budget", "60", "--quiet", "--out", f"{out}/bench.json"),
             stdout=table,
         )
