@@ -18,7 +18,6 @@ from bench.door.project import (
     write_report,
 )
 
-
 SLOW_AT_64 = "*_eie_stream,*_float_*,peers_graphblas_*"
 
 
