@@ -1,5 +1,6 @@
-# Finds kernels/FOLDER/NAME.c, compiles each folder with its own flags, and writes the table of the
-# files that define eie_kernel_FOLDER_NAME. Other .c files of a folder are its helpers.
+# Compiles each kernels/FOLDER with its own flags, and writes the table of the kernels that its files
+# define: EIE_KERNEL_NAMES, sorted. A file defines any number of them; one without is a helper.
+include(cmake/kernel_names.cmake)
 set(EIE_KERNEL_FOLDERS cpu scalar avx2 avx512 neon opencl cuda peers model)
 set(EIE_PROCESSOR_avx2 x86_64|AMD64) # folders that only one kind of processor compiles
 set(EIE_PROCESSOR_avx512 x86_64|AMD64)
@@ -21,14 +22,8 @@ foreach(folder IN LISTS EIE_KERNEL_FOLDERS)
   target_link_libraries(eie_kernels_${folder} PUBLIC eie_flags PkgConfig::JANSSON)
   target_compile_options(eie_kernels_${folder} PRIVATE ${EIE_FLAGS_${folder}} -fno-lto)
   list(APPEND objects $<TARGET_OBJECTS:eie_kernels_${folder}>)
-  foreach(source IN LISTS sources)
-    get_filename_component(stem ${source} NAME_WE)
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
-    file(STRINGS ${source} definition REGEX "^const struct eie_kernel eie_kernel_${folder}_${stem} =")
-    if(definition)
-      list(APPEND EIE_KERNEL_NAMES ${folder}_${stem})
-    endif()
-  endforeach()
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${sources})
+  eie_kernel_names(${folder} "${sources}" EIE_KERNEL_NAMES)
 endforeach()
 # Device code: kernels/opencl/NAME.cl becomes a text in the program, and common.cl, which stands
 # before each.
@@ -81,7 +76,7 @@ endfunction()
 eie_kernel_table(${PROJECT_BINARY_DIR}/generated/kernel_table.c ${EIE_KERNEL_NAMES})
 add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
             kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
-            kernels/sorted_rows.c kernels/stream_plan.c kernels/timed_calls.c
+            kernels/row_lists.c kernels/stream_plan.c kernels/timed_calls.c
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c
             ${PROJECT_BINARY_DIR}/generated/opencl_sources.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

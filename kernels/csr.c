@@ -1,6 +1,5 @@
 #include "kernels/csr.h"
-
-#include <string.h>
+#include "kernels/row_lists.h"
 
 uint64_t csr_bytes(uint32_t rows, uint32_t nonzeros)
 {
@@ -17,20 +16,11 @@ struct csr csr_at(void *memory, uint32_t rows, uint32_t nonzeros)
 void csr_by_row(const struct eie_layer *layer, const struct eie_sparse_codes *codes,
                 const struct csr *csr)
 {
-    const uint32_t nonzeros = codes->column_start[codes->inputs];
-    /* start[i + 1] counts row i, then is where it begins, then, filled, where it ends */
-    memset(csr->start, 0, ((size_t)codes->outputs + 1) * sizeof *csr->start);
-    for (uint32_t e = 0; e < nonzeros; e++) csr->start[codes->row[e] + 1]++;
-    for (int32_t i = 0, begin = 0; i < (int32_t)codes->outputs; i++) {
-        const int32_t length = csr->start[i + 1];
-        csr->start[i + 1] = begin;
-        begin += length;
-    }
-    for (uint32_t j = 0; j < codes->inputs; j++) {
-        for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++) {
-            const int32_t at = csr->start[codes->row[e] + 1]++;
-            csr->index[at] = (int32_t)j;
-            csr->weight[at] = (float)layer->codebook[codes->code[e]];
-        }
-    }
+    /* the codes first stand where the weights go: from the end on, none is lost before it is read
+     */
+    uint8_t *code = (uint8_t *)csr->weight;
+    struct eie_row_lists rows = {(uint32_t *)csr->start, (uint32_t *)csr->index, code};
+    eie_row_lists_fill(codes, &rows);
+    for (uint32_t e = codes->column_start[codes->inputs]; e-- > 0;)
+        csr->weight[e] = (float)layer->codebook[code[e]];
 }

@@ -1,10 +1,11 @@
 /* The one interface of every implementation: CPU and GPU kernels, libraries (peers), the
- * accelerator models. Put a file NAME.c into kernels/FOLDER/ that defines
+ * accelerator models. Put a file into kernels/FOLDER/ that defines, each at the beginning of a
+ * line, one or several
  *
  *     const struct eie_kernel eie_kernel_FOLDER_NAME = { ... };
  *
- * and the build finds it: the folder gives the compiler flags, the table is generated. Nothing else
- * needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
+ * and the build finds them: the folder gives the compiler flags, the table is generated. Nothing
+ * else needs to be edited. Outside of the tree the same struct makes a plug-in: kernels/plugin.h.
  *
  * The life of a plan:   supports -> prepare -> (load -> (run -> wait)* -> read)* -> destroy
  *
@@ -28,7 +29,7 @@ extern "C" {
 
 /* One more with every change that the sizes of the structs do not show: the order or the meaning of
  * members, values of enums, what a function promises. Plug-ins of another number are refused. */
-#define EIE_KERNEL_ABI 2u
+#define EIE_KERNEL_ABI 3u
 
 enum eie_kernel_flags {
     EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
@@ -38,8 +39,10 @@ enum eie_kernel_flags {
     EIE_KERNEL_ESTIMATE = 1 << 3,    /* has no y: checked against counts */
     EIE_KERNEL_REFERENCE = 1 << 4,   /* the oracle itself */
     EIE_KERNEL_BASELINE = 1 << 5, /* in every visit of its group, until a float32 row is measured */
-    EIE_KERNEL_DENSE = 1 << 6, /* FLOAT32, weights as a dense matrix: the fastest of a group is */
-    EIE_KERNEL_SPARSE = 1 << 7 /* its dense reference; and the same of weights kept sparse */
+    EIE_KERNEL_DENSE = 1 << 6,  /* FLOAT32, weights as a dense matrix: the fastest of a group is */
+    EIE_KERNEL_SPARSE = 1 << 7, /* its dense reference; and the same of weights kept sparse */
+    EIE_KERNEL_SKIP_ONE = 1 << 8,    /* the selection `default` leaves it out at batch 1 */
+    EIE_KERNEL_SKIP_SEVERAL = 1 << 9 /* and at larger batches */
 };
 
 /* What is asked of a kernel. */

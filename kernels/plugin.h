@@ -54,7 +54,6 @@ __attribute__((visibility("default"))) extern const struct eie_plugin eie_plugin
     DO(eie_sparse_codes)                                                                           \
     DO(eie_hash)                                                                                   \
     DO(eie_device)                                                                                 \
-    DO(eie_design)                                                                                 \
     DO(eie_topology)                                                                               \
     DO(eie_error)
 #define EIE_PLUGIN_SIZE(name) sizeof(struct name),

@@ -76,7 +76,9 @@ static enum eie_status check_name(const char *name, struct eie_error *error)
 static enum eie_status check_flags(const struct eie_kernel *kernel, struct eie_error *error)
 {
     const uint32_t flags = kernel->flags, own = EIE_KERNEL_REFERENCE | EIE_KERNEL_BASELINE;
-    const uint32_t form = EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE, check = flags & ~form;
+    const uint32_t form = EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE,
+                   skip = EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
+                   check = flags & ~form & ~skip;
     if (flags & own)
         return eie_fail(error, EIE_INPUT,
                         "flags EIE_KERNEL_REFERENCE and EIE_KERNEL_BASELINE are the program's own");

@@ -1,4 +1,5 @@
 #include "kernels/registry.h"
+#include "host/base/names.h"
 #include "host/devices/runtime.h"
 #include "host/machine/cpu.h"
 
@@ -81,4 +82,55 @@ enum eie_status eie_kernel_supports(const struct eie_kernel *kernel,
                         problem->batch < kernel->batch_min ? "at least" : "at most",
                         problem->batch < kernel->batch_min ? kernel->batch_min : kernel->batch_max);
     return kernel->supports(problem, plan_bytes, error);
+}
+
+/* ---- what is chosen ------------------------------------------------------------------------- */
+
+/* Of the float32 kernels of this build that are one idea by several instruction sets, the one of
+ * the most features that this processor has; NULL where it has those of none. Features count by
+ * their bits: a set of vectors stands behind those that it contains. */
+static const struct eie_kernel *widest_of_idea(const char *idea)
+{
+    const struct eie_kernel *widest = NULL;
+    for (uint32_t i = 0; i < eie_builtin_kernel_count; i++) {
+        const struct eie_kernel *kernel = eie_builtin_kernels[i];
+        if (!(kernel->flags & EIE_KERNEL_FLOAT32) || strcmp(strchr(kernel->name, '_'), idea) != 0 ||
+            eie_cpu_require(kernel->cpu_features, NULL))
+            continue;
+        if (!widest || kernel->cpu_features > widest->cpu_features) widest = kernel;
+    }
+    return widest;
+}
+
+static bool is_builtin(const struct eie_kernel *kernel)
+{
+    uint32_t i = 0;
+    while (i < eie_builtin_kernel_count && eie_builtin_kernels[i] != kernel) i++;
+    return i < eie_builtin_kernel_count;
+}
+
+bool eie_kernel_in_default(const struct eie_kernel *kernel, uint32_t batch)
+{
+    const uint32_t skip = batch == 1 ? EIE_KERNEL_SKIP_ONE : EIE_KERNEL_SKIP_SEVERAL;
+    if (kernel->flags & (skip | EIE_KERNEL_REFERENCE)) return false;
+    if (batch < kernel->batch_min || (kernel->batch_max && batch > kernel->batch_max)) return false;
+    if (!(kernel->flags & EIE_KERNEL_FLOAT32) || !is_builtin(kernel)) return true;
+    const struct eie_kernel *widest = widest_of_idea(strchr(kernel->name, '_'));
+    return !widest || widest == kernel;
+}
+
+bool eie_kernel_is_chosen(const char *patterns, const struct eie_kernel *kernel, uint32_t batch)
+{
+    return eie_names_match(patterns, kernel->name) ||
+           (eie_names_exact(patterns, EIE_KERNELS_DEFAULT) && eie_kernel_in_default(kernel, batch));
+}
+
+bool eie_kernels_unmatched(const char *patterns, char *unmatched, unsigned size)
+{
+    enum { NAMES = 2048 };
+    const char *names[NAMES] = {EIE_KERNELS_DEFAULT};
+    unsigned count = 1;
+    for (uint32_t i = 0; i < eie_kernel_count() && count < NAMES; i++)
+        names[count++] = eie_kernel_at(i)->name;
+    return eie_names_unmatched(patterns, names, count, unmatched, size);
 }

@@ -1,4 +1,5 @@
-/* The list of kernels behind eie_kernel_count, eie_kernel_at and eie_kernel_find. */
+/* The list of kernels behind eie_kernel_count, eie_kernel_at and eie_kernel_find, and what is
+ * chosen of it. */
 #ifndef EIE_KERNELS_REGISTRY_H
 #define EIE_KERNELS_REGISTRY_H
 
@@ -13,5 +14,23 @@ extern const char *const eie_builtin_folders[]; /* NULL behind the last */
  * build; the added ones are kept sorted by name. EIE_MEMORY, and none is added. */
 EIE_MUST_USE enum eie_status eie_kernels_add(const struct eie_kernel *const *kernels,
                                              uint32_t count, struct eie_error *error);
+
+/* ---- what is chosen ------------------------------------------------------------------------- */
+
+/* The word for the default selection in lists of kernels' names. */
+#define EIE_KERNELS_DEFAULT "default"
+
+/* Is the kernel in the default selection for calls of `batch` inputs? That is every kernel that
+ * takes such calls and has no flag that keeps it out (EIE_KERNEL_SKIP_ONE,
+ * EIE_KERNEL_SKIP_SEVERAL), but the oracle. Of this build's float32 kernels that are one idea by
+ * several instruction sets (avx2_float_csr, scalar_float_csr) it is that of the most features which
+ * this processor has. A kernel that cannot run here may be in it: its rows say why. */
+bool eie_kernel_in_default(const struct eie_kernel *kernel, uint32_t batch);
+
+/* Does one of the comma-separated names and globs choose the kernel? NULL or "" chooses all. */
+bool eie_kernel_is_chosen(const char *patterns, const struct eie_kernel *kernel, uint32_t batch);
+
+/* The first pattern that can choose no kernel, as eie_names_unmatched. */
+bool eie_kernels_unmatched(const char *patterns, char *unmatched, unsigned size);
 
 #endif

@@ -1,6 +1,7 @@
 #include "bench/check/check.h"
 #include "host/base/clock.h"
 #include "host/base/sealed.h"
+#include "host/devices/design.h"
 #include "host/layer/numbers.h"
 #include "host/layer/reshare.h"
 #include "kernels/scalar/ref_dense.h"
@@ -208,7 +209,7 @@ enum eie_status eie_reference_make_on(const struct eie_device *device,
 {
     if (device->kind != EIE_DEVICE_EIE)
         return eie_reference_make(layer, inputs, batch, 0, reference, error);
-    const struct eie_design *design = &device->design;
+    const struct eie_design *design = device->design;
     if (eie_layer_codes_fit(layer, design->code_bits))
         return eie_reference_make(layer, inputs, batch, design->pe_count, reference, error);
     struct eie_layer *reshared;

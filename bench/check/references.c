@@ -1,6 +1,7 @@
 #include "bench/check/references.h"
 #include "bench/check/audit.h"
 #include "host/base/sealed.h"
+#include "host/devices/design.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,14 +67,15 @@ void eie_references_free(struct eie_references *references)
 
 static uint32_t pes_on(const struct eie_device *device, const struct eie_layer *layer)
 {
-    return device->kind == EIE_DEVICE_EIE ? device->design.pe_count : layer->pe_count;
+    return device->kind == EIE_DEVICE_EIE ? device->design->pe_count : layer->pe_count;
 }
 
 /* Codes of 4 bits and more hold every layer. */
 static uint32_t code_bits_on(const struct eie_device *device)
 {
-    return device->kind == EIE_DEVICE_EIE && device->design.code_bits < 4 ? device->design.code_bits
-                                                                          : 4;
+    return device->kind == EIE_DEVICE_EIE && device->design->code_bits < 4
+               ? device->design->code_bits
+               : 4;
 }
 
 static enum eie_status add_pair(struct eie_references *all, const struct eie_device *device,

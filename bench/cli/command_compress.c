@@ -3,6 +3,7 @@
 #include "bench/compress/compress.h"
 #include "host/base/file.h"
 #include "host/machine/topology.h"
+#include "host/weights/weight_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +11,14 @@
 
 #define VERB "compress"
 
-static const char help[] =
+static const char help_begin[] =
     "eie compress: from dense weights to the compressed layer, with a ledger of every stage\n\n"
     "usage: eie compress INPUT -o FILE [OPTIONS]\n\n"
-    "INPUT is .npy, .npz, .safetensors, .mtx (Matrix Market), .smtx (DLMC; values are drawn), the\n"
-    "published SqueezeNet's .net, or normal:OUTPUTSxINPUTS (weights are drawn). Tensors of more\n"
-    "than two dimensions are flattened behind the first.\n\n"
+    "INPUT is one of these. Tensors of more than two dimensions are flattened behind the "
+    "first.\n\n";
+
+static const char help_end[] =
+    "\n"
     "  --tensor NAMES      comma list of names or globs, where the file holds several matrices\n"
     "  --density D         prune: keep the largest D x all weights, D from 0 to 1\n"
     "  --threshold Q       prune: keep magnitudes from Q x the standard deviation on\n"
@@ -38,6 +41,15 @@ static const char help[] =
     "  --ledger FILE       the ledger as JSON\n"
     "  --json              the ledger as JSON instead of the table\n\n"
     "example: eie compress weights.npy --density 0.1 -o layer.safetensors\n";
+
+static int print_help(void)
+{
+    fputs(help_begin, stdout);
+    for (size_t i = 0; eie_weight_readers[i]; i++)
+        printf("  %-24s%s\n", eie_weight_readers[i]->input, eie_weight_readers[i]->about);
+    fputs(help_end, stdout);
+    return 0;
+}
 
 struct request {
     struct eie_compress_options options;
@@ -156,7 +168,7 @@ static int parse(int argc, char **argv, struct request *request)
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
         int code = -1;
         if (option == '?') return eie_exit_code(EIE_USAGE);
-        if (option == 'h') return fputs(help, stdout), 0;
+        if (option == 'h') return print_help();
         if (option == 'o') options->out = optarg;
         if (option == 'n') options->tensors = optarg;
         if (option == 'i') options->inputs_file = optarg;

@@ -1,6 +1,8 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
 #include "host/base/names.h"
+#include "host/devices/design.h"
+#include "host/devices/device.h"
 #include "kernels/model/eie_formula.h"
 
 #include <jansson.h>
@@ -70,7 +72,7 @@ static int parse(int argc, char **argv, struct shape *shape)
 static enum eie_status estimate(const struct shape *shape, const struct eie_device *device,
                                 json_t *list, struct eie_error *error)
 {
-    const struct eie_design *design = &device->design;
+    const struct eie_design *design = device->design;
     struct eie_estimate result;
     struct eie_work work;
     enum eie_status status = eie_work_expect((uint32_t)shape->inputs, (uint32_t)shape->outputs,

@@ -4,6 +4,7 @@
 #include "bench/matrix/progress.h"
 #include "host/base/file.h"
 #include "host/base/names.h"
+#include "host/devices/design.h"
 #include "host/machine/threads.h"
 #include "host/machine/topology.h"
 
@@ -198,7 +199,7 @@ static int parse(int argc, char **argv, struct options *options)
 
 static int parse_lists(const struct options *options, struct eie_sweep *sweep)
 {
-    const struct eie_design *design = &sweep->device->design;
+    const struct eie_design *design = sweep->device->design;
     const struct {
         const char *name, *text;
         double own;
@@ -468,7 +469,7 @@ static void warn_capacity(const struct exploration *all)
     for (uint32_t u = 0; u < all->run.unit_count; u++) {
         const struct eie_unit *unit = &all->run.units[u];
         const struct eie_choice choice = {0};
-        const struct eie_design *design = &all->device.design;
+        const struct eie_design *design = all->device.design;
         struct eie_point point;
         if (unit->pes != design->pe_count || unit->index_bits != design->index_bits) continue;
         eie_point_make(&all->sweep, &all->data, &all->run.layers[unit->layer], unit, &choice,

@@ -6,6 +6,7 @@
 #include "host/layer/suite.h"
 #include "host/machine/cpu.h"
 #include "kernels/plugin_load.h"
+#include "kernels/registry.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -18,7 +19,8 @@
 static const char help[] =
     "eie list: what there is\n\n"
     "usage: eie list kernels | layers | suites | devices  [--json] [--plugin FILE]...\n\n"
-    "  kernels   every implementation, and whether it can run on this machine\n"
+    "  kernels   every implementation, whether it can run on this machine, and whether eie bench\n"
+    "            --kernel default takes it for one input a call, for several, or for both\n"
     "  layers    the layers of every suite\n"
     "  suites    named lists of layers (data/suites)\n"
     "  devices   this host, its OpenCL and CUDA devices, and the descriptions in data/devices\n\n"
@@ -64,6 +66,15 @@ static const char *try_kernel(const struct eie_kernel *kernel, const struct eie_
                                           : "unsupported";
 }
 
+/* What `eie bench --kernel default` takes it for. */
+static const char *default_word(const struct eie_kernel *kernel)
+{
+    const uint32_t batch = kernel->batch_min > 2 ? kernel->batch_min : 2;
+    const bool one = eie_kernel_in_default(kernel, 1),
+               several = eie_kernel_in_default(kernel, batch);
+    return one && several ? "both" : one ? "one" : several ? "several" : "no";
+}
+
 /* Lists are built as JSON and printed from it, so that both forms say the same. */
 static json_t *kernels(struct eie_error *error)
 {
@@ -82,11 +93,11 @@ static json_t *kernels(struct eie_error *error)
         if (kernel->device_kind == EIE_DEVICE_EIE) device.kind = EIE_DEVICE_EIE;
         const char *status = try_kernel(kernel, &device, &reason);
         const struct eie_plugin_file *plugin = eie_plugin_of(kernel);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?}", "name", kernel->name,
-                                        "isa", kernel->isa, "status", status, "reason",
-                                        strcmp(status, "ok") ? reason.message : "", "summary",
-                                        kernel->summary, "plugin", plugin ? plugin->path : NULL));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "name", kernel->name, "isa",
+                            kernel->isa, "status", status, "default", default_word(kernel),
+                            "reason", strcmp(status, "ok") ? reason.message : "", "summary",
+                            kernel->summary, "plugin", plugin ? plugin->path : NULL));
     }
     eie_places_free(&places);
     return list;
@@ -201,10 +212,10 @@ int eie_command_list(int argc, char **argv)
                                             {"plugin", required_argument, NULL, 'p'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    static const char *const kernel_columns[] = {"name",    "isa",    "status",
+    static const char *const kernel_columns[] = {"name",    "isa",    "status", "default",
                                                  "summary", "reason", NULL};
-    static const char *const plugin_columns[] = {"name",    "isa",    "status", "plugin",
-                                                 "summary", "reason", NULL};
+    static const char *const plugin_columns[] = {"name",   "isa",     "status", "default",
+                                                 "plugin", "summary", "reason", NULL};
     static const char *const layer_columns[] = {"suite", "name", "shape", "source", NULL};
     static const char *const suite_columns[] = {"name", "basis", "summary", NULL};
     static const char *const device_columns[] = {"name", "kind", "title", "ability", NULL};

@@ -1,5 +1,7 @@
 #include "bench/compress/compress.h"
+#include "host/devices/design.h"
 #include "host/devices/device.h"
+#include "host/weights/weights.h"
 #include "kernels/model/eie_formula.h"
 
 #include <math.h>
@@ -120,7 +122,7 @@ static json_t *error_object(const struct eie_compressed *item)
 static enum eie_status estimate(const struct eie_layer *layer, const struct eie_device *device,
                                 json_t *list, struct eie_error *error)
 {
-    const struct eie_design *design = &device->design;
+    const struct eie_design *design = device->design;
     struct eie_layer *recut = NULL;
     double theoretical = 0, expected = 0, constant = 0, actions = 0;
     enum eie_status status = EIE_OK;

@@ -1,4 +1,5 @@
 #include "bench/explore/explore.h"
+#include "host/devices/design.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 static const struct eie_design *design_of(const struct eie_sweep *sweep)
 {
-    return &sweep->device->design;
+    return sweep->device->design;
 }
 
 uint64_t eie_sweep_designs(const struct eie_sweep *sweep)

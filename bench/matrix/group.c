@@ -17,7 +17,7 @@
 #define WARM_S  1e-3   /* untimed calls before a block: at least one, up to so long */
 #define WARM_SHARED_S                                                                              \
     40e-3 /* the same for copies that the private caches do not hold: the shared                   \
-             cache and its clock settle that slowly (CONTRIBUTING.md) */
+             cache and its clock settle that slowly (docs/decisions.md) */
 #define LONG_CALL_S    (EIE_LONG_CALL_NS * 1e-9) /* from here on one call tells its time */
 #define COLD_CALL_S    0.1  /* and from here on what others left in the caches does not count */
 #define WAKE_CALL_S    1e-3 /* in a longer call the look at the counters before it does not show */

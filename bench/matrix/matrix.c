@@ -1,5 +1,6 @@
 #include "bench/matrix/matrix.h"
 #include "host/base/names.h"
+#include "kernels/registry.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -122,12 +123,23 @@ static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_
     return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
 }
 
+/* At any of the batches. */
+static bool is_chosen(const struct eie_matrix *matrix, const struct eie_suite *suite,
+                      const struct eie_kernel *kernel)
+{
+    const struct eie_list *batches = &matrix->options->batches;
+    for (uint32_t i = 0; i < batches->count; i++)
+        if (eie_kernel_is_chosen(kernels_of(matrix, suite), kernel, batches->values[i]))
+            return true;
+    return false;
+}
+
 static uint32_t runtimes_of_kernels(const struct eie_matrix *matrix)
 {
     uint32_t runtimes = 0;
     for (uint32_t k = 0; k < eie_kernel_count(); k++)
         for (uint32_t s = 0; s < matrix->suite_count; s++)
-            if (eie_names_match(kernels_of(matrix, &matrix->suites[s]), eie_kernel_at(k)->name))
+            if (is_chosen(matrix, &matrix->suites[s], eie_kernel_at(k)))
                 runtimes |= eie_places_for(eie_kernel_at(k));
     return runtimes;
 }
@@ -170,11 +182,8 @@ static enum eie_status check_names(const struct eie_matrix *matrix, struct eie_e
     const char *names[NAMES_MAX];
     char unmatched[256];
     unsigned count = 0;
-    for (uint32_t i = 0; i < eie_kernel_count() && count < NAMES_MAX; i++)
-        names[count++] = eie_kernel_at(i)->name;
-    if (eie_names_unmatched(options->kernels, names, count, unmatched, sizeof unmatched))
+    if (eie_kernels_unmatched(options->kernels, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no kernel matches '%s' (eie list kernels)", unmatched);
-    count = 0;
     for (uint32_t i = 0; i < matrix->device_count && count < NAMES_MAX; i++)
         names[count++] = matrix->devices[i].name;
     if (eie_names_unmatched(matrix->device_names, names, count, unmatched, sizeof unmatched))
@@ -316,7 +325,8 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
     uint32_t count = 0;
     for (uint32_t k = 0; k < eie_kernel_count(); k++) {
         const struct eie_kernel *kernel = eie_kernel_at(k);
-        if (!eie_names_match(kernels_of(matrix, &matrix->suites[group->suite]), kernel->name) ||
+        if (!eie_kernel_is_chosen(kernels_of(matrix, &matrix->suites[group->suite]), kernel,
+                                  group->batch) ||
             (kernel->flags & EIE_KERNEL_REFERENCE && !options->kernels) ||
             !in_kind(kernel, group) || !takes_threads(kernel, group->threads, &options->threads) ||
             !takes_batch(kernel, group->batch, options))

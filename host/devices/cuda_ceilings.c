@@ -1,4 +1,5 @@
 #include "host/base/clock.h"
+#include "host/devices/cuda.h"
 #include "host/devices/cuda_parts.h"
 
 #include <math.h>

@@ -2,12 +2,16 @@
 #ifndef EIE_HOST_DEVICES_CUDA_PARTS_H
 #define EIE_HOST_DEVICES_CUDA_PARTS_H
 
-#include "host/devices/cuda.h"
+#include "host/base/error.h"
+
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+struct eie_cuda;
+struct eie_cuda_ceilings;
 EIE_MUST_USE enum eie_status eie_cuda_measure(struct eie_cuda *cuda,
                                               struct eie_cuda_ceilings *ceilings,
                                               struct eie_error *error);
@@ -20,6 +24,7 @@ struct eie_cuda_reads {
     uint32_t rounds;
     void *sink;
 };
+struct eie_cuda_code;
 extern const struct eie_cuda_code eie_cuda_code_reads;
 
 #ifdef __cplusplus

@@ -2,6 +2,7 @@
 #include "host/base/file.h"
 #include "host/base/json.h"
 #include "host/base/sha256.h"
+#include "host/devices/design.h"
 #include "host/machine/cpu.h"
 
 #include <dirent.h>
@@ -192,13 +193,18 @@ static enum eie_status check_areas(const struct eie_json_file *file, const json_
                             design->pe_area_um2, sum);
 }
 
-static enum eie_status read_numbers(const struct eie_json_file *file, struct eie_device *device,
-                                    struct eie_error *error)
+/* The numbers of a description. */
+union numbers {
+    struct eie_design design;       /* EIE_DEVICE_EIE */
+    struct eie_published published; /* EIE_DEVICE_PUBLISHED */
+};
+
+static enum eie_status read_numbers(const struct eie_json_file *file, enum eie_device_kind kind,
+                                    union numbers *result, struct eie_error *error)
 {
-    const bool is_design = device->kind == EIE_DEVICE_EIE;
+    const bool is_design = kind == EIE_DEVICE_EIE;
     const struct field *fields = is_design ? design_fields : published_fields;
     const size_t count = is_design ? COUNT(design_fields) : COUNT(published_fields);
-    void *base = is_design ? (void *)&device->design : (void *)&device->published;
     const char *keys[FIELDS_MAX + 1] = {NULL};
     const json_t *numbers;
 
@@ -206,12 +212,12 @@ static enum eie_status read_numbers(const struct eie_json_file *file, struct eie
     enum eie_status status = eie_json_object(file, file->root, "numbers", &numbers, error);
     if (status == EIE_OK) status = eie_json_only(file, numbers, keys, error);
     for (size_t i = 0; i < count && status == EIE_OK; i++)
-        status = read_field(file, numbers, &fields[i], device->kind, base, error);
-    if (status == EIE_OK && is_design) status = check_areas(file, numbers, &device->design, error);
-    if (status == EIE_OK && is_design && device->design.spmat_line_bits % 8)
+        status = read_field(file, numbers, &fields[i], kind, result, error);
+    if (status == EIE_OK && is_design) status = check_areas(file, numbers, &result->design, error);
+    if (status == EIE_OK && is_design && result->design.spmat_line_bits % 8)
         status = eie_json_fail_at(file, numbers, "spmat_line_bits", error,
                                   "%u is not a multiple of 8, the bits of one entry",
-                                  device->design.spmat_line_bits);
+                                  result->design.spmat_line_bits);
     return status;
 }
 
@@ -234,7 +240,7 @@ static enum eie_status read_format_and_kind(const struct eie_json_file *file,
 }
 
 static enum eie_status read_root(const struct eie_json_file *file, struct eie_device *device,
-                                 struct eie_error *error)
+                                 union numbers *numbers, struct eie_error *error)
 {
     const char *title;
     enum eie_status status = read_format_and_kind(file, &device->kind, error);
@@ -242,7 +248,39 @@ static enum eie_status read_root(const struct eie_json_file *file, struct eie_de
         status = read_text(file, file->root, "title", sizeof device->title - 1, &title, error);
     if (status != EIE_OK) return status;
     memcpy(device->title, title, strlen(title) + 1);
-    return read_numbers(file, device, error);
+    return read_numbers(file, device->kind, numbers, error);
+}
+
+/* ---- what was read is kept ----------------------------------------------------------------------
+ */
+
+/* The numbers of one description, for the life of the program; one of each text. */
+struct kept {
+    struct kept *next;
+    struct eie_hash hash; /* of the text */
+    union numbers numbers;
+};
+
+static struct kept *all_kept;
+
+/* Sets what `device`, of known kind and hash, says. */
+static enum eie_status keep(struct eie_device *device, const union numbers *numbers,
+                            struct eie_error *error)
+{
+    struct kept *kept = all_kept;
+    while (kept && strcmp(kept->hash.hex, device->hash.hex) != 0) kept = kept->next;
+    if (!kept) {
+        kept = malloc(sizeof *kept);
+        if (!kept)
+            return eie_fail(error, EIE_MEMORY, "out of memory for a description of a device");
+        *kept = (struct kept){.next = all_kept, .hash = device->hash, .numbers = *numbers};
+        all_kept = kept;
+    }
+    if (device->kind == EIE_DEVICE_EIE)
+        device->design = &kept->numbers.design;
+    else
+        device->published = &kept->numbers.published;
+    return EIE_OK;
 }
 
 /* ---- names and files ----------------------------------------------------------------------------
@@ -279,12 +317,14 @@ static enum eie_status read_path(const char *path, struct eie_device *device,
                                  struct eie_error *error)
 {
     struct eie_device result = {.kind = EIE_DEVICE_PUBLISHED};
+    union numbers numbers = {0};
     struct eie_json_file file;
     enum eie_status status = name_of(path, result.name, error);
     if (status == EIE_OK) status = eie_json_read(path, &file, error);
     if (status != EIE_OK) return status;
-    status = read_root(&file, &result, error);
+    status = read_root(&file, &result, &numbers, error);
     if (status == EIE_OK) status = eie_sha256_of(file.text, strlen(file.text), &result.hash, error);
+    if (status == EIE_OK) status = keep(&result, &numbers, error);
     if (status == EIE_OK) *device = result;
     eie_json_free(&file);
     return status;

@@ -14,8 +14,6 @@
 
 #define PLATFORMS_MAX  32
 #define VENDORS_FOLDER "/etc/OpenCL/vendors"
-#define LAUNCHES       101 /* odd: one is the median */
-#define LAUNCHES_WARM  20
 
 struct eie_opencl_functions eie_cl;
 
@@ -369,61 +367,6 @@ enum eie_status eie_opencl_open(const struct eie_device *device, struct eie_open
     snprintf(one->name, sizeof one->name, "%s", device->name);
     in_use.count++;
     return EIE_OK;
-}
-
-/* ---- the price of a launch ------------------------------------------------------------------ */
-
-static enum eie_status launch_once(struct eie_opencl *opencl, cl_kernel kernel, double *ns,
-                                   struct eie_error *error)
-{
-    static const size_t one = 1;
-    const double begin = 1e9 * eie_now_s();
-    cl_event event;
-    cl_int code =
-        eie_cl.EnqueueNDRangeKernel(opencl->queue, kernel, 1, NULL, &one, &one, 0, NULL, &event);
-    if (code) return eie_opencl_status(code, "clEnqueueNDRangeKernel", error);
-    code = eie_cl.WaitForEvents(1, &event);
-    eie_cl.ReleaseEvent(event);
-    *ns = 1e9 * eie_now_s() - begin;
-    return eie_opencl_status(code, "clWaitForEvents", error);
-}
-
-static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_ns,
-                                     struct eie_error *error)
-{
-    static const struct eie_opencl_source source = {
-        "nothing", "", "__kernel void nothing(__global int *place) { (void)place; }\n"};
-    const struct eie_opencl_program *program;
-    const char *origin;
-    double ns[LAUNCHES];
-    cl_kernel kernel = NULL;
-    cl_mem place = NULL;
-    enum eie_status status = eie_opencl_build(opencl, &source, "", &program, &origin, error);
-    if (!status) status = eie_opencl_kernel(opencl, program, "nothing", &kernel, NULL, error);
-    if (!status) status = eie_opencl_buffer(opencl, CL_MEM_READ_WRITE, 4, &place, error);
-    if (!status)
-        status = eie_opencl_status(eie_cl.SetKernelArg(kernel, 0, sizeof(cl_mem), &place),
-                                   "clSetKernelArg", error);
-    for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++)
-        status = launch_once(opencl, kernel, &ns[i < 0 ? 0 : i], error);
-    if (!status) *launch_ns = eie_middle(ns, LAUNCHES);
-    if (kernel) eie_cl.ReleaseKernel(kernel);
-    if (place) eie_cl.ReleaseMemObject(place);
-    return status;
-}
-
-enum eie_status eie_opencl_launch_ns(struct eie_opencl *opencl, double *launch_ns,
-                                     struct eie_error *error)
-{
-    for (uint32_t i = 0; i < in_use.count; i++) {
-        struct in_use *one = &in_use.all[i];
-        if (&one->opencl != opencl) continue;
-        enum eie_status status =
-            one->launch_ns > 0 ? EIE_OK : time_launches(opencl, &one->launch_ns, error);
-        *launch_ns = one->launch_ns;
-        return status;
-    }
-    return eie_fail(error, EIE_USAGE, "the device is not open");
 }
 
 /* ---- calls ---------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
+#include "host/devices/opencl_program.h"
+#include "host/base/clock.h"
 #include "host/base/file.h"
 #include "host/base/sha256.h"
-#include "host/devices/opencl.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -10,11 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROGRAMS_MAX 1024 /* 64 devices, 16 of each */
-#define SOURCE_LIMIT ((size_t)1 << 20)
-#define BINARY_LIMIT ((size_t)1 << 28)
-#define MAGIC        "eie-opencl-1\n"
-#define HEX          64
+#define PROGRAMS_MAX  1024 /* 64 devices, 16 of each */
+#define SOURCE_LIMIT  ((size_t)1 << 20)
+#define BINARY_LIMIT  ((size_t)1 << 28)
+#define MAGIC         "eie-opencl-1\n"
+#define HEX           64
+#define LAUNCHES      101 /* odd: one is the median */
+#define LAUNCHES_WARM 20
 
 /* Programs of this process. */
 static struct {
@@ -299,5 +302,55 @@ enum eie_status eie_opencl_kernel(struct eie_opencl *opencl,
     if (!status) return EIE_OK;
     eie_cl.ReleaseKernel(*kernel);
     *kernel = NULL;
+    return status;
+}
+
+/* ---- the price of a launch ------------------------------------------------------------------ */
+
+static enum eie_status launch_once(struct eie_opencl *opencl, cl_kernel kernel, double *ns,
+                                   struct eie_error *error)
+{
+    static const size_t one = 1;
+    const double begin = 1e9 * eie_now_s();
+    cl_event event;
+    cl_int code =
+        eie_cl.EnqueueNDRangeKernel(opencl->queue, kernel, 1, NULL, &one, &one, 0, NULL, &event);
+    if (code) return eie_opencl_status(code, "clEnqueueNDRangeKernel", error);
+    code = eie_cl.WaitForEvents(1, &event);
+    eie_cl.ReleaseEvent(event);
+    *ns = 1e9 * eie_now_s() - begin;
+    return eie_opencl_status(code, "clWaitForEvents", error);
+}
+
+static enum eie_status time_launches(struct eie_opencl *opencl, double *launch_ns,
+                                     struct eie_error *error)
+{
+    static const struct eie_opencl_source source = {
+        "nothing", "", "__kernel void nothing(__global int *place) { (void)place; }\n"};
+    const struct eie_opencl_program *program;
+    const char *origin;
+    double ns[LAUNCHES];
+    cl_kernel kernel = NULL;
+    cl_mem place = NULL;
+    enum eie_status status = eie_opencl_build(opencl, &source, "", &program, &origin, error);
+    if (!status) status = eie_opencl_kernel(opencl, program, "nothing", &kernel, NULL, error);
+    if (!status) status = eie_opencl_buffer(opencl, CL_MEM_READ_WRITE, 4, &place, error);
+    if (!status)
+        status = eie_opencl_status(eie_cl.SetKernelArg(kernel, 0, sizeof(cl_mem), &place),
+                                   "clSetKernelArg", error);
+    for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++)
+        status = launch_once(opencl, kernel, &ns[i < 0 ? 0 : i], error);
+    if (!status) *launch_ns = eie_middle(ns, LAUNCHES);
+    if (kernel) eie_cl.ReleaseKernel(kernel);
+    if (place) eie_cl.ReleaseMemObject(place);
+    return status;
+}
+
+enum eie_status eie_opencl_launch_ns(struct eie_opencl *opencl, double *launch_ns,
+                                     struct eie_error *error)
+{
+    enum eie_status status =
+        opencl->launch_ns > 0 ? EIE_OK : time_launches(opencl, &opencl->launch_ns, error);
+    *launch_ns = opencl->launch_ns;
     return status;
 }

@@ -1,5 +1,4 @@
 #include "host/layer/stored.h"
-#include "host/base/sha256.h"
 #include "host/layer/huffman.h"
 
 #include <inttypes.h>
@@ -7,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MAX      (EIE_NAME_MAX + 32)
 #define TENSOR_PARTS 7
 
 const char *eie_form_name(enum eie_form form)
@@ -137,77 +135,48 @@ static enum eie_status code_item(const struct eie_store_item *item, enum eie_for
     return status;
 }
 
-static void add_tensor(struct eie_tensor *tensors, char (*keys)[KEY_MAX], uint32_t *count,
-                       const char *layer, const char *part, struct eie_tensor tensor)
-{
-    snprintf(keys[*count], KEY_MAX, "%s.%s", layer, part);
-    tensor.name = keys[*count];
-    tensor.size = eie_dtype_size(tensor.dtype);
-    for (uint32_t d = 0; d < tensor.rank; d++) tensor.size *= tensor.shape[d];
-    tensors[(*count)++] = tensor;
-}
-
-static void list_item(const struct eie_store_item *item, enum eie_form form,
-                      const struct coded *coded, struct eie_tensor *tensors, char (*keys)[KEY_MAX],
-                      uint32_t *count)
+static void add_numbers(struct eie_container_writer *out, const struct eie_store_item *item)
 {
     const struct eie_shared *shared = item->shared;
     const struct eie_layer *layer = item->layer;
     const char *name = shared->name;
-    if (layer) {
-        if (layer->bias)
-            add_tensor(tensors, keys, count, name, "bias",
-                       (struct eie_tensor){NULL, EIE_I32, 1, {layer->outputs}, layer->bias, 0});
-        add_tensor(tensors, keys, count, name, "codebook",
-                   (struct eie_tensor){NULL, EIE_I16, 1, {16}, layer->codebook, 0});
-        if (layer->sample_inputs)
-            add_tensor(tensors, keys, count, name, "sample_inputs",
-                       (struct eie_tensor){NULL,
-                                           EIE_I16,
-                                           2,
-                                           {layer->sample_count, layer->inputs},
-                                           layer->sample_inputs,
-                                           0});
-    } else {
-        if (shared->bias)
-            add_tensor(tensors, keys, count, name, "bias",
-                       (struct eie_tensor){NULL, EIE_F32, 1, {shared->outputs}, shared->bias, 0});
-        add_tensor(
-            tensors, keys, count, name, "codebook",
-            (struct eie_tensor){NULL, EIE_F32, 1, {shared->clusters}, shared->codebook + 1, 0});
+    const struct eie_tensor floats[] = {
+        {NULL, EIE_F32, 1, {shared->outputs}, shared->bias, 0},
+        {NULL, EIE_F32, 1, {shared->clusters}, shared->codebook + 1, 0}};
+    if (!layer) {
+        eie_container_add_tensor(out, name, "bias", floats[0]);
+        eie_container_add_tensor(out, name, "codebook", floats[1]);
+        return;
     }
+    const struct eie_tensor fixed[] = {
+        {NULL, EIE_I32, 1, {layer->outputs}, layer->bias, 0},
+        {NULL, EIE_I16, 1, {EIE_CODEBOOK_SIZE}, layer->codebook, 0},
+        {NULL, EIE_I16, 2, {layer->sample_count, layer->inputs}, layer->sample_inputs, 0}};
+    eie_container_add_tensor(out, name, "bias", fixed[0]);
+    eie_container_add_tensor(out, name, "codebook", fixed[1]);
+    eie_container_add_tensor(out, name, "sample_inputs", fixed[2]);
+}
+
+static void add_streams(struct eie_container_writer *out, const struct eie_store_item *item,
+                        enum eie_form form, const struct coded *coded)
+{
+    const char *name = item->shared->name;
+    const uint64_t codes = UINT64_C(1) << (item->shared->code_bits - 1);
+    const uint64_t runs = UINT64_C(1) << (item->run_bits - 1);
+    const struct eie_tensor lengths[] = {{NULL, EIE_U8, 1, {codes}, coded->code_lengths, 0},
+                                         {NULL, EIE_U8, 1, {runs}, coded->run_lengths, 0}};
+    const struct eie_tensor streams[] = {{NULL, EIE_U8, 1, {coded->codes_size}, coded->codes, 0},
+                                         {NULL, EIE_U8, 1, {coded->runs_size}, coded->runs, 0}};
     if (form == EIE_FORM_HUFFMAN) {
-        add_tensor(
-            tensors, keys, count, name, "code_lengths",
-            (struct eie_tensor){
-                NULL, EIE_U8, 1, {UINT64_C(1) << (shared->code_bits - 1)}, coded->code_lengths, 0});
-        add_tensor(
-            tensors, keys, count, name, "run_lengths",
-            (struct eie_tensor){
-                NULL, EIE_U8, 1, {UINT64_C(1) << (item->run_bits - 1)}, coded->run_lengths, 0});
+        eie_container_add_tensor(out, name, "code_lengths", lengths[0]);
+        eie_container_add_tensor(out, name, "run_lengths", lengths[1]);
     }
-    add_tensor(tensors, keys, count, name, "codes",
-               (struct eie_tensor){NULL, EIE_U8, 1, {coded->codes_size}, coded->codes, 0});
-    add_tensor(tensors, keys, count, name, "runs",
-               (struct eie_tensor){NULL, EIE_U8, 1, {coded->runs_size}, coded->runs, 0});
+    eie_container_add_tensor(out, name, "codes", streams[0]);
+    eie_container_add_tensor(out, name, "runs", streams[1]);
 }
 
-static int set_text(json_t *object, const char *layer, const char *part, const char *text)
-{
-    char key[KEY_MAX];
-    snprintf(key, sizeof key, "%s.%s", layer, part);
-    return json_object_set_new(object, key, json_string(text));
-}
-
-static int set_uint(json_t *object, const char *layer, const char *part, uint64_t number)
-{
-    char text[24];
-    snprintf(text, sizeof text, "%" PRIu64, number);
-    return set_text(object, layer, part, text);
-}
-
-static int describe(json_t *object, const struct eie_store_item *item, enum eie_form form,
-                    const struct coded *coded)
+static void describe(struct eie_container_writer *out, const struct eie_store_item *item,
+                     enum eie_form form, const struct coded *coded)
 {
     const struct eie_shared *shared = item->shared;
     const struct eie_layer *layer = item->layer;
@@ -217,22 +186,17 @@ static int describe(json_t *object, const struct eie_store_item *item, enum eie_
         const size_t used = strlen(shape);
         snprintf(shape + used, sizeof shape - used, "%s%" PRIu64, d ? "," : "", shared->shape[d]);
     }
-    int failed = set_text(object, name, "form", eie_form_name(form)) ||
-                 set_uint(object, name, "outputs", shared->outputs) ||
-                 set_uint(object, name, "inputs", shared->inputs) ||
-                 set_text(object, name, "shape", shape) ||
-                 set_uint(object, name, "code_bits", shared->code_bits) ||
-                 set_uint(object, name, "run_bits", item->run_bits) ||
-                 set_uint(object, name, "entries", coded->entries) ||
-                 set_text(object, name, "source", layer ? layer->source : shared->source);
-    if (!failed && layer)
-        failed = set_uint(object, name, "pe_count", layer->pe_count) ||
-                 set_text(object, name, "activation",
-                          layer->activation == EIE_ACTIVATION_RELU ? "relu" : "none") ||
-                 set_uint(object, name, "weight_fraction_bits", layer->weight_fraction_bits) ||
-                 set_uint(object, name, "input_fraction_bits", layer->input_fraction_bits) ||
-                 set_uint(object, name, "output_fraction_bits", layer->output_fraction_bits);
-    return failed;
+    eie_container_add_text(out, name, "form", eie_form_name(form));
+    eie_container_add_uint(out, name, "outputs", shared->outputs);
+    eie_container_add_uint(out, name, "inputs", shared->inputs);
+    eie_container_add_text(out, name, "shape", shape);
+    eie_container_add_uint(out, name, "code_bits", shared->code_bits);
+    eie_container_add_uint(out, name, "run_bits", item->run_bits);
+    eie_container_add_uint(out, name, "entries", coded->entries);
+    eie_container_add_text(out, name, "source", layer ? layer->source : shared->source);
+    if (!layer) return;
+    eie_container_add_uint(out, name, "pe_count", layer->pe_count);
+    eie_container_add_scalars(out, layer);
 }
 
 static enum eie_status check_items(const char *path, const struct eie_store_item *items,
@@ -241,10 +205,6 @@ static enum eie_status check_items(const char *path, const struct eie_store_item
     if (!count) return eie_fail(error, EIE_USAGE, "%s: nothing to write", path);
     for (uint32_t i = 0; i < count; i++) {
         const struct eie_layer *layer = items[i].layer;
-        for (uint32_t k = 0; k < i; k++)
-            if (!strcmp(items[i].shared->name, items[k].shared->name))
-                return eie_fail(error, EIE_USAGE, "%s: two layers are named %s", path,
-                                items[i].shared->name);
         if ((uint64_t)items[i].shared->outputs * items[i].shared->inputs > EIE_STORED_PLACES_MAX)
             return eie_fail(error, EIE_USAGE, "%s: layer %s is too large to be read back", path,
                             items[i].shared->name);
@@ -259,176 +219,82 @@ static enum eie_status check_items(const char *path, const struct eie_store_item
     return EIE_OK;
 }
 
-static void sort_by_width(struct eie_tensor *tensors, uint32_t count, struct eie_tensor *scratch)
-{
-    uint32_t n = 0;
-    for (uint32_t width = 8; width; width /= 2)
-        for (uint32_t i = 0; i < count; i++)
-            if (eie_dtype_size(tensors[i].dtype) == width) scratch[n++] = tensors[i];
-    memcpy(tensors, scratch, count * sizeof *tensors);
-}
-
-static enum eie_status hash_tensors(const struct eie_tensor *tensors, uint32_t count,
-                                    struct eie_hash *hash, struct eie_error *error)
-{
-    struct eie_sha256 *sha;
-    enum eie_status status = eie_sha256_begin(&sha, error);
-    if (status) return status;
-    for (uint32_t i = 0; !status && i < count; i++)
-        status = eie_sha256_add(sha, tensors[i].data, tensors[i].size, error);
-    if (!status) return eie_sha256_end(sha, hash, error);
-    eie_sha256_free(sha);
-    return status;
-}
-
 enum eie_status eie_stored_write(const char *path, const struct eie_store_item *items,
                                  uint32_t count, enum eie_form form, struct eie_error *error)
 {
-    struct eie_hash hash;
+    struct eie_container_writer out;
     enum eie_status status = check_items(path, items, count, error);
     if (status) return status;
-    const size_t room = (size_t)count * TENSOR_PARTS + 1;
     struct coded *coded = calloc(count, sizeof *coded);
-    struct eie_tensor *tensors = calloc(2 * room, sizeof *tensors);
-    char(*keys)[KEY_MAX] = calloc(room, sizeof *keys);
-    char *names = calloc((size_t)count + 1, EIE_NAME_MAX + 1);
-    json_t *object = json_object();
-    uint32_t tensor_count = 0;
-    bool full = !coded || !tensors || !keys || !names || !object;
-    for (uint32_t i = 0; !full && !status && i < count; i++) {
-        status = code_item(&items[i], form, &coded[i], error);
+    if (!coded) return eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    eie_container_begin(path, count, TENSOR_PARTS, &out);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        status = eie_container_add(&out, items[i].shared->name, error);
+        if (!status) status = code_item(&items[i], form, &coded[i], error);
         if (status) break;
-        sprintf(names + strlen(names), "%s%s", i ? "," : "", items[i].shared->name);
-        list_item(&items[i], form, &coded[i], tensors, keys, &tensor_count);
-        full = describe(object, &items[i], form, &coded[i]) != 0;
+        add_numbers(&out, &items[i]);
+        add_streams(&out, &items[i], form, &coded[i]);
+        describe(&out, &items[i], form, &coded[i]);
     }
-    full = full || (!status && (json_object_set_new(object, "eie.format", json_string("1")) ||
-                                json_object_set_new(object, "eie.layers", json_string(names))));
-    if (!full && !status) {
-        sort_by_width(tensors, tensor_count, tensors + room);
-        status = hash_tensors(tensors, tensor_count, &hash, error);
-        full = !status && json_object_set_new(object, "eie.sha256", json_string(hash.hex));
-    }
-    if (full) status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
-    if (!status) status = eie_safetensors_write(path, tensors, tensor_count, object, error);
-    for (uint32_t i = 0; coded && i < count; i++) {
+    if (!status) status = eie_container_write(&out, error);
+    for (uint32_t i = 0; i < count; i++) {
         free(coded[i].codes);
         free(coded[i].runs);
     }
     free(coded);
-    free(tensors);
-    free(keys);
-    free(names);
-    json_decref(object);
+    eie_container_free(&out);
     return status;
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-struct reading {
-    const struct eie_safetensors *file;
-    const char *path, *name;
-    uint32_t *used;
-    struct eie_error *error;
-};
-
-static const char *metadata(const struct reading *in, const char *part)
+static enum eie_status parse_shape(const struct eie_container_layer *in, struct eie_shared *shared)
 {
-    char key[KEY_MAX];
-    snprintf(key, sizeof key, "%s.%s", in->name, part);
-    return eie_safetensors_metadata(in->file, key);
-}
-
-static enum eie_status fault(const struct reading *in, const char *part, const char *what)
-{
-    return eie_fail(in->error, EIE_INPUT, "%s: '%s.%s' %s", in->path, in->name, part, what);
-}
-
-static enum eie_status metadata_uint(const struct reading *in, const char *part, uint64_t low,
-                                     uint64_t high, uint64_t *value)
-{
-    const char *text = metadata(in, part);
-    if (!text) return fault(in, part, "is missing in the metadata");
-    const size_t digits = strspn(text, "0123456789");
-    if (!digits || digits > 18 || text[digits] || strtoull(text, NULL, 10) < low ||
-        strtoull(text, NULL, 10) > high)
-        return fault(in, part, "in the metadata is no number that can be");
-    *value = strtoull(text, NULL, 10);
-    return EIE_OK;
-}
-
-static enum eie_status metadata_uint32(const struct reading *in, const char *part, uint32_t low,
-                                       uint32_t high, uint32_t *value)
-{
-    uint64_t number = 0;
-    enum eie_status status = metadata_uint(in, part, low, high, &number);
-    *value = (uint32_t)number;
-    return status;
-}
-
-static enum eie_status tensor_of(const struct reading *in, const char *part, enum eie_dtype dtype,
-                                 uint32_t rank, bool optional, const struct eie_tensor **tensor)
-{
-    char key[KEY_MAX];
-    snprintf(key, sizeof key, "%s.%s", in->name, part);
-    *tensor = eie_safetensors_find(in->file, key);
-    if (!*tensor) return optional ? EIE_OK : fault(in, part, "is missing");
-    if ((*tensor)->dtype != dtype || (*tensor)->rank != rank)
-        return fault(in, part, "has another type or rank than it must");
-    ++*in->used;
-    return EIE_OK;
-}
-
-static enum eie_status parse_shape(const struct reading *in, struct eie_shared *shared)
-{
-    const char *text = metadata(in, "shape");
+    const char *text;
     uint64_t product = 1;
     char *end = NULL;
-    if (!text) return fault(in, "shape", "is missing in the metadata");
+    enum eie_status status = eie_container_text(in, "shape", &text);
+    if (status) return status;
     for (shared->rank = 0;; text = end + 1) {
         if (*text < '1' || *text > '9' || shared->rank == EIE_TENSOR_RANK_MAX ||
             strspn(text, "0123456789") > 18)
-            return fault(in, "shape", "in the metadata is no list of up to 8 sizes");
+            return eie_container_fault(in, "shape", "in the metadata is no list of up to 8 sizes");
         shared->shape[shared->rank++] = strtoull(text, &end, 10);
         if (__builtin_mul_overflow(product, shared->shape[shared->rank - 1], &product)) product = 0;
         if (!*end) break;
-        if (*end != ',') return fault(in, "shape", "in the metadata is no list of up to 8 sizes");
+        if (*end != ',')
+            return eie_container_fault(in, "shape", "in the metadata is no list of up to 8 sizes");
     }
     const uint64_t rows = shared->rank == 1 ? 1 : shared->shape[0];
     return product == (uint64_t)shared->outputs * shared->inputs && rows == shared->outputs
                ? EIE_OK
-               : fault(in, "shape", "in the metadata does not fit outputs and inputs");
+               : eie_container_fault(in, "shape",
+                                     "in the metadata does not fit outputs and inputs");
 }
 
 /* Fixed-point fields; eie_layer_encode looks at what they mean. */
-static enum eie_status parse_layer(const struct reading *in, struct eie_stored *stored)
+static enum eie_status parse_layer(const struct eie_container_layer *in, struct eie_stored *stored)
 {
     struct eie_layer *parts = &stored->parts;
-    const char *activation = metadata(in, "activation");
     const struct eie_tensor *codebook, *bias, *samples;
-    enum eie_status status;
     if (stored->relative.code_bits != 4 || stored->relative.run_bits != 4)
-        return fault(in, "code_bits", "or run_bits: a layer has 4 of both");
-    if ((status = metadata_uint32(in, "pe_count", 1, UINT32_MAX, &parts->pe_count)) ||
-        (status =
-             metadata_uint32(in, "weight_fraction_bits", 0, 62, &parts->weight_fraction_bits)) ||
-        (status = metadata_uint32(in, "input_fraction_bits", 0, 62, &parts->input_fraction_bits)) ||
-        (status =
-             metadata_uint32(in, "output_fraction_bits", 0, 62, &parts->output_fraction_bits)) ||
-        (status = tensor_of(in, "codebook", EIE_I16, 1, false, &codebook)) ||
-        (status = tensor_of(in, "bias", EIE_I32, 1, true, &bias)) ||
-        (status = tensor_of(in, "sample_inputs", EIE_I16, 2, true, &samples)))
-        return status;
-    if (!activation || (strcmp(activation, "relu") && strcmp(activation, "none")))
-        return fault(in, "activation", "in the metadata is neither relu nor none");
-    if (codebook->shape[0] != EIE_CODEBOOK_SIZE) return fault(in, "codebook", "has not 16 weights");
-    if (bias && bias->shape[0] != parts->outputs) return fault(in, "bias", "has another length");
+        return eie_container_fault(in, "code_bits", "or run_bits: a layer has 4 of both");
+    enum eie_status status = eie_container_uint(in, "pe_count", 1, UINT32_MAX, &parts->pe_count);
+    if (!status) status = eie_container_scalars(in, parts);
+    if (!status) status = eie_container_tensor(in, "codebook", EIE_I16, 1, false, &codebook);
+    if (!status) status = eie_container_tensor(in, "bias", EIE_I32, 1, true, &bias);
+    if (!status) status = eie_container_tensor(in, "sample_inputs", EIE_I16, 2, true, &samples);
+    if (status) return status;
+    if (codebook->shape[0] != EIE_CODEBOOK_SIZE)
+        return eie_container_fault(in, "codebook", "has not 16 weights");
+    if (bias && bias->shape[0] != parts->outputs)
+        return eie_container_fault(in, "bias", "has another length");
     if (samples && (!samples->shape[0] || samples->shape[0] > UINT32_MAX ||
                     samples->shape[1] != parts->inputs))
-        return fault(in, "sample_inputs", "has a shape that does not fit");
+        return eie_container_fault(in, "sample_inputs", "has a shape that does not fit");
     if ((uint64_t)parts->pe_count * ((uint64_t)parts->inputs + 1) > EIE_STORED_POINTERS_MAX)
-        return fault(in, "pe_count", "with these inputs is more than the storage form may have");
-    parts->activation = strcmp(activation, "relu") ? EIE_ACTIVATION_NONE : EIE_ACTIVATION_RELU;
+        return eie_container_fault(in, "pe_count",
+                                   "with these inputs is more than the storage form may have");
     memcpy(parts->codebook, codebook->data, sizeof parts->codebook);
     if (bias) stored->bias = malloc(bias->size + 1);
     if (samples) stored->sample_inputs = malloc(samples->size + 1);
@@ -439,56 +305,59 @@ static enum eie_status parse_layer(const struct reading *in, struct eie_stored *
         parts->sample_inputs = memcpy(stored->sample_inputs, samples->data, samples->size);
         parts->sample_count = (uint32_t)samples->shape[0];
     }
-    for (int c = 1; c < EIE_CODEBOOK_SIZE && parts->weight_fraction_bits < 63; c++)
+    for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
         stored->shared.codebook[c] =
             (float)parts->codebook[c] / (float)(UINT64_C(1) << parts->weight_fraction_bits);
     stored->shared.clusters = EIE_CODEBOOK_SIZE - 1;
     return EIE_OK;
 }
 
-static enum eie_status parse_floats(const struct reading *in, struct eie_stored *stored)
+static enum eie_status parse_floats(const struct eie_container_layer *in, struct eie_stored *stored)
 {
     struct eie_shared *shared = &stored->shared;
     const struct eie_tensor *codebook, *bias;
-    enum eie_status status = tensor_of(in, "codebook", EIE_F32, 1, false, &codebook);
-    if (!status) status = tensor_of(in, "bias", EIE_F32, 1, true, &bias);
+    enum eie_status status = eie_container_tensor(in, "codebook", EIE_F32, 1, false, &codebook);
+    if (!status) status = eie_container_tensor(in, "bias", EIE_F32, 1, true, &bias);
     if (status) return status;
     if (codebook->shape[0] >= UINT64_C(1) << shared->code_bits)
-        return fault(in, "codebook", "has more weights than its codes can name");
-    if (bias && bias->shape[0] != shared->outputs) return fault(in, "bias", "has another length");
+        return eie_container_fault(in, "codebook", "has more weights than its codes can name");
+    if (bias && bias->shape[0] != shared->outputs)
+        return eie_container_fault(in, "bias", "has another length");
     shared->clusters = (uint32_t)codebook->shape[0];
     memcpy(shared->codebook + 1, codebook->data, codebook->size);
     for (uint32_t c = 1; c <= shared->clusters; c++)
         if (!isfinite(shared->codebook[c]))
-            return fault(in, "codebook", "holds a weight that is not finite");
+            return eie_container_fault(in, "codebook", "holds a weight that is not finite");
     if (!bias) return EIE_OK;
     shared->bias = malloc(bias->size + 1);
     if (!shared->bias) return eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
     memcpy(shared->bias, bias->data, bias->size);
     for (uint32_t i = 0; i < shared->outputs; i++)
         if (!isfinite(shared->bias[i]))
-            return fault(in, "bias", "holds a number that is not finite");
+            return eie_container_fault(in, "bias", "holds a number that is not finite");
     return EIE_OK;
 }
 
-static enum eie_status parse_stream(const struct reading *in, bool huffman, const char *part,
-                                    const char *lengths_part, uint32_t bits, uint64_t entries,
-                                    uint8_t **symbols)
+static enum eie_status parse_stream(const struct eie_container_layer *in, bool huffman,
+                                    const char *part, const char *lengths_part, uint32_t bits,
+                                    uint64_t entries, uint8_t **symbols)
 {
     const struct eie_tensor *stream, *lengths = NULL;
     struct eie_huffman code;
-    enum eie_status status = tensor_of(in, part, EIE_U8, 1, false, &stream);
-    if (!status && huffman) status = tensor_of(in, lengths_part, EIE_U8, 1, false, &lengths);
+    enum eie_status status = eie_container_tensor(in, part, EIE_U8, 1, false, &stream);
+    if (!status && huffman)
+        status = eie_container_tensor(in, lengths_part, EIE_U8, 1, false, &lengths);
     if (status) return status;
     eie_huffman_fixed(bits, &code);
     if (lengths) {
         if (lengths->size != (size_t)1 << (bits - 1))
-            return fault(in, lengths_part, "has another length than its symbols need");
+            return eie_container_fault(in, lengths_part,
+                                       "has another length than its symbols need");
         for (size_t s = 0; s < (size_t)1 << bits; s++)
             code.length[s] = ((const uint8_t *)lengths->data)[s / 2] >> (s % 2 ? 4 : 0) & 15;
     }
     if (entries / 8 > stream->size) /* each symbol takes a bit at least */
-        return fault(in, part, "is shorter than its entries");
+        return eie_container_fault(in, part, "is shorter than its entries");
     *symbols = malloc(entries + 1);
     if (!*symbols) return eie_fail(in->error, EIE_MEMORY, "%s: out of memory", in->path);
     status = eie_huffman_decode(&code, stream->data, stream->size, *symbols, entries, in->error);
@@ -497,7 +366,8 @@ static enum eie_status parse_stream(const struct reading *in, bool huffman, cons
 }
 
 /* Entries within the matrix, codes within the codebook, and each matrix written in one way only. */
-static enum eie_status check_entries(const struct reading *in, struct eie_stored *stored)
+static enum eie_status check_entries(const struct eie_container_layer *in,
+                                     struct eie_stored *stored)
 {
     struct eie_relative *relative = &stored->relative;
     const uint64_t places = (uint64_t)stored->shared.outputs * stored->shared.inputs;
@@ -506,67 +376,81 @@ static enum eie_status check_entries(const struct reading *in, struct eie_stored
     for (uint64_t e = 0; e < relative->entries; e++) {
         const uint8_t code = relative->code[e], run = relative->run[e];
         if (code > stored->shared.clusters)
-            return fault(in, "codes", "holds a code that is not in the codebook");
+            return eie_container_fault(in, "codes", "holds a code that is not in the codebook");
         if (!code && run != longest)
-            return fault(in, "codes", "holds code 0 with a run that is no filler's");
+            return eie_container_fault(in, "codes", "holds code 0 with a run that is no filler's");
         relative->fillers += !code;
         next += (uint64_t)run + 1;
-        if (next > places) return fault(in, "runs", "leads beyond the matrix");
+        if (next > places) return eie_container_fault(in, "runs", "leads beyond the matrix");
     }
     return relative->entries && !relative->code[relative->entries - 1]
-               ? fault(in, "codes", "ends in a filler")
+               ? eie_container_fault(in, "codes", "ends in a filler")
                : EIE_OK;
 }
 
-bool eie_stored_is(const struct eie_safetensors *file, const char *name)
+bool eie_stored_is(const struct eie_container_layer *in)
 {
-    char key[KEY_MAX];
-    snprintf(key, sizeof key, "%s.form", name);
-    return eie_safetensors_metadata(file, key) != NULL;
+    return eie_container_find(in, "form") != NULL;
 }
 
-enum eie_status eie_stored_parse(const struct eie_safetensors *file, const char *path,
-                                 const char *name, struct eie_stored *stored, uint32_t *used,
-                                 struct eie_error *error)
+/* All but the streams: widths, sizes, shape. */
+static enum eie_status parse_scalars(const struct eie_container_layer *in,
+                                     struct eie_stored *stored)
 {
-    const struct reading in = {file, path, name, used, error};
     struct eie_shared *shared = &stored->shared;
     struct eie_relative *relative = &stored->relative;
-    enum eie_status status;
-    *stored = (struct eie_stored){0};
-    const char *form = metadata(&in, "form"), *source = metadata(&in, "source");
-    if (!form || (strcmp(form, "packed") && strcmp(form, "huffman")))
-        return fault(&in, "form", "in the metadata is neither packed nor huffman");
-    if (!source) return fault(&in, "source", "is missing in the metadata");
-    if ((status = metadata_uint32(&in, "outputs", 1, EIE_OUTPUTS_MAX, &shared->outputs)) ||
-        (status = metadata_uint32(&in, "inputs", 1, UINT32_MAX - 1, &shared->inputs)) ||
-        (status = metadata_uint32(&in, "code_bits", EIE_CODE_BITS_MIN, EIE_CODE_BITS_MAX,
-                                  &relative->code_bits)) ||
-        (status = metadata_uint32(&in, "run_bits", EIE_CODE_BITS_MIN, EIE_CODE_BITS_MAX,
-                                  &relative->run_bits)) ||
-        (status = metadata_uint(&in, "entries", 0, UINT32_MAX, &relative->entries)) ||
-        (status = parse_shape(&in, shared)))
-        return status;
+    uint32_t entries = 0;
+    enum eie_status status =
+        eie_container_uint(in, "outputs", 1, EIE_OUTPUTS_MAX, &shared->outputs);
+    if (!status) status = eie_container_uint(in, "inputs", 1, UINT32_MAX - 1, &shared->inputs);
+    if (!status)
+        status = eie_container_uint(in, "code_bits", EIE_CODE_BITS_MIN, EIE_CODE_BITS_MAX,
+                                    &relative->code_bits);
+    if (!status)
+        status = eie_container_uint(in, "run_bits", EIE_CODE_BITS_MIN, EIE_CODE_BITS_MAX,
+                                    &relative->run_bits);
+    if (!status) status = eie_container_uint(in, "entries", 0, UINT32_MAX, &entries);
+    if (!status) status = parse_shape(in, shared);
+    if (status) return status;
     const uint64_t places = (uint64_t)shared->outputs * shared->inputs;
-    if (places > EIE_STORED_PLACES_MAX) return fault(&in, "shape", "is larger than can be stored");
-    if (relative->entries > places) return fault(&in, "entries", "are more than there are places");
+    if (places > EIE_STORED_PLACES_MAX)
+        return eie_container_fault(in, "shape", "is larger than can be stored");
+    relative->entries = entries;
+    if (entries > places)
+        return eie_container_fault(in, "entries", "are more than there are places");
     shared->code_bits = relative->code_bits;
-    eie_shared_name(name, shared->name);
+    return EIE_OK;
+}
+
+enum eie_status eie_stored_parse(const struct eie_container_layer *in, struct eie_stored *stored)
+{
+    struct eie_shared *shared = &stored->shared;
+    struct eie_relative *relative = &stored->relative;
+    const char *form, *source;
+    *stored = (struct eie_stored){0};
+    enum eie_status status = eie_container_text(in, "form", &form);
+    if (!status) status = eie_container_text(in, "source", &source);
+    if (status) return status;
+    if (strcmp(form, "packed") && strcmp(form, "huffman"))
+        return eie_container_fault(in, "form", "in the metadata is neither packed nor huffman");
+    status = parse_scalars(in, stored);
+    if (status) return status;
+    eie_shared_name(in->name, shared->name);
     snprintf(shared->source, sizeof shared->source, "%s", source);
-    stored->is_layer = metadata(&in, "pe_count") != NULL;
+    stored->is_layer = eie_container_find(in, "pe_count") != NULL;
     stored->parts = (struct eie_layer){.name = shared->name,
                                        .source = shared->source,
                                        .inputs = shared->inputs,
                                        .outputs = shared->outputs};
-    status = stored->is_layer ? parse_layer(&in, stored) : parse_floats(&in, stored);
+    status = stored->is_layer ? parse_layer(in, stored) : parse_floats(in, stored);
     const bool huffman = !strcmp(form, "huffman");
     if (!status)
-        status = parse_stream(&in, huffman, "codes", "code_lengths", relative->code_bits,
+        status = parse_stream(in, huffman, "codes", "code_lengths", relative->code_bits,
                               relative->entries, &relative->code);
     if (!status)
-        status = parse_stream(&in, huffman, "runs", "run_lengths", relative->run_bits,
+        status = parse_stream(in, huffman, "runs", "run_lengths", relative->run_bits,
                               relative->entries, &relative->run);
-    if (!status) status = check_entries(&in, stored);
+    if (!status) status = check_entries(in, stored);
     if (status) eie_stored_free(stored);
     return status;
 }

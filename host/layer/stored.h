@@ -15,6 +15,7 @@
 #ifndef EIE_HOST_LAYER_STORED_H
 #define EIE_HOST_LAYER_STORED_H
 
+#include "host/layer/container.h"
 #include "host/layer/layer.h"
 #include "host/layer/safetensors.h"
 #include "host/layer/shared.h"
@@ -70,14 +71,13 @@ struct eie_stored {
     int32_t *bias;          /* of a layer */
     int16_t *sample_inputs; /* of a layer */
 };
-/* Layer `name` of an open file; adds the number of its tensors to *used. EIE_INPUT. */
-EIE_MUST_USE enum eie_status eie_stored_parse(const struct eie_safetensors *file, const char *path,
-                                              const char *name, struct eie_stored *stored,
-                                              uint32_t *used, struct eie_error *error);
+/* EIE_INPUT, EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_stored_parse(const struct eie_container_layer *in,
+                                              struct eie_stored *stored);
 void eie_stored_free(struct eie_stored *stored);
 
 /* True when the file has a stored form of that layer. */
-bool eie_stored_is(const struct eie_safetensors *file, const char *name);
+bool eie_stored_is(const struct eie_container_layer *in);
 
 /* Takes the streams apart. EIE_INPUT for a matrix that is no layer. */
 EIE_MUST_USE enum eie_status eie_stored_layer(const struct eie_stored *stored,

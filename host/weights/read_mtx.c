@@ -1,7 +1,7 @@
 /* Matrix Market (https://math.nist.gov/MatrixMarket/formats.html): coordinate and array, real,
  * integer and pattern, general, symmetric and skew-symmetric. */
 #include "host/base/random.h"
-#include "host/weights/weights.h"
+#include "host/weights/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -118,15 +118,16 @@ static enum eie_status begin(const struct eie_bytes *bytes, const char *where, s
     return parse_header(text, header);
 }
 
-enum eie_status eie_mtx_parse(const struct eie_bytes *bytes, const char *where,
-                              struct eie_weight_entry *entry, struct eie_error *error)
+static enum eie_status open_mtx(struct eie_weight_file *file, struct eie_error *error)
 {
     struct text text;
     struct header header;
-    enum eie_status status = begin(bytes, where, &text, &header, error);
+    enum eie_status status = begin(&file->bytes, file->path, &text, &header, error);
+    if (!status) status = eie_weight_entry_alone(file, error);
     if (status) return status;
+    struct eie_weight_entry *entry = file->entries;
     /* two bytes hold no entry */
-    if (header.stated > bytes->size / 2)
+    if (header.stated > file->bytes.size / 2)
         return fault(&text, "states more entries than the file can hold");
     entry->dtype = EIE_F32;
     entry->is_pattern = header.is_pattern;
@@ -193,16 +194,20 @@ static enum eie_status load_entry(struct text *text, const struct header *header
     return EIE_OK;
 }
 
-enum eie_status eie_mtx_load(const struct eie_bytes *bytes, const char *where, uint64_t seed,
-                             struct eie_weights *weights, struct eie_error *error)
+static enum eie_status load_mtx(struct eie_weight_file *file, uint32_t index,
+                                const struct eie_weight_loading *loading,
+                                struct eie_weights *weights, struct eie_error *error)
 {
+    const char *where = loading->where;
     struct text text;
     struct header header;
     struct eie_random random;
     uint8_t *seen = NULL;
-    enum eie_status status = begin(bytes, where, &text, &header, error);
+    (void)index;
+    enum eie_status status = eie_weights_allocate(where, true, weights, error);
+    if (!status) status = begin(&file->bytes, where, &text, &header, error);
     if (status) return status;
-    eie_random_seed(&random, seed);
+    eie_random_seed(&random, loading->seed);
     if (header.is_array) {
         status = load_array(&text, &header, weights);
     } else {
@@ -216,3 +221,12 @@ enum eie_status eie_mtx_load(const struct eie_bytes *bytes, const char *where, u
     next_content(&text);
     return *text.at ? fault(&text, "more entries than the header states") : EIE_OK;
 }
+
+const struct eie_weight_reader eie_weight_reader_mtx = {
+    .name = "Matrix Market",
+    .input = ".mtx",
+    .about = "Matrix Market: coordinate or array",
+    .magic = {"%%MatrixMarket"},
+    .open = open_mtx,
+    .load = load_mtx,
+};

@@ -5,7 +5,7 @@
  *
  * The file names no layer and no shape: these are SqueezeNet's (arXiv 1602.07360, Table 1). */
 #include "host/layer/shared.h"
-#include "host/weights/weights.h"
+#include "host/weights/reader.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,13 +53,7 @@ static uint32_t entry_count(const struct eie_weight_file *file, uint32_t index)
     return count;
 }
 
-bool eie_net_is(const char *path)
-{
-    const size_t length = strlen(path);
-    return length > 4 && !strcmp(path + length - 4, ".net");
-}
-
-enum eie_status eie_net_open(struct eie_weight_file *file, struct eie_error *error)
+static enum eie_status open_net(struct eie_weight_file *file, struct eie_error *error)
 {
     uint64_t at = LAYERS * sizeof(uint32_t);
     if (file->bytes.size < at)
@@ -118,8 +112,8 @@ static enum eie_status renumber(const char *where, const float *codebook, const 
     return EIE_OK;
 }
 
-enum eie_status eie_net_shared(const struct eie_weight_file *file, uint32_t index,
-                               struct eie_shared *shared, struct eie_error *error)
+static enum eie_status read_shared(const struct eie_weight_file *file, uint32_t index,
+                                   struct eie_shared *shared, struct eie_error *error)
 {
     const struct eie_weight_entry *entry = &file->entries[index];
     const uint32_t count = entry_count(file, index);
@@ -164,13 +158,25 @@ done:
     return status;
 }
 
-enum eie_status eie_net_load(const struct eie_weight_file *file, uint32_t index, float *values,
-                             struct eie_error *error)
+static enum eie_status load_net(struct eie_weight_file *file, uint32_t index,
+                                const struct eie_weight_loading *loading,
+                                struct eie_weights *weights, struct eie_error *error)
 {
     struct eie_shared shared;
-    enum eie_status status = eie_net_shared(file, index, &shared, error);
+    enum eie_status status = eie_weights_allocate(loading->where, false, weights, error);
+    if (!status) status = read_shared(file, index, &shared, error);
     if (status) return status;
-    eie_shared_expand(&shared, values);
+    eie_shared_expand(&shared, weights->values);
     eie_shared_free(&shared);
     return EIE_OK;
 }
+
+const struct eie_weight_reader eie_weight_reader_net = {
+    .name = "published SqueezeNet",
+    .input = ".net",
+    .about = "the published SqueezeNet of Deep Compression",
+    .by_ending = true,
+    .open = open_net,
+    .load = load_net,
+    .shared = read_shared,
+};

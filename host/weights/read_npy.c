@@ -1,5 +1,5 @@
 /* NumPy's .npy: magic, version, a Python literal of three keys, elements. */
-#include "host/weights/weights.h"
+#include "host/weights/read_npy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,3 +174,28 @@ enum eie_status eie_npy_parse(const uint8_t *bytes, size_t size, uint64_t whole,
                         (unsigned long long)(whole - entry->offset));
     return EIE_OK;
 }
+
+static enum eie_status open_npy(struct eie_weight_file *file, struct eie_error *error)
+{
+    enum eie_status status = eie_weight_entry_alone(file, error);
+    return status ? status
+                  : eie_npy_parse(file->bytes.data, file->bytes.size, file->bytes.size, file->path,
+                                  file->entries, error);
+}
+
+static enum eie_status load_npy(struct eie_weight_file *file, uint32_t index,
+                                const struct eie_weight_loading *loading,
+                                struct eie_weights *weights, struct eie_error *error)
+{
+    return eie_weight_elements(&file->bytes, &file->entries[index], loading->last, loading->where,
+                               weights, error);
+}
+
+const struct eie_weight_reader eie_weight_reader_npy = {
+    .name = "npy",
+    .input = ".npy",
+    .about = "one array of NumPy",
+    .magic = {MAGIC},
+    .open = open_npy,
+    .load = load_npy,
+};

@@ -1,5 +1,5 @@
 /* NumPy's .npz: a zip archive, read by libzip, with one .npy file for each array. */
-#include "host/weights/weights.h"
+#include "host/weights/read_npy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ static enum eie_status stat_member(const struct eie_weight_file *file, uint64_t 
                                    struct eie_error *error)
 {
     zip_stat_init(info);
-    if (zip_stat_index(file->archive, member, 0, info) || !(info->valid & ZIP_STAT_NAME) ||
+    if (zip_stat_index(file->state, member, 0, info) || !(info->valid & ZIP_STAT_NAME) ||
         !(info->valid & ZIP_STAT_SIZE) || !(info->valid & ZIP_STAT_COMP_SIZE))
         return eie_fail(error, EIE_INPUT, "%s: member %llu of the archive has no name or size",
                         file->path, (unsigned long long)member);
@@ -73,7 +73,7 @@ static enum eie_status list_member(struct eie_weight_file *file, uint64_t member
     enum eie_status status = stat_member(file, member, &info, where, error);
     if (status || !ends_in_npy(info.name)) return status;
     const uint64_t size = info.size < HEAD_SIZE ? info.size : HEAD_SIZE;
-    status = read_member(file->archive, member, where, head, size, false, error);
+    status = read_member(file->state, member, where, head, size, false, error);
     struct eie_weight_entry *entry = &file->entries[file->count];
     if (!status) status = eie_npy_parse(head, (size_t)size, info.size, where, entry, error);
     if (status) return status;
@@ -84,13 +84,13 @@ static enum eie_status list_member(struct eie_weight_file *file, uint64_t member
     return EIE_OK;
 }
 
-enum eie_status eie_npz_open(struct eie_weight_file *file, struct eie_error *error)
+static enum eie_status open_npz(struct eie_weight_file *file, struct eie_error *error)
 {
     zip_error_t fault;
     zip_error_init(&fault);
     zip_source_t *source = zip_source_buffer_create(file->bytes.data, file->bytes.size, 0, &fault);
-    if (source) file->archive = zip_open_from_source(source, ZIP_RDONLY, &fault);
-    if (!file->archive) {
+    if (source) file->state = zip_open_from_source(source, ZIP_RDONLY, &fault);
+    if (!file->state) {
         if (source) zip_source_free(source);
         const enum eie_status status = eie_fail(error, EIE_INPUT, "%s: no usable zip archive: %s",
                                                 file->path, zip_error_strerror(&fault));
@@ -98,7 +98,7 @@ enum eie_status eie_npz_open(struct eie_weight_file *file, struct eie_error *err
         return status;
     }
     zip_error_fini(&fault);
-    const zip_int64_t members = zip_get_num_entries(file->archive, 0);
+    const zip_int64_t members = zip_get_num_entries(file->state, 0);
     if (members <= 0 || members > MEMBERS_MAX)
         return eie_fail(error, EIE_INPUT, "%s: an archive of %lld members; 1 to %d are read",
                         file->path, (long long)members, MEMBERS_MAX);
@@ -112,11 +112,10 @@ enum eie_status eie_npz_open(struct eie_weight_file *file, struct eie_error *err
                        : eie_fail(error, EIE_INPUT, "%s: the archive holds no .npy", file->path);
 }
 
-enum eie_status eie_npz_read(struct eie_weight_file *file, uint32_t index, struct eie_bytes *bytes,
-                             struct eie_error *error)
+static enum eie_status unpack(struct eie_weight_file *file, const struct eie_weight_entry *entry,
+                              struct eie_bytes *bytes, struct eie_error *error)
 {
     char where[WHERE_SIZE];
-    const struct eie_weight_entry *entry = &file->entries[index];
     const uint64_t size = entry->offset + entry->size;
     name_place(file, entry->name, where);
     *bytes = (struct eie_bytes){aligned_alloc(64, (size / 64 + 1) * 64), size};
@@ -124,13 +123,40 @@ enum eie_status eie_npz_read(struct eie_weight_file *file, uint32_t index, struc
         return eie_fail(error, EIE_MEMORY, "%s: out of memory for %llu bytes", where,
                         (unsigned long long)size);
     enum eie_status status =
-        read_member(file->archive, entry->member, where, bytes->data, size, true, error);
+        read_member(file->state, entry->member, where, bytes->data, size, true, error);
     if (status) eie_bytes_free(bytes);
     return status;
 }
 
-void eie_npz_close(struct eie_weight_file *file)
+static void close_npz(struct eie_weight_file *file)
 {
-    if (file->archive) zip_discard(file->archive);
-    file->archive = NULL;
+    if (file->state) zip_discard(file->state);
+    file->state = NULL;
 }
+
+static enum eie_status load_npz(struct eie_weight_file *file, uint32_t index,
+                                const struct eie_weight_loading *loading,
+                                struct eie_weights *weights, struct eie_error *error)
+{
+    struct eie_bytes unpacked;
+    const struct eie_weight_entry *entry = &file->entries[index];
+    enum eie_status status = unpack(file, entry, &unpacked, error);
+    if (status) return status;
+    if (loading->last) { /* before more memory is asked for */
+        close_npz(file);
+        eie_bytes_free(&file->bytes);
+    }
+    status = eie_weight_elements(&unpacked, entry, true, loading->where, weights, error);
+    eie_bytes_free(&unpacked);
+    return status;
+}
+
+const struct eie_weight_reader eie_weight_reader_npz = {
+    .name = "npz",
+    .input = ".npz",
+    .about = "arrays of NumPy in one file",
+    .magic = {"PK\x03\x04", "PK\x05\x06"},
+    .open = open_npz,
+    .load = load_npz,
+    .close = close_npz,
+};

@@ -1,7 +1,7 @@
 /* DLMC's .smtx (Gale et al., "Sparse GPU Kernels for Deep Learning", SC 2020): the pattern of a
  * pruned matrix as text: rows, columns and non-zeros, the row offsets, the column indices. */
 #include "host/base/random.h"
-#include "host/weights/weights.h"
+#include "host/weights/reader.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +40,14 @@ static enum eie_status begin(const struct eie_bytes *bytes, const char *where, s
     return EIE_OK;
 }
 
-enum eie_status eie_smtx_parse(const struct eie_bytes *bytes, const char *where,
-                               struct eie_weight_entry *entry, struct eie_error *error)
+static enum eie_status open_smtx(struct eie_weight_file *file, struct eie_error *error)
 {
     struct text text;
     uint64_t size[3];
-    enum eie_status status = begin(bytes, where, &text, size, error);
+    enum eie_status status = begin(&file->bytes, file->path, &text, size, error);
+    if (!status) status = eie_weight_entry_alone(file, error);
     if (status) return status;
+    struct eie_weight_entry *entry = file->entries;
     entry->dtype = EIE_F32;
     entry->is_pattern = true;
     entry->rank = 2;
@@ -72,17 +73,21 @@ static enum eie_status load_rows(struct text *text, const uint64_t size[3], cons
     return *text->at ? fault(text, "something stands behind the column indices") : EIE_OK;
 }
 
-enum eie_status eie_smtx_load(const struct eie_bytes *bytes, const char *where, uint64_t seed,
-                              struct eie_weights *weights, struct eie_error *error)
+static enum eie_status load_smtx(struct eie_weight_file *file, uint32_t index,
+                                 const struct eie_weight_loading *loading,
+                                 struct eie_weights *weights, struct eie_error *error)
 {
+    const char *where = loading->where;
     struct text text;
     struct eie_random random;
     uint64_t size[3];
-    enum eie_status status = begin(bytes, where, &text, size, error);
+    (void)index;
+    enum eie_status status = eie_weights_allocate(where, true, weights, error);
+    if (!status) status = begin(&file->bytes, where, &text, size, error);
     if (status) return status;
     uint64_t *offsets = malloc((size_t)(size[0] + 1) * sizeof *offsets);
     if (!offsets) return eie_fail(error, EIE_MEMORY, "%s: out of memory", where);
-    eie_random_seed(&random, seed);
+    eie_random_seed(&random, loading->seed);
     for (uint64_t i = 0; i <= size[0] && !status; i++) {
         if (!take(&text, &offsets[i]))
             status = fault(&text, "fewer row offsets than rows and one");
@@ -95,3 +100,12 @@ enum eie_status eie_smtx_load(const struct eie_bytes *bytes, const char *where, 
     free(offsets);
     return status;
 }
+
+const struct eie_weight_reader eie_weight_reader_smtx = {
+    .name = "smtx",
+    .input = ".smtx",
+    .about = "DLMC's pattern of a sparse matrix; the values are drawn",
+    .by_ending = true,
+    .open = open_smtx,
+    .load = load_smtx,
+};

@@ -13,6 +13,7 @@
 #include "host/machine/cpu.h"
 #include "kernels/avx2/vectors.h"
 #include "kernels/cpu_plan.h"
+#include "kernels/row_lists.h"
 
 #include <immintrin.h>
 #include <stdlib.h>
@@ -59,80 +60,6 @@ struct plan {
 
 /* ---- preparation ---------------------------------------------------------------------------- */
 
-/* The matrix by rows, columns ascending. */
-struct rows {
-    uint32_t *start;  /* [outputs + 1] */
-    uint32_t *order;  /* [outputs]: rows, sorted within each share */
-    uint32_t *column; /* [nonzeros] */
-    uint8_t *code;    /* [nonzeros] */
-};
-
-static void free_rows(struct rows *rows)
-{
-    free(rows->start);
-    free(rows->order);
-    free(rows->column);
-    free(rows->code);
-}
-
-static enum eie_status transpose(const struct eie_layer *layer, struct rows *rows,
-                                 struct eie_error *error)
-{
-    struct eie_sparse_codes codes;
-    enum eie_status status = eie_layer_decode(layer, &codes, error);
-    if (status) return status;
-    const uint32_t count = codes.column_start[layer->inputs];
-    rows->start = calloc((size_t)layer->outputs + 2, sizeof *rows->start);
-    rows->order = malloc((size_t)layer->outputs * sizeof *rows->order);
-    rows->column = malloc(((size_t)count + 1) * sizeof *rows->column);
-    rows->code = malloc((size_t)count + 1);
-    if (!rows->start || !rows->order || !rows->column || !rows->code) {
-        free_rows(rows);
-        eie_sparse_codes_free(&codes);
-        return eie_fail(error, EIE_MEMORY, "out of memory for the rows of layer %s", layer->name);
-    }
-    uint32_t *next = rows->start + 1; /* becomes start once everything is placed */
-    for (uint32_t k = 0; k < count; k++) next[codes.row[k] + 1]++;
-    for (uint32_t i = 0; i < layer->outputs; i++) next[i + 1] += next[i];
-    for (uint32_t j = 0; j < layer->inputs; j++)
-        for (uint32_t k = codes.column_start[j]; k < codes.column_start[j + 1]; k++) {
-            const uint32_t at = next[codes.row[k]]++;
-            rows->column[at] = j;
-            rows->code[at] = codes.code[k];
-        }
-    eie_sparse_codes_free(&codes);
-    return EIE_OK;
-}
-
-static int falling(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* Order of the rows begin..end-1 of a share: falling count, equal ones as they come. `key` has room
- * for all rows of the share. */
-static void sort_share(struct rows *rows, uint32_t begin, uint32_t end, uint64_t *key)
-{
-    for (uint32_t i = begin; i < end; i++)
-        key[i - begin] = (uint64_t)(rows->start[i + 1] - rows->start[i]) << 32 | (UINT32_MAX - i);
-    qsort(key, end - begin, sizeof *key, falling);
-    for (uint32_t i = begin; i < end; i++) rows->order[i] = UINT32_MAX - (uint32_t)key[i - begin];
-}
-
-/* Cuts the rows into shares of about equal numbers of weights. */
-static void share_rows(const struct rows *rows, uint32_t outputs, uint32_t threads, uint32_t *first)
-{
-    const uint64_t total = rows->start[outputs];
-    first[0] = 0;
-    for (uint32_t t = 1; t <= threads; t++) {
-        uint32_t row = first[t - 1];
-        while (row < outputs && (t == threads || rows->start[row] < total * t / threads))
-            row = outputs - row < SHARE_ROWS ? outputs : row + SHARE_ROWS;
-        first[t] = row;
-    }
-}
-
 /* Slots 2k and 2k+1 of a step belong to the group's row k. The interleaving keeps 128-bit lanes
  * apart: sums 0-7 are those of the low halves of the lanes, sums 8-15 those of the high halves. */
 static uint32_t lane_of_row(uint32_t k)
@@ -148,7 +75,7 @@ static void put_slot(struct pair *pairs, uint32_t step, uint32_t slot, uint32_t 
 }
 
 /* Packs a group's rows; pairs and bases NULL: counts only. Returns the number of steps, even. */
-static uint32_t pack_group(const struct rows *rows, const uint32_t *row, uint32_t count,
+static uint32_t pack_group(const struct eie_row_lists *rows, const uint32_t *row, uint32_t count,
                            struct pair *pairs, uint16_t *bases)
 {
     uint32_t at[GROUP];
@@ -177,15 +104,15 @@ static uint32_t group_rows(const uint32_t *first, uint32_t t, uint32_t begin)
 }
 
 /* Counts the groups and pairs that the shares `first` [threads + 1] need. */
-static struct shape measure(const struct rows *rows, const uint32_t *first, uint32_t threads,
-                            uint32_t *first_group)
+static struct shape measure(const struct eie_row_lists *rows, const uint32_t *order,
+                            const uint32_t *first, uint32_t threads, uint32_t *first_group)
 {
     struct shape shape = {0, 0, 0, 0, 0};
     for (uint32_t t = 0; t < threads; t++) {
         first_group[t] = shape.group_count;
         for (uint32_t i = first[t]; i < first[t + 1]; i += GROUP) {
             shape.pair_count +=
-                pack_group(rows, rows->order + i, group_rows(first, t, i), NULL, NULL) / 2;
+                pack_group(rows, order + i, group_rows(first, t, i), NULL, NULL) / 2;
             shape.group_count++;
         }
     }
@@ -197,7 +124,8 @@ static struct shape measure(const struct rows *rows, const uint32_t *first, uint
 }
 
 static void fill_copy(const struct shape *shape, const struct eie_layer *layer,
-                      const struct rows *rows, const uint32_t *first, uint32_t threads, char *copy)
+                      const struct eie_row_lists *rows, const uint32_t *order,
+                      const uint32_t *first, uint32_t threads, char *copy)
 {
     struct group *group = (struct group *)copy;
     struct pair *pairs = (struct pair *)(copy + shape->pairs_at);
@@ -208,13 +136,13 @@ static void fill_copy(const struct shape *shape, const struct eie_layer *layer,
             group->first_pair = pair;
             group->rows = group_rows(first, t, i);
             for (uint32_t k = 0; k < group->rows; k++) {
-                const uint32_t row = rows->order[i + k];
+                const uint32_t row = order[i + k];
                 group->row[lane_of_row(k)] = row;
                 if (layer->bias) group->bias[lane_of_row(k)] = layer->bias[row];
             }
-            pair += pack_group(rows, rows->order + i, group->rows, pairs + pair,
-                               bases + 2 * (size_t)pair) /
-                    2;
+            pair +=
+                pack_group(rows, order + i, group->rows, pairs + pair, bases + 2 * (size_t)pair) /
+                2;
             group->end_pair = pair;
         }
 }
@@ -247,13 +175,13 @@ static void destroy(struct eie_plan *opaque)
     eie_cpu_plan_end(&plan->base);
 }
 
-static enum eie_status make_plan(const struct eie_setup *setup, const struct rows *rows,
-                                 const uint32_t *first, uint32_t *first_group, struct plan **made,
-                                 struct eie_error *error)
+static enum eie_status make_plan(const struct eie_setup *setup, const struct eie_row_lists *rows,
+                                 const uint32_t *order, const uint32_t *first,
+                                 uint32_t *first_group, struct plan **made, struct eie_error *error)
 {
     const struct eie_layer *layer = setup->problem.layer;
     const uint32_t threads = setup->problem.threads;
-    const struct shape shape = measure(rows, first, threads, first_group);
+    const struct shape shape = measure(rows, order, first, threads, first_group);
     struct eie_cpu_plan *base;
     enum eie_status status =
         eie_cpu_plan_begin(setup, sizeof(struct plan), shape.bytes + AHEAD, &base, error);
@@ -267,7 +195,7 @@ static enum eie_status make_plan(const struct eie_setup *setup, const struct row
         return eie_fail(error, EIE_MEMORY, "out of memory for the inputs of layer %s", layer->name);
     }
     plan->first_group = first_group;
-    fill_copy(&shape, layer, rows, first, threads, base->copies[0]);
+    fill_copy(&shape, layer, rows, order, first, threads, base->copies[0]);
     for (uint32_t c = 1; c < setup->copies; c++)
         memcpy(base->copies[c], base->copies[0], shape.bytes);
     *made = plan;
@@ -279,23 +207,24 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 {
     const struct eie_layer *layer = setup->problem.layer;
     const uint32_t threads = setup->problem.threads;
-    struct rows rows = {NULL, NULL, NULL, NULL};
-    enum eie_status status = transpose(layer, &rows, error);
+    struct eie_row_lists rows;
+    enum eie_status status = eie_row_lists_make(layer, &rows, error);
     if (status) return status;
     struct plan *plan = NULL;
     uint32_t *first = calloc((size_t)threads + 1, sizeof *first);
     uint32_t *first_group = calloc((size_t)threads + 1, sizeof *first_group);
-    uint64_t *key = malloc((size_t)layer->outputs * sizeof *key);
-    if (first && first_group && key) {
-        share_rows(&rows, layer->outputs, threads, first);
-        for (uint32_t t = 0; t < threads; t++) sort_share(&rows, first[t], first[t + 1], key);
-        status = make_plan(setup, &rows, first, first_group, &plan, error);
+    uint32_t *order = malloc((size_t)layer->outputs * sizeof *order);
+    if (first && first_group && order) {
+        eie_row_lists_share(&rows, layer->outputs, threads, SHARE_ROWS, first);
+        for (uint32_t t = 0; t < threads; t++)
+            eie_row_lists_sort(&rows, first[t], first[t + 1] - first[t], order + first[t]);
+        status = make_plan(setup, &rows, order, first, first_group, &plan, error);
     } else
         status = eie_fail(error, EIE_MEMORY, "out of memory for the rows of layer %s", layer->name);
     if (status) free(first_group);
     free(first);
-    free(key);
-    free_rows(&rows);
+    free(order);
+    eie_row_lists_free(&rows);
     *opaque = (struct eie_plan *)plan;
     return status;
 }
@@ -455,7 +384,7 @@ const struct eie_kernel eie_kernel_avx2_window_lookup = {
     .summary = "row-wise: a sliding window of 32 inputs in registers, looked up by vpshufb",
     .isa = "avx2",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX2,
     .supports = supports,

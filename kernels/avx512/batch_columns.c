@@ -1,5 +1,5 @@
 #include "kernels/avx512/batch_columns.h"
-#include "kernels/avx512/row_lists.h"
+#include "kernels/row_lists.h"
 
 #include <stdlib.h>
 #include <string.h>

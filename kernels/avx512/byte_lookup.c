@@ -18,9 +18,9 @@
  * the codebook's tables are filled four times, so that hardly a mask is needed. */
 #include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
-#include "kernels/avx512/row_lists.h"
 #include "kernels/avx512/window_walk.h"
 #include "kernels/cpu_plan.h"
+#include "kernels/row_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -402,7 +402,7 @@ const struct eie_kernel eie_kernel_avx512_byte_lookup = {
     .summary = "prepacked rows in lanes; inputs and weights from register permutes of byte planes",
     .isa = "avx512,avx512vbmi,vnni",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX512 | EIE_CPU_AVX512VBMI | EIE_CPU_VNNI,
     .supports = supports,

@@ -59,27 +59,12 @@ static void cut_blocks(const struct eie_layer *layer, const struct eie_row_lists
     groups->blocks[groups->block_count] = (struct eie_row_block){row, 0, groups->group_count};
 }
 
-static int descending(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
 static void sort_block(const struct eie_row_lists *rows, const struct eie_row_block *block,
                        uint32_t *lane_row, uint8_t *place)
 {
-    uint64_t key[EIE_BLOCK_ROWS]; /* weights, then the row counted from the end: all distinct */
-    for (uint32_t i = 0; i < block->row_count; i++) {
-        const uint32_t row = block->first_row + i;
-        key[i] =
-            (uint64_t)(rows->start[row + 1] - rows->start[row]) << 8 | (EIE_BLOCK_ROWS - 1 - i);
-    }
-    qsort(key, block->row_count, sizeof *key, descending);
-    for (uint32_t k = 0; k < block->row_count; k++) {
-        const uint32_t i = EIE_BLOCK_ROWS - 1 - (uint32_t)(key[k] & 255u);
-        lane_row[k] = block->first_row + i;
-        place[i] = (uint8_t)k;
-    }
+    eie_row_lists_sort(rows, block->first_row, block->row_count, lane_row);
+    for (uint32_t k = 0; k < block->row_count; k++)
+        place[lane_row[k] - block->first_row] = (uint8_t)k;
 }
 
 enum eie_status eie_row_groups_make(const struct eie_layer *layer, const struct eie_row_lists *rows,

@@ -6,7 +6,7 @@
 #define EIE_KERNELS_AVX512_ROW_GROUPS_H
 
 #include "host/layer/layer.h"
-#include "kernels/avx512/row_lists.h"
+#include "kernels/row_lists.h"
 
 #include <immintrin.h>
 

@@ -11,7 +11,7 @@
 #define EIE_KERNELS_AVX512_WINDOW_WALK_H
 
 #include "kernels/avx512/row_groups.h"
-#include "kernels/avx512/row_lists.h"
+#include "kernels/row_lists.h"
 
 struct eie_window_form {
     uint32_t width;      /* inputs in the window */

@@ -15,9 +15,9 @@
  * and the codebook's table is filled twice, so that a shift is all that unpacking needs. */
 #include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
-#include "kernels/avx512/row_lists.h"
 #include "kernels/avx512/window_walk.h"
 #include "kernels/cpu_plan.h"
+#include "kernels/row_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -309,7 +309,7 @@ const struct eie_kernel eie_kernel_avx512_word_lookup = {
     .summary = "prepacked rows in lanes; inputs and weights from register permutes of 16-bit words",
     .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
     .supports = supports,

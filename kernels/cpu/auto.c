@@ -50,8 +50,8 @@ struct pace {
     double warm, next_warm, lead, turn, trial;
 };
 static const struct pace in_private_caches = {0, 0, 0, 50e3, 60e6};
-/* A shared cache and its clock settle slowly (CONTRIBUTING.md); once they have, the next candidate
- * only has to be fetched. */
+/* A shared cache and its clock settle slowly (docs/decisions.md); once they have, the next
+ * candidate only has to be fetched. */
 static const struct pace in_shared_caches = {30e6, 5e6, 1e6, 2e6, 150e6};
 
 /* Work of one input vector, from counts alone. */

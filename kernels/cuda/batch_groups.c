@@ -15,7 +15,7 @@ struct plan {
     struct cuda_groups_counts counts;
 };
 
-static enum eie_status set_form(struct plan *plan, const struct sorted_rows *rows,
+static enum eie_status set_form(struct plan *plan, const struct eie_row_lists *rows,
                                 uint32_t pair_bits, struct eie_error *error)
 {
     const uint32_t lanes = 32u >> pair_bits;
@@ -51,7 +51,7 @@ static enum eie_status set_shape(struct plan *plan, uint32_t pair_bits, struct e
 }
 
 /* Tries slices of 2, 4, 8 and 16 vectors, those that fit, and keeps the fastest. */
-static enum eie_status choose(struct plan *plan, const struct sorted_rows *rows,
+static enum eie_status choose(struct plan *plan, const struct eie_row_lists *rows,
                               struct eie_error *error)
 {
     const uint32_t batch = plan->base.setup.problem.batch;
@@ -78,8 +78,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
                                struct eie_error *error)
 {
     struct cuda_plan *base;
-    struct sorted_rows rows;
-    enum eie_status status = sorted_rows_make(setup->problem.layer, &rows, error);
+    struct eie_row_lists rows;
+    enum eie_status status = eie_row_lists_make(setup->problem.layer, &rows, error);
     if (status) return status;
     status = cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments),
                              &eie_cuda_code_batch_groups, &base, error);
@@ -92,7 +92,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     else
         *opaque = (struct eie_plan *)plan;
 end:
-    sorted_rows_free(&rows);
+    eie_row_lists_free(&rows);
     return status;
 }
 
@@ -118,7 +118,7 @@ const struct eie_kernel eie_kernel_cuda_batch_groups = {
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "cuda",
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .batch_min = 2,
     .batch_max = 2 * 65535, /* with slices of 2 */

@@ -22,7 +22,7 @@ struct choice {
 };
 
 /* Fills the copies for rows of so many lanes. */
-static enum eie_status set_form(struct plan *plan, const struct sorted_rows *rows,
+static enum eie_status set_form(struct plan *plan, const struct eie_row_lists *rows,
                                 uint32_t lane_bits, struct eie_error *error)
 {
     const struct cuda_groups_form form = {
@@ -63,7 +63,7 @@ static bool is_worth_trying(const struct plan *plan, uint32_t threads)
     return threads == THREADS_USUAL || blocks_needed(plan, threads / 2) > 1;
 }
 
-static enum eie_status try_all(struct plan *plan, const struct sorted_rows *rows,
+static enum eie_status try_all(struct plan *plan, const struct eie_row_lists *rows,
                                struct choice *best, struct eie_error *error)
 {
     double fastest = INFINITY, device_ns, wall_ns;
@@ -86,9 +86,9 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
                                struct eie_error *error)
 {
     struct cuda_plan *base;
-    struct sorted_rows rows;
+    struct eie_row_lists rows;
     struct choice best = {5, THREADS_USUAL};
-    enum eie_status status = sorted_rows_make(setup->problem.layer, &rows, error);
+    enum eie_status status = eie_row_lists_make(setup->problem.layer, &rows, error);
     if (status) return status;
     status = cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments),
                              &eie_cuda_code_code_groups, &base, error);
@@ -103,7 +103,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     else
         *opaque = (struct eie_plan *)plan;
 end:
-    sorted_rows_free(&rows);
+    eie_row_lists_free(&rows);
     return status;
 }
 
@@ -127,7 +127,7 @@ const struct eie_kernel eie_kernel_cuda_code_groups = {
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "cuda",
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .batch_max = 65535,
     .supports = groups_plan_supports,

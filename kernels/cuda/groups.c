@@ -41,7 +41,7 @@ void *cuda_groups_copy(const struct cuda_groups *groups, uint64_t *bytes)
 
 /* ---- tasks and classes ---------------------------------------------------------------------- */
 
-static uint32_t groups_of_row(const struct sorted_rows *rows, uint32_t row)
+static uint32_t groups_of_row(const struct eie_row_lists *rows, uint32_t row)
 {
     uint32_t count[CODES] = {0}, all = 0;
     for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++) count[rows->code[e]]++;
@@ -56,7 +56,7 @@ static int falling(const void *a, const void *b)
 }
 
 /* Rows, longest first: groups in the upper half of each key, the row in the lower. */
-static uint64_t *sort(const struct eie_layer *layer, const struct sorted_rows *rows)
+static uint64_t *sort(const struct eie_layer *layer, const struct eie_row_lists *rows)
 {
     uint64_t *key = malloc(layer->outputs * sizeof *key);
     if (!key) return NULL;
@@ -112,7 +112,7 @@ struct packer {
     struct looks *looks; /* [longest task's steps][CUDA_GROUP_COLUMNS] */
 };
 
-static void open_bin(const struct sorted_rows *rows, uint32_t row, struct packer *packer,
+static void open_bin(const struct eie_row_lists *rows, uint32_t row, struct packer *packer,
                      struct bin *bin)
 {
     uint32_t at[CODES];
@@ -274,7 +274,7 @@ static void place_zeros(const struct packer *packer, const struct looks *looks, 
         if (column_at(group[k], place) == packer->inputs) set_column(&group[k], place, zero);
 }
 
-static void pack_task(const struct sorted_rows *rows, struct packer *packer, uint32_t task,
+static void pack_task(const struct eie_row_lists *rows, struct packer *packer, uint32_t task,
                       uint32_t steps, uint64_t *group)
 {
     struct cuda_groups *groups = packer->groups;
@@ -291,7 +291,7 @@ static void pack_task(const struct sorted_rows *rows, struct packer *packer, uin
     groups->counts.look_ups += (uint64_t)steps * CUDA_GROUP_COLUMNS;
 }
 
-static void pack(const struct sorted_rows *rows, struct packer *packer)
+static void pack(const struct eie_row_lists *rows, struct packer *packer)
 {
     struct cuda_groups *groups = packer->groups;
     const size_t width = (size_t)groups->form.rows * groups->form.lanes;
@@ -304,7 +304,7 @@ static void pack(const struct sorted_rows *rows, struct packer *packer)
         }
 }
 
-enum eie_status cuda_groups_make(const struct eie_layer *layer, const struct sorted_rows *rows,
+enum eie_status cuda_groups_make(const struct eie_layer *layer, const struct eie_row_lists *rows,
                                  const struct cuda_groups_form *form, struct cuda_groups *groups,
                                  struct eie_error *error)
 {

@@ -18,7 +18,7 @@
 #define EIE_KERNELS_CUDA_GROUPS_H
 
 #include "host/base/error.h"
-#include "kernels/sorted_rows.h"
+#include "kernels/row_lists.h"
 
 #define CUDA_CLASSES       24u
 #define CUDA_GROUP_COLUMNS 4u
@@ -63,7 +63,7 @@ struct cuda_groups {
 /* EIE_MEMORY; EIE_UNSUPPORTED for more columns than CUDA_COLUMNS_MAX. Free with cuda_groups_free.
  */
 EIE_MUST_USE enum eie_status cuda_groups_make(const struct eie_layer *layer,
-                                              const struct sorted_rows *rows,
+                                              const struct eie_row_lists *rows,
                                               const struct cuda_groups_form *form,
                                               struct cuda_groups *groups, struct eie_error *error);
 void cuda_groups_free(struct cuda_groups *groups);

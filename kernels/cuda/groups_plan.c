@@ -14,7 +14,7 @@ enum eie_status groups_plan_supports(const struct eie_problem *problem, uint64_t
     return EIE_OK;
 }
 
-enum eie_status groups_plan_fill(struct cuda_plan *plan, const struct sorted_rows *rows,
+enum eie_status groups_plan_fill(struct cuda_plan *plan, const struct eie_row_lists *rows,
                                  const struct cuda_groups_form *form, struct cuda_tasks *tasks,
                                  struct cuda_groups_counts *counts, struct eie_error *error)
 {

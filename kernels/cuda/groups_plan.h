@@ -10,7 +10,7 @@ enum eie_status groups_plan_supports(const struct eie_problem *problem, uint64_t
 
 /* Packs the layer in that form and fills all copies with it. */
 EIE_MUST_USE enum eie_status
-groups_plan_fill(struct cuda_plan *plan, const struct sorted_rows *rows,
+groups_plan_fill(struct cuda_plan *plan, const struct eie_row_lists *rows,
                  const struct cuda_groups_form *form, struct cuda_tasks *tasks,
                  struct cuda_groups_counts *counts, struct eie_error *error);
 

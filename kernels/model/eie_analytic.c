@@ -1,6 +1,7 @@
 /* The analytical model of EIE as a kernel: counts one layer's work on a design and states time,
  * energy and area by the formulas of eie_formula.h. Has no y. A layer cut for another number of PEs
  * is cut anew for the design's. Batch runs one vector after the other, as EIE does. */
+#include "host/devices/design.h"
 #include "kernels/kernel.h"
 #include "kernels/model/eie_formula.h"
 
@@ -23,7 +24,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    const struct eie_design *design = &problem->device->design;
+    const struct eie_design *design = problem->device->design;
     const uint64_t pes = design->pe_count;
     if (design->index_bits != 4 || design->code_bits != 4 || design->batching ||
         design->empty_column_cycles != 1 || !design->spmat_lines_held)
@@ -63,8 +64,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     }
     plan->setup = *setup;
     plan->layer = layer;
-    if (problem->device->design.pe_count != layer->pe_count) {
-        status = eie_layer_reencode(layer, problem->device->design.pe_count, &plan->recut, error);
+    if (problem->device->design->pe_count != layer->pe_count) {
+        status = eie_layer_reencode(layer, problem->device->design->pe_count, &plan->recut, error);
         plan->layer = plan->recut;
     }
     if (status) {
@@ -99,7 +100,7 @@ static void add(struct eie_estimate *sum, const struct eie_estimate *one)
 static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
 {
     const struct eie_problem *problem = &plan->setup.problem;
-    const struct eie_design *design = &problem->device->design;
+    const struct eie_design *design = problem->device->design;
     (void)copy;
     plan->sum = (struct eie_estimate){0};
     plan->entries = plan->padding = plan->columns = plan->line_reads = 0;
@@ -136,7 +137,7 @@ static void cost(const struct eie_plan *plan, struct eie_cost *cost)
 {
     const struct eie_problem *problem = &plan->setup.problem;
     const uint64_t vectors = (uint64_t)problem->batch * sizeof(int16_t);
-    const uint64_t line_bytes = problem->device->design.spmat_line_bits / 8;
+    const uint64_t line_bytes = problem->device->design->spmat_line_bits / 8;
     const uint64_t pointers = (uint64_t)plan->layer->pe_count * ((uint64_t)plan->layer->inputs + 1);
     cost->macs_useful = (uint64_t)(plan->entries - plan->padding);
     cost->macs_padding = (uint64_t)plan->padding;
@@ -151,7 +152,7 @@ static void cost(const struct eie_plan *plan, struct eie_cost *cost)
 static void describe_capacity(const struct eie_plan *plan, eie_column column, void *context)
 {
     const struct eie_layer *layer = plan->layer;
-    const struct eie_design *design = &plan->setup.problem.device->design;
+    const struct eie_design *design = plan->setup.problem.device->design;
     const uint64_t pointers = ((uint64_t)layer->inputs + 1) * POINTER_BYTES;
     const uint64_t longer = layer->inputs > layer->outputs ? layer->inputs : layer->outputs;
     const uint64_t activations = (longer + layer->pe_count - 1) / layer->pe_count * sizeof(int16_t);
@@ -193,7 +194,7 @@ const struct eie_kernel eie_kernel_model_eie_analytic = {
     .summary = "EIE's time, energy and area from counts, in closed form",
     .isa = "any",
     .device_kind = EIE_DEVICE_EIE,
-    .flags = EIE_KERNEL_ESTIMATE,
+    .flags = EIE_KERNEL_ESTIMATE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .supports = supports,
     .prepare = prepare,

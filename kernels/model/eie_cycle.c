@@ -3,6 +3,7 @@
  * (eie_cycle_model.h). A batch runs one vector after the other, as EIE does. The matrix is dealt
  * and encoded anew for the design's PEs and bits; where its codes do not fit, its weights are
  * shared anew (host/layer/reshare.h), y is that matrix's, and the row says so. */
+#include "host/devices/design.h"
 #include "host/layer/numbers.h"
 #include "host/layer/reshare.h"
 #include "kernels/kernel.h"
@@ -53,7 +54,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    const struct eie_design *design = &problem->device->design;
+    const struct eie_design *design = problem->device->design;
     const struct eie_cut_plan plan = cut_plan_of(design);
     if (design->queue_depth < 2)
         return eie_fail(error, EIE_UNSUPPORTED,
@@ -97,7 +98,7 @@ static void destroy(struct eie_plan *plan)
 
 static enum eie_status cut_layer(struct eie_plan *plan, struct eie_error *error)
 {
-    const struct eie_design *design = &plan->setup.problem.device->design;
+    const struct eie_design *design = plan->setup.problem.device->design;
     const struct eie_cut_plan cut_plan = cut_plan_of(design);
     struct eie_sparse_codes codes;
     enum eie_status status = eie_layer_decode(plan->layer, &codes, error);
@@ -110,7 +111,7 @@ static enum eie_status cut_layer(struct eie_plan *plan, struct eie_error *error)
 static enum eie_status make(struct eie_plan *plan, struct eie_error *error)
 {
     const struct eie_problem *problem = &plan->setup.problem;
-    const struct eie_design *design = &problem->device->design;
+    const struct eie_design *design = problem->device->design;
     enum eie_status status = EIE_OK;
     plan->layer = problem->layer;
     if (!eie_layer_codes_fit(problem->layer, design->code_bits)) {
@@ -251,7 +252,7 @@ static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_erro
 
 static double time_ns(const struct eie_plan *plan)
 {
-    return (double)plan->sum.cycles * 1e9 / plan->setup.problem.device->design.clock_hz;
+    return (double)plan->sum.cycles * 1e9 / plan->setup.problem.device->design->clock_hz;
 }
 
 static enum eie_status wait(struct eie_plan *plan, struct eie_outcome *outcome,
@@ -260,7 +261,7 @@ static enum eie_status wait(struct eie_plan *plan, struct eie_outcome *outcome,
     (void)error;
     outcome->cycles = (double)plan->sum.cycles;
     outcome->device_ns = time_ns(plan);
-    outcome->energy_j = plan->setup.problem.device->design.power_w * outcome->device_ns * 1e-9;
+    outcome->energy_j = plan->setup.problem.device->design->power_w * outcome->device_ns * 1e-9;
     outcome->energy_source = "constant power";
     return EIE_OK;
 }
@@ -292,11 +293,11 @@ static void cost(const struct eie_plan *plan, struct eie_cost *cost)
     const uint64_t pointers =
         plan->cut.pe_count * ((uint64_t)plan->cut.blocks * plan->cut.columns + 1);
     const uint64_t entry_bits =
-        problem->device->design.index_bits + problem->device->design.code_bits;
+        problem->device->design->index_bits + problem->device->design->code_bits;
     cost->macs_useful = weights_taken(plan);
     cost->macs_padding = plan->padding;
     cost->prepared_bytes = (plan->cut.entries * entry_bits + 7) / 8 + pointers * POINTER_BYTES;
-    cost->bytes_read = plan->sum.lines * (problem->device->design.spmat_line_bits / 8) +
+    cost->bytes_read = plan->sum.lines * (problem->device->design->spmat_line_bits / 8) +
                        plan->sum.broadcasts * plan->cut.pe_count * 2 * POINTER_BYTES +
                        vectors * plan->layer->inputs;
     cost->bytes_written = vectors * plan->layer->outputs;
@@ -308,7 +309,7 @@ static void cost(const struct eie_plan *plan, struct eie_cost *cost)
 static void describe_capacity(const struct eie_plan *plan, eie_column column, void *context)
 {
     const struct eie_layer *layer = plan->layer;
-    const struct eie_design *design = &plan->setup.problem.device->design;
+    const struct eie_design *design = plan->setup.problem.device->design;
     const uint64_t pes = design->pe_count;
     const uint64_t bits = design->index_bits + design->code_bits;
     const uint64_t spmat = (plan->cut.most_entries * bits + 7) / 8;
@@ -338,7 +339,7 @@ static void describe_capacity(const struct eie_plan *plan, eie_column column, vo
 
 static void describe_energy(const struct eie_plan *plan, eie_column column, void *context)
 {
-    const struct eie_design *design = &plan->setup.problem.device->design;
+    const struct eie_design *design = plan->setup.problem.device->design;
     const struct eie_energy_table table1 = eie_energy_table1(&plan->data, design->spmat_line_bits);
     const struct eie_module_energy energy =
         eie_energy_of(&plan->sum, design->pe_count, design->lnzd_node_count, &design->energy);
@@ -412,7 +413,7 @@ static void describe_cycles(const struct eie_plan *plan, eie_column column, void
 
 static void describe(const struct eie_plan *plan, eie_column column, void *context)
 {
-    const struct eie_design *design = &plan->setup.problem.device->design;
+    const struct eie_design *design = plan->setup.problem.device->design;
     const double cycles = (double)plan->sum.cycles, pes = design->pe_count;
     const double theoretical = (double)plan->sum.entries / pes;
     const double batch = plan->setup.problem.batch;
@@ -453,7 +454,7 @@ const struct eie_kernel eie_kernel_model_eie_cycle = {
     .summary = "EIE cycle by cycle: y, cycles by class, reads, energy by module, area",
     .isa = "any",
     .device_kind = EIE_DEVICE_EIE,
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .supports = supports,
     .prepare = prepare,

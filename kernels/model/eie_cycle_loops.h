@@ -3,7 +3,8 @@
 #ifndef EIE_KERNELS_MODEL_EIE_CYCLE_LOOPS_H
 #define EIE_KERNELS_MODEL_EIE_CYCLE_LOOPS_H
 
-#include "kernels/model/eie_cycle_model.h"
+#include "kernels/model/eie_cut.h"
+#include "kernels/model/eie_cycle_counts.h"
 
 /* Sums of the PEs ([stride] each) over columns, in 32 bits: the caller moves them on in time. */
 struct eie_lane_work {

@@ -1,3 +1,4 @@
+#include "kernels/model/eie_cycle_model.h"
 #include "host/machine/cpu.h"
 #include "kernels/model/eie_cycle_loops.h"
 

@@ -3,7 +3,7 @@
 #ifndef EIE_KERNELS_MODEL_EIE_ENERGY_H
 #define EIE_KERNELS_MODEL_EIE_ENERGY_H
 
-#include "host/devices/device.h"
+#include "host/devices/design.h"
 #include "kernels/model/eie_cycle_model.h"
 
 /* Joules by module, as Table II has the modules. */

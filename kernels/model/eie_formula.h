@@ -4,7 +4,7 @@
 #ifndef EIE_KERNELS_MODEL_EIE_FORMULA_H
 #define EIE_KERNELS_MODEL_EIE_FORMULA_H
 
-#include "host/devices/device.h"
+#include "host/devices/design.h"
 #include "host/layer/layer.h"
 
 #include <stdint.h>

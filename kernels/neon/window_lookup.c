@@ -10,7 +10,7 @@
  * No input column is skipped: skipping costs more here than multiplying by 0. */
 #include "host/machine/cpu.h"
 #include "kernels/cpu_plan.h"
-#include "kernels/sorted_rows.h"
+#include "kernels/row_lists.h"
 
 #include <arm_neon.h>
 #include <stdlib.h>
@@ -51,32 +51,8 @@ struct plan {
 
 /* ---- preparation ---------------------------------------------------------------------------- */
 
-/* Cuts the rows into shares of about equal numbers of weights. */
-static void share_rows(const struct sorted_rows *rows, uint32_t outputs, uint32_t threads,
-                       uint32_t *first)
-{
-    const uint64_t total = rows->start[outputs];
-    first[0] = 0;
-    for (uint32_t t = 1; t <= threads; t++) {
-        uint32_t row = first[t - 1];
-        while (row < outputs && (t == threads || rows->start[row] < total * t / threads))
-            row = outputs - row < SHARE_ROWS ? outputs : row + SHARE_ROWS;
-        first[t] = row;
-    }
-}
-
-/* Share by share, those with the most weights first. */
-static void order_shares(const struct sorted_rows *rows, uint32_t outputs, uint32_t threads,
-                         const uint32_t *first, uint32_t *order)
-{
-    for (uint32_t t = 0; t < threads; t++)
-        for (uint32_t i = 0; i < outputs; i++)
-            if (rows->order[i] >= first[t] && rows->order[i] < first[t + 1])
-                *order++ = rows->order[i];
-}
-
 /* Packs a group's rows; steps NULL: counts only. Returns the number of steps. */
-static uint32_t pack_group(const struct sorted_rows *rows, const uint32_t *row, uint32_t count,
+static uint32_t pack_group(const struct eie_row_lists *rows, const uint32_t *row, uint32_t count,
                            struct step *steps, uint16_t *firsts)
 {
     uint32_t at[GROUP];
@@ -104,7 +80,7 @@ static uint32_t group_rows(const uint32_t *first, uint32_t t, uint32_t begin)
     return first[t + 1] - begin < GROUP ? first[t + 1] - begin : GROUP;
 }
 
-static struct shape measure(const struct sorted_rows *rows, const uint32_t *order,
+static struct shape measure(const struct eie_row_lists *rows, const uint32_t *order,
                             const uint32_t *first, uint32_t threads, uint32_t *first_group)
 {
     struct shape shape = {0, 0, 0, 0, 0};
@@ -122,8 +98,8 @@ static struct shape measure(const struct sorted_rows *rows, const uint32_t *orde
 }
 
 static void fill_copy(const struct shape *shape, const struct eie_layer *layer,
-                      const struct sorted_rows *rows, const uint32_t *order, const uint32_t *first,
-                      uint32_t threads, char *copy)
+                      const struct eie_row_lists *rows, const uint32_t *order,
+                      const uint32_t *first, uint32_t threads, char *copy)
 {
     struct step *steps = (struct step *)copy;
     uint16_t *firsts = (uint16_t *)(copy + shape->firsts_at);
@@ -168,7 +144,7 @@ static void destroy(struct eie_plan *opaque)
     eie_cpu_plan_end(&plan->base);
 }
 
-static enum eie_status make_plan(const struct eie_setup *setup, const struct sorted_rows *rows,
+static enum eie_status make_plan(const struct eie_setup *setup, const struct eie_row_lists *rows,
                                  const uint32_t *order, const uint32_t *first,
                                  uint32_t *first_group, struct plan **made, struct eie_error *error)
 {
@@ -193,23 +169,24 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 {
     const struct eie_layer *layer = setup->problem.layer;
     const uint32_t threads = setup->problem.threads;
-    struct sorted_rows rows;
-    enum eie_status status = sorted_rows_make(layer, &rows, error);
+    struct eie_row_lists rows;
+    enum eie_status status = eie_row_lists_make(layer, &rows, error);
     if (status) return status;
     struct plan *plan = NULL;
     uint32_t *first = calloc((size_t)threads + 1, sizeof *first);
     uint32_t *first_group = calloc((size_t)threads + 1, sizeof *first_group);
     uint32_t *order = malloc((size_t)layer->outputs * sizeof *order);
     if (first && first_group && order) {
-        share_rows(&rows, layer->outputs, threads, first);
-        order_shares(&rows, layer->outputs, threads, first, order);
+        eie_row_lists_share(&rows, layer->outputs, threads, SHARE_ROWS, first);
+        for (uint32_t t = 0; t < threads; t++)
+            eie_row_lists_sort(&rows, first[t], first[t + 1] - first[t], order + first[t]);
         status = make_plan(setup, &rows, order, first, first_group, &plan, error);
     } else
         status = eie_fail(error, EIE_MEMORY, "out of memory for the rows of layer %s", layer->name);
     if (status) free(first_group);
     free(first);
     free(order);
-    sorted_rows_free(&rows);
+    eie_row_lists_free(&rows);
     *opaque = (struct eie_plan *)plan;
     return status;
 }

@@ -7,7 +7,7 @@
 #ifndef EIE_KERNELS_OPENCL_PLAN_H
 #define EIE_KERNELS_OPENCL_PLAN_H
 
-#include "host/devices/opencl.h"
+#include "host/devices/opencl_program.h"
 #include "kernels/kernel.h"
 
 struct opencl_plan {

@@ -3,7 +3,7 @@
  * done, since skipping them would leave lanes idle. Four bytes a weight: what counts here is that
  * nothing waits for a decoder. On a processor a row has one work-item. */
 #include "kernels/opencl/plan.h"
-#include "kernels/sorted_rows.h"
+#include "kernels/row_lists.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +42,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 static enum eie_status make_copy(const struct eie_layer *layer, uint32_t **copy, uint64_t *nonzeros,
                                  struct eie_error *error)
 {
-    struct sorted_rows rows;
-    enum eie_status status = sorted_rows_make(layer, &rows, error);
+    struct eie_row_lists rows;
+    enum eie_status status = eie_row_lists_make(layer, &rows, error);
     if (status) return status;
     *nonzeros = rows.start[layer->outputs];
     *copy = malloc(copy_bytes(layer, *nonzeros));
@@ -54,7 +54,7 @@ static enum eie_status make_copy(const struct eie_layer *layer, uint32_t **copy,
     } else {
         status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
     }
-    sorted_rows_free(&rows);
+    eie_row_lists_free(&rows);
     return status;
 }
 
@@ -145,7 +145,7 @@ const struct eie_kernel eie_kernel_opencl_row_lanes = {
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "opencl",
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .supports = supports,
     .prepare = prepare,

@@ -9,7 +9,7 @@
  * those of a group end together, and heavy and light groups take turns, so that whatever part of
  * the groups a core gets is like the whole. */
 #include "kernels/opencl/plan.h"
-#include "kernels/sorted_rows.h"
+#include "kernels/row_lists.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 
 /* A group on its way: the next weight of each row, and where its weights end. */
 struct walk {
-    const struct sorted_rows *rows;
+    const struct eie_row_lists *rows;
     uint32_t at[GROUP], end[GROUP], last_first;
 };
 
@@ -128,7 +128,7 @@ static void put(uint16_t *unit, uint32_t step, uint32_t lane, uint32_t k, uint32
 }
 
 /* Packs a group from unit `unit` on (copy NULL: only counts); returns the unit behind it. */
-static uint32_t pack(const struct sorted_rows *rows, const struct form *form, const uint32_t *row,
+static uint32_t pack(const struct eie_row_lists *rows, const struct form *form, const uint32_t *row,
                      uint32_t inputs, uint32_t unit, char *copy)
 {
     struct walk walk = {.rows = rows, .last_first = inputs > WINDOW ? inputs - WINDOW : 0};
@@ -152,44 +152,52 @@ static uint32_t pack(const struct sorted_rows *rows, const struct form *form, co
 }
 
 /* The sorted rows of the g-th group that is worked on: from both ends in turn. */
-static void group_rows(const struct sorted_rows *rows, const struct eie_layer *layer,
-                       uint32_t groups, uint32_t g, uint32_t row[GROUP])
+static void group_rows(const uint32_t *order, const struct eie_layer *layer, uint32_t groups,
+                       uint32_t g, uint32_t row[GROUP])
 {
     const uint32_t sorted = g % 2 ? groups - 1 - g / 2 : g / 2;
     for (uint32_t i = 0; i < GROUP; i++)
-        row[i] = sorted * GROUP + i < layer->outputs ? rows->order[sorted * GROUP + i] : NO_ROW;
+        row[i] = sorted * GROUP + i < layer->outputs ? order[sorted * GROUP + i] : NO_ROW;
 }
 
 static enum eie_status make_copy(const struct eie_layer *layer, struct form *form, char **copy,
                                  struct eie_error *error)
 {
-    struct sorted_rows rows;
+    struct eie_row_lists rows;
     uint32_t row[GROUP];
-    enum eie_status status = sorted_rows_make(layer, &rows, error);
+    enum eie_status status = eie_row_lists_make(layer, &rows, error);
     if (status) return status;
+    uint32_t *order = malloc(layer->outputs * sizeof *order);
+    if (!order) {
+        status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+        goto end;
+    }
+    eie_row_lists_sort(&rows, 0, layer->outputs, order);
     *form = (struct form){.groups = group_count(layer)};
     for (uint32_t g = 0; g < form->groups; g++) {
-        group_rows(&rows, layer, form->groups, g, row);
+        group_rows(order, layer, form->groups, g, row);
         form->units = pack(&rows, form, row, layer->inputs, form->units, NULL);
     }
     lay_out(form);
     *copy = calloc(form->bytes, 1);
     if (!*copy) {
-        sorted_rows_free(&rows);
-        return eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+        status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+        goto end;
     }
     for (uint32_t g = 0, unit = 0; g < form->groups; g++) {
         uint32_t *end = (uint32_t *)(void *)(*copy + form->end_at);
         uint32_t *kept = (uint32_t *)(void *)(*copy + form->row_at) + (size_t)g * 2 * GROUP;
-        group_rows(&rows, layer, form->groups, g, row);
+        group_rows(order, layer, form->groups, g, row);
         unit = pack(&rows, form, row, layer->inputs, unit, *copy);
         end[g] = unit;
         memcpy(kept, row, sizeof row);
         for (uint32_t i = 0; layer->bias && i < GROUP; i++)
             kept[GROUP + i] = row[i] == NO_ROW ? 0 : (uint32_t)layer->bias[row[i]];
     }
-    sorted_rows_free(&rows);
-    return EIE_OK;
+end:
+    free(order);
+    eie_row_lists_free(&rows);
+    return status;
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */
@@ -271,7 +279,7 @@ const struct eie_kernel eie_kernel_opencl_window_lookup = {
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "opencl",
-    .flags = EIE_KERNEL_EXACT,
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .supports = supports,
     .prepare = prepare,

@@ -36,7 +36,8 @@ const struct eie_kernel eie_kernel_peers_cublas_half = {
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "cuda",
-    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE,
+    .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE | EIE_KERNEL_SKIP_ONE |
+             EIE_KERNEL_SKIP_SEVERAL,
     .max_threads = 0,
     .weight_rounding = {0x1p-11, 0},
     .input_rounding = {0x1p-11, 0},

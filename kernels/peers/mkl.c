@@ -90,13 +90,6 @@ enum eie_status mkl_take_threads(uint32_t threads, struct eie_error *error)
     return status ? status : openmp_take_threads(&mkl.openmp, threads, error);
 }
 
-enum eie_status mkl_prepare(const struct eie_setup *setup, struct eie_plan **plan,
-                            struct eie_error *error)
-{
-    enum eie_status status = mkl_take_threads(setup->problem.threads, error);
-    return status ? status : dense_float_prepare(setup, plan, error);
-}
-
 /* The library with the processor's code is loaded at the first call: libmkl_CORE.so. */
 static int find_core(struct dl_phdr_info *info, size_t size, void *core)
 {

@@ -15,9 +15,7 @@ void mkl_use_threads(const struct eie_plan *plan);
 /* The same for a plan to be; EIE_UNSUPPORTED when the library does not take that number. */
 enum eie_status mkl_take_threads(uint32_t threads, struct eie_error *error);
 
-/* These stand in the kernels' tables. */
-enum eie_status mkl_prepare(const struct eie_setup *setup, struct eie_plan **plan,
-                            struct eie_error *error); /* dense weights */
+/* Stands in the kernels' tables. */
 void mkl_describe(const struct eie_plan *plan, eie_column column, void *context);
 
 #endif

@@ -9,40 +9,18 @@
 #ifndef EIE_KERNELS_PEERS_OPENBLAS_H
 #define EIE_KERNELS_PEERS_OPENBLAS_H
 
-#include "kernels/float_plan.h"
-#include "kernels/peers/openblas_core.h"
-#include "kernels/peers/openmp.h"
-
-struct openblas {
-    const char *names[3], *override, *prefix; /* of files; EIE_...; of functions */
-    void *handle;
-    void (*set_threads)(int);
-    int (*get_threads)(void);
-    char *(*config)(void);
-    char *(*core)(void);
-    cblas_sgemv sgemv;
-    cblas_sgemm sgemm;
-    struct openmp openmp; /* where it was built with it, else all NULL */
-    struct openblas_choice choice;
-};
-
-extern struct openblas openblas_system; /* EIE_OPENBLAS names another file to use instead */
-extern struct openblas openblas_scipy;  /* EIE_SCIPY_OPENBLAS */
+#include "kernels/peers/openblas_library.h"
 
 /* Loads the library once. EIE_MISSING where it or its function `name` is not there. */
 enum eie_status openblas_probe(struct openblas *blas, const char *name, struct eie_error *error);
-
-/* Loads it as it is: what openblas_probe does once the code path is chosen. Without cblas_sgemv or
- * cblas_sgemm that function is NULL. */
-enum eie_status openblas_load(struct openblas *blas, struct eie_error *error);
 
 /* What stands in the kernels' tables calls these. */
 enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *setup,
                                  struct eie_plan **plan, struct eie_error *error);
 void openblas_describe(const struct openblas *blas, eie_column column, void *context);
 
-/* Products with the plan's number of threads: another kernel may have changed it. */
-void openblas_run_sgemv(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
-void openblas_run_sgemm(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
+/* The product, by cblas_sgemv for one input and by cblas_sgemm for several, with the plan's number
+ * of threads: another kernel may have changed it. */
+void openblas_run(const struct openblas *blas, struct eie_plan *plan, uint32_t copy);
 
 #endif

@@ -2,7 +2,6 @@
 #include "host/base/clock.h"
 #include "host/base/isolate.h"
 #include "host/machine/cpu.h"
-#include "kernels/peers/openblas.h"
 
 #include <math.h>
 #include <stdio.h>

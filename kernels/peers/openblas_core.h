@@ -8,20 +8,7 @@
 #ifndef EIE_KERNELS_PEERS_OPENBLAS_CORE_H
 #define EIE_KERNELS_PEERS_OPENBLAS_CORE_H
 
-#include "host/base/error.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-
-struct openblas;
-
-struct openblas_choice {
-    bool known;        /* the rest is filled in */
-    char set[24];      /* to be set in OPENBLAS_CORETYPE for loading; "" to leave it as it is */
-    char detected[24]; /* the library's own choice; "" where the user has set another */
-    char tried[256];   /* all paths with their times over the fastest's, or what came of them; ""
-                          where none was tried */
-};
+#include "kernels/peers/openblas_library.h"
 
 /* EIE_OK, or why the library cannot be loaded. */
 enum eie_status openblas_choose(const struct openblas *blas, struct openblas_choice *choice,

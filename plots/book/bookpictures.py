@@ -7,7 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
-from plots.book.bookpages import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS
+from plots.book.numbers import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS
 from plots.core.drawing import Figure
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 
@@ -66,8 +66,8 @@ def fig6(book):
                 PAPER,
                 [book.published.speedup_label(EIE, "actual", layer).value for layer in LAYERS],
             ),
-            (f"{MATCHED} (simulated)", OTHER, [cpu[layer] / book.time(MATCHED, layer) for layer in LAYERS]),
-            (f"{ROWS} (simulated, rows calibrated)", OURS, [cpu[layer] / book.time(ROWS, layer) for layer in LAYERS]),
+            (f"{MATCHED} (simulated)", OTHER, [cpu[layer] / book.time(MATCHED, layer).value for layer in LAYERS]),
+            (f"{ROWS} (simulated, rows calibrated)", OURS, [cpu[layer] / book.time(ROWS, layer).value for layer in LAYERS]),
         ),
         "times faster",
     )
@@ -110,7 +110,7 @@ def fig8(book):
             [100 * book.queue.one(suite, layer, queue_depth=depth)["load_balance"] for depth in DEPTHS]
             for suite in (MATCHED, ROWS)
         ]
-        _curves(axes, DEPTHS, [book.balance[layer, depth] for depth in DEPTHS], *series)
+        _curves(axes, DEPTHS, [book.published.load_balance(layer, depth).value for depth in DEPTHS], *series)
         _log2(axes, DEPTHS)
         axes.set_title(layer)
     if book.has_real:
@@ -128,33 +128,28 @@ def fig8(book):
 
 
 def fig9(book):
-    right = {
-        (row["layer"], int(row["sram_width_bits"])): float(row["value"]) for row in book.sram if row["panel"] == "right"
-    }
-    left = {
-        (row["quantity"], int(row["sram_width_bits"])): float(row["value"]) for row in book.sram if row["panel"] == "left"
-    }
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     axes, other = figure.subplots(1, 2)
-    axes.plot(WIDTHS, [left["read_count", w] for w in WIDTHS], "o-", color=PAPER, label="paper, left panel")
-    axes.plot(WIDTHS, [book.reads("Alex-6", w) for w in WIDTHS], "-", color=OURS, label=f"Alex-6 of {ROWS} (simulated)")
+    axes.plot(WIDTHS, [book.published.spmat_reads(w).value for w in WIDTHS], "o-", color=PAPER, label="paper, left panel")
+    axes.plot(
+        WIDTHS, [book.reads("Alex-6", w).value for w in WIDTHS], "-", color=OURS, label=f"Alex-6 of {ROWS} (simulated)"
+    )
     axes.set_yscale("log")
     axes.set_title("Fig. 9: Spmat reads")
-    implied = {w: right["Alex-6", w] / left["read_count", w] for w in WIDTHS}
     other.plot(
         WIDTHS,
-        [sum(right[layer, w] for layer in LAYERS) / 1e3 for w in WIDTHS],
+        [sum(book.published.layer_read_energy(layer, w).value for layer in LAYERS) / 1e3 for w in WIDTHS],
         "o-",
         color=PAPER,
         label="paper, right panel",
     )
     for name, colour, pj in (
-        ("right panel's pJ", OURS, {w: 1e3 * implied[w] for w in WIDTHS}),
-        ("left panel's pJ", OTHER, {w: left["energy_per_read", w] for w in WIDTHS}),
+        ("right panel's pJ", OURS, {w: book.implied_energy(w).value for w in WIDTHS}),
+        ("left panel's pJ", OTHER, {w: book.published.read_energy(w).value for w in WIDTHS}),
     ):
         other.plot(
             WIDTHS,
-            [sum(1e-6 * book.reads(layer, w) * pj[w] for layer in LAYERS) for w in WIDTHS],
+            [sum(1e-6 * book.reads(layer, w).value * pj[w] for layer in LAYERS) for w in WIDTHS],
             "-",
             color=colour,
             label=f"simulated reads x {name}",
@@ -197,17 +192,17 @@ def figs11_13(book):
             (
                 (
                     "speed-up over one PE",
-                    lambda pes: book.scaling_number(layer, pes, "speedup_vs_one_pe_x"),
-                    lambda suite, pes: book.speedup(suite, layer, pes),
+                    lambda pes: book.published.speedup_over_one_pe(layer, pes).value,
+                    lambda suite, pes: book.speedup(suite, layer, pes).value,
                 ),
                 (
                     "real work, %",
-                    lambda pes: book.scaling_number(layer, pes, "real_work_pct"),
+                    lambda pes: book.published.real_work(layer, pes).value,
                     lambda suite, pes: 100 * book.scale.one(suite, layer, pes=pes)["real_work"],
                 ),
                 (
                     "load balance, %",
-                    lambda pes: book.scaling_number(layer, pes, "load_balance_pct"),
+                    lambda pes: book.published.balance_at(layer, pes).value,
                     lambda suite, pes: 100 * book.scale.one(suite, layer, pes=pes)["load_balance"],
                 ),
             )

@@ -8,10 +8,11 @@ Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 import os
 import sys
 
-from plots.book.bookpages import Book
+from plots.book.bookpages import FOLDER, Book
 from plots.book.sweeps import Sweep
 from plots.core.commandline import Parser
 from plots.core.load import InputError
+from plots.core.markdown import markdown
 from plots.core.output import DATA, write
 from plots.core.published import Published
 
@@ -28,17 +29,17 @@ def main(arguments=None):
     try:
         queue, scale, large, space = (Sweep(path) for path in (options.queue, options.scale, options.large, options.space))
         book = Book(Published(options.data), options.data, queue, scale, large)
-        page = book.markdown()
+        page = markdown(book.page())
     except InputError as error:
         print(f"reproduction: {error}", file=sys.stderr)
         return 2
     try:
-        os.makedirs(os.path.join(options.out, "reproduction"), exist_ok=True)
+        os.makedirs(os.path.join(options.out, FOLDER), exist_ok=True)
         from plots.book import bookpictures  # late: matplotlib is slow to load
 
         drawn = bookpictures.pictures(book, space)
         write(options.out, {"REPRODUCTION.md": page})
-        write(os.path.join(options.out, "reproduction"), drawn)
+        write(os.path.join(options.out, FOLDER), drawn | {f"{table.name}.csv": table.csv() for table in book.tables()})
     except OSError as error:
         print(f"reproduction: cannot write to {options.out}: {error.strerror or error}", file=sys.stderr)
         return 3

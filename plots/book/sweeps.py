@@ -1,9 +1,6 @@
-"""Files of `eie explore`, and the papers' tables as plain rows: what the reproduction book is made of."""
+"""Files of `eie explore`."""
 
-import csv
 import json
-import math
-import os
 
 from plots.core.load import InputError
 
@@ -36,33 +33,3 @@ class Sweep:
         if key not in self.points:
             raise InputError(f"{self.path}: no point {', '.join(str(part) for part in key)}")
         return self.points[key]
-
-
-def paper_rows(data, name):
-    path = os.path.join(data, "paper", name + ".csv")
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def error_of(pairs):
-    """Error of a set of (model, paper): exp(mean of |ln(model / paper)|) - 1, in percent."""
-    pairs = list(pairs)
-    return 100 * (math.exp(sum(abs(math.log(ours / theirs)) for ours, theirs in pairs) / len(pairs)) - 1)
-
-
-def rms_of(pairs):
-    """Root mean square of the differences."""
-    pairs = list(pairs)
-    return math.sqrt(sum((ours - theirs) ** 2 for ours, theirs in pairs) / len(pairs))
-
-
-def geomean(values):
-    values = list(values)
-    return math.exp(sum(math.log(value) for value in values) / len(values))
-
-
-def off(ours, theirs, decimals=1):
-    return f"{100 * (ours / theirs - 1):+.{decimals}f} %"

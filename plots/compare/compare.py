@@ -11,18 +11,20 @@ import json
 import os
 import sys
 
-from tabulate import tabulate
-
 from plots.compare.judging import CHOICE, Judge, Rules
 from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
-from plots.core import ratios
-from plots.core.cells import number_text
+from plots.core.cells import Cell, missing
 from plots.core.commandline import Parser
+from plots.core.grid import Table
 from plots.core.load import InputError, load
+from plots.core.means import geometric
 from plots.core.output import write
+from plots.core.page import Page, TableBlock
+from plots.core.plain import plain
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
 KEY = ("suite", "layer", "layer_hash", "kernel", "device", "batch", "threads", "cache", "time_source")
+PLAIN, BY_BASELINE = "plain", "by baseline"
 SHOWN_KEY = ("layer", "kernel", "device", "threads", "batch", "cache", "suite", "time_source")
 
 
@@ -61,8 +63,8 @@ class Comparison:
                 (
                     kernel if clock == "wall" else f"{kernel} ({clock} time)",
                     len(rows),
-                    ratios.geometric_mean([row.absolute.value for row in rows]),
-                    ratios.geometric_mean(steady) if complete and steady else None,
+                    geometric([row.absolute.value for row in rows]),
+                    geometric(steady) if complete and steady else None,
                 )
             )
         return sorted(means, key=lambda mean: (-(mean[3] or mean[2]), mean[0]))
@@ -192,36 +194,42 @@ class Comparison:
             if lines
         }
 
-    def terminal(self):
-        titles = [
-            f"{name}: {printable(results.path)}, {_origin(results)}"
-            for name, results in (("old", self.old), ("new", self.new))
-        ]
-        parts = titles + [""]
+    def page(self):
+        page = Page().add(
+            "\n".join(
+                f"{name}: {printable(results.path)}, {_origin(results)}"
+                for name, results in (("old", self.old), ("new", self.new))
+            )
+        )
         shown = [row for row in self.rows if row.basis != "model" or row.verdict != "same"]
         if shown:
-            parts += _table(shown) + [""]
+            page.add(*_rows_table(shown))
         if self.means():
-            body = [
-                [printable(kernel), count, f"{plain:.3f}", "-" if relative is None else f"{relative:.3f}"]
-                for kernel, count, plain, relative in self.means()
-            ]
-            parts += [
-                tabulate(
-                    body,
-                    ["geometric mean of new / old", "rows", "plain", "by baseline"],
-                    disable_numparse=True,
-                    colalign=["left"] + ["right"] * 3,
-                ),
-                "",
-            ]
+            page.table(self._means_table(), titled=False, remarks=False)
         for heading, lines in self.named().items():
-            parts += [heading] + [f"  {line}" for line in lines] + [""]
+            page.heading(heading).bullets(lines)
         equal = len(self.rows) - len(shown)
-        parts += [f"- {text}" for text in self.remarks()]
-        parts += [f"- {equal} model rows are equal."] if equal else []
-        parts += [f"- {self.matched.numberless} rows have no number in either file."] if self.matched.numberless else []
-        return "\n".join(parts + ["", self.verdict()])
+        remarks = self.remarks()
+        remarks += [f"{equal} model rows are equal."] if equal else []
+        remarks += [f"{self.matched.numberless} rows have no number in either file."] if self.matched.numberless else []
+        return page.bullets(remarks).add(self.verdict())
+
+    def _means_table(self):
+        table = Table("", "Means", corner="geometric mean of new / old")
+        for kernel, count, over, relative in self.means():
+            what = f"geometric mean of new / old over {count} rows of {kernel}"
+            table.put_cells(
+                printable(kernel),
+                {
+                    "rows": Cell(count, "", "derived", what, text=str(count)),
+                    PLAIN: Cell(over, "", "derived", what),
+                    BY_BASELINE: missing("none", "derived", what, reason="no baseline")
+                    if relative is None
+                    else Cell(relative, "", "derived", f"{what}, over the baseline's"),
+                },
+            )
+        table.decimals = {PLAIN: 3, BY_BASELINE: 3}
+        return table
 
     def document(self):
         sides = {
@@ -258,28 +266,48 @@ class Comparison:
         }
 
 
-def _table(rows):
+def _rows_table(rows):
     """The parts of the key that all rows share stand once above the table."""
     values = {part: [_part(row.new, part) for row in rows] for part in SHOWN_KEY}
     shared = [part for part in SHOWN_KEY if len(set(values[part])) == 1]
-    own = [part for part in SHOWN_KEY if part not in shared]
-    columns = {
-        "verdict": [row.verdict for row in rows],
-        "by": [row.basis for row in rows],
-        "plain": [f"{row.absolute.value:.3f}" for row in rows],
-        "by baseline": [f"{row.relative.value:.3f}" if row.relative else "-" for row in rows],
-        "95 % interval": [_interval(row.used) for row in rows],
-        "old us": [number_text(row.old.median_ns / 1e3) for row in rows],
-        "new us": [number_text(row.new.median_ns / 1e3) for row in rows],
+    own = [part for part in SHOWN_KEY if part not in shared] or shared[:1]
+    table = Table("", "Rows", corner=", ".join(part.replace("_", " ") for part in own))
+    for place, row in enumerate(rows):
+        name = ", ".join(values[part][place] for part in own)
+        name += f" #{place}" * (name in table.rows)  # names that differ only in what cannot be printed
+        table.put_cells(name, _row_cells(row))
+        if row.note:
+            table.put(table.rows[-1], "note", _words(printable(row.note), row))
+    table.decimals = {PLAIN: 3, BY_BASELINE: 3}
+    words = ", ".join(f"{part.replace('_', ' ')} {values[part][0]}" for part in shared)
+    return ([f"All rows: {words}"] if shared else []) + [TableBlock(table, titled=False, remarks=False)]
+
+
+def _row_cells(row):
+    return {
+        "verdict": _words(row.verdict, row),
+        "by": _words(row.basis, row),
+        PLAIN: _ratio_cell(row, row.absolute),
+        BY_BASELINE: _ratio_cell(row, row.relative),
+        "95 % interval": _words(_interval(row.used), row),
+        "old us": _time_cell(row.old),
+        "new us": _time_cell(row.new),
     }
-    columns |= {part: values[part] for part in own}
-    if any(row.note for row in rows):
-        columns["note"] = [printable(row.note) for row in rows]
-    sides = ["right" if name in ("plain", "by baseline", "old us", "new us") else "left" for name in columns]
-    text = tabulate(columns, headers="keys", disable_numparse=True, colalign=sides)
-    return ["All rows: " + ", ".join(f"{part.replace('_', ' ')} {values[part][0]}" for part in shared)] * bool(shared) + [
-        line.rstrip() for line in text.split("\n")
-    ]
+
+
+def _words(text, row):
+    return Cell(text, "", "derived", label(row.new))
+
+
+def _ratio_cell(row, ratio):
+    what = f"new / old: {label(row.new)}"
+    if ratio is None:
+        return missing("none", "derived", what, reason="no baseline")
+    return Cell(ratio.value, "", "derived", what, low=ratio.low, high=ratio.high, disturbed=ratio.disturbed)
+
+
+def _time_cell(row):
+    return Cell(row.median_ns / 1e3, "us", row.provenance, f"median of {label(row)}")
 
 
 def _part(row, part):
@@ -381,7 +409,7 @@ def main(arguments=None):
     except InputError as error:
         print(f"compare: {printable(error)}", file=sys.stderr)
         return 2
-    print(comparison.terminal())
+    print(plain(comparison.page()), end="")
     code = comparison.exit_code
     if options.json:
         try:

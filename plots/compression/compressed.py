@@ -6,12 +6,20 @@ Measures nothing. Exit codes: 0 good, 2 usage or bad input.
 """
 
 import json
+import os
 import sys
 
-from plots.core.cells import Cell
+from plots.core.cells import LETTERS, Cell, missing
+from plots.core.grid import Table
 from plots.core.load import InputError, load, one_line
+from plots.core.markdown import markdown
+from plots.core.page import Page
 from plots.core.references import BEST, DENSE, SPARSE, References, group_of, library_of
 from plots.tables.hostrows import cell_of, exclusion
+
+OVERS = {kind: f"over {words}" for kind, words in BEST.items()}
+TIME, ENERGY, PADDING = "us per input", "uJ per input", "padding, bytes"
+MOST_MISSING = 12  # rows without a number that are named
 
 
 def load_ledger(path):
@@ -23,23 +31,72 @@ def load_ledger(path):
         raise InputError(f"{path}: no ledger of eie compress: {one_line(fault)}") from None
 
 
-def stage_rows(layer):
-    errors = layer["errors"]
-    known = {"pruned": errors["pruned_relative_frobenius"], "shared": errors["shared_relative_frobenius"]}
-    for stage in layer["stages"]:
-        error = known.get(stage["stage"], known["shared"] if stage["stage"] == "huffman" else 0)
-        yield (
-            f"| {stage['stage']} | {stage['bytes']:,.0f} | {stage['bits_per_weight']:.3f} | {stage['rate_x']:.1f}x | "
-            f"{stage['padding_bytes']:,.0f} | {error:.4g} |"
+class Ledger:
+    """One layer of a ledger as cells; raises KeyError, TypeError or ValueError where it is not whole."""
+
+    def __init__(self, layer, path):
+        self._layer, self._where = layer, f"{os.path.basename(path)}, {layer['name']}"
+
+    def cell(self, value, what, unit="", provenance="measured"):
+        return Cell(float(value), unit, provenance, f"{what}: {self._where}")
+
+    def count(self, key):
+        return self.cell(self._layer[key], key).said(0)
+
+    def words(self):
+        layer = self._layer
+        return (
+            f"{layer['outputs']} x {layer['inputs']}, {self.count('nonzeros')} of {self.count('weights')} weights, "
+            f"{self.count('clusters')} of them different"
         )
 
+    def stages(self):
+        """Sizes and errors from step to step."""
+        errors = self._layer["errors"]
+        known = {"pruned": errors["pruned_relative_frobenius"], "shared": errors["shared_relative_frobenius"]}
+        table = Table("", "Sizes", corner="stage", decimals={"bytes": 0, "bits per weight": 3, "rate": 1, PADDING: 0})
+        for stage in self._layer["stages"]:
+            name = stage["stage"]
+            error = known.get(name, known["shared"] if name == "huffman" else 0)
+            table.put_cells(
+                name,
+                {
+                    "bytes": self.cell(stage["bytes"], f"stage {name}, bytes", "bytes"),
+                    "bits per weight": self.cell(stage["bits_per_weight"], f"stage {name}, bytes / weights", "", "derived"),
+                    "rate": self.cell(stage["rate_x"], f"dense bytes / bytes of stage {name}", "x", "derived"),
+                    PADDING: self.cell(stage["padding_bytes"], f"stage {name}, padding_bytes", "bytes"),
+                    "error of the weights": self.cell(error, f"stage {name}, relative Frobenius norm"),
+                },
+            )
+        return table
 
-def time_rows(layer, results):
+    def estimates(self):
+        """(device, its cells)"""
+        for estimate in self._layer["estimates"]:
+            device = estimate["device"]
+            none = missing(
+                "none", "modelled", f"{device} is estimated", reason="the chip is estimated, not a row of this run"
+            )
+            yield (
+                f"{device}, estimated",
+                {
+                    TIME: self.cell(estimate["expected_us"], f"{device}, expected time", "us", "modelled"),
+                    OVERS[DENSE]: none,
+                    OVERS[SPARSE]: none,
+                    ENERGY: self.cell(
+                        estimate["energy_constant_power_uj"], f"{device}, constant power x expected time", "uJ", "modelled"
+                    ),
+                },
+            )
+
+
+def times(name, ledger, results):
     """The fastest dense and sparse float32 row and the fastest exact kernel for each cache mode and thread count, then
     EIE's designs."""
     references, groups = References(results), {}
+    table = Table("", "Times", corner="what, where")
     for row in results.rows:
-        if (row.layer, row.time_source, row.device) == (layer["name"], "wall", "cpu"):
+        if (row.layer, row.time_source, row.device) == (name, "wall", "cpu"):
             groups.setdefault((row.cache, row.threads), []).append(row)
     for (cache, threads), rows in sorted(groups.items()):
         exact = [row for row in rows if "exact" in row.flags and not exclusion([row])]
@@ -51,37 +108,37 @@ def time_rows(layer, results):
         ]
         shown += [(row.kernel, row) for row in [min(exact, key=lambda row: row.median_ns, default=None)] if row]
         for words, row in shown:
-            yield (
-                f"| {words} | {cache}, {threads} thread{'s' * (threads > 1)} | {cell_of(row, row.layer).shown()} | "
-                f"{_over(references, row, DENSE)} | {_over(references, row, SPARSE)} | not measured |"
+            table.put_cells(
+                f"{words}, {cache}, {threads} thread{'s' * (threads > 1)}",
+                {TIME: cell_of(row, row.layer)}
+                | {column: _over(references, row, kind) for kind, column in OVERS.items()}
+                | {ENERGY: missing("not measured", "measured", row.label(), "uJ", "the processor's energy is not measured")},
             )
-    for estimate in layer["estimates"]:
-        yield (
-            f"| {estimate['device']} | - | {estimate['expected_us']:.4g} e | - | - | "
-            f"{estimate['energy_constant_power_uj']:.4g} e |"
-        )
+    for device, cells in ledger.estimates():
+        table.put_cells(device, cells)
+    return table
 
 
 def _over(references, row, kind):
     found = references.over(row, kind)
-    return Cell(found[1].value, "x", "derived", BEST[kind], low=found[1].low, high=found[1].high).shown() if found else "-"
+    if not found:
+        return missing("missing", "derived", row.label(), "x", f"no {kind} float32 row beside it")
+    reference, over = found
+    source = f"{reference.kernel} = {library_of(reference)} / {row.label()}"
+    scatter = {"low": over.low, "high": over.high, "unsure": over.low is None, "disturbed": over.disturbed}
+    return Cell(over.value, "x", "derived", source, **scatter)
 
 
-def page(layers, results):
+def page(path, layers, results):
+    made = Page()
     for layer in layers:
-        yield (
-            f"\n## {layer['name']}: {layer['outputs']} x {layer['inputs']}, {layer['nonzeros']:,} of "
-            f"{layer['weights']:,} weights, {layer['clusters']} of them different\n"
-        )
-        yield "| stage | bytes | bits per weight | rate | padding, bytes | error of the weights |\n|---|---|---|---|---|---|"
-        yield from stage_rows(layer)
-        yield "\n| what | where | us per input | over best dense | over best sparse | uJ per input |\n|---|---|---|---|---|---|"
-        yield from time_rows(layer, results)
-    for row in results.missing[:12]:
-        yield f"- no number: {row.label()}: {row.status}: {row.reason}"
-    yield (
-        "\nm: measured here, wall time, batch 1, median; +- half of its 95 % interval. e: modelled. d: derived. Best dense, "
-        "best sparse: the fastest float32 rows of the same cache mode and threads, named with library and code path."
+        ledger = Ledger(layer, path)
+        made.heading(layer["name"]).add(ledger.words())
+        made.table(ledger.stages(), titled=False).table(times(layer["name"], ledger, results), titled=False)
+    made.bullets(f"No number: {row.label()}: {row.status}: {row.reason}" for row in results.missing[:MOST_MISSING])
+    return made.add(
+        f"{LETTERS} Times are medians in wall time, batch 1; +- is half of the 95 % interval. Best dense, best sparse: the "
+        "fastest float32 rows of the same cache mode and threads, named with library and code path."
     )
 
 
@@ -90,12 +147,12 @@ def main():
         sys.stderr.write("compressed: needs a ledger and a results file\n")
         return 2
     try:
-        lines = list(page(load_ledger(sys.argv[1]), load(sys.argv[2])))
+        text = markdown(page(sys.argv[1], load_ledger(sys.argv[1]), load(sys.argv[2])))
     except InputError as error:
         sys.stderr.write(f"compressed: {error}\n")
         return 2
     except (KeyError, TypeError, ValueError) as fault:
         sys.stderr.write(f"compressed: {sys.argv[1]}: not a whole ledger: {type(fault).__name__}: {one_line(fault)}\n")
         return 2
-    print("\n".join(lines))
+    print(text, end="")
     return 0

@@ -1,20 +1,37 @@
 """Deep Compression's tables beside what `eie compress` makes of generated layers of the same shape, density and bits.
 
     python3 -m plots deepcomp list                      the layers, one a line: what `./run deepcomp` hands to eie compress
-    python3 -m plots deepcomp report FOLDER [--out FILE]    tables from FOLDER/NETWORK-LAYER-packed.json and -huffman.json
+    python3 -m plots deepcomp report FOLDER [--out FILE]    the page from FOLDER/NETWORK-LAYER-packed.json and -huffman.json;
+                                                        beside FILE.md stands FILE.csv, every cell with its source
 
-Measures nothing. Exit codes: 0 good, 2 usage or bad input.
+Measures nothing. Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
 
-import csv
 import json
-import pathlib
+import os
 import sys
 
+from plots.core.cells import LETTERS, Cell, cited, deviation, missing, ratio
 from plots.core.commandline import Parser
+from plots.core.grid import Table, csv_of
+from plots.core.load import InputError, one_line
+from plots.core.markdown import markdown
+from plots.core.networks import (
+    HUFFMAN_BYTES,
+    HUFFMAN_RATE,
+    LAYERS_RATE,
+    PACKED_RATE,
+    PRINTED_RATE,
+    TABLE,
+    TOTAL_RATE,
+)
+from plots.core.output import DATA, write
+from plots.core.page import Page
+from plots.core.published import Published
 
-DATA = pathlib.Path(__file__).resolve().parents[2] / "data" / "paper"
-NETWORKS = ["LeNet-300-100", "LeNet-5", "AlexNet", "VGG-16"]
+NETWORKS = ("LeNet-300-100", "LeNet-5", "AlexNet", "VGG-16")
+POSTER = {"alexnet": "AlexNet", "vggnet": "VGG-16", "googlenet": None, "squeezenet": None}
+FLOAT_BYTES = 4
 
 # Shapes [outputs, inputs] of the networks as they are known: the papers print weight counts only.
 SHAPES = {
@@ -50,241 +67,339 @@ SHAPES = {
     },
 }
 NEAR_PCT, KEPT_FROM_PCT = 3, 20  # where a size is expected to agree
+MISCOUNTED = "conv1_1"  # its count is printed as 2K
+TOTAL = "total"
+KEPT, PRINTED, OURS, OFF, TO_TOTAL = "kept", "printed", "ours", "ours to printed", "layers to total"
+NOWHERE = "the network's layers are printed nowhere"
 
 
-def read(name):
-    with open(DATA / name, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def derived(value, unit, source, text=""):
+    return Cell(value, unit, "derived", source, text=text)
 
 
-def layers():
-    return [row for row in read("deepcomp_layers.csv") if row["layer"] != "total"]
+def count(number, source):
+    return derived(number, "", source, text=str(number))
+
+
+class Printed:
+    """What Deep Compression prints of its networks, and what follows from that alone."""
+
+    def __init__(self, published):
+        self.rows, self.networks = published.network_layers, published.networks
+
+    def layers(self, network=None):
+        return [row for row in self.rows if row["layer"] != TOTAL and network in (None, row["network"])]
+
+    def total(self, network):
+        return next(row for row in self.rows if row["network"] == network and row["layer"] == TOTAL)
+
+    def dense_bytes(self, network):
+        return FLOAT_BYTES * sum(number(row, "weights") for row in self.layers(network))
+
+    def rate_by_bits(self, network):
+        """By printed counts, kept percentages and bits: no fillers, no codebook."""
+        small = sum(number(row, "weights") * bits_percent(row, True) / 100 for row in self.layers(network))
+        return derived(
+            self.dense_bytes(network) / (FLOAT_BYTES * small),
+            "x",
+            f"32 bits / (kept x (bits of a weight + of an index), Huffman-coded), layer by layer: {self.source(network)}",
+        )
+
+    def share_by_sizes(self, network, weights=None):
+        """In percent of 32 bits a weight, by the printed sizes of the layers; `weights`: of a row, else as printed."""
+        weights = weights or (lambda row: number(row, "weights"))
+        rows = self.layers(network)
+        small = sum(weights(row) * number(row, "size_huffman_pct") for row in rows)
+        return derived(
+            small / sum(map(weights, rows)),
+            "%",
+            f"printed size of each layer x its weights, over all: {self.source(network)}",
+        )
+
+    def rate_by_sizes(self, network, weights=None):
+        return rate_of(self.share_by_sizes(network, weights))
+
+    def source(self, network):
+        return self.layers(network)[0]["source"]
 
 
 def number(row, key):
     return float(row[key])
 
 
-def from_bits(row, huffman):
-    """Bytes from the printed counts, kept percentages and bits: no fillers, no codebook."""
+def shape_of(row):
+    return SHAPES[row["network"]][row["layer"]]
+
+
+def real_weights(row):
+    outputs, inputs = shape_of(row)
+    return outputs * inputs
+
+
+def bits_percent(row, huffman):
+    """Kept percentage x bits of an entry / 32."""
     ending = "_huffman" if huffman else ""
     bits = number(row, f"weight_bits{ending}") + number(row, f"index_bits{ending}")
-    return number(row, "weights") * number(row, "weights_kept_pct") / 100 * bits / 8
+    return number(row, "weights_kept_pct") * bits / 32
 
 
-def from_sizes(row):
-    """Bytes from the printed size, in percent of 32 bits a weight."""
-    return number(row, "weights") * 4 * number(row, "size_huffman_pct") / 100
+def rate_of(share):
+    return derived(100 / share.value, "x", f"100 % / {share.source}")
 
 
-def network_rates():
-    """{network: (dense bytes, rate by bits, rate by sizes)}"""
-    found = {}
-    for network in NETWORKS:
-        rows = [row for row in layers() if row["network"] == network]
-        dense = sum(4 * number(row, "weights") for row in rows)
-        found[network] = (
-            dense,
-            dense / sum(from_bits(row, True) for row in rows),
-            dense / sum(from_sizes(row) for row in rows),
+class Ledger:
+    """Of one layer in one form."""
+
+    def __init__(self, folder, row, form):
+        self.path = os.path.join(folder, f"{row['network']}-{row['layer']}-{form}.json")
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                ledger = json.load(file)
+            (layer,) = ledger["layers"]
+            stages = {stage["stage"]: stage["bytes"] for stage in layer["stages"]}
+            self.weights, self.shared_bytes = int(layer["weights"]), float(stages["shared"])
+            self.nonzeros, self.fillers = int(layer["nonzeros"]), int(layer["fillers"])
+            self.file_bytes = int(ledger["file_bytes"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
+            raise InputError(f"{self.path}: no ledger of eie compress: {one_line(fault)}") from None
+
+    @property
+    def source(self):
+        return os.path.basename(self.path)
+
+    def size(self):
+        return Cell(self.file_bytes, "bytes", "measured", f"file_bytes of {self.source}")
+
+    def share(self, size, what):
+        """In percent of 32 bits a weight."""
+        return derived(100 * size / (FLOAT_BYTES * self.weights), "%", f"{what} / (4 x weights): {self.source}")
+
+
+class DeepCompression:
+    """Tables and page; raises InputError."""
+
+    def __init__(self, published, folder):
+        self._published, self._printed = published, Printed(published)
+        self.networks = Table(TABLE, "Four networks", corner="network")
+        self.layers, self._near, self._expected = {}, {}, {}
+        for network in NETWORKS:
+            self._network(network, folder)
+        self.networks.decimals = {column: 1 for column in self.networks.columns if "rate" in column} | {
+            PRINTED_RATE: 0,
+            "dense, MB": 2,
+            "printed total": 2,
+            "sum of the printed layers": 2,
+            HUFFMAN_BYTES: 0,
+            "printed, bytes": 0,
+        }
+        self.poster = self._poster()
+
+    def tables(self):
+        return [self.networks, *self.layers.values(), self.poster]
+
+    def _network(self, network, folder):
+        printed, row = self._printed, self._printed.networks[network]
+        table = self.layers[network] = Table(network, network)
+        self._near[network] = self._expected[network] = 0
+        sums = dict.fromkeys(("dense", "packed", "huffman"), 0)
+        for layer in printed.layers(network):
+            ledgers = {form: Ledger(folder, layer, form) for form in ("packed", "huffman")}
+            self._layer(table, network, layer, **ledgers)
+            sums["dense"] += FLOAT_BYTES * ledgers["packed"].weights
+            for form, ledger in ledgers.items():
+                sums[form] += ledger.file_bytes
+        table.decimals = {
+            KEPT: 0,
+            "kept x bits": 2,
+            OURS: 2,
+            "Huffman, ours": 2,
+            "packed file, bytes": 0,
+            "Huffman file, bytes": 0,
+        }
+        dense = Cell(sums["dense"], "bytes", "derived", f"4 bytes x the weights of all layers: {network}")
+        packed, huffman = (
+            Cell(sums[form], "bytes", "measured", f"files that eie compress wrote, {form}: {network}")
+            for form in ("packed", "huffman")
         )
-    return found
+        total = cited(printed.total(network)["size_huffman_pct"], "%", printed.total(network)["source"])
+        shown = {
+            "dense, MB": derived(printed.dense_bytes(network) / 1e6, "MB", f"4 bytes x printed counts: {row['source']}"),
+            "rate from kept % and bits": printed.rate_by_bits(network),
+            "sum of the printed layers": printed.share_by_sizes(network),
+            LAYERS_RATE: printed.rate_by_sizes(network),
+            "printed total": total,
+            TOTAL_RATE: rate_of(total),
+            TO_TOTAL: deviation(printed.share_by_sizes(network), total, f"sum of the printed layers / {total.source}"),
+            PRINTED_RATE: cited(row["rate_huffman_x"], "x", row["source"]),
+            PACKED_RATE: ratio(dense, packed, f"dense bytes / packed files: {network}"),
+            HUFFMAN_RATE: ratio(dense, huffman, f"dense bytes / Huffman files: {network}"),
+            HUFFMAN_BYTES: huffman,
+            "printed, bytes": Cell(1000 * number(row, "size_after_kb"), "bytes", "cited", row["source"]),
+        }
+        self.networks.put_cells(network, shown)
+
+    def _layer(self, table, network, row, packed, huffman):
+        name, source = row["layer"], row["source"]
+        ours, printed = packed.share(packed.shared_bytes, "stage shared, bytes"), cited(row["size_pct"], "%", source)
+        off = deviation(ours, printed, f"ours / {source}")
+        if number(row, "weights_kept_pct") >= KEPT_FROM_PCT and name != MISCOUNTED:
+            self._expected[network] += 1
+            self._near[network] += abs(off.value) <= NEAR_PCT
+        shown = {
+            "weights": count(packed.weights, "outputs x inputs: {} x {}".format(*shape_of(row))),
+            KEPT: cited(row["weights_kept_pct"], "%", source),
+            "bits of a weight": cited(row["weight_bits"], "bits", source),
+            "bits of an index": cited(row["index_bits"], "bits", source),
+            "kept x bits": derived(bits_percent(row, False), "%", f"kept x bits / 32: {source}"),
+            PRINTED: printed,
+            OURS: ours,
+            OFF: off,
+            "packed file, bytes": packed.size(),
+            "Huffman, printed": cited(row["size_huffman_pct"], "%", source),
+            "Huffman, ours": huffman.share(huffman.file_bytes, "whole file, bytes"),
+            "Huffman file, bytes": huffman.size(),
+        }
+        table.put_cells(name, shown)
+        why = reason(row, packed, off.value)
+        table.put(name, "where the gap is from", Cell(why, "", "derived", off.source))
+
+    def agreeing(self, network):
+        """How many of the layers whose printed percentage says enough agree; "" where there is none."""
+        near, expected = (
+            count(numbers[network], f"layers of {network} that keep at least {KEPT_FROM_PCT} %")
+            for numbers in (self._near, self._expected)
+        )
+        return (
+            f"Layers that keep at least {KEPT_FROM_PCT} % ({MISCOUNTED} apart): {near.said()} of {expected.said()} within "
+            f"{NEAR_PCT} % of the printed size."
+        )
+
+    def _poster(self):
+        """Sizes as the poster prints them beside the rates of the networks whose layers are printed."""
+        table = Table("poster", "The poster's table", corner="network")
+        for key, network in POSTER.items():
+            before, after = (self._published.poster_cell(f"size_{when}_{key}") for when in ("before", "after"))
+            row = next(row["item"] for row in self._published.poster if row["key"] == f"rate_{key}").partition(" ")[0]
+            none = missing("cited only", "cited", NOWHERE, "x", f"cited only, {NOWHERE}")
+            table.put_cells(
+                row,
+                {
+                    "MB before": before,
+                    "MB after": after,
+                    PRINTED_RATE: self._published.poster_cell(f"rate_{key}"),
+                    "rate of these sizes": ratio(before, after, "the poster's sizes"),
+                    LAYERS_RATE: self.networks.get(network, LAYERS_RATE) if network else none,
+                    "compressed anew, rate": self.networks.get(network, HUFFMAN_RATE) if network else none,
+                    "compressed anew, MB": Cell(size.value / 1e6, "MB", "measured", size.source)
+                    if network and (size := self.networks.get(network, HUFFMAN_BYTES))
+                    else none,
+                },
+            )
+        table.decimals = dict.fromkeys(("rate of these sizes", LAYERS_RATE, "compressed anew, rate"), 1) | {
+            "compressed anew, MB": 2
+        }
+        table.notes.append(
+            "GoogleNet's and SqueezeNet's sizes are cited only: nothing says how dense their layers are, so none are made "
+            "anew. `results/NOTES.md` says what `eie compress` makes of SqueezeNet's published file."
+        )
+        return table
+
+    def contradiction(self):
+        """VGG-16's printed total and its printed layers do not go together."""
+        vgg, printed = "VGG-16", self._printed
+        exact = printed.share_by_sizes(vgg, real_weights)
+        cells = (self.networks.get(vgg, column) for column in ("printed total", TOTAL_RATE, PRINTED_RATE))
+        total, rate, claimed = (cell.said(decimals) for cell, decimals in zip(cells, (2, 1, 0)))
+        layers, layers_rate = (
+            self.networks.get(vgg, column).said(decimals)
+            for column, decimals in (("sum of the printed layers", 2), (LAYERS_RATE, 1))
+        )
+        return (
+            f"**VGG-16's total contradicts its layers.** The total row prints {total}, which is {rate} and the claimed "
+            f"{claimed}; the layers above it add up to {layers}, {layers_rate}, with the printed counts, and to "
+            f"{exact.said(2)}, {rate_of(exact).said(1)}, with the layers' real numbers of weights. Sizes are printed to a hundredth of a "
+            "percent, so rounding does not bridge that; which of the two is right the paper does not say. LeNet-5's layers are "
+            f"{self.networks.get('LeNet-5', TO_TOTAL).said()} off its total; those of the other two agree with theirs within 2 %."
+        )
+
+    def page(self, file):
+        """`file`: the CSV file beside it, or ""."""
+        page = Page("Deep Compression: printed, recomputed, made anew").add(
+            __doc__.split("\n")[0],
+            f"{LETTERS} Measured are the bytes of files that `eie compress` wrote. The layers are generated: shapes and kept "
+            "percentages are the paper's, the weights are drawn from a near-normal distribution and pruned by magnitude, so "
+            "that places are random. Files hold fillers, codebook and header. *Ours* is counted before Huffman, with fillers "
+            "and a codebook of 32-bit weights, without the file's header; *Huffman, ours* is the whole file. Percentages are "
+            "of 32 bits a weight.",
+        )
+        page.heading(self.networks.title).table(self.networks, titled=False, file=file)
+        page.add(
+            "A network's rates differ since percentages, bits and counts are printed rounded, and since the one from kept "
+            "percentages and bits leaves out fillers and codebooks. Huffman sizes of trained weights cannot be had from drawn "
+            "ones: runs and codes of another distribution code otherwise.",
+            self.contradiction(),
+        )
+        for network, table in self.layers.items():
+            page.heading(network)
+            if self._expected[network]:
+                page.add(self.agreeing(network))
+            page.table(table, titled=False, file=file)
+        return page.heading(self.poster.title).table(self.poster, titled=False, file=file)
 
 
-def table(head, rows):
-    return "\n".join(
-        [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(map(str, row))} |" for row in rows)]
-    )
-
-
-def load(folder, row, form):
-    path = folder / f"{row['network']}-{row['layer']}-{form}.json"
-    try:
-        ledger = json.loads(path.read_text(encoding="utf-8"))
-        (layer,) = ledger["layers"]
-        stages = {stage["stage"]: stage for stage in layer["stages"]}
-        return ledger, layer, stages
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        sys.stderr.write(f"deepcomp: {path}: no ledger of eie compress: {' '.join(str(fault).split())}\n")
-        raise SystemExit(2) from None
-
-
-def reason(row, layer, deviation):
+def reason(row, ledger, off):
     """Why a size need not agree, or what is open."""
-    if abs(deviation) <= NEAR_PCT:
+    if abs(off) <= NEAR_PCT:
         return ""
-    if row["layer"] == "conv1_1":
-        return "its count is printed as 2K, the layer has 1,728 weights"
+    if row["layer"] == MISCOUNTED:
+        return f"its count is printed as 2K, the layer has {ledger.weights:,} weights"
     kept = number(row, "weights_kept_pct")
     half = 0.5 if kept == int(kept) else 0.05
     words = [
         f"kept is printed as {kept:g} %, which is {kept - half:g} to {kept + half:g}: {-100 * half / kept:.0f} to "
         f"+{100 * half / kept:.0f} %"
     ]
-    fillers = 100 * layer["fillers"] / max(layer["nonzeros"], 1)
-    if fillers >= 1 and deviation > 0:
+    fillers = 100 * ledger.fillers / max(ledger.nonzeros, 1)
+    if fillers >= 1 and off > 0:
         words.append(f"{fillers:.1f} % fillers at random places; trained weights lie closer together")
-    if deviation < -100 * half / kept:
+    if off < -100 * half / kept:
         words.append("smaller than the rounding explains: open")
     return "; ".join(words)
 
 
-def layer_table(folder, network):
-    rows, within, expected, sums = [], 0, 0, [0, 0, 0]
-    for row in (row for row in layers() if row["network"] == network):
-        packed, layer, stages = load(folder, row, "packed")
-        huffman, _, _ = load(folder, row, "huffman")
-        ours = 100 * stages["shared"]["bytes"] / (4 * layer["weights"])
-        printed = number(row, "size_pct")
-        deviation = 100 * (ours / printed - 1)
-        if number(row, "weights_kept_pct") >= KEPT_FROM_PCT and row["layer"] != "conv1_1":
-            expected += 1
-            within += abs(deviation) <= NEAR_PCT
-        sums = [sums[0] + 4 * layer["weights"], sums[1] + packed["file_bytes"], sums[2] + huffman["file_bytes"]]
-        rows.append(
-            [
-                row["layer"],
-                f"{layer['weights']:,}",
-                row["weights_kept_pct"],
-                f"{row['weight_bits']} + {row['index_bits']}",
-                f"{100 * from_bits(row, False) / (4 * number(row, 'weights')):.2f}",
-                row["size_pct"],
-                f"{ours:.2f}",
-                f"{deviation:+.1f}",
-                f"{packed['file_bytes']:,}",
-                row["size_huffman_pct"],
-                f"{100 * huffman['file_bytes'] / (4 * layer['weights']):.2f}",
-                f"{huffman['file_bytes']:,}",
-                reason(row, layer, deviation),
-            ]
-        )
-    head = [
-        "layer",
-        "weights",
-        "kept % (c)",
-        "bits (c)",
-        "kept x bits, % (d)",
-        "printed % (c)",
-        "ours % (m)",
-        "ours to printed, %",
-        "packed file, bytes (m)",
-        "Huffman printed % (c)",
-        "Huffman ours % (m)",
-        "Huffman file, bytes (m)",
-        "where the gap is from",
-    ]
-    return table(head, rows), within, expected, sums
+def listed(printed):
+    """What `./run deepcomp` hands to eie compress, a line a layer: name, input, density, bits, run bits."""
+    for row in printed.layers():
+        outputs, inputs = shape_of(row)
+        kept = f"{number(row, 'weights_kept_pct') / 100:g}"
+        yield f"{row['network']}-{row['layer']} normal:{outputs}x{inputs} {kept} {row['weight_bits']} {row['index_bits']}"
 
 
-def report(folder):
-    printed = {row["network"]: row for row in read("deepcomp_networks.csv")}
-    rates = network_rates()
-    parts = [
-        "# Deep Compression: printed, recomputed, made anew",
-        __doc__.split("\n")[0],
-        "Letters: c cited, d derived, m measured: bytes of files that `eie compress` wrote. The layers are generated: "
-        "shapes and kept percentages are the paper's, the weights are drawn from a near-normal distribution and pruned "
-        "by magnitude, so that places are random. Files hold fillers, codebook and header. `ours %` is counted before "
-        "Huffman, with fillers and a codebook of 32-bit weights, without the file's header; `Huffman ours %` is the whole "
-        "file.",
-        "## Four networks",
-    ]
-    rows, blocks = [], []
-    for network in NETWORKS:
-        text, within, expected, sums = layer_table(folder, network)
-        dense, by_bits, by_sizes = rates[network]
-        rows.append(
-            [
-                network,
-                f"{dense / 1e6:.2f}",
-                f"{by_bits:.1f}x",
-                f"{by_sizes:.1f}x",
-                f"{printed[network]['rate_huffman_x']}x",
-                f"{sums[0] / sums[1]:.1f}x",
-                f"{sums[0] / sums[2]:.1f}x",
-                f"{sums[2]:,}",
-                f"{float(printed[network]['size_after_kb']) * 1000:,.0f}",
-            ]
-        )
-        goal = (
-            f"Layers that keep at least {KEPT_FROM_PCT} % (conv1_1 apart): {within} of {expected} within {NEAR_PCT} % "
-            "of the printed size.\n\n"
-            if expected
-            else ""
-        )
-        blocks += [f"## {network}", goal + text]
-    parts += [
-        table(
-            [
-                "network",
-                "dense MB (d)",
-                "rate from kept % and bits (d)",
-                "rate from printed layer sizes (d)",
-                "rate printed (c)",
-                "packed files (m)",
-                "Huffman files (m)",
-                "bytes of the Huffman files (m)",
-                "bytes printed (c)",
-            ],
-            rows,
-        ),
-        "The three rates differ since percentages, bits and counts are printed rounded, and since the first leaves out "
-        "fillers and codebooks. Huffman sizes of trained weights cannot be had from drawn ones: runs and codes of "
-        "another distribution code otherwise.",
-    ]
-    parts += blocks + ["## The poster's table", poster_table()]
-    return "\n\n".join(parts) + "\n"
-
-
-def poster_table():
-    """Sizes as the poster prints them; the networks of which the papers print the layers have a rate from these."""
-    items = {}
-    for row in read("poster.csv"):
-        items[row["item"]] = row
-    rates, rows = network_rates(), []
-    for poster, network in (("AlexNet", "AlexNet"), ("VGGNet", "VGG-16"), ("GoogleNet", None), ("SqueezeNet", None)):
-        original, small = (float(items[f"{poster} {what} size"]["value"]) for what in ("original", "compressed"))
-        ours = (
-            f"{rates[network][2]:.1f}x from the printed layer sizes"
-            if network
-            else "cited only"
-            if poster == "GoogleNet"
-            else "`eie compress` of the published file: results/NOTES.md"
-        )
-        rows.append(
-            [
-                poster,
-                f"{original:g}",
-                f"{small:g}",
-                f"{items[f'{poster} compression']['value']}x",
-                f"{original / small:.1f}x",
-                ours,
-            ]
-        )
-    return table(["network", "MB before (c)", "MB after (c)", "rate printed (c)", "rate of these sizes (d)", "here"], rows)
-
-
-def main():
+def main(arguments=None):
     parser = Parser(prog="deepcomp", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True, parser_class=Parser)
     verbs.add_parser("list")
     reporter = verbs.add_parser("report")
-    reporter.add_argument("folder", type=pathlib.Path)
-    reporter.add_argument("--out", type=pathlib.Path)
-    arguments = parser.parse_args()
-    if arguments.verb == "list":
-        for row in layers():
-            outputs, inputs = SHAPES[row["network"]][row["layer"]]
-            print(
-                f"{row['network']}-{row['layer']}",
-                f"normal:{outputs}x{inputs}",
-                f"{number(row, 'weights_kept_pct') / 100:g}",
-                row["weight_bits"],
-                row["index_bits"],
-            )
-        return
-    text = report(arguments.folder)
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-    else:
-        print(text)
+    reporter.add_argument("folder", help="with the ledgers")
+    reporter.add_argument("--out", metavar="FILE.md", help="the page; its cells go into FILE.csv")
+    options = parser.parse_args(arguments)
+    try:
+        published = Published(DATA)
+        if options.verb == "list":
+            print("\n".join(listed(Printed(published))))
+            return 0
+        found = DeepCompression(published, options.folder)
+    except InputError as error:
+        print(f"deepcomp: {error}", file=sys.stderr)
+        return 2
+    if not options.out:
+        print(markdown(found.page("")), end="")
+        return 0
+    folder, name = os.path.split(os.path.abspath(options.out))
+    file = os.path.splitext(name)[0] + ".csv"
+    try:
+        write(folder, {name: markdown(found.page(file)), file: csv_of(found.tables())})
+    except OSError as error:
+        print(f"deepcomp: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+        return 3
+    return 0

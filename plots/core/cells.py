@@ -6,7 +6,7 @@ note; the CSV file has a word for it.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Provenance and the letter that stands for it in the terminal and in Markdown.
 MARKS = {
@@ -30,6 +30,7 @@ MEANINGS = {
 }
 
 
+LETTERS = "Letters: c cited, m measured here, e modelled, s simulated, d derived, k calibrated, a assumed."
 WIDE = 0.10  # half width of an interval beyond which a number is marked
 DISTURBED = "~"  # marks a ratio that disturbed samples count in
 EXACT = ("cited", "modelled", "simulated", "calibrated", "assumed")  # what has no scatter
@@ -98,6 +99,13 @@ class Cell:
         least = f"min {number_text(self.least)}" if self.least is not None else ""
         return " ".join(filter(None, (text, self.margin(), least, self.of_nine(), MARKS[self.provenance])))
 
+    def said(self, decimals=None):
+        """Within a sentence: with its unit, and the letter in brackets."""
+        if not self.is_number:
+            return self.digits()
+        unit = self.unit if self.unit == "x" else f" {self.unit}" if self.unit else ""
+        return f"{self.digits(decimals)}{unit} ({MARKS[self.provenance]})"
+
     def of_nine(self):
         return f"({self.layers} of 9)" if self.layers else ""
 
@@ -108,8 +116,9 @@ def _percent(share):
 
 
 def number_text(value, decimals=None, sign=False):
-    """Three significant digits, or fixed decimals; five digits and more are grouped, absurd sizes get an exponent."""
-    if value and not 1e-9 <= abs(value) < 1e12:
+    """Three significant digits, or fixed decimals; five digits and more are grouped, what is very small or large gets an
+    exponent."""
+    if value and not (1e-9 if decimals is not None else 1e-3) <= abs(value) < 1e12:
         return f"{value:{'+' if sign else ''}.2e}"
     if decimals is None:
         value = float(f"{value:.2e}")
@@ -137,10 +146,10 @@ def ratio(over, under, what, unit="x"):
             "undefined", "derived", f"{what}: the denominator is zero: {under.source}", unit, "the denominator is zero"
         )
     value = over.value / under.value
-    return Cell(value, unit, "derived", what, **_interval(value, [(over, 1), (under, -1)]))
+    return Cell(value, unit, "derived", what, **interval(value, [(over, 1), (under, -1)]))
 
 
-def _interval(value, factors):
+def interval(value, factors):
     """The ends of the interval of a product of powers, from [(cell, exponent)]: logarithms add in quadrature; those of
     cells with disturbed samples add plainly, because a busy machine makes all of them wrong in the same direction. What
     has no scatter adds none; where a measured factor's interval is unknown, so is the product's."""
@@ -166,80 +175,33 @@ def _logs(cell, exponent):
 def per_second(time, unit):
     """How often a second a time in microseconds fits."""
     return (
-        Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}", **_interval(1e6 / time.value, [(time, -1)]))
+        Cell(1e6 / time.value, unit, "derived", f"1 / time: {time.source}", **interval(1e6 / time.value, [(time, -1)]))
         if time.is_number
         else missing(time.value, "derived", f"1 / time: {time.source}", unit, time.reason)
     )
 
 
-def deviation(ours, published, what):
+def deviation(ours, published, what, decimals=1):
     """How far `ours` lies from `published`, in percent with its sign."""
     quotient = ratio(ours, published, what, "%")
     if not quotient.is_number:
         return quotient
     percent = round(100.0 * (quotient.value - 1.0), 6) + 0.0
-    text = f"{percent:+.1f}" if abs(percent) >= 0.05 else "0.0"
-    return Cell(percent, "%", _from([ours]), what, text=text)
+    return Cell(percent, "%", provenance_of([ours]), what, text=signed(percent, decimals))
 
 
-def _from(cells):
+def difference(ours, published, what, unit, decimals=1):
+    """ours - published, with its sign."""
+    value = ours.value - published.value
+    return Cell(value, unit, provenance_of([ours]), what, text=signed(value, decimals))
+
+
+def signed(value, decimals):
+    """With its sign, but for what rounds to 0."""
+    text = f"{value:+.{decimals}f}"
+    return text if float(text) else text[1:]
+
+
+def provenance_of(cells):
     """What follows from calibrated cells alone agrees by construction too."""
     return "calibrated" if all(cell.provenance == "calibrated" for cell in cells) else "derived"
-
-
-def geometric_mean(cells, what):
-    """Over all the cells or not at all: a mean of fewer layers would be another quantity."""
-    cells = list(cells)
-    absent = [cell for cell in cells if not cell.is_number or cell.value <= 0]
-    unit = next((cell.unit for cell in cells if cell.unit), "")
-    if absent:
-        why = f"{len(absent)} of {len(cells)} values missing or not above 0, first: {absent[0].source}"
-        reasons = {cell.reason for cell in absent}
-        all_alike = len(absent) == len(cells) and len(reasons) == 1
-        return missing(
-            "incomplete",
-            "derived",
-            f"geometric mean of {what}: {why}",
-            unit,
-            reasons.pop() if all_alike else f"no mean: {len(absent)} of {len(cells)} layers missing",
-        )
-    mean = math.exp(sum(math.log(cell.value) for cell in cells) / len(cells))
-    return Cell(mean, unit, _from(cells), f"geometric mean of {what}", **_of_mean(mean, cells))
-
-
-def _of_mean(mean, cells):
-    """The interval of a mean. A cell that has none enters with the widest of the others: only where no cell has one is
-    nothing known of the mean."""
-    factors, unsure = [(cell, 1 / len(cells)) for cell in cells], [cell for cell in cells if cell.is_unsure]
-    widths = [
-        max(math.log(cell.value / cell.low), math.log(cell.high / cell.value)) for cell in cells if cell.low is not None
-    ]
-    if not unsure or not widths:
-        return _interval(mean, factors) | {"blind": bool(unsure)}
-    widest = math.exp(max(widths))
-    return _interval(
-        mean,
-        [
-            (
-                replace(cell, low=cell.value / widest, high=cell.value * widest, unsure=False) if cell.is_unsure else cell,
-                exponent,
-            )
-            for cell, exponent in factors
-        ],
-    )
-
-
-def partial_mean(cells, what):
-    """Over the cells that are there, and how many these are; for headlines, where some number is better than none."""
-    cells = list(cells)
-    there = [cell for cell in cells if cell.is_number and cell.value > 0]
-    if not there or len(there) == len(cells):
-        return geometric_mean(cells, what)
-    absent = next(cell for cell in cells if cell not in there)
-    return replace(
-        geometric_mean(there, f"{what} ({len(there)} of {len(cells)} layers; {absent.source})"), layers=len(there)
-    )
-
-
-def mean_ratio(overs, unders, what, layers="nine layers"):
-    return geometric_mean([ratio(over, under, what) for over, under in zip(overs, unders)], f"{layers}: {what}")

@@ -53,13 +53,13 @@ def context_lines(results):
     lines = []
     for title, keys in GROUPS:
         parts = [words.format(_text(key, context[key])) for words, key in keys if context.get(key) not in (None, "", [])]
-        lines += [f"- {title}: {', '.join(parts)}"] if parts else []
+        lines += [f"{title}: {', '.join(parts)}"] if parts else []
     lines += _run_lines(context.get("eie_runs"))
     libraries = sorted({_library(row) for row in results.rows if isinstance(row.raw.get("eie_library"), str)})
-    lines += [f"- Library: {text}" for text in libraries]
+    lines += [f"Library: {text}" for text in libraries]
     known = HIDDEN | {key for _, keys in GROUPS for _, key in keys}
     others = [f"{key} {_text(key, value)}" for key, value in sorted(context.items()) if key not in known]
-    return lines + ([f"- Further: {', '.join(others)}"] if others else [])
+    return lines + ([f"Further: {', '.join(others)}"] if others else [])
 
 
 def _run_lines(runs):
@@ -71,7 +71,7 @@ def _run_lines(runs):
             for words, key in (("{}", "date"), ("`{}`", "command"), ("load average {}", "load_avg"))
             if run.get(key)
         ]
-        lines += [f"- Run {number}: {', '.join(parts)}"] if parts else []
+        lines += [f"Run {number}: {', '.join(parts)}"] if parts else []
     return lines
 
 

@@ -1,22 +1,20 @@
-"""A table of cells, written as Markdown and as long CSV; screen.py shows it in a terminal."""
+"""A table of cells, and its long CSV file. What shows it is a renderer's: markdown.py, plain.py, pages/screen.py."""
 
 import csv
 import io
-import math
+from collections import Counter
 from dataclasses import dataclass, field
 
-from tabulate import tabulate
-
 from plots.core.cells import MARKS, MEANINGS, Cell, missing
+from plots.core.load import InputError
 
-COLUMNS_PER_BLOCK = 7  # wider Markdown tables are broken into blocks with the same rows
 NAMES_PER_GAP = 4  # rows or columns that a note on missing cells names before it counts them
 CSV_HEADER = ["table", "row", "column", "value", "unit", "provenance", "source", "low", "high", "minimum", "layers"]
 
 
 @dataclass
 class Table:
-    name: str  # stem of its CSV file
+    name: str  # stem of its CSV file, or its name within one; empty: it has none
     title: str
     corner: str = "layer"
     columns: list = field(default_factory=list)
@@ -24,6 +22,7 @@ class Table:
     notes: list = field(default_factory=list)
     decimals: dict = field(default_factory=dict)  # column: fixed decimals; else three significant digits
     cells: dict = field(default_factory=dict)
+    brackets: dict = field(default_factory=dict)  # column: the one that stands in brackets behind it
 
     def put(self, row, column, cell):
         assert isinstance(cell, Cell)
@@ -32,6 +31,11 @@ class Table:
         if column not in self.columns:
             self.columns.append(column)
         self.cells[row, column] = cell
+
+    def put_cells(self, row, cells):
+        """{column: cell}"""
+        for column, cell in cells.items():
+            self.put(row, column, cell)
 
     def get(self, row, column):
         return self.cells.get((row, column))
@@ -43,14 +47,40 @@ class Table:
                 if (row, column) not in self.cells:
                     self.put(row, column, missing("none", "derived", reason))
 
+    def shown_columns(self):
+        return [column for column in self.columns if column not in self.brackets.values()]
+
+    def text(self, row, column):
+        """The cell as a page shows it."""
+        cell = self.get(row, column)
+        if cell is None:
+            return ""
+        behind = self.get(row, self.brackets.get(column))
+        return cell.shown(self.decimals.get(column)) + (
+            f" ({behind.shown(self.decimals.get(self.brackets[column]))})" if behind else ""
+        )
+
+    def has_words(self, column):
+        """Do words alone stand there?"""
+        return all(not cell.is_number and not cell.reason for cell in self._cells(column))
+
+    def mark(self, column, without=()):
+        """The letter for the provenance of most of a column's numbers; rows `without` do not count."""
+        cells = [self.get(row, column) for row in self.rows if row not in without]
+        counts = Counter(MARKS[cell.provenance] for cell in cells if cell and cell.is_number)
+        return counts.most_common(1)[0][0] if counts else ""
+
     def legend(self):
         used = {cell.provenance for cell in self.cells.values() if cell.is_number}
         return "; ".join(f"{MARKS[word]} = {MEANINGS[word]}" for word in MARKS if word in used)
 
-    def gaps(self, columns=None):
+    def remarks(self):
+        return self.notes + self.gaps() if self.rows else []
+
+    def gaps(self):
         """One sentence for each reason why cells show "-": where, and why."""
         reasons = {}
-        for column in columns or self.columns:
+        for column in self.shown_columns():
             rows = {}
             for row in self.rows:
                 cell = self.get(row, column)
@@ -58,60 +88,75 @@ class Table:
                     rows.setdefault(cell.reason, []).append(row)
             for reason, names in rows.items():
                 reasons.setdefault(reason, {}).setdefault(tuple(names), []).append(column)
-        return [f'"-" ({self._places(where, columns or self.columns)}): {reason}.' for reason, where in reasons.items()]
+        return [f'"-" ({self._places(where)}): {reason}.' for reason, where in reasons.items()]
 
-    def _places(self, where, columns):
+    def _places(self, where):
         return "; ".join(
-            f"{_names(rows, self.rows, 'rows')}: {_names(names, columns, 'columns')}" for rows, names in where.items()
+            f"{_names(rows, self.rows, 'rows')}: {_names(names, self.shown_columns(), 'columns')}"
+            for rows, names in where.items()
         )
-
-    def markdown(self):
-        parts = [f"### {self.title}"]
-        parts += list(self.blocks()) if self.rows else ["No rows."]
-        sources = f"All cells with their sources: [{self.name}.csv]({self.name}.csv)."
-        parts += [f"*{self.legend()}.* {sources}" if self.legend() else sources] if self.rows else []
-        remarks = (self.notes + self.gaps()) if self.rows else []
-        return "\n\n".join(parts + ["\n".join(f"- {text}" for text in remarks)] if remarks else parts)
-
-    def blocks(self):
-        count = max(1, math.ceil(len(self.columns) / COLUMNS_PER_BLOCK))
-        size = max(1, math.ceil(len(self.columns) / count))
-        for start in range(0, len(self.columns), size):
-            columns = self.columns[start : start + size]
-            body = [[row] + [self._text(row, column) for column in columns] for row in self.rows]
-            body = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in body]
-            words = [all(not cell.is_number and not cell.reason for cell in self._cells(column)) for column in columns]
-            yield tabulate(
-                body,
-                headers=[self.corner] + columns,
-                tablefmt="github",
-                disable_numparse=True,
-                colalign=["left"] + ["left" if word else "right" for word in words],
-            )
-
-    def _text(self, row, column):
-        cell = self.get(row, column)
-        return cell.shown(self.decimals.get(column)) if cell else ""
 
     def _cells(self, column):
         return [self.cells[row, column] for row in self.rows if (row, column) in self.cells]
 
     def csv(self):
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(CSV_HEADER)
-        for row in self.rows:
-            for column in self.columns:
-                cell = self.get(row, column)
-                if cell is None:
-                    continue
-                further = [
-                    "" if number is None else format(number, ".10g")
-                    for number in (cell.low, cell.high, cell.least, cell.layers or None)
-                ]
-                value = format(cell.value, ".10g") if cell.is_number else cell.value
-                writer.writerow([self.name, row, column, value, cell.unit, cell.provenance, cell.source, *further])
-        return out.getvalue()
+        return csv_of([self])
+
+
+def csv_of(tables):
+    """One file of several tables."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for table in tables:
+        for row in table.rows:
+            for column in table.columns:
+                cell = table.get(row, column)
+                if cell is not None:
+                    writer.writerow([table.name, row, column, *_csv_fields(cell)])
+    return out.getvalue()
+
+
+def _csv_fields(cell):
+    further = [
+        "" if number is None else format(number, ".10g") for number in (cell.low, cell.high, cell.least, cell.layers or None)
+    ]
+    value = format(cell.value, ".10g") if cell.is_number else cell.value
+    return [value, cell.unit, cell.provenance, cell.source, *further]
+
+
+def read_cells(path):
+    """{(table, row, column): cell} of a file that `csv_of` wrote, in full digits. A number that was missing is a
+    word."""
+    cells = {}
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = csv.DictReader(file)
+            if lines.fieldnames != CSV_HEADER:
+                raise ValueError("another header")
+            for line in lines:
+                cells[line["table"], line["row"], line["column"]] = _read_cell(line)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as fault:
+        raise InputError(f"{path}: no table of cells: {getattr(fault, 'strerror', None) or fault}") from None
+    return cells
+
+
+def _read_cell(line):
+    try:
+        value = float(line["value"])
+    except ValueError:
+        return Cell(line["value"], line["unit"], line["provenance"], line["source"])
+    low, high, least = (float(line[key]) if line[key] else None for key in ("low", "high", "minimum"))
+    return Cell(
+        value,
+        line["unit"],
+        line["provenance"],
+        line["source"],
+        low=low,
+        high=high,
+        least=least,
+        layers=int(line["layers"] or 0),
+    )
 
 
 def _names(some, every, noun):

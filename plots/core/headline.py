@@ -11,21 +11,15 @@ class Headline(Table):
     def __init__(self, title, columns):
         super().__init__(name="", title=title, corner="", columns=list(columns))
 
-    def put_row(self, label, cells):
-        for column, cell in zip(self.columns, cells, strict=True):
-            self.put(label, column, cell)
+    def put_row(self, row, cells):
+        """In the order of the columns."""
+        self.put_cells(row, dict(zip(self.columns, cells, strict=True)))
 
     def remarks(self):
         return self.notes + self.gaps()
 
-    def markdown(self):
-        parts = [f"### {self.title}"] + (list(self.blocks()) if self.rows else [])
-        return "\n\n".join(parts + ["\n".join(f"- {text}" for text in self.remarks())])
-
-    def shown(self, row, column):
+    def text(self, row, column):
         return ratio_text(self.get(row, column), self.decimals.get((row, column)))
-
-    _text = shown  # in Markdown too
 
 
 def ratio_text(cell, decimals=None):

@@ -26,7 +26,19 @@ class Published:
             "eie_fig7_energy", "platform matrix layer", "energy_efficiency_vs_cpu_dense_batch1_x", "x"
         )
         self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
-        self._real_work = self._cells("eie_fig11_12_13_scaling", "layer pe_count", "real_work_pct", "%")
+        self._scaling = {
+            column: self._cells("eie_fig11_12_13_scaling", "layer pe_count", column, unit)
+            for column, unit in (("speedup_vs_one_pe_x", "x"), ("real_work_pct", "%"), ("load_balance_pct", "%"))
+        }
+        self._least_speedups = {
+            (row["layer"], row["pe_count"])
+            for row in self._rows("eie_fig11_12_13_scaling", "layer", "pe_count", "speedup_is_lower_bound")
+            if row["speedup_is_lower_bound"] == "yes"
+        }
+        self._sram = self._cells("eie_fig9_sram", "panel layer quantity sram_width_bits", "value")
+        self._multiplies = self._cells("eie_fig10_precision", "arithmetic", "multiply_energy_pj", "pJ")
+        self._accuracies = self._cells("eie_fig10_precision", "arithmetic", "top5_accuracy_pct", "%")
+        self._costs = self._cells("eie_table1_energy", "operation", "relative_cost", "x")
         self._poster = self._cells("poster", "key", "value", with_conditions=True)
         self._headline = self._cells("headline", "key", "value")
         self._simulator = self._cells("eie_simulator_fc8", "key", "value", with_conditions=True)
@@ -125,7 +137,46 @@ class Published:
 
     def real_work(self, layer, pe_count):
         """Fig. 12: the share of the entries that is no padding."""
-        return self._need(self._real_work, (layer, str(pe_count)), "real work of Fig. 12")
+        return self._need(self._scaling["real_work_pct"], (layer, str(pe_count)), "real work of Fig. 12")
+
+    def balance_at(self, layer, pe_count):
+        """Fig. 13, queue depth 8."""
+        return self._need(self._scaling["load_balance_pct"], (layer, str(pe_count)), "load balance of Fig. 13")
+
+    def speedup_over_one_pe(self, layer, pe_count):
+        """Fig. 11; see `is_least_speedup`."""
+        return self._need(self._scaling["speedup_vs_one_pe_x"], (layer, str(pe_count)), "speed-up of Fig. 11")
+
+    def is_least_speedup(self, layer, pe_count):
+        """Does the bar of Fig. 11 end at the axis?"""
+        return (layer, str(pe_count)) in self._least_speedups
+
+    def spmat_reads(self, width):
+        """Fig. 9, left panel; `width` of the SRAM in bits."""
+        return self._need(self._sram, ("left", "", "read_count", str(width)), "reads of Fig. 9")
+
+    def read_energy(self, width):
+        """Of one read, Fig. 9, left panel."""
+        return self._need(self._sram, ("left", "", "energy_per_read", str(width)), "energy of Fig. 9")
+
+    def layer_read_energy(self, layer, width):
+        """Of all reads, Fig. 9, right panel."""
+        return self._need(self._sram, ("right", layer, "total_read_energy", str(width)), "energy of Fig. 9")
+
+    def multiply_energy(self, arithmetic):
+        """Fig. 10."""
+        return self._need(self._multiplies, (arithmetic,), "energy of Fig. 10")
+
+    def top5_accuracy(self, arithmetic):
+        return self._need(self._accuracies, (arithmetic,), "accuracy of Fig. 10")
+
+    def operations(self):
+        """Those of Table I."""
+        return [operation for (operation,) in self._operations]
+
+    def relative_cost(self, operation):
+        """Table I."""
+        return self._need(self._costs, (operation,), "relative cost of Table I")
 
     def simulator_fc8(self, key):
         """The authors' simulator on the real layer alexnet-fc8, run by this project's founders."""

@@ -143,10 +143,6 @@ def median(ratios):
     return math.exp(float(numpy.median(numpy.log(list(ratios)))))
 
 
-def geometric_mean(values):
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
 def _log_medians(lists):
     return sum(math.log(statistics.median(samples)) for samples in lists)
 

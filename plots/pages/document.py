@@ -1,53 +1,55 @@
-"""The report as Markdown, for reading on a code-hosting site."""
+"""The report as a page."""
 
 import os
-import re
 
+from plots.core.cells import LETTERS
 from plots.core.context import context_lines
+from plots.core.page import Contents, Figure, Page
 
-CONTAINS = """\
-- **The nine layers are generated.** They have the shapes and densities of Table III and random positions
-  and weights, not the trained weights. `alexnet-fc8` is real and stands apart, in no mean.
-- **Batch 1, one layer.** Each time is one matrix-vector product; no network, no latency of a whole
-  request. Batch 64, where shown, is per input vector: time of the call / 64. EIE takes one input at a time,
-  so its batch-1 time stands against the others' batch 64.
-- **Best dense and best sparse** are of each layer, batch, cache mode and thread count the fastest float32 row of this
-  run, dense or CSR, whichever library's or our own, that passed its bound; each ratio says whose. Ratios are formed within
-  the visits in which both rows were timed, interleaved, and of undisturbed samples of both; `~` marks a ratio, or a mean
-  with one, that no such visit has, so that all samples of the common visits count, disturbed ones too: its interval reaches
-  to the quotient with the least of them, and in a mean such widths add up. *Weak baseline*
-  stands where best dense stays below 70 % of the measured bandwidth of the level that its weights can live in (batch 1;
-  memory, where they are more than half of the L3 that the system reports) or 60 % of the measured float32 peak (larger
-  batches, 600 inputs and more): a good library would make the ratio smaller.
-- **+-** is half the width of a 95 % interval, `!` beside it marks more than 10 %. It holds the samples, how a row's or a
-  ratio's visits differ, and how far the run's rows have moved between visits, which counts for a row that was visited once.
-  Where that is not known the report's head says so. A mean takes a layer without an interval as wide as the widest of the
-  others; `+-?` has nothing to go by. `min` is the least sample. `(7 of 9)` is a mean over the layers that have a number.
-- **Cache.** `hot` repeats one copy of the weights, so that what fits into the caches stays there; a larger
-  dense copy (Alex-6, VGG-6) may still stream from memory; `llc`
-  rotates copies so that the private caches do not hold them. Times of this host are medians over
-  repetitions, in wall time.
-- **A kernel's time contains** all work that depends on the inputs: finding the non-zero inputs, the product,
-  bias, activation, rounding. It does not contain preparing the weights or copying inputs and outputs.
-- **Library peers** compute in float32 and stop at W a: no bias, activation or rounding.
-- **Equal threads.** This host's kernels are compared at the same thread count only: 1 with 1, all with all.
-- **Published CPU, GPU and mGPU times** are Table IV's, printed as wall time. The authors' public harness of
-  2015 timed the CPU with process CPU time, which adds up over threads; whether the CPU times of Table IV
-  were taken so is unknown. Copies to the GPU are not in them; the sparse
-  versions are float CSR, without 4-bit weights and without the zeros of the inputs.
-- **EIE's published times are its authors' simulation.** They contain no cost for inputs or outputs beyond
-  the register files, none for loading weights, and no DRAM. The model shares this.
-- **The model's expected time is an estimate in closed form with nothing fitted.** Suite `paper` predicts
-  from Table III; the theoretical times of suite `paper-matched` are calibrated to Table IV.
-- **Energy** of EIE is the chip without DRAM; that of the CPU is socket and DRAM. This host's energy is
-  measured only where a number stands. Fig. 7's bars of NeuralTalk are cited: no paper prints the powers
-  behind them, and those that they imply count as reproduced nowhere.
-- **Claimed energy factors** multiply as if they were independent; the products say what would be saved at
-  most, not what was measured.
-- **Ceilings** of this host are the best of several loops, and a row's floor is the least time that they allow.
-- Reference, approximate and suspect rows, and real layers, are in no mean and no headline."""
+CONTAINS = (
+    "**The nine layers are generated.** They have the shapes and densities of Table III and random positions and "
+    "weights, not the trained weights. `alexnet-fc8` is real and stands apart, in no mean.",
+    "**Batch 1, one layer.** Each time is one matrix-vector product; no network, no latency of a whole request. "
+    "Batch 64, where shown, is per input vector: time of the call / 64. EIE takes one input at a time, so its "
+    "batch-1 time stands against the others' batch 64.",
+    "**Best dense and best sparse** are of each layer, batch, cache mode and thread count the fastest float32 row "
+    "of this run, dense or CSR, whichever library's or our own, that passed its bound; each ratio says whose. "
+    "Ratios are formed within the visits in which both rows were timed, interleaved, and of undisturbed samples "
+    "of both; `~` marks a ratio, or a mean with one, that no such visit has, so that all samples of the common "
+    "visits count, disturbed ones too: its interval reaches to the quotient with the least of them, and in a mean "
+    "such widths add up. *Weak baseline* stands where best dense stays below 70 % of the measured bandwidth of "
+    "the level that its weights can live in (batch 1; memory, where they are more than half of the L3 that the "
+    "system reports) or 60 % of the measured float32 peak (larger batches, 600 inputs and more): a good library "
+    "would make the ratio smaller.",
+    "**+-** is half the width of a 95 % interval, `!` beside it marks more than 10 %. It holds the samples, how a "
+    "row's or a ratio's visits differ, and how far the run's rows have moved between visits, which counts for a "
+    "row that was visited once. Where that is not known the report's head says so. A mean takes a layer without "
+    "an interval as wide as the widest of the others; `+-?` has nothing to go by. `min` is the least sample. `(7 "
+    "of 9)` is a mean over the layers that have a number.",
+    "**Cache.** `hot` repeats one copy of the weights, so that what fits into the caches stays there; a larger "
+    "dense copy (Alex-6, VGG-6) may still stream from memory; `llc` rotates copies so that the private caches do "
+    "not hold them. Times of this host are medians over repetitions, in wall time.",
+    "**A kernel's time contains** all work that depends on the inputs: finding the non-zero inputs, the product, "
+    "bias, activation, rounding. It does not contain preparing the weights or copying inputs and outputs.",
+    "**Library peers** compute in float32 and stop at W a: no bias, activation or rounding.",
+    "**Equal threads.** This host's kernels are compared at the same thread count only: 1 with 1, all with all.",
+    "**Published CPU, GPU and mGPU times** are Table IV's, printed as wall time. The authors' public harness of "
+    "2015 timed the CPU with process CPU time, which adds up over threads; whether the CPU times of Table IV were "
+    "taken so is unknown. Copies to the GPU are not in them; the sparse versions are float CSR, without 4-bit "
+    "weights and without the zeros of the inputs.",
+    "**EIE's published times are its authors' simulation.** They contain no cost for inputs or outputs beyond the "
+    "register files, none for loading weights, and no DRAM. The model shares this.",
+    "**The model's expected time is an estimate in closed form with nothing fitted.** Suite `paper` predicts from "
+    "Table III; the theoretical times of suite `paper-matched` are calibrated to Table IV.",
+    "**Energy** of EIE is the chip without DRAM; that of the CPU is socket and DRAM. This host's energy is "
+    "measured only where a number stands. Fig. 7's bars of NeuralTalk are cited: no paper prints the powers "
+    "behind them, and those that they imply count as reproduced nowhere.",
+    "**Claimed energy factors** multiply as if they were independent; the products say what would be saved at "
+    "most, not what was measured.",
+    "**Ceilings** of this host are the best of several loops, and a row's floor is the least time that they allow.",
+    "Reference, approximate and suspect rows, and real layers, are in no mean and no headline.",
+)
 
-LETTERS = "Letters: c cited, m measured here, e modelled, s simulated, d derived, k calibrated, a assumed."
 MARKS_TEXT = f'{LETTERS} `-` is a missing number; the reason stands under the table. "3x faster" means a third of the time.'
 PICTURES = (  # section, file, alternative text, what it shows
     (
@@ -78,36 +80,25 @@ PICTURES = (  # section, file, alternative text, what it shows
 )
 
 
-def markdown(results, trust, warnings, headlines, remarks, sections, drawn=True, pages=()):
-    """`trust`: sentences on how far the run is to be trusted; `remarks`: {heading: sentences}; `sections`: {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`:
-    sentences on further pages."""
-    head = [
-        "# EIE: published, modelled, measured",
+def document(results, trust, warnings, headlines, remarks, sections, drawn=True, pages=()):
+    """The page. `trust`: sentences on how far the run is to be trusted; `remarks`: {heading: sentences}; `sections`:
+    {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`: sentences on further pages."""
+    page = Page("EIE: published, modelled, measured")
+    page.add(
         f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "
         f"a number. {MARKS_TEXT}",
-    ]
-    head += ["\n".join(f"- {text}" for text in trust)] + [f"**{warning}**" for warning in warnings]
-    parts = ["## Headline"] + [head.markdown() for head in headlines]
+    )
+    page.bullets(trust).add(*(f"**{warning}**" for warning in warnings), Contents()).heading("Headline")
+    for headline in headlines:
+        page.table(headline)
     for heading, texts in remarks.items():
-        parts += [f"### {heading}", "\n".join(f"- {text}" for text in texts or ["Nothing that the run itself shows."])]
-    parts += ["[POSTER.md](POSTER.md) goes through every number of the poster with which this project began.", *pages]
+        page.heading(heading, 3).bullets(texts or ["Nothing that the run itself shows."])
+    page.add("[POSTER.md](POSTER.md) goes through every number of the poster with which this project began.", *pages)
     for section, stem, words, text in PICTURES if drawn else ():
-        parts += [f"## {section}", f"![{words}]({stem}.png)", f"{text} Vector version: [{stem}.svg]({stem}.svg)."]
-    for title, tables in sections.items():
-        parts += [f"## {title}"] + [table.markdown() for table in tables]
-    parts += [
-        "## What the numbers contain and what they do not",
-        CONTAINS,
-        "## Machine and build",
-        "\n".join(context_lines(results)),
-    ]
-    return "\n\n".join(head + _contents(parts) + parts) + "\n"
-
-
-def _contents(parts):
-    entries = []
-    for part in parts:
-        if part.startswith("## "):
-            anchor = re.sub(r"[^\w\- ]", "", part[3:].lower()).replace(" ", "-")
-            entries.append(f"- [{part[3:]}](#{anchor})")
-    return ["## Contents", "\n".join(entries)]
+        page.heading(section).add(Figure(f"{stem}.png", words), f"{text} Vector version: [{stem}.svg]({stem}.svg).")
+    for heading, tables in sections.items():
+        page.heading(heading)
+        for table in tables:
+            page.table(table, file=f"{table.name}.csv")
+    page.heading("What the numbers contain and what they do not").bullets(CONTAINS)
+    return page.heading("Machine and build").bullets(context_lines(results))

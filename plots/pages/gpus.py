@@ -8,11 +8,13 @@ Exit codes: 0 good, 2 usage or bad input, 3 no row of a CUDA device, or the outp
 import os
 import re
 import sys
-from collections import Counter
 
+from plots.core.cells import LETTERS
 from plots.core.commandline import Parser
 from plots.core.load import InputError, load
+from plots.core.markdown import markdown
 from plots.core.output import DATA, write
+from plots.core.page import Figure, Page
 from plots.core.published import Published
 from plots.pages import document, screen
 from plots.tables.gpurows import Device, cuda_devices, why_none
@@ -33,8 +35,8 @@ CONTAINS = [
     "the zeros of the inputs.",
     "EIE: 64 PEs, 45 nm, 800 MHz; its times are its authors' simulation (Table IV, actual) and contain no loading of "
     "weights, no DRAM and no launch. It takes one input at a time.",
-    "A row that is suspect, missing or approximate enters no mean, no ratio and no verdict. A ratio needs both rows from "
-    "one run. A goal over nine layers needs all nine: with fewer it is not measured, and the mean of those stands there.",
+    "A row that is suspect, missing or approximate enters no mean and no ratio. A ratio needs both rows from one "
+    "run. What stands at the head of a device needs all nine layers; with fewer the mean of those stands beside the reason.",
     "The layers are generated: shapes and densities of Table III, random places and weights.",
 ]
 
@@ -55,7 +57,7 @@ class Gpus:
     def files(self, drawn=True):
         """The page and the tables; `drawn`: the picture stands beside them."""
         return {f"{table.name}.csv": table.csv() for each in self.devices for table in each.all()} | {
-            PAGE: self.page(drawn and self.has_times())
+            PAGE: markdown(self.page(drawn and self.has_times()))
         }
 
     def has_times(self):
@@ -82,59 +84,48 @@ class Gpus:
         ]
 
     def page(self, drawn):
-        parts = [
-            f"# {TITLE}",
+        page = Page(TITLE).add(
             f'From `{os.path.basename(self.results.path)}`. {document.MARKS_TEXT} "A over B" is how '
             "many times faster A is, ours over all that is named; below 1x it is slower.",
-        ]
+        )
         if drawn:
-            parts += [
-                f"![Time of one product at batch 1: our kernels, the libraries, EIE]({PICTURE}.png)",
+            page.add(
+                Figure(f"{PICTURE}.png", "Time of one product at batch 1: our kernels, the libraries, EIE"),
                 f"Vector version: [{PICTURE}.svg]({PICTURE}.svg).",
-            ]
+            )
         for each in self.devices:
-            parts += [f"## {each.device.title}", _facts(each.device)]
-            parts += [
-                "\n".join(
-                    f"- **{verdict}**: {text}" for verdict, _, text in (line.partition(": ") for line in each.goal_lines())
-                )
-                + f"\n\nThe goals are this project's: [{each.goals.name}.csv]({each.goals.name}.csv)."
-            ]
-            parts += [table.markdown() for table in each.shown()]
-        parts += ["## What the numbers contain", "\n".join(f"- {text}" for text in CONTAINS)]
-        return "\n\n".join(parts) + "\n"
+            page.heading(each.device.title).add(_facts(each.device))
+            page.add(
+                f"Geometric means of nine layers, batch 1, device time ([{each.short.name}.csv]({each.short.name}.csv)):"
+            )
+            page.bullets(each.short_lines())
+            for table in each.shown():
+                page.table(table, file=f"{table.name}.csv")
+        return page.heading("What the numbers contain").bullets(CONTAINS)
 
     def summary(self):
-        """One line a device: how many of the goals it reached."""
-        return [
-            f"{TITLE} {each.device.title}: "
-            + ", ".join(
-                f"{count} {verdict}"
-                for verdict, count in Counter(line.partition(":")[0] for line in each.goal_lines()).items()
-            )
-            for each in self.devices
-        ]
+        """One line a device: what its tables come to."""
+        return [f"{TITLE} {each.device.title}: {each.one_line()}" for each in self.devices]
 
-    def terminal_goals(self, width):
-        """The verdicts of each device."""
+    def terminal_short(self, width):
         return [
             line
             for each in self.devices
             for line in screen.lines([f"{TITLE} {each.device.title}, {each.device.name}"], width, "")
-            + screen.lines(each.goal_lines(), width, "  - ")
+            + screen.lines(each.short_lines(), width, "  - ")
             + [""]
         ]
 
     def terminal(self, out, drawn=True):
         width = screen.columns()
-        parts = self.terminal_goals(width)
+        parts = self.terminal_short(width)
         for each in self.devices:
             for table in each.shown():
                 parts += screen.lines([f"{each.device.title}. {table.title}"], width, "")
                 parts += screen.table(table, each.groups[table.name], width, "us")
                 parts += screen.lines(table.notes + table.gaps(), width, "  - ") + [""]
         parts += ["What the numbers contain"] + screen.lines(CONTAINS, width, "  - ") + [""]
-        parts += screen.lines([document.LETTERS], width, "") + [f"Page:    {os.path.join(out, PAGE)}"]
+        parts += screen.lines([LETTERS], width, "") + [f"Page:    {os.path.join(out, PAGE)}"]
         parts += [f"Picture: {os.path.join(out, PICTURE + '.png')}"] if drawn and self.has_times() else []
         return "\n".join(parts)
 

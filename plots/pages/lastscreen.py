@@ -3,8 +3,9 @@
 import textwrap
 from dataclasses import replace
 
-from plots.core.cells import partial_mean, ratio
+from plots.core.cells import ratio
 from plots.core.headline import ratio_text
+from plots.core.means import partial_mean
 from plots.core.published import EIE, LAYERS, PLATFORMS
 from plots.core.references import BEST, DENSE, SPARSE, library_of, named
 from plots.pages.screen import TOGETHER

@@ -10,32 +10,35 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-from plots.core.cells import Cell, deviation, missing
+from plots.core.cells import LETTERS, Cell, deviation, missing
 from plots.core.commandline import Parser
 from plots.core.grid import Table
 from plots.core.headline import ratio_text
 from plots.core.load import InputError, load
+from plots.core.markdown import markdown
 from plots.core.output import DATA, write
+from plots.core.page import Page
 from plots.core.published import Published
-from plots.pages.document import LETTERS
 from plots.tables import fig7, speed
 from plots.tables.posterways import BY_CONSTRUCTION, CALIBRATED, CITED, HERE, OUT_OF_REACH, OWN, Ways
 
 REPRODUCED, CONSISTENT, CONTRADICTED = "reproduced", "consistent", "contradicted"
 VERDICTS = (REPRODUCED, CONSISTENT, CONTRADICTED, CALIBRATED, BY_CONSTRUCTION, CITED, OUT_OF_REACH)
 ESTIMATE_PERCENT = 10
-WHAT_VERDICTS_MEAN = f"""\
-- **reproduced**: arithmetic on other printed numbers gives the poster's digits; or an estimate (our model, generated
-  layers, rounded densities; marked `~`) comes within {ESTIMATE_PERCENT} %.
-- **consistent**: the poster's own numbers give this one; that says nothing about the world.
-- **contradicted**: the other number does not follow. Where that is an estimate, the estimate may be at fault.
-- **calibrated**, **by construction**: made to agree, so that agreement means nothing; they count nowhere.
-- **cited**: it is taken from print as it is; nothing here tests it.
-- **out of reach**: it could be tested, but not here, or not with this results file; the line says why.
-
-Several ways to one number have a line each, so a number can be reproduced in one way and contradicted in another.
-Trailing zeros of a number of three digits and more do not count as digits. Letters stand for where a number comes from:
-{LETTERS.partition(": ")[2]}"""
+VERDICTS_MEAN = (
+    "**reproduced**: arithmetic on other printed numbers gives the poster's digits; or an estimate (our model, generated "
+    f"layers, rounded densities; marked `~`) comes within {ESTIMATE_PERCENT} %.",
+    "**consistent**: the poster's own numbers give this one; that says nothing about the world.",
+    "**contradicted**: the other number does not follow. Where that is an estimate, the estimate may be at fault.",
+    "**calibrated**, **by construction**: made to agree, so that agreement means nothing; they count nowhere.",
+    "**cited**: it is taken from print as it is; nothing here tests it.",
+    "**out of reach**: it could be tested, but not here, or not with this results file; the line says why.",
+)
+SEVERAL_WAYS = (
+    "Several ways to one number have a line each, so a number can be reproduced in one way and contradicted in another. "
+    "Trailing zeros of a number of three digits and more do not count as digits. Letters stand for where a number comes "
+    f"from: {LETTERS.partition(': ')[2]}"
+)
 SECTIONS = {
     "The chip": ("technology", "throughput", "power"),
     "Claimed savings": ("factor",),
@@ -190,21 +193,15 @@ def _digits(cell, claimed):
 
 def poster_page(results, published):
     poster = Poster(results, published)
-    return (
-        "\n\n".join(
-            [
-                "# Every number of the poster",
-                "The poster by EIE's authors with which this project began, number by number. Made by `python3 -m plots poster` from "
-                f"`{os.path.basename(results.path)}` ({results.context.get('date', 'undated')}, revision "
-                f"{results.context.get('eie_revision', 'unknown')}); report.md of the same file has the tables.",
-                WHAT_VERDICTS_MEAN,
-                "## In short",
-                "\n".join(f"- {line}" for line in poster.summary() + poster.caveats()),
-            ]
-            + [f"## {table.title}\n\n" + "\n\n".join(table.blocks()) for table in poster.tables()]
-        )
-        + "\n"
+    page = Page("Every number of the poster").add(
+        "The poster by EIE's authors with which this project began, number by number. Made by `python3 -m plots poster` from "
+        f"`{os.path.basename(results.path)}` ({results.context.get('date', 'undated')}, revision "
+        f"{results.context.get('eie_revision', 'unknown')}); report.md of the same file has the tables.",
     )
+    page.bullets(VERDICTS_MEAN).add(SEVERAL_WAYS).heading("In short").bullets(poster.summary() + poster.caveats())
+    for table in poster.tables():
+        page.heading(table.title).table(table, titled=False, remarks=False)
+    return page
 
 
 def main(arguments=None):
@@ -218,7 +215,7 @@ def main(arguments=None):
     parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ and devices/")
     options = parser.parse_args(arguments)
     try:
-        page = poster_page(load(options.results), Published(options.data))
+        page = markdown(poster_page(load(options.results), Published(options.data)))
     except InputError as error:
         print(f"poster: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ import sys
 
 from plots.core.commandline import Parser
 from plots.core.load import InputError, load
+from plots.core.markdown import markdown
 from plots.core.output import DATA, write_report
 from plots.core.published import Published
 from plots.core.references import DENSE, kind_of
@@ -93,20 +94,22 @@ class Report:
         return (
             {f"{table.name}.csv": table.csv() for table in tables + [self.points]}
             | {
-                "report.md": document.markdown(
-                    self.results,
-                    quiet.head(self.results),
-                    _warnings(self.results),
-                    self.headlines,
-                    {
-                        "What to doubt": self.doubts,
-                        "What is missing": self.missing or ["Nothing: every layer has its rows, every row a number."],
-                    },
-                    self.sections,
-                    drawn,
-                    self._further_pages(),
+                "report.md": markdown(
+                    document.document(
+                        self.results,
+                        quiet.head(self.results),
+                        _warnings(self.results),
+                        self.headlines,
+                        {
+                            "What to doubt": self.doubts,
+                            "What is missing": self.missing or ["Nothing: every layer has its rows, every row a number."],
+                        },
+                        self.sections,
+                        drawn,
+                        self._further_pages(),
+                    )
                 ),
-                "POSTER.md": poster_page(self.results, self.published),
+                "POSTER.md": markdown(poster_page(self.results, self.published)),
             }
             | (self.gpus.files(drawn) if self.gpus.devices else {})
         )

@@ -4,7 +4,6 @@ import os
 import re
 import sys
 import textwrap
-from collections import Counter
 
 from plots.core.cells import MARKS
 from plots.tables.modelrows import MEAN_ROW
@@ -54,7 +53,7 @@ def table(table, groups, width, anchor=None):
 
 
 def _block(table, names, headers):
-    marks = {name: _column_mark(table, name) for name in names}
+    marks = {name: table.mark(name, without=(MEAN_ROW,)) for name in names}
     left = [table.corner, "", ""] + [MEAN_LABEL if row == MEAN_ROW else row for row in table.rows]
     strips = [_padded(left, str.ljust)]
     for name in names:
@@ -72,13 +71,6 @@ def _block(table, names, headers):
 def _padded(texts, pad):
     width = max(len(text) for text in texts)
     return [pad(text, width) for text in texts]
-
-
-def _column_mark(table, name):
-    """The letter over a column: the provenance of most of its cells."""
-    cells = [table.get(row, name) for row in table.rows if row != MEAN_ROW]
-    counts = Counter(MARKS[cell.provenance] for cell in cells if cell and cell.is_number)
-    return counts.most_common(1)[0][0] if counts else ""
 
 
 def _text(table, row, name, mark):

@@ -8,9 +8,10 @@ sharing                32 / 4 bits for one weight
 memory                 a read of DRAM / of SRAM
 """
 
-from plots.core.cells import Cell, geometric_mean, missing, ratio
+from plots.core.cells import Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.headline import Headline, ratio_text
+from plots.core.means import geometric_mean
 from plots.core.published import LAYERS, POWER_LAYERS
 from plots.tables.hostrows import number_cell
 from plots.tables.modelrows import FC8, MEAN_ROW, MODEL_SUITES, model_kernels, model_row

@@ -1,8 +1,9 @@
 """Energy of EIE and of its model against the published baselines, and what the model counts."""
 
-from plots.core.cells import MARKS, Cell, mean_ratio, ratio
+from plots.core.cells import MARKS, Cell, ratio
 from plots.core.grid import Table
 from plots.core.headline import Headline
+from plots.core.means import mean_ratio
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 from plots.tables.hostrows import cell_of, number_cell
 from plots.tables.hosttables import host_energy

@@ -1,7 +1,8 @@
 """This host's kernels by family beside the libraries: what each instruction set gains, and over what."""
 
-from plots.core.cells import missing, partial_mean
+from plots.core.cells import missing
 from plots.core.grid import Table
+from plots.core.means import partial_mean
 from plots.core.published import LAYERS
 from plots.core.references import BEST, DENSE, SPARSE
 from plots.tables.hostrows import HostView, headline_caches

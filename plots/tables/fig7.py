@@ -4,8 +4,9 @@ Energy is printed power x printed time. The powers of the NeuralTalk layers are 
 are cited, the powers that they imply are derived, and neither counts as reproduced.
 """
 
-from plots.core.cells import MARKS, Cell, geometric_mean, ratio
+from plots.core.cells import MARKS, Cell, ratio
 from plots.core.grid import Table
+from plots.core.means import geometric_mean
 from plots.core.published import EIE, LAYERS, MEAN, PLATFORMS, POWER_LAYERS
 from plots.tables.energy import CHIP_POWERS, KINDS, published_energy
 from plots.tables.fig6 import SERIES, agrees, figure_time

@@ -1,8 +1,9 @@
-"""The tables of one CUDA device beside the published EIE: times, energy, batch 64, and the project's goals."""
+"""The tables of one CUDA device beside the published EIE: times, energy, batch 64, and what they come to."""
 
-from plots.core.cells import Cell, geometric_mean, missing, ratio
+from plots.core.cells import Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.load import one_line
+from plots.core.means import geometric_mean
 from plots.core.published import EIE, LAYERS
 from plots.tables.deviceenergy import energy_cells
 from plots.tables.energy import published_energy
@@ -16,9 +17,9 @@ SGEMM, HALF, CSR_MM = "peers_cublas_sgemm", "peers_cublas_half", "peers_cusparse
 BATCH, BATCHED = 64, "cuda_batch_groups"
 GPU, CHIP_WORD = "GPU", "EIE"
 POWER = "chip_power_text"
-OVER_CUBLAS, OVER_CUSPARSE, CHIP = 6, 3, "EIE published"
-GOAL_LAYER, GOAL_US = "Alex-7", 6
-REACHED, MISSED, OPEN = "reached", "missed", "not measured"
+CHIP = "EIE published"
+IN_SHORT, FASTER = "batch 1, device time", "layers on which the GPU is faster than EIE"
+OVERS = {"over cuBLAS sgemv": "over cuBLAS", "over cuSPARSE CSR": "over cuSPARSE", "over the published EIE": "over EIE"}
 MEANS = (
     f'Means are geometric, over the layers that have the number (row "{COUNT_ROW}"); means of times over other '
     "layers do not compare, the mean of the ratios does."
@@ -37,13 +38,13 @@ class DeviceTables:
         self.energy = self._energy()
         self.batched = self._batched()
         self.ceilings = self._ceilings()
-        self.goals = self._goals()
+        self.short = self._in_short()
 
     def all(self):
-        return [self.times, self.wall, self.energy, self.batched, self.ceilings, self.goals]
+        return [self.times, self.wall, self.energy, self.batched, self.ceilings, self.short]
 
     def shown(self):
-        """Those that a page shows as tables; of the goals it shows lines."""
+        """Those that a page shows as tables; what they come to stands there in sentences."""
         return [table for table in self.all()[:-1] if table.rows]
 
     def _table(self, name, title, groups):
@@ -358,42 +359,29 @@ class DeviceTables:
         )
         return table
 
-    def _goals(self):
-        table = Table(f"gpu_goals_{self.stem}", "The project's goals on this device", corner="goal")
-        for column, library, least in (
-            ("over cuBLAS", "cuBLAS sgemv", OVER_CUBLAS),
-            ("over cuSPARSE", "cuSPARSE CSR", OVER_CUSPARSE),
-        ):
-            self._goal(
-                table,
-                f"geometric mean at least {least}x over {library} (batch 1, device time)",
-                self._mean(self.times, column),
-                Cell(least, "x", "assumed", "a goal of this project"),
-                lambda value, goal: value >= goal,
-            )
-        self._goal(
-            table,
-            f"{GOAL_LAYER} in less than {GOAL_US} us (batch 1, device time)",
-            self.times.get(GOAL_LAYER, "us"),
-            Cell(GOAL_US, "us", "assumed", "a goal of this project"),
-            lambda value, goal: value < goal,
-        )
-        chip = geometric_mean(self._eie.values(), "nine layers: EIE actual, Table IV")
-        goal = f"geometric mean below EIE's published {chip.digits()} us (batch 1, device time)"
-        self._goal(table, goal, self._mean(self.times, "us"), chip, lambda value, goal: value < goal)
-        winners = {layer: self.times.get(layer, "faster") for layer in LAYERS}
-        compared = [layer for layer in LAYERS if not winners[layer].reason]
-        won = [layer for layer in compared if winners[layer].value == GPU]
-        others = [layer for layer in compared if layer not in won]
-        words = f"layer by layer the GPU is faster on {len(won)} of {len(compared)}" + (
-            f", not on {', '.join(others)}" if others else ""
-        )
-        if compared:
-            table.put(goal, "layer by layer", Cell(words, "", "derived", f'column "faster" of {self.times.name}'))
+    def _in_short(self):
+        """What the tables come to at batch 1, by device time; no number where a layer is missing."""
+        table = Table(f"gpu_short_{self.stem}", "In short: batch 1, device time", corner="geometric mean of nine layers")
+        for row, column in OVERS.items():
+            table.put(row, IN_SHORT, self._mean(self.times, column))
+        table.put("us", IN_SHORT, self._mean(self.times, "us"))
+        table.put(f"{CHIP}, us", IN_SHORT, geometric_mean(self._eie.values(), "nine layers: EIE actual, Table IV"))
+        table.put(FASTER, IN_SHORT, self._won())
         return table
 
+    def _won(self):
+        """On how many of the layers with a number the GPU is faster than EIE."""
+        winners = {layer: self.times.get(layer, "faster") for layer in LAYERS}
+        compared = [layer for layer in LAYERS if not winners[layer].reason]
+        others = [layer for layer in compared if winners[layer].value != GPU]
+        source = f'column "faster" of {self.times.name}'
+        if not compared:
+            return missing("missing", "derived", source, "", "no layer has a time")
+        words = f"{len(compared) - len(others)} of {len(compared)}" + (f", not on {', '.join(others)}" if others else "")
+        return Cell(words, "", "derived", source)
+
     def _mean(self, table, column):
-        """The mean that a goal is judged by: of all nine layers, else the one there is, and why it does not count."""
+        """The mean of all nine layers; where some are missing why, and what it is of those there are."""
         count, mean = table.get(COUNT_ROW, column), table.get(MEAN_ROW, column)
         if count is None:
             return missing(
@@ -415,21 +403,23 @@ class DeviceTables:
             )
         )
 
-    def _goal(self, table, name, figure, goal, holds):
-        verdict = OPEN if not figure.is_number else REACHED if holds(figure.value, goal.value) else MISSED
-        table.put(name, "verdict", Cell(verdict, "", "derived", f"{figure.source} against {goal.source}"))
-        table.put(name, "figure", figure)
-        table.put(name, "goal", goal)
+    def short_lines(self):
+        """The same as sentences."""
+        return [
+            *(f"Over {row.partition(' ')[2]}: {self._short(row)}" for row in OVERS),
+            f"Time: {self._short('us', ' us')}; EIE's published {self._short(f'{CHIP}, us', ' us')}",
+            f"Layers on which the GPU is faster than the published EIE: {self._short(FASTER)}",
+        ]
 
-    def goal_lines(self):
-        """One line a goal: verdict, goal, figure."""
-        return [self._goal_line(goal) for goal in self.goals.rows]
+    def one_line(self):
+        return ", ".join(
+            [f"{self._short(row)} {row}" for row in OVERS]
+            + [f"faster than the published EIE on {self._short(FASTER)} layers"]
+        )
 
-    def _goal_line(self, goal):
-        verdict, figure, layers = (self.goals.get(goal, column) for column in ("verdict", "figure", "layer by layer"))
-        unit = "" if figure.unit == "x" else f" {figure.unit}"
-        text = figure.reason if figure.reason else figure.shown() + unit
-        return f"{verdict.value}: {goal}: {text}" + (f"; {layers.value}" if layers else "")
+    def _short(self, row, unit=""):
+        cell = self.short.get(row, IN_SHORT)
+        return f"- ({cell.reason})" if cell.reason else cell.shown() + unit
 
     def drawn(self):
         """What the picture shows: like the first table, but means of all nine layers or none."""

@@ -1,8 +1,8 @@
 """Which rows of a results file are compared with which: baselines, candidates, columns."""
 
 from plots.core.cells import Cell, missing
+from plots.core.means import geometric
 from plots.core.published import LAYERS
-from plots.core.ratios import geometric_mean
 from plots.core.references import BEST, DENSE, References, apart, kind_of, library_of, named
 
 SUITE = "paper"
@@ -279,7 +279,7 @@ class HostView:
 
         def rank(column):
             slower = [cell.value / least[layer] for layer, cell in zip(LAYERS, self.times(column)) if cell.is_number]
-            return -len(slower), geometric_mean(slower)
+            return -len(slower), geometric(slower)
 
         return min((column for column in self._compressed(threads) if column in self.columns()), default=None, key=rank)
 

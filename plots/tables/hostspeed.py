@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from plots.core.cells import Cell, missing, partial_mean, ratio
+from plots.core.cells import Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.headline import Headline
+from plots.core.means import partial_mean
 from plots.core.published import EIE, LAYERS
 from plots.core.references import BEST as REFERENCES
 from plots.core.references import DENSE, SPARSE

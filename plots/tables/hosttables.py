@@ -1,7 +1,8 @@
 """Tables of this host: its kernels, its energy, and the rows that have no number."""
 
-from plots.core.cells import Cell, missing, number_text, partial_mean
+from plots.core.cells import Cell, missing, number_text
 from plots.core.grid import Table
+from plots.core.means import partial_mean
 from plots.core.published import LAYERS
 from plots.tables.hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from plots.tables.modelrows import MEAN_ROW

@@ -1,6 +1,6 @@
 """Which rows of a results file are the accelerator model's, and the means over the nine layers."""
 
-from plots.core.cells import geometric_mean, partial_mean
+from plots.core.means import geometric_mean, partial_mean
 from plots.core.published import EIE, LAYERS
 from plots.tables.hostrows import number_cell
 

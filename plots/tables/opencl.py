@@ -1,8 +1,9 @@
 """OpenCL on this host's processor: the best kernel of each layer beside the fastest dense rows and the published EIE."""
 
-from plots.core.cells import Cell, missing, partial_mean, ratio
+from plots.core.cells import Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.headline import Headline
+from plots.core.means import partial_mean
 from plots.core.published import EIE, LAYERS
 from plots.core.references import BEST, DENSE
 from plots.tables.hostrows import OTHER_RUN, SUITE, HostView, cell_of, exclusion, host_columns

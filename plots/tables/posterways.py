@@ -3,8 +3,10 @@
 import math
 from dataclasses import dataclass, replace
 
-from plots.core.cells import Cell, cited, geometric_mean, missing, per_second, ratio
+from plots.core.cells import Cell, cited, missing, per_second, ratio
 from plots.core.load import InputError
+from plots.core.means import geometric_mean
+from plots.core.networks import HUFFMAN_BYTES, HUFFMAN_RATE, LAYERS_RATE, PRINTED_RATE, TOTAL_RATE, Networks
 from plots.core.published import EIE, PLATFORMS, POWER_LAYERS
 from plots.tables import decomposition, energy, fig7, speed
 from plots.tables.hostrows import cell_of, number_cell
@@ -21,8 +23,9 @@ PADDING = {
     decomposition.TABLE3: "Table III's densities, no padding",
 }
 NO_IMAGENET = "measuring it takes ImageNet and a trained network, which are not here"
-NO_COMPRESSION = "compressing a network is a later step of this project, not here yet"
-ALONE = "the poster alone"
+DRAWN = "drawn weights, whose codes and fillers take more bits than those of trained ones: results/DEEP_COMPRESSION.md"
+ONLY_CITED = "its layers are printed nowhere, so that none can be compressed anew"
+ALONE, ANEW = "the poster alone", "compressed anew here"
 GIVEN = "a choice of the design: our model takes it as given"
 
 
@@ -50,7 +53,7 @@ class Bars:
 
 class Ways:
     def __init__(self, results, published):
-        self._results, self._published = results, published
+        self._results, self._published, self._networks = results, published, Networks()
         self._factors = decomposition.decompositions(results, published)
         self.speeds = speed.speed_table(results, published)
         self._energies = energy.energy_table(results, published)
@@ -425,13 +428,12 @@ class Ways:
         if name == SQUEEZENET:
             return self._squeezed()
         if total is None:
-            return [Way(missing("none", "cited", "no table of layers"), f"{ALONE}; {NO_COMPRESSION}", verdict=CITED)]
+            return [Way(missing("none", "cited", "no table of layers"), f"{ALONE}; {ONLY_CITED}", verdict=CITED)]
         share, before = float(total["size_huffman_pct"]), self._published.poster_cell(f"size_before_{name}")
         return [
             Way(
                 derived(float(total["weights"]) * FLOAT_BYTES / 1e6 * share / 100, "MB", total["source"]),
-                f"{float(total['weights']) / 1e6:g} million weights of {FLOAT_BYTES} bytes x {share:g} %, "
-                f"{total['source']}; {NO_COMPRESSION}",
+                f"{float(total['weights']) / 1e6:g} million weights of {FLOAT_BYTES} bytes x {share:g} %, {total['source']}",
                 "share of the weights",
             ),
             Way(
@@ -439,7 +441,19 @@ class Ways:
                 f"{before.text} MB, the poster's size before, x {share:g} %, {total['source']}",
                 "share of the printed size",
             ),
+            self._made_anew(name),
         ]
+
+    def _made_anew(self, name):
+        size = self._networks.cell(NETWORKS[name], HUFFMAN_BYTES)
+        words = f"{size.digits(0)} bytes of Huffman-coded files" if size.is_number else "Huffman-coded files"
+        return Way(
+            Cell(size.value / 1e6, "MB", "measured", size.source) if size.is_number else size,
+            f"{words} that `eie compress` makes of layers of the printed shapes, densities and bits; {DRAWN}",
+            ANEW,
+            estimate=True,
+            rests_on=HERE,
+        )
 
     def _squeezed(self):
         claim, alexnet = self._published.claim, self._published.poster_cell("size_before_alexnet")
@@ -455,7 +469,7 @@ class Ways:
             ),
             Way(
                 Cell(least.value / 1000, "MB", "cited", least.source),
-                f"{least.source} cites {least.text} to {most.text} {most.unit}; {NO_COMPRESSION}",
+                f"{least.source} cites {least.text} to {most.text} {most.unit}; {ONLY_CITED}",
                 "as EIE cites it",
                 verdict=CITED,
             ),
@@ -466,9 +480,23 @@ class Ways:
         return [
             Way(
                 ratio(before, after, "the poster's sizes"),
-                f"{before.text} MB / {after.text} MB, the poster's sizes; {NO_COMPRESSION}",
+                f"{before.text} MB / {after.text} MB, the poster's sizes"
+                + (f"; {ONLY_CITED}" if name not in NETWORKS else ""),
                 rests_on=OWN,
             )
+        ] + (self._rates(NETWORKS[name]) if name in NETWORKS else [])
+
+    def _rates(self, network):
+        """By Deep Compression's tables, and of the network compressed anew."""
+        printed, total, layers, anew = (
+            self._networks.cell(network, column) for column in (PRINTED_RATE, TOTAL_RATE, LAYERS_RATE, HUFFMAN_RATE)
+        )
+        printed = replace(printed, text=printed.digits(0)) if printed.is_number else printed
+        return [
+            Way(printed, "Deep Compression Table 1 prints the same", "Deep Compression", verdict=CITED),
+            Way(total, "100 % / the size that the total row of its table prints", "printed total"),
+            Way(layers, "all weights / the printed sizes of the layers, added up", "printed layers"),
+            Way(anew, f"dense bytes / bytes of the Huffman-coded files; {DRAWN}", ANEW, estimate=True, rests_on=HERE),
         ]
 
     def _of_accuracy_before(self, name):

@@ -1,8 +1,9 @@
 """Speed-up of EIE and of its model over the published baselines: a table and its headline."""
 
-from plots.core.cells import Cell, mean_ratio, missing
+from plots.core.cells import Cell, missing
 from plots.core.grid import Table
 from plots.core.headline import Headline, ratio_text
+from plots.core.means import mean_ratio
 from plots.core.published import EIE, LAYERS, PLATFORMS
 from plots.tables.fig6 import figure_time, time_at_depth, times_of_mixed_depth
 from plots.tables.hostrows import cell_of

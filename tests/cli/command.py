@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 
@@ -43,6 +44,14 @@ TINY_LAYERS = [
         "source": "a test: more PEs than some columns have weights",
     },
 ]
+
+
+def copy_door(folder):
+    """`./run` for a project in this folder: the script and its verbs."""
+    shutil.copy(REPOSITORY / "run", folder)
+    (folder / "bench").mkdir()
+    shutil.copy(REPOSITORY / "bench/__init__.py", folder / "bench")
+    shutil.copytree(REPOSITORY / "bench/door", folder / "bench/door", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def suite_object(layers=None, **changes):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from command import GUARD_S, REPOSITORY, wait_for
+from command import GUARD_S, REPOSITORY, copy_door, wait_for
 
 PROJECT = """\
 cmake_minimum_required(VERSION 3.25)
@@ -54,6 +54,11 @@ sys.exit(1 if bad else 0)
 '''
 
 
+def as_from_a_terminal():
+    """The tests may be a background job, where SIGINT is ignored and stays so."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Repository:
     def __init__(self, folder):
         self.folder, self.diary = folder / "repository", folder / "diary"
@@ -62,7 +67,7 @@ class Repository:
         (tools / "dpkg-query").write_text("#!/bin/sh\necho installed\n")  # so that nothing is installed
         (tools / "dpkg-query").chmod(0o755)
         shutil.copytree(REPOSITORY / "plots", self.folder / "plots", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(REPOSITORY / "run", self.folder / "run")
+        copy_door(self.folder)
         (self.folder / "CMakeLists.txt").write_text(PROJECT)
         (self.folder / "CMakePresets.json").write_text(json.dumps(PRESETS))
         (self.folder / "eie.in").write_text(STAND_IN)
@@ -104,6 +109,7 @@ class Repository:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=as_from_a_terminal,
         )
 
     def ab(self, *arguments):

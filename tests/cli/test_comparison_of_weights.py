@@ -39,11 +39,12 @@ def lines(text, first):
 def test_every_stage_has_its_bytes(compared):
     layer, _, text = compared
     assert f"{layer['outputs']} x {layer['inputs']}" in text and (layer["outputs"], layer["inputs"]) == (300, 200)
-    assert "6,000 of 60,000 weights" in text
+    assert "6000 (m) of 60,000 (m) weights" in text
     for stage in layer["stages"]:
         (line,) = lines(text, stage["stage"] + " ")
-        assert line[1] == f"{stage['bytes']:,.0f}"
-    assert lines(text, "dense ")[0][1] == "240,000"
+        size, letter = line[1].split()
+        assert float(size.replace(",", "")) == pytest.approx(stage["bytes"], abs=0.5) and letter == "m"
+    assert lines(text, "dense ")[0][1] == "240,000 m"
 
 
 def test_times_are_those_of_the_file(compared):
@@ -52,22 +53,22 @@ def test_times_are_those_of_the_file(compared):
         next(row for row in results["benchmarks"] if row["eie_kernel"] == name)
         for name in ("peers_openblas_sgemv", "scalar_eie_stream")
     )
-    (line,) = lines(text, "scalar_eie_stream ")
-    assert line[1] == "hot, 1 thread" and float(line[2].split()[0]) == pytest.approx(
-        kernel["eie_median_ns"] / 1e3, rel=0.005
-    )
-    assert float(line[3].partition("x")[0]) == pytest.approx(dense["eie_median_ns"] / kernel["eie_median_ns"], rel=0.3)
+    (line,) = lines(text, "scalar_eie_stream, hot, 1 thread ")
+    assert float(line[1].split()[0]) == pytest.approx(kernel["eie_median_ns"] / 1e3, rel=0.005)
+    assert float(line[2].partition("x")[0]) == pytest.approx(dense["eie_median_ns"] / kernel["eie_median_ns"], rel=0.3)
     (best,) = lines(text, "best dense: OpenBLAS ")
-    assert float(best[2].split()[0]) == pytest.approx(dense["eie_median_ns"] / 1e3, rel=0.005)
-    assert best[3].startswith("1.00x") and best[4] == "-"
+    assert float(best[1].split()[0]) == pytest.approx(dense["eie_median_ns"] / 1e3, rel=0.005)
+    assert best[2].startswith("1.00x") and best[3] == "-"
+    assert "no sparse float32 row beside it" in text and "the processor's energy is not measured" in text
 
 
 def test_eie_stands_beside(compared):
     layer, _, text = compared
     assert layer["estimates"]
     for estimate in layer["estimates"]:
-        (line,) = lines(text, estimate["device"] + " ")
-        assert re.fullmatch(r"[\d.e+-]+ e", line[2]) and float(line[2].split()[0]) > 0
+        (line,) = lines(text, estimate["device"] + ", estimated ")
+        for cell, value in ((line[1], estimate["expected_us"]), (line[4], estimate["energy_constant_power_uj"])):
+            assert re.fullmatch(r"[\d.e+-]+ e", cell) and float(cell.split()[0]) == pytest.approx(value, rel=0.005)
 
 
 def test_bad_files_are_one_line(tmp_path):

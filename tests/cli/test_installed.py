@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from command import BINARY, Command, compile_shared, kernel_source
+from command import BINARY, REPOSITORY, Command, compile_shared, kernel_source
 
 KERNEL = "example_csr_rows"
 
@@ -106,6 +106,19 @@ def test_every_header_compiles_alone(prefix, tools, language):
             stderr=subprocess.PIPE,
         )
         assert done.returncode == 0, (name, done.stderr)
+
+
+def test_no_header_shows_a_design(prefix):
+    """A key that device descriptions gain is none of a plug-in's affair."""
+    design = (REPOSITORY / "host/devices/design.h").read_text()
+    members = set(re.findall(r"\b(\w+)(?=[,;])", re.sub(r"/\*.*?\*/", "", design, flags=re.DOTALL)))
+    assert {"queue_depth", "spmat_row_read_pj", "throughput_frames_per_s"} <= members
+    names = headers(prefix)
+    assert "host/devices/device.h" in names and "host/devices/design.h" not in names
+    for name in names:
+        text = re.sub(r"/\*.*?\*/", "", (prefix / "include/eiebench" / name).read_text(), flags=re.DOTALL)
+        assert not re.search(r"struct eie_(design|published)\s*\{", text), name
+        assert not (members - {"pe_count"}) & set(re.findall(r"\w+", text)), name  # a layer has a pe_count, too
 
 
 def test_every_declared_function_is_there(prefix, installed, tmp_path):

@@ -8,7 +8,7 @@ import signal
 import time
 
 import pytest
-from command import GUARD_S, wait_for
+from command import GUARD_S, kernel_source, wait_for
 
 GOOD = "scalar_ref_dense"  # a kernel of the program, checked beside the plug-in's
 HANG = "for (;;) pause();"
@@ -97,10 +97,17 @@ def test_wrong_plugin_is_a_mismatch_that_its_command_reproduces(eie, plugin, tmp
     assert repeated.returncode == 1 and "MISMATCH" in repeated.stdout
 
 
+def test_plugin_does_not_know_how_large_a_design_is(eie, plugin):
+    """What a device description says can grow without refusing a plug-in: the headers know of it by pointers only."""
+    grown = "struct eie_design { char grown[4096]; };\nstruct eie_published { char grown[4096]; };\n"
+    path = plugin("good", grown + kernel_source(NAME='"test_good"'))
+    check(eie, path, code=0)
+
+
 # ---- what is refused ---------------------------------------------------------------------------
 
 REFUSED = {
-    "another ABI": ("built for interface 77, this program has 2: build it again", {"EIE_KERNEL_ABI": "77u"}),
+    "another ABI": ("built for interface 77, this program has 3: build it again", {"EIE_KERNEL_ABI": "77u"}),
     "a struct of another size": ("struct eie_kernel has", {"EIE_PLUGIN_SIZE(name)": "sizeof(struct name) + 8,"}),
     "another number of structs": ("sizes of 1 structs", {"EIE_PLUGIN_STRUCTS(DO)": "DO(eie_kernel)"}),
     "another magic": ("kernels/plugin.h", {"EIE_PLUGIN_MAGIC": '"nothing"'}),

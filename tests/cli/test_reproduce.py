@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from command import REPOSITORY
+from command import REPOSITORY, copy_door
 
 EIE = r'''#!/usr/bin/env python3
 """Lists what $KERNELS holds; `bench` writes an empty results file and ends with $CODE."""
@@ -39,7 +39,7 @@ def project(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755)
-    shutil.copy(REPOSITORY / "run", folder / "run")
+    copy_door(folder)
     for requirements in ("plots", "kernels/peers"):  # installed already
         if (REPOSITORY / requirements / "requirements.txt").is_file():
             (folder / requirements).mkdir(parents=True)
@@ -163,7 +163,9 @@ def test_a_failed_report_is_an_error(project):
     assert result.returncode == 3 and "report failed" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["--budget"], ["--out"], ["--resume"]])
+@pytest.mark.parametrize(
+    "arguments", [["--nonsense"], ["--budget"], ["--budget", "soon"], ["--budget", "0"], ["--out"], ["--resume"]]
+)
 def test_usage(project, arguments):
     result = project(*arguments)
     assert result.returncode == 2 and result.stderr.startswith("run: ") and result.stderr.count("\n") == 1

@@ -2,9 +2,10 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
-from command import REPOSITORY
+from command import REPOSITORY, copy_door
 
 TOOLS = [
     "bash",
@@ -36,11 +37,11 @@ class Project:
         self.folder, self.tools = folder / "project", folder / "tools"
         self.tools.mkdir()
         for name in TOOLS:
-            path = shutil.which(name)
+            path = sys.executable if name == "python3" else shutil.which(name)
             if path:
                 self.stand_in(name, f'exec {path} "$@"')
         (self.folder / "plots").mkdir(parents=True)
-        shutil.copy(REPOSITORY / "run", self.folder)
+        copy_door(self.folder)
         self.require("numpy")
 
     def require(self, text):
@@ -61,6 +62,7 @@ class Project:
                 printf '%s\\n' '#!/bin/bash' 'case "$3" in install) {pip} ;; esac; exit 7' >.venv/bin/python
                 chmod +x .venv/bin/python ;;
             "-c "*) {version} ;;
+            "-B "*) exec {sys.executable} "$@" ;;
             esac""",
         )
 
@@ -121,16 +123,16 @@ def test_a_system_that_has_all_goes_on(project):
 )
 def test_packages_that_cannot_be_had_leave_the_old_ones(project, what, words):
     project.python()
-    assert project.run("compare").returncode == 7  # compare.py is what ends so
+    assert project.run("compare", "old.json", "new.json").returncode == 7  # compare.py is what ends so
     before = project.venv()
     assert before[".venv/requirements.txt"] == "numpy\n"
     project.require("scipy")
     project.python(**what)
-    done = project.run("compare")
+    done = project.run("compare", "old.json", "new.json")
     assert done.returncode == 3 and words in done.stderr
     assert project.venv() == before
     project.python()
-    assert project.run("compare").returncode == 7
+    assert project.run("compare", "old.json", "new.json").returncode == 7
     assert project.venv() == before | {".venv/requirements.txt": "scipy\n"}
 
 

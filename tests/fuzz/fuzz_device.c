@@ -1,5 +1,6 @@
 /* Any bytes as a device description: what is accepted has a name, a kind and numbers that a model
  * can reckon with. */
+#include "host/devices/design.h"
 #include "host/devices/device.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_MUST(!strcmp(device.name, "fuzz") && *device.title);
     FUZZ_MUST(memchr(device.title, 0, sizeof device.title));
     if (device.kind == EIE_DEVICE_EIE) {
-        const struct eie_design *design = &device.design;
+        const struct eie_design *design = device.design;
         FUZZ_MUST(design->pe_count && design->queue_depth);
         FUZZ_MUST(design->spmat_line_bits && design->spmat_line_bits % 8 == 0);
         FUZZ_MUST(isfinite(design->clock_hz) && design->clock_hz > 0);
@@ -29,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_MUST(isfinite(design->power_w) && design->power_w > 0);
     } else {
         FUZZ_MUST(device.kind == EIE_DEVICE_PUBLISHED);
-        FUZZ_MUST(!isinf(device.published.power_w));
+        FUZZ_MUST(!isinf(device.published->power_w));
     }
     return 0;
 }

@@ -3,7 +3,7 @@
 #define EIE_TESTS_FUZZ_FUZZ_WEIGHTS_H
 
 #include "host/layer/shared.h"
-#include "host/weights/weights.h"
+#include "host/weights/weight_file.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>
@@ -38,7 +38,7 @@ static inline int fuzz_weights(const char *path, const uint8_t *data, size_t siz
     for (uint32_t i = 0; i < count; i++) {
         struct eie_weights weights;
         struct eie_shared shared;
-        if (file.format == EIE_WEIGHTS_NET && !eie_net_shared(&file, i, &shared, &error))
+        if (file.reader->shared && !file.reader->shared(&file, i, &shared, &error))
             eie_shared_free(&shared);
         status = eie_weight_file_load(&file, i, 1, i + 1 == count, &weights, &error);
         if (status) {

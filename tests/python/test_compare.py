@@ -8,7 +8,7 @@ import random
 import subprocess
 
 import pytest
-from conftest import PROGRAM, PROGRAM_ENVIRONMENT, REPOSITORY, base_row, missing_row, scattered, with_number, with_visits
+from conftest import PROGRAM, PROGRAM_ENVIRONMENT, base_row, missing_row, scattered, with_number, with_visits
 
 from plots.compare import compare as compare_program  # conftest has put the repository on the path
 from plots.compare import merge as merge_program
@@ -668,10 +668,29 @@ def test_the_bootstrap_agrees_with_resampling(count):
     assert ratio.high == pytest.approx(medians[19500], abs=0.06 * spread)
 
 
-def test_the_reference_run_equals_itself(compare):
-    path = os.path.join(REPOSITORY, "results", "xeon-avx512-2-cores", "bench.json")
-    with open(path, encoding="utf-8") as file:
-        document = json.load(file)
+def first_version():
+    """A few rows of a results file of the first version, which knew no visits."""
+    with open(os.path.join(os.path.dirname(__file__), "data", "first_version.json"), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_a_file_of_the_first_version_equals_itself(compare):
+    document = first_version()
+    assert not any("eie_visits" in found for found in document["benchmarks"])
     done = compare(document, copy.deepcopy(document))
     assert done.code == 0 and all(found["absolute"]["ratio"] == pytest.approx(1) for found in done.document["rows"])
-    assert len(done.document["rows"]) == len(document["benchmarks"])
+    assert len(done.document["rows"]) == len(document["benchmarks"]) == 12
+
+
+def test_a_slower_row_in_a_file_of_the_first_version(compare):
+    old, new = first_version(), first_version()
+    (slower,) = [
+        found
+        for found in new["benchmarks"]
+        if found["name"].startswith("paper/Alex-7/scalar_eie_stream/cpu/batch:1/threads:1")
+    ]
+    for key in ("eie_median_ns", "real_time"):
+        slower[key] *= 2
+    slower["eie_samples_ns"] = [2 * time for time in slower["eie_samples_ns"]]
+    done = compare(old, new, "--absolute")
+    assert done.code == 1 and done.document["rows"][0]["kernel"] == STREAM and done.verdicts().count("slower") == 1

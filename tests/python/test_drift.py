@@ -12,8 +12,9 @@ from plots.core import (
     drift,  # conftest has put the repository on the path
     ratios,
 )
-from plots.core.cells import Cell, geometric_mean, missing
+from plots.core.cells import Cell, missing
 from plots.core.load import load
+from plots.core.means import geometric_mean
 from plots.core.references import References, common_samples, compared
 from plots.tables import quiet
 

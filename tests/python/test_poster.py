@@ -7,7 +7,10 @@ import re
 import pytest
 from conftest import DATA, fake_document, run_script
 
+from plots.core import networks
+from plots.core.grid import read_cells
 from plots.core.load import InputError, load
+from plots.core.markdown import markdown
 from plots.core.published import Published
 from plots.pages import poster
 from plots.pages.poster import VERDICTS, Poster, rounds_to
@@ -78,12 +81,12 @@ def test_what_counts_as_the_same_digits(value, printed, same):
         ("sram", ["reproduced", "contradicted"]),
         ("technology", ["cited"]),
         ("pe_count", ["cited"]),
-        ("rate_alexnet", ["consistent"]),
-        ("rate_vggnet", ["consistent"]),
+        ("rate_alexnet", ["consistent", "cited", "reproduced", "reproduced", "contradicted"]),
+        ("rate_vggnet", ["consistent", "cited", "reproduced", "contradicted", "contradicted"]),
         ("rate_googlenet", ["consistent"]),
         ("size_before_alexnet", ["reproduced"]),
-        ("size_after_alexnet", ["contradicted", "reproduced"]),
-        ("size_after_vggnet", ["reproduced", "reproduced"]),
+        ("size_after_alexnet", ["contradicted", "reproduced", "contradicted"]),
+        ("size_after_vggnet", ["reproduced", "reproduced", "contradicted"]),
         ("size_after_googlenet", ["cited"]),
         ("size_before_squeezenet", ["cited"]),
         ("size_after_squeezenet", ["cited", "reproduced", "cited"]),
@@ -94,6 +97,31 @@ def test_what_counts_as_the_same_digits(value, printed, same):
 )
 def test_verdicts_that_rest_on_published_numbers_alone(page, key, verdicts):
     assert page.verdicts[key] == verdicts
+
+
+def test_networks_compressed_anew_stand_beside_the_printed_ones(page):
+    cells = read_cells(networks.FILE)
+    for key, network in (("alexnet", "AlexNet"), ("vggnet", "VGG-16")):
+        size, rate = (page.ways[f"{kind}_{key}"][-1] for kind in ("size_after", "rate"))
+        size_bytes, dense_bytes = (
+            sum(cell.value * factor for (table, _, column), cell in cells.items() if (table, column) == (network, name))
+            for name, factor in (("Huffman file, bytes", 1), ("weights", 4))
+        )
+        assert size.label == rate.label == "compressed anew here"
+        assert size.ours.value == pytest.approx(size_bytes / 1e6) and size.ours.provenance == "measured"
+        assert rate.ours.value == pytest.approx(dense_bytes / size_bytes) and rate.ours.provenance == "derived"
+    for key in ("googlenet", "squeezenet"):
+        assert not any("anew here" in way.label for kind in ("size_after", "rate") for way in page.ways[f"{kind}_{key}"])
+        assert "can be compressed anew" in page.ways[f"rate_{key}"][0].how
+
+
+def test_without_the_file_of_compressed_networks_they_are_out_of_reach(save, document, tmp_path, monkeypatch):
+    monkeypatch.setattr(posterways, "Networks", lambda: networks.Networks(tmp_path / "none.csv"))
+    page = Poster(load(save(document)), Published(DATA))
+    assert page.verdicts["size_after_alexnet"][-1] == page.verdicts["rate_vggnet"][-1] == "out of reach"
+    (tmp_path / "none.csv").write_text("table,row\nx,y\n")
+    with pytest.raises(InputError, match="none.csv"):
+        Poster(load(save(document)), Published(DATA))
 
 
 def test_first_ways(page):
@@ -231,7 +259,7 @@ def test_a_file_without_counts_puts_them_out_of_reach(save, document):
     }
     assert found["suite paper, nine layers"][0] == "out of reach" and "suite paper, AlexNet and VGG" not in found
     assert found["Table III's densities, no padding, nine layers"][0] == "reproduced"
-    text = poster.poster_page(load(save(document)), Published(DATA))
+    text = markdown(poster.poster_page(load(save(document)), Published(DATA)))
     assert "the row has no eie_entries" in text
 
 

@@ -1,14 +1,17 @@
 """The reproduction book from made-up sweeps: every page is there, numbers follow from the points, bad files are refused."""
 
+import csv
 import json
 import math
 import os
+import re
 
 import pytest
 from conftest import run_script
 
-from plots.book.bookpages import DEPTHS, MATCHED, PES, ROWS, WIDTHS
-from plots.book.sweeps import error_of, geomean, rms_of
+from plots.book.numbers import DEPTHS, MATCHED, PES, ROWS, WIDTHS, error_of, rms_of
+from plots.core.cells import MARKS, Cell
+from plots.core.means import geometric
 from plots.core.published import EIE, LAYERS, Published
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -142,17 +145,51 @@ def test_every_table_and_figure_has_a_page_and_a_picture(files):
             assert (files / "book" / line.split("(")[1].rstrip(")")).read_bytes()[:4] == b"\x89PNG"
     assert "nan" not in text.lower()
     # and its numbers follow from the points
-    assert "**10.00 %** for paper-matched" in text and "**0.00 %** for paper-rows" in text
-    assert "189 against 193.95" in text and "| CPU dense | 193.95x | 176.3" in text
+    assert "**10.00 % (d)** for paper-matched" in text and "**0.00 % (d)** for paper-rows" in text
+    words = " ".join(text.replace("|", " ").split())
+    assert "189 against 193.95x (d)" in text and "CPU dense 193.95x d 176.3" in words
     assert "calibrated" in text and "The real layer is not in this book" in text
-    assert "1.3 % with AlexNet and VGG exchanged" in text
-    assert "640 / 5 = 128" in text and "need 17411" in text
+    assert "1.3 % (d) with AlexNet and VGG exchanged" in text
+    assert "640 / 5 = 128" in text and "need 17,411 (d)" in text
+    assert not any(word in text for word in ("goal", "missed", "reached"))
+
+
+def test_every_table_has_a_file_of_cells(files):
+    assert make(files).returncode == 0
+    text = (files / "book/REPRODUCTION.md").read_text(encoding="utf-8")
+    links = set(re.findall(r"\]\((reproduction/\w+\.csv)\)", text))
+    assert links == {f"reproduction/{path.name}" for path in (files / "book/reproduction").glob("*.csv")} and len(links) > 20
+    for link in links:
+        with open(files / "book" / link, encoding="utf-8", newline="") as file:
+            for line in csv.DictReader(file):
+                assert line["provenance"] in MARKS and line["source"] and line["value"]
+    for line in text.splitlines():  # a letter stands by every number of a table
+        for part in line.split("|")[2:-1] if line.startswith("| ") else ():
+            for number in re.split(r"[()]", part):
+                assert not re.fullmatch(r"\s*[-+]?[\d,.]+(e-\d+)?( %|x)?\s*", number), line
+
+
+def test_what_is_calibrated_says_so(files):
+    assert make(files).returncode == 0
+    with open(files / "book/reproduction/fig8_paper_rows.csv", encoding="utf-8", newline="") as file:
+        found = {(line["row"], line["column"]): line for line in csv.DictReader(file)}
+    assert found["Alex-6", "depth 256"]["provenance"] == "calibrated"
+    assert (
+        found["Alex-6", "depth 8"]["provenance"] == "simulated" and "rows calibrated" in found["Alex-6", "depth 8"]["source"]
+    )
+    bar = PUBLISHED.load_balance("Alex-6", 8).value
+    above = float(found["Alex-6", "depth 8: above the bar, points"]["value"])
+    assert above == pytest.approx(float(found["Alex-6", "depth 8"]["value"]) - bar)
+
+
+def cells(*values):
+    return [Cell(float(value), "", "assumed", "made up") for value in values]
 
 
 def test_measures_of_error():
-    assert error_of([(1.1, 1), (1, 1.1)]) == pytest.approx(10)
-    assert rms_of([(3, 0), (0, 4)]) == pytest.approx(math.sqrt(12.5))
-    assert geomean([1, 4]) == pytest.approx(2)
+    assert error_of([cells(1.1, 1), cells(1, 1.1)], "made up").value == pytest.approx(10)
+    assert rms_of([cells(3, 0), cells(0, 4)], "made up").value == pytest.approx(math.sqrt(12.5))
+    assert geometric([1, 4]) == pytest.approx(2)
 
 
 @pytest.mark.parametrize("name", ["queue", "scale", "large", "space"])

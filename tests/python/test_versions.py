@@ -10,13 +10,20 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 VERMIN = pathlib.Path(sys.executable).parent / "vermin"
 
 
-def vermin(*paths):
-    return subprocess.run([VERMIN, "--target=3.10-", "--violations", "--no-tips", *paths], capture_output=True, text=True)
+def vermin(*paths, target="3.10-"):
+    return subprocess.run(
+        [VERMIN, f"--target={target}", "--violations", "--no-tips", *paths], capture_output=True, text=True
+    )
 
 
 @pytest.mark.parametrize("folder", ["plots", "tests"])
 def test_python_3_10_is_enough(folder):
     done = vermin(REPOSITORY / folder)
+    assert done.returncode == 0, done.stdout
+
+
+def test_python_3_7_is_enough_to_measure():
+    done = vermin(REPOSITORY / "bench", target="3.7-")
     assert done.returncode == 0, done.stdout
 
 

@@ -4,6 +4,7 @@
 #include "host/layer/suite.h"
 #include "host/machine/cpu.h"
 #include "kernels/model/eie_cycle_loops.h"
+#include "kernels/model/eie_cycle_model.h"
 #include "tests/support/layers.h"
 
 #include <math.h>

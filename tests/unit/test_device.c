@@ -1,5 +1,6 @@
 /* host/devices/device.h: every description that we ship loads and agrees with the paper; bad ones
  * name file, line and key. */
+#include "host/devices/design.h"
 #include "host/devices/device.h"
 
 #include <math.h>
@@ -92,7 +93,7 @@ static void the_64_pe_design_agrees_with_the_paper(void **state)
 {
     (void)state;
     const struct eie_device device = read_shipped("eie-64pe-45nm");
-    const struct eie_design *design = &device.design;
+    const struct eie_design *design = device.design;
     assert_int_equal(device.kind, EIE_DEVICE_EIE);
     assert_int_equal(design->pe_count, 64);
     assert_int_equal(design->queue_depth, 8);
@@ -123,13 +124,13 @@ static void the_256_pe_projection_follows_the_rule(void **state)
     (void)state;
     const struct eie_device small = read_shipped("eie-64pe-45nm");
     const struct eie_device large = read_shipped("eie-256pe-28nm");
-    const struct eie_design *design = &large.design;
+    const struct eie_design *design = large.design;
     assert_int_equal(design->pe_count, 256);
     assert_int_equal(design->lnzd_node_count, 64 + 16 + 4 + 1);
-    assert_near(design->clock_hz, 1.5 * small.design.clock_hz, 1e-12);
-    assert_near(design->power_w, 4 * small.design.power_w, 1e-9);
-    assert_near(busy_pe_mw(design), busy_pe_mw(&small.design), 1e-4);
-    assert_near(design->energy.spmat_row_read_pj, small.design.energy.spmat_row_read_pj / 1.5,
+    assert_near(design->clock_hz, 1.5 * small.design->clock_hz, 1e-12);
+    assert_near(design->power_w, 4 * small.design->power_w, 1e-9);
+    assert_near(busy_pe_mw(design), busy_pe_mw(small.design), 1e-4);
+    assert_near(design->energy.spmat_row_read_pj, small.design->energy.spmat_row_read_pj / 1.5,
                 1e-4);
     assert_near(design->area_mm2, 63.8, 1e-9);
     assert_near(summed_area_mm2(design), design->area_mm2, 0.01);
@@ -141,14 +142,14 @@ static void published_figures_agree_with_table_5(void **state)
     const struct eie_device cpu = read_shipped("core-i7-5930k"), gpu = read_shipped("titan-x");
     const struct eie_device mobile = read_shipped("tegra-k1"), north = read_shipped("truenorth");
     assert_int_equal(cpu.kind, EIE_DEVICE_PUBLISHED);
-    assert_near(cpu.published.power_w, 73, 0);
-    assert_near(cpu.published.clock_hz, 3.5e9, 0);
-    assert_near(cpu.published.throughput_frames_per_s, 1e6 / 6187.1, 0.005);
-    assert_near(gpu.published.throughput_frames_per_s, 1e6 / 243.0, 0.005);
-    assert_near(mobile.published.throughput_frames_per_s, 1e6 / 5765.0, 0.005);
-    assert_true(isnan(mobile.published.area_mm2));
-    assert_true(isnan(north.published.clock_hz));
-    assert_near(north.published.year, 2014, 0);
+    assert_near(cpu.published->power_w, 73, 0);
+    assert_near(cpu.published->clock_hz, 3.5e9, 0);
+    assert_near(cpu.published->throughput_frames_per_s, 1e6 / 6187.1, 0.005);
+    assert_near(gpu.published->throughput_frames_per_s, 1e6 / 243.0, 0.005);
+    assert_near(mobile.published->throughput_frames_per_s, 1e6 / 5765.0, 0.005);
+    assert_true(isnan(mobile.published->area_mm2));
+    assert_true(isnan(north.published->clock_hz));
+    assert_near(north.published->year, 2014, 0);
 }
 
 static void the_host_is_a_device(void **state)
@@ -251,17 +252,37 @@ static void good_files_load(void **state)
     if (eie_device_read(path, &device, &error) != EIE_OK) fail_msg("%s", error.message);
     assert_string_equal(device.name, "my-chip");
     assert_string_equal(device.title, "My chip");
-    assert_int_equal(device.design.pe_count, 1);
-    assert_int_equal(device.design.index_bits, 5);
-    assert_int_equal(device.design.code_bits, 3);
-    assert_int_equal(device.design.empty_column_cycles, 2);
-    assert_int_equal(device.design.spmat_lines_held, 0);
-    assert_int_equal(device.design.batching, 1);
-    assert_near(device.design.pe_areas.spmat_um2, 300, 0);
+    assert_int_equal(device.design->pe_count, 1);
+    assert_int_equal(device.design->index_bits, 5);
+    assert_int_equal(device.design->code_bits, 3);
+    assert_int_equal(device.design->empty_column_cycles, 2);
+    assert_int_equal(device.design->spmat_lines_held, 0);
+    assert_int_equal(device.design->batching, 1);
+    assert_near(device.design->pe_areas.spmat_um2, 300, 0);
     write_text(PUBLISHED("2020"), strlen(PUBLISHED("2020")));
     if (eie_device_read(path, &device, &error) != EIE_OK) fail_msg("%s", error.message);
     assert_int_equal(device.kind, EIE_DEVICE_PUBLISHED);
-    assert_true(isnan(device.published.area_mm2));
+    assert_true(isnan(device.published->area_mm2));
+}
+
+static void what_a_description_says_is_kept_once(void **state)
+{
+    (void)state;
+    struct eie_device first, second, other;
+    struct eie_error error = {""};
+    write_text(EIE("1", "1", "8"), strlen(EIE("1", "1", "8")));
+    if (eie_device_read(path, &first, &error) != EIE_OK) fail_msg("%s", error.message);
+    if (eie_device_read(path, &second, &error) != EIE_OK) fail_msg("%s", error.message);
+    assert_ptr_equal(first.design, second.design);
+    assert_null(first.published);
+    write_text(EIE("1", "1", "16"), strlen(EIE("1", "1", "16")));
+    if (eie_device_read(path, &other, &error) != EIE_OK) fail_msg("%s", error.message);
+    assert_ptr_not_equal(first.design, other.design);
+    assert_int_equal(first.design->spmat_line_bits, 8);
+    assert_int_equal(other.design->spmat_line_bits, 16);
+    write_text(PUBLISHED("2020"), strlen(PUBLISHED("2020")));
+    if (eie_device_read(path, &other, &error) != EIE_OK) fail_msg("%s", error.message);
+    assert_null(other.design);
 }
 
 static void files_that_are_not_json_are_rejected(void **state)
@@ -377,6 +398,7 @@ int main(void)
         cmocka_unit_test(published_figures_agree_with_table_5),
         cmocka_unit_test(the_host_is_a_device),
         cmocka_unit_test(good_files_load),
+        cmocka_unit_test(what_a_description_says_is_kept_once),
         cmocka_unit_test(files_that_are_not_json_are_rejected),
         cmocka_unit_test(every_truncated_file_is_rejected),
         cmocka_unit_test(keys_must_be_exactly_the_known_ones),

@@ -1,6 +1,8 @@
 /* kernels/model/eie_energy.h: the shipped data, factors against the papers' own examples, area, and
  * the precision of Fig. 10's arithmetics. */
 #include "bench/explore/precision.h"
+#include "host/devices/design.h"
+#include "host/devices/device.h"
 #include "kernels/model/eie_energy.h"
 #include "tests/support/layers.h"
 
@@ -74,7 +76,7 @@ static void energy_is_counts_times_the_table(void **state)
      * eight */
     const struct eie_cycle_counts ideal = {
         .cycles = 8000, .broadcasts = 1000, .entries = 64 * 8000, .lines = 64 * 1000};
-    const struct eie_module_energy energy = eie_energy_of(&ideal, 64, 21, &device.design.energy);
+    const struct eie_module_energy energy = eie_energy_of(&ideal, 64, 21, &device.design->energy);
     const double seconds = 8000 / 800e6;
     assert_near(energy.spmat / seconds / 64, 4.955e-3, 1e-6);
     assert_near(energy.pointer / seconds / 64, 1.807e-3, 1e-6);
@@ -86,8 +88,8 @@ static void energy_is_counts_times_the_table(void **state)
     const struct eie_energy_table table1 = eie_energy_table1(&data, 64);
     assert_near(table1.spmat_row_read_pj, 10, 1e-12);
     assert_near(table1.entry_arithmetic_pj, 3.2, 1e-12);
-    assert_near(eie_area_mm2(&device.design, 64, 8), 40.84, 1e-3);
-    assert_near(eie_area_mm2(&device.design, 64, 16) - eie_area_mm2(&device.design, 64, 8),
+    assert_near(eie_area_mm2(device.design, 64, 8), 40.84, 1e-3);
+    assert_near(eie_area_mm2(device.design, 64, 16) - eie_area_mm2(device.design, 64, 8),
                 64 * 758e-6, 1e-6);
 }
 

@@ -1,5 +1,7 @@
 /* kernels/model/eie_formula.h: moments against enumeration, counts against a count of its own, the
  * expected time against a small simulation of the queues. */
+#include "host/devices/design.h"
+#include "host/devices/device.h"
 #include "host/layer/import_dump.h"
 #include "host/layer/suite.h"
 #include "kernels/model/eie_formula.h"
@@ -308,8 +310,9 @@ static struct eie_estimate estimate(const struct eie_work *work, uint32_t depth)
     struct eie_error error = {""};
     struct eie_estimate result;
     assert_good(eie_device_read("eie-64pe-45nm", &device, &error), error);
-    device.design.queue_depth = depth;
-    eie_estimate_design(work, &device.design, &result);
+    struct eie_design design = *device.design;
+    design.queue_depth = depth;
+    eie_estimate_design(work, &design, &result);
     return result;
 }
 

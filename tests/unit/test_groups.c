@@ -52,11 +52,11 @@ static uint32_t passes(const struct cuda_groups_form *form, const uint64_t *grou
 
 static void check_layer(const struct eie_layer *layer, double most_passes)
 {
-    struct sorted_rows rows;
+    struct eie_row_lists rows;
     struct eie_sparse_codes codes;
     struct eie_error error = {""};
     uint8_t *seen = malloc((size_t)layer->inputs * layer->outputs);
-    assert_good(sorted_rows_make(layer, &rows, &error), error);
+    assert_good(eie_row_lists_make(layer, &rows, &error), error);
     assert_good(eie_layer_decode(layer, &codes, &error), error);
     for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
         const struct cuda_groups_form *form = &forms[f];
@@ -94,7 +94,7 @@ static void check_layer(const struct eie_layer *layer, double most_passes)
         cuda_groups_free(&groups);
     }
     eie_sparse_codes_free(&codes);
-    sorted_rows_free(&rows);
+    eie_row_lists_free(&rows);
     free(seen);
 }
 
@@ -139,7 +139,7 @@ static void test_one_long_row(void **state)
 static void test_too_many_columns(void **state)
 {
     const struct eie_layer layer = {.inputs = CUDA_COLUMNS_MAX + 1, .outputs = 1};
-    const struct sorted_rows rows = {NULL, NULL, NULL, NULL};
+    const struct eie_row_lists rows = {NULL, NULL, NULL};
     struct cuda_groups groups;
     struct eie_error error = {""};
     (void)state;

@@ -1,5 +1,7 @@
 /* host/layer/import_dump.h: small dumps made here, damaged ones, and the real one when it is at
  * hand. */
+#include "host/devices/design.h"
+#include "host/devices/device.h"
 #include "host/layer/import_dump.h"
 #include "kernels/model/eie_formula.h"
 #include "tests/support/layers.h"
@@ -308,7 +310,7 @@ static void alexnet_fc8_has_the_published_numbers(void **state)
     struct eie_device device;
     assert_good(eie_device_read("eie-64pe-45nm", &device, &error), error);
     assert_good(eie_work_count(layer, layer->sample_inputs, 64, &work, &error), error);
-    eie_estimate_design(&work, &device.design, &estimate);
+    eie_estimate_design(&work, device.design, &estimate);
     assert_true(estimate.theoretical_cycles == 453748 / 64.0); /* 7089.8125: Table IV's 8.9 us */
     eie_work_free(&work);
     eie_layer_free(layer);

@@ -1,0 +1,63 @@
+"""What the verbs share: the program, what `run` installs and builds for them, folders of results."""
+
+import datetime
+import os
+
+from bench.door.messages import die
+from bench.door.programs import call, must, output
+
+EIE = "build/release/eie"
+PYTHON = ".venv/bin/python"
+LOG = "build/log.txt"  # of the last build
+
+
+def install(*groups):
+    """What is missing of these, by run's names: build, test, check, cross, loader; python (.venv); peers, opencl, cuda.
+    Ends the verb where that fails, but for peers and opencl."""
+    must("./run", "--install", *groups)
+
+
+def try_python():
+    """Makes .venv; where it cannot be made, the reason, else nothing."""
+    reason, code = output("./run", "--try-python")
+    return reason.strip() or "no reason is known" if code else ""
+
+
+def build(preset, folder="."):
+    must("./run", "--build", preset, folder)
+
+
+def with_real(suites):
+    """The suites, and that of the real layers where they are there."""
+    return suites + (",real" if os.environ.get("EIE_MODELS") else "")
+
+
+def make_folder(path):
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError:
+        die(f"{path} cannot be made")
+    return path
+
+
+def results_folder(path):
+    return make_folder(path or f"results/local/{datetime.datetime.now():%Y-%m-%dT%H%M%S}")
+
+
+def is_filled(path):
+    return os.path.isfile(path) and os.path.getsize(path) > 0
+
+
+def has_library(start):
+    """Whether the dynamic loader knows a library whose file name begins so."""
+    listed, _ = output("/sbin/ldconfig", "-p")
+    return any(line.startswith("\t" + start) for line in listed.splitlines())
+
+
+def plots(*arguments, **further):
+    return call(PYTHON, "-m", "plots", *arguments, **further)
+
+
+def write_report(out):
+    if plots("report", f"{out}/bench.json", "--out", out):
+        die("the report failed")

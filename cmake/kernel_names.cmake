@@ -1,0 +1,22 @@
+# Appends to the list `list` of the caller FOLDER_NAME of each `const struct eie_kernel eie_kernel_FOLDER_NAME =`
+# that stands at the beginning of a line of the sources of that folder. One name twice ends the build.
+function(eie_kernel_names folder sources list)
+  set(found ${${list}})
+  foreach(source IN LISTS sources)
+    file(STRINGS ${source} definitions REGEX "^const struct eie_kernel eie_kernel_")
+    foreach(definition IN LISTS definitions)
+      string(REGEX REPLACE "^const struct eie_kernel eie_kernel_([A-Za-z0-9_]*).*" "\\1" name "${definition}")
+      if(NOT name MATCHES "^${folder}_[a-z0-9_]+$")
+        message(FATAL_ERROR "${source}: eie_kernel_${name}: a kernel of folder ${folder} is called eie_kernel_${folder}_NAME, "
+                            "in a-z, 0-9 and _")
+      endif()
+      if(name IN_LIST found)
+        message(FATAL_ERROR "${source}: eie_kernel_${name}: there is a kernel ${name} already, in ${EIE_SOURCE_OF_${name}}")
+      endif()
+      list(APPEND found ${name})
+      set(EIE_SOURCE_OF_${name} ${source})
+      set(EIE_SOURCE_OF_${name} ${source} PARENT_SCOPE)
+    endforeach()
+  endforeach()
+  set(${list} ${found} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,29 @@
+"""Deep Compression's networks compressed anew: results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, by the names of
+its columns."""
+
+import os
+
+from plots.core.cells import missing
+from plots.core.grid import read_cells
+from plots.core.output import DATA
+
+FILE = os.path.join(os.path.dirname(DATA), "results", "DEEP_COMPRESSION.csv")
+TABLE = "networks"
+PRINTED_RATE, TOTAL_RATE, LAYERS_RATE = "rate printed", "rate of the printed total", "rate from printed layer sizes"
+PACKED_RATE, HUFFMAN_RATE, HUFFMAN_BYTES = "packed files, rate", "Huffman files, rate", "Huffman files, bytes"
+
+
+class Networks:
+    """Their sizes as cells; none where the file is not there. Raises InputError for one that is none."""
+
+    def __init__(self, path=FILE):
+        self._name = os.path.basename(path)
+        self._cells = read_cells(path) if os.path.exists(path) else {}
+
+    def cell(self, network, column):
+        return self._cells.get((TABLE, network, column)) or missing(
+            "none",
+            "measured",
+            f"no {column} of {network} in {self._name}",
+            reason=f"{self._name} has no such number: ./run deepcomp makes it",
+        )

@@ -1,0 +1,123 @@
+"""Pages and what renders them: every kind of block, tables with brackets, the long CSV file there and back."""
+
+import pytest
+
+from plots.core import markdown as markdown_module
+from plots.core.cells import Cell, cited, difference, missing
+from plots.core.grid import Table, csv_of, read_cells
+from plots.core.load import InputError
+from plots.core.markdown import markdown
+from plots.core.page import Bullets, Contents, Figure, Heading, Page, TableBlock, Text
+from plots.core.plain import plain
+
+
+def made_up(name="made_up", columns=2):
+    table = Table(name, "Made up", corner="layer")
+    for row, value in (("a|b", 2.0), ("c", 3.0)):
+        for column in range(columns):
+            table.put(row, f"column {column}", Cell(value * (column + 1), "x", "simulated", "a test"))
+    return table
+
+
+def page_of_all():
+    page = Page("Title").add("A text.", Contents()).heading("Two words, here").bullets(["one", "two"]).bullets([])
+    page.heading("Third", 3).bullets(["first", "second"], numbered=True).add(Figure("f.png", "what it shows"))
+    return page.table(made_up(), file="made_up.csv").heading("Last").table(made_up(), titled=False, remarks=False)
+
+
+def test_a_page_is_blocks():
+    kinds = [type(block) for block in page_of_all().blocks]
+    assert kinds == [
+        Heading, Text, Contents, Heading, Bullets, Heading, Bullets, Figure, TableBlock, Heading, TableBlock
+    ]  # fmt: skip
+
+
+def test_markdown_of_every_block():
+    text = markdown(page_of_all())
+    assert text.startswith("# Title\n\nA text.\n\n## Contents\n\n- [Two words, here](#two-words-here)\n- [Last](#last)\n\n")
+    assert "## Two words, here\n\n- one\n- two\n\n### Third\n\n1. first\n2. second\n\n![what it shows](f.png)\n\n" in text
+    assert text.count("### Made up") == 1 and text.count("made_up.csv](made_up.csv)") == 1
+    assert "*s = simulated cycle by cycle.* All cells" in text
+    assert text.count("| a\\|b") == 2 and "| 2.00x s" in " ".join(text.split()) and text.endswith("|\n")
+
+
+def test_plain_text_has_the_letter_in_the_head():
+    table = made_up()
+    table.put("c", "column 1", cited("7.25", "x", "a paper"))
+    table.put("d", "column 0", missing("none", "measured", "a test", reason="there is none"))
+    text = plain(Page("Title").add("A text.").table(table))
+    assert text.startswith("Title\nA text.\n\nMade up\nlayer")
+    assert text.splitlines()[4].split() == ["layer", "column", "0", "(s)", "column", "1", "(s)"]
+    assert [line.split() for line in text.splitlines()[6:9]] == [
+        ["a|b", "2.00", "4.00"],
+        ["c", "3.00", "7.25", "c"],
+        ["d", "-"],
+    ]
+    assert text.endswith('- "-" (d: column 0): there is none.\n')
+
+
+@pytest.mark.parametrize("render", [markdown, plain])
+def test_an_unknown_block_is_a_fault(render):
+    with pytest.raises(TypeError, match="int"):
+        render(Page().add(5))
+
+
+def test_wide_tables_come_in_blocks_with_the_same_rows():
+    most = markdown_module.COLUMNS_PER_BLOCK
+    for columns, blocks in ((most, 1), (most + 1, 2), (2 * most + 1, 3)):
+        found = markdown_module.table_blocks(made_up(columns=columns))
+        assert len(found) == blocks and all("| c " in block for block in found)
+        assert sum(block.splitlines()[0].count("column") for block in found) == columns
+
+
+def test_brackets_stand_behind_a_cell_and_have_a_column_in_the_file(tmp_path):
+    table = Table("balance", "Balance", decimals={"ours": 1})
+    bar, ours = cited("90.0", "%", "Fig. 8"), Cell(92.34, "%", "simulated", "a test")
+    table.put("a", "ours", ours)
+    table.brackets["ours"] = "ours: above"
+    table.put("a", "ours: above", difference(ours, bar, "ours - bar", "points"))
+    (block,) = markdown_module.table_blocks(table)
+    assert "92.3 % s (+2.3 d)" in block and "above" not in block
+    (tmp_path / "t.csv").write_text(table.csv(), encoding="utf-8")
+    assert read_cells(tmp_path / "t.csv")["balance", "a", "ours: above"].value == pytest.approx(2.34)
+
+
+@pytest.mark.parametrize(
+    "value, unit, decimals, text",
+    [(40.837, "mm2", 2, "40.84 mm2 (d)"), (3.65, "x", None, "3.65x (d)"), (4.884, "%", 1, "4.9 % (d)"), (5, "", 0, "5 (d)")],
+)
+def test_a_cell_within_a_sentence(value, unit, decimals, text):
+    assert Cell(value, unit, "derived", "a test").said(decimals) == text
+
+
+@pytest.mark.parametrize(
+    "ours, text", [(10.04, "0.0"), (9.96, "0.0"), (10.06, "+0.1"), (9.94, "-0.1")]
+)  # what rounds to nothing has no sign
+def test_signs_of_differences(ours, text):
+    cells = [Cell(value, "%", "derived", "a test") for value in (ours, 10.0)]
+    assert difference(*cells, "a test", "points").digits() == text
+
+
+def test_cells_come_back_from_their_file(tmp_path):
+    first, second = made_up("first"), made_up("second")
+    first.put("c", "column 1", Cell(5.0, "us", "measured", "a run", low=4.0, high=6.5, least=3.5, layers=7))
+    second.put("c", "column 1", missing("not run", "measured", "why", "us"))
+    path = tmp_path / "both.csv"
+    path.write_text(csv_of([first, second]), encoding="utf-8")
+    assert path.read_text().count("table,row,column") == 1
+    found = read_cells(path)
+    assert len(found) == 8 and found["first", "c", "column 1"] == first.get("c", "column 1")
+    assert found["second", "c", "column 1"].value == "not run" and found["second", "a|b", "column 0"].value == 2.0
+
+
+HEADER = "table,row,column,value,unit,provenance,source,low,high,minimum,layers\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", HEADER + "t,r,c,1,,guessed,s,,,,\n", HEADER + "t,r,c,1,,cited,s,2,3,,\n"]
+)
+def test_files_that_hold_no_cells(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    for name in ("t.csv", "none.csv"):
+        with pytest.raises(InputError, match=name):
+            read_cells(tmp_path / name)
