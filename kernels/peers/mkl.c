@@ -22,17 +22,18 @@ static struct {
     int (*set_interface)(int);
     void (*version_text)(char *text, int size);
     char version[200], core[32];
-    struct openmp openmp; /* of its threading layer; looked up when a plan wants threads */
+    const struct layer *layer; /* the one that it has loaded, NULL when that is not known */
+    struct openmp openmp;      /* of its threading layer; looked up when a plan wants threads */
 } mkl;
 
 /* Threading layers, and the library that each needs: MKL itself ends the process without it. */
 static const struct layer {
-    const char *name, *runtime; /* runtime NULL: none */
+    const char *name, *file, *runtime; /* of MKL, behind "libmkl_"; runtime NULL: none */
     bool openmp;
-} layers[] = {{"GNU", "libgomp.so.1", true},
-              {"INTEL", "libiomp5.so", true},
-              {"SEQUENTIAL", NULL, false},
-              {"TBB", "libtbb.so.12", false}};
+} layers[] = {{"GNU", "gnu_thread", "libgomp.so.1", true},
+              {"INTEL", "intel_thread", "libiomp5.so", true},
+              {"SEQUENTIAL", "sequential", NULL, false},
+              {"TBB", "tbb_thread", "libtbb.so.12", false}};
 enum { LAYERS = sizeof layers / sizeof *layers };
 
 #define LAYER_VARIABLE "MKL_THREADING_LAYER"
@@ -159,20 +160,23 @@ enum eie_status mkl_take_threads(uint32_t threads, struct eie_error *error)
     return status ? status : openmp_take_threads(&mkl.openmp, threads, error);
 }
 
-/* The library with the processor's code is loaded at the first call: libmkl_CORE.so. */
-static int find_core(struct dl_phdr_info *info, size_t size, void *core)
+/* Libraries with the processor's code and of the threading layer are loaded at the first call:
+ * libmkl_CORE.so, libmkl_gnu_thread.so. */
+static int find_parts(struct dl_phdr_info *info, size_t size, void *nothing)
 {
     static const char *const cores[] = {"def", "mc3", "avx2", "avx512", "avx10"};
     const char *name = strrchr(info->dlpi_name, '/');
     (void)size;
+    (void)nothing;
     if (!name || strncmp(name, "/libmkl_", 8)) return 0;
     name += 8;
-    for (size_t i = 0; i < sizeof cores / sizeof *cores; i++) {
-        const size_t length = strlen(cores[i]);
-        if (strncmp(name, cores[i], length) || name[length] != '.') continue;
-        snprintf(core, sizeof mkl.core, "%s", cores[i]);
-        return 1;
-    }
+    const size_t length = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof cores / sizeof *cores; i++)
+        if (length == strlen(cores[i]) && !strncmp(name, cores[i], length))
+            snprintf(mkl.core, sizeof mkl.core, "%s", cores[i]);
+    for (size_t i = 0; i < LAYERS; i++)
+        if (length == strlen(layers[i].file) && !strncmp(name, layers[i].file, length))
+            mkl.layer = &layers[i];
     return 0;
 }
 
@@ -187,12 +191,23 @@ static bool weakness(char *text, size_t size)
     return true;
 }
 
+/* Where another library has brought a runtime along, MKL takes that one. */
+static bool other_layer(char *text, size_t size)
+{
+    const char *wanted = getenv(LAYER_VARIABLE);
+    if (!mkl.layer || !wanted || !strcasecmp(wanted, mkl.layer->name)) return false;
+    snprintf(text, size, "threads are those of MKL's layer %s, " LAYER_VARIABLE "=%s is not heeded",
+             mkl.layer->name, wanted);
+    return true;
+}
+
 void mkl_describe(const struct eie_plan *plan, eie_column column, void *context)
 {
     char note[128];
     (void)plan;
     column(context, "eie_library", mkl.version, 0);
-    if (!mkl.core[0]) dl_iterate_phdr(find_core, mkl.core);
+    if (!mkl.core[0]) dl_iterate_phdr(find_parts, NULL);
     column(context, "eie_library_core", mkl.core[0] ? mkl.core : "unknown", 0);
-    if (weakness(note, sizeof note)) column(context, "eie_library_note", note, 0);
+    if (weakness(note, sizeof note) || other_layer(note, sizeof note))
+        column(context, "eie_library_note", note, 0);
 }
