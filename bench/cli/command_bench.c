@@ -157,8 +157,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
         return eie_command_usage(VERB, "--threads %s is not a list of thread counts", optarg);
     for (uint32_t i = 0; option == 't' && i < matrix->threads.count; i++)
         if (matrix->threads.values[i] > cores)
-            return eie_command_usage(VERB, "--threads %s: this process may use %u cores", optarg,
-                                     cores);
+            return eie_command_usage(VERB, "--threads %s: this process may use %u core%s", optarg,
+                                     cores, cores == 1 ? "" : "s");
     if (option == 'c' && !parse_caches(optarg, &matrix->caches))
         return eie_command_usage(VERB, "--cache %s is not a list of hot, llc, dram", optarg);
     if (option == 'T' && !parse_budget(optarg, &options->budget_s))
