@@ -44,17 +44,15 @@ static void probe(void *context, void *shared)
     probed->status = eie_kernel_probe(probing->kernel, probing->device, &probed->reason);
 }
 
-/* Can the kernel run on the device? The word for it, and why not. A plug-in's probe runs in a
- * process of its own. */
+/* Can the kernel run on the device? The word for it, and why not. Probes run in processes of their
+ * own: a plug-in may crash, and a library ends the process where it lacks another. */
 static const char *try_kernel(const struct eie_kernel *kernel, const struct eie_device *device,
                               struct eie_error *reason)
 {
     struct probing probing = {kernel, device};
     struct probed probed = {EIE_OK, {""}};
     struct eie_ending ending = {.end = EIE_END_RETURNED};
-    if (!eie_plugin_of(kernel))
-        probe(&probing, &probed);
-    else if (eie_isolate(probe, &probing, &probed, sizeof probed, PROBE_LIMIT_S, &ending, reason))
+    if (eie_isolate(probe, &probing, &probed, sizeof probed, PROBE_LIMIT_S, &ending, reason))
         return "error";
     *reason = probed.reason;
     if (ending.end != EIE_END_RETURNED) {

@@ -97,8 +97,11 @@ static void add_google_context(json_t *context)
  * tell what came from there. */
 static void add_environment(json_t *context)
 {
-    static const char *const prefixes[] = {"EIE_", "OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_",
-                                           "MKL_", "MALLOC_",   "POCL_", "OCL_", "CUDA_", "LD_"};
+    static const char *const prefixes[] = {
+        "EIE_",         "OPENBLAS_", "GOTO_",          "BLIS_", "OMP_",    "GOMP_",
+        "KMP_",         "MKL_",      "TBB_",           "DNNL_", "ONEDNN_", "GB_",
+        "POCL_",        "OCL_",      "CLBLAST_",       "CUDA_", "CUBLAS_", "CUSPARSE_",
+        "NVIDIA_TF32_", "MALLOC_",   "GLIBC_TUNABLES", "LD_"};
     static const char *const unwanted[] = {
         "EIE_MODELS=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
     json_t *kept = json_object();
