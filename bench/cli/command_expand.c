@@ -106,7 +106,7 @@ static enum eie_status write_safetensors(const char *path, const struct eie_shar
                 names[i],          EIE_F32,      1,
                 {matrix->outputs}, matrix->bias, matrix->outputs * sizeof(float)};
         }
-        status = eie_safetensors_write(path, tensors, written, NULL, error);
+        status = eie_safetensors_write(path, tensors, written, NULL, NULL, error);
     }
     free(tensors);
     free(names);

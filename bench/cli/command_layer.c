@@ -161,10 +161,11 @@ static enum eie_status generate(const struct options *options, struct eie_error 
 static void print_quantization(const struct eie_quantization *report)
 {
     printf("fixed point: %u weight, %u input, %u output fraction bits\n"
-           "inputs that became 0: %" PRIu64 "\n"
+           "inputs that became 0: %" PRIu64 ", weights: %" PRIu64 " (relative error %.3g)\n"
            "error against float64: largest %.3g, root mean square %.3g of the outputs'\n",
            report->weight_fraction_bits, report->input_fraction_bits, report->output_fraction_bits,
-           report->inputs_lost, report->max_abs_error, report->relative_rms_error);
+           report->inputs_lost, report->weights_lost, report->weights_relative_rms_error,
+           report->max_abs_error, report->relative_rms_error);
 }
 
 static enum eie_status import(const struct options *options, struct eie_error *error)

@@ -3,8 +3,9 @@
  * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
- * L.source. A layer may also stand in its storage form (host/layer/stored.h), which has the
- * metadata L.form; it is read like any other. */
+ * L.source, and L.eie_layer_hash (eie_layer_hash; files of before have none), which covers what
+ * eie.sha256 does not. A layer may also stand in its storage form (host/layer/stored.h), which has
+ * the metadata L.form; it is read like any other. */
 #ifndef EIE_HOST_LAYER_LAYER_FILE_H
 #define EIE_HOST_LAYER_LAYER_FILE_H
 
@@ -40,5 +41,10 @@ void eie_shared_set_free(struct eie_shared_set *set);
 EIE_MUST_USE enum eie_status eie_layer_file_write(const char *path,
                                                   const struct eie_layer *const *layers,
                                                   uint32_t count, struct eie_error *error);
+/* The same, and what the file consists of. */
+struct eie_file_parts;
+EIE_MUST_USE enum eie_status
+eie_layer_file_write_parts(const char *path, const struct eie_layer *const *layers, uint32_t count,
+                           struct eie_file_parts *parts, struct eie_error *error);
 
 #endif
