@@ -224,18 +224,25 @@ static enum eie_status read_as_matrix(const struct eie_container_layer *in, void
     return status;
 }
 
+enum eie_status eie_shared_file_parse(struct eie_bytes *bytes, const char *path,
+                                      struct eie_shared_set *set, struct eie_error *error)
+{
+    void *items = NULL;
+    uint32_t count = 0;
+    const struct target target = {sizeof *set->matrices, &items, &count, read_as_matrix};
+    enum eie_status status = read_file(bytes, path, &target, error);
+    *set = (struct eie_shared_set){count, items};
+    if (status) eie_shared_set_free(set);
+    return status;
+}
+
 enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
                                      struct eie_error *error)
 {
     struct eie_bytes bytes;
-    void *items = NULL;
-    uint32_t count = 0;
-    const struct target target = {sizeof *set->matrices, &items, &count, read_as_matrix};
+    *set = (struct eie_shared_set){0};
     enum eie_status status = eie_file_read(path, SIZE_MAX, &bytes, error);
-    if (!status) status = read_file(&bytes, path, &target, error);
-    *set = (struct eie_shared_set){count, items};
-    if (status) eie_shared_set_free(set);
-    return status;
+    return status ? status : eie_shared_file_parse(&bytes, path, set, error);
 }
 
 void eie_shared_set_free(struct eie_shared_set *set)

@@ -35,6 +35,9 @@ struct eie_shared_set {
 };
 EIE_MUST_USE enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
                                                   struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_shared_file_parse(struct eie_bytes *bytes, /* taken over */
+                                                   const char *path, struct eie_shared_set *set,
+                                                   struct eie_error *error);
 void eie_shared_set_free(struct eie_shared_set *set);
 
 /* Writes all layers, at least one, or leaves no file. Names must differ: EIE_USAGE. EIE_SYSTEM. */
