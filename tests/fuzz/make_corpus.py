@@ -469,7 +469,7 @@ def net_files():
 def stored_files():
     """Layer files in the storage form, packed: rows 0 to 2, columns 0 to 3, weights at 0 1, 2 3."""
 
-    def file(form="packed", codes=b"\x21", runs=b"\x51", further=(), **changes):
+    def file(form="packed", codes=b"\x48", runs=b"\xa8", further=(), **changes):
         header, data = tensors(
             [
                 ("s.codebook", "I16", [16], CODEBOOK),
