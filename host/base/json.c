@@ -1,5 +1,6 @@
 #include "host/base/json.h"
 #include "host/base/file.h"
+#include "host/base/foreign.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -173,8 +174,11 @@ enum eie_status eie_json_read(const char *path, struct eie_json_file *file, stru
         goto cleanup;
     }
     file->root = json_loadb(file->text, bytes.size, JSON_REJECT_DUPLICATES, &fault);
+    const char *foreign = eie_foreign_file(path, bytes.data, bytes.size);
     if (!file->root && json_error_code(&fault) == json_error_out_of_memory)
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    else if (!file->root && foreign && *file->text != '{' && *file->text != '[')
+        status = eie_fail(error, EIE_INPUT, "%s: %s", path, foreign);
     else if (!file->root)
         status = eie_fail(error, EIE_INPUT, "%s:%d: not valid JSON: %s", path,
                           fault.line > 0 ? fault.line : 1, fault.text);

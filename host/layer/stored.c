@@ -194,6 +194,7 @@ static void describe(struct eie_container_writer *out, const struct eie_store_it
     eie_container_add_uint(out, name, "run_bits", item->run_bits);
     eie_container_add_uint(out, name, "entries", coded->entries);
     eie_container_add_text(out, name, "source", layer ? layer->source : shared->source);
+    if (shared->tensor) eie_container_add_text(out, name, "tensor", shared->tensor);
     if (!layer) return;
     eie_container_add_uint(out, name, "pe_count", layer->pe_count);
     eie_container_add_scalars(out, layer);
