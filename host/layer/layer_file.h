@@ -3,9 +3,9 @@
  * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
- * L.source; L.tensor is the full name of the tensor that L was made of, where L is not that name (too
- * long, or of other characters); older files have none. A layer may also stand in its storage form (host/layer/stored.h), which has the
- * metadata L.form; it is read like any other. */
+ * L.source; L.tensor is the full name of the tensor that L was made of, where L is not that name
+ * (too long, or of other characters); older files have none. A layer may also stand in its storage
+ * form (host/layer/stored.h), which has the metadata L.form; it is read like any other. */
 #ifndef EIE_HOST_LAYER_LAYER_FILE_H
 #define EIE_HOST_LAYER_LAYER_FILE_H
 

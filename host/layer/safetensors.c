@@ -96,8 +96,8 @@ static enum eie_status parse_tensor(const char *path, const char *name, const js
 {
     const json_t *offsets = json_object_get(value, "data_offsets");
     const char *dtype = json_string_value(json_object_get(value, "dtype"));
-    uint64_t size, begin, end;
-    *tensor = (struct eie_tensor){.name = name, .dtype_name = dtype};
+    uint64_t size = 0, begin, end;
+    *tensor = (struct eie_tensor){.name = name};
     if (!dtype) return eie_fail(error, EIE_INPUT, "%s: tensor '%s': missing dtype", path, name);
     const uint32_t bits = dtype_of(dtype, &tensor->dtype);
     enum eie_status status =
@@ -237,6 +237,12 @@ const struct eie_tensor *eie_safetensors_find(const struct eie_safetensors *file
     for (uint32_t i = 0; i < file->tensor_count; i++)
         if (!strcmp(file->tensors[i].name, name)) return &file->tensors[i];
     return NULL;
+}
+
+const char *eie_safetensors_dtype(const struct eie_safetensors *file,
+                                  const struct eie_tensor *tensor)
+{
+    return json_string_value(json_object_get(json_object_get(file->header, tensor->name), "dtype"));
 }
 
 const char *eie_safetensors_metadata(const struct eie_safetensors *file, const char *key)

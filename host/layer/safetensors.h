@@ -34,7 +34,6 @@ struct eie_tensor {
     uint64_t shape[EIE_TENSOR_RANK_MAX]; /* the first of them */
     const void *data;                    /* `size` bytes, possibly unaligned: copy before use */
     uint64_t size;
-    const char *dtype_name; /* of a tensor that was read: as the file has it */
 };
 
 /* A file read and checked: header within the file, every tensor within the data, offsets equal to
@@ -62,6 +61,9 @@ void eie_safetensors_free(struct eie_safetensors *file);
 
 /* NULL when there is none of that name. */
 const struct eie_tensor *eie_safetensors_find(const struct eie_safetensors *file, const char *name);
+/* The dtype of a tensor of the file as the file has it. */
+const char *eie_safetensors_dtype(const struct eie_safetensors *file,
+                                  const struct eie_tensor *tensor);
 const char *eie_safetensors_metadata(const struct eie_safetensors *file, const char *key);
 
 /* Writes tensors in the given order behind a header padded to 8 bytes; `metadata` (an object of
