@@ -20,7 +20,7 @@
 #define ALIGNMENT      64u
 #define SWEEP_AGE_S    60
 #define FIRST_CAPACITY 65536u /* where the size is not known beforehand */
-#define PIPE_WAIT_MS   2000   /* for the first writer of a named pipe */
+#define PIPE_WAIT_MS   5000   /* for the first writer of a named pipe */
 
 /* What to do about an errno value, beside the system's own words for it. */
 static const char *advice(int code)

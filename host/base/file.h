@@ -15,7 +15,7 @@ struct eie_bytes {
     size_t size;
 };
 
-#define EIE_PIPE_MAX (UINT64_C(1) << 32) /* bytes; or a quarter of the memory, if that is less */
+#define EIE_PIPE_MAX (UINT64_C(1) << 31) /* bytes; or a quarter of the memory, if that is less */
 
 /* Reads `path` whole. EIE_INPUT: no such file, a folder, a device, a pipe that nobody writes to,
  * larger than `limit` bytes, or than EIE_PIPE_MAX what is no regular file, or than the memory what

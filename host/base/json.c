@@ -177,7 +177,7 @@ enum eie_status eie_json_read(const char *path, struct eie_json_file *file, stru
     const char *foreign = eie_foreign_file(path, bytes.data, bytes.size);
     if (!file->root && json_error_code(&fault) == json_error_out_of_memory)
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
-    else if (!file->root && foreign && *file->text != '{' && *file->text != '[')
+    else if (!file->root && foreign && !strchr("{[ \t\r\n\xef", *file->text))
         status = eie_fail(error, EIE_INPUT, "%s: %s", path, foreign);
     else if (!file->root)
         status = eie_fail(error, EIE_INPUT, "%s:%d: not valid JSON: %s", path,
@@ -185,6 +185,8 @@ enum eie_status eie_json_read(const char *path, struct eie_json_file *file, stru
     else if (!json_is_object(file->root))
         status = eie_fail(error, EIE_INPUT, "%s:1: must be an object, not %s", path,
                           type_name(file->root));
+    else if (foreign && json_object_get(file->root, "weight_map"))
+        status = eie_fail(error, EIE_INPUT, "%s: %s", path, foreign);
 cleanup:
     if (status != EIE_OK) eie_json_free(file);
     return status;

@@ -84,9 +84,11 @@ static enum eie_status parse_shape(const char *path, const json_t *shape, uint32
                             tensor->name);
         if (i < EIE_TENSOR_RANK_MAX) tensor->shape[i] = size;
     }
-    if (__builtin_mul_overflow(elements, (uint64_t)bits, bytes) || *bytes % 8)
+    const bool whole_bytes = bits % 8 == 0;
+    if (__builtin_mul_overflow(elements, (uint64_t)(whole_bytes ? bits / 8 : bits), bytes) ||
+        (!whole_bytes && *bytes % 8))
         return eie_fail(error, EIE_INPUT, "%s: tensor '%s': impossible shape", path, tensor->name);
-    *bytes /= 8;
+    if (!whole_bytes) *bytes /= 8;
     return EIE_OK;
 }
 

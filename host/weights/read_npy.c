@@ -84,6 +84,7 @@ static enum eie_status take_type(struct literal *text, struct eie_weight_entry *
         entry->dtype = types[i].dtype;
         return EIE_OK;
     }
+    if (strchr(name, 'O')) return fault(text, "holds pickled Python objects, which are not read");
     return eie_fail(text->error, EIE_INPUT,
                     "%s: .npy header: elements of type '%s' are not read, only real numbers",
                     text->where, name);

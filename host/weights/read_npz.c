@@ -111,7 +111,7 @@ static enum eie_status list_member(struct eie_weight_file *file, uint64_t member
     if (status || !ends_in_npy(info.name)) return status;
     struct eie_weight_entry *entry = &file->entries[file->count];
     status = read_head(file, &info, where, &head, &size, &why);
-    if (!status) status = eie_npy_parse(head, size, info.size, "this array", entry, &why);
+    if (!status) status = eie_npy_parse(head, size, info.size, "cannot be read", entry, &why);
     free(head);
     if (status == EIE_MEMORY) return eie_fail(error, status, "%s", why.message);
     entry->name = strndup(info.name, strlen(info.name) - 4);

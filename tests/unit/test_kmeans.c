@@ -214,7 +214,8 @@ static void prune_to_a_density(void **state)
         uint64_t kept = 0;
         double lost = 0;
         memcpy(pruned, values, sizeof pruned);
-        assert_good(eie_prune(&(struct eie_values){pruned, NULL, COUNT, COUNT}, EIE_PRUNE_DENSITY, percent / 100.0, &report, &error),
+        assert_good(eie_prune(&(struct eie_values){pruned, NULL, COUNT, COUNT}, EIE_PRUNE_DENSITY,
+                              percent / 100.0, &report, &error),
                     error);
         for (size_t i = 0; i < COUNT; i++) {
             if (pruned[i] != 0.0f) {
@@ -231,10 +232,13 @@ static void prune_to_a_density(void **state)
     }
     /* equal magnitudes: the first of them */
     float equal[5] = {1, -1, 1, 0, -1};
-    assert_good(eie_prune(&(struct eie_values){equal, NULL, 5, 5}, EIE_PRUNE_DENSITY, 0.4, &report, &error), error);
+    assert_good(
+        eie_prune(&(struct eie_values){equal, NULL, 5, 5}, EIE_PRUNE_DENSITY, 0.4, &report, &error),
+        error);
     assert_true(equal[0] == 1 && equal[1] == -1 && equal[2] == 0 && equal[4] == 0);
-    assert_bad(eie_prune(&(struct eie_values){equal, NULL, 5, 5}, EIE_PRUNE_DENSITY, 1.5, &report, &error), EIE_USAGE, error,
-               "density");
+    assert_bad(
+        eie_prune(&(struct eie_values){equal, NULL, 5, 5}, EIE_PRUNE_DENSITY, 1.5, &report, &error),
+        EIE_USAGE, error, "density");
 }
 
 static void prune_by_a_threshold(void **state)
@@ -243,12 +247,16 @@ static void prune_by_a_threshold(void **state)
     struct eie_pruned report;
     struct eie_error error;
     (void)state;
-    assert_good(eie_prune(&(struct eie_values){values, NULL, 4, 4}, EIE_PRUNE_THRESHOLD, 1.0, &report, &error), error);
+    assert_good(eie_prune(&(struct eie_values){values, NULL, 4, 4}, EIE_PRUNE_THRESHOLD, 1.0,
+                          &report, &error),
+                error);
     assert_true(fabs(report.deviation - sqrt(5)) < 1e-12);
     assert_true(values[0] == 0 && values[1] == 0 && values[2] == 3 && values[3] == -3);
     assert_int_equal(report.kept, 2);
     assert_true(report.lost_sum_squares == 2);
-    assert_good(eie_prune(&(struct eie_values){values, NULL, 4, 4}, EIE_PRUNE_NONE, 0, &report, &error), error);
+    assert_good(
+        eie_prune(&(struct eie_values){values, NULL, 4, 4}, EIE_PRUNE_NONE, 0, &report, &error),
+        error);
     assert_int_equal(report.kept, 2);
 }
 

@@ -448,7 +448,7 @@ static void metadata_are_strings(void **state)
     assert_change_refused(set_metadata_number, "a.outputs", "metadata 'a.outputs' is not a string");
     assert_change_refused(set_metadata_number, "more", "metadata 'more' is not a string");
     assert_change_refused(replace_metadata, "[]", "__metadata__ is not an object");
-    assert_change_refused(replace_metadata, "null", "__metadata__ is not an object");
+    assert_change_refused(replace_metadata, "null", "not of eiebench");
     assert_change_refused(replace_metadata, "{}", "not of eiebench");
 }
 
