@@ -260,6 +260,43 @@ static void prune_by_a_threshold(void **state)
     assert_int_equal(report.kept, 2);
 }
 
+/* Some places of a matrix and all of them: the same numbers, bit for bit. */
+static void places_are_pruned_like_all(void **state)
+{
+    static const struct {
+        enum eie_pruning how;
+        double amount;
+    } ways[] = {{EIE_PRUNE_NONE, 0},         {EIE_PRUNE_DENSITY, 0.01}, {EIE_PRUNE_DENSITY, 0.6},
+                {EIE_PRUNE_THRESHOLD, 0.01}, {EIE_PRUNE_THRESHOLD, 2},  {EIE_PRUNE_DENSITY, 0}};
+    const size_t all = 5 * 65536 + 77;
+    float *dense = calloc(all, sizeof *dense), *some = malloc(all * sizeof *some);
+    uint32_t *place = malloc(all * sizeof *place);
+    struct eie_pruned one, other;
+    struct eie_error error;
+    (void)state;
+    assert_true(dense && some && place);
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        static float drawn[COUNT];
+        size_t count = 0;
+        draw(drawn, COUNT, way);
+        memset(dense, 0, all * sizeof *dense);
+        for (size_t i = 0; i < all && count < COUNT; i += 1 + i % 97) {
+            if (i / 65536 == 2) continue; /* a block without any */
+            dense[i] = count % 7 ? drawn[count] : 0;
+            place[count] = (uint32_t)i;
+            some[count++] = dense[i];
+        }
+        const struct eie_values whole = {dense, NULL, all, all}, part = {some, place, count, all};
+        assert_good(eie_prune(&whole, ways[way].how, ways[way].amount, &one, &error), error);
+        assert_good(eie_prune(&part, ways[way].how, ways[way].amount, &other, &error), error);
+        assert_memory_equal(&one, &other, sizeof one);
+        for (size_t i = 0; i < count; i++) assert_true(some[i] == dense[place[i]]);
+    }
+    free(dense);
+    free(some);
+    free(place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +308,7 @@ int main(void)
         cmocka_unit_test(stopped_after_any_round),
         cmocka_unit_test(prune_to_a_density),
         cmocka_unit_test(prune_by_a_threshold),
+        cmocka_unit_test(places_are_pruned_like_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
