@@ -125,12 +125,15 @@ bool eie_kernel_is_chosen(const char *patterns, const struct eie_kernel *kernel,
            (eie_names_exact(patterns, EIE_KERNELS_DEFAULT) && eie_kernel_in_default(kernel, batch));
 }
 
-bool eie_kernels_unmatched(const char *patterns, char *unmatched, unsigned size)
+bool eie_kernels_unmatched(const char *patterns, char *unmatched, unsigned size,
+                           struct eie_hint *hint)
 {
     enum { NAMES = 2048 };
     const char *names[NAMES] = {EIE_KERNELS_DEFAULT};
     unsigned count = 1;
     for (uint32_t i = 0; i < eie_kernel_count() && count < NAMES; i++)
         names[count++] = eie_kernel_at(i)->name;
-    return eie_names_unmatched(patterns, names, count, unmatched, size);
+    if (!eie_names_unmatched(patterns, names, count, unmatched, size)) return false;
+    *hint = eie_names_hint(unmatched, names, count);
+    return true;
 }

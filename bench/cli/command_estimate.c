@@ -21,7 +21,8 @@ static const char help[] =
     "  --outputs M            rows\n"
     "  --weights DENSITY      share of non-zero weights, 0 to 1, at uniformly random positions\n"
     "  --activations DENSITY  share of non-zero inputs, 0 to 1\n"
-    "  --device NAMES         comma list of names or globs of EIE designs (default: all)\n"
+    "  --device NAMES         comma list of names or globs of EIE designs, or paths of\n"
+    "                        descriptions (default: all)\n"
     "  --json                 as JSON\n\n"
     "The closed form of kernels/model/eie_formula.h; nothing in it is fitted.\n\n"
     "example: eie estimate --inputs 4096 --outputs 4096 --weights 0.09 --activations 0.353\n";
@@ -113,26 +114,63 @@ static void print_table(const json_t *list)
     }
 }
 
+static bool is_path(const char *word)
+{
+    const size_t length = strlen(word);
+    return strchr(word, '/') || (length > 5 && !strcmp(word + length - 5, ".json"));
+}
+
+static enum eie_status unmatched_fails(const char *word, const struct eie_device *devices,
+                                       uint32_t count, struct eie_error *error)
+{
+    const char *names[256];
+    unsigned known = 0;
+    for (uint32_t i = 0; i < count && known < 256; i++)
+        if (devices[i].kind == EIE_DEVICE_EIE) names[known++] = devices[i].name;
+    return eie_fail(error, EIE_USAGE, "no EIE design matches '%s' (eie list devices)%s", word,
+                    eie_names_hint(word, names, known).text);
+}
+
+/* One word of --device: a name or glob of the known designs, or the path of a description. */
+static enum eie_status estimate_word(const struct shape *shape, const char *word,
+                                     const struct eie_device *devices, uint32_t count, json_t *list,
+                                     struct eie_error *error)
+{
+    struct eie_device own;
+    enum eie_status status = EIE_OK;
+    uint32_t matched = 0;
+    if (is_path(word)) {
+        status = eie_device_read(word, &own, error);
+        if (!status && own.kind != EIE_DEVICE_EIE)
+            status = eie_fail(error, EIE_USAGE, "--device %s: is no EIE design", word);
+        return status ? status : estimate(shape, &own, list, error);
+    }
+    for (uint32_t i = 0; i < count && !status; i++) {
+        if (devices[i].kind != EIE_DEVICE_EIE || !eie_names_match(word, devices[i].name)) continue;
+        matched++;
+        status = estimate(shape, &devices[i], list, error);
+    }
+    return status || matched ? status : unmatched_fails(word, devices, count, error);
+}
+
 int eie_command_estimate(int argc, char **argv)
 {
     struct shape shape = {.weights = -1, .activations = -1};
     struct eie_device *devices;
-    uint32_t count, matched = 0;
+    uint32_t count;
     struct eie_error error;
     const int code = parse(argc, argv, &shape);
     if (code >= 0) return code;
     enum eie_status status = eie_device_list(&devices, &count, &error);
     if (status) return eie_command_fail(status, &error);
     json_t *list = json_array();
-    for (uint32_t i = 0; i < count && !status; i++) {
-        if (devices[i].kind != EIE_DEVICE_EIE || !eie_names_match(shape.devices, devices[i].name))
-            continue;
-        matched++;
-        status = estimate(&shape, &devices[i], list, &error);
-    }
-    if (!status && !matched)
-        status = eie_fail(&error, EIE_USAGE, "no EIE design matches '%s' (eie list devices)",
-                          shape.devices ? shape.devices : "*");
+    char words[4096], *rest = NULL;
+    if (snprintf(words, sizeof words, "%s", shape.devices ? shape.devices : "*") >=
+        (int)sizeof words)
+        status = eie_fail(&error, EIE_USAGE, "--device: the list is too long");
+    for (char *word = strtok_r(words, ",", &rest); word && !status;
+         word = strtok_r(NULL, ",", &rest))
+        status = estimate_word(&shape, word, devices, count, list, &error);
     if (!status && shape.as_json) {
         json_dumpf(list, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
         putchar('\n');

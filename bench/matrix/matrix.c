@@ -181,19 +181,23 @@ static enum eie_status check_names(const struct eie_matrix *matrix, struct eie_e
     const struct eie_matrix_options *options = matrix->options;
     const char *names[NAMES_MAX];
     char unmatched[256];
+    struct eie_hint hint;
     unsigned count = 0;
-    if (eie_kernels_unmatched(options->kernels, unmatched, sizeof unmatched))
-        return eie_fail(error, EIE_USAGE, "no kernel matches '%s' (eie list kernels)", unmatched);
+    if (eie_kernels_unmatched(options->kernels, unmatched, sizeof unmatched, &hint))
+        return eie_fail(error, EIE_USAGE, "no kernel matches '%s' (eie list kernels)%s", unmatched,
+                        hint.text);
     for (uint32_t i = 0; i < matrix->device_count && count < NAMES_MAX; i++)
         names[count++] = matrix->devices[i].name;
     if (eie_names_unmatched(matrix->device_names, names, count, unmatched, sizeof unmatched))
-        return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)", unmatched);
+        return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)%s", unmatched,
+                        eie_names_hint(unmatched, names, count).text);
     count = 0;
     for (uint32_t s = 0; s < matrix->suite_count; s++)
         for (uint32_t i = 0; i < matrix->suites[s].layer_count && count < NAMES_MAX; i++)
             names[count++] = matrix->suites[s].layers[i].spec.name;
     if (eie_names_unmatched(options->layers, names, count, unmatched, sizeof unmatched))
-        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)", unmatched);
+        return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)%s", unmatched,
+                        eie_names_hint(unmatched, names, count).text);
     return EIE_OK;
 }
 

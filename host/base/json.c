@@ -1,6 +1,7 @@
 #include "host/base/json.h"
 #include "host/base/file.h"
 #include "host/base/foreign.h"
+#include "host/base/names.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -225,8 +226,11 @@ enum eie_status eie_json_only(const struct eie_json_file *file, const json_t *ob
                 snprintf(known + length, sizeof known - length, "%s%s", length ? ", " : "", *name);
             length += written > 0 ? (size_t)written : 0;
         }
-        return eie_json_fail_at(file, object, key, error, "unknown key; known here: %s%s", known,
-                                length < sizeof known ? "" : "...");
+        unsigned count = 0;
+        while (allowed[count]) count++;
+        return eie_json_fail_at(file, object, key, error, "unknown key; known here: %s%s%s", known,
+                                length < sizeof known ? "" : "...",
+                                eie_names_hint(key, allowed, count).text);
     }
     return EIE_OK;
 }

@@ -1,6 +1,7 @@
 #include "host/devices/device.h"
 #include "host/base/file.h"
 #include "host/base/json.h"
+#include "host/base/names.h"
 #include "host/base/sha256.h"
 #include "host/devices/design.h"
 #include "host/machine/cpu.h"
@@ -390,17 +391,24 @@ static enum eie_status listing_read(struct listing *listing, struct eie_error *e
 static enum eie_status unknown_name(const struct listing *listing, const char *name,
                                     struct eie_error *error)
 {
-    char known[600] = "";
+    char known[600] = "", names[64][EIE_DEVICE_NAME_MAX];
+    const char *listed[64] = {NULL};
     size_t length = 0;
+    unsigned count = 0;
     for (int i = 0; i < listing->count && length < sizeof known; i++) {
         const char *file = listing->entries[i]->d_name;
-        const int written =
-            snprintf(known + length, sizeof known - length, "%s%.*s", length ? ", " : "",
-                     (int)(strlen(file) - strlen(SUFFIX)), file);
+        const int name_length = (int)(strlen(file) - strlen(SUFFIX));
+        const int written = snprintf(known + length, sizeof known - length, "%s%.*s",
+                                     length ? ", " : "", name_length, file);
         length += written > 0 ? (size_t)written : 0;
+        if (count == sizeof names / sizeof names[0]) continue;
+        snprintf(names[count], sizeof names[count], "%.*s", name_length, file);
+        listed[count] = names[count];
+        count++;
     }
-    return eie_fail(error, EIE_USAGE, "no device is called \"%.64s\"; known: %s%s", name,
-                    length ? known : "none", length < sizeof known ? "" : "...");
+    return eie_fail(error, EIE_USAGE, "no device is called \"%.64s\"; known: %s%s%s", name,
+                    length ? known : "none", length < sizeof known ? "" : "...",
+                    eie_names_hint(name, listed, count).text);
 }
 
 static enum eie_status read_name(const char *name, struct eie_device *device,

@@ -91,4 +91,12 @@ def test_flags(eie, tiny, plugin, flag, one, several):
 
 
 def test_the_word_is_whole(eie, tiny):
-    eie.fails(2, "no kernel matches 'defaults'", "bench", "--suite", tiny, "--kernel", "defaults")
+    eie.fails(
+        2,
+        "no kernel matches 'defaults' (eie list kernels); did you mean default?",
+        "bench",
+        "--suite",
+        tiny,
+        "--kernel",
+        "defaults",
+    )

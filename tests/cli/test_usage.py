@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from command import suite_object
+from command import DATA, suite_object
 
 
 def test_without_a_verb_shows_the_help(eie):
@@ -263,3 +263,50 @@ def test_estimate(eie):
     eie.fails(
         2, "nope", "estimate", "--inputs", "1", "--outputs", "1", "--weights", "1", "--activations", "1", "--device", "nope"
     )
+
+
+# ---- names that nearly match -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments, right",
+    [
+        (["bench", "--suite", "Paper"], "paper"),
+        (["bench", "--suite", "paper", "--layer", "nt-we"], "NT-We"),
+        (["bench", "--suite", "paper", "--kernel", "scalar_eie_strem"], "scalar_eie_stream"),
+        (["bench", "--suite", "paper", "--device", "EIE-64pe-45nm"], "eie-64pe-45nm"),
+        (["check", "--kernel", "cpu-auto"], "cpu_auto"),
+        (["explore", "--layer", "alex-6"], "Alex-6"),
+        (["explore", "--device", "eie-64pe-45mn"], "eie-64pe-45nm"),
+        (["estimate", "--inputs", "8", "--outputs", "8", "--weights", "1", "--activations", "1", "--device", "Eie-64pe-45nm"],
+         "eie-64pe-45nm"),
+        (["layer", "info", "paper/alex_7"], "Alex-7"),
+        (["expnd"], "expand"),
+    ],
+)  # fmt: skip
+def test_a_name_that_nearly_matches_gets_the_right_one_suggested(eie, arguments, right):
+    eie.fails(2, f"; did you mean {right}?", *arguments)
+
+
+def test_a_wrong_key_gets_its_line_and_the_right_one_suggested(eie, tmp_path):
+    text = (DATA / "devices/eie-64pe-45nm.json").read_text()
+    (tmp_path / "mine.json").write_text(text.replace('"queue_depth"', '"queue_dept"'))
+    number = 1 + text.splitlines().index(next(line for line in text.splitlines() if '"queue_depth"' in line))
+    for verb in (["explore", "--device"], ["bench", "--kernel", "model_*", "--suite", "paper", "--device"]):
+        done = eie.fails(2, f"./mine.json:{number}: ", *verb, "./mine.json")
+        assert "; did you mean queue_depth?" in done.stderr
+
+
+def test_a_description_by_its_path_in_every_verb(eie, tiny, tmp_path):
+    (tmp_path / "mine.json").write_text((DATA / "devices/eie-64pe-45nm.json").read_text())
+    shape = ["--inputs", "64", "--outputs", "64", "--weights", "0.1", "--activations", "0.5"]
+    for arguments in (
+        ["estimate", *shape, "--device", "./mine.json"],
+        ["explore", "--suite", tiny, "--device", "./mine.json", "--quiet", "--out", "sweep.json"],
+        ["bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--device", "./mine.json"],
+        ["check", "--cases", "0", "--kernel", "model_eie_cycle", "--device", "./mine.json"],
+    ):
+        eie(*arguments)
+    known, mine = (json.loads(eie("estimate", *shape, "--json", "--device", device).stdout)[0]
+                   for device in ("eie-64pe-45nm", "mine.json"))  # fmt: skip
+    assert mine | {"device": known["device"]} == known
