@@ -156,9 +156,10 @@ enum eie_status eie_weight_file_load(struct eie_weight_file *file, uint32_t inde
                                      struct eie_error *error)
 {
     const struct eie_weight_entry *entry = &file->entries[index];
+    const bool named = file->count > 1 || (entry->unread && !entry->named_by_file);
     char where[1200];
-    snprintf(where, sizeof where, "%.700s%s%.400s", file->path, file->count > 1 ? ": " : "",
-             file->count > 1 ? entry->name : "");
+    snprintf(where, sizeof where, "%.700s%s%.400s", file->path, named ? ": " : "",
+             named ? entry->name : "");
     if (entry->unread) return eie_fail(error, EIE_INPUT, "%s: %s", where, entry->unread);
     *weights = (struct eie_weights){.rank = entry->rank, .values_drawn = entry->is_pattern};
     memcpy(weights->shape, entry->shape, sizeof weights->shape);
