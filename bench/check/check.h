@@ -48,9 +48,9 @@ EIE_MUST_USE enum eie_status eie_reference_make_on(const struct eie_device *devi
  * first bad output, what came and what was expected. `median_relative_error` may be NULL.
  *
  * An EXACT kernel must agree bit for bit. The sums of a FLOAT32 kernel may be off by
- * 2 g(k) sum |w a| (docs/decisions.md), k being the products that are not 0. An APPROXIMATE one has
- * rounded its operands, by at most dw = rw |w| + tw and da = ra |a| + ta, so that its sum may be
- * off by
+ * 2 g(k) sum |w a|, k being the products that are not 0 and g(k) = k u / (1 - k u), u = 2^-24. An
+ * APPROXIMATE one has rounded its operands, by at most dw = rw |w| + tw and da = ra |a| + ta, so
+ * that its sum may be off by
  *
  *     sum (|w| da + |a| dw + dw da)  <=  (rw + ra + rw ra) sum |w a| + (1 + rw) ta sum |w|
  *                                        + (1 + ra) tw sum |a| + k tw ta

@@ -85,11 +85,12 @@ static void list_nothing(struct eie_listing *listing)
 }
 
 static const struct eie_runtime other = {
-    .kind = "other", .prefix = "other:", .title = "Other", .list = list_nothing};
+    .kind = "other", .prefix = "other:", .title = "Other", .order = 2, .list = list_nothing};
 static const struct eie_runtime made = {
     .kind = "made",
     .prefix = "made:",
     .title = "Made",
+    .order = 1,
     .list = list_three,
     .facts = facts_into,
     .ability = ability,
@@ -169,6 +170,35 @@ static int reset(void **state)
 }
 
 /* ---- runtimes ------------------------------------------------------------------------------- */
+
+static void test_order_of_runtimes(void **state)
+{
+    char text[EIE_RUNTIMES_TEXT_MAX];
+    struct eie_found_devices found;
+    struct eie_error error;
+    (void)state;
+    assert_ptr_equal(eie_runtime_at(0), &made); /* the table has it last */
+    assert_ptr_equal(eie_runtime_at(1), &other);
+    assert_null(eie_runtime_at(2));
+    eie_runtime_titles(text);
+    assert_string_equal(text, "Made, Other");
+    eie_runtime_globs(text);
+    assert_string_equal(text, "made:*, other:*");
+    assert_good(eie_devices_find(EIE_RUNTIMES_ALL, NULL, &found, &error), error);
+    assert_int_equal(found.count, 4);
+    assert_string_equal(found.all[3].device.name, "other:none");
+    eie_devices_free(&found);
+}
+
+static void test_energy_words_without_a_meter(void **state)
+{
+    const struct eie_device host = {.kind = EIE_DEVICE_CPU};
+    char text[640];
+    (void)state;
+    eie_device_energy_words(&host, text, sizeof text);
+    assert_string_equal(text, "unavailable: this program reads no meters");
+    assert_null(eie_board_json(&host));
+}
 
 static uint32_t count_of(const struct eie_found_devices *found, const struct eie_runtime *runtime)
 {
@@ -616,6 +646,8 @@ static void test_rows_on_a_device_that_is_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_order_of_runtimes, reset),
+        cmocka_unit_test(test_energy_words_without_a_meter),
         cmocka_unit_test_setup(test_runtimes_that_are_asked, reset),
         cmocka_unit_test_setup(test_first_that_is_there, reset),
         cmocka_unit_test_setup(test_words_and_facts, reset),
