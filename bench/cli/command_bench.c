@@ -18,54 +18,49 @@
 #define TARGET       0.02
 #define TARGET_LEAST 0.0001
 
+static const char help[] =
+    "eie bench: check kernels on each layer, then time them\n\n"
+    "usage: eie bench [OPTIONS]\n\n"
+    "  --suite NAMES     comma list of suites, or the path of a suite's JSON file (default: the\n"
+    "                    default matrix: paper, paper-matched for the models, and real where\n"
+    "                    EIE_MODELS names a folder)\n"
+    "  --plugin FILE     also the kernels of this shared object; may be given several times\n"
+    "  --layer NAMES     comma list of names or globs (default: all)\n"
+    "  --kernel NAMES    comma list of names or globs, or the word 'default': all kernels for the\n"
+    "                    row's batch but those whose flags leave them out (eie list kernels); "
+    "when\n"
+    "                    not given, what the suite names, but not the oracle\n"
+    "  --device NAMES    comma list of names or globs of devices (%s), or\n"
+    "                    paths of descriptions (default: all)\n"
+    "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
+    "  --threads LIST    thread counts; 'all' is every core (default 1,all); devices of\n"
+    "                    a runtime (%s) have none, and cache mode hot only\n"
+    "  --cache LIST      hot: one copy, used over and over; llc: rotated copies that only the\n"
+    "                    last-level cache holds; dram: rotated copies that no cache holds\n"
+    "                    (default hot,llc)\n"
+    "  --budget TIME     seconds, or 5m, 1h: for the whole matrix (default 60); every row gets "
+    "its\n"
+    "                    least samples, however long that takes; 'least': no more than these\n"
+    "  --memory SIZE     for all plans alive at once; groups that need more are split (default "
+    "2G)\n"
+    "  --timeout TIME    a kernel that gives no sign of life for so long is stopped, and its row\n"
+    "                    is an error (default 5m)\n"
+    "  --target PERCENT  how wide half a row's 95 %% interval may be: time that is left goes to "
+    "wider\n"
+    "                    ones (default 2)\n"
+    "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
+    "                    --batch, --threads and --cache begin anew behind it\n"
+    "  --out FILE        results as JSON (default: only the table is printed)\n"
+    "  --resume          go on with the results file of --out: its rows stay, the rest is run\n"
+    "  --quiet           no progress\n\n"
+    "example: eie bench --suite paper --layer 'Alex-*' --threads 1 --budget 30s --out alex.json\n";
+
 static void print_help(void)
 {
     char globs[EIE_RUNTIMES_TEXT_MAX], titles[EIE_RUNTIMES_TEXT_MAX];
     eie_runtime_globs(globs);
     eie_runtime_titles(titles);
-    printf(
-        "eie bench: check kernels on each layer, then time them\n\n"
-        "usage: eie bench [OPTIONS]\n\n"
-        "  --suite NAMES     comma list of suites, or the path of a suite's JSON file (default: "
-        "the\n"
-        "                    default matrix: paper, paper-matched for the models, and real where\n"
-        "                    EIE_MODELS names a folder)\n"
-        "  --plugin FILE     also the kernels of this shared object; may be given several times\n"
-        "  --layer NAMES     comma list of names or globs (default: all)\n"
-        "  --kernel NAMES    comma list of names or globs, or the word 'default': all kernels for "
-        "the\n"
-        "                    row's batch but those whose flags leave them out (eie list kernels); "
-        "when\n"
-        "                    not given, what the suite names, but not the oracle\n"
-        "  --device NAMES    comma list of names or globs of devices (%s), or\n"
-        "                    paths of descriptions (default: all)\n"
-        "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
-        "  --threads LIST    thread counts; 'all' is every core (default 1,all); devices of\n"
-        "                    a runtime (%s) have none, and cache mode hot only\n"
-        "  --cache LIST      hot: one copy, used over and over; llc: rotated copies that only the\n"
-        "                    last-level cache holds; dram: rotated copies that no cache holds\n"
-        "                    (default hot,llc)\n"
-        "  --budget TIME     seconds, or 5m, 1h: for the whole matrix (default 60); every row gets "
-        "its\n"
-        "                    least samples, however long that takes; 'least': no more than these\n"
-        "  --memory SIZE     for all plans alive at once; groups that need more are split (default "
-        "2G)\n"
-        "  --timeout TIME    a kernel that gives no sign of life for so long is stopped, and its "
-        "row\n"
-        "                    is an error (default 5m)\n"
-        "  --target PERCENT  how wide half a row's 95 %% interval may be: time that is left goes "
-        "to "
-        "wider\n"
-        "                    ones (default 2)\n"
-        "  --also            a further matrix in the same run: --suite, --layer, --kernel, "
-        "--device,\n"
-        "                    --batch, --threads and --cache begin anew behind it\n"
-        "  --out FILE        results as JSON (default: only the table is printed)\n"
-        "  --resume          go on with the results file of --out: its rows stay, the rest is run\n"
-        "  --quiet           no progress\n\n"
-        "example: eie bench --suite paper --layer 'Alex-*' --threads 1 --budget 30s --out "
-        "alex.json\n",
-        globs, titles);
+    printf(help, globs, titles);
 }
 
 /* ---- options -------------------------------------------------------------------------------- */

@@ -17,29 +17,28 @@
 #define MODEL_DEVICE  "eie-64pe-45nm"
 #define NAMES_MAX     1024
 
+static const char help[] =
+    "eie check: check kernels on fixed nasty cases and random ones; times nothing\n\n"
+    "usage: eie check [OPTIONS]\n\n"
+    "Each kernel is checked in a process of its own, so that one which crashes (CRASHED) or never\n"
+    "ends (HUNG) costs its own line only. A failure prints the command that shows it again.\n\n"
+    "  --plugin FILE    also the kernels of this shared object; may be given several times\n"
+    "  --kernel NAMES   comma list of names or globs (default: all)\n"
+    "  --cases N        random cases beside the fixed ones (default 32)\n"
+    "  --seed S         seed of all cases (default 1)\n"
+    "  --case I         only case I\n"
+    "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
+    "  --device NAME    the accelerator models' (default " MODEL_DEVICE "); or a comma list of\n"
+    "                   names or globs of devices found here (%s): only their\n"
+    "                   kernels, and only there (default: on all)\n"
+    "  --timeout TIME   for one kernel, in seconds, or 5m, 1h (default 300)\n\n"
+    "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
+
 static void print_help(void)
 {
     char globs[EIE_RUNTIMES_TEXT_MAX];
     eie_runtime_globs(globs);
-    printf(
-        "eie check: check kernels on fixed nasty cases and random ones; times nothing\n\n"
-        "usage: eie check [OPTIONS]\n\n"
-        "Each kernel is checked in a process of its own, so that one which crashes (CRASHED) or "
-        "never\n"
-        "ends (HUNG) costs its own line only. A failure prints the command that shows it again.\n\n"
-        "  --plugin FILE    also the kernels of this shared object; may be given several times\n"
-        "  --kernel NAMES   comma list of names or globs (default: all)\n"
-        "  --cases N        random cases beside the fixed ones (default 32)\n"
-        "  --seed S         seed of all cases (default 1)\n"
-        "  --case I         only case I\n"
-        "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
-        "  --device NAME    the accelerator models' (default " MODEL_DEVICE
-        "); or a comma list of\n"
-        "                   names or globs of devices found here (%s): only their\n"
-        "                   kernels, and only there (default: on all)\n"
-        "  --timeout TIME   for one kernel, in seconds, or 5m, 1h (default 300)\n\n"
-        "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n",
-        globs);
+    printf(help, globs);
 }
 
 struct choice {

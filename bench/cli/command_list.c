@@ -16,23 +16,24 @@
 #define VERB          "list"
 #define PROBE_LIMIT_S 60
 
+static const char help[] =
+    "eie list: what there is\n\n"
+    "usage: eie list kernels | layers | suites | devices  [--json] [--plugin FILE]...\n\n"
+    "  kernels   every implementation, whether it can run on this machine, and whether eie bench\n"
+    "            --kernel default takes it for one input a call, for several, or for both\n"
+    "  layers    the layers of every suite\n"
+    "  suites    named lists of layers (data/suites)\n"
+    "  devices   this host, its devices of every runtime (%s), and the descriptions in\n"
+    "            data/devices\n\n"
+    "  --json         as JSON\n"
+    "  --plugin FILE  also the kernels of this shared object; may be given several times\n\n"
+    "example: eie list kernels --json\n";
+
 static void print_help(void)
 {
     char titles[EIE_RUNTIMES_TEXT_MAX];
     eie_runtime_titles(titles);
-    printf("eie list: what there is\n\n"
-           "usage: eie list kernels | layers | suites | devices  [--json] [--plugin FILE]...\n\n"
-           "  kernels   every implementation, whether it can run on this machine, and whether eie "
-           "bench\n"
-           "            --kernel default takes it for one input a call, for several, or for both\n"
-           "  layers    the layers of every suite\n"
-           "  suites    named lists of layers (data/suites)\n"
-           "  devices   this host, its devices of every runtime (%s), and the descriptions in\n"
-           "            data/devices\n\n"
-           "  --json         as JSON\n"
-           "  --plugin FILE  also the kernels of this shared object; may be given several times\n\n"
-           "example: eie list kernels --json\n",
-           titles);
+    printf(help, titles);
 }
 
 struct probing {
