@@ -268,6 +268,11 @@ class DeepCompression:
         """How far the layers lie from the printed sizes whose printed percentage says enough."""
         found = self._deviations[network]
         worst = sorted(found, key=lambda layer: -abs(found[layer].value))[:WORST]
+        if len(found) == 1:
+            return (
+                f"The one layer that keeps at least {KEPT_FROM_PCT} %, {worst[0]}, deviates from the printed size by "
+                f"{found[worst[0]].said()}."
+            )
         sizes = [abs(cell.value) for cell in found.values()]
         mean = derived(sum(sizes) / len(sizes), "%", f"mean of the deviations without their signs: {network}")
         return (
