@@ -57,7 +57,7 @@ def test_states_and_numbers(tables):
     assert denied["value"] == "no permission" and "ask whoever" in denied["source"]
     text = (out / "report.md").read_text(encoding="utf-8")
     assert f"no permission ({CARD}): ask whoever owns the made-up GPU." in text and "20.0 m" in text
-    assert f"{CARD} draws 60 W m without a call" in text
+    assert f"{CARD} draws 60.0 W (m) without a call" in text
 
 
 def test_model_keeps_its_own_energy(tables, report):

@@ -116,7 +116,7 @@ def test_a_row_that_was_visited_once_is_as_wide_as_others_drift(document, save, 
     assert words in page(tmp_path / "out") and words in " ".join(done.stdout.split())
     assert "How far ratios within visits move from visit to visit is unknown" in page(tmp_path / "out")
     twice_visited(document, count)
-    assert "Ratios within visits have moved by 0.0 % from visit to visit" in " ".join(quiet.head(load(save(document))))
+    assert "Ratios within visits have moved by 0.0 % (d) from visit to visit" in " ".join(quiet.head(load(save(document))))
 
 
 def test_too_few_rows_visited_again_leave_drift_unknown(document, save):
