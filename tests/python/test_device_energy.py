@@ -48,7 +48,9 @@ def test_states_and_numbers(tables):
     )
     column = f"fake_gpu on {CARD}"
     one = cell(out, "device_energy", "Alex-6, suite paper, batch 1", column)
-    assert float(one["value"]) == pytest.approx(20) and one["provenance"] == "measured" and "within 1 %" in one["source"]
+    assert (
+        float(one["value"]) == pytest.approx(20) and one["provenance"] == "measured" and "within 1.00 % (d)" in one["source"]
+    )
     power = cell(out, "device_energy", "Alex-6, suite paper, batch 1", f"{column}, W")
     assert float(power["value"]) == 80 and power["unit"] == "W"
     batch = cell(out, "device_energy", "Alex-8, suite paper, batch 4", column)
