@@ -326,6 +326,9 @@ static enum eie_status parse_layer(const struct eie_container_layer *in, struct 
     if (!status) status = eie_container_tensor(in, "bias", EIE_I32, 1, true, &bias);
     if (!status) status = eie_container_tensor(in, "sample_inputs", EIE_I16, 2, true, &samples);
     if (status) return status;
+    if (parts->weight_fraction_bits > 31 || parts->input_fraction_bits > 31)
+        return eie_container_fault(in, "weight_fraction_bits",
+                                   "or input_fraction_bits is above 31");
     if (codebook->shape[0] != EIE_CODEBOOK_SIZE)
         return eie_container_fault(in, "codebook", "has not 16 weights");
     if (bias && bias->shape[0] != parts->outputs)
@@ -586,5 +589,12 @@ enum eie_status eie_stored_codes(struct eie_stored *stored, struct eie_error *er
         place += relative->run[e];
         if (relative->code[e]) shared->code[place] = relative->code[e];
     }
+    if (!stored->bias) return EIE_OK;
+    const struct eie_layer *parts = &stored->parts;
+    shared->bias = malloc(shared->outputs * sizeof *shared->bias);
+    if (!shared->bias) return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", shared->name);
+    for (uint32_t i = 0; i < shared->outputs; i++)
+        shared->bias[i] = (float)ldexp(
+            parts->bias[i], -(int)(parts->weight_fraction_bits + parts->input_fraction_bits));
     return EIE_OK;
 }

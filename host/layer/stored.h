@@ -85,7 +85,7 @@ bool eie_stored_is(const struct eie_container_layer *in);
 /* Takes the streams apart. EIE_INPUT for a matrix that is no layer. */
 EIE_MUST_USE enum eie_status eie_stored_layer(const struct eie_stored *stored,
                                               struct eie_layer **layer, struct eie_error *error);
-/* Fills stored->shared.code. */
+/* Fills stored->shared.code, and of a layer stored->shared.bias. EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_stored_codes(struct eie_stored *stored, struct eie_error *error);
 
 #endif

@@ -333,6 +333,18 @@ def test_what_float32_does_not_hold_is_counted_and_refused_where_it_is_all(eie, 
         eie.fails(2, "all.npy: all 10 values", "compress", "w.npy", "-o", "y", "--inputs", "all.npy")
 
 
+def test_the_bias_comes_back_from_every_form(eie):
+    given(eie)
+    numpy.save(eie.folder / "b.npy", numpy.linspace(-1, 1, 64).astype("f4"))
+    back = {}
+    for form in ("plain", "packed", "huffman"):
+        compressed(eie, "w.npy", "--bias", "b.npy", "--form", form)
+        eie("expand", "out.safetensors", "-o", "back.safetensors")
+        back[form] = load_file(eie.folder / "back.safetensors")
+        assert numpy.abs(back[form]["w.bias"] - numpy.linspace(-1, 1, 64)).max() < 1e-6
+    assert all((back[form][name] == back["plain"][name]).all() for form in back for name in ("w", "w.bias"))
+
+
 def test_a_matrix_of_zeros_is_said(eie):
     numpy.save(eie.folder / "w.npy", numpy.zeros((5, 7), numpy.float32))
     assert "all weights are 0" in eie("compress", "w.npy", "-o", "x.safetensors").stdout
