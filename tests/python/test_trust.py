@@ -58,7 +58,7 @@ def test_the_head_names_machine_and_noise(document, save, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out")
     for place in (page(tmp_path / "out"), " ".join(done.stdout.split())):
         assert "Made-up CPU, 4 cores, L2 1.5 MiB, 2000-01-01, revision 0000000" in place
-        assert "probe 1.05x its best, steal 1.2 %, samples disturbed 3.4 %, load 0.5 to 2.2" in place
+        assert "probe 1.05x (d) its best, steal 1.2 % (m), samples disturbed 3.4 % (m), load 0.5 to 2.2 (m)" in place
         assert re.search(r"quota of 1\.50 cores and the CPU set 0-1 left 2\S* of 4\S* cores", place, re.IGNORECASE)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert text.index("Machine: ") < text.index("## Headline")
@@ -97,7 +97,7 @@ def test_disturbed_samples_and_doubts_are_said(document, save, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out")
     doubts = page(tmp_path / "out").partition("### What to doubt")[2].partition("###")[0]
     assert (
-        f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (2 of {3 * rows + 2}), from 1 of {rows} rows."
+        f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (d), 2 of {3 * rows + 2}, from 1 of {rows} rows."
         in doubts
     )
     assert f"1 row has too few undisturbed samples, so the disturbed ones count (paper/{second['eie_layer']}" in doubts
