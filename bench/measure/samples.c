@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define VISITS_MAX 1000000 /* a file that claims more is wrong */
+#define LEAST_NS   1e-6    /* what can be a time, as in plots/core/load.py */
+#define MOST_NS    1e21
 
 enum eie_status eie_samples_add(struct eie_samples *samples, struct eie_sample one,
                                 struct eie_error *error)
@@ -114,7 +116,7 @@ static enum eie_status add_taken(struct eie_samples *samples, const json_t *ns, 
     const struct eie_sample one = {json_number_value(ns), visit, disturbed};
     if (!visit)
         return eie_fail(error, EIE_INPUT, "the number of a visit is none from 1 to %d", VISITS_MAX);
-    if (!(one.ns > 0) || !isfinite(one.ns))
+    if (!(one.ns >= LEAST_NS && one.ns <= MOST_NS))
         return eie_fail(error, EIE_INPUT, "a sample is no time");
     return eie_samples_add(samples, one, error);
 }

@@ -1,4 +1,5 @@
 #include "host/layer/container.h"
+#include "host/base/names.h"
 #include "host/base/sha256.h"
 
 #include <inttypes.h>
@@ -27,7 +28,8 @@ enum eie_status eie_container_check(const struct eie_safetensors *file, const ch
                         "in its metadata)",
                         path);
     if (strcmp(format, FORMAT))
-        return eie_fail(error, EIE_INPUT, "%s: format '%s', this program reads '" FORMAT "'", path,
+        return eie_fail(error, EIE_INPUT, "%s: %sformat '%s', this program reads '" FORMAT "'",
+                        path, eie_names_newer(format, FORMAT) ? "written by a newer version: " : "",
                         format);
     enum eie_status status = eie_sha256_of(file->data, file->data_size, &hash, error);
     if (!status && strcmp(hash.hex, stated))

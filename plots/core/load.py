@@ -210,6 +210,22 @@ def read_json(path):
         raise InputError(f"{path}: not JSON: {one_line(error)}") from None
 
 
+def is_newer(found, known):
+    """Whether a format is what a later version would write: `known` ("1", "eie-explore-1") with a larger number at its
+    end."""
+    prefix = known.rstrip("0123456789")
+    own, digits = known[len(prefix) :], found[len(prefix) :] if isinstance(found, str) and found.startswith(prefix) else ""
+    return digits.isascii() and digits.isdigit() and digits[0] != "0" and (len(digits), digits) > (len(own), own)
+
+
+def check_format(path, key, found, known, what):
+    """InputError unless a file, of which `what` says what it should be, has the format that is known here."""
+    if is_newer(found, known):
+        raise InputError(f"{path}: written by a newer version of eie: {key} is {found!r}, this one reads {known!r}")
+    if found != known:
+        raise InputError(f"{path}: not {what}: {key} is {found!r}, not {known!r}")
+
+
 def _read(path):
     document = read_json(path)
     if (
@@ -219,21 +235,7 @@ def _read(path):
     ):
         raise InputError(f"{path}: not a results file of `eie bench`: no context or no benchmarks")
     context = document["context"]
-    version = context.get("eie_format")
-    if (
-        isinstance(version, str)
-        and version.isascii()
-        and version.isdigit()
-        and (len(version), version) > (len(FORMAT), FORMAT)
-    ):
-        raise InputError(
-            f"{path}: written by a newer version of `eie bench`: context.eie_format is {version!r}, this "
-            f"one reads {FORMAT!r}"
-        )
-    if version != FORMAT:
-        raise InputError(
-            f"{path}: not a results file of `eie bench`: context.eie_format is {context.get('eie_format')!r}, not {FORMAT!r}"
-        )
+    check_format(path, "context.eie_format", context.get("eie_format"), FORMAT, "a results file of `eie bench`")
     if not isinstance(document.get("eie_missing"), list):
         raise InputError(f"{path}: no array eie_missing; was the file cut by another tool?")
     return context, {"benchmarks": document["benchmarks"], "eie_missing": document["eie_missing"]}
