@@ -133,6 +133,21 @@ static int by_visit(const void *left, const void *right)
     return (a->visit > b->visit) - (a->visit < b->visit);
 }
 
+/* Lists where they are there at all, and visits that rise. */
+static bool are_lists(const json_t *row)
+{
+    static const char *const keys[] = {"eie_visits", "eie_visit_samples", "eie_disturbed_ns",
+                                       "eie_disturbed_visits", "eie_disturbed_at"};
+    const json_t *visits = json_object_get(row, "eie_visits");
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const json_t *list = json_object_get(row, keys[k]);
+        if (list && !json_is_array(list)) return false;
+    }
+    for (size_t v = 1; v < json_array_size(visits); v++)
+        if (whole(visits, v) <= whole(visits, v - 1)) return false;
+    return true;
+}
+
 enum eie_status eie_samples_take(struct eie_samples *samples, const json_t *row,
                                  struct eie_error *error)
 {
@@ -145,7 +160,7 @@ enum eie_status eie_samples_take(struct eie_samples *samples, const json_t *row,
     const uint32_t first = samples->count;
     enum eie_status status = EIE_OK;
     size_t next = 0;
-    if (json_array_size(visits) != json_array_size(counts) ||
+    if (!are_lists(row) || json_array_size(visits) != json_array_size(counts) ||
         json_array_size(apart) != json_array_size(apart_visits))
         return eie_fail(error, EIE_INPUT, "visits and samples contradict each other");
     for (size_t v = 0; v < json_array_size(visits); v++)
@@ -159,6 +174,8 @@ enum eie_status eie_samples_take(struct eie_samples *samples, const json_t *row,
         const json_int_t index = json_integer_value(json_array_get(at, i));
         if (index < 0 || (size_t)index >= next)
             status = eie_fail(error, EIE_INPUT, "there is no sample %lld", (long long)index);
+        else if (samples->all[first + index].disturbed)
+            status = eie_fail(error, EIE_INPUT, "sample %lld is disturbed twice", (long long)index);
         else
             samples->all[first + index].disturbed = true;
     }
