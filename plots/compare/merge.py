@@ -48,7 +48,10 @@ def merge(runs, pairing=None):
         if machine_differences(first, run):
             raise InputError(f"{run.path}: another machine than that of {first.path}")
         for place in rows[0].keys() ^ of_run.keys():
-            raise InputError(f"{run.path}: {label((rows[0] | of_run)[place])} is not in each of the runs")
+            lacks, has = (run, first) if place in rows[0] else (first, run)
+            raise InputError(
+                f"{lacks.path}: {label((rows[0] | of_run)[place])} is not in each of the runs: it is in {has.path}"
+            )
     merged = [_merge([of_run[place] for of_run in rows]) for place in rows[0]]
     context = first.context | {"eie_runs": [{name: run.context.get(name) for name in RUN_KEYS} for run in runs]}
     if pairing:
