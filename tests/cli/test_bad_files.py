@@ -67,7 +67,7 @@ def test_safetensors_file_of_another_program_with_metadata(bad):
 
 def test_other_version_of_the_format(bad, file):
     file.metadata["eie.format"] = "2"
-    bad(file.write(), "format '2'")
+    bad(file.write(), "written by a newer version: format '2'")
 
 
 # ---- cut and damaged ---------------------------------------------------------------------------
