@@ -117,3 +117,9 @@ def test_points_that_are_missing(files):
 def test_folders_that_cannot_be_written(files):
     (files / "book").write_text("a file", encoding="utf-8")
     assert make(files).returncode == 3
+
+
+def test_calibration_without_its_data(tmp_path):
+    done = run_script("calibrate-rows", "--data", tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and str(tmp_path) in done.stderr
+    assert done.stderr.startswith("calibrate-rows: ") and "a fault of this program" not in done.stderr
