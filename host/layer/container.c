@@ -76,13 +76,12 @@ enum eie_status eie_container_scalars(const struct eie_container_layer *in, stru
 {
     const char *activation;
     enum eie_status status =
-        eie_container_uint(in, "weight_fraction_bits", 0, UINT32_MAX, &parts->weight_fraction_bits);
+        eie_container_uint(in, "weight_fraction_bits", 0, 31, &parts->weight_fraction_bits);
     if (!status)
-        status = eie_container_uint(in, "input_fraction_bits", 0, UINT32_MAX,
-                                    &parts->input_fraction_bits);
+        status = eie_container_uint(in, "input_fraction_bits", 0, 31, &parts->input_fraction_bits);
     if (!status)
-        status = eie_container_uint(in, "output_fraction_bits", 0, UINT32_MAX,
-                                    &parts->output_fraction_bits);
+        status =
+            eie_container_uint(in, "output_fraction_bits", 0, 62, &parts->output_fraction_bits);
     if (!status) status = eie_container_text(in, "activation", &activation);
     if (status) return status;
     parts->activation = strcmp(activation, "relu") ? EIE_ACTIVATION_NONE : EIE_ACTIVATION_RELU;

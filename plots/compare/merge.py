@@ -68,8 +68,9 @@ def _merge(rows):
     if not worst.usable:
         place = rows.index(worst) + 1
         return worst.raw | {"eie_status": status(worst), "eie_reason": f"run {place} of {len(rows)}: {worst.reason}"}
-    if len({row.layer_hash for row in rows}) > 1:
-        raise InputError(f"{label(rows[0])}: the layer is not the same in all runs")
+    for row in rows:
+        if row.layer_hash != rows[0].layer_hash:
+            raise InputError(f"{row.file}: {label(row)}: the layer is not the same in all runs: not that of {rows[0].file}")
     samples = [time for row in rows for time in row.samples]
     median = float(numpy.median(samples))
     merged = {name: value for name, value in rows[0].raw.items() if name not in OF_ONE_RUN}

@@ -72,6 +72,7 @@ class Row:
     median_ns: float | None  # None: a row without a usable number
     raw: dict
     drift: float | None = None  # how far the rows of its file move from visit to visit; None: not known
+    file: str = field(default="", compare=False)
 
     @property
     def usable(self):
@@ -141,7 +142,8 @@ class Row:
             return None
         least, most = (LEAST_NS, MOST_NS) if key in TIME_KEYS else (LEAST, MOST)
         if not (least <= value <= most or value == 0 and key not in TIME_KEYS):
-            raise InputError(f"{self.label()}: {key} is {short(value)}, which cannot be")
+            where = f"{self.file}: " if self.file else ""
+            raise InputError(f"{where}{self.label()}: {key} is {short(value)}, which cannot be")
         return float(value)
 
     def label(self):
@@ -192,7 +194,9 @@ def load(path):
             seen[key] = f"{array}[{index}]"
             (rows if row.usable else missing).append(row)
     moved = drift.of_run([row.counted[:2] for row in rows if not row.is_model])
-    return Results(str(path), context, tuple(replace(row, drift=moved) for row in rows), tuple(missing), moved)
+    return Results(
+        str(path), context, tuple(replace(row, drift=moved, file=str(path)) for row in rows), tuple(missing), moved
+    )
 
 
 def read_json(path):

@@ -172,7 +172,7 @@ METADATA = {
     "no rows": ("even.outputs", None, "even.outputs"),
     "no source": ("even.source", None, "even.source"),
     "unknown activation": ("even.activation", "tanh", "'tanh'"),
-    "many fraction bits": ("even.weight_fraction_bits", "99", "fraction bits"),
+    "many fraction bits": ("even.weight_fraction_bits", "99", "even.weight_fraction_bits' is not a number from 0 to 31"),
     "a negative shift": ("even.output_fraction_bits", "62", "0..31"),
     "no list of layers": ("eie.layers", None, "eie.layers"),
     "an empty list of layers": ("eie.layers", "", "eie.layers"),

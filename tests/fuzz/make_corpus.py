@@ -480,6 +480,7 @@ def stored_files():
         "stored-shape": file(**{"s.shape": "3,5"}),
         "stored-pointers": file(**{"s.inputs": "4294967294", "s.shape": "3,4294967294", "s.pe_count": "4294967295"}),
         "stored-bits": file(**{"s.code_bits": "8"}),
+        "stored-fraction-bits": file(**{"s.weight_fraction_bits": "76"}),
         "stored-no-code": file("huffman", b"\x02", b"\x02", (("s.code_lengths", "U8", [8], bytes(8)), lengths[1])),
         "stored-form": file("zipped"),
     }
