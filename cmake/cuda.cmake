@@ -1,11 +1,14 @@
-# CUDA: host/devices/cuda.c and the device code kernels/cuda/NAME.cu where nvcc is at hand, else
+# CUDA: host/devices/cuda*.c and the device code, NAME.cu, where nvcc is at hand, else
 # host/devices/cuda_absent.c, whose one device says why. EIE_CUDA: AUTO, ON (an error without
 # nvcc) or OFF. The result is the library eie_cuda, which programs link behind eie_bench; tests link
 # another one in its place (tests/cuda).
 set(EIE_CUDA AUTO CACHE STRING "Build the CUDA kernels: AUTO, ON or OFF")
 set(EIE_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90" CACHE STRING
     "Compute capabilities, as CMAKE_CUDA_ARCHITECTURES; code of the last runs on later ones too")
-file(GLOB EIE_CUDA_CODE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
+file(GLOB EIE_CUDA_CODE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu
+     ${PROJECT_SOURCE_DIR}/host/devices/cuda*.cu)
+file(GLOB EIE_CUDA_HOST_CODE CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/host/devices/cuda*.c)
+list(FILTER EIE_CUDA_HOST_CODE EXCLUDE REGEX "/cuda_absent\\.c$")
 set(cuda_why "this build was made with EIE_CUDA=OFF")
 set(EIE_HAS_CUDA OFF)
 
@@ -55,8 +58,7 @@ endif()
 message(STATUS "CUDA kernels: ${EIE_HAS_CUDA}")
 
 if(EIE_HAS_CUDA)
-  add_library(eie_cuda OBJECT host/devices/cuda.c host/devices/cuda_runtime.c host/devices/cuda_ceilings.c
-              host/devices/cuda_loops.cu ${EIE_CUDA_CODE})
+  add_library(eie_cuda OBJECT ${EIE_CUDA_HOST_CODE} ${EIE_CUDA_CODE})
   set_target_properties(eie_cuda PROPERTIES CUDA_STANDARD 17 CUDA_EXTENSIONS OFF
                                             CUDA_RUNTIME_LIBRARY Static)
   target_compile_options(eie_cuda PRIVATE

@@ -74,9 +74,8 @@ const char *const eie_builtin_folders[] = {\"${folders}\", NULL};
 ")
 endfunction()
 eie_kernel_table(${PROJECT_BINARY_DIR}/generated/kernel_table.c ${EIE_KERNEL_NAMES})
-add_library(eie_kernels STATIC kernels/registry.c kernels/plugin_load.c kernels/cpu_plan.c
-            kernels/csr.c kernels/dense_codes.c kernels/float_plan.c kernels/float_product.c kernels/float_weights.c
-            kernels/row_lists.c kernels/stream_plan.c kernels/timed_calls.c
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/*.c)
+add_library(eie_kernels STATIC ${sources}
             ${PROJECT_BINARY_DIR}/generated/kernel_table.c
             ${PROJECT_BINARY_DIR}/generated/opencl_sources.c ${objects})
 target_link_libraries(eie_kernels PUBLIC eie_host)

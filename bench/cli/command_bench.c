@@ -2,6 +2,7 @@
 #include "bench/cli/commands.h"
 #include "bench/matrix/supervisor.h"
 #include "bench/measure/devices.h"
+#include "bench/measure/quiet.h"
 #include "host/base/names.h"
 #include "host/machine/topology.h"
 
@@ -156,8 +157,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
         return eie_command_usage(VERB, "--threads %s is not a list of thread counts", optarg);
     for (uint32_t i = 0; option == 't' && i < matrix->threads.count; i++)
         if (matrix->threads.values[i] > cores)
-            return eie_command_usage(VERB, "--threads %s: this process may use %u cores", optarg,
-                                     cores);
+            return eie_command_usage(VERB, "--threads %s: this process may use %u core%s", optarg,
+                                     cores, cores == 1 ? "" : "s");
     if (option == 'c' && !parse_caches(optarg, &matrix->caches))
         return eie_command_usage(VERB, "--cache %s is not a list of hot, llc, dram", optarg);
     if (option == 'T' && !parse_budget(optarg, &options->budget_s))
@@ -439,6 +440,21 @@ static enum eie_status say_least(const struct options *options, const struct eie
     return EIE_OK;
 }
 
+/* A quota below the cores that are there halts threads in the midst of a call. */
+static void say_quota(const struct options *options)
+{
+    json_t *limits = eie_limits_json(NULL);
+    const double quota = json_number_value(json_object_get(limits, "cpu_quota"));
+    const double cores = json_number_value(json_object_get(limits, "cores"));
+    if (!options->quiet && quota > 0 && quota < cores)
+        fprintf(
+            stderr,
+            "eie: a CPU quota of %.3g cores (control group) holds here, of %.0f: samples that it "
+            "halts are slow; it stands in the results as cpu_quota\n",
+            quota, cores);
+    json_decref(limits);
+}
+
 static enum eie_status supervise(const struct options *options, struct outcome *outcome,
                                  struct eie_results *results, struct eie_error *error)
 {
@@ -467,6 +483,7 @@ static enum eie_status supervise(const struct options *options, struct outcome *
     if (outcome->old) printf("%u rows stand in %s already\n", outcome->old, options->out);
     fflush(stdout);
     enum eie_status status = say_least(options, &supervision.job, error);
+    if (!status) say_quota(options);
     if (!status) status = eie_supervise(&supervision, error);
     judge_all(outcome, results);
     outcome->supervision = NULL;

@@ -227,6 +227,7 @@ int eie_command_compress(int argc, char **argv)
                                           .active = 0.35}};
     const struct eie_topology *topology;
     struct eie_compressed *items = NULL;
+    struct eie_file_parts parts = {0};
     struct eie_error error;
     uint32_t count = 0;
     json_t *ledger = NULL;
@@ -234,8 +235,9 @@ int eie_command_compress(int argc, char **argv)
     if (code >= 0) return code;
     enum eie_status status = eie_topology_get(&topology, &error);
     if (!status && !request.options.threads) request.options.threads = topology->cores;
-    if (!status) status = eie_compress(&request.options, &items, &count, &error);
-    if (!status) status = eie_compress_ledger(&request.options, items, count, &ledger, &error);
+    if (!status) status = eie_compress(&request.options, &items, &count, &parts, &error);
+    if (!status)
+        status = eie_compress_ledger(&request.options, items, count, &parts, &ledger, &error);
     if (!status && request.ledger) status = write_ledger(request.ledger, ledger, &error);
     if (!status && request.as_json) {
         json_dumpf(ledger, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
@@ -244,6 +246,7 @@ int eie_command_compress(int argc, char **argv)
         eie_compress_print(ledger);
     }
     json_decref(ledger);
+    json_decref(parts.sizes);
     eie_compressed_free(items, count);
     return status ? eie_command_fail(status, &error) : 0;
 }

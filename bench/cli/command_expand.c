@@ -106,11 +106,26 @@ static enum eie_status write_safetensors(const char *path, const struct eie_shar
                 names[i],          EIE_F32,      1,
                 {matrix->outputs}, matrix->bias, matrix->outputs * sizeof(float)};
         }
-        status = eie_safetensors_write(path, tensors, written, NULL, error);
+        status = eie_safetensors_write(path, tensors, written, NULL, NULL, error);
     }
     free(tensors);
     free(names);
     return status;
+}
+
+/* "", or what is to be known of weights that are stored and yet 0. */
+static void describe_zeros(const struct eie_shared *matrix, const float *floats, char text[96])
+{
+    const size_t count = (size_t)matrix->outputs * matrix->inputs;
+    const uint64_t stored = eie_shared_nonzeros(matrix);
+    uint64_t left = 0;
+    for (size_t i = 0; i < count; i++) left += floats[i] != 0.0f;
+    *text = 0;
+    if (!left)
+        snprintf(text, 96, ", all weights are 0");
+    else if (left < stored)
+        snprintf(text, 96, ", %llu of %llu stored weights are 0",
+                 (unsigned long long)(stored - left), (unsigned long long)stored);
 }
 
 static enum eie_status expand(const struct options *options, const struct eie_shared **matrices,
@@ -136,9 +151,12 @@ static enum eie_status expand(const struct options *options, const struct eie_sh
     if (!status)
         status = npy ? write_npy(options->out, matrices[0], floats[0], error)
                      : write_safetensors(options->out, matrices, floats, count, error);
-    for (uint32_t i = 0; i < count && !status; i++)
-        printf("%s: %s, %u x %u\n", options->out, matrices[i]->name, matrices[i]->outputs,
-               matrices[i]->inputs);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        char zeros[96];
+        describe_zeros(matrices[i], floats[i], zeros);
+        printf("%s: %s, %u x %u%s\n", options->out, matrices[i]->name, matrices[i]->outputs,
+               matrices[i]->inputs, zeros);
+    }
     for (uint32_t i = 0; i < count; i++) free(floats[i]);
     free(floats);
     return status;

@@ -161,10 +161,11 @@ static enum eie_status generate(const struct options *options, struct eie_error 
 static void print_quantization(const struct eie_quantization *report)
 {
     printf("fixed point: %u weight, %u input, %u output fraction bits\n"
-           "inputs that became 0: %" PRIu64 "\n"
+           "inputs that became 0: %" PRIu64 ", weights: %" PRIu64 " (relative error %.3g)\n"
            "error against float64: largest %.3g, root mean square %.3g of the outputs'\n",
            report->weight_fraction_bits, report->input_fraction_bits, report->output_fraction_bits,
-           report->inputs_lost, report->max_abs_error, report->relative_rms_error);
+           report->inputs_lost, report->weights_lost, report->weights_relative_rms_error,
+           report->max_abs_error, report->relative_rms_error);
 }
 
 static enum eie_status import(const struct options *options, struct eie_error *error)
@@ -198,6 +199,17 @@ static void set_share(json_t *object, const char *key, double part, double whole
     json_object_set_new(object, key, json_real(whole > 0 ? part / whole : 0));
 }
 
+/* Stored weights whose value is 0: too small for 16 bits when the layer was made. */
+static uint64_t zero_weights(const struct eie_layer *layer)
+{
+    uint64_t zeros = 0;
+    for (uint32_t e = 0; e < layer->entry_count; e++) {
+        const unsigned code = layer->entries[e] >> 4;
+        zeros += code && !layer->codebook[code];
+    }
+    return zeros;
+}
+
 static enum eie_status describe(const struct eie_layer *layer, json_t **described,
                                 struct eie_error *error)
 {
@@ -218,6 +230,9 @@ static enum eie_status describe(const struct eie_layer *layer, json_t **describe
                   layer->activation == EIE_ACTIVATION_RELU ? "relu" : "none", "nonzeros",
                   (json_int_t)counts.nonzeros, "padding_entries", (json_int_t)counts.padding);
     set_share(o, "weight_density", (double)counts.nonzeros, columns * rows);
+    if (zero_weights(layer))
+        json_object_set_new(o, "nonzeros_of_value_0",
+                            json_integer((json_int_t)zero_weights(layer)));
     json_object_set_new(o, "sample_inputs", json_integer(layer->sample_count));
     if (layer->sample_inputs) {
         json_object_update_new(

@@ -44,17 +44,15 @@ static void probe(void *context, void *shared)
     probed->status = eie_kernel_probe(probing->kernel, probing->device, &probed->reason);
 }
 
-/* Can the kernel run on the device? The word for it, and why not. A plug-in's probe runs in a
- * process of its own. */
+/* Can the kernel run on the device? The word for it, and why not. Probes run in processes of their
+ * own: a plug-in may crash, and a library ends the process where it lacks another. */
 static const char *try_kernel(const struct eie_kernel *kernel, const struct eie_device *device,
                               struct eie_error *reason)
 {
     struct probing probing = {kernel, device};
     struct probed probed = {EIE_OK, {""}};
     struct eie_ending ending = {.end = EIE_END_RETURNED};
-    if (!eie_plugin_of(kernel))
-        probe(&probing, &probed);
-    else if (eie_isolate(probe, &probing, &probed, sizeof probed, PROBE_LIMIT_S, &ending, reason))
+    if (eie_isolate(probe, &probing, &probed, sizeof probed, PROBE_LIMIT_S, &ending, reason))
         return "error";
     *reason = probed.reason;
     if (ending.end != EIE_END_RETURNED) {
@@ -75,16 +73,18 @@ static const char *default_word(const struct eie_kernel *kernel)
     return one && several ? "both" : one ? "one" : several ? "several" : "no";
 }
 
-/* Lists are built as JSON and printed from it, so that both forms say the same. */
-static json_t *kernels(struct eie_error *error)
+/* Lists are built as JSON and printed from it, so that both forms say the same. A failure leaves
+ * none. */
+static enum eie_status kernels(json_t **list, struct eie_error *error)
 {
-    json_t *list = json_array();
     struct eie_device host;
     struct eie_places places;
     uint32_t features;
-    if (eie_device_host(&host, error) || eie_cpu_features(&features, error) ||
-        eie_places_find(EIE_PLACES_ALL, NULL, &places, error))
-        return json_decref(list), NULL;
+    enum eie_status failed = eie_device_host(&host, error);
+    if (!failed) failed = eie_cpu_features(&features, error);
+    if (!failed) failed = eie_places_find(EIE_PLACES_ALL, NULL, &places, error);
+    if (failed) return failed;
+    *list = json_array();
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
         const struct eie_place *place = eie_places_first(&places, kernel);
@@ -94,13 +94,13 @@ static json_t *kernels(struct eie_error *error)
         const char *status = try_kernel(kernel, &device, &reason);
         const struct eie_plugin_file *plugin = eie_plugin_of(kernel);
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "name", kernel->name, "isa",
-                            kernel->isa, "status", status, "default", default_word(kernel),
-                            "reason", strcmp(status, "ok") ? reason.message : "", "summary",
-                            kernel->summary, "plugin", plugin ? plugin->path : NULL));
+            *list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s?}", "name", kernel->name, "isa",
+                             kernel->isa, "status", status, "default", default_word(kernel),
+                             "reason", strcmp(status, "ok") ? reason.message : "", "summary",
+                             kernel->summary, "plugin", plugin ? plugin->path : NULL));
     }
     eie_places_free(&places);
-    return list;
+    return EIE_OK;
 }
 
 static json_t *device_object(const struct eie_device *device)
@@ -121,7 +121,7 @@ static json_t *place_object(const struct eie_place *place)
     return object;
 }
 
-static json_t *devices(struct eie_error *error)
+static enum eie_status devices(json_t **list, struct eie_error *error)
 {
     struct eie_device host, *described = NULL;
     struct eie_places places = {NULL, 0};
@@ -129,15 +129,17 @@ static json_t *devices(struct eie_error *error)
     enum eie_status status = eie_device_host(&host, error);
     if (!status) status = eie_device_list(&described, &count, error);
     if (!status) status = eie_places_find(EIE_PLACES_ALL, NULL, &places, error);
-    json_t *list = status ? NULL : json_array();
-    if (list) json_array_append_new(list, device_object(&host));
-    for (uint32_t i = 0; list && i < places.count; i++)
-        json_array_append_new(list, place_object(&places.all[i]));
-    for (uint32_t i = 0; list && i < count; i++)
-        json_array_append_new(list, device_object(&described[i]));
+    if (!status) {
+        *list = json_array();
+        json_array_append_new(*list, device_object(&host));
+        for (uint32_t i = 0; i < places.count; i++)
+            json_array_append_new(*list, place_object(&places.all[i]));
+        for (uint32_t i = 0; i < count; i++)
+            json_array_append_new(*list, device_object(&described[i]));
+    }
     eie_places_free(&places);
     free(described);
-    return list;
+    return status;
 }
 
 static json_t *layer_object(const struct eie_suite *suite, const struct eie_suite_layer *layer)
@@ -156,29 +158,31 @@ static json_t *layer_object(const struct eie_suite *suite, const struct eie_suit
                      (json_int_t)spec->active_inputs, "source", layer->source);
 }
 
-static json_t *suites(bool layers, struct eie_error *error)
+static enum eie_status suites(bool layers, json_t **list, struct eie_error *error)
 {
     struct eie_suite_names names;
-    json_t *list = json_array();
     enum eie_status status = eie_suite_list(&names, error);
-    if (status) return json_decref(list), NULL;
+    if (status) return status;
+    *list = json_array();
     for (uint32_t i = 0; i < names.count && !status; i++) {
         struct eie_suite suite;
         status = eie_suite_read(names.names[i], &suite, error);
         if (status) break;
         if (!layers)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", suite.name,
-                                                  "basis", suite.basis, "layers",
-                                                  (json_int_t)suite.layer_count, "default_matrix",
-                                                  (int)suite.in_default_matrix, "summary",
-                                                  suite.summary));
+            json_array_append_new(*list, json_pack("{s:s, s:s, s:I, s:b, s:s}", "name", suite.name,
+                                                   "basis", suite.basis, "layers",
+                                                   (json_int_t)suite.layer_count, "default_matrix",
+                                                   (int)suite.in_default_matrix, "summary",
+                                                   suite.summary));
         for (uint32_t k = 0; layers && k < suite.layer_count; k++)
-            json_array_append_new(list, layer_object(&suite, &suite.layers[k]));
+            json_array_append_new(*list, layer_object(&suite, &suite.layers[k]));
         eie_suite_free(&suite);
     }
     eie_suite_names_free(&names);
-    if (status) return json_decref(list), NULL;
-    return list;
+    if (!status) return EIE_OK;
+    json_decref(*list);
+    *list = NULL;
+    return status;
 }
 
 static void print_table(const json_t *list, const char *const *columns)
@@ -222,7 +226,8 @@ int eie_command_list(int argc, char **argv)
     const char *const *columns;
     bool as_json = false;
     struct eie_error error;
-    json_t *list;
+    json_t *list = NULL;
+    enum eie_status status;
     for (int option; (option = eie_command_option(argc, argv, VERB, options)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
         if (option == 'h') return fputs(help, stdout), 0;
@@ -236,21 +241,21 @@ int eie_command_list(int argc, char **argv)
         return eie_command_usage(VERB, "name one of kernels, layers, suites, devices");
     const char *what = argv[optind];
     if (!strcmp(what, "kernels")) {
-        list = kernels(&error);
+        status = kernels(&list, &error);
         columns = eie_plugin_count() ? plugin_columns : kernel_columns;
     } else if (!strcmp(what, "layers")) {
-        list = suites(true, &error);
+        status = suites(true, &list, &error);
         columns = layer_columns;
     } else if (!strcmp(what, "suites")) {
-        list = suites(false, &error);
+        status = suites(false, &list, &error);
         columns = suite_columns;
     } else if (!strcmp(what, "devices")) {
-        list = devices(&error);
+        status = devices(&list, &error);
         columns = device_columns;
     } else {
         return eie_command_usage(VERB, "'%s' is none of kernels, layers, suites, devices", what);
     }
-    if (!list) return eie_command_fail(EIE_INPUT, &error);
+    if (status) return eie_command_fail(status, &error);
     if (as_json) {
         json_dumpf(list, stdout, JSON_INDENT(2));
         putchar('\n');

@@ -3,6 +3,7 @@
 #include "bench/cli/commands.h"
 #include "generated/revision.h"
 #include "host/base/file.h"
+#include "host/base/library.h"
 #include "host/base/names.h"
 
 #include <errno.h>
@@ -87,6 +88,7 @@ static void end_on(int number)
 int main(int argc, char **argv)
 {
     open_standard();
+    eie_libraries_silence();
     setenv("HWLOC_HIDE_ERRORS", "2", 0); /* it goes on without /sys, and would print */
     end_on(SIGINT);
     end_on(SIGTERM);

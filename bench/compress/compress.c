@@ -52,7 +52,7 @@ static enum eie_status choose(const struct eie_compress_options *options,
 
 static enum eie_status write_all(const struct eie_compress_options *options,
                                  const struct eie_compressed *items, uint32_t count,
-                                 struct eie_error *error)
+                                 struct eie_file_parts *parts, struct eie_error *error)
 {
     enum eie_status status;
     const struct eie_layer **layers = calloc(count, sizeof(struct eie_layer *));
@@ -66,8 +66,8 @@ static enum eie_status write_all(const struct eie_compress_options *options,
                 (struct eie_store_item){&items[i].shared, items[i].layer, options->run_bits};
         }
         status = options->form == EIE_FORM_PLAIN
-                     ? eie_layer_file_write(options->out, layers, count, error)
-                     : eie_stored_write(options->out, stored, count, options->form, error);
+                     ? eie_layer_file_write_parts(options->out, layers, count, parts, error)
+                     : eie_stored_write(options->out, stored, count, options->form, parts, error);
     }
     free(layers);
     free(stored);
@@ -76,13 +76,14 @@ static enum eie_status write_all(const struct eie_compress_options *options,
 
 enum eie_status eie_compress(const struct eie_compress_options *options,
                              struct eie_compressed **items, uint32_t *count,
-                             struct eie_error *error)
+                             struct eie_file_parts *parts, struct eie_error *error)
 {
     struct eie_weight_file file;
     struct eie_pool *pool;
     uint32_t *chosen = NULL, wanted = 0;
     *items = NULL;
     *count = 0;
+    *parts = (struct eie_file_parts){0};
     enum eie_status status = eie_weight_file_open(options->input, &file, error);
     if (status) return status;
     if (options->keep_codes && !file.reader->shared)
@@ -98,7 +99,7 @@ enum eie_status eie_compress(const struct eie_compress_options *options,
     }
     eie_weight_file_close(&file);
     free(chosen);
-    if (!status) status = write_all(options, *items, *count, error);
+    if (!status) status = write_all(options, *items, *count, parts, error);
     if (status) {
         eie_compressed_free(*items, *count);
         *items = NULL;

@@ -3,25 +3,24 @@
 #define EIE_BENCH_COMPRESS_COMPRESS_H
 
 #include "bench/compress/compressed.h"
+#include "host/layer/container.h"
 
 #include <jansson.h>
 
 /* Compresses all named tensors; *count of them, to be freed by eie_compressed_free. The file is
- * written, or none is left. */
+ * written, or none is left; `parts` is what it consists of, by its writer, for the ledger. */
 EIE_MUST_USE enum eie_status eie_compress(const struct eie_compress_options *options,
                                           struct eie_compressed **items, uint32_t *count,
-                                          struct eie_error *error);
+                                          struct eie_file_parts *parts, struct eie_error *error);
 void eie_compressed_free(struct eie_compressed *items, uint32_t count);
 
-/* The ledger as JSON (results/README.md); reads the parts of the file back from its header and
- * makes sure that they add up to its size: EIE_MISMATCH. */
+/* The ledger as JSON (results/README.md); `parts` stay the caller's. Where the output is a file
+ * that can be read back (not a pipe, a device, the standard output), its header and size must say
+ * the same: EIE_MISMATCH. */
 EIE_MUST_USE enum eie_status eie_compress_ledger(const struct eie_compress_options *options,
                                                  const struct eie_compressed *items, uint32_t count,
+                                                 const struct eie_file_parts *parts,
                                                  json_t **ledger, struct eie_error *error);
 void eie_compress_print(const json_t *ledger);
-
-/* Parts of a safetensors file as {"name": bytes}; EIE_MISMATCH when they are not its size. */
-EIE_MUST_USE enum eie_status eie_file_parts(const char *path, json_t **parts, uint64_t *size,
-                                            struct eie_error *error);
 
 #endif

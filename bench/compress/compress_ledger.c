@@ -1,4 +1,5 @@
 #include "bench/compress/compress.h"
+#include "host/base/file.h"
 #include "host/devices/design.h"
 #include "host/devices/device.h"
 #include "host/weights/weights.h"
@@ -9,51 +10,84 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FLOAT_BITS       32.0
-#define ESTIMATE_SAMPLES 8u
+#define FLOAT_BITS        32.0
+#define WEIGHT_ERROR_SAID 1e-3 /* of the weights, by 16-bit fixed point: usually below 1e-4 */
+#define ESTIMATE_SAMPLES  8u
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-enum eie_status eie_file_parts(const char *path, json_t **parts, uint64_t *size,
-                               struct eie_error *error)
+/* The parts by the header of the file as it lies there; NULL where it cannot be read or is no such
+ * file. */
+static json_t *read_parts(const char *path, uint64_t *bytes)
 {
-    uint64_t header_size = 0, sum;
+    uint64_t header_size = 0;
     struct stat info;
-    json_t *header = NULL, *value;
+    json_t *parts = NULL, *header = NULL, *value;
     const char *name;
     char *text = NULL;
-    *parts = NULL;
     FILE *file = fopen(path, "rb");
-    if (!file || fstat(fileno(file), &info) || !S_ISREG(info.st_mode) ||
-        fread(&header_size, sizeof header_size, 1, file) != 1 ||
-        header_size > (uint64_t)info.st_size || !(text = malloc(header_size + 1)) ||
-        fread(text, 1, header_size, file) != header_size ||
-        !(header = json_loadb(text, header_size, 0, NULL))) {
-        free(text);
-        if (file) fclose(file);
-        return eie_fail(error, EIE_SYSTEM, "%s: cannot be read back for the ledger", path);
+    if (file && !fstat(fileno(file), &info) &&
+        fread(&header_size, sizeof header_size, 1, file) == 1 &&
+        header_size <= (uint64_t)info.st_size && (text = malloc(header_size + 1)) &&
+        fread(text, 1, header_size, file) == header_size &&
+        (header = json_loadb(text, header_size, 0, NULL))) {
+        *bytes = (uint64_t)info.st_size;
+        parts = json_pack("{s:I}", "header", (json_int_t)(sizeof header_size + header_size));
     }
-    fclose(file);
-    free(text);
-    *size = (uint64_t)info.st_size;
-    *parts = json_object();
-    sum = sizeof header_size + header_size;
-    json_object_set_new(*parts, "header", json_integer((json_int_t)sum));
     json_object_foreach(header, name, value)
     {
         const json_t *offsets = json_object_get(value, "data_offsets");
         if (!offsets) continue; /* metadata */
-        const json_int_t bytes = json_integer_value(json_array_get(offsets, 1)) -
-                                 json_integer_value(json_array_get(offsets, 0));
-        json_object_set_new(*parts, name, json_integer(bytes));
-        sum += (uint64_t)bytes;
+        json_object_set_new(parts, name,
+                            json_integer(json_integer_value(json_array_get(offsets, 1)) -
+                                         json_integer_value(json_array_get(offsets, 0))));
     }
+    if (file) fclose(file);
+    free(text);
     json_decref(header);
-    if (sum == *size) return EIE_OK;
-    json_decref(*parts);
-    *parts = NULL;
-    return eie_fail(error, EIE_MISMATCH, "%s: its parts are %llu bytes, the file has %llu", path,
-                    (unsigned long long)sum, (unsigned long long)*size);
+    return parts;
+}
+
+static enum eie_status check_file(const char *path, const struct eie_file_parts *written,
+                                  struct eie_error *error)
+{
+    uint64_t bytes = 0;
+    if (eie_output_is_direct(path)) return EIE_OK;
+    json_t *parts = read_parts(path, &bytes);
+    if (!parts) return eie_fail(error, EIE_SYSTEM, "%s: cannot be read back for the ledger", path);
+    const bool same = json_equal(parts, written->sizes) && bytes == written->bytes;
+    json_decref(parts);
+    if (same) return EIE_OK;
+    return eie_fail(error, EIE_MISMATCH,
+                    "%s: its parts are not those that were written: it has %llu bytes, of which "
+                    "%llu were written",
+                    path, (unsigned long long)bytes, (unsigned long long)written->bytes);
+}
+
+/* Bytes of the file by what they are for. */
+static json_t *uses_object(const json_t *parts)
+{
+    static const struct {
+        const char *use, *parts;
+    } known[] = {{"weights_bytes", ".codebook.entries.codes.runs.code_lengths.run_lengths."},
+                 {"pointers_bytes", ".column_start."},
+                 {"samples_bytes", ".sample_inputs."},
+                 {"bias_bytes", ".bias."},
+                 {"header_bytes", ".header."}};
+    json_t *uses = json_object(), *value;
+    const char *name;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        json_int_t sum = 0;
+        json_object_foreach((json_t *)(uintptr_t)parts, name, value)
+        {
+            const char *dot = strrchr(name, '.');
+            char part[64];
+            snprintf(part, sizeof part, ".%.60s.", dot ? dot + 1 : name);
+            if (strstr(known[i].parts, part)) sum += json_integer_value(value);
+        }
+        json_object_set_new(uses, known[i].use, json_integer(sum));
+    }
+    return uses;
 }
 
 /* ---- stages --------------------------------------------------------------------------------- */
@@ -112,8 +146,10 @@ static json_t *error_object(const struct eie_compressed *item)
         "output_samples", (json_int_t)item->error_samples, "samples_drawn",
         (int)item->samples_drawn);
     if (item->layer)
-        json_object_set_new(object, "fixed_point_relative_output",
-                            json_real(item->fixed.relative_rms_error));
+        json_object_update_new(object, json_pack("{s:f, s:f}", "fixed_point_relative_output",
+                                                 item->fixed.relative_rms_error,
+                                                 "fixed_point_relative_frobenius",
+                                                 item->fixed.weights_relative_rms_error));
     return object;
 }
 
@@ -182,6 +218,11 @@ static json_t *paper_object(const struct eie_compressed *item)
                      100 * bits / (FLOAT_BITS * (double)item->weights));
 }
 
+static uint64_t input_bytes(const struct eie_compressed *item)
+{
+    return item->weights * eie_dtype_size(item->input_dtype);
+}
+
 static enum eie_status item_object(const struct eie_compressed *item, json_t *list,
                                    struct eie_error *error)
 {
@@ -205,6 +246,12 @@ static enum eie_status item_object(const struct eie_compressed *item, json_t *li
                   "stages", stage_list(item), "paper_formula", paper_object(item), "errors",
                   error_object(item), "seconds", "load", item->load_s, "prune", item->prune_s,
                   "share", item->share_s, "encode", item->encode_s));
+    json_object_update_new(object, json_pack("{s:s, s:I, s:{s:I, s:I, s:I}}", "input_type",
+                                             eie_dtype_name(item->input_dtype), "input_bytes",
+                                             (json_int_t)input_bytes(item), "below_float32",
+                                             "weights", (json_int_t)item->below.weights, "inputs",
+                                             (json_int_t)item->below.inputs, "biases",
+                                             (json_int_t)item->below.biases));
     enum eie_status status = EIE_OK;
     if (item->layer) {
         struct eie_layer_counts counts;
@@ -214,14 +261,16 @@ static enum eie_status item_object(const struct eie_compressed *item, json_t *li
         if (!status)
             json_object_set_new(
                 object, "layer",
-                json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hash", hash.hex, "pe_count",
-                          (json_int_t)item->layer->pe_count, "padding_entries",
+                json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "hash", hash.hex,
+                          "pe_count", (json_int_t)item->layer->pe_count, "padding_entries",
                           (json_int_t)counts.padding, "sample_inputs",
                           (json_int_t)item->layer->sample_count, "weight_fraction_bits",
                           (json_int_t)item->layer->weight_fraction_bits, "input_fraction_bits",
                           (json_int_t)item->layer->input_fraction_bits, "output_fraction_bits",
                           (json_int_t)item->layer->output_fraction_bits, "inputs_lost",
-                          (json_int_t)item->fixed.inputs_lost));
+                          (json_int_t)item->fixed.inputs_lost, "weights_lost",
+                          (json_int_t)item->fixed.weights_lost, "biases_lost",
+                          (json_int_t)item->fixed.biases_lost));
         if (!status) status = estimate_all(item->layer, estimates, error);
     }
     json_object_set_new(object, "estimates", estimates);
@@ -239,27 +288,33 @@ static void printable(const char *path, char *text, size_t size)
 
 enum eie_status eie_compress_ledger(const struct eie_compress_options *options,
                                     const struct eie_compressed *items, uint32_t count,
-                                    json_t **ledger, struct eie_error *error)
+                                    const struct eie_file_parts *parts, json_t **ledger,
+                                    struct eie_error *error)
 {
     static const char *const starts[] = {"linear", "density", "random"};
-    json_t *list = json_array(), *parts = NULL;
-    uint64_t size = 0;
+    json_t *list = json_array();
+    uint64_t given = 0;
     *ledger = NULL;
-    enum eie_status status = eie_file_parts(options->out, &parts, &size, error);
-    for (uint32_t i = 0; i < count && !status; i++) status = item_object(&items[i], list, error);
+    enum eie_status status = check_file(options->out, parts, error);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        given += input_bytes(&items[i]);
+        status = item_object(&items[i], list, error);
+    }
     if (status) {
         json_decref(list);
-        json_decref(parts);
         return status;
     }
     char input[4096], out[4096];
     printable(options->input, input, sizeof input);
     printable(options->out, out, sizeof out);
-    *ledger = json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:o, s:o}", "format", "eie-ledger-1", "input", input,
-        "centroids", options->keep_codes ? "as published" : starts[options->centroids], "seed",
-        (json_int_t)options->seed, "file", out, "form", eie_form_name(options->form), "file_bytes",
-        (json_int_t)size, "parts", parts, "layers", list);
+    *ledger =
+        json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:f, s:o, s:O, s:o}", "format",
+                  "eie-ledger-1", "input", input, "centroids",
+                  options->keep_codes ? "as published" : starts[options->centroids], "seed",
+                  (json_int_t)options->seed, "file", out, "form", eie_form_name(options->form),
+                  "file_bytes", (json_int_t)parts->bytes, "input_bytes", (json_int_t)given,
+                  "rate_x", (double)given / (double)parts->bytes, "file_uses",
+                  uses_object(parts->sizes), "parts", parts->sizes, "layers", list);
     return *ledger ? EIE_OK : eie_fail(error, EIE_MEMORY, "out of memory for the ledger");
 }
 
@@ -268,6 +323,32 @@ enum eie_status eie_compress_ledger(const struct eie_compress_options *options,
 static double number(const json_t *object, const char *key)
 {
     return json_number_value(json_object_get(object, key));
+}
+
+/* What did not survive a narrower type; nothing where all did. */
+static void print_lost(const json_t *layer)
+{
+    static const char *const kinds[] = {"weights", "inputs", "biases"};
+    const json_t *fixed = json_object_get(layer, "layer");
+    const json_t *below = json_object_get(layer, "below_float32");
+    const double error = number(json_object_get(layer, "errors"), "fixed_point_relative_frobenius");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (number(below, kinds[i]) > 0)
+            printf("  note: %.0f %s are below what float32 holds and became 0 or less exact\n",
+                   number(below, kinds[i]), kinds[i]);
+    if (!number(layer, "nonzeros")) printf("  note: all weights are 0\n");
+    if (number(fixed, "weights_lost") > 0)
+        printf("  note: %.0f of %.0f weights (%.3g %%) became 0 in 16-bit fixed point: scale them "
+               "up, or store them as floats (--bits 5 --form packed)\n",
+               number(fixed, "weights_lost"), number(layer, "nonzeros"),
+               100 * number(fixed, "weights_lost") / number(layer, "nonzeros"));
+    if (error > WEIGHT_ERROR_SAID)
+        printf("  note: 16-bit fixed point adds an error of %.3g to the weights (relative "
+               "Frobenius), which are too small for it\n",
+               error);
+    if (number(fixed, "biases_lost") > 0)
+        printf("  note: %.0f biases became 0 in 16-bit fixed point\n",
+               number(fixed, "biases_lost"));
 }
 
 static void print_layer(const json_t *layer)
@@ -308,6 +389,7 @@ static void print_layer(const json_t *layer)
         printf("  %s: %.4g us, %.4g uJ (modelled; %.0f inputs' mean)\n",
                json_string_value(json_object_get(row, "device")), number(row, "expected_us"),
                number(row, "energy_constant_power_uj"), number(row, "samples"));
+    print_lost(layer);
     if (json_is_true(json_object_get(layer, "weights_drawn")))
         printf("  the weights were drawn, not read\n");
 }
@@ -315,11 +397,23 @@ static void print_layer(const json_t *layer)
 void eie_compress_print(const json_t *ledger)
 {
     const json_t *layers = json_object_get(ledger, "layers"), *layer, *part;
-    const char *name;
+    const json_t *uses = json_object_get(ledger, "file_uses");
+    const char *name, *types = NULL;
     size_t index;
-    json_array_foreach(layers, index, layer) print_layer(layer);
+    json_array_foreach(layers, index, layer)
+    {
+        const char *type = json_string_value(json_object_get(layer, "input_type"));
+        types = types && strcmp(types, type) != 0 ? "several types" : type;
+        print_layer(layer);
+    }
     printf("%s: %.0f bytes (%s)\n", json_string_value(json_object_get(ledger, "file")),
            number(ledger, "file_bytes"), json_string_value(json_object_get(ledger, "form")));
     json_object_foreach(json_object_get(ledger, "parts"), name, part)
         printf("  %12.0f  %s\n", json_number_value(part), name);
+    printf("rate: %.4gx, %.0f bytes of weights as they were given (%s) over the file\n"
+           "in the file: weights %.0f, column pointers %.0f, sample inputs %.0f, bias %.0f, header "
+           "%.0f bytes\n",
+           number(ledger, "rate_x"), number(ledger, "input_bytes"), types,
+           number(uses, "weights_bytes"), number(uses, "pointers_bytes"),
+           number(uses, "samples_bytes"), number(uses, "bias_bytes"), number(uses, "header_bytes"));
 }

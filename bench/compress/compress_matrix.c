@@ -33,6 +33,7 @@ static enum eie_status take_bias(struct work *work)
                           side.outputs);
     } else {
         free(shared->bias);
+        work->item->below.biases = side.below_float32;
         shared->bias = side.values;
         side.values = NULL;
     }
@@ -50,6 +51,7 @@ static enum eie_status take_samples(struct work *work)
     item->samples_drawn = !work->options->inputs_file;
     item->sample_count = work->sampled.sample_count;
     item->error_samples = work->sampled.error_samples;
+    item->below.inputs = work->sampled.below_float32;
     return status;
 }
 
@@ -123,6 +125,7 @@ static enum eie_status load_floats(struct work *work, struct eie_weights *weight
     if (status) return status;
     item->load_s = eie_now_s() - start;
     item->values_drawn = weights->values_drawn;
+    item->below.weights = weights->below_float32;
     shared->outputs = weights->outputs;
     shared->inputs = weights->inputs;
     shared->rank = weights->rank;
@@ -219,7 +222,11 @@ static enum eie_status make_layer(struct work *work)
                                  .codebook = shared->codebook,
                                  .bias = shared->bias,
                                  .sample_count = item->sample_count,
-                                 .sample_inputs = work->sampled.samples};
+                                 .sample_inputs = work->sampled.samples,
+                                 .weights_file = work->options->input,
+                                 .inputs_file = work->options->inputs_file,
+                                 .bias_file = work->options->bias_file};
+    if (!in.bias_file) in.bias_file = in.weights_file;
     enum eie_status status = eie_shared_columns(shared, &in.codes, work->error);
     if (!status) status = eie_quantize(&in, &item->layer, &item->fixed, work->error);
     eie_shared_columns_free(&in.codes);
@@ -257,6 +264,7 @@ enum eie_status eie_compress_matrix(const struct eie_compress_options *options,
                         .pool = pool,
                         .item = item,
                         .error = error};
+    item->input_dtype = file->entries[index].dtype;
     enum eie_status status = options->keep_codes ? keep_codes(&work) : compress_floats(&work);
     if (!status) status = encode(&work);
     eie_sample_outputs_free(&work.sampled);

@@ -32,6 +32,11 @@ struct eie_compress_options {
     double active;          /* share of drawn inputs that are not 0 */
 };
 
+/* Values that were given wider than float32, are not 0, and are 0 or denormal there. */
+struct eie_below_float32 {
+    uint64_t weights, inputs, biases;
+};
+
 /* Everything known of one matrix on its way. */
 struct eie_compressed {
     struct eie_shared shared; /* without codes once they are in the layer */
@@ -42,6 +47,8 @@ struct eie_compressed {
     struct eie_relative relative;                 /* counts only */
     struct eie_stream_size packed[2], huffman[2]; /* codes, runs */
     uint64_t weights, nonzeros;
+    enum eie_dtype input_dtype;     /* of the weights as they were given */
+    struct eie_below_float32 below; /* values that float32 does not hold */
     bool values_drawn, samples_drawn;
     uint32_t sample_count, error_samples;
     double shared_squares; /* of the differences between pruned and shared weights */

@@ -48,6 +48,7 @@ static enum eie_status read_samples(const char *path, struct eie_sample_outputs 
     if (status) return status;
     sampled->samples = side.values;
     sampled->sample_count = side.outputs;
+    sampled->below_float32 = side.below_float32;
     side.values = NULL;
     eie_weights_free(&side);
     return EIE_OK;

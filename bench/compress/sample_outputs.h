@@ -17,6 +17,7 @@ struct eie_sample_outputs {
     struct eie_pool *pool;
     uint32_t outputs, inputs, threads;
     uint32_t sample_count, error_samples; /* of all; of those that errors are taken on */
+    uint64_t below_float32;               /* of all (host/weights/weights.h) */
     float *samples;                       /* [sample_count][inputs] */
     float *first;           /* [EIE_ERROR_SAMPLES][inputs], zeros beyond the real ones */
     double *dense, *result; /* [outputs][EIE_ERROR_SAMPLES] */

@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -130,6 +131,32 @@ bool refuse(char *reason, unsigned size, const char *text)
     return false;
 }
 
+// What CPUInfo of 1.7.1 reads, and exits without: of each cache that has a size also these, while
+// the size is still open.
+bool can_look_at_machine(char *reason, unsigned size)
+{
+    static const char *const files[] = {"type", "level", "shared_cpu_map"};
+    const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index";
+    for (int index = 0;; index++) {
+        const std::string cache = folder + std::to_string(index) + "/";
+        std::FILE *held = std::fopen((cache + "size").c_str(), "r");
+        if (held == nullptr && errno != EMFILE && errno != ENFILE) return true;
+        bool good = held != nullptr;
+        for (const char *name : files) {
+            std::FILE *file = good ? std::fopen((cache + name).c_str(), "r") : nullptr;
+            good = file != nullptr;
+            if (!good) break;
+            std::fclose(file);
+        }
+        const int code = errno;
+        if (held != nullptr) std::fclose(held);
+        if (good) continue;
+        std::snprintf(reason, size, "%s cannot be read: %s%s", cache.c_str(), std::strerror(code),
+                      code == EMFILE ? ": raise the limit (ulimit -n)" : "");
+        return false;
+    }
+}
+
 void copy(char *to, size_t size, const std::string &from)
 {
     std::snprintf(to, size, "%s", from.c_str());
@@ -179,9 +206,10 @@ bool eie_gbench_run(struct eie_gbench_case *cases, int32_t count, void (*tick)(v
     return good;
 }
 
-void eie_gbench_get_context(struct eie_gbench_context *context)
+bool eie_gbench_get_context(struct eie_gbench_context *context, char *reason, unsigned reason_size)
 {
     *context = eie_gbench_context();
+    if (!can_look_at_machine(reason, reason_size)) return false;
     context->cpu_scaling_enabled = -1;
     std::snprintf(context->version, sizeof context->version, "%s", EIE_GBENCH_VERSION);
     try {
@@ -205,4 +233,5 @@ void eie_gbench_get_context(struct eie_gbench_context *context)
     } catch (...) {
         // What was found until here stays.
     }
+    return true;
 }

@@ -51,7 +51,9 @@ struct eie_gbench_context {
     int load_count;
     char version[32];
 };
-void eie_gbench_get_context(struct eie_gbench_context *context);
+/* False where Google Benchmark would end the process with words of its own, and why: it needs two
+ * files at once, and what each cache in /sys says of itself. */
+bool eie_gbench_get_context(struct eie_gbench_context *context, char *reason, unsigned reason_size);
 
 #ifdef __cplusplus
 }

@@ -67,10 +67,12 @@ static void add_date(json_t *context)
     eie_set(context, "date", date);
 }
 
-static void add_google_context(json_t *context)
+static enum eie_status add_google_context(json_t *context, struct eie_error *error)
 {
     struct eie_gbench_context google;
-    eie_gbench_get_context(&google);
+    char reason[256];
+    if (!eie_gbench_get_context(&google, reason, sizeof reason))
+        return eie_fail(error, EIE_SYSTEM, "the machine cannot be described: %s", reason);
     eie_set(context, "host_name", google.host_name);
     eie_set(context, "executable", "eie");
     json_object_set_new(context, "num_cpus", json_integer(google.num_cpus));
@@ -92,14 +94,18 @@ static void add_google_context(json_t *context)
     /* of this program: what timed the loops is compiled into it */
     eie_set(context, "library_build_type", strcmp(EIE_BUILD_TYPE, "Debug") ? "release" : "debug");
     eie_set(context, "eie_google_benchmark", google.version);
+    return EIE_OK;
 }
 
 /* Variables that can change what is measured. Folders of data are none of them: the layers' hashes
  * tell what came from there. */
 static void add_environment(json_t *context)
 {
-    static const char *const prefixes[] = {"EIE_", "OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_",
-                                           "MKL_", "MALLOC_",   "POCL_", "OCL_", "CUDA_", "LD_"};
+    static const char *const prefixes[] = {
+        "EIE_",         "OPENBLAS_", "GOTO_",          "BLIS_", "OMP_",    "GOMP_",
+        "KMP_",         "MKL_",      "TBB_",           "DNNL_", "ONEDNN_", "GB_",
+        "POCL_",        "OCL_",      "CLBLAST_",       "CUDA_", "CUBLAS_", "CUSPARSE_",
+        "NVIDIA_TF32_", "MALLOC_",   "GLIBC_TUNABLES", "LD_"};
     static const char *const unwanted[] = {
         "EIE_MODELS=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
     json_t *kept = json_object();
@@ -204,9 +210,9 @@ enum eie_status eie_context_make(const char *command, json_t **context, struct e
     json_t *made = json_object();
     if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for results");
     add_date(made);
-    add_google_context(made);
+    enum eie_status status = add_google_context(made, error);
     eie_set(made, "eie_command", command);
-    enum eie_status status = add_own_context(made, error);
+    if (!status) status = add_own_context(made, error);
     if (!status) status = add_binary(made, error);
     if (status) {
         json_decref(made);

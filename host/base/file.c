@@ -285,6 +285,16 @@ static int open_direct(const char *path, const struct stat *info)
     return S_ISREG(info->st_mode) ? -1 : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 }
 
+bool eie_output_is_direct(const char *path)
+{
+    struct stat info, own;
+    if (stat(path, &info) != 0) return false;
+    if (!S_ISREG(info.st_mode) || (claimed >= 0 && leads_to_claimed(path, &info))) return true;
+    for (int standard = STDOUT_FILENO; standard <= STDERR_FILENO; standard++)
+        if (fstat(standard, &own) == 0 && same_file(&own, &info)) return true;
+    return false;
+}
+
 enum eie_status eie_output_begin(const char *path, struct eie_output *output,
                                  struct eie_error *error)
 {

@@ -42,6 +42,10 @@ void eie_output_abandon(struct eie_output *output); /* after a failed or finishe
 EIE_MUST_USE enum eie_status eie_output_claim(const char *path, struct eie_error *error);
 bool eie_output_claimed(void);
 
+/* Whether outputs of this path are written directly, so that what is there afterwards need not be
+ * the document alone, or cannot be read. */
+bool eie_output_is_direct(const char *path);
+
 /* For a file that is written over and over: only one process at a time has the lock beside it, and
  * no longer than it lives. EIE_SYSTEM, naming the process that has it. Where the file system has no
  * locks, or `path` is no regular file, there is none. */

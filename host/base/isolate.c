@@ -66,6 +66,7 @@ _Noreturn static void be_child(eie_isolated function, void *context, struct bord
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (signal(ends[i], SIG_DFL) == SIG_IGN) signal(ends[i], SIG_IGN);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) _exit(1);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
     function(context, border->bytes);
     fflush(stdout);
     fflush(stderr);

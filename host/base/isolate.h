@@ -31,7 +31,8 @@ typedef void (*eie_isolated)(void *context, void *shared);
  * addresses; other pointers into what the child allocated mean nothing to the caller.
  *
  * The child is a copy of the calling thread alone: a pool of threads must be had anew there
- * (eie_pool_get does so). Output that waits in stdio's buffers is written before. Ctrl-C ends both.
+ * (eie_pool_get does so). Output that waits in stdio's buffers is written before; what the child
+ * prints, a library perhaps, goes to standard error. Ctrl-C ends both.
  * The child dies with the thread that called. In a build with AddressSanitizer, what leaks in the
  * child of a process with one thread is found at its end, and is EIE_END_EXIT.
  *

@@ -7,7 +7,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
+
+/* Without the words "verbose" of its list. */
+static void silence_affinity(void)
+{
+    static const char name[] = "KMP_AFFINITY";
+    const char *value = getenv(name);
+    char *words = value != NULL ? strdup(value) : NULL;
+    char *kept = value != NULL ? calloc(1, strlen(value) + 1) : NULL;
+    if (words != NULL && kept != NULL) {
+        char *rest = NULL;
+        for (char *word = strtok_r(words, ",", &rest); word != NULL;
+             word = strtok_r(NULL, ",", &rest)) {
+            if (strcasecmp(word, "verbose") == 0) continue;
+            if (kept[0] != '\0') strcat(kept, ",");
+            strcat(kept, word);
+        }
+        if (kept[0] != '\0')
+            setenv(name, kept, 1);
+        else
+            unsetenv(name);
+    }
+    free(words);
+    free(kept);
+}
+
+void eie_libraries_silence(void)
+{
+    static const char *const loud[] = {
+        "MKL_VERBOSE",        "ONEDNN_VERBOSE",       "DNNL_VERBOSE",      "ONEDNN_JIT_DUMP",
+        "DNNL_JIT_DUMP",      "ONEDNN_JIT_PROFILE",   "DNNL_JIT_PROFILE",  "OPENBLAS_VERBOSE",
+        "OMP_DISPLAY_ENV",    "OMP_DISPLAY_AFFINITY", "KMP_SETTINGS",      "KMP_VERSION",
+        "CUBLAS_LOGINFO_DBG", "CUBLASLT_LOG_LEVEL",   "CUBLASLT_LOG_MASK", "CUSPARSE_LOG_LEVEL",
+        "CUSPARSE_LOG_MASK"};
+    for (size_t i = 0; i < sizeof loud / sizeof *loud; i++) unsetenv(loud[i]);
+    silence_affinity();
+}
 
 /* Tries all names in a folder. Where a file is there but does not load, that is the reason to show.
  */

@@ -14,6 +14,11 @@
 EIE_MUST_USE enum eie_status eie_library_open(const char *const *names, const char *override,
                                               void **handle, struct eie_error *error);
 
+/* Takes those variables away that make libraries print (MKL_VERBOSE, ONEDNN_VERBOSE, KMP_SETTINGS,
+ * ...) or write files (ONEDNN_JIT_DUMP): what they print would stand in what we print, and it costs
+ * time in each call. Once, before the first library is opened and before threads are started. */
+void eie_libraries_silence(void);
+
 /* EIE_MISSING when the library has no such symbol. */
 EIE_MUST_USE enum eie_status eie_library_symbol(void *handle, const char *name, void **symbol,
                                                 struct eie_error *error);

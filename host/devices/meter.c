@@ -30,8 +30,7 @@ void eie_meter_none(struct eie_error *why)
         eie_fail(why, EIE_MISSING, "this program reads no meters");
     else
         eie_fail(why, EIE_MISSING,
-                 "only the meters of %s are read, and this device tells no PCI bus id of one",
-                 whose);
+                 "only the meters of %s are read, and this device is none of theirs", whose);
 }
 
 /* ---- a meter in use -------------------------------------------------------------------------- */

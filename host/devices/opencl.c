@@ -3,17 +3,14 @@
 #include "host/base/library.h"
 #include "host/base/names.h"
 #include "host/base/sha256.h"
+#include "host/devices/opencl_drivers.h"
 #include "host/devices/runtime.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define PLATFORMS_MAX  32
-#define VENDORS_FOLDER "/etc/OpenCL/vendors"
+#define PLATFORMS_MAX 32
 
 struct eie_opencl_functions eie_cl;
 
@@ -224,59 +221,6 @@ static void add_device(struct eie_listing *listing, cl_platform_id platform, cl_
     if (!listing->status) eie_listing_add(listing, name, &device, &facts, sizeof facts);
 }
 
-/* A registered driver (a file whose first line is a library) that cannot be loaded would be passed
- * over in silence. */
-static void try_driver(struct eie_listing *listing, const char *path, const char *name)
-{
-    char library[512] = "", why[256];
-    FILE *file = fopen(path, "r");
-    if (file && !fgets(library, sizeof library, file)) library[0] = 0;
-    if (file) fclose(file);
-    library[strcspn(library, "\r\n")] = 0;
-    if (!*library) return;
-    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-    const char *words = handle ? NULL : dlerror();
-    if (handle &&
-        (dlsym(handle, "clIcdGetPlatformIDsKHR") || dlsym(handle, "clGetExtensionFunctionAddress")))
-        return;
-    if (handle)
-        snprintf(why, sizeof why, "%.140s, which %.80s names, is no OpenCL driver", library, path);
-    else
-        snprintf(why, sizeof why, "the driver of %.80s cannot be loaded: %.140s", path,
-                 words ? words : library);
-    char word[64];
-    snprintf(word, sizeof word, "%.*s", (int)strcspn(name, "."), name);
-    eie_listing_add_absent(listing, word, why);
-}
-
-static bool is_driver_file(const char *name)
-{
-    const size_t length = strlen(name);
-    return length > 4 && !strcmp(name + length - 4, ".icd");
-}
-
-static void try_drivers(struct eie_listing *listing)
-{
-    const char *place = getenv("OCL_ICD_VENDORS"); /* a folder, or one file */
-    struct stat info;
-    struct dirent **names;
-    if (!place || !*place) place = VENDORS_FOLDER;
-    if (stat(place, &info)) return;
-    if (!S_ISDIR(info.st_mode)) {
-        const char *slash = strrchr(place, '/');
-        if (is_driver_file(place)) try_driver(listing, place, slash ? slash + 1 : place);
-        return;
-    }
-    const int count = scandir(place, &names, NULL, alphasort);
-    for (int i = 0; i < count; i++) {
-        char path[1024];
-        snprintf(path, sizeof path, "%s/%s", place, names[i]->d_name);
-        if (is_driver_file(names[i]->d_name)) try_driver(listing, path, names[i]->d_name);
-        free(names[i]);
-    }
-    if (count >= 0) free(names);
-}
-
 void eie_opencl_list(struct eie_listing *listing)
 {
     cl_platform_id platforms[PLATFORMS_MAX];
@@ -288,22 +232,19 @@ void eie_opencl_list(struct eie_listing *listing)
     }
     const uint32_t platform_count = get_platforms(platforms);
     for (uint32_t p = 0; p < platform_count; p++) {
-        const uint32_t count = get_devices(platforms[p], devices);
-        if (!count) {
-            char name[64], words[160];
-            platform_text(platforms[p], CL_PLATFORM_NAME, name, sizeof name);
+        char name[64], words[256];
+        uint32_t count = get_devices(platforms[p], devices);
+        platform_text(platforms[p], CL_PLATFORM_NAME, name, sizeof name);
+        if (eie_pocl_cache_fault(name, words, sizeof words))
+            count = 0; /* its first program would fail, or end the process */
+        else if (!count)
             snprintf(words, sizeof words, "OpenCL: platform %s shows no device", name);
-            eie_listing_add_absent(listing, name, words);
-        }
+        if (!count) eie_listing_add_absent(listing, name, words);
         for (uint32_t d = 0; d < count && !listing->status; d++)
             add_device(listing, platforms[p], devices[d], p, d);
         if (listing->status) return;
     }
-    try_drivers(listing);
-    if (!listing->count)
-        eie_listing_add_absent(
-            listing, "none",
-            "OpenCL: no driver is registered (pocl-opencl-icd brings one for the processor)");
+    eie_opencl_try_drivers(listing);
 }
 
 /* ---- devices in use ------------------------------------------------------------------------- */

@@ -110,6 +110,26 @@ enum eie_status eie_container_tensor(const struct eie_container_layer *in, const
     return EIE_OK;
 }
 
+enum eie_status eie_container_check_hash(const struct eie_container_layer *in, const char *part,
+                                         const struct eie_hash *hash)
+{
+    const char *stated = eie_container_find(in, part);
+    if (!stated || !strcmp(stated, hash->hex)) return EIE_OK;
+    return eie_fail(in->error, EIE_INPUT,
+                    "%s: damaged: what its header says of layer %s does not have the hash "
+                    "'%s.%s' that it states",
+                    in->path, in->name, in->name, part);
+}
+
+enum eie_status eie_container_check_layer(const struct eie_container_layer *in,
+                                          const struct eie_layer *layer)
+{
+    struct eie_hash hash;
+    if (!eie_container_find(in, EIE_LAYER_HASH_KEY)) return EIE_OK;
+    enum eie_status status = eie_layer_hash(layer, &hash, in->error);
+    return status ? status : eie_container_check_hash(in, EIE_LAYER_HASH_KEY, &hash);
+}
+
 enum eie_status eie_container_fault(const struct eie_container_layer *in, const char *part,
                                     const char *what)
 {
@@ -197,6 +217,15 @@ void eie_container_add_scalars(struct eie_container_writer *out, const struct ei
     eie_container_add_uint(out, name, "output_fraction_bits", layer->output_fraction_bits);
 }
 
+enum eie_status eie_container_add_hash(struct eie_container_writer *out,
+                                       const struct eie_layer *layer, struct eie_error *error)
+{
+    struct eie_hash hash;
+    enum eie_status status = eie_layer_hash(layer, &hash, error);
+    if (!status) eie_container_add_text(out, layer->name, EIE_LAYER_HASH_KEY, hash.hex);
+    return status;
+}
+
 /* Widest type first, so that each tensor lies aligned; stable among equals. */
 static enum eie_status sort_by_width(struct eie_container_writer *out, struct eie_error *error)
 {
@@ -224,9 +253,25 @@ static enum eie_status hash_tensors(const struct eie_tensor *tensors, uint32_t c
     return status;
 }
 
-enum eie_status eie_container_write(struct eie_container_writer *out, struct eie_error *error)
+static enum eie_status list_parts(const struct eie_container_writer *out, uint64_t header_bytes,
+                                  struct eie_file_parts *parts, struct eie_error *error)
+{
+    *parts = (struct eie_file_parts){json_object(), header_bytes};
+    int failed =
+        json_object_set_new(parts->sizes, "header", json_integer((json_int_t)header_bytes));
+    for (uint32_t i = 0; i < out->tensor_count; i++) {
+        failed |= json_object_set_new(parts->sizes, out->tensors[i].name,
+                                      json_integer((json_int_t)out->tensors[i].size));
+        parts->bytes += out->tensors[i].size;
+    }
+    return failed ? eie_fail(error, EIE_MEMORY, "%s: out of memory", out->path) : EIE_OK;
+}
+
+enum eie_status eie_container_write(struct eie_container_writer *out, struct eie_file_parts *parts,
+                                    struct eie_error *error)
 {
     struct eie_hash hash;
+    uint64_t header_bytes = 0;
     if (out->full || json_object_set_new(out->metadata, "eie.format", json_string(FORMAT)) ||
         json_object_set_new(out->metadata, "eie.layers", json_string(out->names)))
         return eie_fail(error, EIE_MEMORY, "%s: out of memory", out->path);
@@ -234,7 +279,8 @@ enum eie_status eie_container_write(struct eie_container_writer *out, struct eie
     if (!status) status = hash_tensors(out->tensors, out->tensor_count, &hash, error);
     if (!status && json_object_set_new(out->metadata, "eie.sha256", json_string(hash.hex)))
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", out->path);
-    return status ? status
-                  : eie_safetensors_write(out->path, out->tensors, out->tensor_count, out->metadata,
-                                          error);
+    if (!status)
+        status = eie_safetensors_write(out->path, out->tensors, out->tensor_count, out->metadata,
+                                       &header_bytes, error);
+    return status || !parts ? status : list_parts(out, header_bytes, parts, error);
 }

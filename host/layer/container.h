@@ -12,6 +12,8 @@
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
+#define EIE_LAYER_HASH_KEY "eie_layer_hash" /* of a layer's metadata; files of before have none */
+
 /* A layer of an open file. */
 struct eie_container_layer {
     const struct eie_safetensors *file;
@@ -35,6 +37,14 @@ EIE_MUST_USE enum eie_status eie_container_text(const struct eie_container_layer
 EIE_MUST_USE enum eie_status eie_container_uint(const struct eie_container_layer *in,
                                                 const char *part, uint32_t low, uint32_t high,
                                                 uint32_t *number);
+
+/* EIE_INPUT where the file states another hash for this layer, or for these numbers that stand for
+ * a matrix of floats, than the one that they have; files of before state none. */
+EIE_MUST_USE enum eie_status eie_container_check_layer(const struct eie_container_layer *in,
+                                                       const struct eie_layer *layer);
+EIE_MUST_USE enum eie_status eie_container_check_hash(const struct eie_container_layer *in,
+                                                      const char *part,
+                                                      const struct eie_hash *hash);
 
 /* Activation and fraction bits, whatever number these are. EIE_INPUT. */
 EIE_MUST_USE enum eie_status eie_container_scalars(const struct eie_container_layer *in,
@@ -64,6 +74,12 @@ struct eie_container_writer {
     bool full;
 };
 
+/* What a file that was written consists of, for its ledger. */
+struct eie_file_parts {
+    json_t *sizes; /* "header" and the name of each tensor: bytes; to be released */
+    uint64_t bytes;
+};
+
 /* Room for so many layers and tensors. */
 void eie_container_begin(const char *path, uint32_t layers, uint32_t tensors_of_each,
                          struct eie_container_writer *out);
@@ -78,9 +94,15 @@ void eie_container_add_text(struct eie_container_writer *out, const char *layer,
 void eie_container_add_uint(struct eie_container_writer *out, const char *layer, const char *part,
                             uint64_t number);
 void eie_container_add_scalars(struct eie_container_writer *out, const struct eie_layer *layer);
+/* The layer's hash: what stands of it in the header is then as sure as its data. EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_container_add_hash(struct eie_container_writer *out,
+                                                    const struct eie_layer *layer,
+                                                    struct eie_error *error);
 
-/* Writes all, or leaves no file. EIE_SYSTEM, EIE_MEMORY. */
+/* Writes all, or leaves no file. `parts` (or NULL) gets what it consists of. EIE_SYSTEM,
+ * EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_container_write(struct eie_container_writer *out,
+                                                 struct eie_file_parts *parts,
                                                  struct eie_error *error);
 void eie_container_free(struct eie_container_writer *out);
 

@@ -201,6 +201,7 @@ enum eie_status eie_import_dump(const char *folder, const char *name, uint32_t o
     in.pe_count = dump.pe_count;
     in.codebook = (const float *)(const void *)dump.arithm.data;
     in.sample_inputs = sample;
+    in.weights_file = in.inputs_file = folder;
     status = eie_quantize(&in, layer, report, error);
 done:
     free(sample);

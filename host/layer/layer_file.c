@@ -38,6 +38,15 @@ static enum eie_status read_stored(const struct eie_container_layer *in, struct 
     return status;
 }
 
+static enum eie_status checked(const struct eie_container_layer *in, struct eie_layer **layer)
+{
+    enum eie_status status = eie_container_check_layer(in, *layer);
+    if (!status) return EIE_OK;
+    eie_layer_free(*layer);
+    *layer = NULL;
+    return status;
+}
+
 static enum eie_status check_shapes(const struct eie_container_layer *in,
                                     const struct eie_layer *parts,
                                     const struct eie_tensor *const tensors[TENSOR_PARTS])
@@ -168,7 +177,9 @@ static enum eie_status read_file(struct eie_bytes *bytes, const char *path,
 
 static enum eie_status read_as_layer(const struct eie_container_layer *in, void *item)
 {
-    return read_layer(in, item);
+    struct eie_layer **layer = item;
+    enum eie_status status = read_layer(in, layer);
+    return status ? status : checked(in, layer);
 }
 
 enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, const char *path,
@@ -190,7 +201,7 @@ static enum eie_status read_as_matrix(const struct eie_container_layer *in, void
     struct eie_layer *layer;
     enum eie_status status;
     if (!eie_stored_is(in)) {
-        status = read_layer(in, &layer);
+        status = read_as_layer(in, &layer);
         if (status) return status;
         status = eie_shared_of_layer(layer, matrix, in->error);
         eie_layer_free(layer);
@@ -198,7 +209,12 @@ static enum eie_status read_as_matrix(const struct eie_container_layer *in, void
     }
     status = eie_stored_parse(in, &stored);
     if (status) return status;
-    status = eie_stored_codes(&stored, in->error);
+    if (stored.is_layer && eie_container_find(in, EIE_LAYER_HASH_KEY)) {
+        status = eie_stored_layer(&stored, &layer, in->error);
+        if (!status) status = checked(in, &layer);
+        if (!status) eie_layer_free(layer);
+    }
+    if (!status) status = eie_stored_codes(&stored, in->error);
     if (!status) {
         *matrix = stored.shared;
         stored.shared.code = NULL;
@@ -208,18 +224,25 @@ static enum eie_status read_as_matrix(const struct eie_container_layer *in, void
     return status;
 }
 
+enum eie_status eie_shared_file_parse(struct eie_bytes *bytes, const char *path,
+                                      struct eie_shared_set *set, struct eie_error *error)
+{
+    void *items = NULL;
+    uint32_t count = 0;
+    const struct target target = {sizeof *set->matrices, &items, &count, read_as_matrix};
+    enum eie_status status = read_file(bytes, path, &target, error);
+    *set = (struct eie_shared_set){count, items};
+    if (status) eie_shared_set_free(set);
+    return status;
+}
+
 enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
                                      struct eie_error *error)
 {
     struct eie_bytes bytes;
-    void *items = NULL;
-    uint32_t count = 0;
-    const struct target target = {sizeof *set->matrices, &items, &count, read_as_matrix};
+    *set = (struct eie_shared_set){0};
     enum eie_status status = eie_file_read(path, SIZE_MAX, &bytes, error);
-    if (!status) status = read_file(&bytes, path, &target, error);
-    *set = (struct eie_shared_set){count, items};
-    if (status) eie_shared_set_free(set);
-    return status;
+    return status ? status : eie_shared_file_parse(&bytes, path, set, error);
 }
 
 void eie_shared_set_free(struct eie_shared_set *set)
@@ -267,8 +290,9 @@ static void add_layer(struct eie_container_writer *out, const struct eie_layer *
     eie_container_add_text(out, layer->name, "source", layer->source);
 }
 
-enum eie_status eie_layer_file_write(const char *path, const struct eie_layer *const *layers,
-                                     uint32_t count, struct eie_error *error)
+enum eie_status eie_layer_file_write_parts(const char *path, const struct eie_layer *const *layers,
+                                           uint32_t count, struct eie_file_parts *parts,
+                                           struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
     struct eie_container_writer out;
@@ -276,9 +300,17 @@ enum eie_status eie_layer_file_write(const char *path, const struct eie_layer *c
     eie_container_begin(path, count, TENSOR_PARTS, &out);
     for (uint32_t i = 0; i < count && !status; i++) {
         status = eie_container_add(&out, layers[i]->name, error);
-        if (!status) add_layer(&out, layers[i]);
+        if (status) break;
+        add_layer(&out, layers[i]);
+        status = eie_container_add_hash(&out, layers[i], error);
     }
-    if (!status) status = eie_container_write(&out, error);
+    if (!status) status = eie_container_write(&out, parts, error);
     eie_container_free(&out);
     return status;
+}
+
+enum eie_status eie_layer_file_write(const char *path, const struct eie_layer *const *layers,
+                                     uint32_t count, struct eie_error *error)
+{
+    return eie_layer_file_write_parts(path, layers, count, NULL, error);
 }

@@ -3,8 +3,9 @@
  * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
- * L.source. A layer may also stand in its storage form (host/layer/stored.h), which has the
- * metadata L.form; it is read like any other. */
+ * L.source, and L.eie_layer_hash (eie_layer_hash; files of before have none), which covers what
+ * eie.sha256 does not. A layer may also stand in its storage form (host/layer/stored.h), which has
+ * the metadata L.form; it is read like any other. */
 #ifndef EIE_HOST_LAYER_LAYER_FILE_H
 #define EIE_HOST_LAYER_LAYER_FILE_H
 
@@ -34,11 +35,19 @@ struct eie_shared_set {
 };
 EIE_MUST_USE enum eie_status eie_shared_file_read(const char *path, struct eie_shared_set *set,
                                                   struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_shared_file_parse(struct eie_bytes *bytes, /* taken over */
+                                                   const char *path, struct eie_shared_set *set,
+                                                   struct eie_error *error);
 void eie_shared_set_free(struct eie_shared_set *set);
 
 /* Writes all layers, at least one, or leaves no file. Names must differ: EIE_USAGE. EIE_SYSTEM. */
 EIE_MUST_USE enum eie_status eie_layer_file_write(const char *path,
                                                   const struct eie_layer *const *layers,
                                                   uint32_t count, struct eie_error *error);
+/* The same, and what the file consists of. */
+struct eie_file_parts;
+EIE_MUST_USE enum eie_status
+eie_layer_file_write_parts(const char *path, const struct eie_layer *const *layers, uint32_t count,
+                           struct eie_file_parts *parts, struct eie_error *error);
 
 #endif

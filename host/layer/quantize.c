@@ -2,6 +2,7 @@
 #include "host/layer/numbers.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,13 @@ static double round_even(double x)
 static double scaled(float value, uint32_t bits)
 {
     return round_even(ldexp((double)value, (int)bits));
+}
+
+static double largest(const float *values, size_t count)
+{
+    double most = 0;
+    for (size_t i = 0; i < count; i++) most = fmax(most, fabs((double)values[i]));
+    return most;
 }
 
 /* Largest bits at which no value saturates int16; -1 when there are none. */
@@ -96,6 +104,111 @@ static int output_shift(const struct work *work, uint32_t accumulator_bits)
     return shift <= accumulator_bits ? (int)shift : -1;
 }
 
+/* ---- what does not fit, and what is lost ----------------------------------------------------- */
+
+#define WAY_OUT "or store them as floats (eie compress --bits 5 --form packed)"
+
+/* "FILE: layer NAME", for the beginning of a message. */
+static const char *place(const struct eie_float_layer *in, const char *file, char text[600])
+{
+    snprintf(text, 600, "%.500s%slayer %s", file ? file : "", file ? ": " : "", in->name);
+    return text;
+}
+
+/* Which of the parts is to blame that there are no fraction bits for all. */
+static enum eie_status too_large(const struct work *work, int weight_bits, int first_input_bits,
+                                 int input_bits, struct eie_error *error)
+{
+    const struct eie_float_layer *in = work->in;
+    char text[600];
+    if (weight_bits < 0)
+        return eie_fail(error, EIE_INPUT,
+                        "%s: weights too large for 16-bit fixed point: they reach %g, it holds "
+                        "32767: scale them down, " WAY_OUT,
+                        place(in, in->weights_file, text),
+                        largest(in->codebook, EIE_CODEBOOK_SIZE));
+    if (first_input_bits < 0)
+        return eie_fail(error, EIE_INPUT,
+                        "%s: sample inputs too large for 16-bit fixed point: they reach %g, it "
+                        "holds 32767: scale them down",
+                        place(in, in->inputs_file, text),
+                        largest(in->sample_inputs, in->sample_count * (size_t)in->codes.inputs));
+    const double bias = in->bias ? largest(in->bias, in->codes.outputs) : 0;
+    if (ldexp(bias, weight_bits) > INT32_MAX)
+        return eie_fail(error, EIE_INPUT,
+                        "%s: biases too large for 16-bit fixed point: they reach %g, beside these "
+                        "weights the sums hold %g: scale them down",
+                        place(in, in->bias_file, text), bias, ldexp(1, 31 - weight_bits));
+    return eie_fail(error, EIE_INPUT,
+                    "%s: outputs too large for 16-bit fixed point: %s: scale weights or inputs "
+                    "(%s) down",
+                    place(in, in->weights_file, text),
+                    input_bits < 0 ? "the sums of weights times inputs leave 32 bits"
+                                   : "they are beyond 32767",
+                    in->inputs_file ? in->inputs_file : "sample inputs");
+}
+
+/* Weights by how often they stand in the matrix. */
+static void count_weights(const struct work *work, uint32_t weight_bits, uint64_t *stored,
+                          struct eie_quantization *report)
+{
+    const struct eie_float_layer *in = work->in;
+    uint64_t counts[EIE_CODEBOOK_SIZE] = {0};
+    double squares = 0, errors = 0;
+    for (uint32_t e = 0; e < in->codes.column_start[in->codes.inputs]; e++)
+        counts[in->codes.code[e]]++;
+    *stored = 0;
+    for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) {
+        const double value = (double)in->codebook[c];
+        const double off = ldexp(work->codebook[c], -(int)weight_bits) - value;
+        if (value == 0) continue;
+        *stored += counts[c];
+        if (!work->codebook[c]) report->weights_lost += counts[c];
+        squares += (double)counts[c] * value * value;
+        errors += (double)counts[c] * off * off;
+    }
+    report->weights_relative_rms_error = squares > 0 ? sqrt(errors / squares) : 0;
+}
+
+static enum eie_status became_zero(const struct eie_float_layer *in, const char *what,
+                                   const char *file, const float *values, size_t count,
+                                   int fraction_bits, const char *way_out, struct eie_error *error)
+{
+    char text[600];
+    return eie_fail(error, EIE_INPUT,
+                    "%s: all %s became 0 in 16-bit fixed point: they reach %g, its step is %g: %s",
+                    place(in, file, text), what, largest(values, count), ldexp(1, -fraction_bits),
+                    way_out);
+}
+
+/* Counts them; EIE_INPUT where nothing is left of what was not 0. */
+static enum eie_status count_lost(const struct work *work, int weight_bits, int input_bits,
+                                  struct eie_quantization *report, struct eie_error *error)
+{
+    const struct eie_float_layer *in = work->in;
+    const size_t outputs = in->codes.outputs, values = in->sample_count * (size_t)in->codes.inputs;
+    uint64_t weights, inputs = 0, biases = 0;
+    count_weights(work, (uint32_t)weight_bits, &weights, report);
+    for (size_t i = 0; i < values; i++) {
+        inputs += in->sample_inputs[i] != 0.0f;
+        report->inputs_lost += in->sample_inputs[i] != 0.0f && work->samples[i] == 0;
+    }
+    for (size_t i = 0; work->bias && i < outputs; i++) {
+        biases += in->bias[i] != 0.0f;
+        report->biases_lost += in->bias[i] != 0.0f && work->bias[i] == 0;
+    }
+    if (weights && report->weights_lost == weights)
+        return became_zero(in, "weights", in->weights_file, in->codebook, EIE_CODEBOOK_SIZE,
+                           weight_bits, "scale them up, " WAY_OUT, error);
+    if (inputs && report->inputs_lost == inputs)
+        return became_zero(in, "sample inputs", in->inputs_file, in->sample_inputs, values,
+                           input_bits, "scale them up", error);
+    if (biases && report->biases_lost == biases)
+        return became_zero(in, "biases", in->bias_file, in->bias, outputs, weight_bits + input_bits,
+                           "scale the layer up, or leave them out", error);
+    return EIE_OK;
+}
+
 /* Error of the outputs of all samples against float64 arithmetic on the given floats. */
 static enum eie_status measure_error(const struct work *work, const struct eie_layer *layer,
                                      struct eie_quantization *report, struct eie_error *error)
@@ -150,7 +263,8 @@ enum eie_status eie_quantize(const struct eie_float_layer *in, struct eie_layer 
         goto done;
     }
     const int weight_bits = bits_without_saturation(in->codebook, EIE_CODEBOOK_SIZE);
-    int input_bits = bits_without_saturation(in->sample_inputs, values), shift = -1;
+    const int first_input_bits = bits_without_saturation(in->sample_inputs, values);
+    int input_bits = first_input_bits, shift = -1;
     if (weight_bits >= 0)
         quantize_all(in->codebook, EIE_CODEBOOK_SIZE, (uint32_t)weight_bits, work.codebook);
     while (weight_bits >= 0 && input_bits >= 0 &&
@@ -158,16 +272,12 @@ enum eie_status eie_quantize(const struct eie_float_layer *in, struct eie_layer 
         input_bits--;
     if (weight_bits >= 0 && input_bits >= 0)
         shift = output_shift(&work, (uint32_t)(weight_bits + input_bits));
-    if (shift < 0) {
-        status = eie_fail(error, EIE_INPUT, "layer %s: values too large for 16-bit fixed point",
-                          in->name);
-        goto done;
-    }
+    status = shift < 0 ? too_large(&work, weight_bits, first_input_bits, input_bits, error)
+                       : count_lost(&work, weight_bits, input_bits, report, error);
+    if (status) goto done;
     report->weight_fraction_bits = (uint32_t)weight_bits;
     report->input_fraction_bits = (uint32_t)input_bits;
     report->output_fraction_bits = (uint32_t)(weight_bits + input_bits - shift);
-    for (size_t i = 0; i < values; i++)
-        report->inputs_lost += in->sample_inputs[i] != 0.0f && work.samples[i] == 0;
     for (size_t i = 0; bias && i < outputs; i++) bias[i] = (int32_t)work.bias[i];
     struct eie_layer parts = {
         .name = in->name,

@@ -16,16 +16,21 @@ struct eie_float_layer {
     const float *bias;             /* [outputs] or NULL */
     uint32_t sample_count;         /* at least 1 */
     const float *sample_inputs;    /* [sample_count][inputs] */
+    /* The files that these come from, for messages, or NULL. */
+    const char *weights_file, *inputs_file, *bias_file;
 };
 
 struct eie_quantization {
     uint32_t weight_fraction_bits, input_fraction_bits, output_fraction_bits;
-    uint64_t inputs_lost;      /* non-zero inputs that became 0 */
+    uint64_t weights_lost, inputs_lost, biases_lost; /* that were not 0 and became 0 */
+    double weights_relative_rms_error;               /* of the stored weights, over theirs */
     double max_abs_error;      /* of the outputs of all samples against float64 */
     double relative_rms_error; /* root mean square of the error over that of the outputs */
 };
 
-/* EIE_INPUT: a value that is not finite, or no fraction bits that fit. */
+/* EIE_INPUT: a value that is not finite; weights, inputs, biases or outputs beyond what 16 bits
+ * hold; weights, inputs or biases that all became 0. The message names which of them, their file
+ * and the way out. */
 EIE_MUST_USE enum eie_status eie_quantize(const struct eie_float_layer *layer,
                                           struct eie_layer **quantized,
                                           struct eie_quantization *report, struct eie_error *error);

@@ -222,7 +222,8 @@ done:
 }
 
 enum eie_status eie_safetensors_write(const char *path, const struct eie_tensor *tensors,
-                                      uint32_t count, json_t *metadata, struct eie_error *error)
+                                      uint32_t count, json_t *metadata, uint64_t *header_bytes,
+                                      struct eie_error *error)
 {
     struct eie_output output;
     char *header = make_header(tensors, count, metadata);
@@ -234,6 +235,7 @@ enum eie_status eie_safetensors_write(const char *path, const struct eie_tensor 
         /* short writes show in the stream's error flag, which commit looks at */
         fwrite(&padded, sizeof padded, 1, output.stream);
         fprintf(output.stream, "%-*s", (int)padded, header);
+        if (header_bytes) *header_bytes = sizeof padded + padded;
         for (uint32_t i = 0; i < count; i++)
             if (tensors[i].size) fwrite(tensors[i].data, tensors[i].size, 1, output.stream);
         status = eie_output_commit(&output, error);

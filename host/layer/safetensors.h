@@ -62,9 +62,11 @@ const struct eie_tensor *eie_safetensors_find(const struct eie_safetensors *file
 const char *eie_safetensors_metadata(const struct eie_safetensors *file, const char *key);
 
 /* Writes tensors in the given order behind a header padded to 8 bytes; `metadata` (an object of
- * strings, or NULL) goes under __metadata__. EIE_SYSTEM. */
+ * strings, or NULL) goes under __metadata__. `header_bytes` (or NULL) gets what stands before the
+ * tensors, the header's length included. EIE_SYSTEM. */
 EIE_MUST_USE enum eie_status eie_safetensors_write(const char *path,
                                                    const struct eie_tensor *tensors, uint32_t count,
-                                                   json_t *metadata, struct eie_error *error);
+                                                   json_t *metadata, uint64_t *header_bytes,
+                                                   struct eie_error *error);
 
 #endif

@@ -1,4 +1,5 @@
 #include "host/layer/stored.h"
+#include "host/base/sha256.h"
 #include "host/layer/huffman.h"
 
 #include <inttypes.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define TENSOR_PARTS 7
+#define MATRIX_HASH  "eie_matrix_hash"
 
 const char *eie_form_name(enum eie_form form)
 {
@@ -91,6 +93,36 @@ enum eie_status eie_relative_sizes(const struct eie_relative *relative, enum eie
     return EIE_OK;
 }
 
+/* Of a matrix of floats (host/layer/stored.h). */
+static enum eie_status hash_matrix(const struct eie_shared *shared,
+                                   const struct eie_relative *relative, struct eie_hash *hash,
+                                   struct eie_error *error)
+{
+    uint64_t numbers[5 + EIE_TENSOR_RANK_MAX] = {shared->code_bits, relative->run_bits,
+                                                 shared->clusters, shared->rank};
+    const struct {
+        const void *bytes;
+        uint64_t size;
+    } parts[] = {{shared->codebook + 1, shared->clusters * sizeof(float)},
+                 {relative->code, relative->entries},
+                 {relative->run, relative->entries},
+                 {shared->bias, shared->bias ? shared->outputs * sizeof(float) : 0}};
+    struct eie_sha256 *sha;
+    memcpy(numbers + 4, shared->shape, shared->rank * sizeof *numbers);
+    numbers[4 + shared->rank] = relative->entries;
+    enum eie_status status = eie_sha256_begin(&sha, error);
+    if (status) return status;
+    status = eie_sha256_add(sha, numbers, (5 + shared->rank) * sizeof *numbers, error);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++) {
+        status = eie_sha256_add(sha, &parts[i].size, sizeof parts[i].size, error);
+        if (!status && parts[i].size)
+            status = eie_sha256_add(sha, parts[i].bytes, parts[i].size, error);
+    }
+    if (!status) return eie_sha256_end(sha, hash, error);
+    eie_sha256_free(sha);
+    return status;
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 /* What an item's tensors point to until the file is written. */
@@ -99,6 +131,7 @@ struct coded {
     size_t codes_size, runs_size;
     uint8_t code_lengths[128], run_lengths[128];
     uint64_t entries;
+    struct eie_hash hash; /* of a matrix of floats */
 };
 
 static void pack_lengths(const struct eie_huffman *code, uint32_t bits, uint8_t *packed)
@@ -116,8 +149,10 @@ static enum eie_status code_item(const struct eie_store_item *item, enum eie_for
     enum eie_status status = eie_relative_encode(item->shared, item->run_bits, &relative, error);
     if (status) return status;
     coded->entries = relative.entries;
-    status =
-        code_of(relative.code, relative.entries, relative.code_bits, form, &code, tally, error);
+    if (!item->layer) status = hash_matrix(item->shared, &relative, &coded->hash, error);
+    if (!status)
+        status =
+            code_of(relative.code, relative.entries, relative.code_bits, form, &code, tally, error);
     if (!status) {
         pack_lengths(&code, relative.code_bits, coded->code_lengths);
         status = eie_huffman_encode(&code, relative.code, relative.entries, &coded->codes,
@@ -175,8 +210,9 @@ static void add_streams(struct eie_container_writer *out, const struct eie_store
     eie_container_add_tensor(out, name, "runs", streams[1]);
 }
 
-static void describe(struct eie_container_writer *out, const struct eie_store_item *item,
-                     enum eie_form form, const struct coded *coded)
+static enum eie_status describe(struct eie_container_writer *out, const struct eie_store_item *item,
+                                enum eie_form form, const struct coded *coded,
+                                struct eie_error *error)
 {
     const struct eie_shared *shared = item->shared;
     const struct eie_layer *layer = item->layer;
@@ -194,9 +230,13 @@ static void describe(struct eie_container_writer *out, const struct eie_store_it
     eie_container_add_uint(out, name, "run_bits", item->run_bits);
     eie_container_add_uint(out, name, "entries", coded->entries);
     eie_container_add_text(out, name, "source", layer ? layer->source : shared->source);
-    if (!layer) return;
+    if (!layer) {
+        eie_container_add_text(out, name, MATRIX_HASH, coded->hash.hex);
+        return EIE_OK;
+    }
     eie_container_add_uint(out, name, "pe_count", layer->pe_count);
     eie_container_add_scalars(out, layer);
+    return eie_container_add_hash(out, layer, error);
 }
 
 static enum eie_status check_items(const char *path, const struct eie_store_item *items,
@@ -220,7 +260,8 @@ static enum eie_status check_items(const char *path, const struct eie_store_item
 }
 
 enum eie_status eie_stored_write(const char *path, const struct eie_store_item *items,
-                                 uint32_t count, enum eie_form form, struct eie_error *error)
+                                 uint32_t count, enum eie_form form, struct eie_file_parts *parts,
+                                 struct eie_error *error)
 {
     struct eie_container_writer out;
     enum eie_status status = check_items(path, items, count, error);
@@ -234,9 +275,9 @@ enum eie_status eie_stored_write(const char *path, const struct eie_store_item *
         if (status) break;
         add_numbers(&out, &items[i]);
         add_streams(&out, &items[i], form, &coded[i]);
-        describe(&out, &items[i], form, &coded[i]);
+        status = describe(&out, &items[i], form, &coded[i], error);
     }
-    if (!status) status = eie_container_write(&out, error);
+    if (!status) status = eie_container_write(&out, parts, error);
     for (uint32_t i = 0; i < count; i++) {
         free(coded[i].codes);
         free(coded[i].runs);
@@ -388,6 +429,15 @@ static enum eie_status check_entries(const struct eie_container_layer *in,
                : EIE_OK;
 }
 
+static enum eie_status check_floats(const struct eie_container_layer *in,
+                                    const struct eie_stored *stored)
+{
+    struct eie_hash hash;
+    if (!eie_container_find(in, MATRIX_HASH)) return EIE_OK;
+    enum eie_status status = hash_matrix(&stored->shared, &stored->relative, &hash, in->error);
+    return status ? status : eie_container_check_hash(in, MATRIX_HASH, &hash);
+}
+
 bool eie_stored_is(const struct eie_container_layer *in)
 {
     return eie_container_find(in, "form") != NULL;
@@ -451,6 +501,7 @@ enum eie_status eie_stored_parse(const struct eie_container_layer *in, struct ei
         status = parse_stream(in, huffman, "runs", "run_lengths", relative->run_bits,
                               relative->entries, &relative->run);
     if (!status) status = check_entries(in, stored);
+    if (!status && !stored->is_layer) status = check_floats(in, stored);
     if (status) eie_stored_free(stored);
     return status;
 }

@@ -9,9 +9,11 @@
  * and the tensors L.codes and L.runs U8, with Huffman also L.code_lengths and L.run_lengths U8
  * (bits of each symbol's code, two symbols a byte, the first in the low nibble).
  *   - A layer, with 4-bit codes and runs, keeps its L.codebook I16 [16], its other metadata, its
- * bias and sample inputs, and L.pe_count. It is read like any layer.
+ * bias and sample inputs, L.pe_count and L.eie_layer_hash. It is read like any layer.
  *   - Any other has L.codebook F32 [clusters]: code c stands for codebook[c - 1]; L.bias F32
- *     [outputs]. It is no layer; `eie expand` reads it. */
+ *     [outputs]; L.eie_matrix_hash, SHA-256 over code_bits, run_bits, clusters, rank, shape and
+ *     entries (uint64 each), then codebook, codes, runs and bias, each preceded by its length in
+ *     bytes (uint64). It is no layer; `eie expand` reads it. */
 #ifndef EIE_HOST_LAYER_STORED_H
 #define EIE_HOST_LAYER_STORED_H
 
@@ -56,10 +58,11 @@ struct eie_store_item {
     const struct eie_layer *layer;
     uint32_t run_bits;
 };
-/* Writes all as one file, or leaves none. EIE_USAGE: two of a name, a layer that is too wide for
- * its PEs to be read back. EIE_SYSTEM, EIE_MEMORY. */
+/* Writes all as one file, or leaves none; `parts` (or NULL) gets what it consists of. EIE_USAGE:
+ * two of a name, a layer that is too wide for its PEs to be read back. EIE_SYSTEM, EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_stored_write(const char *path, const struct eie_store_item *items,
                                               uint32_t count, enum eie_form form,
+                                              struct eie_file_parts *parts,
                                               struct eie_error *error);
 
 /* One matrix of a file that was read. */

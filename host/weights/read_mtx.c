@@ -3,6 +3,7 @@
 #include "host/base/random.h"
 #include "host/weights/reader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,7 +13,7 @@ enum symmetry { GENERAL, SYMMETRIC, SKEW };
 struct text {
     const char *at;
     const char *where;
-    uint64_t line;
+    uint64_t line, below_float32;
     struct eie_error *error;
 };
 
@@ -63,8 +64,12 @@ static bool take_real(struct text *text, float *number)
     char *end;
     skip_blanks(text);
     if (!*text->at || *text->at == '\n') return false;
-    *number = (float)strtod(text->at, &end);
+    errno = 0;
+    const double given = strtod(text->at, &end);
     if (end == text->at) return false;
+    const bool below_float64 = errno == ERANGE && fabs(given) < 1;
+    text->below_float32 += below_float64 || eie_weights_below_float32(given);
+    *number = (float)given;
     text->at = end;
     return true;
 }
@@ -111,7 +116,7 @@ static enum eie_status parse_header(struct text *text, struct header *header)
 static enum eie_status begin(const struct eie_bytes *bytes, const char *where, struct text *text,
                              struct header *header, struct eie_error *error)
 {
-    *text = (struct text){(const char *)bytes->data, where, 1, error};
+    *text = (struct text){(const char *)bytes->data, where, 1, 0, error};
     *header = (struct header){0};
     if (memchr(bytes->data, 0, bytes->size))
         return eie_fail(error, EIE_INPUT, "%s: no text: it holds a 0 byte", where);
@@ -217,6 +222,7 @@ static enum eie_status load_mtx(struct eie_weight_file *file, uint32_t index,
             status = load_entry(&text, &header, &random, seen, weights);
     }
     free(seen);
+    weights->below_float32 = text.below_float32;
     if (status) return status;
     next_content(&text);
     return *text.at ? fault(&text, "more entries than the header states") : EIE_OK;

@@ -117,12 +117,26 @@ static void convert_fortran(const uint8_t *from, const struct eie_weights *weigh
     }
 }
 
+static uint64_t count_below_float32(const uint8_t *from, size_t count,
+                                    const struct eie_weight_entry *entry)
+{
+    uint64_t below = 0;
+    for (size_t i = 0; entry->dtype == EIE_F64 && i < count; i++) {
+        const uint64_t word = take_bytes(from + i * sizeof word, sizeof word, entry->big_endian);
+        double given;
+        memcpy(&given, &word, sizeof given);
+        below += eie_weights_below_float32(given);
+    }
+    return below;
+}
+
 enum eie_status eie_weight_elements(struct eie_bytes *bytes, const struct eie_weight_entry *entry,
                                     bool own, const char *where, struct eie_weights *weights,
                                     struct eie_error *error)
 {
     const size_t count = (size_t)weights->outputs * weights->inputs;
     const uint8_t *from = bytes->data + entry->offset;
+    weights->below_float32 = count_below_float32(from, count, entry);
     if (own && !entry->fortran_order && eie_dtype_size(entry->dtype) >= sizeof(float)) {
         weights->values = (float *)(void *)bytes->data;
         convert_all(from, count, entry, weights->values);

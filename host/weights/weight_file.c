@@ -121,6 +121,7 @@ enum eie_status eie_weight_file_load(struct eie_weight_file *file, uint32_t inde
     status = file->reader->load(file, index, &loading, weights, error);
     if (last) drop_content(file);
     if (!status) status = eie_weights_check_finite(where, weights, error);
+    if (!status) status = eie_weights_check_small(where, weights, error);
     if (status) eie_weights_free(weights);
     return status;
 }

@@ -88,6 +88,19 @@ enum eie_status eie_weights_check_finite(const char *where, const struct eie_wei
     return EIE_OK;
 }
 
+enum eie_status eie_weights_check_small(const char *where, const struct eie_weights *weights,
+                                        struct eie_error *error)
+{
+    const size_t count = (size_t)weights->outputs * weights->inputs;
+    if (!weights->below_float32) return EIE_OK;
+    for (size_t i = 0; i < count; i++)
+        if (fabsf(weights->values[i]) >= FLT_MIN) return EIE_OK;
+    return eie_fail(error, EIE_INPUT,
+                    "%s: all %" PRIu64 " values that are not 0 are below what float32 holds (%g): "
+                    "scale them up",
+                    where, weights->below_float32, (double)FLT_MIN);
+}
+
 float eie_weights_draw(struct eie_random *random)
 {
     int64_t sum = 0;

@@ -8,6 +8,8 @@
 #include "host/base/error.h"
 #include "host/layer/safetensors.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,8 +22,9 @@ struct eie_weights {
     uint32_t outputs, inputs;
     uint32_t rank; /* the shape before flattening */
     uint64_t shape[EIE_TENSOR_RANK_MAX];
-    float *values;     /* [outputs][inputs], finite */
-    bool values_drawn; /* from the seed, not from the file */
+    float *values;          /* [outputs][inputs], finite */
+    bool values_drawn;      /* from the seed, not from the file */
+    uint64_t below_float32; /* values that are not 0 in the file, but 0 or denormal in float32 */
 };
 
 void eie_weights_free(struct eie_weights *weights);
@@ -45,6 +48,17 @@ EIE_MUST_USE enum eie_status eie_weights_allocate(const char *where, bool zeros,
 EIE_MUST_USE enum eie_status eie_weights_check_finite(const char *where,
                                                       const struct eie_weights *weights,
                                                       struct eie_error *error);
+
+/* Whether a number of a wider type is not 0 and less than a normal float32. */
+static inline bool eie_weights_below_float32(double given)
+{
+    return given != 0 && fabs(given) < (double)FLT_MIN;
+}
+
+/* EIE_INPUT where all values that are not 0 are below what float32 holds. */
+EIE_MUST_USE enum eie_status eie_weights_check_small(const char *where,
+                                                     const struct eie_weights *weights,
+                                                     struct eie_error *error);
 
 /* A drawn weight: the sum of eight uniform 16-bit numbers, which is close to normal, mean 0,
  * standard deviation 0.01; never 0. */

@@ -133,13 +133,19 @@ static enum eie_status load_library(struct eie_error *error)
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
+    static const char *const variables[] = {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"};
     (void)device;
     enum eie_status status = dnnl.library ? EIE_OK : load_library(error);
-    if (!status && (dnnl.library->isa() & DNNL_ISA_VNNI) != DNNL_ISA_VNNI)
-        status = eie_fail(error, EIE_UNSUPPORTED,
-                          "%s does not use VNNI here (DNNL_MAX_CPU_ISA?) and would round further",
-                          dnnl.library->version);
-    return status;
+    if (status || (dnnl.library->isa() & DNNL_ISA_VNNI) == DNNL_ISA_VNNI) return status;
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *value = getenv(variables[i]);
+        if (value && *value)
+            return eie_fail(error, EIE_UNSUPPORTED,
+                            "%s=%s takes VNNI from %s, which would round further without",
+                            variables[i], value, dnnl.library->version);
+    }
+    return eie_fail(error, EIE_UNSUPPORTED, "%s does not use VNNI here and would round further",
+                    dnnl.library->version);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */

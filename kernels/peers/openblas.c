@@ -31,8 +31,8 @@ enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *
     blas->set_threads((int)threads);
     if (blas->get_threads() != (int)threads)
         return eie_fail(error, EIE_UNSUPPORTED,
-                        "this OpenBLAS uses %d threads where %u are asked for", blas->get_threads(),
-                        threads);
+                        "this OpenBLAS uses %d thread%s where %u %s asked for", blas->get_threads(),
+                        blas->get_threads() == 1 ? "" : "s", threads, threads == 1 ? "is" : "are");
     return dense_float_prepare(setup, plan, error);
 }
 

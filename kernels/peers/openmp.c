@@ -1,7 +1,10 @@
 #include "kernels/peers/openmp.h"
 #include "host/base/library.h"
 
+#include <dlfcn.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 void openmp_sleep_soon(void)
 {
@@ -23,6 +26,9 @@ enum eie_status openmp_find(void *handle, struct openmp *openmp, struct eie_erro
         {"GOMP_barrier", &openmp->barrier},
         {NULL, NULL},
     };
+    /* one that is there for the whole process (LD_PRELOAD) takes the library's calls before the one
+       that it was linked with */
+    if (dlsym(RTLD_DEFAULT, "GOMP_parallel")) handle = RTLD_DEFAULT;
     return eie_library_symbols(handle, needs, error);
 }
 
@@ -37,20 +43,38 @@ static void ask(void *context)
     if (!question->openmp->worker()) question->team = question->openmp->team();
 }
 
+/* The variable that keeps a team below `threads`, NULL when none is known to. */
+static const char *limit_on(uint32_t threads)
+{
+    static const struct {
+        const char *name, *word; /* the word that limits; NULL: a number of threads does */
+    } limits[] = {
+        {"OMP_THREAD_LIMIT", NULL}, {"KMP_DEVICE_THREAD_LIMIT", NULL}, {"KMP_ALL_THREADS", NULL},
+        {"KMP_MAX_THREADS", NULL},  {"OMP_MAX_ACTIVE_LEVELS", "0"},    {"KMP_LIBRARY", "serial"},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const char *value = getenv(limits[i].name);
+        if (!value || !*value) continue;
+        const unsigned long long most = strtoull(value, NULL, 10);
+        if (limits[i].word ? !strcmp(value, limits[i].word) : most > 0 && most < threads)
+            return limits[i].name;
+    }
+    return NULL;
+}
+
 enum eie_status openmp_take_threads(const struct openmp *openmp, uint32_t threads,
                                     struct eie_error *error)
 {
     struct question question = {openmp, 0};
-    const char *limit = getenv("OMP_THREAD_LIMIT");
+    const char *limit = limit_on(threads);
     openmp->set_dynamic(0);
     openmp->set_threads((int)threads);
     openmp->parallel(ask, &question, threads, 0);
     const int team = question.team;
     if (team == (int)threads) return EIE_OK;
     if (limit)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "OMP_THREAD_LIMIT=%s allows %d thread%s where %u are asked for", limit,
-                        team, team == 1 ? "" : "s", threads);
+        return eie_fail(error, EIE_UNSUPPORTED, "%s=%s allows %d thread%s where %u are asked for",
+                        limit, getenv(limit), team, team == 1 ? "" : "s", threads);
     return eie_fail(error, EIE_UNSUPPORTED,
                     "the library's OpenMP has %d thread%s where %u are asked for", team,
                     team == 1 ? "" : "s", threads);

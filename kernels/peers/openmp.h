@@ -22,11 +22,11 @@ struct openmp {
     void (*barrier)(void);
 };
 
-/* The runtime that the library `handle` was linked with. EIE_MISSING when there is none. */
+/* The runtime that the calls of the library `handle` reach. EIE_MISSING when there is none. */
 enum eie_status openmp_find(void *handle, struct openmp *openmp, struct eie_error *error);
 
 /* Makes teams of that size from the calling thread, and asks one how large it is.
- * EIE_UNSUPPORTED when it is smaller: the environment may set a limit. */
+ * EIE_UNSUPPORTED when it is smaller, with the variable that sets the limit where one does. */
 enum eie_status openmp_take_threads(const struct openmp *openmp, uint32_t threads,
                                     struct eie_error *error);
 

@@ -3,6 +3,7 @@
 import math
 
 from plots.core.cells import Cell, cited, ratio
+from plots.core.means import geometric
 from plots.core.published import EIE, LAYERS, PLATFORMS
 
 MATCHED, ROWS = "paper-matched", "paper-rows"
@@ -98,9 +99,9 @@ def _where(point):
 
 def error_of(pairs, what):
     """Error of a set of (model, paper): exp(mean of |ln(model / paper)|) - 1, in percent."""
-    logs = [abs(math.log(ours.value / theirs.value)) for ours, theirs in pairs]
-    percent = round(100 * math.expm1(sum(logs) / len(logs)), 9)
-    return Cell(percent, "%", "derived", f"error of {len(logs)} numbers: {what}")
+    ratios = [ours.value / theirs.value for ours, theirs in pairs]
+    percent = round(100 * (geometric(max(ratio, 1 / ratio) for ratio in ratios) - 1), 9)
+    return Cell(percent, "%", "derived", f"error of {len(ratios)} numbers: {what}")
 
 
 def rms_of(pairs, what):

@@ -8,7 +8,7 @@ Measures nothing. Exit codes: 0 good, 2 usage or bad input.
 import os
 import sys
 
-from plots.compression.ledger import checked, read_ledger
+from plots.compression.ledger import checked, quantity, read_ledger
 from plots.core.cells import LETTERS, Cell, missing
 from plots.core.grid import Table
 from plots.core.load import InputError, load, one_line
@@ -19,12 +19,21 @@ from plots.tables.hostrows import cell_of, exclusion
 
 OVERS = {kind: f"over {words}" for kind, words in BEST.items()}
 TIME, ENERGY, PADDING = "us per input", "uJ per input", "padding, bytes"
+USES = {
+    "weights_bytes": "of it weights",
+    "pointers_bytes": "of it column pointers",
+    "samples_bytes": "of it sample inputs",
+    "bias_bytes": "of it the bias",
+    "header_bytes": "of it the header",
+}
+LOST = {"weights_lost": "weights", "inputs_lost": "sample inputs", "biases_lost": "biases"}
 MOST_MISSING = 12  # rows without a number that are named
 
 
 def load_ledger(path):
     try:
-        return [layer | {"name": str(layer["name"])} for layer in read_ledger(path)["layers"]]
+        ledger = read_ledger(path)
+        return ledger | {"layers": [layer | {"name": str(layer["name"])} for layer in ledger["layers"]]}
     except (KeyError, TypeError) as fault:
         raise InputError(f"{path}: no ledger of eie compress: {one_line(fault)}") from None
 
@@ -67,6 +76,16 @@ class Ledger:
                 },
             )
         return table
+
+    def lost(self):
+        """Sentences on what 16-bit fixed point and float32 do not hold; ledgers of before say less."""
+        fixed, below = self._layer.get("layer", {}), self._layer.get("below_float32", {})
+        for key, words in LOST.items():
+            if fixed.get(key):
+                yield f"{self.cell(fixed[key], key).said(0)} {words} became 0 in 16-bit fixed point."
+        for words, number in below.items():
+            if number:
+                yield f"{self.cell(number, 'below_float32').said(0)} {words} are below what float32 holds."
 
     def estimates(self):
         """(device, its cells)"""
@@ -127,12 +146,35 @@ def _over(references, row, kind):
     return Cell(over.value, "x", "derived", source, **scatter)
 
 
-def page(path, layers, results):
+def file_sizes(path, ledger):
+    """What was given, the file that it became, and what the file is made of; None of a ledger of before."""
+    if "file_uses" not in ledger:
+        return None
+    where = os.path.basename(path)
+    types = " and ".join(sorted({layer["input_type"] for layer in ledger["layers"]}))
+    table = Table("", "The file", corner="what", decimals={"bytes": 0, "rate": 2})
+
+    def put(row, size, what):
+        table.put(row, "bytes", Cell(float(checked(size, what)), "bytes", "measured", f"{what}: {where}"))
+
+    put(f"weights as given ({types})", ledger["input_bytes"], "input_bytes")
+    put("file", ledger["file_bytes"], "file_bytes")
+    table.put("file", "rate", Cell(float(quantity(ledger, "rate_x")), "x", "derived", f"input_bytes / file_bytes: {where}"))
+    for key, words in USES.items():
+        put(words, ledger["file_uses"][key], f"file_uses, {key}")
+    return table
+
+
+def page(path, whole, results):
     made = Page()
-    for layer in layers:
+    for layer in whole["layers"]:
         ledger = Ledger(layer, path)
         made.heading(layer["name"]).add(ledger.words())
+        made.bullets(ledger.lost())
         made.table(ledger.stages(), titled=False).table(times(layer["name"], ledger, results), titled=False)
+    sizes = file_sizes(path, whole)
+    if sizes:
+        made.table(sizes)
     made.bullets(f"No number: {row.label()}: {row.status}: {row.reason}" for row in results.missing[:MOST_MISSING])
     return made.add(
         f"{LETTERS} Times are medians in wall time, batch 1; +- is half of the 95 % interval. Best dense, best sparse: the "

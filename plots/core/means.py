@@ -1,4 +1,4 @@
-"""The geometric mean: of numbers, and of cells, with its provenance and interval. There is no other in this folder."""
+"""The geometric mean: of numbers, and of cells, with its provenance and interval. There is no other in plots."""
 
 import math
 from dataclasses import replace

@@ -7,6 +7,7 @@ import matplotlib
 from matplotlib.lines import Line2D
 
 from plots.core.drawing import Figure
+from plots.core.means import geometric
 from plots.tables.ceilings import LEVELS, point
 from plots.tables.figures import HALO, STYLE, WIDTH
 
@@ -89,8 +90,8 @@ def _fastest(rows):
     """Kernels by the geometric mean of their times for one input, as many as there are markers."""
     times = {}
     for row in rows:
-        times.setdefault(row.kernel, []).append(math.log(row.median_ns / row.batch))
-    order = sorted(times, key=lambda kernel: sum(times[kernel]) / len(times[kernel]))
+        times.setdefault(row.kernel, []).append(row.median_ns / row.batch)
+    order = sorted(times, key=lambda kernel: geometric(times[kernel]))
     return sorted(order[: len(MARKERS)])
 
 

@@ -8,6 +8,7 @@ import struct
 
 import numpy
 
+HASH_KEYS = (".eie_layer_hash", ".eie_matrix_hash")
 WIDTHS = {"U8": 1, "I16": 2, "I32": 4, "U32": 4}
 TYPES = {"U8": "<u1", "I16": "<i2", "I32": "<i4", "U32": "<u4"}
 
@@ -33,8 +34,12 @@ class File:
             at += len(content)
         return header
 
-    def write(self, header=None, padding=b"", fix_sha=True):
-        """The file's bytes; `header` replaces what its header says."""
+    def write(self, header=None, padding=b"", fix_sha=True, keep_hashes=False):
+        """The file's bytes; `header` replaces what its header says. Without the hashes of layers, as files of
+        before, whose faults are found without them."""
+        if not keep_hashes:
+            for key in [key for key in self.metadata if key.endswith(HASH_KEYS)]:
+                del self.metadata[key]
         data = b"".join(content for _, _, content in self.tensors.values())
         if fix_sha:
             self.metadata["eie.sha256"] = hashlib.sha256(data).hexdigest()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 
@@ -490,3 +491,25 @@ def test_suspect_and_unsupported_rows_leave_the_code_alone(eie, plugin, tiny):
         "1",
     )
     assert {row["eie_status"] for row in results["eie_missing"]} == {"suspect", "unsupported"}
+
+
+@pytest.mark.parametrize("files", [4, 5, 6, 8, 12, 20])
+def test_few_open_files_end_with_one_line(eie, tiny, files):
+    """Never with words of a library below, nor with the code of a mismatch."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+
+    for arguments in (
+        ("bench", "--quiet", "--suite", tiny, "--kernel", GOOD, "--threads", 1, "--cache", "hot", "--budget", "least"),
+        ("check", "--kernel", GOOD, "--cases", 0),
+        ("compress", "normal:20x30", "-o", "out.safetensors"),
+        ("list", "kernels"),
+        ("list", "devices"),
+        ("list", "layers"),
+    ):
+        done = eie.run(*arguments, preexec_fn=limit)
+        assert done.returncode in (0, 3), (arguments, done.returncode, done.stderr)
+        if done.returncode == 3:
+            assert done.stderr.startswith("eie: ") and len(done.stderr.splitlines()) == 1, done.stderr
+            assert "Too many open files" in done.stderr

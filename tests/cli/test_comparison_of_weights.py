@@ -27,7 +27,7 @@ def compared(eie):
         [*PROGRAM, "ledger.json", "bench.json"], cwd=eie.folder, capture_output=True, text=True, env=ENVIRONMENT
     )
     assert done.returncode == 0, done.stderr
-    return json.loads((eie.folder / "ledger.json").read_text())["layers"][0], results, done.stdout
+    return json.loads((eie.folder / "ledger.json").read_text()), results, done.stdout
 
 
 def lines(text, first):
@@ -37,7 +37,8 @@ def lines(text, first):
 
 
 def test_every_stage_has_its_bytes(compared):
-    layer, _, text = compared
+    ledger, _, text = compared
+    (layer,) = ledger["layers"]
     assert f"{layer['outputs']} x {layer['inputs']}" in text and (layer["outputs"], layer["inputs"]) == (300, 200)
     assert "6000 (m) of 60,000 (m) weights" in text
     for stage in layer["stages"]:
@@ -45,6 +46,45 @@ def test_every_stage_has_its_bytes(compared):
         size, letter = line[1].split()
         assert float(size.replace(",", "")) == pytest.approx(stage["bytes"], abs=0.5) and letter == "m"
     assert lines(text, "dense ")[0][1] == "240,000 m"
+
+
+def test_the_rate_is_that_of_the_file_and_what_makes_it_larger_stands_beside(compared):
+    ledger, _, text = compared
+    (size,) = lines(text, "file ")
+    assert size[1] == f"{ledger['file_bytes']:,} m" and float(size[2].partition("x")[0]) == pytest.approx(
+        240000 / ledger["file_bytes"], abs=0.005
+    )
+    assert lines(text, "weights as given (F32) ")[0][1] == "240,000 m"
+    given = [float(line[1].split()[0].replace(",", "")) for line in lines(text, "of it ")]
+    assert len(given) == 5 and sum(given) == ledger["file_bytes"]
+    (pointers,) = lines(text, "of it column pointers ")
+    assert pointers[1] == f"{4 * 64 * 201:,} m"
+
+
+def test_a_ledger_of_before_is_read(eie, compared):
+    ledger, _, text = compared
+    for key in ("file_uses", "input_bytes", "rate_x"):
+        del ledger[key]
+    for layer in ledger["layers"]:
+        for key in ("input_type", "input_bytes", "below_float32"):
+            del layer[key]
+    (eie.folder / "before.json").write_text(json.dumps(ledger))
+    done = subprocess.run(
+        [*PROGRAM, "before.json", "bench.json"], cwd=eie.folder, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 0, done.stderr
+    assert lines(done.stdout, "huffman ") and not lines(done.stdout, "file ")
+
+
+def test_what_was_lost_is_said(eie, compared):
+    ledger, _, text = compared
+    assert "became 0 in 16-bit" not in text
+    ledger["layers"][0]["layer"]["weights_lost"] = 17
+    (eie.folder / "lost.json").write_text(json.dumps(ledger))
+    done = subprocess.run(
+        [*PROGRAM, "lost.json", "bench.json"], cwd=eie.folder, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 0 and "17 (m) weights became 0 in 16-bit fixed point" in done.stdout
 
 
 def test_times_are_those_of_the_file(compared):
@@ -63,7 +103,8 @@ def test_times_are_those_of_the_file(compared):
 
 
 def test_eie_stands_beside(compared):
-    layer, _, text = compared
+    ledger, _, text = compared
+    (layer,) = ledger["layers"]
     assert layer["estimates"]
     for estimate in layer["estimates"]:
         (line,) = lines(text, estimate["device"] + ", estimated ")

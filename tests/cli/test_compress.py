@@ -4,6 +4,7 @@ import io
 import json
 import os
 import struct
+import subprocess
 import zipfile
 
 import numpy
@@ -26,6 +27,9 @@ def compressed(eie, *arguments, out="out.safetensors"):
     assert ledger["file_bytes"] == size == sum(ledger["parts"].values())
     (header,) = struct.unpack("<Q", (eie.folder / out).read_bytes()[:8])
     assert ledger["parts"]["header"] == 8 + header
+    assert sum(ledger["file_uses"].values()) == size and ledger["file_uses"]["header_bytes"] == 8 + header
+    assert ledger["input_bytes"] == sum(layer["input_bytes"] for layer in ledger["layers"])
+    assert ledger["rate_x"] == pytest.approx(ledger["input_bytes"] / size)
     for layer in ledger["layers"]:
         for stage in layer["stages"]:
             parts = sum(stage[f"{part}_bytes"] for part in ("values", "runs", "padding", "codebook", "tables"))
@@ -240,6 +244,147 @@ def test_a_compressed_layer_can_be_measured(eie, form):
     results = eie.bench("--suite", "out.safetensors", "--kernel", "scalar_eie_stream,model_eie_analytic")
     assert {row["eie_suite"] for row in results["benchmarks"]} == {"out"} and not results["eie_missing"]
     assert {row["eie_layer_basis"] for row in results["benchmarks"]} == {"generated"}
+
+
+# ---- numbers that a narrower type does not hold ------------------------------------------------
+
+
+def given(eie, scale=1.0, dtype="f4", name="w.npy"):
+    numpy.save(eie.folder / name, (numpy.random.default_rng(3).standard_normal((64, 64)) * scale).astype(dtype))
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "huffman"])
+def test_weights_that_all_become_0_are_refused(eie, form):
+    given(eie, 1e-10)
+    said = eie.fails(2, "all weights became 0 in 16-bit fixed point", "compress", "w.npy", "-o", "x", "--form", form).stderr
+    assert "w.npy: layer w:" in said and "scale them up" in said and "--bits 5 --form packed" in said
+    back = compressed(eie, "w.npy", "--bits", 5, "--form", "packed")  # the way out
+    assert back["layers"][0]["errors"]["shared_relative_frobenius"] < 0.1
+    weights = numpy.load(eie.folder / "w.npy").astype(float)
+    assert numpy.linalg.norm(expanded(eie) - weights) < 0.1 * numpy.linalg.norm(weights)
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "huffman"])
+def test_weights_that_become_0_are_counted_and_said(eie, form):
+    given(eie, 1e-9)
+    (layer,) = compressed(eie, "w.npy", "--form", form)["layers"]
+    back = expanded(eie)
+    lost = layer["layer"]["weights_lost"]
+    assert lost == (back == 0).sum() and 500 < lost < 3000 and layer["nonzeros"] == 4096
+    assert 0.2 < layer["errors"]["fixed_point_relative_frobenius"] < 0.5
+    assert f"note: {lost} of 4096 weights" in eie("compress", "w.npy", "-o", "x", "--form", form).stdout
+    assert f"{lost} of 4096 stored weights are 0" in eie("expand", "out.safetensors", "-o", "back.npy").stdout
+    assert eie.layers("out.safetensors")[0]["nonzeros_of_value_0"] == lost
+
+
+def test_the_error_of_small_weights_is_said(eie):
+    given(eie, 1e-8)
+    (layer,) = compressed(eie, "w.npy")["layers"]
+    error = layer["errors"]["fixed_point_relative_frobenius"]
+    assert 0.02 < error < 0.03
+    assert f"note: 16-bit fixed point adds an error of {error:.3g}" in eie("compress", "w.npy", "-o", "x").stdout
+    given(eie, 1e-6)
+    assert "note:" not in eie("compress", "w.npy", "-o", "x").stdout
+
+
+def test_inputs_and_biases_that_all_become_0_are_refused(eie):
+    given(eie)
+    numpy.save(eie.folder / "x.npy", numpy.full((2, 64), 1e-12, "f4"))
+    numpy.save(eie.folder / "b.npy", numpy.full(64, 1e-25, "f4"))
+    eie.fails(2, "x.npy: layer w: all sample inputs became 0", "compress", "w.npy", "-o", "x", "--inputs", "x.npy")
+    eie.fails(2, "b.npy: layer w: all biases became 0", "compress", "w.npy", "-o", "x", "--bias", "b.npy")
+    bias = numpy.ones(64, "f4")
+    bias[3:8] = 1e-25
+    numpy.save(eie.folder / "b.npy", bias)
+    assert compressed(eie, "w.npy", "--bias", "b.npy")["layers"][0]["layer"]["biases_lost"] == 5
+    assert "note: 5 biases became 0" in eie("compress", "w.npy", "-o", "x", "--bias", "b.npy").stdout
+
+
+def test_too_large_names_what_and_its_file(eie):
+    given(eie)
+    given(eie, 1e6, name="large.npy")
+    numpy.save(eie.folder / "x.npy", numpy.full((2, 64), 1e6, "f4"))
+    numpy.save(eie.folder / "b.npy", numpy.full(64, 1e9, "f4"))
+    for culprit, arguments in {
+        "large.npy: layer large: weights too large": ["large.npy"],
+        "x.npy: layer w: sample inputs too large": ["w.npy", "--inputs", "x.npy"],
+        "b.npy: layer w: biases too large": ["w.npy", "--bias", "b.npy"],
+    }.items():
+        assert "scale them down" in eie.fails(2, culprit, "compress", *arguments, "-o", "x").stderr
+
+
+@pytest.mark.parametrize("entry", ["1e-60", "1e-400", "-1e-42"])
+def test_what_float32_does_not_hold_is_counted_and_refused_where_it_is_all(eie, entry):
+    lines = "%%MatrixMarket matrix coordinate real general\n3 3 {}\n1 1 {}\n2 3 {}\n"
+    (eie.folder / "all.mtx").write_text(lines.format(2, entry, entry))
+    (eie.folder / "some.mtx").write_text(lines.format(3, entry, entry) + "3 3 0.5\n")
+    value = float(entry)
+    numpy.save(eie.folder / "all.npy", numpy.full((2, 5), value))
+    numpy.savez(eie.folder / "all.npz", w=numpy.full((2, 5), value).astype(">f8"))
+    save_file({"w": numpy.full((2, 5), value)}, eie.folder / "all.safetensors")
+    numpy.save(eie.folder / "w.npy", weights(2, 5))
+    (layer,) = compressed(eie, "some.mtx")["layers"]
+    assert layer["below_float32"] == {"weights": 2, "inputs": 0, "biases": 0}
+    assert "note: 2 weights are below what float32 holds" in eie("compress", "some.mtx", "-o", "x").stdout
+    eie.fails(2, "all.mtx: all 2 values", "compress", "all.mtx", "-o", "y")
+    if value:
+        for name in ("all.npy", "all.npz", "all.safetensors"):
+            eie.fails(2, f"{name}: all 10 values", "compress", name, "-o", "y")
+        eie.fails(2, "all.npy: all 10 values", "compress", "w.npy", "-o", "y", "--inputs", "all.npy")
+
+
+def test_a_matrix_of_zeros_is_said(eie):
+    numpy.save(eie.folder / "w.npy", numpy.zeros((5, 7), numpy.float32))
+    assert "all weights are 0" in eie("compress", "w.npy", "-o", "x.safetensors").stdout
+    assert "all weights are 0" in eie("expand", "x.safetensors", "-o", "back.npy").stdout
+
+
+# ---- the file and its rate ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "dtype, name, width", [("f2", "F16", 2), ("f4", "F32", 4), ("f8", "F64", 8), ("i1", "I8", 1), ("u2", "U16", 2)]
+)
+def test_the_rate_is_over_the_type_of_the_input(eie, dtype, name, width):
+    array = numpy.arange(6000).reshape(60, 100) % 7
+    numpy.save(eie.folder / "w.npy", array.astype(dtype))
+    ledger = compressed(eie, "w.npy", "--samples", 3)
+    assert ledger["layers"][0]["input_type"] == name
+    assert ledger["input_bytes"] == width * 6000
+    uses = ledger["file_uses"]
+    assert (uses["pointers_bytes"], uses["samples_bytes"], uses["bias_bytes"]) == (64 * 101 * 4, 3 * 100 * 2, 0)
+    text = eie("compress", "w.npy", "--samples", 3, "-o", "x").stdout
+    assert (
+        f"{width * 6000} bytes of weights as they were given ({name})" in text and f"column pointers {64 * 101 * 4}" in text
+    )
+
+
+@pytest.mark.parametrize("form", ["plain", "packed", "huffman"])
+def test_an_output_that_cannot_be_read_back_has_its_ledger(eie, form):
+    given(eie)
+    options = ("compress", "w.npy", "--form", form)
+    eie(*options, "-o", "file.safetensors", "--ledger", "file.json")
+    wanted = json.loads((eie.folder / "file.json").read_text())
+    content = (eie.folder / "file.safetensors").read_bytes()
+
+    def check(ledger):
+        assert {key: ledger[key] for key in ("parts", "file_bytes", "file_uses", "rate_x")} == {
+            key: wanted[key] for key in ("parts", "file_bytes", "file_uses", "rate_x")
+        }
+
+    check(json.loads(eie(*options, "-o", "/dev/null", "--json").stdout))
+    os.mkfifo(eie.folder / "fifo")
+    with subprocess.Popen(["cat", eie.folder / "fifo"], stdout=subprocess.PIPE) as reader:
+        check(json.loads(eie(*options, "-o", "fifo", "--json").stdout))
+        assert reader.communicate()[0] == content
+    piped = eie.popen(*options, "-o", "/dev/stdout", "--ledger", "piped.json")
+    assert piped.communicate()[0] == content and piped.returncode == 0
+    check(json.loads((eie.folder / "piped.json").read_text()))
+    with open(eie.folder / "appended", "wb") as out:
+        out.write(b"before")
+        out.flush()
+        assert eie.popen(*options, "-o", "/dev/stdout", stdout=out).wait() == 0
+    assert (eie.folder / "appended").read_bytes() == b"before" + content
 
 
 # ---- mistakes ----------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ def test_metadata_are_those_of_the_contract(tiny_file):
         assert layer["source"] in metadata[f"{name}.source"]
         weight, inputs, outputs = (int(metadata[f"{name}.{what}_fraction_bits"]) for what in ("weight", "input", "output"))
         assert 0 <= weight + inputs - outputs <= 31
-    assert len(metadata) == 3 + 6 * len(LAYERS)
+        assert metadata[f"{name}.eie_layer_hash"] == layer_hash(File(tiny_file.read_bytes()), name)
+    assert len(metadata) == 3 + 7 * len(LAYERS)
     assert all(isinstance(value, str) for value in metadata.values())
 
 

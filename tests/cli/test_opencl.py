@@ -208,7 +208,7 @@ def test_clocks_that_contradict_each_other(pocl, tiny, shim):
 
 @pytest.mark.parametrize(
     "icd, culprit",
-    [(None, "no driver is registered"), ("/nonexistent.so\n", "/nonexistent.so"), ("", "no driver is registered")],
+    [(None, "no driver is registered"), ("/nonexistent.so\n", "/nonexistent.so"), ("", "some.icd is empty")],
 )
 def test_driver_that_is_missing(eie, tiny, tmp_path, icd, culprit):
     if not ctypes.util.find_library("OpenCL"):
@@ -230,6 +230,114 @@ def test_driver_that_is_missing(eie, tiny, tmp_path, icd, culprit):
         assert done.returncode == 3 and culprit in done.stdout
     (device,) = devices(eie, env=environment)
     assert device["status"] == "skipped" and culprit in device["title"]
+
+
+@pytest.fixture
+def no_platforms(tmp_path):
+    """Environment with a loader that has no platform."""
+    return fake_loader(tmp_path, "")
+
+
+def fake_loader(folder, platform):
+    """Environment with a loader of one platform without a device, or with "" of none."""
+    header = (REPOSITORY / "host/devices/opencl.h").read_text()
+    names = re.findall(r"^ *DO\((\w+)\)", header, re.MULTILINE)
+    answered = {"GetPlatformIDs", "GetPlatformInfo", "GetDeviceIDs"}
+    assert answered < set(names)
+    path = compile_shared(
+        folder,
+        "loader",
+        "".join(f"int cl{name}(void) {{ return -1; }}\n" for name in names if name not in answered)
+        + f"""
+        #include <stdio.h>
+        #include <string.h>
+        static const char *name = "{platform}";
+        int clGetPlatformIDs(unsigned room, void **platforms, unsigned *count)
+        {{
+            *count = *name != 0;
+            if (*name && room) *platforms = &name;
+            return *name ? 0 : -1001;
+        }}
+        int clGetPlatformInfo(void *platform, unsigned what, size_t size, char *text, size_t *got)
+        {{
+            snprintf(text, size, "%s", name);
+            return 0;
+        }}
+        int clGetDeviceIDs(void *platform, unsigned long kind, unsigned room, void **devices, unsigned *count)
+        {{
+            *count = 0;
+            return -1;
+        }}
+        """,
+    )
+    return {"EIE_OPENCL": str(path)}
+
+
+@pytest.mark.parametrize(
+    "text, why",
+    [
+        (b"", "is empty: it must name a library"),
+        (b"\n", "names no library in its first line"),
+        (b"\r\n", "names no library in its first line"),
+        (b" \t\n", "names no library in its first line"),
+        (b"\nlibm.so.6\n", "names no library in its first line"),
+        (b"libm.so.6\r\n", "ends its line in CRLF"),
+        (b"libm.so.6\r", "ends its line in CRLF"),
+        (b"libm.so.6 \n", "has blanks around the library's name"),
+        (b"\tlibm.so.6\n", "has blanks around the library's name"),
+        (b"\xef\xbb\xbflibm.so.6\n", "begins with a byte-order mark"),
+        ("libm.so.6\n".encode("utf-16"), "is no plain text"),
+        ("libm.so.6\n".encode("utf-16-be"), "is no plain text"),
+        (b"libnone.so\n", "cannot be loaded: libnone.so: "),
+        (b"libm.so.6\n", "is no OpenCL driver"),
+        (b"libm.so.6", "is no OpenCL driver"),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False], ids=["one file", "folder"])
+def test_file_of_a_driver_that_is_wrong(eie, tmp_path, no_platforms, text, why, alone):
+    """Each with a line of its own, which names the file: the loader passes over it in silence."""
+    vendors = tmp_path / "v"
+    vendors.mkdir()
+    (vendors / "some.icd").write_bytes(text)
+    place = vendors / "some.icd" if alone else vendors
+    (device,) = devices(eie, env=no_platforms | {"OCL_ICD_VENDORS": str(place)})
+    assert device["name"] == "opencl:some" and device["status"] == "skipped"
+    assert str(vendors / "some.icd") in device["title"] and why in device["title"]
+    assert "\r" not in device["title"] and "\n" not in device["title"]
+    eie.fails(
+        3,
+        why,
+        *("check", "--kernel", "opencl_row_lanes", "--device", "opencl:some", "--cases", "0"),
+        env=no_platforms | {"OCL_ICD_VENDORS": str(place)},
+    )
+
+
+def test_place_of_drivers_that_is_wrong(eie, tmp_path, no_platforms):
+    def title(place):
+        (device,) = devices(eie, env=no_platforms | {"OCL_ICD_VENDORS": str(place)})
+        assert device["name"] == "opencl:none"
+        return device["title"]
+
+    assert f"no driver is registered: OCL_ICD_VENDORS={tmp_path}/none is not there" in title(tmp_path / "none")
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/pocl.icd.txt").write_text("libpocl.so\n")
+    assert "has no file that ends in .icd" in title(tmp_path / "v")
+    assert "is neither a folder nor a file that ends in .icd" in title(tmp_path / "v/pocl.icd.txt")
+    (tmp_path / "v/some.icd").mkdir()
+    (tmp_path / "v/other.icd").symlink_to("nowhere")
+    found = {device["name"]: device["title"] for device in devices(eie, env=no_platforms | {"OCL_ICD_VENDORS": "v"})}
+    assert found == {
+        "opencl:some": "v/some.icd cannot be read: Is a directory",
+        "opencl:other": "v/other.icd cannot be read: No such file or directory",
+    }
+
+
+def test_file_of_a_driver_with_crlf_beside_the_true_loader(eie, tmp_path):
+    if not POCL.is_file():
+        pytest.skip("OpenCL: pocl-opencl-icd is not installed")
+    (tmp_path / "pocl.icd").write_bytes(POCL.read_bytes().rstrip() + b"\r\n")
+    (device,) = devices(eie, env={"OCL_ICD_VENDORS": str(tmp_path)})
+    assert device["name"] == "opencl:pocl" and "ends its line in CRLF" in device["title"]
 
 
 @pytest.mark.parametrize("kernels", ["opencl_row*", "opencl_row_lanes"])
@@ -444,6 +552,69 @@ def test_no_place_for_the_cache(pocl, tiny, place, shared_cache):
         env={"XDG_CACHE_HOME": place, "HOME": "", "POCL_CACHE_DIR": shared_cache},
     )
     assert {row["eie_opencl_program"] for row in results["benchmarks"]} == {"built"}
+
+
+NO_CACHE = [
+    ({"HOME": "/dev/null"}, "/dev/null/.cache/pocl/kcache (Not a directory)"),
+    ({"HOME": "/proc"}, "/proc/.cache/pocl/kcache (No such file or directory)"),
+    ({"XDG_CACHE_HOME": "/proc/none"}, "/proc/none/pocl/kcache (No such file or directory)"),
+    ({"POCL_CACHE_DIR": "/proc/none"}, "/proc/none (No such file or directory)"),
+    ({"POCL_CACHE_DIR": "/proc"}, "/proc (No such file or directory)"),
+]
+
+
+def no_place(environment, eie):
+    for name in ("XDG_CACHE_HOME", "POCL_CACHE_DIR"):
+        eie.environment.pop(name, None)
+    return environment
+
+
+def says_no_cache(device, place):
+    words = f"OpenCL: pocl cannot make its cache in {place}: set POCL_CACHE_DIR to a folder that can be written"
+    assert device["status"] == "skipped" and device["title"] == words
+
+
+@pytest.mark.parametrize("environment, place", NO_CACHE)
+def test_no_place_for_pocls_own_cache(eie, tmp_path, environment, place):
+    environment = no_place(environment, eie) | fake_loader(tmp_path, "Portable Computing Language")
+    (device,) = devices(eie, env=environment)
+    assert device["name"] == "opencl:portable-computing-language"
+    says_no_cache(device, place)
+
+
+def test_place_for_the_cache_of_another_platform_does_not_matter(eie, tmp_path):
+    environment = {"HOME": "/dev/null"} | fake_loader(tmp_path, "Another Language")
+    (device,) = devices(eie, env=no_place(environment, eie))
+    assert device["title"] == "OpenCL: platform Another Language shows no device"
+
+
+def test_place_for_pocls_cache_that_is_good_is_left_as_it_was(eie, tmp_path):
+    environment = {"POCL_CACHE_DIR": str(tmp_path / "kcache")} | fake_loader(tmp_path, "Portable Computing Language")
+    (device,) = devices(eie, env=environment)
+    assert "shows no device" in device["title"] and list((tmp_path / "kcache").iterdir()) == []
+
+
+@pytest.mark.parametrize("environment, place", NO_CACHE)
+def test_true_pocl_without_a_place_for_its_cache(pocl, tiny, environment, place):
+    environment = no_place(environment, pocl)
+    (device,) = devices(pocl, env=environment)
+    says_no_cache(device, place)
+    results = pocl.bench("--suite", tiny, "--layer", "odd", "--kernel", "opencl_row_lanes", code=3, env=environment)
+    assert {row["eie_reason"] for row in results["eie_missing"]} == {device["title"]}
+
+
+def test_disk_that_is_full_for_pocls_cache(eie, tmp_path):
+    """pocl's linker would end the process."""
+    source = """
+    #include <sys/statvfs.h>
+    int fstatvfs(int file, struct statvfs *disk) { *disk = (struct statvfs){.f_frsize = 4096, .f_bavail = FREE}; return 0; }
+    int fstatvfs64(int file, struct statvfs64 *disk) __attribute__((alias("fstatvfs")));"""
+    loader = fake_loader(tmp_path, "Portable Computing Language")
+    for free, full in ((0, True), (1 << 20, False)):
+        disk = compile_shared(tmp_path, f"disk{free}", "#define _GNU_SOURCE\n" + source.replace("FREE", str(free)))
+        environment = {"LD_PRELOAD": str(disk), "POCL_CACHE_DIR": str(tmp_path / "kcache")} | loader
+        (device,) = devices(eie, env=environment)
+        assert ("No space left on device" in device["title"]) == full
 
 
 # ---- Oclgrind ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The libraries beside the kernels: checked where they are there, a reason where they are not, and no test needs one."""
 
 import collections
+import ctypes
 import json
 import sys
 
@@ -104,6 +105,8 @@ def test_threads_that_are_not_there(eie, tiny, kernel):
     (row,) = eie.bench(*arguments, "2", code=3, env={"OMP_THREAD_LIMIT": "1"})["eie_missing"]
     assert row["eie_status"] == "unsupported"
     assert row["eie_reason"] == "OMP_THREAD_LIMIT=1 allows 1 thread where 2 are asked for"
+    (row,) = eie.bench(*arguments, "2", code=3, env={"OMP_MAX_ACTIVE_LEVELS": "0"})["eie_missing"]
+    assert row["eie_reason"] == "OMP_MAX_ACTIVE_LEVELS=0 allows 1 thread where 2 are asked for"
     (row,) = eie.bench(*arguments, "1", env={"OMP_THREAD_LIMIT": "1"})["benchmarks"]
     assert row["eie_status"] == "ok"
     (row,) = eie.bench(*arguments, "2", env={"OMP_DYNAMIC": "true"})["benchmarks"]  # taken back
@@ -309,8 +312,42 @@ def test_teams_of_an_openblas_with_openmp(eie, tiny, tmp_path):
     (row,) = blas.rows(eie, tiny, "--threads", "2")["eie_missing"]
     assert row["eie_status"] == "unsupported"
     assert row["eie_reason"] == "the library's OpenMP has 1 thread where 2 are asked for"
-    (row,) = blas.rows(eie, tiny, "--threads", "2", OMP_THREAD_LIMIT="1")["eie_missing"]
-    assert row["eie_reason"] == "OMP_THREAD_LIMIT=1 allows 1 thread where 2 are asked for"
+    for variable, value in (
+        ("OMP_THREAD_LIMIT", "1"),
+        ("KMP_DEVICE_THREAD_LIMIT", "1"),
+        ("KMP_ALL_THREADS", "1"),
+        ("OMP_MAX_ACTIVE_LEVELS", "0"),
+        ("KMP_LIBRARY", "serial"),
+    ):
+        (row,) = blas.rows(eie, tiny, "--threads", "2", **{variable: value})["eie_missing"]
+        assert row["eie_reason"] == f"{variable}={value} allows 1 thread where 2 are asked for"
+    for variable, value in (("OMP_THREAD_LIMIT", "2"), ("OMP_THREAD_LIMIT", "none"), ("OMP_MAX_ACTIVE_LEVELS", "1")):
+        (row,) = blas.rows(eie, tiny, "--threads", "2", **{variable: value})["eie_missing"]
+        assert row["eie_reason"] == "the library's OpenMP has 1 thread where 2 are asked for"  # no fault of theirs
+
+
+OPENMP = """
+static int wanted = 1;
+int openblas_get_parallel(void) { return 2; }
+void omp_set_num_threads(int n) { wanted = n; }
+void omp_set_dynamic(int n) { (void)n; }
+int omp_get_num_threads(void) { return TEAM; }
+int omp_get_thread_num(void) { return 0; }
+void GOMP_parallel(void (*work)(void *), void *context, unsigned n, unsigned flags) { work(context); }
+void GOMP_barrier(void) { }
+"""
+
+
+def test_runtime_that_takes_the_librarys_calls_is_asked(eie, tiny, tmp_path):
+    """LD_PRELOAD puts another OpenMP before the one that the library was linked with, and it has one thread."""
+    blas = OpenBlas(tmp_path, more=OPENMP.replace("TEAM", "wanted"), Haswell="o")
+    assert blas.rows(eie, tiny, "--threads", "2")["benchmarks"][0]["eie_status"] == "ok"
+    other = compile_shared(tmp_path, "other", OPENMP.replace("TEAM", "1"))
+    results = blas.rows(eie, tiny, "--threads", "2", LD_PRELOAD=str(other))
+    (row,) = results["eie_missing"]
+    assert row["eie_status"] == "unsupported"
+    assert row["eie_reason"] == "the library's OpenMP has 1 thread where 2 are asked for"
+    assert results["context"]["eie_environment"]["LD_PRELOAD"] == str(other)
 
 
 MKL = """
@@ -369,6 +406,179 @@ def test_waiting_time_of_intels_openmp_is_one_that_it_takes(eie, tiny, tmp_path)
     assert row["eie_library"] in ("0", "1")
     (row,) = eie.bench(*arguments, env={"EIE_MKL": path, "KMP_BLOCKTIME": "7"})["benchmarks"]  # a user's own
     assert row["eie_library"] == "7"
+
+
+# An MKL whose number of threads for BLAS is its own, and cannot be set when FIXED.
+DOMAINS = """
+static int blas = 1;
+int MKL_Domain_Set_Num_Threads(int n, int domain)
+{
+    if (domain == 1 && !FIXED) blas = n;
+    return 1;
+}
+int MKL_Domain_Get_Max_Threads(int domain) { return domain == 1 ? blas : 2; }
+"""
+SEVERAL = MKL.format(core="").replace(
+    "(void)n; }\nint MKL_Get_Max_Threads(void) { return 1; }",
+    "threads = n; }\nint MKL_Get_Max_Threads(void) { return threads; }",
+)
+SEVERAL = "static int threads = 1;\n" + SEVERAL
+
+
+def mkl_row(eie, suite, path, threads, **environment):
+    results = eie.bench(
+        "--suite",
+        suite,
+        "--layer",
+        "even",
+        "--kernel",
+        "peers_mkl_sgemv",
+        "--threads",
+        threads,
+        env={"EIE_MKL": path, "MKL_THREADING_LAYER": ""} | environment,
+        code=None,
+    )
+    (row,) = results["benchmarks"] + results["eie_missing"]
+    return row
+
+
+def has_library(name):
+    try:
+        return bool(ctypes.CDLL(name))
+    except OSError:
+        return False
+
+
+def test_mkl_whose_blas_has_threads_of_its_own(eie, tiny, tmp_path):
+    """MKL_DOMAIN_NUM_THREADS goes before the number that is set for all."""
+    if not has_library("libgomp.so.1"):
+        pytest.skip("libgomp is not here")
+    said = "#include <stdlib.h>\n" + DOMAINS.replace("FIXED", "0") + SEVERAL
+    said = said.replace('dlopen("", RTLD_NOW);', "if (blas != 2) abort();")
+    row = mkl_row(eie, tiny, compile_shared(tmp_path, "rt", said), 2)
+    assert row["eie_status"] == "ok", row["eie_reason"]
+    row = mkl_row(eie, tiny, compile_shared(tmp_path, "fixed", DOMAINS.replace("FIXED", "1") + SEVERAL), 2)
+    assert row["eie_status"] == "unsupported"
+    assert row["eie_reason"] == "this MKL (MKL_THREADING_LAYER=GNU) uses 1 thread where 2 are asked for"
+
+
+def test_mkl_without_threads(eie, tiny, tmp_path):
+    path = compile_shared(tmp_path, "rt", MKL.format(core=""))
+    row = mkl_row(eie, tiny, path, 2, MKL_THREADING_LAYER="SEQUENTIAL")
+    assert row["eie_status"] == "unsupported"
+    assert row["eie_reason"] == "this MKL (MKL_THREADING_LAYER=SEQUENTIAL) uses 1 thread where 2 are asked for"
+    assert mkl_row(eie, tiny, path, 1, MKL_THREADING_LAYER="SEQUENTIAL")["eie_status"] == "ok"
+
+
+def test_layer_of_mkl_that_is_none(eie, tiny, tmp_path):
+    row = mkl_row(eie, tiny, compile_shared(tmp_path, "rt", MKL.format(core="")), 1, MKL_THREADING_LAYER="INTELL")
+    assert row["eie_status"] == "skipped"
+    assert row["eie_reason"].startswith("MKL_THREADING_LAYER=INTELL: MKL is used with GNU, INTEL, SEQUENTIAL or TBB")
+    assert row["eie_reason"].endswith("did you mean INTEL?")
+
+
+def test_layer_of_mkl_whose_runtime_is_missing(eie, tiny, tmp_path):
+    """The true one ends the process at its first call, with words of its own on standard output."""
+    if has_library("libtbb.so.12"):
+        pytest.skip("TBB is here")
+    leaves = SEVERAL.replace("{ return n; }", '{ puts("FATAL"); fflush(stdout); _exit(2); }')
+    path = compile_shared(tmp_path, "rt", "#include <unistd.h>\n" + leaves)
+    row = mkl_row(eie, tiny, path, 1, MKL_THREADING_LAYER="TBB")
+    assert row["eie_status"] == "skipped"
+    assert row["eie_reason"].startswith("MKL_THREADING_LAYER=TBB needs libtbb.so.12, which cannot be loaded")
+
+
+def test_mkl_that_takes_anothers_threads_says_so(eie, tiny, tmp_path):
+    """With GNU's runtime in the process the true one does not heed INTEL."""
+    if not has_library("libiomp5.so"):
+        pytest.skip("Intel's or LLVM's OpenMP is not here")
+    compile_shared(tmp_path, "libmkl_gnu_thread", "int nothing;")
+    path = compile_shared(tmp_path, "rt", MKL.format(core=tmp_path / "libmkl_gnu_thread.so"))
+    row = mkl_row(eie, tiny, path, 1, MKL_THREADING_LAYER="INTEL")
+    assert row["eie_library_note"] == "threads are those of MKL's layer GNU, MKL_THREADING_LAYER=INTEL is not heeded"
+    assert "eie_library_note" not in mkl_row(eie, tiny, path, 1)
+
+
+@pytest.mark.parametrize("variable", ["ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"])
+def test_variable_that_takes_vnni_from_onednn_is_named(eie, tiny, variable):
+    kernel = "peers_onednn_int8"
+    if status_of(eie)[kernel]["status"] != "ok":
+        pytest.skip(f"{kernel} is not here")
+    arguments = ["--suite", tiny, "--layer", "even", "--kernel", kernel, "--threads", "1"]
+    results = eie.bench(*arguments, env={variable: "AVX2"}, code=3)
+    (row,) = results["eie_missing"]
+    assert row["eie_status"] == "unsupported" and row["eie_reason"].startswith(f"{variable}=AVX2 takes VNNI from oneDNN")
+    assert results["context"]["eie_environment"][variable] == "AVX2"
+
+
+# ---- what libraries print -----------------------------------------------------------------------
+
+LOUD = [
+    "MKL_VERBOSE",
+    "ONEDNN_VERBOSE",
+    "DNNL_VERBOSE",
+    "ONEDNN_JIT_DUMP",
+    "ONEDNN_JIT_PROFILE",
+    "OPENBLAS_VERBOSE",
+    "OMP_DISPLAY_ENV",
+    "OMP_DISPLAY_AFFINITY",
+    "KMP_SETTINGS",
+    "KMP_VERSION",
+    "CUBLAS_LOGINFO_DBG",
+    "CUSPARSE_LOG_LEVEL",
+]
+
+
+def test_variables_that_make_libraries_print_are_taken_away(eie, tiny, tmp_path):
+    """And are not in the context: they have changed nothing."""
+    shown = "".join(f'if (getenv("{name}")) puts("{name}");' for name in LOUD)
+    source = SEVERAL.replace(
+        "{ return n; }", "{ " + shown + ' printf("(%s)\\n", getenv("KMP_AFFINITY")); fflush(stdout); return n; }'
+    )
+    path = compile_shared(tmp_path, "rt", "#include <stdlib.h>\n" + source)
+    environment = dict.fromkeys(LOUD, "1") | {"EIE_MKL": path, "KMP_AFFINITY": "verbose,granularity=core,Verbose,compact"}
+    done = eie(
+        "bench",
+        *("--suite", tiny, "--layer", "even", "--kernel", "peers_mkl_sgemv", "--threads", "1", "--cache", "hot"),
+        *("--budget", "least", "--quiet", "--out", "out.json"),
+        env=environment,
+    )
+    assert done.stderr == "(granularity=core,compact)\n"
+    kept = json.loads((eie.folder / "out.json").read_text())["context"]["eie_environment"]
+    assert kept["KMP_AFFINITY"] == "granularity=core,compact" and not set(LOUD) & set(kept)
+    done = eie("list", "kernels", env=environment | {"KMP_AFFINITY": "verbose"})
+    assert set(done.stderr.split()) == {"((null))"}
+
+
+def test_what_a_library_prints_is_not_in_our_output(eie, tiny, tmp_path):
+    source = SEVERAL.replace("{ return n; }", '{ puts("FATAL"); fflush(stdout); return n; }')
+    loud = {"EIE_MKL": compile_shared(tmp_path, "rt", source)}
+    done = eie("list", "kernels", "--json", env=loud)
+    assert {one["name"]: one for one in json.loads(done.stdout)}["peers_mkl_sgemv"]["status"] == "ok"
+    assert "FATAL" in done.stderr
+    for arguments in (
+        ("check", "--kernel", "peers_mkl_sgemv", "--cases", "0", "--threads", "1"),
+        ("bench", "--suite", tiny, "--kernel", "peers_mkl_sgemv", "--threads", "1", "--budget", "least", "--out", "o.json"),
+    ):
+        done = eie(*arguments, env=loud)
+        assert "peers_mkl_sgemv" in done.stdout and "FATAL" not in done.stdout and "FATAL" in done.stderr
+
+
+def test_library_that_ends_the_process_costs_the_list_its_own_kernels_alone(eie, tmp_path):
+    source = SEVERAL.replace("{ return n; }", "{ _exit(2); }")
+    path = compile_shared(tmp_path, "rt", "#include <unistd.h>\n" + source)
+    done = eie("list", "kernels", "--json", env={"EIE_MKL": path})
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+    assert found["peers_mkl_sgemv"]["status"] == "crashed" and "exit code 2" in found["peers_mkl_sgemv"]["reason"]
+    assert found["scalar_eie_stream"]["status"] == "ok"
+
+
+@pytest.mark.parametrize("variable, kernel", [(variable, kernel) for variable, kernel, _ in KERNELS])
+def test_true_library_prints_nothing(eie, variable, kernel):
+    if status_of(eie)[kernel]["status"] != "ok":
+        pytest.skip(f"{kernel} is not here")
+    done = eie("check", "--kernel", kernel, "--cases", "0", "--threads", "1", env=dict.fromkeys(LOUD, "2"))
+    assert done.stderr == "" and all(line.startswith((kernel, "1 kernel")) for line in done.stdout.splitlines())
 
 
 # ---- operands that are rounded ------------------------------------------------------------------

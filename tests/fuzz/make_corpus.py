@@ -97,6 +97,28 @@ def small(starts=STARTS, entries=ENTRIES, outputs=40, **changes):
     return layer_file([("a", outputs)], layer_parts("a", starts, entries, outputs), **changes)
 
 
+def layer_hash(header, data, name):
+    """host/layer/layer.h: eie_layer_hash of a plain layer."""
+    metadata = header["__metadata__"]
+    pes, starts = header[f"{name}.column_start"]["shape"]
+    numbers = [starts - 1, int(metadata[f"{name}.outputs"]), pes, {"none": 0, "relu": 1}[metadata[f"{name}.activation"]]]
+    numbers += [int(metadata[f"{name}.{what}_fraction_bits"]) for what in ("weight", "input", "output")]
+    digest = hashlib.sha256(struct.pack("<7I", *numbers))
+    for part in ("codebook", "column_start", "entries", "bias", "sample_inputs"):
+        begin, end = header.get(f"{name}.{part}", {"data_offsets": (0, 0)})["data_offsets"]
+        digest.update(struct.pack("<Q", end - begin) + data[begin:end])
+    return digest.hexdigest()
+
+
+def hashed(file, **changes):
+    """The file with the hash of each of its layers; `changes`: of the metadata, after that."""
+    header, data = file
+    metadata = dict(header["__metadata__"])
+    for name in metadata["eie.layers"].split(","):
+        metadata[f"{name}.eie_layer_hash"] = layer_hash(header, data, name)
+    return whole(header | {"__metadata__": metadata | changes}, data)
+
+
 def layer_files():
     good = whole(*small())
     full_parts = layer_parts(
@@ -114,6 +136,12 @@ def layer_files():
     files = {
         "good": good,
         "good-bias-samples": whole(*full),
+        "good-hash": hashed(small()),
+        "good-hash-bias-samples": hashed(full),
+        "good-hash-two-layers": hashed(two),
+        "hash-of-other-fraction-bits": hashed(small(), **{"a.input_fraction_bits": "5"}),
+        "hash-of-another-layer": hashed(small(), **{"a.eie_layer_hash": "0" * 64}),
+        "hash-empty": hashed(small(), **{"a.eie_layer_hash": ""}),
         "good-two-layers": whole(*two),
         "good-other-order-unaligned": whole(*odd_order),
         "good-no-entries": whole(*small([[0, 0], [0, 0]], [], 1)),
@@ -441,7 +469,7 @@ def net_files():
 def stored_files():
     """Layer files in the storage form, packed: rows 0 to 2, columns 0 to 3, weights at 0 1, 2 3."""
 
-    def file(form="packed", codes=b"\x21", runs=b"\x51", further=(), **changes):
+    def file(form="packed", codes=b"\x48", runs=b"\xa8", further=(), **changes):
         header, data = tensors(
             [
                 ("s.codebook", "I16", [16], CODEBOOK),
@@ -468,10 +496,15 @@ def stored_files():
         )
         return whole({"__metadata__": metadata} | header, data)
 
+    plain = layer_file([("s", 3)], layer_parts("s", [[0, 0, 1, 1, 1], [1, 1, 1, 1, 2]], [0x10, 0x20], 3))
+    same = layer_hash(*plain, "s")
     lengths = (("s.code_lengths", "U8", [8], b"\x10\x01" + bytes(6)), ("s.run_lengths", "U8", [8], b"\x10\0\x10" + bytes(5)))
     return {
         "good-stored": file(),
         "good-stored-huffman": file("huffman", b"\x02", b"\x02", lengths),
+        "good-stored-hash": file(**{"s.eie_layer_hash": same}),
+        "good-stored-huffman-hash": file("huffman", b"\x02", b"\x02", lengths, **{"s.eie_layer_hash": same}),
+        "stored-hash-of-other-pes": file(**{"s.eie_layer_hash": same, "s.pe_count": "3"}),
         "good-stored-filler": file(codes=b"\x20", runs=b"\x1f", **{"s.inputs": "40", "s.shape": "3,40"}),
         "stored-beyond": file(runs=b"\xf1"),
         "stored-code-0": file(codes=b"\x20"),

@@ -85,11 +85,17 @@ def ledger(name="Alex-7"):
         "nonzeros": 100,
         "fillers": 1,
         "clusters": 15,
+        "input_type": "F32",
+        "input_bytes": 4000,
+        "below_float32": {"weights": 1, "inputs": 0, "biases": 0},
+        "layer": {"weights_lost": 2, "inputs_lost": 0, "biases_lost": 0},
         "stages": stages,
         "errors": {"pruned_relative_frobenius": 0.1, "shared_relative_frobenius": 0.2},
         "estimates": [{"device": "eie-64pe-45nm", "expected_us": 1.5, "energy_constant_power_uj": 0.9}],
     }
-    return {"format": "eie-ledger-1", "file_bytes": 500, "layers": [layer]}
+    uses = dict.fromkeys(("weights_bytes", "pointers_bytes", "samples_bytes", "bias_bytes", "header_bytes"), 100)
+    whole = {"format": "eie-ledger-1", "input_bytes": 4000, "file_bytes": 500, "rate_x": 8.0, "file_uses": uses}
+    return whole | {"layers": [layer]}
 
 
 @functools.lru_cache

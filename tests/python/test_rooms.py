@@ -45,7 +45,7 @@ def read_uses(root):
     uses = {}
     for path in sorted(file for top in ("host", "kernels", "bench", "plots") for file in (root / top).rglob("*.*")):
         name = path.relative_to(root).as_posix()
-        if path.suffix in (".c", ".h", ".cc", ".cu", ".cl"):
+        if path.suffix in (".c", ".h", ".cc", ".cu", ".cuh", ".cl"):
             uses[name] = set(INCLUDE.findall(path.read_text()))
         elif path.suffix == ".py":
             uses[name] = set(imports_of(name, root))

@@ -206,7 +206,7 @@ static void silent(void **state)
     dup2(fileno(sink), STDERR_FILENO);
     subjects[0].fail_at = 3;
     const bool good = eie_gbench_run(cases, 2, NULL, NULL, reason, sizeof reason);
-    eie_gbench_get_context(&context);
+    assert_true(eie_gbench_get_context(&context, reason, sizeof reason));
     fflush(NULL);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);
@@ -221,9 +221,9 @@ static void silent(void **state)
 static void context(void **state)
 {
     struct eie_gbench_context c;
-    char host[256] = "";
+    char host[256] = "", reason[256];
     (void)state;
-    eie_gbench_get_context(&c);
+    assert_true(eie_gbench_get_context(&c, reason, sizeof reason));
     assert_int_equal(gethostname(host, sizeof host - 1), 0);
     assert_string_equal(c.host_name, host);
     assert_true(c.num_cpus >= 1);

@@ -1,7 +1,9 @@
 /* host/layer/layer_file.h and host/layer/safetensors.h: what is written is read back to the byte,
  * and nothing that lies about itself gets in. */
+#include "host/layer/container.h"
 #include "host/layer/layer_file.h"
 #include "host/layer/safetensors.h"
+#include "host/layer/stored.h"
 #include "tests/support/layer_files.h"
 
 #include <signal.h>
@@ -183,8 +185,7 @@ static void every_flipped_bit_of_the_data_is_found(void **state)
     eie_layer_free(layer);
 }
 
-/* A flipped bit of the header is refused, or changes nothing but names, texts and stated numbers.
- */
+/* A flipped bit of the header is refused with a message, or read. */
 static void flipped_bits_of_the_header_never_crash(void **state)
 {
     struct eie_layer *layer = full_layer("flip", 6);
@@ -204,6 +205,107 @@ static void flipped_bits_of_the_header_never_crash(void **state)
     }
     eie_bytes_free(&whole);
     eie_layer_free(layer);
+}
+
+/* The layer full_layer draws, and its matrix in five bits, in each form of the file. */
+static struct eie_bytes stored(const struct eie_layer *layer, enum eie_form form, bool floats)
+{
+    const char *path = test_path(&folder, "s.safetensors");
+    struct eie_error error = {""};
+    struct eie_shared shared;
+    struct eie_bytes bytes;
+    assert_good(eie_shared_of_layer(layer, &shared, &error), error);
+    if (floats) shared.code_bits = 5;
+    const struct eie_store_item item = {&shared, floats ? NULL : layer, floats ? 3 : 4};
+    assert_good(eie_stored_write(path, &item, 1, form, NULL, &error), error);
+    eie_shared_free(&shared);
+    bytes.data = test_read(path, &bytes.size);
+    unlink(path);
+    return bytes;
+}
+
+static void assert_same_matrix(const struct eie_shared *a, const struct eie_shared *b)
+{
+    const size_t places = (size_t)a->outputs * a->inputs;
+    assert_int_equal(a->outputs, b->outputs);
+    assert_int_equal(a->inputs, b->inputs);
+    assert_int_equal(a->rank, b->rank);
+    assert_memory_equal(a->shape, b->shape, a->rank * sizeof *a->shape);
+    assert_int_equal(a->code_bits, b->code_bits);
+    assert_memory_equal(a->codebook, b->codebook, sizeof a->codebook);
+    assert_memory_equal(a->code, b->code, places);
+    assert_int_equal(!a->bias, !b->bias);
+    if (a->bias) assert_memory_equal(a->bias, b->bias, a->outputs * sizeof *a->bias);
+}
+
+/* By both readers; a file that is accepted is the layer and the matrix that were written. Returns
+ * how many bits of the header are accepted. */
+static unsigned flip_header(const struct eie_layer *layer, struct eie_bytes whole, bool floats)
+{
+    struct eie_bytes good = part_of(&whole, whole.size);
+    struct eie_shared_set first, other;
+    struct eie_error error = {""};
+    unsigned accepted = 0;
+    uint64_t header;
+    memcpy(&header, whole.data, 8);
+    assert_good(eie_shared_file_parse(&good, "f", &first, &error), error);
+    for (size_t bit = 0; bit < 8 * (8 + header); bit++) {
+        struct eie_layer_set set;
+        struct eie_bytes bad = part_of(&whole, whole.size);
+        bad.data[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        struct eie_bytes again = part_of(&bad, bad.size);
+        if (!eie_shared_file_parse(&again, "f", &other, &error)) {
+            assert_int_equal(other.count, 1);
+            assert_same_matrix(&first.matrices[0], &other.matrices[0]);
+            eie_shared_set_free(&other);
+            accepted++;
+        }
+        if (eie_layer_file_parse(&bad, "f", &set, &error)) continue;
+        assert_false(floats);
+        assert_int_equal(set.count, 1);
+        assert_same_layer(set.layers[0], layer);
+        eie_layer_set_free(&set);
+    }
+    eie_shared_set_free(&first);
+    eie_bytes_free(&whole);
+    return accepted;
+}
+
+static void flipped_bits_of_the_header_never_make_another_layer(void **state)
+{
+    struct eie_layer *layer = full_layer("flip", 6);
+    (void)state;
+    assert_true(flip_header(layer, written(layer), false) > 0); /* those of the source */
+    assert_true(flip_header(layer, stored(layer, EIE_FORM_PACKED, false), false) > 0);
+    assert_true(flip_header(layer, stored(layer, EIE_FORM_HUFFMAN, false), false) > 0);
+    assert_true(flip_header(layer, stored(layer, EIE_FORM_PACKED, true), true) > 0);
+    assert_true(flip_header(layer, stored(layer, EIE_FORM_HUFFMAN, true), true) > 0);
+    eie_layer_free(layer);
+}
+
+/* What the writer says of a file is what lies there. */
+static void parts_are_those_of_the_file(void **state)
+{
+    const char *path = test_path(&folder, "p.safetensors");
+    struct eie_layer *layer = full_layer("parts", 6);
+    struct eie_file_parts parts;
+    struct eie_safetensors file;
+    struct eie_error error = {""};
+    const struct eie_layer *const layers[] = {layer};
+    (void)state;
+    assert_good(eie_layer_file_write_parts(path, layers, 1, &parts, &error), error);
+    assert_good(eie_safetensors_read(path, &file, &error), error);
+    assert_int_equal(parts.bytes, file.bytes.size);
+    assert_int_equal(json_integer_value(json_object_get(parts.sizes, "header")),
+                     file.bytes.size - file.data_size);
+    assert_int_equal(json_object_size(parts.sizes), file.tensor_count + 1);
+    for (uint32_t i = 0; i < file.tensor_count; i++)
+        assert_int_equal(json_integer_value(json_object_get(parts.sizes, file.tensors[i].name)),
+                         file.tensors[i].size);
+    eie_safetensors_free(&file);
+    json_decref(parts.sizes);
+    eie_layer_free(layer);
+    unlink(path);
 }
 
 static void every_truncation_is_refused(void **state)
@@ -731,6 +833,8 @@ int main(void)
         cmocka_unit_test(tensors_stand_widest_first_and_aligned),
         cmocka_unit_test(every_flipped_bit_of_the_data_is_found),
         cmocka_unit_test(flipped_bits_of_the_header_never_crash),
+        cmocka_unit_test(flipped_bits_of_the_header_never_make_another_layer),
+        cmocka_unit_test(parts_are_those_of_the_file),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(what_is_no_file_of_ours_is_refused),
         cmocka_unit_test(sizes_and_offsets_that_lie_are_refused),

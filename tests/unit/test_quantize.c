@@ -173,26 +173,30 @@ static void what_cannot_fit_is_refused(void **state)
     struct eie_error error = {""};
     struct row row;
     (void)state;
-#define assert_too_large()                                                                         \
-    assert_bad(eie_quantize(&row.in, &layer, &report, &error), EIE_INPUT, error, "too large")
+#define assert_too_large(what)                                                                     \
+    assert_bad(eie_quantize(&row.in, &layer, &report, &error), EIE_INPUT, error, what " too large")
     row_make(&row, 1, 32767.5f, 1);
-    assert_too_large();
+    assert_too_large("row: weights");
+    row.in.weights_file = "w.npy";
+    assert_too_large("w.npy: layer row: weights");
     row_make(&row, 1, -32769, 1);
-    assert_too_large();
+    assert_too_large("weights");
     row_make(&row, 1, 1, 32768);
-    assert_too_large();
+    row.in.inputs_file = "x.npy";
+    assert_too_large("x.npy: layer row: sample inputs");
     row_make(&row, 3, 32767, 32767); /* the sum leaves int32 at 0 + 0 bits */
-    assert_too_large();
+    assert_too_large("outputs");
     row_make(&row, 1, 32767, 32767); /* the sum fits, the output needs negative bits */
-    assert_too_large();
+    assert_too_large("outputs");
     row_make(&row, 1, 32767, 1);
     row.in.bias = row.bias;
+    row.in.bias_file = "b.npy";
     row.bias[0] = 3e9f;
-    assert_too_large();
+    assert_too_large("b.npy: layer row: biases");
     row.bias[0] = 3e38f;
-    assert_too_large();
+    assert_too_large("biases");
     row_make(&row, 1, 3e38f, 1);
-    assert_too_large();
+    assert_too_large("weights");
 #undef assert_too_large
     assert_null(layer);
 }
@@ -243,6 +247,59 @@ static void contradictions_are_refused(void **state)
     row.in.pe_count = 0;
     assert_bad(eie_quantize(&row.in, &layer, &report, &error), EIE_INPUT, error, "PEs 0");
     assert_null(layer);
+}
+
+static void layers_of_which_nothing_is_left_are_refused(void **state)
+{
+    struct eie_layer *layer = NULL;
+    struct eie_quantization report;
+    struct eie_error error = {""};
+    struct row row;
+    (void)state;
+#define assert_zero(what)                                                                          \
+    assert_bad(eie_quantize(&row.in, &layer, &report, &error), EIE_INPUT, error,                   \
+               "all " what " became 0 in 16-bit fixed point")
+    row_make(&row, 3, 0x1p-31f, 1); /* half a step: a tie, to even */
+    assert_zero("weights");
+    row_make(&row, 3, 1e-10f, 1);
+    row.in.weights_file = "w.npy";
+    assert_zero("weights");
+    assert_non_null(strstr(error.message, "w.npy: layer row"));
+    assert_non_null(strstr(error.message, "scale them up"));
+    row_make(&row, 3, 1, -1e-10f);
+    assert_zero("sample inputs");
+    row_make(&row, 3, 1, 1);
+    row.in.bias = row.bias;
+    row.bias[0] = 1e-25f;
+    assert_zero("biases");
+#undef assert_zero
+    assert_null(layer);
+    row_make(&row, 3, 0x1.8p-31f, 1); /* one and a half: the nearest is one step */
+    assert_int_equal(quantize(&row.in, &layer).weights_lost, 0);
+    assert_int_equal(layer->codebook[1], 1);
+    eie_layer_free(layer);
+    row_make(&row, 3, 0, 0); /* what is 0 from the start is not lost */
+    row.in.bias = row.bias;
+    assert_int_equal(quantize(&row.in, &layer).weights_lost, 0);
+    eie_layer_free(layer);
+}
+
+static void lost_weights_are_counted_by_their_places(void **state)
+{
+    struct row row;
+    struct eie_layer *layer;
+    (void)state;
+    row_make(&row, 8, 1, 1);
+    row.codebook[2] = 1e-6f; /* a step is 2^-14 */
+    row.codebook[3] = 0x1p-14f;
+    row.codebook[4] = 1e-6f; /* a code that no weight has */
+    for (int j = 0; j < 5; j++) row.codes[j] = 2;
+    row.codes[5] = 3;
+    const struct eie_quantization report = quantize(&row.in, &layer);
+    assert_int_equal(report.weights_lost, 5);
+    const double wanted = sqrt(5e-12 / (2 + 0x1p-28 + 5e-12));
+    assert_true(fabs(report.weights_relative_rms_error / wanted - 1) < 1e-6);
+    eie_layer_free(layer);
 }
 
 static void lost_inputs_are_counted(void **state)
@@ -431,6 +488,8 @@ int main(void)
         cmocka_unit_test(what_cannot_fit_is_refused),
         cmocka_unit_test(values_that_are_not_finite_are_refused),
         cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(layers_of_which_nothing_is_left_are_refused),
+        cmocka_unit_test(lost_weights_are_counted_by_their_places),
         cmocka_unit_test(lost_inputs_are_counted),
         cmocka_unit_test(random_layers_follow_the_rules),
     };
