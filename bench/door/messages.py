@@ -2,10 +2,13 @@
 
 import sys
 
+MOST = 600  # characters of a message: words of a command line may be long
+
 
 def tell(line):
     if sys.stderr is not None:
-        print("run: " + " ".join(line.split("\n")), file=sys.stderr, flush=True)
+        shown = "".join(" " if each == "\n" else each if each.isprintable() else "?" for each in line)
+        print("run: " + (shown if len(shown) <= MOST else shown[:MOST] + "..."), file=sys.stderr, flush=True)
 
 
 def die(line, code=3):

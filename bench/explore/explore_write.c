@@ -534,11 +534,13 @@ static bool take_depths(const struct eie_sweep_run *run, const json_t *list, str
 static bool take_lines(const json_t *list, struct eie_unit *unit)
 {
     uint32_t found = 0;
+    bool known[EIE_LINES_MAX] = {false};
     for (size_t i = 0; i < json_array_size(list); i++) {
         uint64_t v[2];
         if (!read_integers(json_array_get(list, i), v, 2)) return false;
         for (uint32_t l = 0; l < unit->line_count; l++) {
-            if (unit->entries_per_line[l] != v[0]) continue;
+            if (unit->entries_per_line[l] != v[0] || known[l]) continue;
+            known[l] = true;
             unit->lines[l] = v[1];
             found++;
         }
@@ -610,7 +612,7 @@ static enum eie_status take_journal(struct eie_sweep_run *run, FILE *file, const
     uint64_t number = 0;
     enum eie_status status = EIE_OK;
     for (ssize_t length; !status && (length = getline(&line, &size, file)) > 0;) {
-        json_t *row = line[length - 1] == '\n' ? json_loads(line, 0, NULL) : NULL;
+        json_t *row = line[length - 1] == '\n' ? json_loadb(line, (size_t)length, 0, NULL) : NULL;
         number++;
         if (head) {
             json_t *wanted = journal_head(run);

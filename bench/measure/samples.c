@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #define VISITS_MAX 1000000 /* a file that claims more is wrong */
+#define LEAST_NS   1e-6    /* what can be a time, as in plots/core/load.py */
+#define MOST_NS    1e21
 
 enum eie_status eie_samples_add(struct eie_samples *samples, struct eie_sample one,
                                 struct eie_error *error)
@@ -114,7 +116,7 @@ static enum eie_status add_taken(struct eie_samples *samples, const json_t *ns, 
     const struct eie_sample one = {json_number_value(ns), visit, disturbed};
     if (!visit)
         return eie_fail(error, EIE_INPUT, "the number of a visit is none from 1 to %d", VISITS_MAX);
-    if (!(one.ns > 0) || !isfinite(one.ns))
+    if (!(one.ns >= LEAST_NS && one.ns <= MOST_NS))
         return eie_fail(error, EIE_INPUT, "a sample is no time");
     return eie_samples_add(samples, one, error);
 }
@@ -131,6 +133,21 @@ static int by_visit(const void *left, const void *right)
     return (a->visit > b->visit) - (a->visit < b->visit);
 }
 
+/* Lists where they are there at all, and visits that rise. */
+static bool are_lists(const json_t *row)
+{
+    static const char *const keys[] = {"eie_visits", "eie_visit_samples", "eie_disturbed_ns",
+                                       "eie_disturbed_visits", "eie_disturbed_at"};
+    const json_t *visits = json_object_get(row, "eie_visits");
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const json_t *list = json_object_get(row, keys[k]);
+        if (list && !json_is_array(list)) return false;
+    }
+    for (size_t v = 1; v < json_array_size(visits); v++)
+        if (whole(visits, v) <= whole(visits, v - 1)) return false;
+    return true;
+}
+
 enum eie_status eie_samples_take(struct eie_samples *samples, const json_t *row,
                                  struct eie_error *error)
 {
@@ -143,7 +160,7 @@ enum eie_status eie_samples_take(struct eie_samples *samples, const json_t *row,
     const uint32_t first = samples->count;
     enum eie_status status = EIE_OK;
     size_t next = 0;
-    if (json_array_size(visits) != json_array_size(counts) ||
+    if (!are_lists(row) || json_array_size(visits) != json_array_size(counts) ||
         json_array_size(apart) != json_array_size(apart_visits))
         return eie_fail(error, EIE_INPUT, "visits and samples contradict each other");
     for (size_t v = 0; v < json_array_size(visits); v++)
@@ -157,6 +174,8 @@ enum eie_status eie_samples_take(struct eie_samples *samples, const json_t *row,
         const json_int_t index = json_integer_value(json_array_get(at, i));
         if (index < 0 || (size_t)index >= next)
             status = eie_fail(error, EIE_INPUT, "there is no sample %lld", (long long)index);
+        else if (samples->all[first + index].disturbed)
+            status = eie_fail(error, EIE_INPUT, "sample %lld is disturbed twice", (long long)index);
         else
             samples->all[first + index].disturbed = true;
     }

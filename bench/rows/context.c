@@ -4,6 +4,7 @@
 #include "generated/revision.h"
 #include "host/base/file.h"
 #include "host/base/jsonset.h"
+#include "host/base/names.h"
 #include "host/base/sha256.h"
 #include "host/machine/cpu.h"
 #include "host/machine/topology.h"
@@ -212,6 +213,22 @@ enum eie_status eie_context_make(const char *command, json_t **context, struct e
     add_run(made);
     *context = made;
     return EIE_OK;
+}
+
+enum eie_status eie_context_check_format(const json_t *context, const char *path,
+                                         struct eie_error *error)
+{
+    const char *format = json_string_value(json_object_get(context, "eie_format"));
+    if (format && !strcmp(format, FORMAT)) return EIE_OK;
+    if (eie_names_newer(format, FORMAT))
+        return eie_fail(error, EIE_INPUT,
+                        "%s: written by a newer version of eie bench: context.eie_format is '%s', "
+                        "this one reads '%s'",
+                        path, format, FORMAT);
+    return eie_fail(error, EIE_INPUT,
+                    "%s: not a results file of eie bench: context.eie_format is %s%s%s, not '%s'",
+                    path, format ? "'" : "", format ? format : "missing or no string",
+                    format ? "'" : "", FORMAT);
 }
 
 const char *eie_context_difference(const json_t *one, const json_t *other)

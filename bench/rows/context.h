@@ -12,6 +12,11 @@
 EIE_MUST_USE enum eie_status eie_context_make(const char *command, json_t **context,
                                               struct eie_error *error);
 
+/* EIE_INPUT, with `path` in the message, where the context is of a newer version's file or of no
+ * file of eie bench (Google Benchmark's own have a context too). */
+EIE_MUST_USE enum eie_status eie_context_check_format(const json_t *context, const char *path,
+                                                      struct eie_error *error);
+
 /* The name of the first member in which two contexts tell of different machines, builds, libraries'
  * settings or plug-ins; NULL when rows of both may stand in one file. */
 const char *eie_context_difference(const json_t *one, const json_t *other);

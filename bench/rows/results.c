@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #define REAL_DIGITS  10
+#define MOST         1e300
 #define FILE_LIMIT   ((size_t)1 << 30)
 #define HASH_DIGITS  64
 #define SAVING_SHARE 25 /* between two writings at least so many times what one takes */
@@ -203,6 +204,18 @@ static enum eie_status keep_context(struct eie_results *results, json_t *there,
     return EIE_OK;
 }
 
+/* Can every number be written with REAL_DIGITS and read again? */
+static bool is_writable(const json_t *node)
+{
+    json_t *any = (json_t *)(uintptr_t)node; /* jansson's iterators want one to change */
+    if (json_is_real(node)) return fabs(json_real_value(node)) <= MOST;
+    for (size_t i = 0; i < json_array_size(node); i++)
+        if (!is_writable(json_array_get(node, i))) return false;
+    for (void *at = json_object_iter(any); at; at = json_object_iter_next(any, at))
+        if (!is_writable(json_object_iter_value(at))) return false;
+    return true;
+}
+
 static enum eie_status take_up(struct eie_results *results, struct eie_error *error)
 {
     struct eie_bytes bytes;
@@ -214,6 +227,10 @@ static enum eie_status take_up(struct eie_results *results, struct eie_error *er
     if (!root || !json_is_object(json_object_get(root, "context")))
         status = eie_fail(error, EIE_INPUT, "%s: is no results file: %s", results->path,
                           root ? "it has no context" : fault.text);
+    if (!status && !is_writable(root))
+        status = eie_fail(error, EIE_INPUT, "%s: holds a number beyond %g", results->path, MOST);
+    if (!status)
+        status = eie_context_check_format(json_object_get(root, "context"), results->path, error);
     if (!status) status = keep_context(results, json_object_get(root, "context"), error);
     if (!status) status = keep_rows(results, json_object_get(root, "benchmarks"), true, error);
     if (!status) status = keep_rows(results, json_object_get(root, "eie_missing"), false, error);
@@ -237,27 +254,34 @@ enum eie_status eie_results_begin(const char *path, const char *command, bool re
                                   json_t *suites, struct eie_results **results,
                                   struct eie_error *error)
 {
+    json_t *context;
+    const enum eie_status status = eie_context_make(command, &context, error);
+    if (!status) return eie_results_begin_with(path, context, resume, suites, results, error);
+    json_decref(suites);
+    return status;
+}
+
+enum eie_status eie_results_begin_with(const char *path, json_t *context, bool resume,
+                                       json_t *suites, struct eie_results **results,
+                                       struct eie_error *error)
+{
     struct eie_results *made = calloc(1, sizeof *made);
     if (!made) {
+        json_decref(context);
         json_decref(suites);
         return eie_fail(error, EIE_MEMORY, "out of memory for results");
     }
+    made->context = context;
     made->lock.file = -1;
     made->path = path ? strdup(path) : NULL;
     made->rows = json_object();
     enum eie_status status = EIE_OK;
     if ((path && !made->path) || !made->rows)
         status = eie_fail(error, EIE_MEMORY, "out of memory for results");
-    if (!status) status = eie_context_make(command, &made->context, error);
-    if (!status)
-        json_object_set_new(made->context, "eie_suites", suites);
-    else
-        json_decref(suites);
-    if (!status) {
-        made->runs = json_object_get(made->context, "eie_runs");
-        made->this_run = json_incref(json_array_get(made->runs, 0));
-        json_array_clear(made->runs);
-    }
+    json_object_set_new(context, "eie_suites", suites);
+    made->runs = json_object_get(context, "eie_runs");
+    made->this_run = json_incref(json_array_get(made->runs, 0));
+    json_array_clear(made->runs);
     struct stat info;
     const bool there = path && !stat(path, &info);
     made->direct =

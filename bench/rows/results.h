@@ -16,10 +16,16 @@ struct eie_results;
  * folder without permission is found before an hour of measuring. With `resume`, the rows of a file
  * that is already there stay: those with a number and those whose status is a verdict
  * (unsupported, mismatch); skipped and suspect ones and errors are tried again. EIE_INPUT when it
- * is no such file; EIE_USAGE when it comes from another machine, build or environment. */
+ * is no such file, or one of a newer version; EIE_USAGE when it comes from another machine, build
+ * or environment. */
 EIE_MUST_USE enum eie_status eie_results_begin(const char *path, const char *command, bool resume,
                                                json_t *suites, struct eie_results **results,
                                                struct eie_error *error);
+
+/* The same with a context of eie_context_make, which it takes over as it does `suites`. */
+EIE_MUST_USE enum eie_status eie_results_begin_with(const char *path, json_t *context, bool resume,
+                                                    json_t *suites, struct eie_results **results,
+                                                    struct eie_error *error);
 
 /* The row of this name, or NULL; borrowed. */
 json_t *eie_results_row(const struct eie_results *results, const char *name);

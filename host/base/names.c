@@ -124,6 +124,18 @@ struct eie_hint eie_names_hint(const char *wrong, const char *const *names, unsi
     return hint;
 }
 
+bool eie_names_newer(const char *format, const char *known)
+{
+    size_t prefix = strlen(known);
+
+    while (prefix > 0 && isdigit((unsigned char)known[prefix - 1])) prefix--;
+    if (format == NULL || strncmp(format, known, prefix) != 0) return false;
+    const char *number = format + prefix, *own = known + prefix;
+    const size_t digits = strlen(number);
+    if (digits == 0 || strspn(number, "0123456789") != digits || *number == '0') return false;
+    return digits != strlen(own) ? digits > strlen(own) : strcmp(number, own) > 0;
+}
+
 void eie_name_key(const char *name, char *key, unsigned size)
 {
     unsigned length = 0;

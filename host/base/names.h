@@ -27,6 +27,10 @@ struct eie_hint {
 };
 struct eie_hint eie_names_hint(const char *wrong, const char *const *names, unsigned count);
 
+/* Is `format` what a later version would write: `known` ("1", "eie-suite-1") with a larger number
+ * at its end? NULL is not. */
+bool eie_names_newer(const char *format, const char *known);
+
 /* Lower case, every character other than a-z 0-9 . _ becomes one '-': a device's name in a row. */
 void eie_name_key(const char *name, char *key, unsigned size);
 

@@ -229,8 +229,9 @@ static enum eie_status read_format_and_kind(const struct eie_json_file *file,
     const char *format, *word;
     if (eie_json_string(file, file->root, "format", &format, error) != EIE_OK) return EIE_INPUT;
     if (strcmp(format, FORMAT) != 0)
-        return eie_json_fail_at(file, file->root, "format", error,
-                                "must be \"" FORMAT "\", not \"%.64s\"", format);
+        return eie_json_fail_at(
+            file, file->root, "format", error, "%smust be \"" FORMAT "\", not \"%.64s\"",
+            eie_names_newer(format, FORMAT) ? "written for a newer version: " : "", format);
     if (eie_json_only(file, file->root, keys, error) != EIE_OK) return EIE_INPUT;
     if (eie_json_string(file, file->root, "kind", &word, error) != EIE_OK) return EIE_INPUT;
     if (strcmp(word, "eie") != 0 && strcmp(word, "published") != 0)

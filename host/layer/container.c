@@ -1,4 +1,5 @@
 #include "host/layer/container.h"
+#include "host/base/names.h"
 #include "host/base/sha256.h"
 
 #include <inttypes.h>
@@ -27,7 +28,8 @@ enum eie_status eie_container_check(const struct eie_safetensors *file, const ch
                         "in its metadata)",
                         path);
     if (strcmp(format, FORMAT))
-        return eie_fail(error, EIE_INPUT, "%s: format '%s', this program reads '" FORMAT "'", path,
+        return eie_fail(error, EIE_INPUT, "%s: %sformat '%s', this program reads '" FORMAT "'",
+                        path, eie_names_newer(format, FORMAT) ? "written by a newer version: " : "",
                         format);
     enum eie_status status = eie_sha256_of(file->data, file->data_size, &hash, error);
     if (!status && strcmp(hash.hex, stated))
@@ -74,13 +76,12 @@ enum eie_status eie_container_scalars(const struct eie_container_layer *in, stru
 {
     const char *activation;
     enum eie_status status =
-        eie_container_uint(in, "weight_fraction_bits", 0, UINT32_MAX, &parts->weight_fraction_bits);
+        eie_container_uint(in, "weight_fraction_bits", 0, 31, &parts->weight_fraction_bits);
     if (!status)
-        status = eie_container_uint(in, "input_fraction_bits", 0, UINT32_MAX,
-                                    &parts->input_fraction_bits);
+        status = eie_container_uint(in, "input_fraction_bits", 0, 31, &parts->input_fraction_bits);
     if (!status)
-        status = eie_container_uint(in, "output_fraction_bits", 0, UINT32_MAX,
-                                    &parts->output_fraction_bits);
+        status =
+            eie_container_uint(in, "output_fraction_bits", 0, 62, &parts->output_fraction_bits);
     if (!status) status = eie_container_text(in, "activation", &activation);
     if (status) return status;
     parts->activation = strcmp(activation, "relu") ? EIE_ACTIVATION_NONE : EIE_ACTIVATION_RELU;

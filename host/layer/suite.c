@@ -256,8 +256,9 @@ static enum eie_status read_suite(const struct eie_json_file *file, struct eie_s
     enum eie_status status;
     if ((status = eie_json_string(file, file->root, "format", &format, error))) return status;
     if (strcmp(format, FORMAT))
-        return eie_json_fail(file, error, "format", "format '%s', this program reads '" FORMAT "'",
-                             format);
+        return eie_json_fail(
+            file, error, "format", "%sformat '%s', this program reads '" FORMAT "'",
+            eie_names_newer(format, FORMAT) ? "written for a newer version: " : "", format);
     if ((status = eie_json_only(file, file->root, keys, error)) ||
         (status = copy_text(file, file->root, "summary", suite->summary, sizeof suite->summary,
                             error)) ||

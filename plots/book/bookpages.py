@@ -1,6 +1,5 @@
 """The reproduction book: each table and figure of the paper with its value, ours, the deviation and why."""
 
-import json
 import os
 from dataclasses import replace
 
@@ -23,7 +22,7 @@ from plots.book.numbers import (
 )
 from plots.core.cells import LETTERS, Cell, deviation, difference, per_second, percent, ratio, said_together
 from plots.core.grid import Table
-from plots.core.load import InputError
+from plots.core.load import InputError, read_json
 from plots.core.means import geometric_mean
 from plots.core.page import Figure, Page
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
@@ -415,9 +414,8 @@ class Book(Numbers):
     def _rule(self):
         path = os.path.join(self._data, "energy", "technology.json")
         try:
-            with open(path, encoding="utf-8") as file:
-                return json.load(file)["stillmaker-baas"]
-        except (OSError, ValueError, KeyError, TypeError) as fault:
+            return read_json(path)["stillmaker-baas"]
+        except (KeyError, TypeError) as fault:
             raise InputError(f"{path}: no rule stillmaker-baas: {fault}") from None
 
     # ---- Figs. 6 and 7 ---------------------------------------------------------------------------

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+from plots.book.sweeps import Sweep
 from plots.core.commandline import Parser
+from plots.core.load import InputError, read_json
 from plots.core.published import LAYERS, Published
 
 DEPTH = 256
@@ -36,8 +38,7 @@ def balance(eie, suite, layer, permille, folder):
     subprocess.run(
         [eie, "explore", "--suite", path, "--queue", str(DEPTH), "--threads", "1", "--quiet", "--out", out], check=True
     )
-    with open(out, encoding="utf-8") as file:
-        return 100 * json.load(file)["points"][0]["load_balance"]
+    return 100 * Sweep(out).rows[0]["load_balance"]
 
 
 def calibrate(eie, suite, layer, target, folder):
@@ -55,14 +56,9 @@ def calibrate(eie, suite, layer, target, folder):
     return min(tried.items(), key=lambda item: (abs(item[1] - target), item[0]))
 
 
-def main():
-    parser = Parser("calibrate-rows", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--eie", default="build/release/eie")
-    parser.add_argument("--data", default="data")
-    options = parser.parse_args()
+def suite_text(options):
     published = Published(options.data)
-    with open(os.path.join(options.data, "suites", "paper-matched.json"), encoding="utf-8") as file:
-        suite = json.load(file)
+    suite = read_json(os.path.join(options.data, "suites", "paper-matched.json"))
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         for layer in LAYERS:
@@ -79,7 +75,7 @@ def main():
             print(f"{layer}: {permille} permille, {reached:.2f} % for {target:g} %", file=sys.stderr)
     head = {key: value for key, value in suite.items() if key not in ("summary", "layers")}
     head["default_matrix"] = False
-    print(
+    return (
         "{\n"
         + ",\n".join(
             f"  {json.dumps(key)}: {json.dumps(value)}"
@@ -89,3 +85,16 @@ def main():
         + ",\n".join(lines)
         + "\n  ]\n}"
     )
+
+
+def main():
+    parser = Parser("calibrate-rows", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--eie", default="build/release/eie")
+    parser.add_argument("--data", default="data")
+    options = parser.parse_args()
+    try:
+        print(suite_text(options))
+    except InputError as error:
+        print(f"calibrate-rows: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -30,14 +30,14 @@ def main(arguments=None):
         queue, scale, large, space = (Sweep(path) for path in (options.queue, options.scale, options.large, options.space))
         book = Book(Published(options.data), options.data, queue, scale, large)
         page = markdown(book.page())
+        from plots.book import bookpictures  # late: matplotlib is slow to load
+
+        drawn = bookpictures.pictures(book, space)
     except InputError as error:
         print(f"reproduction: {error}", file=sys.stderr)
         return 2
     try:
         os.makedirs(os.path.join(options.out, FOLDER), exist_ok=True)
-        from plots.book import bookpictures  # late: matplotlib is slow to load
-
-        drawn = bookpictures.pictures(book, space)
         write(options.out, {"REPRODUCTION.md": page})
         write(os.path.join(options.out, FOLDER), drawn | {f"{table.name}.csv": table.csv() for table in book.tables()})
     except OSError as error:

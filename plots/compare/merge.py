@@ -48,7 +48,10 @@ def merge(runs, pairing=None):
         if machine_differences(first, run):
             raise InputError(f"{run.path}: another machine than that of {first.path}")
         for place in rows[0].keys() ^ of_run.keys():
-            raise InputError(f"{run.path}: {label((rows[0] | of_run)[place])} is not in each of the runs")
+            lacks, has = (run, first) if place in rows[0] else (first, run)
+            raise InputError(
+                f"{lacks.path}: {label((rows[0] | of_run)[place])} is not in each of the runs: it is in {has.path}"
+            )
     merged = [_merge([of_run[place] for of_run in rows]) for place in rows[0]]
     context = first.context | {"eie_runs": [{name: run.context.get(name) for name in RUN_KEYS} for run in runs]}
     if pairing:
@@ -65,8 +68,9 @@ def _merge(rows):
     if not worst.usable:
         place = rows.index(worst) + 1
         return worst.raw | {"eie_status": status(worst), "eie_reason": f"run {place} of {len(rows)}: {worst.reason}"}
-    if len({row.layer_hash for row in rows}) > 1:
-        raise InputError(f"{label(rows[0])}: the layer is not the same in all runs")
+    for row in rows:
+        if row.layer_hash != rows[0].layer_hash:
+            raise InputError(f"{row.file}: {label(row)}: the layer is not the same in all runs: not that of {rows[0].file}")
     samples = [time for row in rows for time in row.samples]
     median = float(numpy.median(samples))
     merged = {name: value for name, value in rows[0].raw.items() if name not in OF_ONE_RUN}

@@ -5,10 +5,10 @@
 Measures nothing. Exit codes: 0 good, 2 usage or bad input.
 """
 
-import json
 import os
 import sys
 
+from plots.compression.ledger import checked, quantity, read_ledger
 from plots.core.cells import LETTERS, Cell, missing
 from plots.core.grid import Table
 from plots.core.load import InputError, load, one_line
@@ -32,10 +32,9 @@ MOST_MISSING = 12  # rows without a number that are named
 
 def load_ledger(path):
     try:
-        with open(path, encoding="utf-8") as file:
-            ledger = json.load(file)
+        ledger = read_ledger(path)
         return ledger | {"layers": [layer | {"name": str(layer["name"])} for layer in ledger["layers"]]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
+    except (KeyError, TypeError) as fault:
         raise InputError(f"{path}: no ledger of eie compress: {one_line(fault)}") from None
 
 
@@ -46,7 +45,7 @@ class Ledger:
         self._layer, self._where = layer, f"{os.path.basename(path)}, {layer['name']}"
 
     def cell(self, value, what, unit="", provenance="measured"):
-        return Cell(float(value), unit, provenance, f"{what}: {self._where}")
+        return Cell(float(checked(value, what)), unit, provenance, f"{what}: {self._where}")
 
     def count(self, key):
         return self.cell(self._layer[key], key).said(0)
@@ -156,11 +155,11 @@ def file_sizes(path, ledger):
     table = Table("", "The file", corner="what", decimals={"bytes": 0, "rate": 2})
 
     def put(row, size, what):
-        table.put(row, "bytes", Cell(float(size), "bytes", "measured", f"{what}: {where}"))
+        table.put(row, "bytes", Cell(float(checked(size, what)), "bytes", "measured", f"{what}: {where}"))
 
     put(f"weights as given ({types})", ledger["input_bytes"], "input_bytes")
     put("file", ledger["file_bytes"], "file_bytes")
-    table.put("file", "rate", Cell(float(ledger["rate_x"]), "x", "derived", f"input_bytes / file_bytes: {where}"))
+    table.put("file", "rate", Cell(float(quantity(ledger, "rate_x")), "x", "derived", f"input_bytes / file_bytes: {where}"))
     for key, words in USES.items():
         put(words, ledger["file_uses"][key], f"file_uses, {key}")
     return table
@@ -192,8 +191,9 @@ def main():
     except InputError as error:
         sys.stderr.write(f"compressed: {error}\n")
         return 2
-    except (KeyError, TypeError, ValueError) as fault:
-        sys.stderr.write(f"compressed: {sys.argv[1]}: not a whole ledger: {type(fault).__name__}: {one_line(fault)}\n")
+    except (KeyError, TypeError, ValueError, AttributeError) as fault:
+        words = InputError(f"{sys.argv[1]}: not a whole ledger: {type(fault).__name__}: {one_line(fault)}")
+        sys.stderr.write(f"compressed: {words}\n")
         return 2
     print(text, end="")
     return 0

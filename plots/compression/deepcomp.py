@@ -7,10 +7,10 @@
 Measures nothing. Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
 
-import json
 import os
 import sys
 
+from plots.compression.ledger import quantity, read_ledger
 from plots.core.cells import LETTERS, Cell, cited, deviation, missing, ratio, said_together, signed
 from plots.core.commandline import Parser
 from plots.core.grid import Table, csv_of
@@ -155,14 +155,13 @@ class Ledger:
     def __init__(self, folder, row, form):
         self.path = os.path.join(folder, f"{row['network']}-{row['layer']}-{form}.json")
         try:
-            with open(self.path, encoding="utf-8") as file:
-                ledger = json.load(file)
+            ledger = read_ledger(self.path)
             (layer,) = ledger["layers"]
             stages = {stage["stage"]: stage["bytes"] for stage in layer["stages"]}
-            self.weights, self.shared_bytes = int(layer["weights"]), float(stages["shared"])
-            self.nonzeros, self.fillers = int(layer["nonzeros"]), int(layer["fillers"])
-            self.file_bytes = int(ledger["file_bytes"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as fault:
+            self.weights, self.shared_bytes = quantity(layer, "weights", 1), quantity(stages, "shared", 1)
+            self.nonzeros, self.fillers = quantity(layer, "nonzeros", 1), quantity(layer, "fillers")
+            self.file_bytes = quantity(ledger, "file_bytes", 1)
+        except (ValueError, KeyError, TypeError) as fault:
             raise InputError(f"{self.path}: no ledger of eie compress: {one_line(fault)}") from None
 
     @property

@@ -76,6 +76,7 @@ class Row:
     median_ns: float | None  # None: a row without a usable number
     raw: dict
     drift: float | None = None  # how far the rows of its file move from visit to visit; None: not known
+    file: str = field(default="", compare=False)
 
     @property
     def usable(self):
@@ -145,7 +146,8 @@ class Row:
             return None
         least, most = (LEAST_NS, MOST_NS) if key in TIME_KEYS else (LEAST, MOST)
         if not (least <= value <= most or value == 0 and key not in TIME_KEYS):
-            raise InputError(f"{self.label()}: {key} is {short(value)}, which cannot be")
+            where = f"{self.file}: " if self.file else ""
+            raise InputError(f"{where}{self.label()}: {key} is {short(value)}, which cannot be")
         return float(value)
 
     def label(self):
@@ -196,7 +198,9 @@ def load(path):
             seen[key] = f"{array}[{index}]"
             (rows if row.usable else missing).append(row)
     moved = drift.of_run([row.counted[:2] for row in rows if not row.is_model])
-    return Results(str(path), context, tuple(replace(row, drift=moved) for row in rows), tuple(missing), moved)
+    return Results(
+        str(path), context, tuple(replace(row, drift=moved, file=str(path)) for row in rows), tuple(missing), moved
+    )
 
 
 PIPE_WAIT_S = 5  # for the first writer of a named pipe
@@ -236,6 +240,22 @@ def read_json(path):
         raise InputError(f"{path}: not JSON: {one_line(error)}") from None
 
 
+def is_newer(found, known):
+    """Whether a format is what a later version would write: `known` ("1", "eie-explore-1") with a larger number at its
+    end."""
+    prefix = known.rstrip("0123456789")
+    own, digits = known[len(prefix) :], found[len(prefix) :] if isinstance(found, str) and found.startswith(prefix) else ""
+    return digits.isascii() and digits.isdigit() and digits[0] != "0" and (len(digits), digits) > (len(own), own)
+
+
+def check_format(path, key, found, known, what):
+    """InputError unless a file, of which `what` says what it should be, has the format that is known here."""
+    if is_newer(found, known):
+        raise InputError(f"{path}: written by a newer version of eie: {key} is {found!r}, this one reads {known!r}")
+    if found != known:
+        raise InputError(f"{path}: not {what}: {key} is {found!r}, not {known!r}")
+
+
 def _read(path):
     document = read_json(path)
     if (
@@ -245,21 +265,7 @@ def _read(path):
     ):
         raise InputError(f"{path}: not a results file of `eie bench`: no context or no benchmarks")
     context = document["context"]
-    version = context.get("eie_format")
-    if (
-        isinstance(version, str)
-        and version.isascii()
-        and version.isdigit()
-        and (len(version), version) > (len(FORMAT), FORMAT)
-    ):
-        raise InputError(
-            f"{path}: written by a newer version of `eie bench`: context.eie_format is {version!r}, this "
-            f"one reads {FORMAT!r}"
-        )
-    if version != FORMAT:
-        raise InputError(
-            f"{path}: not a results file of `eie bench`: context.eie_format is {context.get('eie_format')!r}, not {FORMAT!r}"
-        )
+    check_format(path, "context.eie_format", context.get("eie_format"), FORMAT, "a results file of `eie bench`")
     if not isinstance(document.get("eie_missing"), list):
         raise InputError(f"{path}: no array eie_missing; was the file cut by another tool?")
     return context, {"benchmarks": document["benchmarks"], "eie_missing": document["eie_missing"]}

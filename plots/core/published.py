@@ -1,12 +1,11 @@
 """The published numbers: data/paper/*.csv as cells."""
 
 import csv
-import json
 import os
 from dataclasses import replace
 
 from plots.core.cells import Cell
-from plots.core.load import InputError
+from plots.core.load import InputError, read_json
 
 LAYERS = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8", "NT-We", "NT-Wd", "NT-LSTM")
 POWER_LAYERS = LAYERS[:6]  # AlexNet and VGG: the layers whose power is printed
@@ -211,8 +210,7 @@ class Published:
         """A number of a device description."""
         path = os.path.join(self._devices, device + ".json")
         try:
-            with open(path, encoding="utf-8") as file:
-                number = json.load(file)["numbers"][key]
+            number = read_json(path)["numbers"][key]
             return Cell(float(number["value"]), unit, number["basis"], number["source"], text=repr(number["value"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise InputError(f"{path}: no number {key}: {error}") from None

@@ -67,7 +67,7 @@ def test_safetensors_file_of_another_program_with_metadata(bad):
 
 def test_other_version_of_the_format(bad, file):
     file.metadata["eie.format"] = "2"
-    bad(file.write(), "format '2'")
+    bad(file.write(), "written by a newer version: format '2'")
 
 
 # ---- cut and damaged ---------------------------------------------------------------------------
@@ -172,7 +172,7 @@ METADATA = {
     "no rows": ("even.outputs", None, "even.outputs"),
     "no source": ("even.source", None, "even.source"),
     "unknown activation": ("even.activation", "tanh", "'tanh'"),
-    "many fraction bits": ("even.weight_fraction_bits", "99", "fraction bits"),
+    "many fraction bits": ("even.weight_fraction_bits", "99", "even.weight_fraction_bits' is not a number from 0 to 31"),
     "a negative shift": ("even.output_fraction_bits", "62", "0..31"),
     "no list of layers": ("eie.layers", None, "eie.layers"),
     "an empty list of layers": ("eie.layers", "", "eie.layers"),

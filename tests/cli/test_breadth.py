@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+from command import DATA
+
 KERNELS = "scalar_eie_stream,avx2_eie_stream,cpu_auto,model_eie_analytic"
 LEAST = ("--budget", "least", "--threads", "1", "--quiet")
 
@@ -160,6 +163,38 @@ def test_a_median_that_its_samples_do_not_have_is_refused(eie, tiny, tmp_path):
     document["benchmarks"][0]["eie_median_ns"] /= 1000
     (tmp_path / "out.json").write_text(json.dumps(document))
     eie.fails(2, "is not the median of its samples", *common, "--resume")
+
+
+GOOGLE = {"context": {"date": "", "num_cpus": 2}, "benchmarks": [{"name": "BM_x", "real_time": 1.0}]}
+
+
+@pytest.mark.parametrize(
+    "document, words",
+    [
+        ({"context": {"eie_format": "2"}, "benchmarks": [], "eie_missing": []}, "written by a newer version of eie bench"),
+        (
+            {"context": {"eie_format": "10"}},
+            "written by a newer version of eie bench: context.eie_format is '10', this one reads '1'",
+        ),
+        (GOOGLE, "not a results file of eie bench: context.eie_format is missing"),
+        ({"context": {"eie_format": 1}}, "not a results file of eie bench"),
+        ({"context": {"eie_format": "old"}}, "not a results file of eie bench: context.eie_format is 'old', not '1'"),
+        ({"context": {"eie_format": "1", "x": 1e301}}, "holds a number beyond 1e+300"),
+        ([], "is no results file"),
+    ],
+)
+def test_files_that_cannot_be_gone_on_with(eie, tiny, tmp_path, document, words):
+    before = json.dumps(document)
+    (tmp_path / "out.json").write_text(before)
+    eie.fails(2, f"out.json: {words}", "bench", "--suite", tiny, *LEAST, "--out", "out.json", "--resume")
+    assert (tmp_path / "out.json").read_text() == before
+
+
+def test_suites_and_devices_of_a_newer_version_are_called_so(eie, make_suite):
+    eie.fails(2, "written for a newer version", "explore", "--dry-run", "--suite", make_suite(format="eie-suite-2"))
+    device = json.loads((DATA / "devices/eie-64pe-45nm.json").read_text()) | {"format": "eie-device-2"}
+    (eie.folder / "device.json").write_text(json.dumps(device))
+    eie.fails(2, "written for a newer version", "explore", "--dry-run", "--device", "./device.json")
 
 
 def test_a_budget_below_the_least_says_so_and_leaves_nothing_out(eie, tmp_path):

@@ -509,6 +509,15 @@ def test_stored_numbers_are_finite(eie, part, value):
     eie.fails(2, "finite", "expand", "bad.safetensors", "-o", "x.npy")
 
 
+def test_stored_fraction_bits_are_within_their_limits(eie):
+    compressed(eie, "normal:50x50", "--form", "packed", "--bits", 4, "--density", 0.2)
+    file = File((eie.folder / "out.safetensors").read_bytes())
+    for verb in (["expand", "bad.safetensors", "-o", "x.npy"], ["layer", "verify", "bad.safetensors"]):
+        file.metadata["normal.weight_fraction_bits"] = "76"
+        (eie.folder / "bad.safetensors").write_bytes(file.write())
+        eie.fails(2, "bad.safetensors: metadata 'normal.weight_fraction_bits' is not a number from 0 to 31", *verb)
+
+
 def test_header_that_begins_like_a_zip_archive(eie):
     """A safetensors file begins with its header's length, and 0x4B50 reads PK."""
     matrix = weights(4, 4)

@@ -575,8 +575,124 @@ def stored_files():
         "stored-shape": file(**{"s.shape": "3,5"}),
         "stored-pointers": file(**{"s.inputs": "4294967294", "s.shape": "3,4294967294", "s.pe_count": "4294967295"}),
         "stored-bits": file(**{"s.code_bits": "8"}),
+        "stored-fraction-bits": file(**{"s.weight_fraction_bits": "76"}),
         "stored-no-code": file("huffman", b"\x02", b"\x02", (("s.code_lengths", "U8", [8], bytes(8)), lengths[1])),
         "stored-form": file("zipped"),
+    }
+
+
+def results_files():
+    """An '@' stands for the members that describe the machine, as the target puts them there."""
+    samples = [100.5, 101.25, 99.0, 120.0]
+    row = {
+        "name": "s/l/k/cpu/batch:1/threads:1/cache:hot/time:wall",
+        "eie_suite": "s",
+        "eie_layer": "l",
+        "eie_layer_hash": "0" * 64,
+        "eie_kernel": "k",
+        "eie_device": "cpu",
+        "eie_batch": 1,
+        "eie_threads": 1,
+        "eie_cache": "hot",
+        "eie_time_source": "wall",
+        "eie_status": "ok",
+        "eie_reason": "",
+        "eie_run": 0,
+        "real_time": 100.875,
+        "eie_median_ns": 100.875,
+        "eie_samples_ns": samples,
+        "eie_visits": [1, 2],
+        "eie_visit_samples": [3, 1],
+    }
+    numbers = [samples[0]] * 12
+    apart = row | {
+        "name": "apart",
+        "eie_samples_ns": numbers,
+        "real_time": numbers[0],
+        "eie_median_ns": numbers[0],
+        "eie_visit_samples": [6, 6],
+        "eie_disturbed_ns": [900.0],
+        "eie_disturbed_visits": [2],
+        "eie_disturbed_share": 1 / 13,
+    }
+    old = {key: value for key, value in row.items() if not key.startswith("eie_visit")} | {"name": "old"}
+    counted = row | {"name": "counted", "eie_disturbed_at": [3], "eie_disturbed_counted": True}
+    without = {"name": "none", "eie_status": "unsupported", "eie_reason": "needs AVX-512", "eie_layer_hash": ""}
+    again = without | {"name": "again", "eie_status": "suspect"}
+
+    def file(rows=(), missing=(), runs=({},), suites=None, head='{"context":{@,'):
+        rest = {"eie_runs": list(runs), "eie_suites": {} if suites is None else suites}
+        lists = {"benchmarks": list(rows), "eie_missing": list(missing)}
+        return head + json.dumps(rest)[1:-1] + "}," + json.dumps(lists)[1:]
+
+    good = file([row, apart, old, counted], [without, again])
+    return {
+        "good": good,
+        "good-no-rows": file(),
+        "good-suites": file([row], suites={"fuzz": "0123", "other": "4567"}),
+        "google": '{"context":{"date":"","num_cpus":2},"benchmarks":[{"name":"BM_x","real_time":1.0}]}',
+        "newer": '{"context":{"eie_format":"2"},"benchmarks":[],"eie_missing":[]}',
+        "other-machine": '{"context":{"eie_format":"1","eie_cpu_name":"other"},"benchmarks":[],"eie_missing":[]}',
+        "median": file([row | {"eie_median_ns": 0.100875}]),
+        "no-samples": file([row | {"eie_samples_ns": []}]),
+        "beyond-double": file([row | {"cpu_time": 1.7976931348623157e308}]),
+        "tiny": file([row | {"eie_samples_ns": [5e-324], "eie_visit_samples": [1, 0], "eie_median_ns": 5e-324}]),
+        "visits": file([row | {"eie_visit_samples": [3, 1000000]}]),
+        "at": file([row | {"eie_disturbed_at": [4]}]),
+        "hash": file([row | {"eie_layer_hash": "0"}]),
+        "twice": file([row, row]),
+        "status": file([row | {"eie_status": "fine"}]),
+        "line-in-name": file([row | {"name": "a\nb", "eie_median_ns": 1}]),
+        "suite-changed": file([row], suites={"fuzz": "4567"}),
+        "no-runs": file([row], runs=()),
+        "runs-no-objects": file([row], runs=(1, None)),
+        "no-lists": '{"context":{@,"eie_runs":[{}],"eie_suites":{}}}',
+        "suites-null": '{"context":{@,"eie_runs":[{}],"eie_suites":null},"benchmarks":[],"eie_missing":[]}',
+        "deep": file([row | {"x": 0}]).replace('"x": 0', '"x": ' + "[" * 2100 + "]" * 2100),
+        "truncated": good[:-40],
+        "list": "[]",
+        "zero": '{"context":{}}\0',
+    }
+
+
+def sweep_files():
+    """Journals; a '@' in front of a line has the target complete it."""
+
+    def unit(pes=1, index=2, depths=((2, 90, 1, 2, 3, 4, 5, 6), (8, 80, 1, 2, 3, 4, 5, 6)), lines=None, **changes):
+        lengths = [64 // (index + 4), 128 // (index + 4)]
+        return "@" + json.dumps(
+            {
+                "layer_hash": "2".zfill(64),
+                "facts": [pes, index, 50, 3, 20, 7, 50, 60, 55, 1, 1, 20],
+                "depths": [list(depth) for depth in depths],
+                "lines": [[length, 9] for length in lengths] if lines is None else lines,
+            }
+            | changes
+        )
+
+    def file(*lines):
+        return "".join(line + "\n" for line in ("@", *lines))
+
+    good = file(unit(), unit(1, 4), unit(4, 2), unit(4, 4))
+    return {
+        "good": good,
+        "good-some": file(unit(4, 4)),
+        "good-other-layer": file(unit(layer_hash="3".zfill(64)), unit()),
+        "good-broken-off": file(unit()) + '{"layer_hash": "half a li',
+        "good-twice": file(unit(), unit()),
+        "no-head": good[2:],
+        "old-head": '{"format":"eie-explore-journal-1"}\n',
+        "empty": "",
+        "no-line": "@",
+        "line-twice": file(unit(lines=[[10, 1], [10, 2]])),
+        "depth-missing": file(unit(depths=((2, 90, 1, 2, 3, 4, 5, 6),))),
+        "no-cycles": file(unit(depths=((2, 0, 1, 2, 3, 4, 5, 6), (8, 80, 1, 2, 3, 4, 5, 6)))),
+        "facts": file(unit(facts=[1, 2])),
+        "negative": file(unit(facts=[1, 2, -1, 3, 20, 7, 50, 60, 55, 1, 1, 20])),
+        "huge": file(unit(facts=[1, 2, 2**63 - 1, 3, 20, 7, 50, 60, 55, 2**33, 1, 20])),
+        "hash": file(unit()[1:]),
+        "zero": file(unit() + "\0"),
+        "array": file("@[]", unit()),
     }
 
 
@@ -591,6 +707,8 @@ def main():
         "fuzz_safetensors": safetensors_files(),
         "fuzz_suite": suite_files(),
         "fuzz_device": device_files(),
+        "fuzz_results": results_files(),
+        "fuzz_sweep": sweep_files(),
     }.items():
         for name, content in files.items():
             write(target, name, content)

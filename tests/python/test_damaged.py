@@ -3,37 +3,57 @@ its own feet."""
 
 import contextlib
 import copy
+import functools
 import importlib
 import io
 import json
+import os
 import random
 import sys
+import traceback
 
+import numpy
 import pytest
-from conftest import REPOSITORY
+from conftest import DATA, REPOSITORY
+from gpu_rows import CARD, with_gpus
+from sweep_files import sweeps
 
 from plots.__main__ import VERBS
+from plots.compression.deepcomp import Printed
+from plots.core.published import Published
 
 SEED = 20261129
-HERE, ALL = 250, 2000  # files, by `run test` and by `run test --all`
+HERE, ALL = 156, 2000  # files, by `run test` and by `run test --all`
 FOREIGN = [
     *(None, True, False, 0, 1, -1, 0.5, -0.0, 1e-320, 1e308, float("nan"), float("inf"), 10**400, 2**63, -(2**70)),
     *("", "x", "0", "1e9", "nan", "\ud800", "a\nb", "\x1b[31m", "|", "../..", "x" * 5000, "eie_median_ns", "ok", "cuda:0"),
     *([], {}, [[]], [None], {"": {}}, [0], [1e308] * 9, ["x"] * 3, {"x": "y"}),
 ]
-PROGRAMS = {
-    "report": ["report", "BAD", "--out", "OUT", "--no-pictures"],
-    "poster": ["poster", "BAD", "--out", "OUT/P.md"],
-    "gpus": ["gpus", "BAD", "--out", "OUT", "--no-pictures"],
-    "compare": ["compare", "GOOD", "BAD", "--across-machines"],
-    "compare with an old one": ["compare", "BAD", "GOOD", "--across-machines"],
-    "merge": ["merge", "BAD", "GOOD", "--out", "OUT/M.json"],
-    "compressed": ["compressed", "LEDGER", "BAD"],
+PAIRS = ("queue", "scale", "large", "space")  # of reproduction
+PROGRAMS = {  # {words: what is damaged}; BAD is its name, that of another document that of a good one
+    "report": ("results", ["report", "BAD", "--out", "OUT", "--no-pictures"]),
+    "poster": ("results", ["poster", "BAD", "--out", "OUT/P.md"]),
+    "gpus": ("results", ["gpus", "BAD", "--out", "OUT", "--no-pictures"]),
+    "compare": ("results", ["compare", "results", "BAD", "--across-machines"]),
+    "compare with an old one": ("results", ["compare", "BAD", "results", "--across-machines"]),
+    "merge": ("results", ["merge", "BAD", "results", "--out", "OUT/M.json"]),
+    "compressed": ("results", ["compressed", "ledger", "BAD"]),
+    "compressed, the ledger": ("ledger", ["compressed", "BAD", "results"]),
+    "deepcomp": ("small", ["deepcomp", "report", "FOLDER"]),
+    **{
+        f"reproduction, {name}": (
+            name,
+            ["reproduction", *(part for each in PAIRS for part in (f"--{each}", "BAD" if each == name else each))]
+            + ["--out", "OUT/book"],
+        )
+        for name in PAIRS
+    },
 }
 
 
-def real_file():
-    """Rows of every kind that a reference run holds: measured in visits, of models, of OpenCL, missing ones."""
+def results():
+    """Rows of every kind that a reference run holds: measured in visits, of models, of OpenCL, missing ones; beside them
+    those of a GPU, with energy."""
     with open(f"{REPOSITORY}/results/epyc-zen4-2-cores/bench.json", encoding="utf-8") as file:
         document = json.load(file)
     layers, kinds, rows = {"Alex-7", "NT-We"}, {}, []
@@ -44,7 +64,49 @@ def real_file():
         )
         if wanted and kinds.setdefault(kind, len(kinds)) < 60:
             rows.append(row)
+    gpu = with_gpus({"benchmarks": [], "context": {}}, (CARD, 1.0))
+    rows += [row for row in gpu["benchmarks"] if row["eie_layer"] in layers]
+    (run,) = document["context"]["eie_runs"]
+    run["eie_device_ceilings"] |= gpu["context"]["eie_runs"][0]["eie_device_ceilings"]
+    document["context"]["eie_devices"] |= gpu["context"]["eie_devices"]
     return document | {"benchmarks": rows, "eie_missing": document["eie_missing"][:20]}
+
+
+def ledger(name="Alex-7"):
+    stages = [
+        {"stage": stage, "bytes": size, "bits_per_weight": 32.0, "rate_x": 1.0, "padding_bytes": 3}
+        for stage, size in (("dense", 4000), ("pruned", 900), ("shared", 500), ("huffman", 400))
+    ]
+    layer = {
+        "name": name,
+        "inputs": 50,
+        "outputs": 20,
+        "weights": 1000,
+        "nonzeros": 100,
+        "fillers": 1,
+        "clusters": 15,
+        "input_type": "F32",
+        "input_bytes": 4000,
+        "below_float32": {"weights": 1, "inputs": 0, "biases": 0},
+        "layer": {"weights_lost": 2, "inputs_lost": 0, "biases_lost": 0},
+        "stages": stages,
+        "errors": {"pruned_relative_frobenius": 0.1, "shared_relative_frobenius": 0.2},
+        "estimates": [{"device": "eie-64pe-45nm", "expected_us": 1.5, "energy_constant_power_uj": 0.9}],
+    }
+    uses = dict.fromkeys(("weights_bytes", "pointers_bytes", "samples_bytes", "bias_bytes", "header_bytes"), 100)
+    whole = {"format": "eie-ledger-1", "input_bytes": 4000, "file_bytes": 500, "rate_x": 8.0, "file_uses": uses}
+    return whole | {"layers": [layer]}
+
+
+@functools.lru_cache
+def documents():
+    """{name: (a good one, the ways into it by their length)}"""
+    found = {"results": results(), "ledger": ledger(), "small": ledger()} | sweeps(technologies=("own",))
+    ways = {}
+    for name, document in found.items():
+        for path in places(document):
+            ways.setdefault(name, {}).setdefault(len(path), []).append(path)
+    return {name: (document, ways[name]) for name, document in found.items()}
 
 
 def places(node, path=()):
@@ -89,9 +151,24 @@ def damage(document, ways, draw):
     return text
 
 
-def run(program, names):
+class Canvas:
+    """Stands for matplotlib's figures and all that they have: drawing takes seconds a book."""
+
+    def subplots(self, rows=1, columns=1, **_):
+        grid = numpy.full((rows, columns), self, dtype=object)
+        return self if grid.size == 1 else grid if rows > 1 else grid[0]
+
+    def __call__(self, *_, **__):
+        return self
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+
+def run(words):
     """(exit code, standard error) of the program's main, in this process."""
-    words = [names.get(word, word.replace("OUT", names["OUT"])) for word in PROGRAMS[program]]
     main = importlib.import_module("plots." + VERBS[words[0]]).main
     out, err, before = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = words
@@ -104,25 +181,76 @@ def run(program, names):
         sys.argv = before
 
 
-@pytest.mark.parametrize("count", [HERE, pytest.param(ALL, marks=pytest.mark.slow)])
-def test_damaged_results_files(count, tmp_path):
-    document = real_file()
-    ways = {}
-    for path in places(document):
-        ways.setdefault(len(path), []).append(path)
-    names = {name: str(tmp_path / name.lower()) for name in ("GOOD", "BAD", "OUT", "LEDGER")}
+@pytest.fixture
+def good(tmp_path, monkeypatch):
+    """documents(); each is there as a file, and Deep Compression's folder."""
+    from plots.book import bookpictures
+
+    monkeypatch.setattr(bookpictures, "Figure", lambda **_: Canvas())
+    monkeypatch.setattr(bookpictures, "_png", lambda figure: b"")
     (tmp_path / "out").mkdir()
-    (tmp_path / "good").write_text(json.dumps(document), encoding="utf-8")
-    (tmp_path / "ledger").write_text(json.dumps({"layers": []}), encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    for row in Printed(Published(DATA)).layers():
+        for form in ("packed", "huffman"):
+            (tmp_path / "folder" / f"{row['network']}-{row['layer']}-{form}.json").write_text(json.dumps(ledger()))
+    for name, (document, _) in documents().items():
+        (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
+    return documents()
+
+
+def words_of(program, folder):
+    """The command line, and the file that it is to find damaged."""
+    words = [str(folder / word) if (folder / word).exists() else word for word in PROGRAMS[program][1][1:]]
+    names = {"BAD": str(folder / "bad"), "OUT": str(folder / "out"), "FOLDER": str(folder / "folder")}
+    words = [names.get(word, word.replace("OUT", names["OUT"])) for word in words]
+    bad = folder / "folder/AlexNet-fc6-packed.json" if program == "deepcomp" else folder / "bad"
+    return [PROGRAMS[program][1][0], *words], bad
+
+
+def test_good_files_are_taken(good, tmp_path):
+    """Else nothing would be damaged that a program looks at."""
+    for program, (name, _) in PROGRAMS.items():
+        words, bad = words_of(program, tmp_path)
+        bad.write_text(json.dumps(good[name][0]), encoding="utf-8")
+        assert run(words) == (0, ""), program
+
+
+@pytest.mark.parametrize("count", [HERE, pytest.param(ALL, marks=pytest.mark.slow)])
+def test_damaged_files(count, good, tmp_path):
     codes = {}
     for number in range(count):
         draw, program = random.Random(f"{SEED}-{number}"), list(PROGRAMS)[number % len(PROGRAMS)]
-        (tmp_path / "bad").write_text(damage(document, ways, draw), encoding="utf-8", errors="surrogatepass")
+        words, bad = words_of(program, tmp_path)
+        bad.write_text(damage(*good[PROGRAMS[program][0]], draw), encoding="utf-8", errors="surrogatepass")
         try:
-            code, err = run(program, names)
+            code, err = run(words)
         except Exception as error:
-            pytest.fail(f"file {number}: {program}: {type(error).__name__}: {error}")
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            words = f"{os.path.basename(place.filename)}:{place.lineno}: {type(error).__name__}: {error}"
+            pytest.fail(f"file {number}: {program}: {words[:1000]}")
         assert code in (0, 1, 2, 3), (number, program, code)
-        assert code != 2 or (len(err.splitlines()) == 1 and len(err) < 1000), (number, program, err)
+        assert code != 2 or (len(err.splitlines()) == 1 and len(err) < 1000 and bad.name in err), (number, program, err)
         codes.setdefault(program, set()).add(code)
-    assert all({0, 2} & found for found in codes.values()) and any(0 in found for found in codes.values())
+    assert codes.keys() == PROGRAMS.keys() and all({0, 2} & found for found in codes.values())
+    assert all(0 in found for program, found in codes.items() if count == ALL) and {0, 2} <= set.union(*codes.values())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_files_of_other_formats(program, good, tmp_path):
+    """A later version's is called so; what another program wrote, or nobody, is called that."""
+    document = copy.deepcopy(good[PROGRAMS[program][0]][0])
+    words, bad = words_of(program, tmp_path)
+    if "context" in document:
+        document["context"]["eie_format"] = "2"
+    else:
+        document["format"] = document["format"][:-1] + "2"
+    google = {"context": {"date": "", "num_cpus": 2}, "benchmarks": [{"name": "BM_x", "real_time": 1.0}]}
+    for content, expected in (
+        (json.dumps(document), "newer version"),
+        (json.dumps(google), "no" if "context" not in document else "not a results file of `eie bench`"),
+        ("[]", "no"),
+        ("", "not JSON"),
+    ):
+        bad.write_text(content, encoding="utf-8")
+        code, err = run(words)
+        assert code == 2 and expected in err and bad.name in err and len(err.splitlines()) == 1, (content[:80], err)

@@ -291,7 +291,7 @@ static void files_that_are_not_json_are_rejected(void **state)
     assert_rejected("power: 5\n", 1, "not valid JSON");
     assert_rejected("{\n\"format\": \"eie-device-1\",\n\"title\": \"\xFF\"}", 3, "not valid JSON");
     assert_rejected("{}", 1, "\"format\" is missing");
-    assert_rejected("{\n\"format\": \"eie-device-2\"}", 2, "eie-device-1");
+    assert_rejected("{\n\"format\": \"eie-device-2\"}", 2, "newer version: must be \"eie-device-1");
     assert_rejected(HEAD("laptop") "}}", 3, "\"laptop\"");
     assert_rejected("{\n\"format\": \"eie-device-1\",\n\"kind\": 3}", 3, "must be a string");
 }

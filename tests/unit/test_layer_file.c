@@ -512,7 +512,7 @@ static void metadata_must_be_there_and_make_sense(void **state)
     assert_change_refused(set_metadata, "a.activation Relu", "unknown activation 'Relu'");
     assert_change_refused(set_metadata, "a.outputs 6", "'a.bias' has a shape");
     assert_change_refused(set_metadata, "a.outputs 0", "'a.bias' has a shape");
-    assert_change_refused(set_metadata, "a.weight_fraction_bits 60", "fraction bits");
+    assert_change_refused(set_metadata, "a.weight_fraction_bits 60", "from 0 to 31");
     assert_change_refused(set_metadata, "a.output_fraction_bits 17", "must be 0..31");
 }
 

@@ -108,12 +108,33 @@ static void hints(void **state)
     assert_true(strlen(eie_names_hint(text + 173, longest, 1).text) < sizeof(struct eie_hint));
 }
 
+static void formats_of_later_versions(void **state)
+{
+    (void)state;
+    assert_true(eie_names_newer("2", "1"));
+    assert_true(eie_names_newer("10", "9"));
+    assert_true(eie_names_newer("99999999999999999999", "1"));
+    assert_true(eie_names_newer("eie-suite-2", "eie-suite-1"));
+    assert_false(eie_names_newer("1", "1"));
+    assert_false(eie_names_newer("0", "1"));
+    assert_false(eie_names_newer("02", "1"));
+    assert_false(eie_names_newer("", "1"));
+    assert_false(eie_names_newer("2 ", "1"));
+    assert_false(eie_names_newer("eie-suite-", "eie-suite-1"));
+    assert_false(eie_names_newer("eie-device-2", "eie-suite-1"));
+    assert_false(eie_names_newer(NULL, "1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(match),     cmocka_unit_test(exact),
-        cmocka_unit_test(unmatched), cmocka_unit_test(overlong_pattern),
-        cmocka_unit_test(key),       cmocka_unit_test(hints),
+        cmocka_unit_test(formats_of_later_versions),
+        cmocka_unit_test(match),
+        cmocka_unit_test(exact),
+        cmocka_unit_test(unmatched),
+        cmocka_unit_test(overlong_pattern),
+        cmocka_unit_test(key),
+        cmocka_unit_test(hints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,6 +110,14 @@ static void hostile(void **state)
         "\"eie_disturbed_at\":[-1]}",
         "{\"eie_samples_ns\":[1],\"eie_visits\":[1],\"eie_visit_samples\":[1],"
         "\"eie_disturbed_ns\":[2]}",
+        "{\"eie_samples_ns\":[1,2],\"eie_visits\":[1],\"eie_visit_samples\":[2],"
+        "\"eie_disturbed_at\":[1,1]}",
+        "{\"eie_samples_ns\":[1,2],\"eie_visits\":[1],\"eie_visit_samples\":[2],"
+        "\"eie_disturbed_at\":null}",
+        "{\"eie_samples_ns\":[1,2],\"eie_visits\":[2,1],\"eie_visit_samples\":[1,1]}",
+        "{\"eie_samples_ns\":[1,2],\"eie_visits\":[1,1],\"eie_visit_samples\":[1,1]}",
+        "{\"eie_samples_ns\":[1e-7]}",
+        "{\"eie_samples_ns\":[1e22]}",
     };
     (void)state;
     for (size_t i = 0; i < TEST_COUNT(rows); i++) {
