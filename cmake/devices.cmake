@@ -14,7 +14,7 @@ function(eie_device_tables output)
       endforeach()
     endforeach()
     list(REMOVE_DUPLICATES names)
-    list(SORT names ORDER DESCENDING) # the order of listings and of rows: OpenCL before CUDA
+    list(SORT names)
     set(${kind}_entries "")
     foreach(name IN LISTS names)
       string(APPEND declarations "extern const struct eie_${kind} eie_${kind}_${name};\n")

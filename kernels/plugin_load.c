@@ -129,9 +129,10 @@ static enum eie_status check_runtime(const struct eie_kernel *kernel, struct eie
                             ? "runtime is set, and device_kind is not EIE_DEVICE_FOUND"
                             : "device_kind is EIE_DEVICE_FOUND, and runtime is not set");
     if (!kernel->runtime || eie_runtime_find(kernel->runtime)) return EIE_OK;
-    for (const struct eie_runtime *const *one = eie_runtimes; *one; one++) {
+    for (uint32_t i = 0; eie_runtime_at(i); i++) {
         const size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", (*one)->kind);
+        snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                 eie_runtime_at(i)->kind);
     }
     return eie_fail(error, EIE_INPUT, "runtime \"%.64s\" is none of this program's: %s",
                     kernel->runtime, known);

@@ -1,4 +1,4 @@
-/* The cases of `eie check` (design 6). Every case is drawn from (seed, index) alone, so that one
+/* The cases of `eie check`. Every case is drawn from (seed, index) alone, so that one
  * number reproduces it. */
 #include "bench/check/check.h"
 #include "host/base/random.h"

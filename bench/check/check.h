@@ -1,4 +1,4 @@
-/* Checking before timing (design 6): no number is printed for a kernel that was not checked on that
+/* Checking before timing: no number is printed for a kernel that was not checked on that
  * very layer in that very process. The reference decodes the layer with the oracle's decoder
  * (kernels/scalar/ref_dense.h), which shares nothing with host/layer/layer.c, and sums in int64;
  * only the final rounding (eie_finish, tested on its own) is the one that kernels use too. */
@@ -48,8 +48,9 @@ EIE_MUST_USE enum eie_status eie_reference_make_on(const struct eie_device *devi
  * first bad output, what came and what was expected. `median_relative_error` may be NULL.
  *
  * An EXACT kernel must agree bit for bit. The sums of a FLOAT32 kernel may be off by
- * 2 g(k) sum |w a| (design 4), k being the products that are not 0. An APPROXIMATE one has rounded
- * its operands, by at most dw = rw |w| + tw and da = ra |a| + ta, so that its sum may be off by
+ * 2 g(k) sum |w a|, k being the products that are not 0 and g(k) = k u / (1 - k u), u = 2^-24. An
+ * APPROXIMATE one has rounded its operands, by at most dw = rw |w| + tw and da = ra |a| + ta, so
+ * that its sum may be off by
  *
  *     sum (|w| da + |a| dw + dw da)  <=  (rw + ra + rw ra) sum |w a| + (1 + rw) ta sum |w|
  *                                        + (1 + ra) tw sum |a| + k tw ta

@@ -30,11 +30,11 @@ static const char help[] =
     "                    row's batch but those whose flags leave them out (eie list kernels); "
     "when\n"
     "                    not given, what the suite names, but not the oracle\n"
-    "  --device NAMES    comma list of names or globs of devices (opencl:*, cuda:*), or paths of\n"
-    "                    descriptions (default: all)\n"
+    "  --device NAMES    comma list of names or globs of devices (%s), or\n"
+    "                    paths of descriptions (default: all)\n"
     "  --batch LIST      inputs per call, up to the layer's samples (default 1)\n"
-    "  --threads LIST    thread counts; 'all' is every core (default 1,all); OpenCL and CUDA\n"
-    "                    devices have none, and cache mode hot only\n"
+    "  --threads LIST    thread counts; 'all' is every core (default 1,all); devices of\n"
+    "                    a runtime (%s) have none, and cache mode hot only\n"
     "  --cache LIST      hot: one copy, used over and over; llc: rotated copies that only the\n"
     "                    last-level cache holds; dram: rotated copies that no cache holds\n"
     "                    (default hot,llc)\n"
@@ -45,7 +45,7 @@ static const char help[] =
     "2G)\n"
     "  --timeout TIME    a kernel that gives no sign of life for so long is stopped, and its row\n"
     "                    is an error (default 5m)\n"
-    "  --target PERCENT  how wide half a row's 95 % interval may be: time that is left goes to "
+    "  --target PERCENT  how wide half a row's 95 %% interval may be: time that is left goes to "
     "wider\n"
     "                    ones (default 2)\n"
     "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
@@ -54,6 +54,14 @@ static const char help[] =
     "  --resume          go on with the results file of --out: its rows stay, the rest is run\n"
     "  --quiet           no progress\n\n"
     "example: eie bench --suite paper --layer 'Alex-*' --threads 1 --budget 30s --out alex.json\n";
+
+static void print_help(void)
+{
+    char globs[EIE_RUNTIMES_TEXT_MAX], titles[EIE_RUNTIMES_TEXT_MAX];
+    eie_runtime_globs(globs);
+    eie_runtime_titles(titles);
+    printf(help, globs, titles);
+}
 
 /* ---- options -------------------------------------------------------------------------------- */
 
@@ -202,7 +210,7 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
     }
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
-        if (option == 'h') return fputs(help, stdout), 0;
+        if (option == 'h') return print_help(), 0;
         const int code = parse_option(option, cores, options);
         if (code >= 0) return code;
     }
@@ -227,7 +235,7 @@ struct outcome {
     json_t *missing;             /* rows asked for by exact name that could not run: name, reason */
 };
 
-/* 2 before 1 before 3 (design 10). */
+/* 2 before 1 before 3. */
 static void worsen(struct outcome *outcome, int code)
 {
     if (code == 2 || !outcome->worst || (code == 1 && outcome->worst == 3))
@@ -474,9 +482,9 @@ static enum eie_status supervise(const struct options *options, struct outcome *
     };
     outcome->supervision = &supervision;
     for (uint32_t m = 0; m < options->matrix_count; m++) {
-        const struct eie_places *places = &outcome->matrices[m].places;
-        for (uint32_t i = 0; i < places->count; i++)
-            set_device(results, &places->all[i].device, json_incref(places->all[i].facts));
+        const struct eie_found_devices *found = &outcome->matrices[m].found;
+        for (uint32_t i = 0; i < found->count; i++)
+            set_device(results, &found->all[i].device, json_incref(found->all[i].facts));
     }
     eie_results_each(results, on_old_row, outcome);
     if (*outcome->stale.message) return eie_fail(error, EIE_INPUT, "%s", outcome->stale.message);

@@ -29,14 +29,21 @@ static const char help[] =
     "  --case I         only case I\n"
     "  --threads T      only T threads (default: 1, 2, 3 and all cores)\n"
     "  --device NAME    the accelerator models' (default " MODEL_DEVICE "); or a comma list of\n"
-    "                   names or globs of OpenCL and CUDA devices (opencl:*, cuda:*): only their\n"
+    "                   names or globs of devices found here (%s): only their\n"
     "                   kernels, and only there (default: on all)\n"
     "  --timeout TIME   for one kernel, in seconds, or 5m, 1h (default 300)\n\n"
     "example: eie check --kernel 'scalar_*' --cases 200 --seed 7\n";
 
+static void print_help(void)
+{
+    char globs[EIE_RUNTIMES_TEXT_MAX];
+    eie_runtime_globs(globs);
+    printf(help, globs);
+}
+
 struct choice {
     const char *kernels, *device;
-    const char *places; /* names of devices found at run time, where --device has such, else NULL */
+    const char *found_names; /* of devices found at run time, where --device has such, else NULL */
     struct eie_check_options options;
     double timeout_s;
 };
@@ -54,7 +61,7 @@ static int parse(int argc, char **argv, struct choice *choice)
     uint64_t number;
     for (int option; (option = eie_command_option(argc, argv, VERB, options)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
-        if (option == 'h') return fputs(help, stdout), 0;
+        if (option == 'h') return print_help(), 0;
         if (option == 'k') choice->kernels = optarg;
         if (option == 'd') choice->device = optarg;
         if (option == 'T' && !eie_parse_seconds(optarg, &choice->timeout_s))
@@ -167,7 +174,7 @@ static int check_one(const struct eie_kernel *kernel, const struct choice *choic
     return count.ran || !by_name ? 0 : asked_by_name(kernel, "no case suits it");
 }
 
-/* 2 before 1 before 3 (design 10). */
+/* 2 before 1 before 3. */
 static void worsen(int *worst, int code)
 {
     if (code && (!*worst || code == 2 || (code == 1 && *worst == 3))) *worst = code;
@@ -176,18 +183,18 @@ static void worsen(int *worst, int code)
 /* What kernels are checked on. */
 struct devices {
     struct eie_device host, model;
-    struct eie_places places;
+    struct eie_found_devices found;
 };
 
 /* Every pattern must match a device that was found. */
-static enum eie_status check_names(const char *patterns, const struct eie_places *places,
+static enum eie_status check_names(const char *patterns, const struct eie_found_devices *found,
                                    struct eie_error *error)
 {
     const char *names[NAMES_MAX];
     char unmatched[256];
     uint32_t count = 0;
-    for (; count < places->count && count < NAMES_MAX; count++)
-        names[count] = places->all[count].device.name;
+    for (; count < found->count && count < NAMES_MAX; count++)
+        names[count] = found->all[count].device.name;
     if (eie_names_unmatched(patterns, names, count, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no device matches '%s' (eie list devices)%s", unmatched,
                         eie_names_hint(unmatched, names, count).text);
@@ -200,34 +207,34 @@ static enum eie_status find_devices(struct choice *choice, struct devices *devic
     uint32_t features, runtimes = 0;
     if (!strchr(choice->device, '/') && !strstr(choice->device, ".json") &&
         strpbrk(choice->device, ":*?["))
-        choice->places = choice->device; /* names of descriptions have none of these */
+        choice->found_names = choice->device; /* names of descriptions have none of these */
     for (uint32_t i = 0; i < eie_kernel_count(); i++)
         if (eie_names_match(choice->kernels, eie_kernel_at(i)->name))
-            runtimes |= eie_places_for(eie_kernel_at(i));
-    const bool model_named = !choice->places && strcmp(choice->device, "cpu") != 0;
+            runtimes |= eie_runtimes_for(eie_kernel_at(i));
+    const bool model_named = !choice->found_names && strcmp(choice->device, "cpu") != 0;
     enum eie_status status = eie_device_host(&devices->host, error);
     if (!status)
         status =
             eie_device_read(model_named ? choice->device : MODEL_DEVICE, &devices->model, error);
     if (!status) status = eie_cpu_features(&features, error); /* EIE_ISA_MASK may be wrong */
-    if (!status) status = eie_places_find(runtimes, choice->places, &devices->places, error);
-    return status ? status : check_names(choice->places, &devices->places, error);
+    if (!status) status = eie_devices_find(runtimes, choice->found_names, &devices->found, error);
+    return status ? status : check_names(choice->found_names, &devices->found, error);
 }
 
-/* Is the place for this kernel, and chosen? */
-static bool takes_place(const struct eie_kernel *kernel, const struct choice *choice,
-                        const struct eie_place *place)
+/* Is the device for this kernel, and chosen? */
+static bool takes_device(const struct eie_kernel *kernel, const struct choice *choice,
+                         const struct eie_found_device *one)
 {
-    return eie_kernel_is_for(kernel, &place->device) &&
-           eie_names_match(choice->places, place->device.name);
+    return eie_kernel_is_for(kernel, &one->device) &&
+           eie_names_match(choice->found_names, one->device.name);
 }
 
-static uint32_t count_places(const struct eie_kernel *kernel, const struct choice *choice,
-                             const struct eie_places *places)
+static uint32_t count_devices(const struct eie_kernel *kernel, const struct choice *choice,
+                              const struct eie_found_devices *found)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < places->count; i++)
-        count += takes_place(kernel, choice, &places->all[i]);
+    for (uint32_t i = 0; i < found->count; i++)
+        count += takes_device(kernel, choice, &found->all[i]);
     return count;
 }
 
@@ -242,13 +249,13 @@ static int check_everywhere(const struct eie_kernel *kernel, const struct choice
         return check_one(kernel, choice, &devices->model, by_name, checked);
     if (kernel->device_kind != EIE_DEVICE_FOUND)
         return check_one(kernel, choice, &devices->host, by_name, checked);
-    const uint32_t matched = count_places(kernel, choice, &devices->places);
-    for (uint32_t i = 0; i < devices->places.count; i++) {
-        const struct eie_place *place = &devices->places.all[i];
+    const uint32_t matched = count_devices(kernel, choice, &devices->found);
+    for (uint32_t i = 0; i < devices->found.count; i++) {
+        const struct eie_found_device *one = &devices->found.all[i];
         const bool named = matched == 1 || /* or among several, by its own name */
-                           eie_names_exact(choice->places, place->device.name);
-        if (takes_place(kernel, choice, place))
-            worsen(&worst, check_one(kernel, choice, &place->device, by_name && named, checked));
+                           eie_names_exact(choice->found_names, one->device.name);
+        if (takes_device(kernel, choice, one))
+            worsen(&worst, check_one(kernel, choice, &one->device, by_name && named, checked));
     }
     if (by_name && !worst && *checked == before)
         worst = asked_by_name(kernel, "no device could run it");
@@ -261,7 +268,7 @@ int eie_command_check(int argc, char **argv)
         .device = MODEL_DEVICE,
         .timeout_s = TIMEOUT_S,
         .options = {.seed = DEFAULT_SEED, .random_cases = DEFAULT_CASES, .only_case = -1}};
-    struct devices devices = {.places = {NULL, 0}};
+    struct devices devices = {.found = {NULL, 0}};
     const char *names[NAMES_MAX];
     char unmatched[256];
     struct eie_error error;
@@ -274,20 +281,20 @@ int eie_command_check(int argc, char **argv)
                                  eie_names_hint(unmatched, names, eie_kernel_count()).text);
     enum eie_status status = find_devices(&choice, &devices, &error);
     if (status) {
-        eie_places_free(&devices.places);
+        eie_devices_free(&devices.found);
         return eie_command_fail(status, &error);
     }
     uint32_t checked = 0, matched = 0;
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
         if (!eie_names_match(choice.kernels, kernel->name) ||
-            (choice.places && !count_places(kernel, &choice, &devices.places)))
+            (choice.found_names && !count_devices(kernel, &choice, &devices.found)))
             continue;
         matched++;
         worsen(&worst, check_everywhere(kernel, &choice, &devices, &checked));
         fflush(stdout);
     }
-    eie_places_free(&devices.places);
+    eie_devices_free(&devices.found);
     printf("%u kernels, %u runs compared with the dense oracle, seed %llu\n", matched, checked,
            (unsigned long long)choice.options.seed);
     if (!worst && !checked) {

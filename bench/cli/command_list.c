@@ -23,10 +23,18 @@ static const char help[] =
     "            --kernel default takes it for one input a call, for several, or for both\n"
     "  layers    the layers of every suite\n"
     "  suites    named lists of layers (data/suites)\n"
-    "  devices   this host, its OpenCL and CUDA devices, and the descriptions in data/devices\n\n"
+    "  devices   this host, its devices of every runtime (%s), and the descriptions in\n"
+    "            data/devices\n\n"
     "  --json         as JSON\n"
     "  --plugin FILE  also the kernels of this shared object; may be given several times\n\n"
     "example: eie list kernels --json\n";
+
+static void print_help(void)
+{
+    char titles[EIE_RUNTIMES_TEXT_MAX];
+    eie_runtime_titles(titles);
+    printf(help, titles);
+}
 
 struct probing {
     const struct eie_kernel *kernel;
@@ -78,17 +86,17 @@ static const char *default_word(const struct eie_kernel *kernel)
 static enum eie_status kernels(json_t **list, struct eie_error *error)
 {
     struct eie_device host;
-    struct eie_places places;
+    struct eie_found_devices found;
     uint32_t features;
     enum eie_status failed = eie_device_host(&host, error);
     if (!failed) failed = eie_cpu_features(&features, error);
-    if (!failed) failed = eie_places_find(EIE_PLACES_ALL, NULL, &places, error);
+    if (!failed) failed = eie_devices_find(EIE_RUNTIMES_ALL, NULL, &found, error);
     if (failed) return failed;
     *list = json_array();
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
         const struct eie_kernel *kernel = eie_kernel_at(i);
-        const struct eie_place *place = eie_places_first(&places, kernel);
-        struct eie_device device = place ? place->device : host;
+        const struct eie_found_device *one = eie_devices_first(&found, kernel);
+        struct eie_device device = one ? one->device : host;
         struct eie_error reason = {""};
         if (kernel->device_kind == EIE_DEVICE_EIE) device.kind = EIE_DEVICE_EIE;
         const char *status = try_kernel(kernel, &device, &reason);
@@ -99,7 +107,7 @@ static enum eie_status kernels(json_t **list, struct eie_error *error)
                              "reason", strcmp(status, "ok") ? reason.message : "", "summary",
                              kernel->summary, "plugin", plugin ? plugin->path : NULL));
     }
-    eie_places_free(&places);
+    eie_devices_free(&found);
     return EIE_OK;
 }
 
@@ -112,32 +120,32 @@ static json_t *device_object(const struct eie_device *device)
     return object;
 }
 
-static json_t *place_object(const struct eie_place *place)
+static json_t *found_object(const struct eie_found_device *one)
 {
-    json_t *object = device_object(&place->device);
-    json_object_update(object, place->facts);
-    eie_set(object, "status", place->device.found.absent ? "skipped" : "ok");
-    if (*place->ability) eie_set(object, "ability", place->ability);
+    json_t *object = device_object(&one->device);
+    json_object_update(object, one->facts);
+    eie_set(object, "status", one->device.found.absent ? "skipped" : "ok");
+    if (*one->ability) eie_set(object, "ability", one->ability);
     return object;
 }
 
 static enum eie_status devices(json_t **list, struct eie_error *error)
 {
     struct eie_device host, *described = NULL;
-    struct eie_places places = {NULL, 0};
+    struct eie_found_devices found = {NULL, 0};
     uint32_t count = 0;
     enum eie_status status = eie_device_host(&host, error);
     if (!status) status = eie_device_list(&described, &count, error);
-    if (!status) status = eie_places_find(EIE_PLACES_ALL, NULL, &places, error);
+    if (!status) status = eie_devices_find(EIE_RUNTIMES_ALL, NULL, &found, error);
     if (!status) {
         *list = json_array();
         json_array_append_new(*list, device_object(&host));
-        for (uint32_t i = 0; i < places.count; i++)
-            json_array_append_new(*list, place_object(&places.all[i]));
+        for (uint32_t i = 0; i < found.count; i++)
+            json_array_append_new(*list, found_object(&found.all[i]));
         for (uint32_t i = 0; i < count; i++)
             json_array_append_new(*list, device_object(&described[i]));
     }
-    eie_places_free(&places);
+    eie_devices_free(&found);
     free(described);
     return status;
 }
@@ -230,7 +238,7 @@ int eie_command_list(int argc, char **argv)
     enum eie_status status;
     for (int option; (option = eie_command_option(argc, argv, VERB, options)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
-        if (option == 'h') return fputs(help, stdout), 0;
+        if (option == 'h') return print_help(), 0;
         if (option == 'j') as_json = true;
         if (option == 'p') {
             const int code = eie_command_plugin(optarg);

@@ -1,5 +1,5 @@
 /* The verbs of `eie` that need kernels. Each parses its own arguments (argv[0] is the verb),
- * prints, and returns the process's exit code (design 10). */
+ * prints, and returns the process's exit code (`eie --help`). */
 #ifndef EIE_BENCH_CLI_COMMANDS_H
 #define EIE_BENCH_CLI_COMMANDS_H
 

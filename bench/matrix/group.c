@@ -629,7 +629,7 @@ static void make_second(const struct eie_row *row, struct eie_row *second)
     const struct eie_row key = *second;
     *second = *row;
     second->time_source = key.time_source;
-    second->again = key.again;
+    second->reproducer = key.reproducer;
     second->samples = key.samples;
     second->stats = key.stats;
     json_decref(key.columns);

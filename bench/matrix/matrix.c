@@ -140,16 +140,16 @@ static uint32_t runtimes_of_kernels(const struct eie_matrix *matrix)
     for (uint32_t k = 0; k < eie_kernel_count(); k++)
         for (uint32_t s = 0; s < matrix->suite_count; s++)
             if (is_chosen(matrix, &matrix->suites[s], eie_kernel_at(k)))
-                runtimes |= eie_places_for(eie_kernel_at(k));
+                runtimes |= eie_runtimes_for(eie_kernel_at(k));
     return runtimes;
 }
 
 static enum eie_status find_devices(struct eie_matrix *matrix, struct eie_error *error)
 {
-    enum eie_status status = eie_places_find(runtimes_of_kernels(matrix), matrix->options->devices,
-                                             &matrix->places, error);
-    for (uint32_t i = 0; i < matrix->places.count && matrix->device_count < DEVICES_MAX; i++)
-        matrix->devices[matrix->device_count++] = matrix->places.all[i].device;
+    enum eie_status status = eie_devices_find(runtimes_of_kernels(matrix), matrix->options->devices,
+                                              &matrix->found, error);
+    for (uint32_t i = 0; i < matrix->found.count && matrix->device_count < DEVICES_MAX; i++)
+        matrix->devices[matrix->device_count++] = matrix->found.all[i].device;
     return status;
 }
 
@@ -224,7 +224,7 @@ void eie_matrix_end(struct eie_matrix *matrix)
         free(matrix->device_words[d]);
     free(matrix->device_words);
     free(matrix->devices);
-    eie_places_free(&matrix->places);
+    eie_devices_free(&matrix->found);
     *matrix = (struct eie_matrix){0};
 }
 
@@ -270,14 +270,14 @@ static const char *device_word(const struct eie_matrix *matrix, const struct eie
 static void write_again(const struct eie_matrix *matrix, const struct eie_group_key *group,
                         struct eie_row *row)
 {
-    eie_reproducer_begin(&row->again, "bench", row->kernel);
-    eie_reproducer_word(&row->again, "--suite", matrix->suite_words[group->suite]);
-    eie_reproducer_word(&row->again, "--layer", row->layer);
-    eie_reproducer_word(&row->again, "--device", device_word(matrix, row->device));
-    eie_reproducer_number(&row->again, "--batch", row->batch);
+    eie_reproducer_begin(&row->reproducer, "bench", row->kernel);
+    eie_reproducer_word(&row->reproducer, "--suite", matrix->suite_words[group->suite]);
+    eie_reproducer_word(&row->reproducer, "--layer", row->layer);
+    eie_reproducer_word(&row->reproducer, "--device", device_word(matrix, row->device));
+    eie_reproducer_number(&row->reproducer, "--batch", row->batch);
     if (group->cache == EIE_CACHE_NONE) return;
-    if (row->threads) eie_reproducer_number(&row->again, "--threads", row->threads);
-    eie_reproducer_word(&row->again, "--cache", row->cache);
+    if (row->threads) eie_reproducer_number(&row->reproducer, "--threads", row->threads);
+    eie_reproducer_word(&row->reproducer, "--cache", row->cache);
 }
 
 static void set_key(const struct eie_matrix *matrix, const struct eie_group_key *group,

@@ -32,8 +32,8 @@ struct eie_matrix {
                                    time; then those that came by path */
     char **device_words;        /* [device_count] the paths of those that came by path, else NULL */
     uint32_t device_count;
-    struct eie_places places; /* those found at run time with all that is known of them */
-    char device_names[1024];  /* of --device, paths replaced by names; "" means all */
+    struct eie_found_devices found; /* those found at run time with all that is known of them */
+    char device_names[1024];        /* of --device, paths replaced by names; "" means all */
 };
 
 /* Reads suites and devices; every pattern of every option must match something. EIE_USAGE,

@@ -195,7 +195,8 @@ static void add_again(struct eie_row *row)
 {
     const size_t used = strlen(row->reason);
     if (row->status == EIE_ROW_MISMATCH || row->status == EIE_ROW_ERROR)
-        snprintf(row->reason + used, sizeof row->reason - used, "; again: %s", row->again.line);
+        snprintf(row->reason + used, sizeof row->reason - used, "; again: %s",
+                 row->reproducer.line);
 }
 
 /* A later visit that brought no number, though nothing was wrong with what was computed, does not

@@ -1,4 +1,4 @@
-/* Cache modes of the matrix (design 7): where the weights come from when a call begins. */
+/* Cache modes of the matrix (results/README.md): where the weights come from when a call begins. */
 #ifndef EIE_BENCH_MEASURE_CACHE_H
 #define EIE_BENCH_MEASURE_CACHE_H
 

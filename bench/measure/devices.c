@@ -10,78 +10,78 @@
 
 #define BOARD_LIMIT_S 30
 
-/* ---- places --------------------------------------------------------------------------------- */
+/* ---- found at run time ----------------------------------------------------------------------- */
 
-static enum eie_status add(struct eie_places *places, const struct eie_listed *listed,
+static enum eie_status add(struct eie_found_devices *found, const struct eie_listed *listed,
                            struct eie_error *error)
 {
     const struct eie_runtime *runtime = listed->device.found.runtime;
-    struct eie_place *more = realloc(places->all, (places->count + 1) * sizeof *more);
+    struct eie_found_device *more = realloc(found->all, (found->count + 1) * sizeof *more);
     json_t *facts = json_object();
-    if (more) places->all = more;
+    if (more) found->all = more;
     if (!more || !facts) {
         json_decref(facts);
         return eie_fail(error, EIE_MEMORY, "out of memory for devices");
     }
-    struct eie_place *place = &more[places->count++];
-    *place = (struct eie_place){.device = listed->device, .facts = facts};
+    struct eie_found_device *one = &more[found->count++];
+    *one = (struct eie_found_device){.device = listed->device, .facts = facts};
     eie_set(facts, "title", listed->device.title);
     if (listed->device.found.absent) return EIE_OK;
     if (runtime->facts) runtime->facts(listed->facts, facts);
-    if (runtime->ability) runtime->ability(listed->facts, place->ability, sizeof place->ability);
+    if (runtime->ability) runtime->ability(listed->facts, one->ability, sizeof one->ability);
     return EIE_OK;
 }
 
-static enum eie_status add_all(struct eie_places *places, const struct eie_runtime *runtime,
+static enum eie_status add_all(struct eie_found_devices *found, const struct eie_runtime *runtime,
                                struct eie_error *error)
 {
     struct eie_listed *listed;
     uint32_t count;
     enum eie_status status = eie_runtime_list(runtime, &listed, &count, error);
-    for (uint32_t i = 0; i < count && !status; i++) status = add(places, &listed[i], error);
+    for (uint32_t i = 0; i < count && !status; i++) status = add(found, &listed[i], error);
     free(listed);
     return status;
 }
 
-uint32_t eie_places_for(const struct eie_kernel *kernel)
+uint32_t eie_runtimes_for(const struct eie_kernel *kernel)
 {
-    for (uint32_t i = 0; eie_runtimes[i]; i++)
+    for (uint32_t i = 0; eie_runtime_at(i); i++)
         if (kernel->device_kind == EIE_DEVICE_FOUND && kernel->runtime &&
-            !strcmp(kernel->runtime, eie_runtimes[i]->kind))
+            !strcmp(kernel->runtime, eie_runtime_at(i)->kind))
             return UINT32_C(1) << i;
     return 0;
 }
 
-enum eie_status eie_places_find(uint32_t runtimes, const char *names, struct eie_places *places,
-                                struct eie_error *error)
+enum eie_status eie_devices_find(uint32_t runtimes, const char *names,
+                                 struct eie_found_devices *found, struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    *places = (struct eie_places){NULL, 0};
-    for (uint32_t i = 0; eie_runtimes[i] && !status; i++)
-        if (names ? eie_names_may_begin(names, eie_runtimes[i]->prefix) : runtimes >> i & 1)
-            status = add_all(places, eie_runtimes[i], error);
-    if (status) eie_places_free(places);
+    *found = (struct eie_found_devices){NULL, 0};
+    for (uint32_t i = 0; eie_runtime_at(i) && !status; i++)
+        if (names ? eie_names_may_begin(names, eie_runtime_at(i)->prefix) : runtimes >> i & 1)
+            status = add_all(found, eie_runtime_at(i), error);
+    if (status) eie_devices_free(found);
     return status;
 }
 
-void eie_places_free(struct eie_places *places)
+void eie_devices_free(struct eie_found_devices *found)
 {
-    for (uint32_t i = 0; i < places->count; i++) json_decref(places->all[i].facts);
-    free(places->all);
-    *places = (struct eie_places){NULL, 0};
+    for (uint32_t i = 0; i < found->count; i++) json_decref(found->all[i].facts);
+    free(found->all);
+    *found = (struct eie_found_devices){NULL, 0};
 }
 
-const struct eie_place *eie_places_first(const struct eie_places *places,
-                                         const struct eie_kernel *kernel)
+const struct eie_found_device *eie_devices_first(const struct eie_found_devices *found,
+                                                 const struct eie_kernel *kernel)
 {
-    const struct eie_place *found = NULL;
-    for (uint32_t i = 0; i < places->count; i++) {
-        const struct eie_place *place = &places->all[i];
-        if (!eie_kernel_is_for(kernel, &place->device)) continue;
-        found = place;
-        if (!place->device.found.absent) break;
+    const struct eie_found_device *first = NULL;
+    for (uint32_t i = 0; i < found->count; i++) {
+        const struct eie_found_device *one = &found->all[i];
+        if (!eie_kernel_is_for(kernel, &one->device)) continue;
+        first = one;
+        if (!one->device.found.absent) break;
     }
-    return found;
+    return first;
 }
 
 const char *eie_device_kind_word(const struct eie_device *device)
@@ -119,18 +119,37 @@ static void set_switch(json_t *object, const char *key, int on)
     if (on >= 0) json_object_set_new(object, key, json_boolean(on));
 }
 
-json_t *eie_board_json(const struct eie_device *device)
+/* The meter that was asked, or NULL where the device has none; then *asked says whose there are. */
+static const struct eie_meter *ask(const struct eie_device *device, struct asked *asked)
 {
     struct asking asking = {device, eie_meter_of(device)};
-    struct asked asked = {.state = EIE_ENERGY_UNAVAILABLE};
     struct eie_ending ending = {.end = EIE_END_RETURNED};
-    if (!asking.meter) return NULL;
-    if (!eie_isolate(ask_board, &asking, &asked, sizeof asked, BOARD_LIMIT_S, &ending,
-                     &asked.why) &&
-        ending.end != EIE_END_RETURNED) {
-        asked.state = EIE_ENERGY_UNAVAILABLE;
-        eie_ending_text(&ending, asked.why.message, sizeof asked.why.message);
+    *asked = (struct asked){.state = EIE_ENERGY_UNAVAILABLE};
+    if (!asking.meter) {
+        eie_meter_none(&asked->why);
+        return NULL;
     }
+    if (!eie_isolate(ask_board, &asking, asked, sizeof *asked, BOARD_LIMIT_S, &ending,
+                     &asked->why) &&
+        ending.end != EIE_END_RETURNED) {
+        asked->state = EIE_ENERGY_UNAVAILABLE;
+        eie_ending_text(&ending, asked->why.message, sizeof asked->why.message);
+    }
+    return asking.meter;
+}
+
+void eie_device_energy_words(const struct eie_device *device, char *text, size_t size)
+{
+    struct asked asked;
+    const struct eie_meter *meter = ask(device, &asked);
+    snprintf(text, size, "%s: %s", eie_energy_state_word(asked.state),
+             asked.state == EIE_ENERGY_MEASURED ? meter->source : asked.why.message);
+}
+
+json_t *eie_board_json(const struct eie_device *device)
+{
+    struct asked asked;
+    if (!ask(device, &asked)) return NULL;
     const struct eie_board *board = &asked.board;
     const bool known = *board->name || *board->driver; /* also where only the counter is missing */
     json_t *object = json_object();

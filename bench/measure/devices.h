@@ -11,38 +11,44 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* ---- places --------------------------------------------------------------------------------- */
+/* ---- found at run time ----------------------------------------------------------------------- */
 
-struct eie_place {
+struct eie_found_device {
     struct eie_device device;
     json_t *facts;     /* an object: title, versions, limits; where it is absent only the title */
     char ability[320]; /* what it can do, in words; "" where it is absent */
 };
 
-struct eie_places {
-    struct eie_place *all; /* [count], runtime by runtime, in the drivers' order */
+struct eie_found_devices {
+    struct eie_found_device *all; /* [count], runtime by runtime, in the drivers' order */
     uint32_t count;
 };
 
-/* A set of runtimes, for eie_places_find: those whose devices the kernel runs on (none or one). */
-uint32_t eie_places_for(const struct eie_kernel *kernel);
-#define EIE_PLACES_ALL UINT32_MAX
+/* A set of runtimes, for eie_devices_find: those whose devices the kernel runs on (none or one). */
+uint32_t eie_runtimes_for(const struct eie_kernel *kernel);
+#define EIE_RUNTIMES_ALL UINT32_MAX
 
 /* Looks for devices. That takes drivers a while, so only for those that are wanted: where `names`
  * (a list of names and globs, as of --device) is given, of the runtimes whose devices it can mean;
  * where it is NULL, of those in `runtimes`. Of a runtime that was asked there is at least one
- * place. On failure *places is empty. EIE_SYSTEM, EIE_MEMORY. */
-EIE_MUST_USE enum eie_status eie_places_find(uint32_t runtimes, const char *names,
-                                             struct eie_places *places, struct eie_error *error);
-void eie_places_free(struct eie_places *places);
+ * device, perhaps absent. On failure *found is empty. EIE_SYSTEM, EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_devices_find(uint32_t runtimes, const char *names,
+                                              struct eie_found_devices *found,
+                                              struct eie_error *error);
+void eie_devices_free(struct eie_found_devices *found);
 
 /* The kernel's first that is there, or an absent one, whose title says why there is none; NULL
  * where its runtime was not asked, or it needs none. */
-const struct eie_place *eie_places_first(const struct eie_places *places,
-                                         const struct eie_kernel *kernel);
+const struct eie_found_device *eie_devices_first(const struct eie_found_devices *found,
+                                                 const struct eie_kernel *kernel);
 
 /* "cpu", "eie", "published", or what the runtime calls its devices. */
 const char *eie_device_kind_word(const struct eie_device *device);
+
+/* Is the device's energy measured? "measured: " and the meter's source where the counter can be
+ * read; else the word for why it cannot, ": " and the reason with what to do, at most 600 bytes.
+ * The meter is asked in a child process. */
+void eie_device_energy_words(const struct eie_device *device, char *text, size_t size);
 
 /* What the device's meter says of the board that it measures, at this moment; NULL where it has
  * none. It is asked in a child process. */

@@ -1,6 +1,6 @@
-/* Energy of one call of a plan, by the meter of the device that it runs on (design 8). The plan is
- * called again and again for a while, and the counter is read twice, each time when it has just
- * taken a step: so its steps, which may be 100 ms apart, do not spoil the difference. */
+/* Energy of one call of a plan, by the meter of the device that it runs on (results/README.md). The
+ * plan is called again and again for a while, and the counter is read twice, each time when it has
+ * just taken a step: so its steps, which may be 100 ms apart, do not spoil the difference. */
 #ifndef EIE_BENCH_MEASURE_ENERGY_H
 #define EIE_BENCH_MEASURE_ENERGY_H
 

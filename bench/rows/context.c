@@ -1,4 +1,5 @@
 #include "bench/rows/context.h"
+#include "bench/measure/devices.h"
 #include "bench/measure/gbench.h"
 #include "generated/revision.h"
 #include "host/base/file.h"
@@ -19,7 +20,6 @@
 #define FORMAT        "1"
 #define GOVERNOR_FILE "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
 #define BINARY_LIMIT  ((size_t)1 << 30)
-#define RAPL_FILE     "/sys/class/powercap/intel-rapl:0/energy_uj"
 
 static void first_line(const char *path, char *text, size_t size)
 {
@@ -39,19 +39,6 @@ static void operating_system(char *text, size_t size)
     if (file) fclose(file);
     if (uname(&name)) name.release[0] = 0;
     snprintf(text, size, "%s, Linux %s", *pretty ? pretty : "unknown", name.release);
-}
-
-/* This version reads no energy counter; it says which of the reasons holds here (design 8). */
-static const char *host_energy(void)
-{
-    FILE *file = fopen(RAPL_FILE, "r");
-    if (file) {
-        fclose(file);
-        return "unavailable: this version does not read the machine's energy counter (RAPL)";
-    }
-    return errno == EACCES || errno == EPERM
-               ? "no permission: " RAPL_FILE " may be read by root only"
-               : "unavailable: the machine shows no energy counter (no " RAPL_FILE ")";
 }
 
 static void add_date(json_t *context)
@@ -152,9 +139,11 @@ static enum eie_status add_own_context(json_t *context, struct eie_error *error)
 {
     const struct eie_topology *topology;
     uint32_t features;
-    char text[512];
+    struct eie_device host;
+    char text[640];
     enum eie_status status = eie_topology_get(&topology, error);
     if (!status) status = eie_cpu_features(&features, error);
+    if (!status) status = eie_device_host(&host, error);
     if (status) return status;
     eie_set(context, "eie_format", FORMAT);
     eie_set(context, "eie_version", EIE_VERSION);
@@ -173,7 +162,8 @@ static enum eie_status add_own_context(json_t *context, struct eie_error *error)
     eie_set(context, "eie_governor", text);
     first_line("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text);
     eie_set(context, "eie_transparent_huge_pages", text);
-    eie_set(context, "eie_host_energy", host_energy());
+    eie_device_energy_words(&host, text, sizeof text);
+    eie_set(context, "eie_host_energy", text);
     eie_set_integer(context, "eie_cores", topology->cores);
     eie_set_integer(context, "eie_hardware_threads", topology->hardware_threads);
     eie_set_integer(context, "eie_numa_nodes", topology->numa_nodes);

@@ -1,4 +1,4 @@
-/* The results file: Google Benchmark's JSON with our keys beside (design 7, results/README.md).
+/* The results file: Google Benchmark's JSON with our keys beside (results/README.md).
  * Rows with a number stand in "benchmarks", the others in "eie_missing" with status and reason. The
  * file is always whole: it is written anew under a temporary name as rows come, then renamed.
  */

@@ -1,4 +1,4 @@
-/* One row of the benchmark matrix (design 7): its key, what became of it, and its numbers. */
+/* One row of the benchmark matrix: its key, what became of it, and its numbers. */
 #ifndef EIE_BENCH_ROWS_ROW_H
 #define EIE_BENCH_ROWS_ROW_H
 
@@ -38,7 +38,7 @@ struct eie_row {
     enum eie_row_status status;
     enum eie_status error_status; /* what the kernel returned, where status is not ok */
     char reason[1024 + EIE_REPRODUCER_MAX];
-    struct eie_reproducer again; /* the command that repeats the row */
+    struct eie_reproducer reproducer; /* the command that repeats the row */
     /* numbers; NaN or 0 where there are none */
     const char *layer_basis, *provenance;
     struct eie_work_facts facts;

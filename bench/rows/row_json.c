@@ -68,7 +68,7 @@ static json_t *key_of(const struct eie_row *row)
     eie_set(object, "eie_status", eie_row_status_name(row->status));
     eie_set(object, "eie_reason", row->reason);
     eie_set(object, "eie_provenance", row->provenance);
-    eie_set(object, "eie_again", row->again.line);
+    eie_set(object, "eie_again", row->reproducer.line);
     if (*row->device->hash.hex) eie_set(object, "eie_device_hash", row->device->hash.hex);
     if (row->facts.inputs) add_facts(object, &row->facts);
     return object;

@@ -14,5 +14,6 @@ const struct eie_runtime eie_runtime_cuda = {
     .kind = "cuda",
     .prefix = "cuda:",
     .title = "CUDA",
+    .order = 20,
     .list = list,
 };

@@ -86,6 +86,7 @@ const struct eie_runtime eie_runtime_cuda = {
     .kind = "cuda",
     .prefix = "cuda:",
     .title = "CUDA",
+    .order = 20,
     .list = eie_cuda_list,
     .facts = facts_into,
     .ability = ability,

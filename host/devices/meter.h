@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Energy that was not measured is never a zero (design 8): four words say why there is none. */
+/* Energy that was not measured is never a zero: four words say why there is none. */
 enum eie_energy_state {
     EIE_ENERGY_NOT_ASKED, /* nobody looked for a meter */
     EIE_ENERGY_MEASURED,

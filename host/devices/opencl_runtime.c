@@ -47,6 +47,7 @@ const struct eie_runtime eie_runtime_opencl = {
     .kind = "opencl",
     .prefix = "opencl:",
     .title = "OpenCL",
+    .order = 10,
     .list = eie_opencl_list,
     .facts = facts_into,
     .ability = ability,

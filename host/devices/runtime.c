@@ -8,6 +8,41 @@
 
 #define LIST_LIMIT_S 120
 
+/* How many stand before it. */
+static uint32_t rank_of(uint32_t place)
+{
+    uint32_t rank = 0;
+    for (uint32_t i = 0; eie_runtimes[i]; i++)
+        rank += eie_runtimes[i]->order < eie_runtimes[place]->order ||
+                (eie_runtimes[i]->order == eie_runtimes[place]->order && i < place);
+    return rank;
+}
+
+const struct eie_runtime *eie_runtime_at(uint32_t index)
+{
+    for (uint32_t i = 0; eie_runtimes[i]; i++)
+        if (rank_of(i) == index) return eie_runtimes[i];
+    return NULL;
+}
+
+static void append(char text[EIE_RUNTIMES_TEXT_MAX], const char *word, const char *suffix)
+{
+    const size_t used = strlen(text);
+    snprintf(text + used, EIE_RUNTIMES_TEXT_MAX - used, "%s%s%s", used ? ", " : "", word, suffix);
+}
+
+void eie_runtime_titles(char text[EIE_RUNTIMES_TEXT_MAX])
+{
+    *text = 0;
+    for (uint32_t i = 0; eie_runtime_at(i); i++) append(text, eie_runtime_at(i)->title, "");
+}
+
+void eie_runtime_globs(char text[EIE_RUNTIMES_TEXT_MAX])
+{
+    *text = 0;
+    for (uint32_t i = 0; eie_runtime_at(i); i++) append(text, eie_runtime_at(i)->prefix, "*");
+}
+
 const struct eie_runtime *eie_runtime_find(const char *kind)
 {
     for (const struct eie_runtime *const *one = eie_runtimes; *one; one++)

@@ -4,6 +4,7 @@ from plots.core.cells import Cell, missing, number_text
 from plots.core.grid import Table
 from plots.core.means import partial_mean
 from plots.core.published import LAYERS
+from plots.tables.deviceenergy import energy_cells
 from plots.tables.hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from plots.tables.modelrows import MEAN_ROW
 
@@ -61,18 +62,26 @@ def _host_column(table, results, column, suite, batch, cache):
         table.put(layer, column.name, cell_of(rows[layer], layer, least=True))
 
 
-def host_energy(results, unit):
-    """This host's energy: nothing but the words of the results file."""
+def host_energy(results, unit, row=None):
+    """Of this host's row, which may be None, the mean power (unit W), or the energy of one product (uJ); where its meter
+    brought none, or it has no meter, the word for that, with the reason."""
+    state = row.raw.get("eie_energy_state") if row and row.usable else None
+    if isinstance(state, str):
+        joules, watts, why = energy_cells(row)
+        found = watts if unit == "W" else joules
+        return found if found.is_number else _no_energy(found.value, found.source, why, unit)
     words = results.context.get("eie_host_energy")
     if not isinstance(words, str) or not words:
         words = "unavailable: the results file says nothing about energy"
     state, _, why = (part.strip() for part in words.partition(":"))
+    if state == "measured":  # of other rows
+        return _no_energy("not run", f"context eie_host_energy: {words}", f"no such row has it ({why})", unit)
+    return _no_energy(state, f"context eie_host_energy: {why or words}", why, unit)
+
+
+def _no_energy(state, source, why, unit):
     return missing(
-        state,
-        "measured",
-        f"context eie_host_energy: {why or words}",
-        unit,
-        f"this host's energy is {state}: {why}" if why else f"this host's energy: {words}",
+        state, "measured", source, unit, f"this host's energy is {state}: {why}" if why else f"this host's energy: {state}"
     )
 
 

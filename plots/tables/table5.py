@@ -157,10 +157,14 @@ def _table5_model(table, results):
 def _table5_host(table, results, published):
     view = headline_view(results, published)
     for threads in view.thread_counts() if view else ():
-        times = {f"{BEST[DENSE]}@{threads}": view.reference_times(DENSE, threads)}
+        at = LAYERS.index("Alex-7")
+        found = {f"{BEST[DENSE]}@{threads}": (view.reference_times(DENSE, threads)[at], view.reference(DENSE, threads)[at])}
         column = view.best(threads)
-        times |= {column.name: view.times(column)} if column else {}
-        for column, cells in times.items():
-            name = f"this host: {column}"
-            table.put(name, "frames/s", per_second(cells[LAYERS.index("Alex-7")], "frames/s"))
-            table.put(name, "power (W)", host_energy(results, "W"))
+        found |= {column.name: (view.times(column)[at], view.row(column, "Alex-7"))} if column else {}
+        for words, (time, row) in found.items():
+            name = f"this host: {words}"
+            table.put(name, "frames/s", per_second(time, "frames/s"))
+            table.put(name, "power (W)", host_energy(results, "W", row))
+            energy = host_energy(results, "uJ", row)
+            if energy.is_number:
+                table.put(name, PER_ENERGY, Cell(1e6 / energy.value, "frames/J", "derived", f"1 / energy: {energy.source}"))

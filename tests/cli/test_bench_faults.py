@@ -426,7 +426,7 @@ def test_statuses_that_a_kernel_returns(eie, plugin, tiny, body, status, code):
     assert row["eie_status"] == status and body.split('"')[1] in row["eie_reason"]
 
 
-# ---- exit codes: 2 before 1 before 3 (design 10) -----------------------------------------------
+# ---- exit codes: 2 before 1 before 3 -----------------------------------------------------------
 
 
 def test_mismatch_comes_before_a_crash(eie, plugin, tiny):

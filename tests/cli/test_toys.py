@@ -1,6 +1,7 @@
 """A runtime with its kernel, and an energy meter, each of one file (tests/toys), which no other file knows of: the
 program that is linked with them lists, checks, times and reports them."""
 
+import csv
 import json
 import re
 
@@ -9,7 +10,7 @@ from command import BINARY, REPOSITORY
 from test_energy import report_of
 
 TOYS = BINARY.parent / "tests" / "eie_with_toys"
-TOY, CPU = "toy_dense", "scalar_eie_stream"
+TOY, CPU, DENSE = "toy_dense", "scalar_eie_stream", "scalar_float_dense"
 
 
 @pytest.fixture
@@ -105,6 +106,16 @@ def test_runtime_that_is_lost(toys, bench):
     assert [(row["eie_status"], row.get("eie_apart")) for row in rows] == [("ok", True)] * 2, rows
 
 
+@pytest.mark.parametrize(
+    "verb, words", [("bench", ("toy:*", "OpenCL, CUDA, Toy")), ("check", ("toy:*",)), ("list", ("OpenCL, CUDA, Toy",))]
+)
+def test_help_names_the_runtime(toys, verb, words):
+    text = toys(verb, "--help").stdout
+    assert all(word in text for word in words)
+    toys.binary = BINARY
+    assert "toy" not in toys(verb, "--help").stdout.lower()
+
+
 def test_plugin_for_the_runtime(toys, plugin):
     """A plug-in may be for any runtime of the program, and for no other."""
     members = ".device_kind = EIE_DEVICE_FOUND, .max_threads = 0, .probe = NULL"
@@ -112,16 +123,18 @@ def test_plugin_for_the_runtime(toys, plugin):
     done = toys("check", "--cases", "1", "--plugin", good, "--kernel", "test_good")
     assert "bit for bit on toy:host" in done.stdout
     bad = plugin("bad", MEMBERS=f'{members}, .runtime = "toi"')
-    toys.fails(2, 'runtime "toi" is none of this program\'s: toy, opencl, cuda', "list", "kernels", "--plugin", bad)
+    toys.fails(2, 'runtime "toi" is none of this program\'s: opencl, cuda, toy', "list", "kernels", "--plugin", bad)
 
 
 # ---- the meter ---------------------------------------------------------------------------------
 
 
 def test_meter_gives_the_processor_energy(toys, bench):
-    _, (row,) = bench(CPU)
+    results, (row,) = bench(CPU)
+    source = "toy counter: the processor, as the clock has it"
+    assert results["context"]["eie_host_energy"] == f"measured: {source}"
     assert row["eie_energy_state"] == "measured" and "eie_energy_reason" not in row, row
-    assert row["eie_energy_source"] == "toy counter: the processor, as the clock has it"
+    assert row["eie_energy_source"] == source
     error = row["eie_energy_relative_error"]
     assert 0 < error <= 0.25 and abs(row["eie_power_w"] - 50) <= 50 * error
     assert abs(row["eie_idle_power_w"] - 50) <= 12.5
@@ -130,6 +143,21 @@ def test_meter_gives_the_processor_energy(toys, bench):
     assert row["eie_board_temperature_c"] == 37 and "eie_board_sm_clock_hz" not in row
     text = report_of(toys.folder)
     assert f"{CPU} on cpu" in text[text.index("### Energy of devices") :]
+    assert f"Energy: measured: {source}" in text
+
+
+def test_report_has_the_processor_energy(toys):
+    """Rows of the paper's layers: their energy stands in Table V and in the energy headline."""
+    where = ("--suite", "paper", "--layer", "Alex-7", "--threads", "1", "--cache", "hot", "--budget", "least")
+    results = toys.bench(*where, "--kernel", f"{CPU},{DENSE}")
+    rows = {row["eie_kernel"]: row for row in results["benchmarks"]}
+    assert {row["eie_energy_state"] for row in rows.values()} == {"measured"}
+    report_of(toys.folder)
+    with open(toys.folder / "report/table5_platforms.csv", encoding="utf-8", newline="") as file:
+        cells = {(line["row"], line["column"]): line for line in csv.DictReader(file)}
+    found = cells[f"this host: {CPU}@1", "power (W)"]
+    assert float(found["value"]) == pytest.approx(rows[CPU]["eie_power_w"], rel=1e-3)
+    assert found["provenance"] == "measured" and "toy counter" in found["source"]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +172,10 @@ def test_meter_gives_the_processor_energy(toys, bench):
     ],
 )
 def test_meter_without_a_number(toys, bench, wrong, state, what):
-    _, (row,) = bench(CPU, TOY_METER=wrong)
+    results, (row,) = bench(CPU, TOY_METER=wrong)
+    words = results["context"]["eie_host_energy"]  # before the first row
+    assert words.startswith(f"{state}: " if wrong in ("none", "locked") else "measured: "), words
+    assert what in words or wrong not in ("none", "locked")
     assert row["eie_status"] == "ok" and row["eie_median_ns"] > 0
     assert row["eie_energy_state"] == state and what in row["eie_energy_reason"], row
     assert not any(key in row for key in ("eie_energy_j", "eie_energy_source", "eie_power_w"))
@@ -157,6 +188,8 @@ def test_processor_without_a_meter(eie, tiny):
     results = eie.bench("--suite", tiny, "--layer", "even", "--threads", "1", "--kernel", f"{CPU},model_*")
     assert len(results["benchmarks"]) > 1
     assert not any(key.startswith("eie_energy_state") for row in results["benchmarks"] for key in row)
+    words = "unavailable: only the meters of NVIDIA's GPUs are read, and this device is none of theirs"
+    assert results["context"]["eie_host_energy"] == words
 
 
 def test_models_are_not_metered(bench):
@@ -166,12 +199,9 @@ def test_models_are_not_metered(bench):
 
 # ---- one file each -----------------------------------------------------------------------------
 
-VENDORS = re.compile("cuda|opencl|nvml|nvidia|pocl", re.IGNORECASE)
+VENDORS = re.compile("cuda|opencl|nvml|nvidia|pocl|rapl|intel", re.IGNORECASE)
 NAMED = {  # files of bench that may name a runtime, and in what lines
-    "cli/command_bench.c": r'^ *" .*"$',  # --help
-    "cli/command_check.c": r'^ *" .*"$',
-    "cli/command_list.c": r'^ *" .*"$',
-    "rows/context.c": r'"(POCL|CUDA)_',  # variables of the environment that a results file keeps
+    "rows/context.c": r'"(POCL|CUDA|NVIDIA)_',  # variables of the environment that a results file keeps
 }
 
 

@@ -3,6 +3,8 @@
 import pytest
 from conftest import base_row, cell, fake_document, read, run_report, with_number
 
+from plots.core.means import geometric
+
 CARD = "cuda:made-up"
 
 
@@ -68,3 +70,62 @@ def test_model_keeps_its_own_energy(tables, report):
     for name in ("energy_layers", "headline_energy", "fig7_energy"):
         assert read(out, name) == read(report[0], name)
     assert not (report[0] / "device_energy.csv").exists()
+
+
+# ---- the processor -----------------------------------------------------------------------------
+
+SOURCE = "a made-up counter of the processor"
+
+
+@pytest.fixture
+def host(tmp_path, save):
+    """The report where the processor has a meter, and each of its rows on all threads this energy: host(**ENERGY)."""
+
+    def make(**energy):
+        document = fake_document()
+        document["context"]["eie_host_energy"] = f"measured: {SOURCE}"
+        for row in document["benchmarks"]:
+            if row["eie_device"] == "cpu" and row["eie_threads"] != 1:
+                row |= {"eie_energy_source": SOURCE} | energy
+        done = run_report(save(document), "--out", tmp_path / "out")
+        assert done.returncode == 0, done.stderr
+        return tmp_path / "out"
+
+    return make
+
+
+def named(folder, table, column, start):
+    """The one cell whose row begins so."""
+    (found,) = [line for line in read(folder, table) if line["column"] == column and line["row"].startswith(start)]
+    return found
+
+
+def test_processor_with_a_meter(host):
+    out = host(**MEASURED | {"eie_energy_source": SOURCE, "eie_energy_j": 1e-3})
+    power = named(out, "table5_platforms", "power (W)", "this host: best dense@4")
+    assert float(power["value"]) == 80 and power["provenance"] == "measured" and SOURCE in power["source"]
+    frames = named(out, "table5_platforms", "frames/J", "this host: best dense@4")
+    assert float(frames["value"]) == pytest.approx(1000) and frames["provenance"] == "derived"
+    alone = named(out, "table5_platforms", "power (W)", "this host: best dense@1")
+    assert alone["value"] == "not run" and SOURCE in alone["source"]
+    layers = ("Alex-6", "Alex-7", "Alex-8", "VGG-6", "VGG-7", "VGG-8")
+    chip = "0.600 W x Table IV actual"
+    of_eie = [float(cell(out, "energy_layers", layer, f"EIE, {chip}")["value"]) for layer in layers]
+    of_cpu = [float(cell(out, "energy_layers", layer, "CPU dense")["value"]) for layer in layers]
+    mean = geometric(1000 / energy for energy in of_eie)
+    found = cell(out, "headline_energy", "this host", chip)
+    assert float(found["value"]) == pytest.approx(mean) and found["provenance"] == "derived" and found["unit"] == "x"
+    assert cell(out, "headline_energy", "this host", "printed")["value"] == "not printed"
+    ours = cell(out, "headline_energy", "CPU dense", "this host, measured")
+    assert float(ours["value"]) == pytest.approx(geometric(energy / 1000 for energy in of_cpu))
+    text = (out / "report.md").read_text(encoding="utf-8")
+    assert "this host's best compressed kernel in EIE's place, six layers" in text
+    assert "This host's best dense rows need" in text and "This host's energy is" not in text.split("## ")[1]
+
+
+def test_processor_whose_meter_failed(host):
+    out = host(**DENIED)
+    power = named(out, "table5_platforms", "power (W)", "this host: best dense@4")
+    assert power["value"] == "no permission" and "ask whoever" in power["source"]
+    assert cell(out, "headline_energy", "this host", "printed")["value"] == "no permission"
+    assert "This host's energy is no permission: ask whoever owns" in (out / "report.md").read_text(encoding="utf-8")

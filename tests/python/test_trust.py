@@ -339,6 +339,25 @@ def test_a_newer_file_is_called_so(document, save, tmp_path):
     assert done.returncode == 2 and "newer version" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("script", ["report", "compare"])
+def test_what_has_no_end_or_stands_for_another_file(script, document, save, tmp_path):
+    good, pipe, pointer = save(document), tmp_path / "pipe", tmp_path / "pointer.json"
+    os.mkfifo(pipe)
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+    for path, reason in (("/dev/zero", "device"), (pipe, "nobody writes"), (pointer, "git lfs pull")):
+        done = run_script(script, path, *((good,) if script == "compare" else ("--out", tmp_path / "out")))
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+        assert str(path) in done.stderr and reason in done.stderr
+
+
+def test_a_pipe_with_data(document, save, tmp_path):
+    path, pipe = save(document), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["cp", path, pipe])
+    assert run_script("compare", pipe, path).returncode == 0
+    assert writer.wait() == 0
+
+
 # ---- exit code 1 is a slowdown and nothing else ------------------------------------------------
 
 

@@ -80,6 +80,7 @@ const struct eie_runtime eie_runtime_toy = {
     .kind = "toy",
     .prefix = "toy:",
     .title = "Toy",
+    .order = 30,
     .list = list,
     .facts = facts_into,
     .ability = ability,

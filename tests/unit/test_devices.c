@@ -85,11 +85,12 @@ static void list_nothing(struct eie_listing *listing)
 }
 
 static const struct eie_runtime other = {
-    .kind = "other", .prefix = "other:", .title = "Other", .list = list_nothing};
+    .kind = "other", .prefix = "other:", .title = "Other", .order = 2, .list = list_nothing};
 static const struct eie_runtime made = {
     .kind = "made",
     .prefix = "made:",
     .title = "Made",
+    .order = 1,
     .list = list_three,
     .facts = facts_into,
     .ability = ability,
@@ -170,11 +171,40 @@ static int reset(void **state)
 
 /* ---- runtimes ------------------------------------------------------------------------------- */
 
-static uint32_t count_of(const struct eie_places *places, const struct eie_runtime *runtime)
+static void test_order_of_runtimes(void **state)
+{
+    char text[EIE_RUNTIMES_TEXT_MAX];
+    struct eie_found_devices found;
+    struct eie_error error;
+    (void)state;
+    assert_ptr_equal(eie_runtime_at(0), &made); /* the table has it last */
+    assert_ptr_equal(eie_runtime_at(1), &other);
+    assert_null(eie_runtime_at(2));
+    eie_runtime_titles(text);
+    assert_string_equal(text, "Made, Other");
+    eie_runtime_globs(text);
+    assert_string_equal(text, "made:*, other:*");
+    assert_good(eie_devices_find(EIE_RUNTIMES_ALL, NULL, &found, &error), error);
+    assert_int_equal(found.count, 4);
+    assert_string_equal(found.all[3].device.name, "other:none");
+    eie_devices_free(&found);
+}
+
+static void test_energy_words_without_a_meter(void **state)
+{
+    const struct eie_device host = {.kind = EIE_DEVICE_CPU};
+    char text[640];
+    (void)state;
+    eie_device_energy_words(&host, text, sizeof text);
+    assert_string_equal(text, "unavailable: this program reads no meters");
+    assert_null(eie_board_json(&host));
+}
+
+static uint32_t count_of(const struct eie_found_devices *found, const struct eie_runtime *runtime)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < places->count; i++)
-        count += places->all[i].device.found.runtime == runtime;
+    for (uint32_t i = 0; i < found->count; i++)
+        count += found->all[i].device.found.runtime == runtime;
     return count;
 }
 
@@ -182,20 +212,20 @@ static void test_runtimes_that_are_asked(void **state)
 {
     struct eie_kernel of_other = {.device_kind = EIE_DEVICE_FOUND, .runtime = "other"};
     struct eie_kernel of_host = {.device_kind = EIE_DEVICE_CPU};
-    const uint32_t only_made = eie_places_for(&kernel), only_other = eie_places_for(&of_other);
+    const uint32_t only_made = eie_runtimes_for(&kernel), only_other = eie_runtimes_for(&of_other);
     const struct {
         uint32_t runtimes;
         const char *names;
         bool other, made;
     } cases[] = {
         {0, NULL, false, false},
-        {EIE_PLACES_ALL, NULL, true, true},
+        {EIE_RUNTIMES_ALL, NULL, true, true},
         {only_made, NULL, false, true},
         {only_other, NULL, true, false},
         {only_made | only_other, NULL, true, true},
-        {EIE_PLACES_ALL, "cpu", false, false},
-        {EIE_PLACES_ALL, "cpu,made", false, false},
-        {EIE_PLACES_ALL, "made:*", false, true},
+        {EIE_RUNTIMES_ALL, "cpu", false, false},
+        {EIE_RUNTIMES_ALL, "cpu,made", false, false},
+        {EIE_RUNTIMES_ALL, "made:*", false, true},
         {0, "cpu, made:made-up#2", false, true},
         {0, "m*", false, true},
         {0, "[mo]*", true, true},
@@ -204,15 +234,15 @@ static void test_runtimes_that_are_asked(void **state)
         {0, "./made.json", false, false},
     };
     (void)state;
-    assert_int_equal(eie_places_for(&of_host), 0);
+    assert_int_equal(eie_runtimes_for(&of_host), 0);
     for (size_t i = 0; i < TEST_COUNT(cases); i++) {
-        struct eie_places places;
+        struct eie_found_devices found;
         struct eie_error error;
-        assert_good(eie_places_find(cases[i].runtimes, cases[i].names, &places, &error), error);
-        assert_int_equal(count_of(&places, &other), cases[i].other);
-        assert_int_equal(count_of(&places, &made), 3 * cases[i].made);
-        eie_places_free(&places);
-        assert_int_equal(places.count, 0);
+        assert_good(eie_devices_find(cases[i].runtimes, cases[i].names, &found, &error), error);
+        assert_int_equal(count_of(&found, &other), cases[i].other);
+        assert_int_equal(count_of(&found, &made), 3 * cases[i].made);
+        eie_devices_free(&found);
+        assert_int_equal(found.count, 0);
     }
 }
 
@@ -220,24 +250,24 @@ static void test_first_that_is_there(void **state)
 {
     struct eie_kernel of_other = {.device_kind = EIE_DEVICE_FOUND, .runtime = "other"};
     struct eie_kernel of_host = {.device_kind = EIE_DEVICE_CPU};
-    struct eie_places places;
+    struct eie_found_devices found;
     struct eie_error error;
     (void)state;
-    assert_good(eie_places_find(EIE_PLACES_ALL, NULL, &places, &error), error);
-    assert_string_equal(eie_places_first(&places, &kernel)->device.name, "made:made-up#2");
-    assert_string_equal(eie_places_first(&places, &of_other)->device.name, "other:none");
-    assert_null(eie_places_first(&places, &of_host));
-    eie_places_free(&places);
+    assert_good(eie_devices_find(EIE_RUNTIMES_ALL, NULL, &found, &error), error);
+    assert_string_equal(eie_devices_first(&found, &kernel)->device.name, "made:made-up#2");
+    assert_string_equal(eie_devices_first(&found, &of_other)->device.name, "other:none");
+    assert_null(eie_devices_first(&found, &of_host));
+    eie_devices_free(&found);
 }
 
 static void test_words_and_facts(void **state)
 {
-    struct eie_places places;
+    struct eie_found_devices found;
     struct eie_error error;
     (void)state;
-    assert_good(eie_places_find(0, "made:*", &places, &error), error);
-    assert_int_equal(places.count, 3);
-    const struct eie_place *absent = &places.all[0], *there = &places.all[2];
+    assert_good(eie_devices_find(0, "made:*", &found, &error), error);
+    assert_int_equal(found.count, 3);
+    const struct eie_found_device *absent = &found.all[0], *there = &found.all[2];
     assert_string_equal(absent->device.name, "made:made-up");
     assert_string_equal(absent->ability, "");
     assert_int_equal(json_object_size(absent->facts), 1);
@@ -247,7 +277,7 @@ static void test_words_and_facts(void **state)
     assert_string_equal(there->ability, "can count to 2");
     assert_int_equal(json_integer_value(json_object_get(there->facts, "number")), 2);
     assert_string_equal(eie_device_kind_word(&there->device), "made");
-    eie_places_free(&places);
+    eie_devices_free(&found);
 }
 
 /* What listings say of a CUDA device; a build without CUDA has no words for one. */
@@ -281,13 +311,13 @@ static void test_words_of_cuda(void **state)
 
 static void test_list_that_fails(void **state)
 {
-    struct eie_places places;
+    struct eie_found_devices found;
     struct eie_error error;
     (void)state;
     list_status = EIE_SYSTEM;
-    assert_bad(eie_places_find(EIE_PLACES_ALL, NULL, &places, &error), EIE_SYSTEM, error,
+    assert_bad(eie_devices_find(EIE_RUNTIMES_ALL, NULL, &found, &error), EIE_SYSTEM, error,
                "no list");
-    assert_true(places.count == 0 && !places.all);
+    assert_true(found.count == 0 && !found.all);
 }
 
 static void list_and_exit(struct eie_listing *listing)
@@ -616,6 +646,8 @@ static void test_rows_on_a_device_that_is_away(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_order_of_runtimes, reset),
+        cmocka_unit_test(test_energy_words_without_a_meter),
         cmocka_unit_test_setup(test_runtimes_that_are_asked, reset),
         cmocka_unit_test_setup(test_first_that_is_there, reset),
         cmocka_unit_test_setup(test_words_and_facts, reset),
