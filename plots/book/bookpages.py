@@ -748,25 +748,16 @@ class Book(Numbers):
         self._put(table)
         off = {layer: table.get(layer, "difference") for layer in POWER_LAYERS}
         far = ("Alex-8", "VGG-6")
+        active, density = map(self.published.simulator_fc8, ("active_inputs", "weight_density_of_active_columns"))
         ends = [
             end((cell for layer, cell in off.items() if layer not in far), key=lambda cell: cell.value) for end in (min, max)
         ]
         self._page.add(
             f"Four layers deviate from Table III by {said_together(ends, ' to ')}, "
-            f"{' and '.join(f'{layer} by {off[layer].said()}' for layer in far)}. {self._real_share()}{MATCHED} and {ROWS} keep Table III's share and make the columns denser, which is why their real "
-            "work of VGG-6 lies above Fig. 12.",
-        )
-
-    def _real_share(self):
-        """A sentence on the real input of Alex-8; "" where it is not there."""
-        if not self.has_real:
-            return ""
-        point, shape = self.queue.one(REAL, FC8), self.published.layers["Alex-8"]
-        active = simulated(point, "broadcasts", "%", 100 / int(shape["inputs"]))
-        density = simulated(point, "weights", "%", 100 / (point["broadcasts"] * int(shape["outputs"])))
-        return (
-            f"The real input of Alex-8 that the authors' simulator reads is {active.said(1)} active, and the columns of its "
-            f"active inputs hold {density.said(1)} of their weights, so for Alex-8 it is the input and not denser columns; "
+            f"{' and '.join(f'{layer} by {off[layer].said()}' for layer in far)}. The real input of Alex-8 that the "
+            f"authors' simulator reads is {active.said()} active at a weight density of {density.said()}, so for Alex-8 it is the "
+            f"input and not denser columns; {MATCHED} and {ROWS} keep Table III's share and make the columns denser, which is why "
+            "their real work of VGG-6 lies above Fig. 12.",
         )
 
     def _exchanged(self):

@@ -103,7 +103,7 @@ def _limits(panels, rows, ceilings, threads):
     peaks = [cell.value for (count, _), cell in ceilings.peak.items() if count in threads]
     panels[0].set_xscale("log")
     panels[0].set_yscale("log")
-    panels[0].set_xlim(min(xs) / 6, max(xs) * 2.5)  # the left has the labels of the bandwidths
+    panels[0].set_xlim(min(xs) / 12, max(xs) * 2.5)  # the left has the labels of the bandwidths
     panels[0].set_ylim(min(ys) / 2.5, max(ys + peaks) * 2.5)
     for axes in panels:
         axes.set_axisbelow(True)

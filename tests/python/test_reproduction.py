@@ -56,6 +56,12 @@ def test_every_table_and_figure_has_a_page_and_a_picture(files):
     assert "calibrated" in text and "The real layer is not in this book" in text
     assert "1.3 % (d) with AlexNet and VGG exchanged" in text
     assert "640 / 5 = 128" in text and "need 17,411 (d)" in text
+    assert re.search(
+        r"Furthest off in Fig. 8 by themselves .*(, [\w-]+ [\d.]+){3} points \(d\); nearest is .* points \(d\)\.", text
+    )
+    for number in ("5.2x (d) that of 64 PEs", "1.50x (d)", "399,589 (d)", "11,050 frames/J (d)", "16,384 pointers (d)"):
+        assert number in text, number
+    assert "42.9 % (d) active at a weight density of 25.7 % (d)" in text and "16 bits cost 0.100 to 0.100 % (s)" in text
     assert not any(word in text for word in ("goal", "missed", "reached"))
 
 
