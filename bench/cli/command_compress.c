@@ -19,7 +19,9 @@ static const char help_begin[] =
 
 static const char help_end[] =
     "\n"
-    "  --tensor NAMES      comma list of names or globs, where the file holds several matrices\n"
+    "  --tensor NAMES      comma list of names or globs, where the file holds several matrices; "
+    "'*':\n"
+    "                      all matrices of floats, what is left out is told\n"
     "  --density D         prune: keep the largest D x all weights, D from 0 to 1\n"
     "  --threshold Q       prune: keep magnitudes from Q x the standard deviation on\n"
     "  --bits N            bits of a shared weight's code, 2 to 8 (4: a layer for kernels)\n"
@@ -32,7 +34,8 @@ static const char help_end[] =
     "  --samples N         drawn sample inputs instead (default 64); 'positions': as many as a\n"
     "                      convolution of the published SqueezeNet has\n"
     "  --active D          share of a drawn input that is not 0 (default 0.35)\n"
-    "  --bias FILE         bias, one number for each output\n"
+    "  --bias FILE         bias, one number for each output, in place of the file's own\n"
+    "  --no-bias           no bias, though X.bias stands in the file beside X.weight\n"
     "  --activation NAME   none (default) or relu\n"
     "  --pes N             processing elements (default 64)\n"
     "  --name NAME         the layer's name (default: the tensor's, or the file's)\n"
@@ -154,6 +157,7 @@ static int parse(int argc, char **argv, struct request *request)
         {"samples", required_argument, NULL, 'S'},
         {"active", required_argument, NULL, 'a'},
         {"bias", required_argument, NULL, 'B'},
+        {"no-bias", no_argument, NULL, 'z'},
         {"activation", required_argument, NULL, 'A'},
         {"pes", required_argument, NULL, 'N'},
         {"name", required_argument, NULL, 'm'},
@@ -176,6 +180,7 @@ static int parse(int argc, char **argv, struct request *request)
         if (option == 'm') options->name = optarg;
         if (option == 'l') request->ledger = optarg;
         if (option == 'k') options->keep_codes = true;
+        if (option == 'z') options->no_bias = true;
         if (option == 'j') request->as_json = true;
         if (option == 'S' && !strcmp(optarg, "positions"))
             options->samples_positions = true;
@@ -188,6 +193,8 @@ static int parse(int argc, char **argv, struct request *request)
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
     if (!options->input) return eie_command_usage(VERB, "needs a file of weights");
     if (!options->out) return eie_command_usage(VERB, "needs -o FILE");
+    if (options->bias_file && options->no_bias)
+        return eie_command_usage(VERB, "--bias and --no-bias: one of them");
     if (options->keep_codes) {
         if (options->pruning != EIE_PRUNE_NONE)
             return eie_command_usage(VERB, "--keep-codes prunes nothing");
@@ -216,6 +223,15 @@ static enum eie_status write_ledger(const char *path, const json_t *ledger, stru
     return eie_output_commit(&output, error);
 }
 
+/* Names of tensors come from outside. */
+static void print_notes(const char *notes)
+{
+    for (const char *c = notes; *c; c++) {
+        if (c == notes || c[-1] == '\n') fputs("eie: ", stderr);
+        fputc(*c == '\n' || ((unsigned char)*c >= 0x20 && *c != 0x7F) ? *c : '?', stderr);
+    }
+}
+
 int eie_command_compress(int argc, char **argv)
 {
     struct request request = {.options = {.code_bits = 4,
@@ -230,12 +246,15 @@ int eie_command_compress(int argc, char **argv)
     struct eie_file_parts parts = {0};
     struct eie_error error;
     uint32_t count = 0;
+    char *notes = NULL;
     json_t *ledger = NULL;
     const int code = parse(argc, argv, &request);
     if (code >= 0) return code;
     enum eie_status status = eie_topology_get(&topology, &error);
     if (!status && !request.options.threads) request.options.threads = topology->cores;
-    if (!status) status = eie_compress(&request.options, &items, &count, &parts, &error);
+    if (!status) status = eie_compress(&request.options, &items, &count, &parts, &notes, &error);
+    if (!status && notes) print_notes(notes);
+    free(notes);
     if (!status)
         status = eie_compress_ledger(&request.options, items, count, &parts, &ledger, &error);
     if (!status && request.ledger) status = write_ledger(request.ledger, ledger, &error);

@@ -256,6 +256,7 @@ static enum eie_status describe(const struct eie_layer *layer, json_t **describe
                                      bound <= INT32_MAX ? "proven for every input"
                                                         : "checked for each input by the reference",
                                      "source", layer->source, "hash", hash.hex));
+    if (layer->tensor) json_object_set_new(o, "tensor", json_string(layer->tensor));
     *described = o;
     return EIE_OK;
 }

@@ -2,13 +2,15 @@
 #include "bench/compress/sample_outputs.h"
 #include "host/base/clock.h"
 
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct work {
     const struct eie_compress_options *options;
     struct eie_weight_file *file;
-    uint32_t index;
+    uint32_t index, bias; /* tensors of the file */
+    const char *name;     /* of the layer */
     bool last;
     struct eie_pool *pool;
     struct eie_compressed *item;
@@ -72,6 +74,10 @@ static enum eie_status keep_codes(struct work *work)
         item->pruned.sum_squares += value * value;
         item->pruned.kept += shared->code[i] != 0;
     }
+    if (work->options->no_bias) {
+        free(item->shared.bias);
+        item->shared.bias = NULL;
+    }
     item->kmeans.clusters = shared->clusters;
     item->kmeans.converged = true;
     item->load_s = eie_now_s() - start;
@@ -112,13 +118,30 @@ static enum eie_status take_own_bias(struct work *work)
     return EIE_OK;
 }
 
+/* The tensor that choose found beside the matrix; its length was looked at. */
+static enum eie_status join_bias(struct work *work)
+{
+    struct eie_weights side;
+    if (work->bias == EIE_NO_BIAS) return EIE_OK;
+    enum eie_status status =
+        eie_weight_file_load(work->file, work->bias, 0, false, &side, work->error);
+    if (status) return status;
+    work->item->shared.bias = side.values;
+    work->item->below.biases = side.below_float32;
+    side.values = NULL;
+    eie_weights_free(&side);
+    return EIE_OK;
+}
+
 static enum eie_status load_floats(struct work *work, struct eie_weights *weights)
 {
     const struct eie_compress_options *options = work->options;
     struct eie_compressed *item = work->item;
     struct eie_shared *shared = &item->shared;
     const double start = eie_now_s();
-    enum eie_status status = take_own_bias(work);
+    const char *tensor = work->file->entries[work->index].name;
+    enum eie_status status = work->options->no_bias ? EIE_OK : take_own_bias(work);
+    if (!status) status = join_bias(work);
     if (!status)
         status = eie_weight_file_load(work->file, work->index, options->seed, work->last, weights,
                                       work->error);
@@ -130,10 +153,22 @@ static enum eie_status load_floats(struct work *work, struct eie_weights *weight
     shared->inputs = weights->inputs;
     shared->rank = weights->rank;
     memcpy(shared->shape, weights->shape, sizeof shared->shape);
-    eie_shared_name(options->name ? options->name : work->file->entries[work->index].name,
-                    shared->name);
+    snprintf(shared->name, sizeof shared->name, "%s", work->name);
+    json_t *text = json_string(tensor); /* NULL where it is no UTF-8, which no file takes */
+    const bool is_text = text != NULL;
+    json_decref(text);
+    if (is_text && strcmp(tensor, work->name) && !work->file->entries[work->index].named_by_file &&
+        !(shared->tensor = strdup(tensor)))
+        return eie_fail(work->error, EIE_MEMORY, "%s: out of memory", tensor);
     describe_source(options, work->file, shared);
     return EIE_OK;
+}
+
+static struct eie_values values_of(const struct eie_weights *weights)
+{
+    const size_t places = (size_t)weights->outputs * weights->inputs;
+    return (struct eie_values){weights->values, weights->place,
+                               weights->place ? weights->place_count : places, places};
 }
 
 static enum eie_status prune(struct work *work, struct eie_weights *weights)
@@ -141,35 +176,39 @@ static enum eie_status prune(struct work *work, struct eie_weights *weights)
     const struct eie_compress_options *options = work->options;
     const struct eie_sample_outputs *sampled = &work->sampled;
     struct eie_compressed *item = work->item;
-    const size_t count = (size_t)weights->outputs * weights->inputs;
+    const struct eie_values values = values_of(weights);
     const double start = eie_now_s();
-    eie_sample_outputs_multiply(sampled, weights->values, &item->shared, sampled->dense);
-    enum eie_status status = eie_prune(weights->values, count, options->pruning,
-                                       options->pruning_amount, &item->pruned, work->error);
+    eie_sample_outputs_multiply(sampled, &values, &item->shared, sampled->dense);
+    enum eie_status status =
+        eie_prune(&values, options->pruning, options->pruning_amount, &item->pruned, work->error);
     if (status) return status;
     item->prune_s = eie_now_s() - start;
-    eie_sample_outputs_multiply(sampled, weights->values, &item->shared, sampled->result);
+    eie_sample_outputs_multiply(sampled, &values, &item->shared, sampled->result);
     item->output_squares = eie_sample_outputs_difference(sampled, sampled->dense, NULL);
     item->pruned_output_squares =
         eie_sample_outputs_difference(sampled, sampled->result, sampled->dense);
     return EIE_OK;
 }
 
-static enum eie_status share(struct work *work, const struct eie_weights *weights)
+/* Places go over to the shared weights. */
+static enum eie_status share(struct work *work, struct eie_weights *weights)
 {
     const struct eie_compress_options *options = work->options;
     struct eie_compressed *item = work->item;
     struct eie_shared *shared = &item->shared;
-    const size_t count = (size_t)shared->outputs * shared->inputs;
+    const struct eie_values values = values_of(weights);
     const double start = eie_now_s();
     enum eie_status status = eie_kmeans(
-        weights->values, count, true, (1u << options->code_bits) - 1, options->centroids,
+        values.value, values.count, true, (1u << options->code_bits) - 1, options->centroids,
         options->seed, options->rounds_max, options->threads, &item->kmeans, work->error);
     if (status) return status;
-    shared->code = malloc(count);
+    shared->code = malloc(values.count + 1);
     if (!shared->code) return eie_fail(work->error, EIE_MEMORY, "%s: out of memory", shared->name);
-    status = eie_kmeans_assign(&item->kmeans, weights->values, count, true, 1, options->threads,
-                               shared->code, shared->codebook, &item->shared_squares, work->error);
+    status = eie_kmeans_assign_places(&item->kmeans, &values, options->threads, shared->code,
+                                      shared->codebook, &item->shared_squares, work->error);
+    shared->place = weights->place;
+    shared->place_count = weights->place_count;
+    weights->place = NULL;
     shared->clusters = item->kmeans.clusters;
     shared->code_bits = options->code_bits;
     item->share_s = eie_now_s() - start;
@@ -200,14 +239,13 @@ static enum eie_status measure_sizes(struct work *work)
     struct eie_compressed *item = work->item;
     struct eie_relative *relative = &item->relative;
     enum eie_status status =
-        eie_relative_encode(&item->shared, work->options->run_bits, relative, work->error);
+        eie_relative_count(&item->shared, work->options->run_bits, relative, work->error);
     if (status) return status;
     status = eie_relative_sizes(relative, EIE_FORM_PACKED, &item->packed[0], &item->packed[1],
                                 work->error);
     if (!status)
         status = eie_relative_sizes(relative, EIE_FORM_HUFFMAN, &item->huffman[0],
                                     &item->huffman[1], work->error);
-    eie_relative_free(relative);
     return status;
 }
 
@@ -217,6 +255,7 @@ static enum eie_status make_layer(struct work *work)
     const struct eie_shared *shared = &item->shared;
     struct eie_float_layer in = {.name = shared->name,
                                  .source = shared->source,
+                                 .tensor = shared->tensor,
                                  .pe_count = work->options->pes,
                                  .activation = work->options->activation,
                                  .codebook = shared->codebook,
@@ -247,24 +286,29 @@ static enum eie_status encode(struct work *work)
     item->encode_s = eie_now_s() - start;
     if (work->options->form == EIE_FORM_PLAIN) { /* the layer has it all */
         free(shared->code);
+        free(shared->place);
         shared->code = NULL;
+        shared->place = NULL;
     }
     return EIE_OK;
 }
 
 enum eie_status eie_compress_matrix(const struct eie_compress_options *options,
-                                    struct eie_weight_file *file, uint32_t index, bool last,
+                                    struct eie_weight_file *file,
+                                    const struct eie_compress_choice *choice, bool last,
                                     struct eie_pool *pool, struct eie_compressed *item,
                                     struct eie_error *error)
 {
     struct work work = {.options = options,
                         .file = file,
-                        .index = index,
+                        .index = choice->index,
+                        .bias = choice->bias,
+                        .name = choice->name,
                         .last = last,
                         .pool = pool,
                         .item = item,
                         .error = error};
-    item->input_dtype = file->entries[index].dtype;
+    item->input_dtype = file->entries[choice->index].dtype;
     enum eie_status status = options->keep_codes ? keep_codes(&work) : compress_floats(&work);
     if (!status) status = encode(&work);
     eie_sample_outputs_free(&work.sampled);

@@ -18,6 +18,7 @@ struct eie_compress_options {
     const char *input, *out, *name;
     const char *tensors; /* comma list of names or globs; NULL: the only one */
     const char *inputs_file, *bias_file;
+    bool no_bias; /* that the file has beside the matrix */
     enum eie_pruning pruning;
     double pruning_amount;
     uint32_t code_bits, run_bits;

@@ -12,9 +12,18 @@ enum eie_status eie_side_file_load(const char *path, uint32_t columns, const cha
     struct eie_weight_file file;
     enum eie_status status = eie_weight_file_open(path, &file, error);
     if (status) return status;
-    if (file.count != 1)
-        status = eie_fail(error, EIE_INPUT, "%s: %s must be a file of one tensor", path, what);
-    if (!status) status = eie_weight_file_load(&file, 0, 1, true, side, error);
+    uint32_t only = 0, count = 0;
+    for (uint32_t i = 0; i < file.count; i++) {
+        if (file.count > 1 && !eie_weight_entry_usable(&file.entries[i])) continue;
+        only = i;
+        count++;
+    }
+    if (count != 1)
+        status = eie_fail(error, EIE_INPUT,
+                          "%s: %s must be a file of one tensor of numbers, this one has %u", path,
+                          what, count);
+    if (!status) status = eie_weight_file_load(&file, only, 1, true, side, error);
+    if (!status) status = eie_weights_fill(path, side, error);
     if (!status && side->inputs != columns) {
         status = eie_fail(error, EIE_INPUT, "%s: %s has rows of %u, the layer needs %u", path, what,
                           side->inputs, columns);
@@ -106,8 +115,9 @@ void eie_sample_outputs_free(struct eie_sample_outputs *sampled)
 /* ---- outputs -------------------------------------------------------------------------------- */
 
 struct product {
-    const float *values; /* of floats, or NULL */
-    const uint8_t *code; /* of codes */
+    struct eie_values in; /* of codes: their places */
+    const float *values;  /* of floats, or NULL */
+    const uint8_t *code;  /* of codes */
     const float *codebook;
     const float *samples; /* [EIE_ERROR_SAMPLES][inputs], zeros beyond the real ones */
     uint32_t outputs, inputs, threads;
@@ -121,8 +131,10 @@ static void multiply_rows(void *context, uint32_t worker)
     const float *x0 = in->samples, *x1 = x0 + n, *x2 = x1 + n, *x3 = x2 + n;
     for (uint32_t i = worker; i < in->outputs; i += in->threads) {
         double y0 = 0, y1 = 0, y2 = 0, y3 = 0;
-        for (size_t j = 0; j < n; j++) {
-            const size_t at = i * n + j;
+        size_t at = eie_values_from(&in->in, i * n);
+        const size_t end = eie_values_from(&in->in, (i + 1) * n);
+        for (; at < end; at++) {
+            const size_t j = (in->in.place ? in->in.place[at] : at) - i * n;
             const double w = (double)(in->values ? in->values[at] : in->codebook[in->code[at]]);
             y0 += w * (double)x0[j];
             y1 += w * (double)x1[j];
@@ -134,10 +146,15 @@ static void multiply_rows(void *context, uint32_t worker)
     }
 }
 
-void eie_sample_outputs_multiply(const struct eie_sample_outputs *sampled, const float *values,
-                                 const struct eie_shared *shared, double *result)
+void eie_sample_outputs_multiply(const struct eie_sample_outputs *sampled,
+                                 const struct eie_values *values, const struct eie_shared *shared,
+                                 double *result)
 {
-    struct product product = {.values = values,
+    const size_t places = (size_t)sampled->outputs * sampled->inputs;
+    const struct eie_values codes = {NULL, shared->place,
+                                     shared->place ? shared->place_count : places, places};
+    struct product product = {.in = values ? *values : codes,
+                              .values = values ? values->value : NULL,
                               .code = shared->code,
                               .codebook = shared->codebook,
                               .samples = sampled->first,

@@ -7,8 +7,8 @@
 #include "host/machine/threads.h"
 #include "host/weights/weight_file.h"
 
-/* A matrix [rows][columns] of a file with one tensor; a single dimension is one row. `what`: the
- * option that names it, for messages. EIE_INPUT, EIE_SYSTEM, EIE_MEMORY. */
+/* A matrix [rows][columns] of a file with one tensor of numbers; a single dimension is one row.
+ * `what`: the option that names it, for messages. EIE_INPUT, EIE_SYSTEM, EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_side_file_load(const char *path, uint32_t columns,
                                                 const char *what, struct eie_weights *side,
                                                 struct eie_error *error);
@@ -35,8 +35,9 @@ EIE_MUST_USE enum eie_status eie_sample_outputs_begin(const struct eie_compress_
 void eie_sample_outputs_free(struct eie_sample_outputs *sampled);
 
 /* Outputs of floats [outputs][inputs], or of shared weights where that is NULL. */
-void eie_sample_outputs_multiply(const struct eie_sample_outputs *sampled, const float *values,
-                                 const struct eie_shared *shared, double *result);
+void eie_sample_outputs_multiply(const struct eie_sample_outputs *sampled,
+                                 const struct eie_values *values, const struct eie_shared *shared,
+                                 double *result);
 
 /* Sum of squares of y - reference, or of y where that is NULL. */
 double eie_sample_outputs_difference(const struct eie_sample_outputs *sampled, const double *y,

@@ -12,7 +12,7 @@ fail() {
 }
 
 version=$(aarch64-linux-gnu-gcc -dumpversion 2>/dev/null) || fail "no aarch64-linux-gnu-gcc runs here"
-packages=(libjansson-dev libssl-dev libhwloc-dev libzip-dev libbenchmark-dev libcmocka-dev opencl-c-headers
+packages=(libjansson-dev libssl-dev libhwloc-dev libzip-dev zlib1g-dev libbenchmark-dev libcmocka-dev opencl-c-headers
   "libstdc++-${version%%.*}-dev" libgcc-s1) # the C++ library belongs to the compiler
 
 wanted="${packages[*]}"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -19,6 +20,7 @@
 #define ALIGNMENT      64u
 #define SWEEP_AGE_S    60
 #define FIRST_CAPACITY 65536u /* where the size is not known beforehand */
+#define PIPE_WAIT_MS   5000   /* for the first writer of a named pipe */
 
 /* What to do about an errno value, beside the system's own words for it. */
 static const char *advice(int code)
@@ -77,30 +79,74 @@ static bool grow(struct eie_bytes *bytes, size_t capacity)
     return true;
 }
 
+static size_t physical_memory(void)
+{
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    return pages > 0 && page > 0 ? (size_t)pages * (size_t)page : SIZE_MAX;
+}
+
+/* Whether a read that found nothing in a pipe is to be tried again. One that nobody writes to would
+ * be waited for without an end, so it is opened without waiting: the first writer has a moment to
+ * come, and what that one writes is waited for as everywhere. */
+static bool pipe_goes_on(int file, bool has_writer, bool *waited)
+{
+    struct pollfd event = {file, POLLIN, 0};
+    if (!has_writer && *waited) return false;
+    while (poll(&event, 1, has_writer ? -1 : PIPE_WAIT_MS) < 0 && errno == EINTR) continue;
+    *waited = true;
+    return true;
+}
+
+/* What may be read of this kind of file; `info` is its. EIE_INPUT for what is none or never ends.
+ */
+static enum eie_status check_kind(const char *path, int file, const struct stat *info,
+                                  size_t *limit, struct eie_error *error)
+{
+    const size_t memory = physical_memory();
+    if (S_ISDIR(info->st_mode)) return read_failed(path, EISDIR, error);
+    if (S_ISREG(info->st_mode)) {
+        if ((uint64_t)info->st_size > memory && (uint64_t)info->st_size <= *limit)
+            return eie_fail(error, EIE_INPUT, "%s: %llu bytes are more than this machine's memory",
+                            path, (unsigned long long)info->st_size);
+        return EIE_OK;
+    }
+    const size_t most = memory / 4 < EIE_PIPE_MAX ? memory / 4 : EIE_PIPE_MAX;
+    if (*limit > most) *limit = most;
+    if (S_ISCHR(info->st_mode) && !isatty(file)) *limit = 0; /* /dev/null is an empty file */
+    return S_ISBLK(info->st_mode) ? eie_fail(error, EIE_INPUT, "%s: is a device, not a file", path)
+                                  : EIE_OK;
+}
+
+static enum eie_status too_large(const char *path, const struct stat *info, size_t limit,
+                                 struct eie_error *error)
+{
+    if (S_ISCHR(info->st_mode) && limit == 0)
+        return eie_fail(error, EIE_INPUT, "%s: is a device, not a file", path);
+    return eie_fail(error, EIE_INPUT, "%s: larger than the %zu bytes that may be read here%s", path,
+                    limit, S_ISREG(info->st_mode) ? "" : ": write it to a file first");
+}
+
 enum eie_status eie_file_read(const char *path, size_t limit, struct eie_bytes *bytes,
                               struct eie_error *error)
 {
-    enum eie_status status = EIE_OK;
+    enum eie_status status;
     struct stat info;
     int file;
 
     *bytes = (struct eie_bytes){0};
-    do file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    do file = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     while (file < 0 && errno == EINTR);
     if (file < 0) return read_failed(path, errno, error);
-    if (fstat(file, &info) != 0) {
-        status = read_failed(path, errno, error);
-        goto end;
-    }
-    if (S_ISDIR(info.st_mode)) {
-        status = read_failed(path, EISDIR, error);
-        goto end;
-    }
+    status = fstat(file, &info) != 0 ? read_failed(path, errno, error)
+                                     : check_kind(path, file, &info, &limit, error);
+    if (status != EIE_OK) goto end;
 
     /* One byte more than the limit, to see that there is more; sizes only are hints: a file may
      * grow while it is read, and those of /proc say 0. */
     const size_t most = limit < SIZE_MAX ? limit + 1 : limit;
     const bool sized = S_ISREG(info.st_mode) && info.st_size > 0;
+    const bool is_pipe = S_ISFIFO(info.st_mode);
+    bool waited = false;
     size_t capacity = sized ? (size_t)info.st_size + 1 : FIRST_CAPACITY;
     if (capacity > most) capacity = most;
     for (bool more = !(sized && (uint64_t)info.st_size > limit); more;) {
@@ -111,6 +157,10 @@ enum eie_status eie_file_read(const char *path, size_t limit, struct eie_bytes *
         }
         while (bytes->size < capacity && more) {
             const ssize_t got = read(file, bytes->data + bytes->size, capacity - bytes->size);
+            const bool blocked = got < 0 && errno == EAGAIN;
+            if ((blocked || (got == 0 && is_pipe && bytes->size == 0)) &&
+                pipe_goes_on(file, blocked, &waited))
+                continue;
             if (got < 0 && errno != EINTR) {
                 status = read_failed(path, errno, error);
                 goto end;
@@ -121,8 +171,11 @@ enum eie_status eie_file_read(const char *path, size_t limit, struct eie_bytes *
         if (bytes->size > limit) break;
     }
     if (bytes->size > limit || bytes->data == NULL) {
-        status = eie_fail(error, EIE_INPUT, "%s: larger than the %zu bytes that may be read here",
-                          path, limit);
+        status = too_large(path, &info, limit, error);
+        goto end;
+    }
+    if (is_pipe && bytes->size == 0) {
+        status = eie_fail(error, EIE_INPUT, "%s: is a pipe that nobody writes to", path);
         goto end;
     }
     bytes->data[bytes->size] = 0;

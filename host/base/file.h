@@ -15,8 +15,11 @@ struct eie_bytes {
     size_t size;
 };
 
-/* Reads `path` whole. EIE_INPUT: no such file, a folder, larger than `limit` bytes; EIE_SYSTEM: no
- * permission or a read error; EIE_MEMORY. */
+#define EIE_PIPE_MAX (UINT64_C(1) << 31) /* bytes; or a quarter of the memory, if that is less */
+
+/* Reads `path` whole. EIE_INPUT: no such file, a folder, a device, a pipe that nobody writes to,
+ * larger than `limit` bytes, or than EIE_PIPE_MAX what is no regular file, or than the memory what
+ * is one; EIE_SYSTEM: no permission or a read error; EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_file_read(const char *path, size_t limit, struct eie_bytes *bytes,
                                            struct eie_error *error);
 void eie_bytes_free(struct eie_bytes *bytes);

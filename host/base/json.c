@@ -1,5 +1,6 @@
 #include "host/base/json.h"
 #include "host/base/file.h"
+#include "host/base/foreign.h"
 #include "host/base/names.h"
 
 #include <math.h>
@@ -174,14 +175,19 @@ enum eie_status eie_json_read(const char *path, struct eie_json_file *file, stru
         goto cleanup;
     }
     file->root = json_loadb(file->text, bytes.size, JSON_REJECT_DUPLICATES, &fault);
+    const char *foreign = eie_foreign_file(path, bytes.data, bytes.size);
     if (!file->root && json_error_code(&fault) == json_error_out_of_memory)
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    else if (!file->root && foreign && !strchr("{[ \t\r\n\xef", *file->text))
+        status = eie_fail(error, EIE_INPUT, "%s: %s", path, foreign);
     else if (!file->root)
         status = eie_fail(error, EIE_INPUT, "%s:%d: not valid JSON: %s", path,
                           fault.line > 0 ? fault.line : 1, fault.text);
     else if (!json_is_object(file->root))
         status = eie_fail(error, EIE_INPUT, "%s:1: must be an object, not %s", path,
                           type_name(file->root));
+    else if (foreign && json_object_get(file->root, "weight_map"))
+        status = eie_fail(error, EIE_INPUT, "%s: %s", path, foreign);
 cleanup:
     if (status != EIE_OK) eie_json_free(file);
     return status;

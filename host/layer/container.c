@@ -103,7 +103,7 @@ enum eie_status eie_container_tensor(const struct eie_container_layer *in, const
                    : eie_fail(in->error, EIE_INPUT, "%s: tensor '%s' is missing", in->path, key);
     if ((*tensor)->dtype != dtype || (*tensor)->rank != rank)
         return eie_fail(in->error, EIE_INPUT, "%s: tensor '%s' is %s of rank %u, must be %s of %u",
-                        in->path, key, eie_dtype_name((*tensor)->dtype), (*tensor)->rank,
+                        in->path, key, eie_safetensors_dtype(in->file, *tensor), (*tensor)->rank,
                         eie_dtype_name(dtype), rank);
     ++*in->used;
     return EIE_OK;

@@ -31,6 +31,7 @@ static enum eie_status allocate(const struct eie_layer *parts, uint32_t entry_co
                                 struct writable *out, struct eie_error *error)
 {
     const size_t name_size = strlen(parts->name) + 1, source_size = strlen(parts->source) + 1;
+    const size_t tensor_size = parts->tensor ? strlen(parts->tensor) + 1 : 0;
     const size_t starts = (size_t)parts->pe_count * ((size_t)parts->inputs + 1) * sizeof(uint32_t);
     const size_t bias = parts->bias ? (size_t)parts->outputs * sizeof(int32_t) : 0;
     const size_t samples = (size_t)parts->sample_count * parts->inputs * sizeof(int16_t);
@@ -39,7 +40,7 @@ static enum eie_status allocate(const struct eie_layer *parts, uint32_t entry_co
     const size_t at_bias = at_entries + round_up(entry_count);
     const size_t at_samples = at_bias + round_up(bias);
     const size_t at_strings = at_samples + round_up(samples);
-    const size_t size = at_strings + round_up(name_size + source_size);
+    const size_t size = at_strings + round_up(name_size + source_size + tensor_size);
 
     char *base = eie_sealed_new(size);
     if (!base)
@@ -55,6 +56,8 @@ static enum eie_status allocate(const struct eie_layer *parts, uint32_t entry_co
         samples ? memcpy(base + at_samples, parts->sample_inputs, samples) : NULL;
     layer->name = memcpy(base + at_strings, parts->name, name_size);
     layer->source = memcpy(base + at_strings + name_size, parts->source, source_size);
+    char *tensor = base + at_strings + name_size + source_size;
+    layer->tensor = tensor_size ? memcpy(tensor, parts->tensor, tensor_size) : NULL;
     *out = (struct writable){layer, (uint32_t *)(base + at_starts), (uint8_t *)(base + at_entries)};
     return EIE_OK;
 }

@@ -54,6 +54,7 @@ struct eie_layer {
     const int32_t *bias;                 /* [outputs] at the accumulator's scale, or NULL */
     uint32_t sample_count;               /* inputs that travel with the layer, may be 0 */
     const int16_t *sample_inputs;        /* [sample_count][inputs], or NULL when there are none */
+    const char *tensor; /* the name it had where it comes from; NULL: `name`, or none */
 };
 
 /* The same matrix without PEs: codes by column, rows ascending within a column. */

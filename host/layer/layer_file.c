@@ -85,6 +85,7 @@ static enum eie_status read_layer(const struct eie_container_layer *in, struct e
     enum eie_status status = eie_container_uint(in, "outputs", 0, UINT32_MAX, &parts.outputs);
     if (!status) status = eie_container_scalars(in, &parts);
     if (!status) status = eie_container_text(in, "source", &parts.source);
+    parts.tensor = eie_container_find(in, "tensor");
     for (int i = 0; i < TENSOR_PARTS && !status; i++) {
         status = eie_container_tensor(in, wanted[i].part, wanted[i].dtype, wanted[i].rank,
                                       wanted[i].optional, &tensors[i]);
@@ -288,6 +289,7 @@ static void add_layer(struct eie_container_writer *out, const struct eie_layer *
     eie_container_add_uint(out, layer->name, "outputs", layer->outputs);
     eie_container_add_scalars(out, layer);
     eie_container_add_text(out, layer->name, "source", layer->source);
+    if (layer->tensor) eie_container_add_text(out, layer->name, "tensor", layer->tensor);
 }
 
 enum eie_status eie_layer_file_write_parts(const char *path, const struct eie_layer *const *layers,

@@ -4,8 +4,10 @@
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
  * L.source, and L.eie_layer_hash (eie_layer_hash; files of before have none), which covers what
- * eie.sha256 does not. A layer may also stand in its storage form (host/layer/stored.h), which has
- * the metadata L.form; it is read like any other. */
+ * eie.sha256 does not. L.tensor is the full name of the tensor that L was made of, where L is not
+ * that name (too long, or of other characters); older files have none. A layer may also stand in
+ * its storage form (host/layer/stored.h), which has the metadata L.form; it is read like any other.
+ */
 #ifndef EIE_HOST_LAYER_LAYER_FILE_H
 #define EIE_HOST_LAYER_LAYER_FILE_H
 

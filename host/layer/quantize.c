@@ -282,6 +282,7 @@ enum eie_status eie_quantize(const struct eie_float_layer *in, struct eie_layer 
     struct eie_layer parts = {
         .name = in->name,
         .source = in->source,
+        .tensor = in->tensor,
         .pe_count = in->pe_count,
         .activation = in->activation,
         .weight_fraction_bits = report->weight_fraction_bits,

@@ -8,7 +8,7 @@
 #include "host/layer/layer.h"
 
 struct eie_float_layer {
-    const char *name, *source;
+    const char *name, *source, *tensor; /* as those of a layer */
     uint32_t pe_count;
     enum eie_activation activation;
     const float *codebook;         /* [16], [0] is 0 */

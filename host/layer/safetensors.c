@@ -1,4 +1,5 @@
 #include "host/layer/safetensors.h"
+#include "host/base/foreign.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,29 @@
 static const struct {
     const char *name;
     uint32_t size;
-} dtypes[EIE_DTYPE_COUNT] = {
-    [EIE_U8] = {"U8", 1},     [EIE_I8] = {"I8", 1},   [EIE_I16] = {"I16", 2},
-    [EIE_U16] = {"U16", 2},   [EIE_I32] = {"I32", 4}, [EIE_U32] = {"U32", 4},
-    [EIE_I64] = {"I64", 8},   [EIE_U64] = {"U64", 8}, [EIE_F16] = {"F16", 2},
-    [EIE_BF16] = {"BF16", 2}, [EIE_F32] = {"F32", 4}, [EIE_F64] = {"F64", 8},
+} dtypes[EIE_DTYPE_COUNT + 1] = {
+    [EIE_U8] = {"U8", 1},
+    [EIE_I8] = {"I8", 1},
+    [EIE_I16] = {"I16", 2},
+    [EIE_U16] = {"U16", 2},
+    [EIE_I32] = {"I32", 4},
+    [EIE_U32] = {"U32", 4},
+    [EIE_I64] = {"I64", 8},
+    [EIE_U64] = {"U64", 8},
+    [EIE_F16] = {"F16", 2},
+    [EIE_BF16] = {"BF16", 2},
+    [EIE_F32] = {"F32", 4},
+    [EIE_F64] = {"F64", 8},
+    [EIE_DTYPE_UNREAD] = {"another type", 0},
 };
+
+/* Those of safetensors 0.8 beyond the ones that are read here. */
+static const struct {
+    const char *name;
+    uint32_t bits;
+} unread[] = {{"BOOL", 8},        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},
+              {"F8_E5M2", 8},     {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8},
+              {"F8_E5M2FNUZ", 8}, {"C64", 64}};
 
 uint32_t eie_dtype_size(enum eie_dtype dtype)
 {
@@ -26,14 +44,18 @@ const char *eie_dtype_name(enum eie_dtype dtype)
     return dtypes[dtype].name;
 }
 
-static bool dtype_of(const char *name, enum eie_dtype *dtype)
+/* Bits of one element; 0: not known. */
+static uint32_t dtype_of(const char *name, enum eie_dtype *dtype)
 {
-    for (int i = 0; name && i < EIE_DTYPE_COUNT; i++) {
+    for (int i = 0; i < EIE_DTYPE_COUNT; i++) {
         if (strcmp(dtypes[i].name, name)) continue;
         *dtype = (enum eie_dtype)i;
-        return true;
+        return 8 * dtypes[i].size;
     }
-    return false;
+    *dtype = EIE_DTYPE_UNREAD;
+    for (size_t i = 0; i < sizeof unread / sizeof *unread; i++)
+        if (!strcmp(unread[i].name, name)) return unread[i].bits;
+    return 0;
 }
 
 /* A non-negative JSON integer. */
@@ -44,24 +66,45 @@ static bool unsigned_of(const json_t *value, uint64_t *number)
     return true;
 }
 
+/* Fills rank and shape; *bytes is what the shape needs, where `bits` of an element are known. */
+static enum eie_status parse_shape(const char *path, const json_t *shape, uint32_t bits,
+                                   struct eie_tensor *tensor, uint64_t *bytes,
+                                   struct eie_error *error)
+{
+    uint64_t elements = 1, size;
+    const size_t rank = json_array_size(shape);
+    if (!json_is_array(shape) || rank > UINT32_MAX)
+        return eie_fail(error, EIE_INPUT, "%s: tensor '%s': shape must be a list", path,
+                        tensor->name);
+    tensor->rank = (uint32_t)rank;
+    for (size_t i = 0; i < rank; i++) {
+        if (!unsigned_of(json_array_get(shape, i), &size) ||
+            __builtin_mul_overflow(elements, size, &elements))
+            return eie_fail(error, EIE_INPUT, "%s: tensor '%s': impossible shape", path,
+                            tensor->name);
+        if (i < EIE_TENSOR_RANK_MAX) tensor->shape[i] = size;
+    }
+    const bool whole_bytes = bits % 8 == 0;
+    if (__builtin_mul_overflow(elements, (uint64_t)(whole_bytes ? bits / 8 : bits), bytes) ||
+        (!whole_bytes && *bytes % 8))
+        return eie_fail(error, EIE_INPUT, "%s: tensor '%s': impossible shape", path, tensor->name);
+    if (!whole_bytes) *bytes /= 8;
+    return EIE_OK;
+}
+
 static enum eie_status parse_tensor(const char *path, const char *name, const json_t *value,
                                     struct eie_safetensors *file, struct eie_tensor *tensor,
                                     struct eie_error *error)
 {
-    const json_t *shape = json_object_get(value, "shape");
     const json_t *offsets = json_object_get(value, "data_offsets");
+    const char *dtype = json_string_value(json_object_get(value, "dtype"));
+    uint64_t size = 0, begin, end;
     *tensor = (struct eie_tensor){.name = name};
-    if (!dtype_of(json_string_value(json_object_get(value, "dtype")), &tensor->dtype))
-        return eie_fail(error, EIE_INPUT, "%s: tensor '%s': unknown or missing dtype", path, name);
-    if (!json_is_array(shape) || json_array_size(shape) > EIE_TENSOR_RANK_MAX)
-        return eie_fail(error, EIE_INPUT, "%s: tensor '%s': shape must be a list of at most %d",
-                        path, name, EIE_TENSOR_RANK_MAX);
-    tensor->rank = (uint32_t)json_array_size(shape);
-    uint64_t size = eie_dtype_size(tensor->dtype), begin, end;
-    for (uint32_t i = 0; i < tensor->rank; i++)
-        if (!unsigned_of(json_array_get(shape, i), &tensor->shape[i]) ||
-            __builtin_mul_overflow(size, tensor->shape[i], &size))
-            return eie_fail(error, EIE_INPUT, "%s: tensor '%s': impossible shape", path, name);
+    if (!dtype) return eie_fail(error, EIE_INPUT, "%s: tensor '%s': missing dtype", path, name);
+    const uint32_t bits = dtype_of(dtype, &tensor->dtype);
+    enum eie_status status =
+        parse_shape(path, json_object_get(value, "shape"), bits, tensor, &size, error);
+    if (status) return status;
     if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
         !unsigned_of(json_array_get(offsets, 0), &begin) ||
         !unsigned_of(json_array_get(offsets, 1), &end) || begin > end)
@@ -71,12 +114,12 @@ static enum eie_status parse_tensor(const char *path, const char *name, const js
                         "%s: tensor '%s' ends at byte %llu of the data, but the file has only %zu; "
                         "it is truncated or its header lies",
                         path, name, (unsigned long long)end, file->data_size);
-    if (end - begin != size)
+    if (bits && end - begin != size)
         return eie_fail(error, EIE_INPUT,
                         "%s: tensor '%s': shape and dtype need %llu bytes, data_offsets give %llu",
                         path, name, (unsigned long long)size, (unsigned long long)(end - begin));
     tensor->data = file->data + begin;
-    tensor->size = size;
+    tensor->size = end - begin;
     return EIE_OK;
 }
 
@@ -118,6 +161,7 @@ static enum eie_status parse_header(const char *path, struct eie_safetensors *fi
         if (!strcmp(name, METADATA_KEY)) {
             const char *key;
             json_t *text;
+            if (json_is_null(value)) continue;
             if (!json_is_object(value))
                 return eie_fail(error, EIE_INPUT, "%s: %s is not an object", path, METADATA_KEY);
             json_object_foreach(value, key, text) if (!json_is_string(text)) return eie_fail(
@@ -140,17 +184,22 @@ enum eie_status eie_safetensors_parse(struct eie_bytes *bytes, const char *path,
     uint64_t header_size = 0;
     *file = (struct eie_safetensors){.bytes = *bytes};
     *bytes = (struct eie_bytes){0};
-    if (file->bytes.size < sizeof header_size + 2) {
-        eie_fail(error, status, "%s: too short for a safetensors file (%zu bytes)", path,
-                 file->bytes.size);
-        goto fail;
-    }
-    memcpy(&header_size, file->bytes.data, sizeof header_size);
-    if (header_size > file->bytes.size - sizeof header_size || header_size > HEADER_MAX) {
-        eie_fail(error, status,
-                 "%s: header of %llu bytes does not fit a file of %zu; not a safetensors file, or "
-                 "truncated",
-                 path, (unsigned long long)header_size, file->bytes.size);
+    if (file->bytes.size >= sizeof header_size)
+        memcpy(&header_size, file->bytes.data, sizeof header_size);
+    const bool is_short = file->bytes.size < sizeof header_size + 2;
+    if (is_short || header_size > file->bytes.size - sizeof header_size ||
+        header_size > HEADER_MAX) {
+        const char *foreign = eie_foreign_file(path, file->bytes.data, file->bytes.size);
+        if (foreign)
+            eie_fail(error, status, "%s: %s", path, foreign);
+        else if (is_short)
+            eie_fail(error, status, "%s: too short for a safetensors file (%zu bytes)", path,
+                     file->bytes.size);
+        else
+            eie_fail(error, status,
+                     "%s: header of %llu bytes does not fit a file of %zu; not a safetensors file, "
+                     "or truncated",
+                     path, (unsigned long long)header_size, file->bytes.size);
         goto fail;
     }
     file->data = file->bytes.data + sizeof header_size + header_size;
@@ -190,6 +239,12 @@ const struct eie_tensor *eie_safetensors_find(const struct eie_safetensors *file
     for (uint32_t i = 0; i < file->tensor_count; i++)
         if (!strcmp(file->tensors[i].name, name)) return &file->tensors[i];
     return NULL;
+}
+
+const char *eie_safetensors_dtype(const struct eie_safetensors *file,
+                                  const struct eie_tensor *tensor)
+{
+    return json_string_value(json_object_get(json_object_get(file->header, tensor->name), "dtype"));
 }
 
 const char *eie_safetensors_metadata(const struct eie_safetensors *file, const char *key)

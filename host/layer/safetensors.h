@@ -21,7 +21,8 @@ enum eie_dtype {
     EIE_BF16,
     EIE_F32,
     EIE_F64,
-    EIE_DTYPE_COUNT
+    EIE_DTYPE_COUNT,
+    EIE_DTYPE_UNREAD = EIE_DTYPE_COUNT /* any other: BOOL, F8_E4M3, what the future brings */
 };
 
 #define EIE_TENSOR_RANK_MAX 8
@@ -29,14 +30,15 @@ enum eie_dtype {
 struct eie_tensor {
     const char *name;
     enum eie_dtype dtype;
-    uint32_t rank;
-    uint64_t shape[EIE_TENSOR_RANK_MAX];
-    const void *data; /* `size` bytes, possibly unaligned: copy before use */
+    uint32_t rank;                       /* may be more than EIE_TENSOR_RANK_MAX when read */
+    uint64_t shape[EIE_TENSOR_RANK_MAX]; /* the first of them */
+    const void *data;                    /* `size` bytes, possibly unaligned: copy before use */
     uint64_t size;
 };
 
 /* A file read and checked: header within the file, every tensor within the data, offsets equal to
- * shape times width, no gap, no overlap, no duplicate name. Pointers reach into `bytes`. */
+ * shape times width (of a dtype that the format had by version 0.8; of others the width is not
+ * known), no gap, no overlap, no duplicate name. Pointers reach into `bytes`. */
 struct eie_safetensors {
     struct eie_bytes bytes;
     json_t *header;
@@ -46,10 +48,10 @@ struct eie_safetensors {
     struct eie_tensor *tensors;
 };
 
-uint32_t eie_dtype_size(enum eie_dtype dtype); /* bytes of one element */
+uint32_t eie_dtype_size(enum eie_dtype dtype); /* bytes of one element; 0 of EIE_DTYPE_UNREAD */
 const char *eie_dtype_name(enum eie_dtype dtype);
 
-/* EIE_INPUT with what is wrong and where. */
+/* EIE_INPUT with what is wrong and where, or with what the file is instead. */
 EIE_MUST_USE enum eie_status eie_safetensors_read(const char *path, struct eie_safetensors *file,
                                                   struct eie_error *error);
 EIE_MUST_USE enum eie_status eie_safetensors_parse(struct eie_bytes *bytes, /* taken over */
@@ -59,6 +61,9 @@ void eie_safetensors_free(struct eie_safetensors *file);
 
 /* NULL when there is none of that name. */
 const struct eie_tensor *eie_safetensors_find(const struct eie_safetensors *file, const char *name);
+/* The dtype of a tensor of the file as the file has it. */
+const char *eie_safetensors_dtype(const struct eie_safetensors *file,
+                                  const struct eie_tensor *tensor);
 const char *eie_safetensors_metadata(const struct eie_safetensors *file, const char *key);
 
 /* Writes tensors in the given order behind a header padded to 8 bytes; `metadata` (an object of

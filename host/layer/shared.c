@@ -7,14 +7,23 @@
 void eie_shared_free(struct eie_shared *shared)
 {
     free(shared->code);
+    free(shared->place);
     free(shared->bias);
+    free(shared->tensor);
     shared->code = NULL;
+    shared->place = NULL;
     shared->bias = NULL;
+    shared->tensor = NULL;
+}
+
+static size_t code_count(const struct eie_shared *shared)
+{
+    return shared->place ? shared->place_count : (size_t)shared->outputs * shared->inputs;
 }
 
 uint64_t eie_shared_nonzeros(const struct eie_shared *shared)
 {
-    const size_t count = (size_t)shared->outputs * shared->inputs;
+    const size_t count = code_count(shared);
     uint64_t nonzeros = 0;
     for (size_t i = 0; i < count; i++) nonzeros += shared->code[i] != 0;
     return nonzeros;
@@ -43,11 +52,19 @@ enum eie_status eie_shared_columns(const struct eie_shared *shared, struct eie_s
         return eie_fail(error, EIE_MEMORY, "%s: out of memory", shared->name);
     }
     /* start[j + 2] counts column j; then start[j + 1] is its next free place, in the end its end */
-    for (uint32_t i = 0; i < outputs; i++)
+    for (uint64_t k = 0; shared->place && k < shared->place_count; k++)
+        start[shared->place[k] % inputs + 2] += shared->code[k] != 0;
+    for (uint32_t i = 0; i < outputs && !shared->place; i++)
         for (uint32_t j = 0; j < inputs; j++)
             start[j + 2] += shared->code[(size_t)i * inputs + j] != 0;
     for (uint32_t j = 1; j < inputs; j++) start[j + 1] += start[j];
-    for (uint32_t i = 0; i < outputs; i++) {
+    for (uint64_t k = 0; shared->place && k < shared->place_count; k++) {
+        const uint32_t at = shared->place[k] % inputs + 1;
+        if (!shared->code[k]) continue;
+        row[start[at]] = shared->place[k] / inputs;
+        code[start[at]++] = shared->code[k];
+    }
+    for (uint32_t i = 0; i < outputs && !shared->place; i++) {
         for (uint32_t j = 0; j < inputs; j++) {
             const uint8_t here = shared->code[(size_t)i * inputs + j];
             if (!here) continue;
@@ -69,7 +86,13 @@ void eie_shared_columns_free(struct eie_sparse_codes *codes)
 void eie_shared_expand(const struct eie_shared *shared, float *floats)
 {
     const size_t count = (size_t)shared->outputs * shared->inputs;
-    for (size_t i = 0; i < count; i++) floats[i] = shared->codebook[shared->code[i]];
+    if (!shared->place) {
+        for (size_t i = 0; i < count; i++) floats[i] = shared->codebook[shared->code[i]];
+        return;
+    }
+    for (size_t i = 0; i < count; i++) floats[i] = 0;
+    for (uint64_t k = 0; k < shared->place_count; k++)
+        floats[shared->place[k]] = shared->codebook[shared->code[k]];
 }
 
 enum eie_status eie_shared_of_layer(const struct eie_layer *layer, struct eie_shared *shared,
@@ -112,12 +135,29 @@ enum eie_status eie_shared_of_layer(const struct eie_layer *layer, struct eie_sh
     return EIE_OK;
 }
 
-void eie_shared_name(const char *tensor, char name[EIE_NAME_MAX])
+#define MARK_SIZE 9 /* '-' and 8 digits */
+#define GAP       ".."
+
+static char name_character(char c)
 {
     static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-    size_t i = 0;
-    for (; tensor[i] && i < EIE_NAME_MAX - 1; i++)
-        name[i] = (char)(strchr(good, tensor[i]) ? tensor[i] : '-');
-    name[i] = 0;
-    if (!i) snprintf(name, EIE_NAME_MAX, "layer");
+    return (char)(c && strchr(good, c) ? c : '-');
+}
+
+void eie_shared_name(const char *tensor, bool marked, char name[EIE_NAME_MAX])
+{
+    const size_t length = strlen(tensor), room = EIE_NAME_MAX - 1 - MARK_SIZE;
+    size_t used = 0;
+    marked = marked || length >= EIE_NAME_MAX;
+    const bool cut = marked && length > room;
+    const size_t begin = cut ? (room - strlen(GAP)) / 2 : length;
+    const size_t end = cut ? room - strlen(GAP) - begin : 0;
+    for (size_t i = 0; i < begin; i++) name[used++] = name_character(tensor[i]);
+    for (size_t i = 0; cut && GAP[i]; i++) name[used++] = GAP[i];
+    for (size_t i = length - end; i < length; i++) name[used++] = name_character(tensor[i]);
+    name[used] = 0;
+    if (!used) snprintf(name, EIE_NAME_MAX, "layer");
+    uint32_t mark = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < length; i++) mark = (mark ^ (unsigned char)tensor[i]) * 16777619u;
+    if (marked) snprintf(name + strlen(name), MARK_SIZE + 1, "-%08x", mark);
 }

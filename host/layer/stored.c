@@ -17,37 +17,60 @@ const char *eie_form_name(enum eie_form form)
 
 /* ---- relative runs -------------------------------------------------------------------------- */
 
-static uint64_t walk(const struct eie_shared *shared, uint32_t run_bits, uint8_t *code,
-                     uint8_t *run, uint64_t *fillers)
+/* Entries one after the other: counted and tallied, and with arrays also written. */
+static void walk(const struct eie_shared *shared, uint32_t run_bits, struct eie_relative *relative)
 {
-    const size_t count = (size_t)shared->outputs * shared->inputs, span = (size_t)1 << run_bits;
-    uint64_t entries = 0;
-    *fillers = 0;
-    for (size_t i = 0, next = 0; i < count; i++) {
-        if (!shared->code[i]) continue;
-        for (; i - next >= span; next += span, entries++, ++*fillers)
-            if (code) code[entries] = 0, run[entries] = (uint8_t)(span - 1);
-        if (code) code[entries] = shared->code[i], run[entries] = (uint8_t)(i - next);
+    const size_t dense = (size_t)shared->outputs * shared->inputs, span = (size_t)1 << run_bits;
+    const size_t count = shared->place ? shared->place_count : dense;
+    uint8_t *code = relative->code, *run = relative->run;
+    uint64_t entries = 0, fillers = 0;
+    memset(relative->code_tally, 0, sizeof relative->code_tally);
+    memset(relative->run_tally, 0, sizeof relative->run_tally);
+    for (size_t k = 0, next = 0; k < count; k++) {
+        const size_t i = shared->place ? shared->place[k] : k;
+        if (!shared->code[k]) continue;
+        const uint64_t jumps = (i - next) / span;
+        const uint8_t rest = (uint8_t)((i - next) % span);
+        if (code && jumps) {
+            memset(code + entries, 0, jumps);
+            memset(run + entries, (int)(span - 1), jumps);
+        }
+        entries += jumps;
+        fillers += jumps;
+        if (code) code[entries] = shared->code[k], run[entries] = rest;
         entries++;
+        relative->code_tally[shared->code[k]]++;
+        relative->run_tally[rest]++;
         next = i + 1;
     }
-    return entries;
+    relative->code_tally[0] += fillers;
+    relative->run_tally[span - 1] += fillers;
+    relative->entries = entries;
+    relative->fillers = fillers;
+}
+
+enum eie_status eie_relative_count(const struct eie_shared *shared, uint32_t run_bits,
+                                   struct eie_relative *relative, struct eie_error *error)
+{
+    *relative = (struct eie_relative){.code_bits = shared->code_bits, .run_bits = run_bits};
+    walk(shared, run_bits, relative);
+    return relative->entries > UINT32_MAX
+               ? eie_fail(error, EIE_INPUT, "%s: more than 2^32 - 1 entries", shared->name)
+               : EIE_OK;
 }
 
 enum eie_status eie_relative_encode(const struct eie_shared *shared, uint32_t run_bits,
                                     struct eie_relative *relative, struct eie_error *error)
 {
-    *relative = (struct eie_relative){.code_bits = shared->code_bits, .run_bits = run_bits};
-    relative->entries = walk(shared, run_bits, NULL, NULL, &relative->fillers);
-    if (relative->entries > UINT32_MAX)
-        return eie_fail(error, EIE_INPUT, "%s: more than 2^32 - 1 entries", shared->name);
+    enum eie_status status = eie_relative_count(shared, run_bits, relative, error);
+    if (status) return status;
     relative->code = malloc(relative->entries + 1);
     relative->run = malloc(relative->entries + 1);
     if (!relative->code || !relative->run) {
         eie_relative_free(relative);
         return eie_fail(error, EIE_MEMORY, "%s: out of memory", shared->name);
     }
-    walk(shared, run_bits, relative->code, relative->run, &relative->fillers);
+    walk(shared, run_bits, relative);
     return EIE_OK;
 }
 
@@ -58,11 +81,10 @@ void eie_relative_free(struct eie_relative *relative)
     relative->code = relative->run = NULL;
 }
 
-static enum eie_status code_of(const uint8_t *symbols, uint64_t count, uint32_t bits,
+static enum eie_status code_of(const uint64_t tally[EIE_HUFFMAN_SYMBOLS], uint32_t bits,
                                enum eie_form form, struct eie_huffman *code,
-                               uint64_t tally[EIE_HUFFMAN_SYMBOLS], struct eie_error *error)
+                               struct eie_error *error)
 {
-    eie_huffman_tally(symbols, count, tally);
     if (form == EIE_FORM_HUFFMAN) return eie_huffman_build(tally, code, error);
     eie_huffman_fixed(bits, code);
     return EIE_OK;
@@ -72,21 +94,18 @@ enum eie_status eie_relative_sizes(const struct eie_relative *relative, enum eie
                                    struct eie_stream_size *codes, struct eie_stream_size *runs,
                                    struct eie_error *error)
 {
-    uint64_t tally[EIE_HUFFMAN_SYMBOLS];
     struct eie_huffman code;
     const double fillers = (double)relative->fillers;
     const unsigned longest = (1u << relative->run_bits) - 1;
-    enum eie_status status =
-        code_of(relative->code, relative->entries, relative->code_bits, form, &code, tally, error);
+    enum eie_status status = code_of(relative->code_tally, relative->code_bits, form, &code, error);
     if (status) return status;
-    double bits = (double)eie_huffman_bits(&code, tally);
+    double bits = (double)eie_huffman_bits(&code, relative->code_tally);
     codes->filler_bits = fillers * code.length[0];
     codes->weight_bits = bits - codes->filler_bits;
     codes->table_bytes = form == EIE_FORM_HUFFMAN ? UINT64_C(1) << (relative->code_bits - 1) : 0;
-    status =
-        code_of(relative->run, relative->entries, relative->run_bits, form, &code, tally, error);
+    status = code_of(relative->run_tally, relative->run_bits, form, &code, error);
     if (status) return status;
-    bits = (double)eie_huffman_bits(&code, tally);
+    bits = (double)eie_huffman_bits(&code, relative->run_tally);
     runs->filler_bits = fillers * code.length[longest];
     runs->weight_bits = bits - runs->filler_bits;
     runs->table_bytes = form == EIE_FORM_HUFFMAN ? UINT64_C(1) << (relative->run_bits - 1) : 0;
@@ -145,22 +164,17 @@ static enum eie_status code_item(const struct eie_store_item *item, enum eie_for
 {
     struct eie_relative relative;
     struct eie_huffman code;
-    uint64_t tally[EIE_HUFFMAN_SYMBOLS];
     enum eie_status status = eie_relative_encode(item->shared, item->run_bits, &relative, error);
     if (status) return status;
     coded->entries = relative.entries;
     if (!item->layer) status = hash_matrix(item->shared, &relative, &coded->hash, error);
-    if (!status)
-        status =
-            code_of(relative.code, relative.entries, relative.code_bits, form, &code, tally, error);
+    if (!status) status = code_of(relative.code_tally, relative.code_bits, form, &code, error);
     if (!status) {
         pack_lengths(&code, relative.code_bits, coded->code_lengths);
         status = eie_huffman_encode(&code, relative.code, relative.entries, &coded->codes,
                                     &coded->codes_size, error);
     }
-    if (!status)
-        status =
-            code_of(relative.run, relative.entries, relative.run_bits, form, &code, tally, error);
+    if (!status) status = code_of(relative.run_tally, relative.run_bits, form, &code, error);
     if (!status) {
         pack_lengths(&code, relative.run_bits, coded->run_lengths);
         status = eie_huffman_encode(&code, relative.run, relative.entries, &coded->runs,
@@ -230,6 +244,7 @@ static enum eie_status describe(struct eie_container_writer *out, const struct e
     eie_container_add_uint(out, name, "run_bits", item->run_bits);
     eie_container_add_uint(out, name, "entries", coded->entries);
     eie_container_add_text(out, name, "source", layer ? layer->source : shared->source);
+    if (shared->tensor) eie_container_add_text(out, name, "tensor", shared->tensor);
     if (!layer) {
         eie_container_add_text(out, name, MATRIX_HASH, coded->hash.hex);
         return EIE_OK;
@@ -488,11 +503,12 @@ enum eie_status eie_stored_parse(const struct eie_container_layer *in, struct ei
         return eie_container_fault(in, "form", "in the metadata is neither packed nor huffman");
     status = parse_scalars(in, stored);
     if (status) return status;
-    eie_shared_name(in->name, shared->name);
+    eie_shared_name(in->name, false, shared->name);
     snprintf(shared->source, sizeof shared->source, "%s", source);
     stored->is_layer = eie_container_find(in, "pe_count") != NULL;
     stored->parts = (struct eie_layer){.name = shared->name,
                                        .source = shared->source,
+                                       .tensor = eie_container_find(in, "tensor"),
                                        .inputs = shared->inputs,
                                        .outputs = shared->outputs};
     status = stored->is_layer ? parse_layer(in, stored) : parse_floats(in, stored);

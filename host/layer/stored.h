@@ -18,6 +18,7 @@
 #define EIE_HOST_LAYER_STORED_H
 
 #include "host/layer/container.h"
+#include "host/layer/huffman.h"
 #include "host/layer/layer.h"
 #include "host/layer/safetensors.h"
 #include "host/layer/shared.h"
@@ -33,10 +34,16 @@ const char *eie_form_name(enum eie_form form);
 struct eie_relative {
     uint32_t code_bits, run_bits;
     uint64_t entries, fillers; /* entries: fillers included */
-    uint8_t *code, *run;       /* [entries], owned */
+    uint64_t code_tally[EIE_HUFFMAN_SYMBOLS], run_tally[EIE_HUFFMAN_SYMBOLS];
+    uint8_t *code, *run; /* [entries], owned; NULL when only counted */
 };
 
-/* EIE_INPUT: more than 2^32 - 1 entries; EIE_MEMORY. */
+/* All but the arrays. EIE_INPUT: more than 2^32 - 1 entries. */
+EIE_MUST_USE enum eie_status eie_relative_count(const struct eie_shared *shared, uint32_t run_bits,
+                                                struct eie_relative *relative,
+                                                struct eie_error *error);
+
+/* Counts, and the arrays. EIE_INPUT: more than 2^32 - 1 entries; EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_relative_encode(const struct eie_shared *shared, uint32_t run_bits,
                                                  struct eie_relative *relative,
                                                  struct eie_error *error);

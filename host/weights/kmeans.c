@@ -1,6 +1,7 @@
 #include "host/weights/kmeans.h"
 #include "host/base/random.h"
 #include "host/machine/threads.h"
+#include "host/weights/prune.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -381,8 +382,8 @@ enum eie_status eie_kmeans(const float *values, size_t count, bool skip_zeros, u
 
 struct assignment {
     const struct eie_kmeans *kmeans;
-    const float *values;
-    size_t count;
+    const struct eie_values *in;
+    const float *values; /* in->value */
     bool skip_zeros;
     uint32_t first_code, threads;
     uint8_t *code;
@@ -419,10 +420,9 @@ static void assign_block(const struct assignment *in, size_t begin, size_t end, 
 static void assign(void *context, uint32_t worker)
 {
     const struct assignment *in = context;
-    for (size_t b = worker; b * BLOCK < in->count; b += in->threads) {
-        const size_t begin = b * BLOCK, end = begin + BLOCK;
-        assign_block(in, begin, end < in->count ? end : in->count, &in->squares[b]);
-    }
+    for (size_t b = worker; b * BLOCK < in->in->places; b += in->threads)
+        assign_block(in, eie_values_from(in->in, b * BLOCK),
+                     eie_values_from(in->in, (b + 1) * BLOCK), &in->squares[b]);
 }
 
 /* Intervals from the first boundary to the last; everything outside falls into the outer ones. */
@@ -445,18 +445,19 @@ static void prepare_intervals(struct assignment *in)
     }
 }
 
-enum eie_status eie_kmeans_assign(const struct eie_kmeans *kmeans, const float *values,
-                                  size_t count, bool skip_zeros, uint32_t first_code,
-                                  uint32_t threads, uint8_t *code, float *codebook,
-                                  double *error_squares, struct eie_error *error)
+static enum eie_status assign_values(const struct eie_kmeans *kmeans,
+                                     const struct eie_values *values, bool skip_zeros,
+                                     uint32_t first_code, uint32_t threads, uint8_t *code,
+                                     float *codebook, double *error_squares,
+                                     struct eie_error *error)
 {
     struct eie_pool *pool;
-    const size_t blocks = count / BLOCK + 1;
+    const size_t blocks = values->places / BLOCK + 1;
     *error_squares = 0;
     for (uint32_t c = 0; c < kmeans->clusters; c++)
         codebook[first_code + c] = (float)kmeans->centroid[c];
     if (!kmeans->clusters) {
-        memset(code, 0, count);
+        memset(code, 0, values->count);
         return EIE_OK;
     }
     enum eie_status status = eie_pool_get(threads, &pool, error);
@@ -467,8 +468,8 @@ enum eie_status eie_kmeans_assign(const struct eie_kmeans *kmeans, const float *
         status = no_memory(error);
     } else {
         *in = (struct assignment){.kmeans = kmeans,
-                                  .values = values,
-                                  .count = count,
+                                  .in = values,
+                                  .values = values->value,
                                   .skip_zeros = skip_zeros,
                                   .first_code = first_code,
                                   .threads = threads,
@@ -482,6 +483,24 @@ enum eie_status eie_kmeans_assign(const struct eie_kmeans *kmeans, const float *
     free(in);
     free(squares);
     return status;
+}
+
+enum eie_status eie_kmeans_assign(const struct eie_kmeans *kmeans, const float *values,
+                                  size_t count, bool skip_zeros, uint32_t first_code,
+                                  uint32_t threads, uint8_t *code, float *codebook,
+                                  double *error_squares, struct eie_error *error)
+{
+    const struct eie_values all = {(float *)(uintptr_t)values, NULL, count, count};
+    return assign_values(kmeans, &all, skip_zeros, first_code, threads, code, codebook,
+                         error_squares, error);
+}
+
+enum eie_status eie_kmeans_assign_places(const struct eie_kmeans *kmeans,
+                                         const struct eie_values *values, uint32_t threads,
+                                         uint8_t *code, float *codebook, double *error_squares,
+                                         struct eie_error *error)
+{
+    return assign_values(kmeans, values, true, 1, threads, code, codebook, error_squares, error);
 }
 
 double eie_sharing_rate(double connections, double bits, double clusters)

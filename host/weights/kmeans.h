@@ -51,6 +51,13 @@ EIE_MUST_USE enum eie_status eie_kmeans_assign(const struct eie_kmeans *kmeans, 
                                                size_t count, bool skip_zeros, uint32_t first_code,
                                                uint32_t threads, uint8_t *code, float *codebook,
                                                double *error_squares, struct eie_error *error);
+/* The same for a matrix of which only some places are given, zeros skipped and codes from 1 on. */
+struct eie_values;
+EIE_MUST_USE enum eie_status eie_kmeans_assign_places(const struct eie_kmeans *kmeans,
+                                                      const struct eie_values *values,
+                                                      uint32_t threads, uint8_t *code,
+                                                      float *codebook, double *error_squares,
+                                                      struct eie_error *error);
 
 /* The paper's compression rate of sharing alone (section 3): n connections of b bits, k clusters:
  * n b / (n log2 k + k b). */

@@ -24,9 +24,21 @@ struct eie_pruned {
     double lost_sum_squares; /* of those that became 0 */
 };
 
-/* Sets what goes to 0 in place; `values` are finite. EIE_USAGE: an amount that makes no sense. */
-EIE_MUST_USE enum eie_status eie_prune(float *values, size_t count, enum eie_pruning how,
+/* Values of a matrix row by row. */
+struct eie_values {
+    float *value;          /* [count], finite */
+    const uint32_t *place; /* NULL: count is all; or [count], ascending: the only places whose value
+                              may be other than 0 */
+    size_t count, places;  /* given; of the whole matrix */
+};
+
+/* Sets what goes to 0 in place. The result is the same for values with and without places, bit for
+ * bit. EIE_USAGE: an amount that makes no sense. */
+EIE_MUST_USE enum eie_status eie_prune(const struct eie_values *values, enum eie_pruning how,
                                        double amount, struct eie_pruned *pruned,
                                        struct eie_error *error);
+
+/* Where the values of the places from `place` on begin. */
+size_t eie_values_from(const struct eie_values *values, uint64_t place);
 
 #endif

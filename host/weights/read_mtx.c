@@ -1,5 +1,6 @@
 /* Matrix Market (https://math.nist.gov/MatrixMarket/formats.html): coordinate and array, real,
- * integer and pattern, general, symmetric and skew-symmetric. */
+ * integer, unsigned-integer and pattern, general, symmetric and skew-symmetric. Of a coordinate
+ * file only the entries are kept; those of one place add up, in a pattern they are one. */
 #include "host/base/random.h"
 #include "host/weights/reader.h"
 
@@ -59,17 +60,15 @@ static bool take_uint(struct text *text, uint64_t *number)
     return true;
 }
 
-static bool take_real(struct text *text, float *number)
+static bool take_real(struct text *text, double *number)
 {
     char *end;
     skip_blanks(text);
     if (!*text->at || *text->at == '\n') return false;
     errno = 0;
-    const double given = strtod(text->at, &end);
+    *number = strtod(text->at, &end);
     if (end == text->at) return false;
-    const bool below_float64 = errno == ERANGE && fabs(given) < 1;
-    text->below_float32 += below_float64 || eie_weights_below_float32(given);
-    *number = (float)given;
+    text->below_float32 += errno == ERANGE && *number == 0; /* others are counted as floats */
     text->at = end;
     return true;
 }
@@ -91,8 +90,11 @@ static enum eie_status parse_header(struct text *text, struct header *header)
     header->is_pattern = !strcasecmp(words[2], "pattern");
     if (!header->is_array && strcasecmp(words[1], "coordinate"))
         return fault(text, "the format is neither coordinate nor array");
-    if (strcasecmp(words[2], "real") && strcasecmp(words[2], "integer") && !header->is_pattern)
-        return fault(text, "the field is none of real, integer, pattern; others are not read");
+    if (strcasecmp(words[2], "real") && strcasecmp(words[2], "double") &&
+        strcasecmp(words[2], "integer") && strcasecmp(words[2], "unsigned-integer") &&
+        !header->is_pattern)
+        return fault(text, "the field is none of real, integer, unsigned-integer, pattern; others "
+                           "are not read");
     if (header->is_array && header->is_pattern) return fault(text, "an array has no pattern");
     if (!strcasecmp(words[3], "symmetric"))
         header->symmetry = SYMMETRIC;
@@ -134,6 +136,9 @@ static enum eie_status open_mtx(struct eie_weight_file *file, struct eie_error *
     /* two bytes hold no entry */
     if (header.stated > file->bytes.size / 2)
         return fault(&text, "states more entries than the file can hold");
+    if (header.is_array && header.symmetry == GENERAL && header.columns &&
+        header.rows > (file->bytes.size + 1) / 2 / header.columns)
+        return fault(&text, "states more numbers than the file can hold");
     entry->dtype = EIE_F32;
     entry->is_pattern = header.is_pattern;
     entry->rank = 2;
@@ -150,79 +155,105 @@ static enum eie_status load_array(struct text *text, const struct header *header
                                : header->symmetry == SYMMETRIC ? j
                                                                : j + 1;
         for (uint64_t i = first; i < header->rows; i++) {
-            float value;
+            double value;
             next_content(text);
             if (!take_real(text, &value)) return fault(text, "a number is missing or malformed");
-            weights->values[i * header->columns + j] = value;
+            weights->values[i * header->columns + j] = (float)value;
+            weights->below_float32 += eie_weights_below_float32(value);
             if (header->symmetry != GENERAL && i != j)
                 weights->values[j * header->columns + i] =
-                    header->symmetry == SKEW ? -value : value;
+                    (float)(header->symmetry == SKEW ? -value : value);
         }
     }
     return EIE_OK;
 }
 
-static bool mark(uint8_t *seen, uint64_t place)
-{
-    const uint8_t bit = (uint8_t)(1u << (place % 8));
-    const bool was = seen[place / 8] & bit;
-    seen[place / 8] |= bit;
-    return was;
-}
-
 static enum eie_status load_entry(struct text *text, const struct header *header,
-                                  struct eie_random *random, uint8_t *seen,
-                                  struct eie_weights *weights)
+                                  struct eie_random *random, struct eie_coordinates *entries)
 {
     uint64_t row, column;
-    float value;
+    double value;
     next_content(text);
     if (!take_uint(text, &row) || !take_uint(text, &column))
         return fault(text, "must hold a row and a column");
     if (!row || row > header->rows || !column || column > header->columns)
         return fault(text, "row or column is outside of the matrix (they count from 1)");
     if (header->is_pattern)
-        value = eie_weights_draw(random);
+        value = (double)eie_weights_draw(random);
     else if (!take_real(text, &value))
         return fault(text, "the value is missing or malformed");
     if (!at_line_end(text)) return fault(text, "something stands behind the entry");
-    const uint64_t at = (row - 1) * header->columns + column - 1;
-    const uint64_t mirror = (column - 1) * header->columns + row - 1;
-    if (mark(seen, at)) return fault(text, "this place was given before");
-    weights->values[at] = value;
-    if (header->symmetry == GENERAL) return EIE_OK;
-    if (at == mirror)
-        return header->symmetry == SKEW ? fault(text, "a skew-symmetric matrix has no diagonal")
-                                        : EIE_OK;
-    if (mark(seen, mirror)) return fault(text, "this place was given before");
-    weights->values[mirror] = header->symmetry == SKEW ? -value : value;
+    if (row == column && header->symmetry == SKEW)
+        return fault(text, "a skew-symmetric matrix has no diagonal");
+    entries->place[entries->count] = (uint32_t)((row - 1) * header->columns + column - 1);
+    entries->value[entries->count++] = value;
     return EIE_OK;
+}
+
+/* The entries beyond the diagonal, from those on this side of it. */
+static enum eie_status mirror(const char *where, const struct header *header,
+                              struct eie_coordinates *entries, struct eie_error *error)
+{
+    struct eie_coordinates both;
+    enum eie_status status = eie_coordinates_begin(where, 2 * entries->count, &both, error);
+    if (status) return status;
+    for (size_t i = 0; i < entries->count; i++) {
+        const uint64_t row = entries->place[i] / header->columns;
+        const uint64_t column = entries->place[i] % header->columns;
+        both.place[both.count] = entries->place[i];
+        both.value[both.count++] = entries->value[i];
+        if (row == column) continue;
+        both.place[both.count] = (uint32_t)(column * header->columns + row);
+        both.value[both.count++] =
+            header->symmetry == SKEW ? -entries->value[i] : entries->value[i];
+    }
+    eie_coordinates_free(entries);
+    *entries = both;
+    const size_t count = both.count;
+    status = eie_coordinates_merge(where, false, entries, error);
+    if (!status && entries->count != count)
+        status = eie_fail(error, EIE_INPUT,
+                          "%s: a symmetric matrix whose entries stand on both sides of the "
+                          "diagonal: only one side is to be given",
+                          where);
+    return status;
+}
+
+static enum eie_status load_coordinates(struct text *text, const struct header *header,
+                                        uint64_t seed, struct eie_weights *weights)
+{
+    struct eie_random random;
+    struct eie_coordinates entries;
+    enum eie_status status =
+        eie_coordinates_begin(text->where, header->stated, &entries, text->error);
+    if (status) return status;
+    eie_random_seed(&random, seed);
+    for (uint64_t i = 0; i < header->stated && !status; i++)
+        status = load_entry(text, header, &random, &entries);
+    if (!status)
+        status = eie_coordinates_merge(text->where, header->is_pattern, &entries, text->error);
+    if (!status && header->symmetry != GENERAL)
+        status = mirror(text->where, header, &entries, text->error);
+    if (!status) return eie_weights_take(text->where, &entries, weights, text->error);
+    eie_coordinates_free(&entries);
+    return status;
 }
 
 static enum eie_status load_mtx(struct eie_weight_file *file, uint32_t index,
                                 const struct eie_weight_loading *loading,
                                 struct eie_weights *weights, struct eie_error *error)
 {
-    const char *where = loading->where;
     struct text text;
     struct header header;
-    struct eie_random random;
-    uint8_t *seen = NULL;
     (void)index;
-    enum eie_status status = eie_weights_allocate(where, true, weights, error);
-    if (!status) status = begin(&file->bytes, where, &text, &header, error);
-    if (status) return status;
-    eie_random_seed(&random, loading->seed);
-    if (header.is_array) {
-        status = load_array(&text, &header, weights);
-    } else {
-        seen = calloc((size_t)(header.rows * header.columns / 8 + 1), 1);
-        if (!seen) return eie_fail(error, EIE_MEMORY, "%s: out of memory", where);
-        for (uint64_t i = 0; i < header.stated && !status; i++)
-            status = load_entry(&text, &header, &random, seen, weights);
+    enum eie_status status = begin(&file->bytes, loading->where, &text, &header, error);
+    if (!status && header.is_array) {
+        status = eie_weights_allocate(loading->where, true, weights, error);
+        if (!status) status = load_array(&text, &header, weights);
+    } else if (!status) {
+        status = load_coordinates(&text, &header, loading->seed, weights);
     }
-    free(seen);
-    weights->below_float32 = text.below_float32;
+    weights->below_float32 += text.below_float32;
     if (status) return status;
     next_content(&text);
     return *text.at ? fault(&text, "more entries than the header states") : EIE_OK;
@@ -231,7 +262,7 @@ static enum eie_status load_mtx(struct eie_weight_file *file, uint32_t index,
 const struct eie_weight_reader eie_weight_reader_mtx = {
     .name = "Matrix Market",
     .input = ".mtx",
-    .about = "Matrix Market: coordinate or array",
+    .about = "Matrix Market: coordinate or array; .mtx.gz too",
     .magic = {"%%MatrixMarket"},
     .open = open_mtx,
     .load = load_mtx,

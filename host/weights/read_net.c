@@ -124,7 +124,7 @@ static enum eie_status read_shared(const struct eie_weight_file *file, uint32_t 
     snprintf(where, sizeof where, "%.700s: layer %s", file->path, entry->name);
     *shared = (struct eie_shared){.rank = entry->rank, .code_bits = 8};
     memcpy(shared->shape, entry->shape, sizeof shared->shape);
-    eie_shared_name(entry->name, shared->name);
+    eie_shared_name(entry->name, false, shared->name);
     snprintf(shared->source, sizeof shared->source,
              "published Deep Compression SqueezeNet v1.0, %s, codes as published", entry->name);
     enum eie_status status = eie_weights_flatten(where, entry->rank, entry->shape, file->limit,

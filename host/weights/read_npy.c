@@ -84,6 +84,7 @@ static enum eie_status take_type(struct literal *text, struct eie_weight_entry *
         entry->dtype = types[i].dtype;
         return EIE_OK;
     }
+    if (strchr(name, 'O')) return fault(text, "holds pickled Python objects, which are not read");
     return eie_fail(text->error, EIE_INPUT,
                     "%s: .npy header: elements of type '%s' are not read, only real numbers",
                     text->where, name);
@@ -135,6 +136,15 @@ static enum eie_status take_literal(struct literal *text, struct eie_weight_entr
     if (!descr || !order || !shape)
         return fault(text, "needs the keys descr, fortran_order and shape");
     return EIE_OK;
+}
+
+uint64_t eie_npy_elements_at(const uint8_t *bytes, size_t size)
+{
+    uint64_t length = 0;
+    if (size < MAGIC_SIZE + 6 || memcmp(bytes, MAGIC, MAGIC_SIZE)) return 0;
+    const size_t width = bytes[MAGIC_SIZE] == 1 ? 2 : 4;
+    for (size_t i = 0; i < width; i++) length |= (uint64_t)bytes[MAGIC_SIZE + 2 + i] << (8 * i);
+    return MAGIC_SIZE + 2 + width + length;
 }
 
 enum eie_status eie_npy_parse(const uint8_t *bytes, size_t size, uint64_t whole, const char *where,

@@ -4,6 +4,9 @@
 
 #include "host/weights/reader.h"
 
+/* Where its elements begin, by its first 12 bytes; 0 where these begin no .npy file. */
+uint64_t eie_npy_elements_at(const uint8_t *bytes, size_t size);
+
 /* The header of an .npy file of which the first `size` bytes are given; `whole` is the file's size.
  * Fills all but the name. */
 EIE_MUST_USE enum eie_status eie_npy_parse(const uint8_t *bytes, size_t size, uint64_t whole,

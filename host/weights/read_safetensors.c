@@ -5,6 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* False without memory. */
+static bool check_read(const struct eie_safetensors *file, const struct eie_tensor *tensor,
+                       struct eie_weight_entry *entry)
+{
+    char why[128] = "";
+    if (tensor->dtype == EIE_DTYPE_UNREAD)
+        snprintf(why, sizeof why,
+                 "is of type %.40s, which is not read, only real numbers of 8 to 64 "
+                 "bits",
+                 eie_safetensors_dtype(file, tensor));
+    else if (tensor->rank > EIE_TENSOR_RANK_MAX)
+        snprintf(why, sizeof why, "has %u dimensions, of which at most %d are read", tensor->rank,
+                 EIE_TENSOR_RANK_MAX);
+    if (*why) entry->unread = strdup(why);
+    return !*why || entry->unread;
+}
+
 static enum eie_status open_safetensors(struct eie_weight_file *file, struct eie_error *error)
 {
     struct eie_safetensors *in = calloc(1, sizeof *in);
@@ -25,8 +42,9 @@ static enum eie_status open_safetensors(struct eie_weight_file *file, struct eie
             .offset = (uint64_t)((const uint8_t *)tensor->data - in->bytes.data),
             .size = tensor->size};
         memcpy(entry->shape, tensor->shape, sizeof entry->shape);
-        if (!entry->name) return eie_fail(error, EIE_MEMORY, "%s: out of memory", file->path);
         file->count++;
+        if (!entry->name || !check_read(in, tensor, entry))
+            return eie_fail(error, EIE_MEMORY, "%s: out of memory", file->path);
     }
     return EIE_OK;
 }

@@ -57,20 +57,24 @@ static enum eie_status open_smtx(struct eie_weight_file *file, struct eie_error 
 }
 
 static enum eie_status load_rows(struct text *text, const uint64_t size[3], const uint64_t *offsets,
-                                 struct eie_random *random, float *values)
+                                 struct eie_random *random, struct eie_coordinates *entries)
 {
     for (uint64_t i = 0; i < size[0]; i++) {
         for (uint64_t e = offsets[i]; e < offsets[i + 1]; e++) {
             uint64_t column;
             if (!take(text, &column)) return fault(text, "fewer column indices than non-zeros");
             if (column >= size[1]) return fault(text, "a column index is beyond the columns");
-            float *place = &values[i * size[1] + column];
-            if (*place != 0.0f) return fault(text, "a column index stands twice in its row");
-            *place = eie_weights_draw(random);
+            entries->place[entries->count] = (uint32_t)(i * size[1] + column);
+            entries->value[entries->count++] = (double)eie_weights_draw(random);
         }
     }
     text->at += strspn(text->at, " \t\r\n");
-    return *text->at ? fault(text, "something stands behind the column indices") : EIE_OK;
+    if (*text->at) return fault(text, "something stands behind the column indices");
+    const size_t count = entries->count;
+    enum eie_status status = eie_coordinates_merge(text->where, false, entries, text->error);
+    if (!status && entries->count != count)
+        status = fault(text, "a column index stands twice in its row");
+    return status;
 }
 
 static enum eie_status load_smtx(struct eie_weight_file *file, uint32_t index,
@@ -80,13 +84,17 @@ static enum eie_status load_smtx(struct eie_weight_file *file, uint32_t index,
     const char *where = loading->where;
     struct text text;
     struct eie_random random;
+    struct eie_coordinates entries;
     uint64_t size[3];
     (void)index;
-    enum eie_status status = eie_weights_allocate(where, true, weights, error);
-    if (!status) status = begin(&file->bytes, where, &text, size, error);
+    enum eie_status status = begin(&file->bytes, where, &text, size, error);
+    if (!status) status = eie_coordinates_begin(where, size[2], &entries, error);
     if (status) return status;
     uint64_t *offsets = malloc((size_t)(size[0] + 1) * sizeof *offsets);
-    if (!offsets) return eie_fail(error, EIE_MEMORY, "%s: out of memory", where);
+    if (!offsets) {
+        eie_coordinates_free(&entries);
+        return eie_fail(error, EIE_MEMORY, "%s: out of memory", where);
+    }
     eie_random_seed(&random, loading->seed);
     for (uint64_t i = 0; i <= size[0] && !status; i++) {
         if (!take(&text, &offsets[i]))
@@ -96,8 +104,10 @@ static enum eie_status load_smtx(struct eie_weight_file *file, uint32_t index,
     }
     if (!status && offsets[size[0]] != size[2])
         status = fault(&text, "the last row offset is not the number of non-zeros");
-    if (!status) status = load_rows(&text, size, offsets, &random, weights->values);
+    if (!status) status = load_rows(&text, size, offsets, &random, &entries);
     free(offsets);
+    if (!status) return eie_weights_take(where, &entries, weights, error);
+    eie_coordinates_free(&entries);
     return status;
 }
 

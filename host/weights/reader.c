@@ -9,7 +9,10 @@
 static char *stem_of(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *dot = strrchr(name, '.');
+    const size_t length = strlen(name);
+    const bool packed = length > 3 && !strcmp(name + length - 3, ".gz");
+    const char *dot = packed ? memrchr(name, '.', length - 3) : strrchr(name, '.');
+    if (packed && !dot) dot = name + length - 3;
     return dot && dot > name ? strndup(name, (size_t)(dot - name)) : strdup(name);
 }
 
@@ -19,6 +22,7 @@ enum eie_status eie_weight_entry_alone(struct eie_weight_file *file, struct eie_
     if (!file->entries) return eie_fail(error, EIE_MEMORY, "%s: out of memory", file->path);
     file->count = 1;
     file->entries->name = stem_of(file->path);
+    file->entries->named_by_file = true;
     return file->entries->name ? EIE_OK
                                : eie_fail(error, EIE_MEMORY, "%s: out of memory", file->path);
 }
@@ -75,6 +79,34 @@ static float convert(uint64_t word, enum eie_dtype dtype)
         return (float)(int64_t)word;
     default:
         return (float)word;
+    }
+}
+
+double eie_weight_element(const uint8_t *elements, size_t index,
+                          const struct eie_weight_entry *entry)
+{
+    const uint32_t width = eie_dtype_size(entry->dtype);
+    const uint64_t word = take_bytes(elements + index * width, width, entry->big_endian);
+    double wide;
+    switch (entry->dtype) {
+    case EIE_F64:
+        memcpy(&wide, &word, sizeof wide);
+        return wide;
+    case EIE_I8:
+        return (double)(int8_t)word;
+    case EIE_I16:
+        return (double)(int16_t)word;
+    case EIE_I32:
+        return (double)(int32_t)word;
+    case EIE_I64:
+        return (double)(int64_t)word;
+    case EIE_U8:
+    case EIE_U16:
+    case EIE_U32:
+    case EIE_U64:
+        return (double)word;
+    default:
+        return (double)convert(word, entry->dtype);
     }
 }
 

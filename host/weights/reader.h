@@ -9,6 +9,7 @@
 /* What a file says of one of its tensors. */
 struct eie_weight_entry {
     char *name;
+    bool named_by_file;   /* it has no name of its own */
     enum eie_dtype dtype; /* as stored */
     bool big_endian, fortran_order;
     bool is_pattern; /* positions only: the values are drawn */
@@ -16,13 +17,16 @@ struct eie_weight_entry {
     uint64_t shape[EIE_TENSOR_RANK_MAX];
     uint64_t offset, size; /* of the elements, in bytes, where they lie in the file as they are */
     uint32_t positions;    /* outputs of a convolution that share its weights; 0: unknown */
-    uint64_t member;       /* index within an .npz */
+    char *unread;    /* NULL, or why it cannot be loaded, as the end of a message; the rest, but for
+                        the    name, then says nothing */
+    uint64_t member; /* index within an .npz */
 };
 
 /* A file that was opened and whose header, or headers, were checked. */
 struct eie_weight_file {
     const struct eie_weight_reader *reader;
     char *path;
+    const char *kind;       /* a name that ends as its content's does: without .gz */
     struct eie_bytes bytes; /* the whole file; none where `reader->prefix` is set */
     void *state;            /* the reader's own */
     uint64_t limit;         /* elements of one matrix */
@@ -54,7 +58,8 @@ struct eie_weight_reader {
      * closes. EIE_INPUT, EIE_MEMORY; EIE_USAGE for an INPUT with the prefix. */
     enum eie_status (*open)(struct eie_weight_file *file, struct eie_error *error);
 
-    /* Fills weights->values; all else of `weights` is there. */
+    /* Fills weights->values, and place where only some are given (weights.h); all else of
+     * `weights` is there. */
     enum eie_status (*load)(struct eie_weight_file *file, uint32_t index,
                             const struct eie_weight_loading *loading, struct eie_weights *weights,
                             struct eie_error *error);
@@ -73,6 +78,10 @@ struct eie_weight_reader {
  */
 EIE_MUST_USE enum eie_status eie_weight_entry_alone(struct eie_weight_file *file,
                                                     struct eie_error *error);
+
+/* One element of these bytes as a double. */
+double eie_weight_element(const uint8_t *elements, size_t index,
+                          const struct eie_weight_entry *entry);
 
 /* Elements as float32 that lie in `bytes` as `entry` says; with `own` these may become the matrix
  * and are taken over. */

@@ -1,4 +1,6 @@
 #include "host/weights/weight_file.h"
+#include "host/base/foreign.h"
+#include "host/weights/gzip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +34,9 @@ static bool knows(const struct eie_weight_reader *reader, const char *path,
     return false;
 }
 
-static enum eie_status unknown(const char *path, struct eie_error *error)
+static enum eie_status unknown(const struct eie_weight_file *file, struct eie_error *error)
 {
+    const char *foreign = eie_foreign_file(file->path, file->bytes.data, file->bytes.size);
     char endings[128] = "";
     for (size_t i = 0; eie_weight_readers[i]; i++) {
         const size_t used = strlen(endings);
@@ -41,7 +44,38 @@ static enum eie_status unknown(const char *path, struct eie_error *error)
             snprintf(endings + used, sizeof endings - used, "%s%s", used ? ", " : "",
                      eie_weight_readers[i]->input);
     }
-    return eie_fail(error, EIE_INPUT, "%s: is none of %s", path, endings);
+    return foreign ? eie_fail(error, EIE_INPUT, "%s: %s", file->path, foreign)
+                   : eie_fail(error, EIE_INPUT, "%s: is none of %s", file->path, endings);
+}
+
+/* Texts may be packed; `file->kind` then ends as they do. */
+static enum eie_status unpack(struct eie_weight_file *file, struct eie_error *error)
+{
+    static const char market[] = "%%MatrixMarket";
+    uint8_t first[sizeof market - 1];
+    file->kind = file->path;
+    if (!eie_is_gzip(&file->bytes)) return EIE_OK;
+    const bool is_market = eie_gzip_peek(&file->bytes, first, sizeof first) == sizeof first &&
+                           !memcmp(first, market, sizeof first);
+    if (ends_in(file->path, ".smtx.gz"))
+        file->kind = ".smtx";
+    else if (is_market || ends_in(file->path, ".mtx.gz"))
+        file->kind = ".mtx";
+    else
+        return EIE_OK;
+    return eie_gunzip(file->path, &file->bytes, error);
+}
+
+/* Where only the name's end made us read it, it may be something else that is known. */
+static enum eie_status open_as(const struct eie_weight_reader *reader, struct eie_weight_file *file,
+                               struct eie_error *error)
+{
+    const char *foreign =
+        reader->magic[0] ? NULL : eie_foreign_file(file->path, file->bytes.data, file->bytes.size);
+    file->reader = reader;
+    enum eie_status status = reader->open(file, error);
+    return status == EIE_INPUT && foreign ? eie_fail(error, status, "%s: %s", file->path, foreign)
+                                          : status;
 }
 
 enum eie_status eie_weight_file_parse(struct eie_bytes *bytes, const char *path, uint64_t limit,
@@ -54,9 +88,14 @@ enum eie_status eie_weight_file_parse(struct eie_bytes *bytes, const char *path,
         status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
     else if (!file->bytes.size)
         status = eie_fail(error, EIE_INPUT, "%s: is empty", path);
-    for (size_t i = 0; !status && !file->reader && eie_weight_readers[i]; i++)
-        if (knows(eie_weight_readers[i], path, &file->bytes)) file->reader = eie_weight_readers[i];
-    if (!status) status = file->reader ? file->reader->open(file, error) : unknown(path, error);
+    else
+        status = unpack(file, error);
+    for (size_t i = 0; !status && !file->reader; i++) {
+        if (!eie_weight_readers[i])
+            status = unknown(file, error);
+        else if (knows(eie_weight_readers[i], file->kind, &file->bytes))
+            status = open_as(eie_weight_readers[i], file, error);
+    }
     if (status) eie_weight_file_close(file);
     return status;
 }
@@ -96,10 +135,20 @@ static void drop_content(struct eie_weight_file *file)
 void eie_weight_file_close(struct eie_weight_file *file)
 {
     drop_content(file);
-    for (uint32_t i = 0; i < file->count; i++) free(file->entries[i].name);
+    for (uint32_t i = 0; i < file->count; i++) {
+        free(file->entries[i].name);
+        free(file->entries[i].unread);
+    }
     free(file->entries);
     free(file->path);
     *file = (struct eie_weight_file){0};
+}
+
+bool eie_weight_entry_usable(const struct eie_weight_entry *entry)
+{
+    for (uint32_t d = 0; d < entry->rank && !entry->unread; d++)
+        if (!entry->shape[d]) return false;
+    return !entry->unread;
 }
 
 enum eie_status eie_weight_file_load(struct eie_weight_file *file, uint32_t index, uint64_t seed,
@@ -107,9 +156,11 @@ enum eie_status eie_weight_file_load(struct eie_weight_file *file, uint32_t inde
                                      struct eie_error *error)
 {
     const struct eie_weight_entry *entry = &file->entries[index];
+    const bool named = file->count > 1 || (entry->unread && !entry->named_by_file);
     char where[1200];
-    snprintf(where, sizeof where, "%.700s%s%.400s", file->path, file->count > 1 ? ": " : "",
-             file->count > 1 ? entry->name : "");
+    snprintf(where, sizeof where, "%.700s%s%.400s", file->path, named ? ": " : "",
+             named ? entry->name : "");
+    if (entry->unread) return eie_fail(error, EIE_INPUT, "%s: %s", where, entry->unread);
     *weights = (struct eie_weights){.rank = entry->rank, .values_drawn = entry->is_pattern};
     memcpy(weights->shape, entry->shape, sizeof weights->shape);
     enum eie_status status = eie_weights_flatten(where, entry->rank, entry->shape, file->limit,

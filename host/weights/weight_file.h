@@ -20,9 +20,12 @@ EIE_MUST_USE enum eie_status eie_weight_file_parse(struct eie_bytes *bytes, /* t
                                                    struct eie_error *error);
 void eie_weight_file_close(struct eie_weight_file *file);
 
+/* Whether it can be loaded and has elements. */
+bool eie_weight_entry_usable(const struct eie_weight_entry *entry);
+
 /* Loads one tensor as float32. With `last` the file's own memory may become the matrix, and no
- * other tensor can be loaded. Values of a pattern are drawn from `seed`. EIE_INPUT: a value that is
- * not finite, or too large for float32 (with its place), damaged data. */
+ * other tensor can be loaded. Values of a pattern are drawn from `seed`. EIE_INPUT: a type that is
+ * not read, a value that is not finite, or too large for float32 (with its place), damaged data. */
 EIE_MUST_USE enum eie_status eie_weight_file_load(struct eie_weight_file *file, uint32_t index,
                                                   uint64_t seed, bool last,
                                                   struct eie_weights *weights,

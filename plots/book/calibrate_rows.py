@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 
+from plots.core.commandline import Parser
 from plots.core.published import LAYERS, Published
 
 DEPTH = 256
@@ -55,7 +56,7 @@ def calibrate(eie, suite, layer, target, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("calibrate-rows", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--eie", default="build/release/eie")
     parser.add_argument("--data", default="data")
     options = parser.parse_args()

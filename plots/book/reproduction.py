@@ -18,7 +18,7 @@ from plots.core.published import Published
 
 
 def main(arguments=None):
-    parser = Parser(prog="reproduction", description="The reproduction book from files of eie explore.")
+    parser = Parser("reproduction", description="The reproduction book from files of eie explore.")
     parser.add_argument("--queue", required=True, help="depths 2..256 at 64 PEs, with --precision")
     parser.add_argument("--scale", required=True, help="PEs 1..256 and widths 32..512 at depth 8")
     parser.add_argument("--large", required=True, help="device eie-256pe-28nm")

@@ -13,7 +13,7 @@ import sys
 
 from plots.compare.judging import CHOICE, Judge, Rules
 from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
-from plots.core.cells import Cell, missing
+from plots.core.cells import Cell, missing, percent, said_together
 from plots.core.commandline import Parser
 from plots.core.grid import Table
 from plots.core.load import InputError, load
@@ -21,6 +21,7 @@ from plots.core.means import geometric
 from plots.core.output import write
 from plots.core.page import Page, TableBlock
 from plots.core.plain import plain
+from plots.options import compare as compare_options
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
 KEY = ("suite", "layer", "layer_hash", "kernel", "device", "batch", "threads", "cache", "time_source")
@@ -89,7 +90,7 @@ class Comparison:
             head, counts = "two machines: ratios only, no verdict", [f"{len(self.rows)} rows"] + counts
         elif self.count("slower"):
             worst = self.rows[0]
-            head = f"SLOWER beyond {self.rules.threshold:g} %, worst {worst.used.value:.3f}x {label(worst.new)}"
+            head = f"SLOWER beyond {self.rules.threshold:g} %, worst {_ratio_cell(worst, worst.used, 'x').said(3)} {label(worst.new)}"
         else:
             head = f"no slowdown beyond {self.rules.threshold:g} % seen"
         if mismatches:
@@ -128,10 +129,11 @@ class Comparison:
         bases = {row.basis for row in self.rows if row.verdict != "baseline"}
         texts = []
         if self.judge.drifts and "baseline" in bases:
-            drifts = self.judge.drifts.values()
+            drifts = [_change_cell(end(self.judge.drifts.values())) for end in (min, max)]
             texts.append(
-                f"the baseline's own times changed by {min(drifts):.3f}x to {max(drifts):.3f}x over {len(drifts)} groups"
+                f"the baseline's own times changed by {said_together(drifts, ' to ', 3)} over {len(self.judge.drifts)} groups"
             )
+        scatter = percent(self.judge.scatter or 0, "the changes of the baselines").said(1)
         without = self.judge.yardsticks.without()
         if without and not self.rules.absolute:
             texts.append(
@@ -142,14 +144,14 @@ class Comparison:
             return texts + ["ratios are means over pairs of runs taken in turn, intervals Student's over these pairs"]
         if "baseline" in bases and self.judge.scatter is not None:
             texts.append(
-                f"the scatter of these changes, {100 * self.judge.scatter:.1f} %, widens every interval by "
+                f"the scatter of these changes, {scatter}, widens every interval by "
                 "baseline: so much of a row and of its baseline varies from run to run"
             )
             texts += self._stumbled()
         elif "absolute" in bases and self.judge.scatter is not None and not self.rules.absolute:
             texts.append(
-                f"the scatter of the baselines, {100 * self.judge.scatter:.1f} %, and their median change, "
-                f"{self.judge.median_drift:.3f}x, widen every interval: so much varies from run to run"
+                f"the scatter of the baselines, {scatter}, and their median change, "
+                f"{_change_cell(self.judge.median_drift).said(3)}, widen every interval: so much varies from run to run"
             )
         elif bases & {"absolute", "baseline"}:
             texts.append("intervals know one run of each side: what varies from run to run is not in them")
@@ -289,7 +291,7 @@ def _row_cells(row):
         "by": _words(row.basis, row),
         PLAIN: _ratio_cell(row, row.absolute),
         BY_BASELINE: _ratio_cell(row, row.relative),
-        "95 % interval": _words(_interval(row.used), row),
+        "95 % interval": _words(_interval(row), row),
         "old us": _time_cell(row.old),
         "new us": _time_cell(row.new),
     }
@@ -299,11 +301,15 @@ def _words(text, row):
     return Cell(text, "", "derived", label(row.new))
 
 
-def _ratio_cell(row, ratio):
+def _change_cell(value):
+    return Cell(value, "x", "derived", "new / old of the dense baselines")
+
+
+def _ratio_cell(row, ratio, unit=""):
     what = f"new / old: {label(row.new)}"
     if ratio is None:
         return missing("none", "derived", what, reason="no baseline")
-    return Cell(ratio.value, "", "derived", what, low=ratio.low, high=ratio.high, disturbed=ratio.disturbed)
+    return Cell(ratio.value, unit, "derived", what, low=ratio.low, high=ratio.high, disturbed=ratio.disturbed)
 
 
 def _time_cell(row):
@@ -314,8 +320,9 @@ def _part(row, part):
     return printable(getattr(row, part))
 
 
-def _interval(ratio):
-    return "" if ratio.low is None else f"{ratio.low:.3f} .. {ratio.high:.3f}"
+def _interval(row):
+    ends = [Cell(end, "", "derived", label(row.new)) for end in (row.used.low, row.used.high) if end is not None]
+    return said_together(ends, " .. ", 3) if ends else ""
 
 
 def _status_line(before, row):
@@ -348,46 +355,15 @@ def _ratio_object(ratio):
     return ratio and {"ratio": ratio.value, "low": ratio.low, "high": ratio.high}
 
 
-def _percent(text):
-    value = float(text)
-    if not 0 <= value <= 1000:
-        raise ValueError(text)
-    return value
-
-
-_percent.__name__ = "percentage"  # what argparse calls it
-
-
 def _options(arguments):
     parser = Parser(
-        prog="compare",
+        "compare",
         description="Compares two results files of `eie bench`, row by row.",
         epilog="example: ./run compare old.json new.json --threshold 10 --kernel 'avx512_*'",
     )
-    parser.add_argument("old", metavar="OLD.json")
-    parser.add_argument("new", metavar="NEW.json")
-    parser.add_argument(
-        "--threshold",
-        type=_percent,
-        default=Rules.threshold,
-        metavar="PERCENT",
-        help="a change up to this is none (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--kernel",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="GLOB",
-        help="only these kernels; names or globs, also as a comma list",
-    )
-    parser.add_argument("--absolute", action="store_true", help="judge by new / old, not against a dense baseline")
-    parser.add_argument("--across-machines", action="store_true", help="two machines: ratios, but no verdicts")
-    parser.add_argument("--json", metavar="FILE", help="the same for machines")
+    compare_options.add(parser)
     options = parser.parse_args(arguments)
-    options.kernel = [glob for text in options.kernel for glob in text.split(",")]
-    if options.json and os.path.realpath(options.json) in map(os.path.realpath, (options.old, options.new)):
-        parser.error(f"--json {options.json} would overwrite a results file")
+    compare_options.check(parser, options)
     return options
 
 
@@ -399,7 +375,8 @@ def compare(options):
             f"{old.path} and {new.path} are of two machines ({'; '.join(differences)}): "
             "--across-machines shows ratios without verdicts"
         )
-    return Comparison(old, new, options.kernel, Rules(options.threshold, options.absolute, not options.across_machines))
+    rules = Rules(options.threshold, options.absolute, not options.across_machines)
+    return Comparison(old, new, compare_options.globs(options), rules)
 
 
 def main(arguments=None):

@@ -7,7 +7,9 @@ import numpy
 
 from plots.compare.matching import Yardsticks, label
 from plots.core import ratios
+from plots.core.cells import Cell
 from plots.core.references import compared, group_of
+from plots.options.compare import THRESHOLD_PERCENT
 
 CHOICE = "choice changed"
 VERDICTS = ("slower", "ambiguous", CHOICE, "changed", "baseline", "ratio", "same", "faster")  # worst first
@@ -17,7 +19,7 @@ VOLATILE_MODEL_KEYS = {"eie_prepare_ns", "eie_run", "eie_again", "eie_samples_ns
 
 @dataclass(frozen=True)
 class Rules:
-    threshold: float = 5.0  # percent
+    threshold: float = THRESHOLD_PERCENT
     absolute: bool = False
     verdicts: bool = True  # False: two machines
 
@@ -96,6 +98,10 @@ class Judge:
         if basis == "baseline":
             drift = plain.value / relative.value
             if ratios.is_outlier(drift, self.median_drift, self.scatter):
+                own, middle = (
+                    Cell(change, "x", "derived", "new / old of the dense baselines").said(3)
+                    for change in (drift, self.median_drift)
+                )
                 return Judged(
                     old,
                     new,
@@ -103,7 +109,7 @@ class Judge:
                     relative,
                     basis,
                     "ambiguous",
-                    f"its baseline changed by {drift:.3f}x, the median one by {self.median_drift:.3f}x",
+                    f"its baseline changed by {own}, the median one by {middle}",
                     stumbled=True,
                 )
         verdict, doubt = used.verdict(self.rules.threshold), self._doubt(basis, plain, used)

@@ -88,7 +88,7 @@ def _merge(rows):
 
 def main(arguments=None):
     parser = Parser(
-        prog="merge",
+        "merge",
         description="Merges the results files of several equal runs of `eie bench`.",
         epilog="example: python3 -m plots merge --out merged.json run1.json run2.json run3.json",
     )

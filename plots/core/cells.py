@@ -110,6 +110,19 @@ class Cell:
         return f"({self.layers} of 9)" if self.layers else ""
 
 
+def said_together(cells, joint, decimals=None, names=None):
+    """Several of one unit and provenance within a sentence: both stand behind the last; `names` before each."""
+    if len({(cell.unit, cell.provenance) for cell in cells}) != 1:
+        raise ValueError(f"no one unit and provenance: {', '.join(cell.source for cell in cells)}")
+    texts = [cell.digits(decimals) for cell in cells[:-1]] + [cells[-1].said(decimals)]
+    return joint.join(" ".join(words) for words in zip(names, texts)) if names else joint.join(texts)
+
+
+def percent(share, source, provenance="derived"):
+    """A share as a cell."""
+    return Cell(100 * share, "%", provenance, source)
+
+
 def _percent(share):
     percent = 100 * share
     return f"{percent:.1f}" if percent < 9.95 else f"{percent:,.0f}"

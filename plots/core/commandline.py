@@ -10,9 +10,17 @@ import traceback
 UNWRITTEN = 3  # the output could not be written; also a fault of the program itself
 
 
+PROGRAM = "python3 -m plots "
+
+
 class Parser(argparse.ArgumentParser):
+    """Parser("report", ...): a mistake has the verb's name before it, the usage the whole call."""
+
+    def __init__(self, verb="", prog="", **further):  # argparse itself makes those of verbs below a verb, with `prog`
+        super().__init__(prog=prog or PROGRAM + verb, **further)
+
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; try --help\n")
+        self.exit(2, f"{self.prog[len(PROGRAM) :]}: {message}; try --help\n")
 
 
 class _Closed(io.TextIOBase):

@@ -3,8 +3,12 @@
 Anything that is wrong raises InputError with one line that says what and where.
 """
 
+import contextlib
 import json
 import math
+import os
+import select
+import stat
 import statistics
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -195,11 +199,33 @@ def load(path):
     return Results(str(path), context, tuple(replace(row, drift=moved) for row in rows), tuple(missing), moved)
 
 
+PIPE_WAIT_S = 5  # for the first writer of a named pipe
+
+
+def _read_text(path):
+    """A file's text; of a pipe what its writer gives. What has no end is refused, and so is a pipe without a writer."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # of a pipe: without waiting for a writer
+    begin = b""
+    with open(file, "rb") as stream:
+        mode = os.fstat(file).st_mode
+        if (stat.S_ISCHR(mode) and not os.isatty(file)) or stat.S_ISBLK(mode):
+            raise InputError(f"{path}: is a device, not a file")
+        if stat.S_ISFIFO(mode) and not select.select([file], [], [], PIPE_WAIT_S)[0]:
+            with contextlib.suppress(BlockingIOError):  # the writer is there and has not written yet
+                begin = os.read(file, 65536)
+                if not begin:
+                    raise InputError(f"{path}: is a pipe that nobody writes to")
+        os.set_blocking(file, True)
+        text = (begin + stream.read()).decode()
+    if text.startswith("version https://git-lfs"):
+        raise InputError(f"{path}: is a Git LFS pointer, not the file that it stands for: run 'git lfs pull'")
+    return text
+
+
 def read_json(path):
     """What a JSON file holds. Half a character, which no output could show, is a question mark."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        text = _read_text(path)
         document = json.loads(text, parse_constant=_no_constant)
         if "\\ud" in text or "\\uD" in text:
             document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))

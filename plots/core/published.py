@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+from dataclasses import replace
 
 from plots.core.cells import Cell
 from plots.core.load import InputError
@@ -26,6 +27,7 @@ class Published:
             "eie_fig7_energy", "platform matrix layer", "energy_efficiency_vs_cpu_dense_batch1_x", "x"
         )
         self._balance = self._cells("eie_fig8_fifo", "layer queue_depth", "load_balance_pct", "%")
+        self._reading_errors = self._cells("eie_fig8_fifo", "layer queue_depth", "uncertainty_pct_points", "points")
         self._scaling = {
             column: self._cells("eie_fig11_12_13_scaling", "layer pe_count", column, unit)
             for column, unit in (("speedup_vs_one_pe_x", "x"), ("real_work_pct", "%"), ("load_balance_pct", "%"))
@@ -134,6 +136,12 @@ class Published:
 
     def load_balance(self, layer, depth):
         return self._need(self._balance, (layer, str(depth)), "load balance of Fig. 8")
+
+    def reading_error(self, layer, depth):
+        """How far that bar of Fig. 8 may lie from what was read off the drawing."""
+        return replace(
+            self._need(self._reading_errors, (layer, str(depth)), "reading error of Fig. 8"), provenance="assumed"
+        )
 
     def real_work(self, layer, pe_count):
         """Fig. 12: the share of the entries that is no padding."""

@@ -16,6 +16,7 @@ from plots.core.markdown import markdown
 from plots.core.output import DATA, write
 from plots.core.page import Figure, Page
 from plots.core.published import Published
+from plots.options import report
 from plots.pages import document, screen
 from plots.tables.gpurows import Device, cuda_devices, why_none
 from plots.tables.gputables import DeviceTables
@@ -137,19 +138,15 @@ def _facts(device):
 
 def main(arguments=None):
     parser = Parser(
-        prog="gpus",
+        "gpus",
         description="CUDA devices of a results file of `eie bench` beside the published EIE.",
         epilog="example: python3 -m plots gpus results.json --out report",
     )
-    parser.add_argument("results", metavar="RESULTS.json")
-    parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
-    parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ (default: data of the repository)")
-    parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
-    parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
+    report.add(parser)
     options = parser.parse_args(arguments)
     out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results)), "report")
     try:
-        gpus = Gpus(load(options.results), Published(options.data))
+        gpus = Gpus(load(options.results), Published(options.data or DATA))
     except InputError as error:
         print(f"gpus: {error}", file=sys.stderr)
         return 2

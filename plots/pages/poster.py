@@ -206,7 +206,7 @@ def poster_page(results, published):
 
 def main(arguments=None):
     parser = Parser(
-        prog="poster",
+        "poster",
         description="Every number of the EIE poster: reproduced, cited or out of reach.",
         epilog="example: python3 -m plots poster results.json --out POSTER.md",
     )

@@ -14,6 +14,7 @@ from plots.core.markdown import markdown
 from plots.core.output import DATA, write_report
 from plots.core.published import Published
 from plots.core.references import DENSE, kind_of
+from plots.options import report as report_options
 from plots.pages import document, gpus
 from plots.pages.lastscreen import LastScreen
 from plots.pages.poster import poster_page
@@ -168,20 +169,16 @@ def pictures(report, results, published):
 
 def main(arguments=None):
     parser = Parser(
-        prog="report",
+        "report",
         description="Tables, pictures and headlines from one results file of `eie bench`, beside the published numbers.",
         epilog="example: python3 -m plots report results.json --out report",
     )
-    parser.add_argument("results", metavar="RESULTS.json")
-    parser.add_argument("--out", metavar="DIR", help="output folder (default: folder report beside the results)")
-    parser.add_argument("--data", metavar="DIR", default=DATA, help="folder with paper/ (default: data of the repository)")
-    parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
-    parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
+    report_options.add(parser)
     options = parser.parse_args(arguments)
     out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results)), "report")
     try:
         results = load(options.results)
-        published = Published(options.data)
+        published = Published(options.data or DATA)
         report = Report(results, published)
     except InputError as error:
         print(f"report: {error}", file=sys.stderr)

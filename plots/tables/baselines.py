@@ -2,6 +2,7 @@
 
 import math
 
+from plots.core.cells import Cell
 from plots.core.load import is_number, one_line
 from plots.core.published import LAYERS
 from plots.core.references import DENSE, kind_of, library_of
@@ -57,9 +58,11 @@ def weak(view, threads, results):
     if not low:
         return []
     share, layer, what = min(low)
+    reached = math.floor(100 * share + 1e-9)  # what is below the limit must not look as if it reached it
+    reached = Cell(100 * share, "%", "derived", f"{what} reached on {layer}", text=str(reached))
     limit = 100 * (LEAST_OF_BANDWIDTH if view.batch == 1 else LEAST_OF_PEAK)
     return [
-        f"{view.thread_words(threads)}: {math.floor(100 * share + 1e-9)} % of {what} on {layer}, below {limit:.0f} % on "
+        f"{view.thread_words(threads)}: {reached.said()} of {what} on {layer}, below {limit:.0f} % on "
         f"{len(low)} of {len(LAYERS)} layers"
     ]
 

@@ -1,6 +1,6 @@
 """Measured energy of devices with a meter: what a row has, or the word that says why there is none."""
 
-from plots.core.cells import Cell
+from plots.core.cells import Cell, percent
 from plots.core.grid import Table
 from plots.core.load import one_line
 
@@ -46,7 +46,7 @@ def energy_cells(row):
         why = one_line(row.raw.get("eie_energy_reason") or "the row does not say why")
         return (*[Cell(one_line(state), "", "measured", f"{why}: {row.label()}")] * 2, why)
     where = f"results file: {one_line(row.raw.get('eie_energy_source', 'energy'))}, {row.label()}" + (
-        "" if error is None else f", within {100 * error:.2g} %"
+        "" if error is None else f", within {percent(error, 'eie_energy_relative_error').said()}"
     )
     batch = "" if row.batch == 1 else f", of the whole batch / {row.batch}"
     return (
@@ -68,8 +68,8 @@ def _idle_notes(results):
     for row in results.rows:
         watts = row.number("eie_idle_power_w")
         if watts is not None:
-            idle.setdefault(row.device, watts)
+            idle.setdefault(row.device, Cell(watts, "W", "measured", f"eie_idle_power_w, {row.label()}"))
     return [
-        f"{device} draws {watts:.3g} W m without a call, its clocks still those of work."
+        f"{device} draws {watts.said()} without a call, its clocks still those of work."
         for device, watts in sorted(idle.items())
     ]

@@ -1,6 +1,6 @@
 """Energy of EIE and of its model against the published baselines, and what the model counts."""
 
-from plots.core.cells import MARKS, Cell, missing, ratio
+from plots.core.cells import MARKS, Cell, missing, ratio, said_together
 from plots.core.grid import Table
 from plots.core.headline import Headline, ratio_text
 from plots.core.load import one_line
@@ -150,10 +150,10 @@ def energy_headline(table, results, published):
         put("this host's best compressed kernel in EIE's place, six layers", HOST_COLUMN)
     elif not host.is_number:
         head.put_row(HOST, [Cell(host.value, "", host.provenance, host.source)] * len(PLATFORMS))
-    abstract, text, pes = (_watts(published.claim(key)) for key in CHIP_POWERS)
+    abstract, text, pes = (published.claim(key).said(3) for key in CHIP_POWERS)
     head.notes.append(
-        f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} (abstract), {text} (text, "
-        f"Table V), {pes} (its PEs by Table II); the chip without DRAM. CPU: socket and DRAM."
+        f"Six layers: NeuralTalk's powers are not printed. EIE: {abstract} in the abstract, {text} in the text "
+        f"and Table V, {pes} for its PEs by Table II; the chip without DRAM. CPU: socket and DRAM."
     )
     head.notes += _model_notes(results) + [
         f"This host's best dense rows need {ratio_text(host)} the energy of EIE at {abstract}, six layers: "
@@ -176,15 +176,16 @@ def _model_notes(results):
     counts = counts_table(results)
     spans = []
     for column in ("entries per line read", "entries per pointer read"):
-        values = [
-            cell.value
+        found = [
+            cell
             for (layer, name), cell in counts.cells.items()
             if layer in POWER_LAYERS and name.endswith(f", paper: {column}") and cell.is_number
         ]
-        spans += [f"{min(values):.2g} to {max(values):.2g} {MARKS['derived']}"] if values else []
+        ends = [end(found, key=lambda cell: cell.value) for end in (min, max) if found]
+        spans += [said_together(ends, " to ")] if found else []
     counted = f" (counted on the six layers of suite paper: {' and '.join(spans)} entries)" if spans else ""
     return [
-        f"Model: constant power is {_watts(power)} x expected time; action counts are memory reads, queue pops, "
+        f"Model: constant power is {power.said(3)} x expected time; action counts are memory reads, queue pops, "
         "entries and LNZD cycles at Table II's powers, taken at a Spmat line and a pointer pair every 8 entries"
         f"{counted}."
     ]

@@ -3,7 +3,7 @@
 import math
 import statistics
 
-from plots.core.cells import WIDE, number_text
+from plots.core.cells import WIDE, Cell, number_text, percent, said_together
 from plots.core.context import size_text
 from plots.core.load import is_number, one_line
 from plots.core.references import References
@@ -61,17 +61,17 @@ def quiet(results):
 def _quiet_parts(state):
     best, middle = state.get("probe_best_ns"), state.get("probe_median_ns")
     if is_number(best) and is_number(middle) and best > 0:
-        yield f"probe {number_text(middle / best)}x its best"
+        yield f"probe {Cell(middle / best, 'x', 'derived', 'median of the probe / its best').said()} its best"
     for key, words in (("steal_share", "steal"), ("disturbed_share", "samples disturbed")):
         if is_number(state.get(key)):
-            yield f"{words} {100 * state[key]:.1f} %"
+            yield f"{words} {percent(state[key], f'eie_runs, quiet, {key}', 'measured').said(1)}"
     loads = [
-        state[key][0]
+        Cell(state[key][0], "", "measured", f"eie_runs, quiet, {key}")
         for key in ("load_begin", "load_end")
         if isinstance(state.get(key), list) and state[key] and is_number(state[key][0])
     ]
     if loads:
-        yield "load " + " to ".join(f"{load:.1f}" for load in loads)
+        yield f"load {said_together(loads, ' to ', 1)}"
 
 
 def disturbed(results):
@@ -83,8 +83,8 @@ def disturbed(results):
     counted = disturbed_rows(results)
     lines = (
         [
-            f"Samples left out as disturbed: {100 * sum(apart) / every:.1f} % ({sum(apart)} of {every}), from "
-            f"{sum(map(bool, apart))} of {len(rows)} rows."
+            f"Samples left out as disturbed: {percent(sum(apart) / every, 'samples left out / all samples').said(1)}, "
+            f"{sum(apart)} of {every}, from {sum(map(bool, apart))} of {len(rows)} rows."
         ]
         if recorded
         else []
@@ -129,7 +129,7 @@ def resolution_words(results):
     return (
         "unknown: the rows have no intervals"
         if share is None
-        else f"{100 * share:.1f} % (median half width of the 95 % intervals x sqrt 2)"
+        else f"{percent(share, 'half widths of the intervals').said(1)}, median half width of the 95 % intervals x sqrt 2"
     )
 
 
@@ -143,7 +143,8 @@ def moved(results):
     count = f"{once} of {len(rows)} rows {'was' if once == 1 else 'were'} visited once"
     if results.drift is None:
         return f"{count}: how far rows move between visits is unknown, and not in their intervals."
-    return f"{count}: their intervals include the {100 * results.drift:.1f} % by which rows visited again have moved."
+    drift = percent(results.drift, "rows visited again")
+    return f"{count}: their intervals include the {drift.said(1)} by which rows visited again have moved."
 
 
 def moved_ratios(results):
@@ -154,7 +155,8 @@ def moved_ratios(results):
     return (
         "How far ratios within visits move from visit to visit is unknown, and not in their intervals."
         if drift is None
-        else f"Ratios within visits have moved by {100 * drift:.1f} % from visit to visit; their intervals include that."
+        else f"Ratios within visits have moved by {percent(drift, 'ratios of rows visited again').said(1)} from visit to "
+        "visit; their intervals include that."
     )
 
 

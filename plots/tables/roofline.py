@@ -2,10 +2,12 @@
 ceilings. Same input, same picture, byte for byte."""
 
 import math
+from dataclasses import replace
 
 import matplotlib
 from matplotlib.lines import Line2D
 
+from plots.core.cells import said_together
 from plots.core.drawing import Figure
 from plots.core.means import geometric
 from plots.tables.ceilings import LEVELS, point
@@ -114,12 +116,12 @@ def _roofs(axes, ceilings, threads):
     (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     highest = max((cell.value for cell in peaks.values()), default=top)
     for group in _close(peaks):
-        for value, _ in group:
-            axes.axhline(value, color=PEAK, linewidth=1, linestyle="--", zorder=1)
-        words = ", ".join(f"{name} {value / 1e9:.3g}" for value, name in group)
+        for peak, _ in group:
+            axes.axhline(peak.value, color=PEAK, linewidth=1, linestyle="--", zorder=1)
+        words = _group_words(group, "GMAC/s")
         axes.annotate(
-            f"{words} GMAC/s",
-            (high, group[-1][0]),
+            words,
+            (high, group[-1][0].value),
             xytext=(-3, 2),
             ha="right",
             va="bottom",
@@ -134,14 +136,14 @@ def _roofs(axes, ceilings, threads):
         end = min(high, highest / speed)
         axes.plot([low, end], [speed * low, speed * end], color=ROOF, linewidth=1.1, zorder=1)
     for group in _close(bandwidth):
-        highest_of = group[-1][0]
+        highest_of = group[-1][0].value
         start = max(low, bottom / highest_of)
-        words = ", ".join(f"{name.upper()} {speed / 1e9:.3g}" for speed, name in reversed(group))
+        words = _group_words([(speed, name.upper()) for speed, name in reversed(group)], "GB/s")
         slanted.append(
             (
                 axes,
                 axes.annotate(
-                    f"{words} GB/s",
+                    words,
                     (start, start * highest_of),
                     xytext=(6, 7),
                     textcoords="offset points",
@@ -161,14 +163,19 @@ def _roofs(axes, ceilings, threads):
 
 
 def _close(ceilings):
-    """Ceilings by their height, (value, name); those too near for labels of their own share a group."""
+    """Ceilings by their height, (cell, name); those too near for labels of their own share a group."""
     groups = []
-    for value, name in sorted((cell.value, name) for name, cell in ceilings.items()):
-        if groups and value < groups[-1][-1][0] * 1.4:
-            groups[-1].append((value, name))
+    for name, cell in sorted(ceilings.items(), key=lambda item: (item[1].value, item[0])):
+        if groups and cell.value < groups[-1][-1][0].value * 1.4:
+            groups[-1].append((cell, name))
         else:
-            groups.append([(value, name)])
+            groups.append([(cell, name)])
     return groups
+
+
+def _group_words(group, unit):
+    cells, names = zip(*group)
+    return said_together([replace(cell, value=cell.value / 1e9, unit=unit) for cell in cells], ", ", names=names)
 
 
 def _slope(axes):

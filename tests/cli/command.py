@@ -51,7 +51,9 @@ def copy_door(folder):
     shutil.copy(REPOSITORY / "run", folder)
     (folder / "bench").mkdir()
     shutil.copy(REPOSITORY / "bench/__init__.py", folder / "bench")
-    shutil.copytree(REPOSITORY / "bench/door", folder / "bench/door", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("bench/door", "plots/options"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copy(REPOSITORY / "plots/__init__.py", folder / "plots")
 
 
 def suite_object(layers=None, **changes):

@@ -229,6 +229,7 @@ def test_a_network_of_named_tensors(eie):
     eie("expand", "out.safetensors", "-o", "back.safetensors")
     assert {name: array.shape for name, array in load_file(eie.folder / "back.safetensors").items()} == {
         "a.weight": (8, 9),
+        "a.weight.bias": (8,),
         "b-c": (5, 8),
     }
     eie.fails(2, "--layer", "expand", "out.safetensors", "-o", "back.npy")
@@ -438,7 +439,7 @@ def test_bad_files(eie):
         "overflow.npy": "64 bits",
         "empty.npy": "empty",
         "noise.bin": ".npy, .npz",
-        "bad.npz": "w.npy",
+        "bad.npz": "bad.npz: w: ",
         "cut.npz": "zip",
         "bad.mtx": ":3:",
         "bad.smtx": ".smtx",

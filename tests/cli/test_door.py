@@ -163,6 +163,7 @@ def test_an_unknown_option(project, verb):
         "RESULTS.json": ["report"],
         "NEW.json": ["compare", "old.json"],
         "much": ["compare", "old.json", "new.json", "--threshold", "much"],
+        "would overwrite": ["compare", "old.json", "new.json", "--json", "./old.json"],
         "WEIGHTS": ["compress", "--density", "0.1"],
         "--density": ["compress", "weights.npy", "--density"],
         "--bits": ["compress", "weights.npy", "--bits=5"],
@@ -181,11 +182,29 @@ def test_a_mistake_is_one_line_before_anything_is_installed(project, culprit, ar
 
 
 @pytest.mark.parametrize("verb", ["report", "compare"])
-def test_options_that_are_handed_on_are_those_of_the_pages(project, verb):
-    done = subprocess.run(
-        [sys.executable, "-m", "plots", verb, "--help"], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
-    assert options_in(project(verb, "--help").stdout) == options_in(done.stdout)
+def test_an_option_that_is_handed_on_is_added_in_one_place(project, verb):
+    """The door's verb and the one of the pages read the same lines; only these change here."""
+    shutil.copytree(REPOSITORY / "plots", project.folder / "plots", dirs_exist_ok=True)
+
+    def pages(*arguments):
+        return subprocess.run(
+            [sys.executable, "-B", "-m", "plots", verb, *arguments], cwd=project.folder, capture_output=True, text=True
+        )
+
+    before = pages("--help")
+    assert before.returncode == 0 and before.stdout.startswith(f"usage: python3 -m plots {verb} ")
+    project.refuses("--made-up", verb, *NEEDED[verb], "--made-up")
+    done = pages(*NEEDED[verb], "--made-up")
+    assert done.returncode == 2 and done.stderr.startswith(f"{verb}: ") and "--made-up" in done.stderr
+    with open(project.folder / f"plots/options/{verb}.py", "a") as file:
+        file.write(
+            "\n\nadd_before = add\n\n\ndef add(parser):\n    add_before(parser)\n    parser.add_argument('--made-up')\n"
+        )
+    both = options_in(project(verb, "--help").stdout), options_in(pages("--help").stdout)
+    assert both[0] == both[1] == options_in(before.stdout) | {"--made-up"}
+    project.installed()
+    assert project(verb, *NEEDED[verb], "--made-up", "5").returncode == 0
+    assert project.calls() == [["python", "-m", "plots", verb, *NEEDED[verb], "--made-up", "5"]]
 
 
 def test_an_output_that_cannot_be_written(project):

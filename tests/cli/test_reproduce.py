@@ -42,7 +42,7 @@ def project(tmp_path):
     copy_door(folder)
     for requirements in ("plots", "kernels/peers"):  # installed already
         if (REPOSITORY / requirements / "requirements.txt").is_file():
-            (folder / requirements).mkdir(parents=True)
+            (folder / requirements).mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / requirements / "requirements.txt", folder / requirements)
     shutil.copy(folder / "plots/requirements.txt", folder / ".venv/requirements.txt")
 

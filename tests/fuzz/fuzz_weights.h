@@ -14,8 +14,11 @@
 static inline void fuzz_matrix(const struct eie_weights *weights)
 {
     FUZZ_MUST(weights->outputs && weights->inputs && weights->name);
-    const size_t count = (size_t)weights->outputs * weights->inputs;
-    FUZZ_MUST(count <= FUZZ_ELEMENTS_MAX);
+    const size_t places = (size_t)weights->outputs * weights->inputs;
+    const size_t count = weights->place ? weights->place_count : places;
+    FUZZ_MUST(places <= FUZZ_ELEMENTS_MAX && count <= places);
+    for (size_t i = 0; i < count && weights->place; i++)
+        FUZZ_MUST(weights->place[i] < places && (!i || weights->place[i - 1] < weights->place[i]));
     for (size_t i = 0; i < count; i++) FUZZ_MUST(isfinite(weights->values[i]));
 }
 
@@ -45,6 +48,8 @@ static inline int fuzz_weights(const char *path, const uint8_t *data, size_t siz
             fuzz_refused(status, &error);
             continue;
         }
+        fuzz_matrix(&weights);
+        FUZZ_MUST(!eie_weights_fill(path, &weights, &error) && !weights.place);
         fuzz_matrix(&weights);
         eie_weights_free(&weights);
     }

@@ -2,6 +2,7 @@
 
 Safetensors files are put together here by hand, so they do not depend on the code under test."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -372,6 +373,53 @@ def npz(members, method=zipfile.ZIP_STORED):
     return out.getvalue()
 
 
+def sparse_npz(kind, shape=(2, 4), **arrays):
+    """As scipy.sparse.save_npz writes them; an array is (type, shape, bytes)."""
+    members = {
+        "format": npy(npy_header("|S3", shape="()"), kind.encode()),
+        "shape": npy(npy_header("<i8", shape="(2,)"), struct.pack("<2q", *shape)),
+    }
+    for name, (descr, sizes, content) in arrays.items():
+        members[name] = npy(npy_header(descr, shape=sizes), content)
+    return npz({f"{name}.npy": content for name, content in members.items()})
+
+
+def numbers(*values, kind="i"):
+    return f"<{kind}4", f"({len(values)},)", struct.pack(f"<{len(values)}{kind}", *values)
+
+
+def sparse_npz_files():
+    data = numbers(1, 2, 3, kind="f")
+    lines = {"data": data, "indices": numbers(0, 3, 1), "indptr": numbers(0, 2, 3)}
+    blocks = {"data": ("<f4", "(2, 1, 2)", SIX[:16]), "indices": numbers(0, 1), "indptr": numbers(0, 1, 2)}
+    diagonals = {"data": ("<f4", "(2, 3)", SIX), "offsets": numbers(-1, 1)}
+    entries = {"data": data, "row": numbers(0, 1, 1), "col": numbers(3, 0, 0)}
+    return {
+        "good-csr": sparse_npz("csr", **lines),
+        "good-csc": sparse_npz("csc", (4, 2), **lines),
+        "good-bsr": sparse_npz("bsr", **blocks),
+        "good-dia": sparse_npz("dia", (3, 3), **diagonals),
+        "good-coo": sparse_npz("coo", **entries),
+        "good-coords": sparse_npz("coo", data=data, coords=("<i8", "(2, 3)", struct.pack("<6q", 0, 1, 1, 3, 0, 0))),
+        "sparse-unknown": sparse_npz("lil", **lines),
+        "sparse-outside": sparse_npz("csr", **lines | {"indices": numbers(0, 4, 1)}),
+        "sparse-negative": sparse_npz("csr", **lines | {"indices": numbers(0, -1, 1)}),
+        "sparse-falls": sparse_npz("csr", **lines | {"indptr": numbers(0, 3, 2)}),
+        "sparse-beyond": sparse_npz("csr", **lines | {"indptr": numbers(0, 9, 3)}),
+        "sparse-first": sparse_npz("csr", **lines | {"indptr": numbers(1, 2, 3)}),
+        "sparse-short": sparse_npz("csr", (3, 4), **lines),
+        "sparse-missing": sparse_npz("csr", data=data),
+        "sparse-float-index": sparse_npz("csr", **lines | {"indices": data}),
+        "sparse-complex": sparse_npz("csr", **lines | {"data": ("<c8", "(3,)", SIX)}),
+        "sparse-blocks": sparse_npz("bsr", (3, 3), **blocks),
+        "sparse-no-blocks": sparse_npz("bsr", **blocks | {"data": ("<f4", "(2, 0, 2)", b"")}),
+        "sparse-offset": sparse_npz("dia", (3, 3), **diagonals | {"offsets": numbers(-(2**31), 2**31 - 1)}),
+        "sparse-unequal": sparse_npz("coo", **entries | {"row": numbers(0, 1)}),
+        "sparse-huge": sparse_npz("csr", (2**62, 2**62), **lines),
+        "sparse-shape": sparse_npz("csr", (-1, 4), **lines),
+    }
+
+
 def npz_files():
     good = npy(npy_header(), SIX)
     whole = npz({"w.npy": good, "b.npy": npy(npy_header(shape="(6,)"), SIX)})
@@ -388,11 +436,16 @@ def npz_files():
         "bad-deflate": packed.replace(packed[60:64], b"\xff\xff\xff\xff"),
         "size-lies": whole.replace(size, struct.pack("<I", 1 << 31)),
         "magic-only": b"PK\x03\x04",
+        "good-long-header": npz({"w.npy": npy(npy_header() + " " * 6000, SIX)}),
+        "torch": npz({"archive/data.pkl": b"\x80\x02."}),
+        "objects": npz({"w.npy": good, "o.npy": npy(npy_header("|O"), bytes(48)), "s.npy": npy(npy_header("<U5"), b"")}),
     }
 
 
 def mtx_files():
     head = "%%MatrixMarket matrix coordinate real general\n"
+    text = (head + "3 4 2\n1 1 0.5\n3 4 -2e-3\n").encode()
+    packed = gzip.compress(text, mtime=0)
     return {
         "good": head + "% comment\n3 4 2\n1 1 0.5\n3 4 -2e-3\n",
         "good-pattern": head.replace("real", "pattern") + "3 4 2\n1 1\n3 4\n",
@@ -414,6 +467,15 @@ def mtx_files():
         "zero-byte": head + "3 4 1\n1 1 1\0\n",
         "no-sizes": head,
         "words": head + "3 4 1\na b c\n",
+        "good-unsigned": head.replace("real", "unsigned-integer") + "3 4 1\n1 1 18446744073709551615\n",
+        "good-symmetric-twice": head.replace("general", "symmetric") + "3 3 2\n2 1 5\n2 1 1\n",
+        "both-sides": head.replace("general", "symmetric") + "3 3 2\n2 1 5\n1 2 5\n",
+        "good-gzip": packed,
+        "good-gzip-members": gzip.compress(text[:60], mtime=0) + gzip.compress(text[60:], mtime=0) + bytes(9),
+        "gzip-truncated": packed[:-9],
+        "gzip-damaged": packed[:30] + b"\xff\xff" + packed[32:],
+        "gzip-behind": packed + b"x",
+        "gzip-of-zeros": gzip.compress(bytes(100000), mtime=0),
     }
 
 
@@ -522,7 +584,7 @@ def main():
     for target, files in {
         "fuzz_layer_file": layer_files() | stored_files(),
         "fuzz_npy": npy_files(),
-        "fuzz_npz": npz_files(),
+        "fuzz_npz": npz_files() | sparse_npz_files(),
         "fuzz_mtx": mtx_files(),
         "fuzz_smtx": smtx_files(),
         "fuzz_net": net_files(),

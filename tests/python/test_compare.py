@@ -301,7 +301,7 @@ def test_a_baseline_that_stumbled_makes_no_slowdown(compare):
     found = done.of(STREAM, "Alex-8")
     assert done.code == 0 and found["verdict"] == "ambiguous"
     assert found["relative"]["ratio"] == pytest.approx(0.945 * 11) and found["absolute"]["ratio"] == pytest.approx(0.945)
-    assert found["note"] == "its baseline changed by 0.091x, the median one by 1.000x" and found["note"] in done.out
+    assert found["note"] == "its baseline changed by 0.091x (d), the median one by 1.000x (d)" and found["note"] in done.out
     assert {done.of(STREAM, layer)["verdict"] for layer in FIVE if layer != "Alex-8"} == {"faster"}
     (mean,) = [kernel for kernel in done.document["kernels"] if kernel["kernel"] == STREAM]
     assert mean["mean_ratio_by_baseline"] == pytest.approx(0.945) and "1 rows have a baseline" in done.out

@@ -50,7 +50,9 @@ def test_states_and_numbers(tables):
     )
     column = f"fake_gpu on {CARD}"
     one = cell(out, "device_energy", "Alex-6, suite paper, batch 1", column)
-    assert float(one["value"]) == pytest.approx(20) and one["provenance"] == "measured" and "within 1 %" in one["source"]
+    assert (
+        float(one["value"]) == pytest.approx(20) and one["provenance"] == "measured" and "within 1.00 % (d)" in one["source"]
+    )
     power = cell(out, "device_energy", "Alex-6, suite paper, batch 1", f"{column}, W")
     assert float(power["value"]) == 80 and power["unit"] == "W"
     batch = cell(out, "device_energy", "Alex-8, suite paper, batch 4", column)
@@ -59,7 +61,7 @@ def test_states_and_numbers(tables):
     assert denied["value"] == "no permission" and "ask whoever" in denied["source"]
     text = (out / "report.md").read_text(encoding="utf-8")
     assert f"no permission ({CARD}): ask whoever owns the made-up GPU." in text and "20.0 m" in text
-    assert f"{CARD} draws 60 W m without a call" in text
+    assert f"{CARD} draws 60.0 W (m) without a call" in text
 
 
 def test_model_keeps_its_own_energy(tables, report):

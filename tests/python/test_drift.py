@@ -112,11 +112,11 @@ def test_a_row_that_was_visited_once_is_as_wide_as_others_drift(document, save, 
     assert math.log(row.interval[1] / row.median_ns) == pytest.approx(2.306 * moved, rel=1e-3)
     assert quiet.resolution(results) > math.sqrt(2) * 0.3
     done = run_report(save(document), "--out", tmp_path / "out")
-    words = f"{count - 10} of {count} rows were visited once: their intervals include the {100 * moved:.1f} % by which"
+    words = f"{count - 10} of {count} rows were visited once: their intervals include the {100 * moved:.1f} % (d) by which"
     assert words in page(tmp_path / "out") and words in " ".join(done.stdout.split())
     assert "How far ratios within visits move from visit to visit is unknown" in page(tmp_path / "out")
     twice_visited(document, count)
-    assert "Ratios within visits have moved by 0.0 % from visit to visit" in " ".join(quiet.head(load(save(document))))
+    assert "Ratios within visits have moved by 0.0 % (d) from visit to visit" in " ".join(quiet.head(load(save(document))))
 
 
 def test_too_few_rows_visited_again_leave_drift_unknown(document, save):

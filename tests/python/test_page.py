@@ -1,9 +1,13 @@
 """Pages and what renders them: every kind of block, tables with brackets, the long CSV file there and back."""
 
+import ast
+import pathlib
+import re
+
 import pytest
 
 from plots.core import markdown as markdown_module
-from plots.core.cells import Cell, cited, difference, missing
+from plots.core.cells import Cell, cited, difference, missing, said_together
 from plots.core.grid import Table, csv_of, read_cells
 from plots.core.load import InputError
 from plots.core.markdown import markdown
@@ -121,3 +125,75 @@ def test_files_that_hold_no_cells(tmp_path, text):
     for name in ("t.csv", "none.csv"):
         with pytest.raises(InputError, match=name):
             read_cells(tmp_path / name)
+
+
+def test_cells_together_share_unit_and_letter():
+    cells = [Cell(value, "x", "derived", "a test") for value in (1.25, 2.0)]
+    assert said_together(cells, " to ") == "1.25 to 2.00x (d)" and said_together(cells[:1], " to ", 1) == "1.2x (d)"
+    assert said_together(cells, ", ", 2, ("a", "b")) == "a 1.25, b 2.00x (d)"
+    for other in (Cell(2.0, "%", "derived", "a test"), cited("2", "x", "a test")):
+        with pytest.raises(ValueError, match="no one unit"):
+            said_together([cells[0], other], " to ")
+
+
+PLOTS = pathlib.Path(__file__).resolve().parents[2] / "plots"
+SOURCES = {"Cell", "cited", "derived", "missing", "ratio", "InputError"}  # what they are given says where a cell is from
+# {file: {function where numbers are given digits, and no cell says itself}}, "*": anywhere in it
+FORMATTED = {
+    "book/calibrate_rows.py": {"main"},  # a suite's file
+    "compare/compare.py": {"verdict"},  # the threshold
+    "compression/deepcomp.py": {"listed"},  # arguments of eie compress
+    "core/cells.py": {"*"},
+    "core/context.py": {"*"},  # facts of the machine
+    "core/grid.py": {"_csv_fields"},
+    "core/headline.py": {"ratio_text"},  # with the cell's letter
+    "core/load.py": {"*"},  # values of a file, and the limits of what is read
+    "book/bookpages.py": {"_fig7"},  # a name of columns, as in the three below
+    "tables/energy.py": {"power_column", "_watts"},
+    "tables/fig7.py": {"chip_words", "implied_powers"},
+    "tables/decomposition.py": {"_table"},
+    "pages/poster.py": {"_put", "_digits"},  # digits of a cell
+    "tables/baselines.py": {"weak"},  # the limit
+    "tables/figures.py": {"*"},  # axes and labels; the legend has the letters
+    "tables/posterways.py": {"*"},  # how a cell was derived
+    "tables/quiet.py": {"wide", "counts"},  # the limit
+}
+
+
+def formatted(text):
+    """Functions of a source that give a number its digits themselves, and not in the source of a cell or a fault."""
+    found = set()
+
+    def visit(node, function):
+        if isinstance(node, ast.FunctionDef):
+            function = node.name
+        called = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        if called in SOURCES:
+            return
+        if isinstance(node, ast.FormattedValue) and node.format_spec:
+            fixed = "".join(part.value if isinstance(part, ast.Constant) else "0" for part in node.format_spec.values)
+            if re.search(r"[efg%,]$|\.\d", fixed):
+                found.add(function)
+        if called == "format" and isinstance(node.func, ast.Name):
+            found.add(function)
+        for child in ast.iter_child_nodes(node):
+            visit(child, function)
+
+    visit(ast.parse(text), "")
+    return found
+
+
+def test_numbers_get_their_digits_from_cells():
+    found = {path.relative_to(PLOTS).as_posix(): formatted(path.read_text()) for path in PLOTS.rglob("*.py")}
+    others = {name: functions - FORMATTED.get(name, set()) for name, functions in found.items()}
+    assert {name: functions for name, functions in others.items() if functions and FORMATTED.get(name) != {"*"}} == {}
+    for name, functions in FORMATTED.items():  # none is named that no longer does
+        assert found[name] if functions == {"*"} else functions <= found[name], name
+
+
+@pytest.mark.parametrize(
+    "line", ['f"{share:.1f} %"', 'f"{watts:.3g} W m"', 'f"{count:,}"', 'format(share, ".2f")', 'f"{share:.{places}f}"']
+)
+def test_a_number_that_is_no_cell_is_found(line):
+    assert formatted(f"def words(share):\n    return {line}\n") == {"words"}
+    assert formatted(f"def words(share):\n    return Cell(share, '%', 'derived', {line})\n") == set()

@@ -58,7 +58,7 @@ def test_the_head_names_machine_and_noise(document, save, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out")
     for place in (page(tmp_path / "out"), " ".join(done.stdout.split())):
         assert "Made-up CPU, 4 cores, L2 1.5 MiB, 2000-01-01, revision 0000000" in place
-        assert "probe 1.05x its best, steal 1.2 %, samples disturbed 3.4 %, load 0.5 to 2.2" in place
+        assert "probe 1.05x (d) its best, steal 1.2 % (m), samples disturbed 3.4 % (m), load 0.5 to 2.2 (m)" in place
         assert re.search(r"quota of 1\.50 cores and the CPU set 0-1 left 2\S* of 4\S* cores", place, re.IGNORECASE)
     text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert text.index("Machine: ") < text.index("## Headline")
@@ -97,7 +97,7 @@ def test_disturbed_samples_and_doubts_are_said(document, save, tmp_path):
     done = run_report(save(document), "--out", tmp_path / "out")
     doubts = page(tmp_path / "out").partition("### What to doubt")[2].partition("###")[0]
     assert (
-        f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (2 of {3 * rows + 2}), from 1 of {rows} rows."
+        f"Samples left out as disturbed: {200 / (3 * rows + 2):.1f} % (d), 2 of {3 * rows + 2}, from 1 of {rows} rows."
         in doubts
     )
     assert f"1 row has too few undisturbed samples, so the disturbed ones count (paper/{second['eie_layer']}" in doubts
@@ -337,6 +337,25 @@ def test_a_newer_file_is_called_so(document, save, tmp_path):
     document["context"]["eie_format"] = "2"
     done = run_report(save(document), "--out", tmp_path / "out")
     assert done.returncode == 2 and "newer version" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("script", ["report", "compare"])
+def test_what_has_no_end_or_stands_for_another_file(script, document, save, tmp_path):
+    good, pipe, pointer = save(document), tmp_path / "pipe", tmp_path / "pointer.json"
+    os.mkfifo(pipe)
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+    for path, reason in (("/dev/zero", "device"), (pipe, "nobody writes"), (pointer, "git lfs pull")):
+        done = run_script(script, path, *((good,) if script == "compare" else ("--out", tmp_path / "out")))
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+        assert str(path) in done.stderr and reason in done.stderr
+
+
+def test_a_pipe_with_data(document, save, tmp_path):
+    path, pipe = save(document), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = subprocess.Popen(["cp", path, pipe])
+    assert run_script("compare", pipe, path).returncode == 0
+    assert writer.wait() == 0
 
 
 # ---- exit code 1 is a slowdown and nothing else ------------------------------------------------

@@ -152,6 +152,8 @@ static void read_device(void **state)
     (void)state;
     assert_int_equal(eie_file_read("/dev/zero", 1000000, &bytes, &error), EIE_INPUT);
     assert_null(bytes.data);
+    assert_int_equal(eie_file_read("/dev/zero", SIZE_MAX, &bytes, &error), EIE_INPUT);
+    assert_non_null(strstr(error.message, "device"));
     assert_int_equal(eie_file_read("/dev/null", 10, &bytes, &error), EIE_OK);
     assert_int_equal(bytes.size, 0);
     eie_bytes_free(&bytes);
@@ -187,6 +189,17 @@ static void read_fifo(void **state)
     assert_int_equal(bytes.size, PIPED);
     for (size_t i = 0; i < PIPED; i++) assert_int_equal(bytes.data[i], 'p');
     eie_bytes_free(&bytes);
+}
+
+static void read_pipe_without_writer(void **state)
+{
+    struct eie_bytes bytes;
+    struct eie_error error;
+    (void)state;
+    assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
+    assert_int_equal(eie_file_read(in_folder("fifo"), SIZE_MAX, &bytes, &error), EIE_INPUT);
+    assert_non_null(strstr(error.message, "nobody writes"));
+    assert_null(bytes.data);
 }
 
 static int read_secret(void)
@@ -453,6 +466,7 @@ int main(void)
         TEST(read_missing_and_folder),
         TEST(read_device),
         TEST(read_fifo),
+        TEST(read_pipe_without_writer),
         TEST(read_without_permission),
         TEST(write_and_replace),
         TEST(write_abandoned),

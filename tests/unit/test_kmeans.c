@@ -214,7 +214,8 @@ static void prune_to_a_density(void **state)
         uint64_t kept = 0;
         double lost = 0;
         memcpy(pruned, values, sizeof pruned);
-        assert_good(eie_prune(pruned, COUNT, EIE_PRUNE_DENSITY, percent / 100.0, &report, &error),
+        assert_good(eie_prune(&(struct eie_values){pruned, NULL, COUNT, COUNT}, EIE_PRUNE_DENSITY,
+                              percent / 100.0, &report, &error),
                     error);
         for (size_t i = 0; i < COUNT; i++) {
             if (pruned[i] != 0.0f) {
@@ -231,10 +232,13 @@ static void prune_to_a_density(void **state)
     }
     /* equal magnitudes: the first of them */
     float equal[5] = {1, -1, 1, 0, -1};
-    assert_good(eie_prune(equal, 5, EIE_PRUNE_DENSITY, 0.4, &report, &error), error);
+    assert_good(
+        eie_prune(&(struct eie_values){equal, NULL, 5, 5}, EIE_PRUNE_DENSITY, 0.4, &report, &error),
+        error);
     assert_true(equal[0] == 1 && equal[1] == -1 && equal[2] == 0 && equal[4] == 0);
-    assert_bad(eie_prune(equal, 5, EIE_PRUNE_DENSITY, 1.5, &report, &error), EIE_USAGE, error,
-               "density");
+    assert_bad(
+        eie_prune(&(struct eie_values){equal, NULL, 5, 5}, EIE_PRUNE_DENSITY, 1.5, &report, &error),
+        EIE_USAGE, error, "density");
 }
 
 static void prune_by_a_threshold(void **state)
@@ -243,13 +247,54 @@ static void prune_by_a_threshold(void **state)
     struct eie_pruned report;
     struct eie_error error;
     (void)state;
-    assert_good(eie_prune(values, 4, EIE_PRUNE_THRESHOLD, 1.0, &report, &error), error);
+    assert_good(eie_prune(&(struct eie_values){values, NULL, 4, 4}, EIE_PRUNE_THRESHOLD, 1.0,
+                          &report, &error),
+                error);
     assert_true(fabs(report.deviation - sqrt(5)) < 1e-12);
     assert_true(values[0] == 0 && values[1] == 0 && values[2] == 3 && values[3] == -3);
     assert_int_equal(report.kept, 2);
     assert_true(report.lost_sum_squares == 2);
-    assert_good(eie_prune(values, 4, EIE_PRUNE_NONE, 0, &report, &error), error);
+    assert_good(
+        eie_prune(&(struct eie_values){values, NULL, 4, 4}, EIE_PRUNE_NONE, 0, &report, &error),
+        error);
     assert_int_equal(report.kept, 2);
+}
+
+/* Some places of a matrix and all of them: the same numbers, bit for bit. */
+static void places_are_pruned_like_all(void **state)
+{
+    static const struct {
+        enum eie_pruning how;
+        double amount;
+    } ways[] = {{EIE_PRUNE_NONE, 0},         {EIE_PRUNE_DENSITY, 0.01}, {EIE_PRUNE_DENSITY, 0.6},
+                {EIE_PRUNE_THRESHOLD, 0.01}, {EIE_PRUNE_THRESHOLD, 2},  {EIE_PRUNE_DENSITY, 0}};
+    const size_t all = 5 * 65536 + 77;
+    float *dense = calloc(all, sizeof *dense), *some = malloc(all * sizeof *some);
+    uint32_t *place = malloc(all * sizeof *place);
+    struct eie_pruned one, other;
+    struct eie_error error;
+    (void)state;
+    assert_true(dense && some && place);
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        static float drawn[COUNT];
+        size_t count = 0;
+        draw(drawn, COUNT, way);
+        memset(dense, 0, all * sizeof *dense);
+        for (size_t i = 0; i < all && count < COUNT; i += 1 + i % 97) {
+            if (i / 65536 == 2) continue; /* a block without any */
+            dense[i] = count % 7 ? drawn[count] : 0;
+            place[count] = (uint32_t)i;
+            some[count++] = dense[i];
+        }
+        const struct eie_values whole = {dense, NULL, all, all}, part = {some, place, count, all};
+        assert_good(eie_prune(&whole, ways[way].how, ways[way].amount, &one, &error), error);
+        assert_good(eie_prune(&part, ways[way].how, ways[way].amount, &other, &error), error);
+        assert_memory_equal(&one, &other, sizeof one);
+        for (size_t i = 0; i < count; i++) assert_true(some[i] == dense[place[i]]);
+    }
+    free(dense);
+    free(some);
+    free(place);
 }
 
 int main(void)
@@ -263,6 +308,7 @@ int main(void)
         cmocka_unit_test(stopped_after_any_round),
         cmocka_unit_test(prune_to_a_density),
         cmocka_unit_test(prune_by_a_threshold),
+        cmocka_unit_test(places_are_pruned_like_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,7 @@ def options_of(arguments):
         + ", ".join(NOT_HERE)
         + ". example: ./run compress weights.npy --density 0.1",
     )
-    parser.add_argument("weights", metavar="WEIGHTS", help=".npy, .npz, .safetensors, .mtx, .smtx or .net")
+    parser.add_argument("weights", metavar="WEIGHTS", help=".npy, .npz, .safetensors, .mtx (also .gz), .smtx or .net")
     parser.add_out(DATED + ": the layer, its ledger, bench.json, comparison.md")
     own, further, words = [], [], list(arguments)
     while words:

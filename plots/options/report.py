@@ -1,0 +1,9 @@
+"""Options of `report`, and of `gpus`."""
+
+
+def add(parser):
+    parser.add_argument("results", metavar="RESULTS.json")
+    parser.add_argument("--out", metavar="DIR", help="folder of the pages (default: folder report beside the results)")
+    parser.add_argument("--data", metavar="DIR", help="folder with paper/ (default: data of the repository)")
+    parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
+    parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
