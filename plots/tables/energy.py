@@ -3,6 +3,7 @@
 from plots.core.cells import MARKS, Cell, missing, ratio, said_together
 from plots.core.grid import Table
 from plots.core.headline import Headline, ratio_text
+from plots.core.load import one_line
 from plots.core.means import mean_ratio
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 from plots.core.references import DENSE
@@ -83,7 +84,8 @@ def _host_energies(table, results, published):
     threads = view.thread_counts()[-1] if view else 0
     dense = dict(zip(LAYERS, view.reference(DENSE, threads))) if view else {}
     base = [host_energy(results, "uJ", dense.get(layer)) for layer in POWER_LAYERS]
-    what = f"best dense of this host on {threads} threads, measured"
+    meter = _meter(results)
+    what = f"best dense of this host on {threads} threads, {meter}"
     if any(cell.is_number for cell in base):
         unprinted = "Fig. 7 prints no energy of EIE over this host's"
         for column in table.columns:
@@ -96,13 +98,19 @@ def _host_energies(table, results, published):
     column = view.best(threads) if view else None
     ours = [host_energy(results, "uJ", view.row(column, layer)) for layer in POWER_LAYERS] if column else []
     if any(cell.is_number for cell in ours):
-        words = f"{column.name} of this host, measured"
+        words = f"{column.name} of this host, {meter}"
         table.put(HOST, HOST_COLUMN, mean_ratio(base, ours, f"{what} / {words}", "six layers"))
         for short, platform in PLATFORMS.items():
             theirs = _dense_energies(published, platform)
             words_over = f"{short} dense power x time / {words}"
             table.put(f"{short} dense", HOST_COLUMN, mean_ratio(theirs, ours, words_over, "six layers"))
         table.notes.append(f"This host: {words}, in EIE's place; as a baseline its best dense rows on {threads} threads.")
+
+
+def _meter(results):
+    """The energy of the processor is what its meter says that it is."""
+    sources = {row.raw.get("eie_energy_source") for row in results.rows if row.device == "cpu" and row.usable}
+    return "measured by " + "; ".join(sorted(one_line(source) for source in sources if isinstance(source, str)))
 
 
 def power_column(chip):
@@ -148,7 +156,8 @@ def energy_headline(table, results, published):
         f"and Table V, {pes} for its PEs by Table II; the chip without DRAM. CPU: socket and DRAM."
     )
     head.notes += _model_notes(results) + [
-        f"This host's best dense rows need {ratio_text(host)} the energy of EIE at {abstract}, six layers."
+        f"This host's best dense rows need {ratio_text(host)} the energy of EIE at {abstract}, six layers: "
+        f"{_meter(results)}, with what that takes in."
         if host.is_number
         else f"{host.reason[0].upper()}{host.reason[1:]}."
     ]

@@ -115,6 +115,7 @@ def test_processor_with_a_meter(host):
     mean = geometric(1000 / energy for energy in of_eie)
     found = cell(out, "headline_energy", "this host", chip)
     assert float(found["value"]) == pytest.approx(mean) and found["provenance"] == "derived" and found["unit"] == "x"
+    assert SOURCE in found["source"]
     assert cell(out, "headline_energy", "this host", "printed")["value"] == "not printed"
     ours = cell(out, "headline_energy", "CPU dense", "this host, measured")
     assert float(ours["value"]) == pytest.approx(geometric(energy / 1000 for energy in of_cpu))
