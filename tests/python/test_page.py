@@ -140,7 +140,7 @@ PLOTS = pathlib.Path(__file__).resolve().parents[2] / "plots"
 SOURCES = {"Cell", "cited", "derived", "missing", "ratio", "InputError"}  # what they are given says where a cell is from
 # {file: {function where numbers are given digits, and no cell says itself}}, "*": anywhere in it
 FORMATTED = {
-    "book/calibrate_rows.py": {"main"},  # a suite's file
+    "book/calibrate_rows.py": {"suite_text"},  # a suite's file
     "compare/compare.py": {"verdict"},  # the threshold
     "compression/deepcomp.py": {"listed"},  # arguments of eie compress
     "core/cells.py": {"*"},
