@@ -13,6 +13,7 @@ from bench.door.messages import die
 
 def main():
     programs.begin()
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # a verb leaves nothing behind that was not asked for
     try:
         importlib.import_module("bench.door.verbs." + sys.argv[1]).main(sys.argv[2:])
     except OSError as error:
