@@ -493,7 +493,7 @@ def test_suspect_and_unsupported_rows_leave_the_code_alone(eie, plugin, tiny):
     assert {row["eie_status"] for row in results["eie_missing"]} == {"suspect", "unsupported"}
 
 
-@pytest.mark.parametrize("files", [4, 5, 6, 8, 12, 20])
+@pytest.mark.parametrize("files", [4, 12, *(pytest.param(files, marks=pytest.mark.slow) for files in (5, 6, 8, 20))])
 def test_few_open_files_end_with_one_line(eie, tiny, files):
     """Never with words of a library below, nor with the code of a mismatch."""
 

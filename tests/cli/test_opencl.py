@@ -461,7 +461,10 @@ def test_device_that_takes_small_groups_only(pocl):
     assert done.stdout.count(" ok ") == 2
 
 
-@pytest.mark.parametrize("name, wide", [("window_lookup", "#define WIDE 1"), ("dense_columns", "#define PAIRS 1")])
+@pytest.mark.parametrize(
+    "name, wide",
+    [("window_lookup", "#define WIDE 1"), pytest.param("dense_columns", "#define PAIRS 1", marks=pytest.mark.slow)],
+)
 def test_form_without_permutes(pocl, changed, name, wide):
     """As on devices whose compiler has none."""
     done = pocl("check", "--kernel", f"opencl_{name}", "--cases", "2", env=changed(name, wide, ""))
@@ -620,7 +623,7 @@ def test_disk_that_is_full_for_pocls_cache(eie, tmp_path):
 # ---- Oclgrind ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", [18, 24, 62])
+@pytest.mark.parametrize("case", [18, *(pytest.param(case, marks=pytest.mark.slow) for case in (24, 62))])
 def test_oclgrind_finds_nothing(oclgrind, case):
     done = oclgrind("check", "--kernel", "opencl_*", "--device", "opencl:oclgrind*", "--case", case)
     assert done.stdout.count(" ok ") == 6

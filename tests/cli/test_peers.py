@@ -48,7 +48,13 @@ def test_all_peers_are_known_here(eie):
     assert names == {kernel for _, kernel, _ in KERNELS}
 
 
-@pytest.mark.parametrize("variable, kernel, batch", KERNELS, ids=[kernel for _, kernel, _ in KERNELS])
+# one of each library; check.* has them all
+EACH = [
+    peer if peer[1].endswith(("gemv", "int8", "mxm")) else pytest.param(*peer, marks=pytest.mark.slow) for peer in KERNELS
+]
+
+
+@pytest.mark.parametrize("variable, kernel, batch", EACH, ids=[kernel for _, kernel, _ in KERNELS])
 def test_peer_is_checked_and_has_a_row(eie, tiny, variable, kernel, batch):
     found = status_of(eie)[kernel]
     if found["status"] != "ok":

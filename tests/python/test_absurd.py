@@ -26,7 +26,7 @@ ABSURD = [5e-324, 1.7e308, 1e300, 10**400, 1e60, 1e-60, 1e21, -5]
         "eie_area_mm2",
     ],
 )
-@pytest.mark.parametrize("every", [True, False])
+@pytest.mark.parametrize("every", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_absurd_numbers_give_a_report_or_one_line(save, key, value, every):
     document = with_ceilings(fake_document())
     for row in document["benchmarks"]:

@@ -124,7 +124,7 @@ def all_tests(everything, left_out):
     build("asan+ubsan")
     longer = () if everything else ("-LE", "cuda|slow")  # longer forms of the others
     libraries = () if everything else ("-E", r"check\.(peers_|opencl)")
-    good = [run_tests("release", *longer), run_tests("asan+ubsan", "-L", BRIEF, *libraries)]
+    good = [run_tests("release", *longer), run_tests("asan+ubsan", "-L", BRIEF, *longer, *libraries)]
     if everything:
         build("clang")
         good += [run_tests("clang", "-L", BRIEF), static_checks(), emulated_tests(left_out), oldest_python(left_out)]
