@@ -16,14 +16,15 @@ int eie_command_usage(const char *verb, const char *format, ...) EIE_PRINTF(2, 3
 
 /* getopt_long with our messages: the next option's value, -1 at the end, '?' after a fault that has
  * been reported. Every long option has the value of a letter or a number above 255.
- * One with a value that comes twice is a fault (but --plugin): the first would be lost in silence. */
+ * One with a value that comes twice is a fault (but --plugin): the first would be lost in silence.
+ */
 int eie_command_option(int argc, char **argv, const char *verb, const struct option *options);
 
 /* Options that begin anew: those of `values` may come again (bench --also). */
 void eie_command_again(const char *values);
 
-/* Standard output is left to the document that is written to `path`, where that is its name (NULL is
- * fine). -1, or an exit code after a fault that has been reported. */
+/* Standard output is left to the document that is written to `path`, where that is its name (NULL
+ * is fine). -1, or an exit code after a fault that has been reported. */
 int eie_command_claim(const char *path);
 
 /* Whole decimal numbers; false when the text is anything else or out of range. */

@@ -336,7 +336,7 @@ static void print_lost(const json_t *layer)
         if (number(below, kinds[i]) > 0)
             printf("  note: %.0f %s are below what float32 holds and became 0 or less exact\n",
                    number(below, kinds[i]), kinds[i]);
-    if (!number(layer, "nonzeros")) printf("  note: all weights are 0\n");
+    if (number(layer, "nonzeros") < 1) printf("  note: all weights are 0\n");
     if (number(fixed, "weights_lost") > 0)
         printf("  note: %.0f of %.0f weights (%.3g %%) became 0 in 16-bit fixed point: scale them "
                "up, or store them as floats (--bits 5 --form packed)\n",

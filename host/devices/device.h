@@ -36,8 +36,8 @@ struct eie_device {
     char name[EIE_DEVICE_NAME_MAX]; /* as in a row: "cpu", "opencl:PLATFORM:NAME", or the
                                        description's name */
     char title[256];                /* full name */
-    struct eie_hash hash; /* SHA-256 of the description's file, or of the driver's versions; ""
-                             for the host */
+    struct eie_hash hash;   /* SHA-256 of the description's file, or of the driver's versions; ""
+                               for the host */
     struct eie_found found; /* EIE_DEVICE_FOUND */
     /* What the description says (host/devices/design.h), NULL for other kinds. It is kept for the
      * life of the program, so that devices can be copied. Opaque here: a new key of a description
