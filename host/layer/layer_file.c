@@ -188,7 +188,7 @@ enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, const char *path,
 {
     void *items = NULL;
     uint32_t count = 0;
-    const struct target target = {sizeof *set->layers, &items, &count, read_as_layer};
+    const struct target target = {sizeof(struct eie_layer *), &items, &count, read_as_layer};
     enum eie_status status = read_file(bytes, path, &target, error);
     *set = (struct eie_layer_set){count, items};
     if (status) eie_layer_set_free(set);
