@@ -24,9 +24,10 @@ static double scaled(float value, uint32_t bits)
 
 static double largest(const float *values, size_t count)
 {
-    double most = 0;
-    for (size_t i = 0; i < count; i++) most = fmax(most, fabs((double)values[i]));
-    return most;
+    float most = 0;
+    for (size_t i = 0; i < count; i++)
+        if (fabsf(values[i]) > most) most = fabsf(values[i]); /* fmax ends gcc 12 for aarch64 */
+    return (double)most;
 }
 
 /* Largest bits at which no value saturates int16; -1 when there are none. */
