@@ -186,8 +186,7 @@ int eie_command_expand(int argc, char **argv)
         status = eie_fail(&error, EIE_USAGE, "%s: no layer matches '%s'%s", options.path, unmatched,
                           eie_names_hint(unmatched, names, set.count).text);
     free(names);
-    if (!status && !count)
-        status = eie_fail(&error, EIE_INPUT, "%s: holds no layer", options.path);
+    if (!status && !count) status = eie_fail(&error, EIE_INPUT, "%s: holds no layer", options.path);
     if (!status)
         status = options.measure ? eie_huffman_speed(matrices, count, options.as_json, &error)
                                  : expand(&options, matrices, count, &error);

@@ -480,6 +480,7 @@ static bool try_lock(const char *path, int *file, long *holder)
             const bool taken = errno == EWOULDBLOCK;
             *holder = holder_of(*file);
             if (!taken || !is_gone(*holder) || waits++ == DYING_S * 50) {
+                if (!taken) unlink(path); /* no locks here: nothing is left behind */
                 close(*file);
                 *file = -1;
                 errno = 0;
