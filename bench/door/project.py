@@ -8,6 +8,7 @@ from bench.door.programs import call, must, output
 
 EIE = "build/release/eie"
 PYTHON = ".venv/bin/python"
+PLOTS = (PYTHON, "-m", "plots")
 LOG = "build/log.txt"  # of the last build
 
 
@@ -55,7 +56,7 @@ def has_library(start):
 
 
 def plots(*arguments, **further):
-    return call(PYTHON, "-m", "plots", *arguments, **further)
+    return call(*PLOTS, *arguments, **further)
 
 
 def write_report(out):

@@ -2,7 +2,7 @@
 
 from bench.door.arguments import Parser
 from bench.door.programs import become
-from bench.door.project import PYTHON, install
+from bench.door.project import PLOTS, install
 from plots.options import compare
 
 
@@ -16,4 +16,4 @@ def main(arguments):
     compare.add(parser)
     compare.check(parser, parser.parse(arguments))
     install("python")
-    become(PYTHON, "-m", "plots", "compare", *arguments)
+    become(*PLOTS, "compare", *arguments)

@@ -5,7 +5,7 @@ import sys
 from bench.door.arguments import DATED, Parser
 from bench.door.messages import say
 from bench.door.programs import call, call_tee, must
-from bench.door.project import EIE, PYTHON, build, install, is_filled, results_folder
+from bench.door.project import EIE, PLOTS, build, install, is_filled, results_folder
 
 NOT_HERE = ("--form", "--bits", "--run-bits", "-o", "--json", "--ledger")
 OWN = ("--out", "--help", "-h")
@@ -54,7 +54,5 @@ def main(arguments):
             stdout=table,
         )
     if is_filled(f"{out}/bench.json"):
-        code = (
-            call_tee(PYTHON, "-m", "plots", "compressed", ledger, f"{out}/bench.json", path=f"{out}/comparison.md") or code
-        )
+        code = call_tee(*PLOTS, "compressed", ledger, f"{out}/bench.json", path=f"{out}/comparison.md") or code
     sys.exit(code)

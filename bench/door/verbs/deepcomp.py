@@ -7,7 +7,7 @@ import sys
 from bench.door.arguments import Parser
 from bench.door.messages import say
 from bench.door.programs import must
-from bench.door.project import EIE, PYTHON, build, install, make_folder, plots
+from bench.door.project import EIE, PLOTS, build, install, make_folder, plots
 
 
 def main(arguments):
@@ -21,7 +21,7 @@ def main(arguments):
     make_folder(out)
     layer = f"{out}/layer.safetensors"
     with open(f"{out}/layers.txt", "w+", encoding="utf-8") as listed:
-        must(PYTHON, "-m", "plots", "deepcomp", "list", stdout=listed)
+        must(*PLOTS, "deepcomp", "list", stdout=listed)
         listed.seek(0)
         for name, source, density, bits, run_bits in map(str.split, listed):
             for form in ("packed", "huffman"):
