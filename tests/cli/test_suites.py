@@ -68,7 +68,14 @@ def test_matched_moves_the_density_where_all_inputs_are_active(eie):
 
 
 def test_int8_has_inputs_of_8_bits_and_the_matrices_of_paper(eie):
-    same = ("nonzeros", "padding_entries", "entries_in_active_columns", "active_inputs", "activation", "weight_fraction_bits")
+    same = (
+        "nonzeros",
+        "padding_entries",
+        "entries_in_active_columns",
+        "active_inputs",
+        "activation",
+        "weight_fraction_bits",
+    )
     for wide, narrow in zip(eie.layers("paper"), eie.layers("paper-int8")):
         assert [narrow[key] for key in same] == [wide[key] for key in same]
         least, bits = (-128, 7) if narrow["name"].startswith("NT-") else (0, 8)
