@@ -5,6 +5,7 @@
 #include "bench/measure/gbench.h"
 #include "bench/measure/quiet.h"
 #include "host/base/clock.h"
+#include "host/machine/pages.h"
 #include "host/machine/topology.h"
 
 #include <inttypes.h>
@@ -162,6 +163,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     if (status) return status;
     enter(contender, "preparing");
     status = eie_runtime_open(row->device, error);
+    eie_pages_begin();
     const double begin = eie_now_s();
     if (!status) status = row->kernel->prepare(&setup, &contender->plan, error);
     if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
@@ -179,6 +181,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
                     : eie_check_plan(row->kernel, contender->plan, c, 1, vectors, relative, error);
         }
     }
+    contender->row->huge_share = status ? (double)NAN : eie_pages_huge_share();
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
     if (!status)
         status = eie_check_prepared(row->kernel, group->layer, &row->cost, one_bytes, error);

@@ -1,6 +1,7 @@
 #include "bench/measure/ceilings.h"
 #include "bench/measure/loops.h"
 #include "host/base/clock.h"
+#include "host/machine/pages.h"
 #include "host/machine/topology.h"
 
 #include <math.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define TRIES         5
@@ -167,7 +167,7 @@ static void measure_pool(struct reading *r, struct eie_ceilings *ceilings)
 /* Memory for the largest set; sets that it does not hold are dropped. NULL: none at all. */
 static uint8_t *allocate(uint32_t threads, uint64_t sets[EIE_LEVELS], size_t *stride)
 {
-    const size_t huge = (size_t)2 << 20;
+    const size_t huge = EIE_HUGE_PAGE_BYTES;
     for (int level = EIE_LEVELS - 1; level >= 0; level--) {
         if (!sets[level]) continue;
         *stride = (sets[level] + huge - 1) / huge * huge;
@@ -188,7 +188,7 @@ static enum eie_status measure_levels(struct eie_pool *pool, uint64_t memory_byt
         if (!(which & EIE_CEILING_OF(level))) sets[level] = 0;
     r.data = allocate(now->threads, sets, &r.stride);
     if (!r.data) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
-    madvise(r.data, r.stride * now->threads, MADV_HUGEPAGE); /* only a hint */
+    eie_pages_advise(r.data, r.stride * now->threads);
     eie_pool_run(pool, touch, &r);
     for (int level = 0; level < EIE_LEVELS; level++) {
         r.bytes = sets[level];

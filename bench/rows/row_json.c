@@ -116,6 +116,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
             : row->threads ? eie_resident(row->cost.prepared_bytes * row->copies, row->threads)
                            : "none");
     eie_set_integer(object, "eie_copies", row->copies);
+    if (row->threads) eie_set_number(object, "eie_huge_share", row->huge_share);
     if (row->floor.ns > 0) {
         eie_set_number(object, "eie_floor_ns", row->floor.ns);
         eie_set(object, "eie_floor_bound", row->floor.bound);
