@@ -97,7 +97,7 @@ static void what_is_forgotten_does_not_count(void **state)
     eie_pages_begin();
     assert_true(isnan(eie_pages_huge_share()));
     for (size_t i = 0; i < 1000; i++) eie_pages_note(memory + i, 1);
-    assert_false(isnan(eie_pages_huge_share()));
+    assert_true(eie_pages_huge_share() >= 0);
     for (size_t i = 0; i < 1000; i++) eie_pages_forget(memory + i);
     eie_pages_forget(memory);
     assert_true(isnan(eie_pages_huge_share()));
