@@ -189,6 +189,7 @@ static void add_run(json_t *context)
                         json_object_get(context, of_run[i]));
     json_object_set_new(run, "eie_ceilings", json_array());
     json_object_set_new(run, "eie_peaks", json_array());
+    json_object_set_new(run, "eie_adds", json_array());
     json_object_set_new(run, "eie_pool", json_array());
     json_object_set_new(run, "eie_device_ceilings", json_object());
     json_object_set_new(context, "eie_runs", json_pack("[o]", run));

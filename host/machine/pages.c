@@ -53,8 +53,9 @@ void *eie_pages_zeroed(size_t align, size_t bytes)
     const size_t size = (bytes / LINE + 1) * LINE; /* whole cache lines, a byte to spare */
     size_t skipped;
     if (size < bytes) return NULL;
-    char *memory = aligned_alloc(align, size);
-    if (!memory) return NULL;
+    void *found;
+    if (posix_memalign(&found, align, size)) return NULL; /* sizes need not be multiples there */
+    char *memory = found;
     const size_t whole = whole_pages(memory, size, &skipped);
     /* what was used before lies in small pages: it is given back and comes anew */
     if (whole) (void)madvise(memory + skipped, whole, MADV_DONTNEED);
