@@ -318,7 +318,7 @@ int eie_product_make(const struct eie_layer *layer, const char *kernel, uint32_t
     return (int)status;
 }
 
-static int run(const struct eie_product *product, const int16_t *inputs, void *y)
+static int load_run_read(const struct eie_product *product, const int16_t *inputs, void *y)
 {
     const struct eie_kernel *kernel = product->kernel;
     struct eie_plan *plan = product->plan;
@@ -338,13 +338,13 @@ static int refuse(const struct eie_product *product, const char *other)
 int eie_product_run(struct eie_product *product, const int16_t *inputs, int16_t *outputs)
 {
     if (gives_sums(product->kernel)) return refuse(product, "eie_product_run_sums");
-    return run(product, inputs, outputs);
+    return load_run_read(product, inputs, outputs);
 }
 
 int eie_product_run_sums(struct eie_product *product, const int16_t *inputs, float *sums)
 {
     if (!gives_sums(product->kernel)) return refuse(product, "eie_product_run");
-    return run(product, inputs, sums);
+    return load_run_read(product, inputs, sums);
 }
 
 const char *eie_product_kernel(const struct eie_product *product)
