@@ -67,8 +67,8 @@ enum eie_result {
     EIE_NO_MEMORY = 7
 };
 
-/* Of the calling thread's last call that failed: one line without its end, "" where none has. Valid
- * until the thread's next call that fails. Never NULL. */
+/* Of the calling thread's last call that failed: one line without its end, "" where none has. To
+ * be read before the thread's next call. Never NULL. */
 const char *eie_message(void);
 
 /* ---- layers --------------------------------------------------------------------------------- */

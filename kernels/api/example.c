@@ -35,7 +35,7 @@ static void print(const struct eie_layer_facts *facts, const int16_t *outputs)
 {
     for (uint32_t s = 0; s < facts->sample_count; s++)
         for (uint32_t i = 0; i < facts->outputs; i++)
-            printf("%.9g%c", ldexp(*outputs++, -(int)facts->output_fraction_bits),
+            printf("%.17g%c", ldexp(*outputs++, -(int)facts->output_fraction_bits),
                    i + 1 < facts->outputs ? ' ' : '\n');
 }
 
