@@ -18,6 +18,10 @@ add_library(eie_api OBJECT kernels/api/eie.c ${PROJECT_BINARY_DIR}/generated/lib
             ${PROJECT_BINARY_DIR}/generated/library_devices.c)
 target_link_libraries(eie_api PRIVATE eie_flags PkgConfig::JANSSON)
 
+# It may also become part of a shared object. Kernels need nothing for that where compilers make
+# position-independent programs by themselves: they name no data and no thread-local variable outside.
+set_target_properties(eie_api eie_host PROPERTIES POSITION_INDEPENDENT_CODE ON)
+
 set(EIE_LIBRARY ${PROJECT_BINARY_DIR}/libeie.a)
 set(object ${PROJECT_BINARY_DIR}/generated/eie.o)
 add_custom_command(OUTPUT ${EIE_LIBRARY}

@@ -5,7 +5,11 @@
 #ifndef EIE_HOST_MACHINE_OWN_POOL_H
 #define EIE_HOST_MACHINE_OWN_POOL_H
 
-#include "host/machine/threads.h"
+#include "host/base/error.h"
+
+#include <stdint.h>
+
+struct eie_pool;
 
 /* `threads` workers, 1 to 4096, the caller of eie_pool_run among them. EIE_USAGE for another
  * number; EIE_SYSTEM when threads cannot be started; EIE_MEMORY. */

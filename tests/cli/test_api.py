@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 
 import numpy
 import pytest
@@ -172,6 +173,25 @@ def test_header_in_cplusplus(prefix, build):
     source = source.replace("malloc(", "(int16_t *)malloc(").replace("= {0}", "= {}")
     done = run(build(source, "c++ -std=c++17"))
     assert done.returncode == 0 and done.stdout.startswith("0.5 0 1 0\n")
+
+
+SHARED = """
+import ctypes
+library = ctypes.CDLL("./example")
+library.eie_message.restype = ctypes.c_char_p
+layer = ctypes.c_void_p(1)
+assert library.eie_layer_open(b"nowhere", None, ctypes.byref(layer)) == 2 and layer.value is None
+assert b"nowhere" in library.eie_message() and library.eie_api_version() == 1
+"""
+
+
+def test_in_a_shared_object(build, sanitized):
+    """A module of another language: loaded when its program runs, with every kernel inside."""
+    if sanitized:
+        pytest.skip("the sanitizer must be in the program")
+    library = build("#include <eie.h>\nint (*const kept)(void) = eie_api_version;\n", "cc -std=c11 -shared -fPIC")
+    done = subprocess.run([sys.executable, "-c", SHARED], cwd=library.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_both_interfaces_in_one_source(prefix, build):
