@@ -1,10 +1,14 @@
 #include "kernels/api/eie.h"
 #include "host/layer/layer_file.h"
 #include "host/machine/own_pool.h"
+#include "host/machine/topology.h"
 #include "kernels/kernel.h"
 
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,6 +230,11 @@ void eie_layer_about(const struct eie_layer *layer, struct eie_layer_facts *fact
     };
 }
 
+void eie_layer_close(struct eie_layer *layer)
+{
+    eie_layer_free(layer);
+}
+
 /* ---- kernels -------------------------------------------------------------------------------- */
 
 /* NULL and a message where there is none. */
@@ -278,6 +287,32 @@ static void note_chosen(void *context, const char *key, const char *text, double
     if (text && !strcmp(key, "eie_chosen_kernel")) *computes = text;
 }
 
+/* Inside the pool; what could not be bound leaves its status. */
+static void bind_worker(void *context, uint32_t worker)
+{
+    _Atomic int *failed = context;
+    const enum eie_status status = eie_bind_thread(worker, NULL);
+    if (status) *failed = (int)status;
+}
+
+static enum eie_status bind(struct eie_pool *pool)
+{
+    const struct eie_topology *topology;
+    const uint32_t threads = eie_pool_threads(pool);
+    _Atomic int failed = EIE_OK;
+    cpu_set_t before;
+    const enum eie_status status = eie_topology_get(&topology, &last);
+    if (status) return status;
+    if (threads > topology->cores)
+        return eie_fail(&last, EIE_USAGE, "%u threads cannot have a core each: there are %u",
+                        threads, topology->cores);
+    const bool known = !sched_getaffinity(0, sizeof before, &before);
+    eie_pool_run(pool, bind_worker, &failed);
+    if (!failed) return EIE_OK;
+    if (known) (void)sched_setaffinity(0, sizeof before, &before);
+    return eie_fail(&last, (enum eie_status)failed, "a thread cannot be bound to its core");
+}
+
 static enum eie_status prepare(const struct eie_layer *layer, uint32_t batch, uint32_t threads,
                                struct eie_product *product)
 {
@@ -295,17 +330,21 @@ static enum eie_status prepare(const struct eie_layer *layer, uint32_t batch, ui
 }
 
 int eie_product_make(const struct eie_layer *layer, const char *kernel, uint32_t batch,
-                     uint32_t threads, struct eie_product **product)
+                     uint32_t threads, enum eie_places places, struct eie_product **product)
 {
     *product = NULL;
     const struct eie_kernel *found = find(kernel ? kernel : library_default);
     if (!found) return EIE_BAD_CALL;
+    if (places != EIE_ANYWHERE && places != EIE_OWN_CORES)
+        return (int)eie_fail(&last, EIE_USAGE, "places %d: EIE_ANYWHERE or EIE_OWN_CORES",
+                             (int)places);
     if (!batch) return (int)eie_fail(&last, EIE_USAGE, "batch 0: 1 and more are possible");
     struct eie_product *made = calloc(1, sizeof *made);
     if (!made) return (int)eie_fail(&last, EIE_MEMORY, "out of memory for a product");
     made->kernel = found;
     enum eie_status status = eie_device_host(&made->device, &last);
     if (!status) status = eie_own_pool_make(threads, &made->pool, &last);
+    if (!status && places == EIE_OWN_CORES) status = bind(made->pool);
     pthread_mutex_lock(&making);
     if (!status) status = prepare(layer, batch, threads, made);
     pthread_mutex_unlock(&making);
@@ -352,7 +391,7 @@ const char *eie_product_kernel(const struct eie_product *product)
     return product->computes;
 }
 
-void eie_product_free(struct eie_product *product)
+void eie_product_close(struct eie_product *product)
 {
     if (!product) return;
     pthread_mutex_lock(&making);

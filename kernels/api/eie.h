@@ -1,10 +1,11 @@
 /* eiebench's kernels as a library: the product of a pruned, weight-shared fully-connected layer
- * with (sparse) input vectors in 16-bit fixed point, bit for bit the same from every kernel.
+ * with (sparse) input vectors in 16-bit fixed point, bit for bit the same from every kernel that is
+ * not called approximate.
  *
  *     struct eie_layer *layer;
  *     struct eie_product *product;
  *     if (eie_layer_open("fc7.safetensors", NULL, &layer) ||
- *         eie_product_make(layer, NULL, 1, 1, &product))
+ *         eie_product_make(layer, NULL, 1, 1, EIE_ANYWHERE, &product))
  *         puts(eie_message());
  *     else
  *         eie_product_run(product, inputs, outputs);
@@ -31,13 +32,12 @@
  * to be read. NULL where this header does not allow it is not looked for.
  *
  * THREADS. A layer never changes and may be shared by any threads. Products may be made, run and
- * freed in any threads, different ones at the same time; one product by one thread at a time.
- * Making and freeing wait for each other, run waits for nobody. No thread of the caller's is bound
- * to a core, and a product's own threads run where the one that made it could. After fork a child
- * may use products of one thread and make new ones; it may only free those of several.
+ * closed in any threads, different ones at the same time; one product by one thread at a time.
+ * Making and closing wait for each other, run waits for nobody. After fork a child may use products
+ * of one thread and make new ones; it may only close those of several.
  * This does not hold for kernels named peers_*: these are other people's libraries, looked up when
- * they are asked for (EIE_LIBRARY_PATH), with thread pools of their own; to find OpenBLAS's fastest
- * code a child process is started. Nothing else starts one, and nothing but them opens a library.
+ * they are asked for, with thread pools of their own, and to find OpenBLAS's fastest code a child
+ * process is started. No other kernel opens a library or starts a process.
  *
  * The library reads the variable EIE_ISA_MASK (processor features to do without: "avx512"), and for
  * peers EIE_LIBRARY_PATH and those that name a library. It never prints and never exits. */
@@ -120,8 +120,8 @@ struct eie_layer_facts {
 /* Pointers in `facts` live as long as the layer. Walks through all weights. */
 void eie_layer_about(const struct eie_layer *layer, struct eie_layer_facts *facts);
 
-/* Not before the products of it are freed. NULL is fine. */
-void eie_layer_free(struct eie_layer *layer);
+/* Frees it, not before the products of it are closed. NULL is fine. */
+void eie_layer_close(struct eie_layer *layer);
 
 /* ---- kernels -------------------------------------------------------------------------------- */
 
@@ -143,13 +143,21 @@ int eie_kernel_try(const char *name);
 
 struct eie_product; /* opaque: a layer laid out for one kernel, one batch, so many threads */
 
+/* Where a product's threads run: wherever the thread that made it could, which is bound to nothing
+ * new; or each on a core of its own, the calling thread on the first that the process may use, as
+ * `eie bench` does. The calling thread stays so afterwards, and should be the one that runs the
+ * product; where it was before is its own to restore (sched_setaffinity). Several threads are only
+ * sure to be fast on their own cores: others that compute can make the system keep them on one. */
+enum eie_places { EIE_ANYWHERE = 0, EIE_OWN_CORES = 1 };
+
 /* Prepares products of `batch` input vectors a call, at least 1, on `threads` threads, 1 to 4096,
  * the caller's among them. `kernel` NULL is "cpu_auto": it times the kernels that may be the
- * fastest here on this layer and batch, for 0.1 to 0.5 s mostly, and keeps the fastest. Others take
- * about as long as reading the layer. The layer must outlive the product. EIE_BAD_CALL, EIE_CANNOT,
+ * fastest here on this layer and batch, for 0.1 to 1 s mostly, and keeps the fastest. Others take
+ * about as long as reading the layer. The layer must outlive the product. EIE_BAD_CALL: no
+ * such kernel, numbers out of range, fewer cores than threads that want their own; EIE_CANNOT,
  * EIE_ABSENT, EIE_FAILED, EIE_NO_MEMORY. */
 int eie_product_make(const struct eie_layer *layer, const char *kernel, uint32_t batch,
-                     uint32_t threads, struct eie_product **product);
+                     uint32_t threads, enum eie_places places, struct eie_product **product);
 
 /* outputs[batch][outputs] of inputs[batch][inputs]; they must not overlap. Copies the inputs in,
  * multiplies, copies the outputs out: 2 (inputs + outputs) batch bytes are copied, and beyond that
@@ -166,7 +174,7 @@ int eie_product_run_sums(struct eie_product *product, const int16_t *inputs, flo
 /* The name of the kernel that computes; with "cpu_auto", of the one that it chose. Static. */
 const char *eie_product_kernel(const struct eie_product *product);
 
-void eie_product_free(struct eie_product *product); /* NULL is fine */
+void eie_product_close(struct eie_product *product); /* NULL is fine */
 
 #ifdef __cplusplus
 }

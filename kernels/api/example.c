@@ -52,8 +52,8 @@ int main(int count, char **arguments)
         fprintf(stderr, "example: layer %s has no samples\n", facts.name);
         goto done;
     }
-    result =
-        eie_product_make(layer, count > 2 ? arguments[2] : NULL, facts.sample_count, 1, &product);
+    result = eie_product_make(layer, count > 2 ? arguments[2] : NULL, facts.sample_count, 1,
+                              EIE_ANYWHERE, &product);
     if (result) goto failed;
     outputs = malloc((size_t)facts.sample_count * facts.outputs * sizeof *outputs);
     if (!outputs) abort();
@@ -66,7 +66,7 @@ failed:
     fprintf(stderr, "example: %s\n", eie_message());
 done:
     free(outputs);
-    eie_product_free(product);
-    eie_layer_free(layer);
+    eie_product_close(product);
+    eie_layer_close(layer);
     return result ? 1 : 0;
 }

@@ -10,7 +10,7 @@ int main(int count, char **arguments)
     struct eie_layer_facts facts;
     struct eie_product *product = NULL;
     if (count != 4 || eie_layer_open(arguments[1], NULL, &layer) ||
-        eie_product_make(layer, arguments[2], 1, 1, &product)) {
+        eie_product_make(layer, arguments[2], 1, 1, EIE_ANYWHERE, &product)) {
         fprintf(stderr, "calls: %s\n", eie_message());
         return 1;
     }
@@ -20,7 +20,7 @@ int main(int count, char **arguments)
         if (eie_product_run(product, facts.samples, outputs)) return 1;
     printf("%s\n", eie_product_kernel(product));
     free(outputs);
-    eie_product_free(product);
-    eie_layer_free(layer);
+    eie_product_close(product);
+    eie_layer_close(layer);
     return 0;
 }

@@ -115,7 +115,8 @@ static bool compare(const struct example *e, const struct eie_kernel_facts *kern
                     uint32_t threads)
 {
     struct eie_product *made;
-    const int result = eie_product_make(e->layer, kernel->name, batch, threads, &made);
+    const int result =
+        eie_product_make(e->layer, kernel->name, batch, threads, EIE_ANYWHERE, &made);
     if (result) {
         assert_int_equal(result, EIE_CANNOT);
         assert_null(made);
@@ -141,7 +142,7 @@ static bool compare(const struct example *e, const struct eie_kernel_facts *kern
         }
     if (strcmp(kernel->name, "cpu_auto") != 0)
         assert_string_equal(eie_product_kernel(made), kernel->name);
-    eie_product_free(made);
+    eie_product_close(made);
     test_free(sums);
     test_free(y);
     return true;
@@ -166,7 +167,7 @@ static uint32_t compare_all(const char *folder)
             if (!takes) fail_msg("%s takes nothing", kernel.name);
             computed += relu;
         }
-        eie_layer_free(e.layer);
+        eie_layer_close(e.layer);
     }
     return computed;
 }
@@ -192,9 +193,9 @@ static void run_once(const struct eie_layer *layer, const char *kernel, const st
                      int16_t *y)
 {
     struct eie_product *made;
-    assert_int_equal(eie_product_make(layer, kernel, 2, 1, &made), EIE_DONE);
+    assert_int_equal(eie_product_make(layer, kernel, 2, 1, EIE_ANYWHERE, &made), EIE_DONE);
     assert_int_equal(eie_product_run(made, e->inputs[0], y), EIE_DONE);
-    eie_product_free(made);
+    eie_product_close(made);
 }
 
 static void sparse_is_dense(void **state)
@@ -229,7 +230,7 @@ static void sparse_is_dense(void **state)
     assert_int_equal(facts.input_fraction_bits, 8);
     assert_int_equal(facts.output_fraction_bits, 14 - SHIFT);
     assert_int_equal(facts.sample_count, 0);
-    eie_layer_free(sparse);
+    eie_layer_close(sparse);
 
     arrays = e.arrays; /* samples change nothing but travel along; no bias is a bias of 0 */
     arrays.sample_count = 3;
@@ -243,8 +244,8 @@ static void sparse_is_dense(void **state)
     expect(&e, 2, wanted);
     run_once(sparse, NULL, &e, y);
     assert_memory_equal(y, wanted, sizeof y);
-    eie_layer_free(sparse);
-    eie_layer_free(e.layer);
+    eie_layer_close(sparse);
+    eie_layer_close(e.layer);
 }
 
 static void zeros_only(void **state)
@@ -256,11 +257,11 @@ static void zeros_only(void **state)
     int16_t y[2] = {9, 9};
     (void)state;
     assert_int_equal(eie_layer_make(&arrays, &layer), EIE_DONE);
-    assert_int_equal(eie_product_make(layer, NULL, 1, 1, &made), EIE_DONE);
+    assert_int_equal(eie_product_make(layer, NULL, 1, 1, EIE_ANYWHERE, &made), EIE_DONE);
     assert_int_equal(eie_product_run(made, &input, y), EIE_DONE);
     assert_true(y[0] == 0 && y[1] == 0);
-    eie_product_free(made);
-    eie_layer_free(layer);
+    eie_product_close(made);
+    eie_layer_close(layer);
 }
 
 static void refuse(const struct eie_arrays *arrays, int result, const char *message)
@@ -282,7 +283,7 @@ static void bad_arrays(void **state)
     many[15] = many[3];
     struct eie_layer *layer;
     assert_int_equal(eie_layer_make(&dense, &layer), EIE_DONE);
-    eie_layer_free(layer);
+    eie_layer_close(layer);
     dense.output_fraction_bits = 1;
     refuse(&dense, EIE_BAD_DATA, "fraction bits is -1");
     dense = (struct eie_arrays){.inputs = 0, .outputs = 2, .value = many};
@@ -293,7 +294,7 @@ static void bad_arrays(void **state)
     sparse = (struct eie_arrays){
         .inputs = 2, .outputs = 2, .value = some, .row_start = starts, .column = columns};
     assert_int_equal(eie_layer_make(&sparse, &layer), EIE_DONE);
-    eie_layer_free(layer);
+    eie_layer_close(layer);
     columns[3] = 0;
     refuse(&sparse, EIE_BAD_DATA, "column 0: row 1 is out of order");
     columns[3] = 2;
@@ -325,18 +326,21 @@ static void bad_calls(void **state)
     assert_null(layer);
     assert_non_null(strstr(eie_message(), "/nonexistent/file"));
     setup(&e, 0);
-    assert_int_equal(eie_product_make(e.layer, "scalar_nothing", 1, 1, &made), EIE_BAD_CALL);
+    assert_int_equal(eie_product_make(e.layer, "scalar_nothing", 1, 1, EIE_ANYWHERE, &made),
+                     EIE_BAD_CALL);
     assert_null(made);
     assert_non_null(strstr(eie_message(), "scalar_nothing"));
-    assert_int_equal(eie_product_make(e.layer, NULL, 0, 1, &made), EIE_BAD_CALL);
-    assert_int_equal(eie_product_make(e.layer, NULL, 1, 0, &made), EIE_BAD_CALL);
-    assert_int_equal(eie_product_make(e.layer, NULL, 1, 4097, &made), EIE_BAD_CALL);
+    assert_int_equal(eie_product_make(e.layer, NULL, 0, 1, EIE_ANYWHERE, &made), EIE_BAD_CALL);
+    assert_int_equal(eie_product_make(e.layer, NULL, 1, 0, EIE_ANYWHERE, &made), EIE_BAD_CALL);
+    assert_int_equal(eie_product_make(e.layer, NULL, 1, 4097, EIE_ANYWHERE, &made), EIE_BAD_CALL);
+    assert_int_equal(eie_product_make(e.layer, NULL, 1, 1, (enum eie_places)2, &made),
+                     EIE_BAD_CALL);
     assert_int_equal(eie_kernel_try("opencl_eie_stream"), EIE_BAD_CALL);
     assert_int_equal(eie_kernel_try("scalar_eie_stream"), EIE_DONE);
     assert_int_equal(eie_kernel_about(UINT32_MAX, &facts), EIE_BAD_CALL);
-    eie_product_free(NULL);
-    eie_layer_free(NULL);
-    eie_layer_free(e.layer);
+    eie_product_close(NULL);
+    eie_layer_close(NULL);
+    eie_layer_close(e.layer);
 }
 
 /* ---- threads -------------------------------------------------------------------------------- */
@@ -359,7 +363,7 @@ static void *call_often(void *context)
         const uint32_t batch = caller->remakes ? c + 1 : 2;
         struct eie_product *made = caller->product;
         if (caller->remakes &&
-            eie_product_make(caller->e->layer, caller->kernel, batch, 1, &made)) {
+            eie_product_make(caller->e->layer, caller->kernel, batch, 1, EIE_ANYWHERE, &made)) {
             ++*caller->wrong;
             break;
         }
@@ -367,7 +371,7 @@ static void *call_often(void *context)
         if (eie_product_run(made, caller->e->inputs[0], y) ||
             memcmp(y, caller->wanted, batch * OUTPUTS * sizeof *y) != 0)
             ++*caller->wrong;
-        if (caller->remakes) eie_product_free(made);
+        if (caller->remakes) eie_product_close(made);
     }
     snprintf(caller->message, sizeof caller->message, "%s", eie_message());
     return NULL;
@@ -392,8 +396,9 @@ static void several_callers(void **state)
         callers[c] = (struct caller){
             .e = &e, .wanted = wanted, .wrong = &wrong, .kernel = kernels[c], .remakes = c >= 3};
         if (!callers[c].remakes)
-            assert_int_equal(
-                eie_product_make(e.layer, kernels[c], 2, c ? 2 : 1, &callers[c].product), EIE_DONE);
+            assert_int_equal(eie_product_make(e.layer, kernels[c], 2, c ? 2 : 1, EIE_ANYWHERE,
+                                              &callers[c].product),
+                             EIE_DONE);
     }
     assert_int_equal(eie_kernel_try("none"), EIE_BAD_CALL);
     for (uint32_t c = 0; c < CALLERS; c++)
@@ -401,11 +406,11 @@ static void several_callers(void **state)
     for (uint32_t c = 0; c < CALLERS; c++) {
         pthread_join(threads[c], NULL);
         assert_string_equal(callers[c].message, ""); /* each thread has its own */
-        eie_product_free(callers[c].product);
+        eie_product_close(callers[c].product);
     }
     assert_non_null(strstr(eie_message(), "'none'"));
     assert_int_equal(wrong, 0);
-    eie_layer_free(e.layer);
+    eie_layer_close(e.layer);
 }
 
 /* Nobody is bound, and what the caller was bound to stays. */
@@ -428,14 +433,50 @@ static void no_thread_is_bound(void **state)
     for (int s = 0; s < 2; s++)
         for (uint32_t threads = 1; threads <= 3; threads++) {
             assert_int_equal(sched_setaffinity(0, sizeof last, sets[s]), 0);
-            assert_int_equal(eie_product_make(e.layer, NULL, 2, threads, &made), EIE_DONE);
+            assert_int_equal(eie_product_make(e.layer, NULL, 2, threads, EIE_ANYWHERE, &made),
+                             EIE_DONE);
             assert_int_equal(eie_product_run(made, e.inputs[0], y), EIE_DONE);
             assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
             assert_true(CPU_EQUAL(&after, sets[s]));
-            eie_product_free(made);
+            eie_product_close(made);
         }
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
-    eie_layer_free(e.layer);
+    eie_layer_close(e.layer);
+}
+
+/* A core each, the caller's the first; more threads than cores change nothing. */
+static void own_cores(void **state)
+{
+    static struct example e;
+    static int16_t y[2 * OUTPUTS], wanted[2 * OUTPUTS];
+    cpu_set_t before, after, first;
+    struct eie_product *made;
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    const uint32_t usable = (uint32_t)CPU_COUNT(&before);
+    setup(&e, 0);
+    expect(&e, 2, wanted);
+    if (usable < 4096) {
+        assert_int_equal(eie_product_make(e.layer, NULL, 2, usable + 1, EIE_OWN_CORES, &made),
+                         EIE_BAD_CALL);
+        assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+        assert_true(CPU_EQUAL(&before, &after));
+    }
+    for (uint32_t threads = 1; threads <= 2; threads++) {
+        if (eie_product_make(e.layer, "scalar_eie_stream", 2, threads, EIE_OWN_CORES, &made)) {
+            assert_true(threads == 2); /* a single core */
+            break;
+        }
+        assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+        assert_int_equal(CPU_COUNT(&after), 1);
+        if (threads == 1) first = after;
+        assert_true(CPU_EQUAL(&first, &after));
+        assert_int_equal(eie_product_run(made, e.inputs[0], y), EIE_DONE);
+        assert_memory_equal(y, wanted, sizeof y);
+        eie_product_close(made);
+        assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    }
+    eie_layer_close(e.layer);
 }
 
 static void after_fork(void **state)
@@ -451,14 +492,14 @@ static void after_fork(void **state)
     if (getenv("EIE_TEST_EMULATED")) skip(); /* nor does qemu-user */
     setup(&e, 0);
     expect(&e, 2, wanted);
-    assert_int_equal(eie_product_make(e.layer, NULL, 2, 1, &one), EIE_DONE);
-    assert_int_equal(eie_product_make(e.layer, NULL, 2, 2, &two), EIE_DONE);
+    assert_int_equal(eie_product_make(e.layer, NULL, 2, 1, EIE_ANYWHERE, &one), EIE_DONE);
+    assert_int_equal(eie_product_make(e.layer, NULL, 2, 2, EIE_ANYWHERE, &two), EIE_DONE);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (!child) {
         code = eie_product_run(one, e.inputs[0], y) || memcmp(y, wanted, sizeof y) != 0;
-        eie_product_free(two);
-        code = code || eie_product_make(e.layer, "scalar_eie_stream", 2, 2, &made) ||
+        eie_product_close(two);
+        code = code || eie_product_make(e.layer, "scalar_eie_stream", 2, 2, EIE_ANYWHERE, &made) ||
                eie_product_run(made, e.inputs[0], y) || memcmp(y, wanted, sizeof y) != 0;
         _exit(code);
     }
@@ -466,9 +507,9 @@ static void after_fork(void **state)
     assert_true(WIFEXITED(code) && WEXITSTATUS(code) == 0);
     assert_int_equal(eie_product_run(two, e.inputs[0], y), EIE_DONE);
     assert_memory_equal(y, wanted, sizeof y);
-    eie_product_free(one);
-    eie_product_free(two);
-    eie_layer_free(e.layer);
+    eie_product_close(one);
+    eie_product_close(two);
+    eie_layer_close(e.layer);
 }
 
 int main(void)
@@ -477,8 +518,8 @@ int main(void)
         cmocka_unit_test(every_kernel),       cmocka_unit_test(sparse_is_dense),
         cmocka_unit_test(zeros_only),         cmocka_unit_test(bad_arrays),
         cmocka_unit_test(bad_calls),          cmocka_unit_test(several_callers),
-        cmocka_unit_test(no_thread_is_bound), cmocka_unit_test(after_fork),
-        cmocka_unit_test(libraries),
+        cmocka_unit_test(no_thread_is_bound), cmocka_unit_test(own_cores),
+        cmocka_unit_test(after_fork),         cmocka_unit_test(libraries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,6 +175,28 @@ def test_header_in_cplusplus(prefix, build):
     assert done.returncode == 0 and done.stdout.startswith("0.5 0 1 0\n")
 
 
+def test_lines_of_the_readme(build, layers):
+    """The program that the README shows, with the rest of a program around it."""
+    text = (REPOSITORY / "README.md").read_text().split("## Call it from your program\n")[1].split("\n## ")[0]
+    shown = text.split("    #include <eie.h>\n")[1].split("\n\n`")[0].split("A call costs")[0]
+    body = shown.replace("fc7.safetensors", str(layers / "odd.safetensors"))
+    source = f"""#include <eie.h>
+#include <stdio.h>
+int main(void)
+{{
+    static int16_t inputs[17], outputs[33];
+    inputs[0] = 100;
+    {body}
+    printf("%s", eie_message());
+    eie_product_close(product);
+    eie_layer_close(layer);
+    return outputs[0] == 0 && outputs[1] == 0 && outputs[2] == 0 && outputs[3] == 0;
+}}
+"""
+    done = run(build(source))
+    assert done.returncode == 0 and done.stdout == "" and done.stderr == ""
+
+
 SHARED = """
 import ctypes
 library = ctypes.CDLL("./example")
