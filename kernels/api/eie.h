@@ -75,9 +75,9 @@ const char *eie_message(void);
 
 struct eie_layer; /* opaque, read-only */
 
-/* Reads a layer file of `eie compress` or `eie layer`, in any of their forms of up to 4 bits a
- * weight. `name` chooses one of several layers; NULL: the file must hold only one. The whole file
- * is validated. EIE_BAD_DATA; EIE_BAD_CALL: no layer of that name, or several and no name;
+/* Reads a layer file of `eie compress` or `eie layer`: plain, packed or Huffman-coded, with codes
+ * of 4 bits. `name` chooses one of several layers; NULL: the file must hold only one. The whole
+ * file is validated. EIE_BAD_DATA; EIE_BAD_CALL: no layer of that name, or several and no name;
  * EIE_NO_MEMORY. */
 int eie_layer_open(const char *path, const char *name, struct eie_layer **layer);
 

@@ -133,6 +133,23 @@ def test_every_kernel_of_the_program_that_can_run_is_in_the_library(example, lay
     assert exact >= 3
 
 
+def test_every_form_of_a_file(example, eie):
+    """Of users' weights: the forms of `eie compress`; codes of other widths are refused in a line."""
+    random = numpy.random.default_rng(3)
+    numpy.save(eie.folder / "weights.npy", random.normal(size=(40, 30)).astype("f"))
+    numpy.save(eie.folder / "inputs.npy", random.normal(size=(3, 30)).astype("f"))
+    common = ["compress", "weights.npy", "--density", "0.3", "--inputs", "inputs.npy", "-o"]
+    for form in ("plain", "packed", "huffman"):
+        eie(*common, f"{form}.safetensors", "--form", form)
+    plain, *others = (run(example, eie.folder / f"{form}.safetensors") for form in ("plain", "packed", "huffman"))
+    outputs = numpy.array([list(map(float, line.split())) for line in plain.stdout.splitlines()])
+    assert outputs.shape == (3, 40) and numpy.array_equal(outputs, wanted(eie.folder / "plain.safetensors", "weights"))
+    assert all(other.stdout == plain.stdout for other in others)
+    eie(*common[:-3], "-o", "five.safetensors", "--form", "packed", "--bits", "5")
+    done = run(example, eie.folder / "five.safetensors")
+    assert done.returncode == 1 and "5-bit codes" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_example_without_arguments(example):
     done = run(example)
     assert done.returncode == 0 and done.stdout == "0.5 0 1 0\n-0.125 0 0.5 2\n"
