@@ -45,3 +45,11 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/generated/eiebenchConfigV
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/generated/eiebenchConfig.cmake
               ${PROJECT_BINARY_DIR}/generated/eiebenchConfigVersion.cmake DESTINATION ${configs})
+
+# libeie.a (cmake/library.cmake), its header and its example, found the same way.
+list(JOIN EIE_LIBRARY_LINKS " " EIE_LIBRARY_LINKS_TEXT)
+configure_file(cmake/eie.pc.in generated/eie.pc @ONLY)
+install(FILES ${EIE_LIBRARY} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES kernels/api/eie.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES kernels/api/example.c DESTINATION ${CMAKE_INSTALL_DATADIR}/eiebench)
+install(FILES ${PROJECT_BINARY_DIR}/generated/eie.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
