@@ -373,7 +373,7 @@ static enum eie_status compare_side(const struct eie_kernel *kernel, struct side
 static enum eie_status check_side(const struct eie_kernel *kernel, uint32_t copies,
                                   struct side *side, struct eie_error *error)
 {
-    struct eie_cost cost;
+    struct eie_cost cost = {0};
     enum eie_status status =
         eie_check_plan(kernel, side->plan, 0, copies, side->vectors, NULL, error);
     if (status) return status;
