@@ -4,8 +4,8 @@
  *
  *   VNNI    where the host says that the processor has VBMI and VNNI (EIE_VNNI): 64 slots at once, by
  *           vpermb and vpdpbusd, as kernels/avx512/byte_lookup.c. pocl's compiler may have been told
- *           of a lesser processor, so that these instructions stand in a function with a target of
- *           its own. It must not be inlined: pocl's launchers have no such target.
+ *           of a lesser processor, and shows no builtins then but in a function with a target of its
+ *           own. That must not be inlined: pocl's launchers have no such target.
  *   BYTES   where the compiler shows byte permutes of 256 bits: four of 16 inputs for each plane
  *   else    a row is a work-item
  *
@@ -24,11 +24,10 @@
 #define NO_ROW     0xffffffffu
 #define WINDOW     64
 
-#ifdef __has_builtin
-#if defined(EIE_VNNI) && __has_builtin(__builtin_ia32_vpdpbusd512) &&                              \
-    __has_builtin(__builtin_ia32_permvarqi512) && __has_builtin(__builtin_ia32_vpermi2varqi512)
+#ifdef EIE_VNNI
 #define VNNI 1
-#elif defined(__AVX2__) && __has_builtin(__builtin_ia32_pshufb256) &&                              \
+#elif defined(__has_builtin)
+#if defined(__AVX2__) && __has_builtin(__builtin_ia32_pshufb256) &&                                \
     __has_builtin(__builtin_ia32_pmaddwd256) && __has_builtin(__builtin_ia32_phaddd256) &&         \
     __has_builtin(__builtin_shufflevector)
 #define BYTES 1

@@ -32,13 +32,13 @@
 #define HIGHEST    32639
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
 #define LANES      64u    /* work-items of a group where a row is one */
-#define UNIT_ITEMS 8u     /* work-items of a compute unit where one has several groups */
 
 /* What one of the two kernels has of its own. */
 struct kind {
     const char *name;
-    uint32_t line; /* inputs in a cache line */
-    bool planes;   /* work-items split the inputs; the sum of a row's weights is kept too */
+    uint32_t line;       /* inputs in a cache line */
+    uint32_t unit_items; /* work-items of a compute unit where one has several groups */
+    bool planes;         /* work-items split the inputs; the sum of a row's weights is kept too */
     /* Enters the k-th weight of a lane's step into a zeroed unit. */
     void (*put)(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
                 uint32_t code);
@@ -82,8 +82,8 @@ static void put_byte(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint3
     }
 }
 
-static const struct kind words_kind = {"window_lookup", 32, false, put_word};
-static const struct kind bytes_kind = {"byte_lookup", 64, true, put_byte};
+static const struct kind words_kind = {"window_lookup", 32, 8, false, put_word};
+static const struct kind bytes_kind = {"byte_lookup", 64, 4, true, put_byte};
 
 /* Words that are kept of each lane: its row, its bias, the sum of its weights. */
 static uint32_t lane_words(const struct kind *kind)
@@ -211,8 +211,10 @@ static void keep_rows(const struct eie_layer *layer, const struct eie_row_lists 
     for (uint32_t i = 0; i < GROUP && row[i] != NO_ROW; i++) {
         if (layer->bias) kept[GROUP + i] = (uint32_t)layer->bias[row[i]];
         if (!kind->planes) continue;
+        int64_t sum = 0;
         for (uint32_t e = rows->start[row[i]]; e < rows->start[row[i] + 1]; e++)
-            kept[2 * GROUP + i] += (uint32_t)layer->codebook[rows->code[e]];
+            sum += layer->codebook[rows->code[e]];
+        kept[2 * GROUP + i] = (uint32_t)sum;
     }
 }
 
@@ -296,7 +298,7 @@ static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
 {
     struct opencl_plan *base = &plan->base;
     const struct eie_layer *layer = base->setup.problem.layer;
-    const uint32_t items = base->opencl->facts.compute_units * UNIT_ITEMS;
+    const uint32_t items = base->opencl->facts.compute_units * plan->form.kind->unit_items;
     const cl_uint share = (plan->form.groups - 1) / items + 1;
     const cl_uint numbers[] = {layer->inputs, layer->outputs, plan->form.groups,
                                layer->activation == EIE_ACTIVATION_RELU, eie_layer_shift(layer)};
@@ -352,6 +354,11 @@ static enum eie_status prepare(const struct eie_setup *setup, const struct kind 
     needs.copy_bytes = form.bytes;
     if (dots) needs.options = "-D EIE_VNNI";
     status = opencl_plan_begin(setup, sizeof(struct plan), &needs, &base, error);
+    if (status && dots) { /* a compiler that has other builtins, perhaps */
+        dots = false;
+        needs.options = "";
+        status = opencl_plan_begin(setup, sizeof(struct plan), &needs, &base, error);
+    }
     if (status) goto end;
     struct plan *plan = (struct plan *)base;
     plan->form = form;
