@@ -1,27 +1,25 @@
-/* window_lookup on bytes: sixteen rows walk along the columns together, four slots a row and step in
- * a window of 64 inputs (window_lookup.c has the form), and everything is looked up by permutes of
- * bytes. Three forms:
+/* window_lookup on bytes: sixteen rows walk along the columns together, four slots a row and step
+ * in a window of 64 inputs (window_lookup.c has the form), and everything is looked up by permutes
+ * of bytes. Three forms:
  *
- *   VNNI    where the host says that the processor has VBMI and VNNI (EIE_VNNI): 64 slots at once, by
- *           vpermb and vpdpbusd, as kernels/avx512/byte_lookup.c. pocl's compiler may have been told
- *           of a lesser processor, and shows no builtins then but in a function with a target of its
- *           own. That must not be inlined: pocl's launchers have no such target.
- *   BYTES   where the compiler shows byte permutes of 256 bits: four of 16 inputs for each plane
- *   else    a row is a work-item
+ *   VNNI    where the host says that the processor has VBMI and VNNI (EIE_VNNI): 64 slots at once,
+ * by vpermb and vpdpbusd, as kernels/avx512/byte_lookup.c. pocl's compiler may have been told of a
+ * lesser processor, and shows no builtins then but in a function with a target of its own. That
+ * must not be inlined: pocl's launchers have no such target. BYTES   where the compiler shows byte
+ * permutes of 256 bits: four of 16 inputs for each plane else    a row is a work-item
  *
  * In the first two a work-item has `share` groups of 16 rows one after the other, and splits the
- * inputs into planes of low and high bytes for itself; the host sees them by the work-group that the
- * kernel requires.
+ * inputs into planes of low and high bytes for itself; the host sees them by the work-group that
+ * the kernel requires.
  *
- *   units   [unit][320]: byte 64 s + 4 i + k of step s: place of row i's slot k (6 bits); bytes 256 to
- *           319: its code in steps 0 (low half) and 1; codes of steps 2 and 3: their high halves in the
+ *   units   [unit][320]: byte 64 s + 4 i + k of step s: place of row i's slot k (6 bits); bytes 256
+ * to 319: its code in steps 0 (low half) and 1; codes of steps 2 and 3: their high halves in the
  *           two bits left of steps 0 and 2, their low halves in those of steps 1 and 3
  *   first   [unit][4] first inputs of the windows
  *   end     [group] the unit behind the group's
  *   row     [group][3][16] the row of each lane, or 0xffffffff; its bias; the sum of its weights
  *   planes  [2][plane] of the work-item */
 #define UNIT_BYTES 320
-#define NO_ROW     0xffffffffu
 #define WINDOW     64
 
 #ifdef EIE_VNNI
@@ -48,37 +46,11 @@ struct work {
     uint inputs, at, begin, behind, relu, shift, negated;
 };
 
+#endif
+
 #ifdef VNNI
+
 #define ISA __attribute__((target("avx512f,avx512bw,avx512vbmi,avx512vnni")))
-#else
-#define ISA
-#endif
-
-/* From sums to outputs, and every row to its place; rows that are missing are a group's last. The
- * elements are named one by one: from a loop pocl's compiler makes vectors again, by way of memory.
- */
-ISA static inline void store(int16 sum, __global const uint *row, uint relu, uint shift,
-                             __global short *y)
-{
-    const short16 out = finish16(sum, relu, shift);
-#define PUT(k)                                                                                     \
-    if (full || row[0x##k] != NO_ROW) y[row[0x##k]] = out.s##k;
-/* clang-format off */
-#define PUT_ALL                                                                                    \
-    PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)                                        \
-    PUT(8) PUT(9) PUT(a) PUT(b) PUT(c) PUT(d) PUT(e) PUT(f)
-    /* clang-format on */
-    if (row[15] != NO_ROW) {
-        const bool full = true;
-        PUT_ALL
-    } else {
-        const bool full = false;
-        PUT_ALL
-    }
-}
-#endif
-
-#ifdef VNNI
 
 typedef uchar bytes __attribute__((ext_vector_type(64)));
 typedef char digits __attribute__((ext_vector_type(64)));
@@ -160,8 +132,8 @@ ISA static inline void split(const struct work *work)
     }
 }
 
-/* sum w a = sum q l + 256 (sum p l + sum q h) + 65536 sum p h - 32768 sum w modulo 2^32, where l and h
- * are the bytes of a + 32768, and w = q + 256 p. */
+/* sum w a = sum q l + 256 (sum p l + sum q h) + 65536 sum p h - 32768 sum w modulo 2^32, where l
+ * and h are the bytes of a + 32768, and w = q + 256 p. */
 ISA __attribute__((noinline)) static void do_groups(const struct work *work)
 {
     struct tables tables;
@@ -192,7 +164,7 @@ ISA __attribute__((noinline)) static void do_groups(const struct work *work)
         uint16 sum = as_uint16(sums.unit) + (mid << 8) + (as_uint16(sums.top) << 16);
         if (work->negated) sum = (uint16)0 - sum;
         __global const uint16 *lanes = (__global const uint16 *)row;
-        store(as_int16(sum + lanes[1] - (lanes[2] << 15)), row, work->relu, work->shift, work->y);
+        store16(as_int16(sum + lanes[1] - (lanes[2] << 15)), row, work->relu, work->shift, work->y);
     }
 }
 
@@ -213,7 +185,8 @@ typedef uchar bytes16 __attribute__((ext_vector_type(16), aligned(1)));
     __builtin_shufflevector(a, b, 8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47,    \
                             24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63)
 
-/* Rows 8 i to 8 i + 7: sums of slots 0 to 3 of rows 0, 1, 4, 5 by pairs, and those of 2, 3, 6, 7. */
+/* Rows 8 i to 8 i + 7: sums of slots 0 to 3 of rows 0, 1, 4, 5 by pairs, and those of 2, 3, 6, 7.
+ */
 struct sums {
     uint8 low, high;
 };
@@ -224,10 +197,10 @@ struct tables {
 
 static inline bytes twice(bytes16 from)
 {
-    return __builtin_astype(
-        __builtin_shufflevector(from, from, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0,
-                                1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
-        bytes);
+    return __builtin_astype(__builtin_shufflevector(from, from, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                                                    11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7, 8,
+                                                    9, 10, 11, 12, 13, 14, 15),
+                            bytes);
 }
 
 /* What a window of 64 bytes has: an index for each quarter, and the answer to bit 7 is 0. */
@@ -242,9 +215,9 @@ static inline bytes look_up(__local const uchar *window, const bytes *index)
 
 static inline uint8 products(bytes a, bytes w)
 {
-    return __builtin_astype(__builtin_ia32_pmaddwd256(__builtin_astype(a, short16),
-                                                      __builtin_astype(w, short16)),
-                            uint8);
+    return __builtin_astype(
+        __builtin_ia32_pmaddwd256(__builtin_astype(a, short16), __builtin_astype(w, short16)),
+        uint8);
 }
 
 /* 32 slots; `code` in the low half of each byte, and 0 above. */
@@ -324,8 +297,8 @@ static inline void do_groups(const struct work *work)
             half_steps(&two, low, high, first, v + 1, &tables);
         }
         const uint16 sum = (uint16)(rows_of(one), rows_of(two));
-        store(as_int16(sum + ((__global const uint16 *)row)[1]), row, work->relu, work->shift,
-              work->y);
+        store16(as_int16(sum + ((__global const uint16 *)row)[1]), row, work->relu, work->shift,
+                work->y);
     }
 }
 #endif
