@@ -25,7 +25,7 @@
 #define BLOCK_ROWS   4096u /* as a row has 12 bits beside the code */
 #define LANES        16u
 #define INPUTS_MAX   ((uint32_t)INT32_MAX)
-#define PIECE_INPUTS 128u /* a multiple of 32 */
+#define PIECE_INPUTS 128u /* a multiple of 32, below 256 */
 #define AHEAD        24u  /* vectors that are fetched before they are needed */
 #define QUEUE_RUN    128u /* vectors that are waited for, so that taking them pays */
 #define QUEUE_MOST   (AHEAD + QUEUE_RUN + BLOCK_ROWS / LANES + LANES) /* a column comes whole */
