@@ -30,6 +30,7 @@
 #define QUEUE_RUN    128u /* vectors that are waited for, so that taking them pays */
 #define QUEUE_MOST   (AHEAD + QUEUE_RUN + BLOCK_ROWS / LANES + LANES) /* a column comes whole */
 #define LINE         64u
+#define SUMS_APART   4224u /* bytes: prefetchers would fetch another worker's lines (NOTES.md) */
 
 /* Pieces of a worker's share that nobody has taken yet; two lines apart, which prefetchers join. */
 struct share {
@@ -77,7 +78,7 @@ static uint64_t vector_bound(const struct eie_layer *layer)
 
 static size_t sum_stride(const struct eie_layer *layer)
 {
-    return ((size_t)(layer->outputs - 1) / 32 + 1) * 32;
+    return ((size_t)(layer->outputs - 1) / 32 + 1) * 32 + SUMS_APART / sizeof(int32_t);
 }
 
 static size_t starts_bytes(const struct eie_layer *layer)
@@ -364,7 +365,7 @@ static void add_columns(const struct plan *plan, uint32_t worker)
 
 static inline __mmask16 first_lanes(uint32_t count)
 {
-    return count < LANES ? (__mmask16)((1u << count) - 1) : (__mmask16)-1;
+    return (__mmask16)(count < LANES ? (1u << count) - 1 : UINT16_MAX);
 }
 
 static void finish_rows(const struct plan *plan, uint32_t first, uint32_t end)
@@ -389,7 +390,7 @@ static void work(void *context, uint32_t worker)
     const struct eie_problem *problem = &plan->base.setup.problem;
     const uint32_t outputs = problem->layer->outputs;
     const uint64_t lines = (outputs - 1) / 32 + 1; /* of y: shares of whole ones */
-    memset(plan->sums + worker * plan->sum_stride, 0, plan->sum_stride * sizeof *plan->sums);
+    memset(plan->sums + worker * plan->sum_stride, 0, lines * 32 * sizeof *plan->sums);
     add_columns(plan, worker);
     eie_pool_barrier(plan->base.setup.pool, worker);
     const uint32_t first = (uint32_t)(lines * worker / problem->threads * 32);
