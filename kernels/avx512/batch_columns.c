@@ -5,15 +5,15 @@
 #include <string.h>
 
 #define INPUTS_MAX ((uint32_t)INT32_MAX)
-#define COLUMNS_MOST 768u /* of a tile */
+#define COLUMNS_MOST 512u /* of a tile */
 #define SHARE_ROWS 32u /* rows a thread takes are multiples: a cache line of the first y */
 
-/* Tiles of about 48 KiB; measured, as are the rows of a bundle (results/NOTES.md). */
+/* Tiles of 32 KiB; measured, as are the rows of a bundle (results/NOTES.md). */
 static struct batch_shape shape_of(uint32_t batch)
 {
     const uint32_t width = batch > 3 * BATCH_LANES ? 4 : (batch - 1) / BATCH_LANES + 1;
-    return width > 2 ? (struct batch_shape){width, 384, 4 * BATCH_LANES, 2}
-                     : (struct batch_shape){width, 768, 2 * BATCH_LANES, 4};
+    return width > 2 ? (struct batch_shape){width, 256, 4 * BATCH_LANES, 2}
+                     : (struct batch_shape){width, 512, 2 * BATCH_LANES, 4};
 }
 
 static uint32_t tiles_of(const struct eie_problem *problem)
@@ -187,8 +187,8 @@ static void pack_row(const struct batch_plan *plan, const struct eie_row_lists *
         const uint32_t codes =
             lists->code[one] | (other > one ? (uint32_t)lists->code[other] << 4 : 0);
         *entries =
-            (struct batch_entry){(uint16_t)((lists->column[one] - begin) * column_bytes),
-                                 (uint16_t)((lists->column[other] - begin) * column_bytes),
+            (struct batch_entry){(lists->column[one] - begin) * column_bytes |
+                                 (lists->column[other] - begin) * column_bytes << 16,
                                  weights[codes]};
     }
 }

@@ -33,7 +33,7 @@
 /* Byte offsets, in the tile, of both columns' inputs, and the two weights as one word, the first
  * one's in the low half. */
 struct batch_entry {
-    uint16_t first, other;
+    uint32_t places;
     uint32_t weights;
 };
 
@@ -197,7 +197,8 @@ BATCH_INLINE void batch_add_rows(const struct batch_entry *entries, uint32_t ste
          entries += rows) {
 #pragma GCC unroll 4
         for (uint32_t r = 0; r < rows; r++) {
-            const char *one = inputs + entries[r].first, *other = inputs + entries[r].other;
+            const uint32_t places = entries[r].places;
+            const char *one = inputs + (uint16_t)places, *other = inputs + (places >> 16);
             const __m512i pair = _mm512_set1_epi32((int)entries[r].weights);
             __m512i *to = acc + r * width;
 #pragma GCC unroll 2
