@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INPUTS_MAX ((uint32_t)INT32_MAX)
+#define INPUTS_MAX   ((uint32_t)INT32_MAX)
 #define COLUMNS_MOST 512u /* of a tile */
-#define SHARE_ROWS 32u /* rows a thread takes are multiples: a cache line of the first y */
+#define SHARE_ROWS   32u  /* rows a thread takes are multiples: a cache line of the first y */
 
 /* Tiles of 32 KiB; measured, as are the rows of a bundle (results/NOTES.md). */
 static struct batch_shape shape_of(uint32_t batch)
@@ -186,10 +186,9 @@ static void pack_row(const struct batch_plan *plan, const struct eie_row_lists *
         const uint32_t other = one + 1 < end ? one + 1 : one;
         const uint32_t codes =
             lists->code[one] | (other > one ? (uint32_t)lists->code[other] << 4 : 0);
-        *entries =
-            (struct batch_entry){(lists->column[one] - begin) * column_bytes |
-                                 (lists->column[other] - begin) * column_bytes << 16,
-                                 weights[codes]};
+        *entries = (struct batch_entry){(lists->column[one] - begin) * column_bytes |
+                                            (lists->column[other] - begin) * column_bytes << 16,
+                                        weights[codes]};
     }
 }
 
@@ -213,8 +212,7 @@ static void pack_cell(const struct batch_plan *plan, const struct eie_row_lists 
 static void fill_copy(const struct batch_plan *plan, const struct eie_row_lists *lists,
                       const uint32_t *weights, char *copy)
 {
-    const size_t cells =
-        (size_t)plan->first_block[plan->base.setup.problem.threads] * plan->tiles;
+    const size_t cells = (size_t)plan->first_block[plan->base.setup.problem.threads] * plan->tiles;
     struct batch_bundle *bundles = (struct batch_bundle *)(void *)copy;
     struct batch_entry *entries = (struct batch_entry *)(void *)(copy + plan->entries_at);
     uint32_t next[BATCH_ROWS];
@@ -237,7 +235,7 @@ static enum eie_status make_plan(const struct eie_setup *setup, const struct bat
     const uint32_t tiles = tiles_of(&setup->problem);
     uint32_t weights[256]; /* both weights of a pair of codes, as one word */
     const size_t cells = (size_t)outline->first_block[setup->problem.threads] * tiles;
-    const size_t entries_at = 
+    const size_t entries_at =
         (outline->first_bundle[cells] * sizeof(struct batch_bundle) + 63) / 64 * 64;
     const size_t bytes = entries_at + outline->first_entry[cells] * sizeof(struct batch_entry);
     struct eie_cpu_plan *base;

@@ -23,12 +23,12 @@
 
 #include <immintrin.h>
 
-#define BATCH_LANES   16u               /* inputs in a register of sums */
-#define BATCH_BLOCK   (4 * BATCH_LANES) /* inputs that are taken at once, at most */
-#define BATCH_ROWS    512u              /* of a block; at most 65535 */
-#define BATCH_BUNDLE  4u                /* rows in a bundle, at most */
-#define BATCH_AHEAD   2u                /* bundles whose sums are fetched before they are needed */
-#define BATCH_INLINE  static inline __attribute__((always_inline))
+#define BATCH_LANES  16u               /* inputs in a register of sums */
+#define BATCH_BLOCK  (4 * BATCH_LANES) /* inputs that are taken at once, at most */
+#define BATCH_ROWS   512u              /* of a block; at most 65535 */
+#define BATCH_BUNDLE 4u                /* rows in a bundle, at most */
+#define BATCH_AHEAD  2u                /* bundles whose sums are fetched before they are needed */
+#define BATCH_INLINE static inline __attribute__((always_inline))
 
 /* Byte offsets, in the tile, of both columns' inputs, and the two weights as one word, the first
  * one's in the low half. */
@@ -162,7 +162,7 @@ BATCH_INLINE void batch_load_columns(const struct batch_plan *plan, uint32_t fir
         _mm512_store_si512(to, _mm512_packus_epi32(_mm512_and_si512(one[p], low),
                                                    _mm512_and_si512(other[p], low)));
         _mm512_store_si512(to + words, _mm512_packus_epi32(_mm512_srli_epi32(one[p], 16),
-                                                                 _mm512_srli_epi32(other[p], 16)));
+                                                           _mm512_srli_epi32(other[p], 16)));
     }
 }
 
@@ -176,7 +176,8 @@ BATCH_INLINE void batch_load(const struct batch_plan *plan, uint32_t worker,
     for (uint32_t part = (uint32_t)((uint64_t)parts * worker / threads); part < end; part++)
         for (uint32_t v = 0; v < plan->width; v += 2)
             batch_load_columns(plan, 32 * part, plan->begin + v * BATCH_LANES, arithmetic,
-                               plan->inputs + (size_t)part * 32 * plan->shape.words + v * BATCH_LANES);
+                               plan->inputs + (size_t)part * 32 * plan->shape.words +
+                                   v * BATCH_LANES);
 }
 
 /* ---- the product ---------------------------------------------------------------------------- */
@@ -278,8 +279,7 @@ BATCH_INLINE void batch_store_rows(const struct batch_plan *plan, uint32_t row, 
     for (uint32_t v = 0; v < plan->width; v++) {
         __m512i turned[16];
         for (uint32_t i = 0; i < 16; i++)
-            turned[i] =
-                _mm512_load_si512(sums + i * batch_sum_words(plan) + v * BATCH_LANES);
+            turned[i] = _mm512_load_si512(sums + i * batch_sum_words(plan) + v * BATCH_LANES);
         batch_transpose(turned);
         for (uint32_t i = 0; i < 16; i++) {
             const uint32_t b = plan->begin + v * BATCH_LANES + i;
@@ -304,12 +304,23 @@ BATCH_INLINE void batch_work(const struct batch_plan *plan, uint32_t worker,
         for (size_t i = 0; i < block.rows * words; i += BATCH_LANES)
             _mm512_store_si512(sums + i, _mm512_setzero_si512());
         switch (10 * plan->shape.rows + plan->width) {
-        case 41: batch_add_tiles(plan, k, sums, 4, 1, arithmetic); break;
-        case 42: batch_add_tiles(plan, k, sums, 4, 2, arithmetic); break;
-        case 21: batch_add_tiles(plan, k, sums, 2, 1, arithmetic); break;
-        case 22: batch_add_tiles(plan, k, sums, 2, 2, arithmetic); break;
-        case 23: batch_add_tiles(plan, k, sums, 2, 3, arithmetic); break;
-        default: batch_add_tiles(plan, k, sums, 2, 4, arithmetic);
+        case 41:
+            batch_add_tiles(plan, k, sums, 4, 1, arithmetic);
+            break;
+        case 42:
+            batch_add_tiles(plan, k, sums, 4, 2, arithmetic);
+            break;
+        case 21:
+            batch_add_tiles(plan, k, sums, 2, 1, arithmetic);
+            break;
+        case 22:
+            batch_add_tiles(plan, k, sums, 2, 2, arithmetic);
+            break;
+        case 23:
+            batch_add_tiles(plan, k, sums, 2, 3, arithmetic);
+            break;
+        default:
+            batch_add_tiles(plan, k, sums, 2, 4, arithmetic);
         }
         for (uint32_t i = 0; i < block.rows; i += 16)
             batch_store_rows(plan, block.first_row + i, block.rows - i, sums + i * words,
