@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 set(EIE_INSTALLED_HEADERS
     kernels/kernel.h kernels/cpu_plan.h kernels/plugin.h
     host/base/error.h host/base/hash.h host/devices/device.h host/layer/layer.h host/layer/numbers.h
-    host/machine/cpu.h host/machine/threads.h host/machine/topology.h)
+    host/machine/cpu.h host/machine/pages.h host/machine/threads.h host/machine/topology.h)
 
 # The program exports what these headers declare and nothing else, and holds it even where nothing
 # of its own calls it.
@@ -45,3 +45,11 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/generated/eiebenchConfigV
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/generated/eiebenchConfig.cmake
               ${PROJECT_BINARY_DIR}/generated/eiebenchConfigVersion.cmake DESTINATION ${configs})
+
+# libeie.a (cmake/library.cmake), its header and its example, found the same way.
+list(JOIN EIE_LIBRARY_LINKS " " EIE_LIBRARY_LINKS_TEXT)
+configure_file(cmake/eie.pc.in generated/eie.pc @ONLY)
+install(FILES ${EIE_LIBRARY} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES kernels/api/eie.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES kernels/api/example.c DESTINATION ${CMAKE_INSTALL_DATADIR}/eiebench)
+install(FILES ${PROJECT_BINARY_DIR}/generated/eie.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -9,10 +9,7 @@
 
 void *eie_aligned_zeroed(size_t size)
 {
-    const size_t rounded = (size / LINE + 1) * LINE; /* at least one spare byte */
-    if (rounded < size) return NULL;
-    void *memory = aligned_alloc(LINE, rounded);
-    return memory ? memset(memory, 0, rounded) : NULL;
+    return eie_pages_zeroed(LINE, size);
 }
 
 static size_t input_bytes(const struct eie_problem *problem)
@@ -25,14 +22,24 @@ static size_t output_bytes(const struct eie_problem *problem)
     return (size_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
 }
 
+/* Small ones come from malloc, which is where sanitizers and tests look. */
+static char *allocate_area(struct eie_area *area, size_t bytes)
+{
+    if (bytes < EIE_HUGE_PAGE_BYTES) return eie_aligned_zeroed(bytes - 1);
+    return eie_area_make(bytes, area) ? area->memory : NULL;
+}
+
+/* One area for all copies: many small ones fill huge pages too. */
 static bool allocate_copies(struct eie_cpu_plan *plan, uint32_t count, size_t bytes)
 {
+    const size_t stride = (bytes / LINE + 1) * LINE; /* at least one spare byte */
     plan->copies = calloc(count, sizeof *plan->copies);
-    for (uint32_t c = 0; plan->copies && c < count; c++) {
-        plan->copies[c] = eie_aligned_zeroed(bytes);
-        if (!plan->copies[c]) return false;
-    }
-    return plan->copies != NULL;
+    if (!plan->copies || stride < bytes || stride > SIZE_MAX / count) return false;
+    char *memory = allocate_area(&plan->area, count * stride);
+    if (!memory) return false;
+    for (uint32_t c = 0; c < count; c++) plan->copies[c] = memory + c * stride;
+    if (bytes) eie_pages_note(memory, count * stride);
+    return true;
 }
 
 enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size, size_t copy_bytes,
@@ -56,7 +63,11 @@ enum eie_status eie_cpu_plan_begin(const struct eie_setup *setup, size_t size, s
 void eie_cpu_plan_end(struct eie_cpu_plan *plan)
 {
     if (!plan) return;
-    for (uint32_t c = 0; plan->copies && c < plan->setup.copies; c++) free(plan->copies[c]);
+    if (plan->copies && plan->copies[0]) {
+        eie_pages_forget(plan->copies[0]);
+        if (!plan->area.memory) free(plan->copies[0]);
+    }
+    eie_area_free(&plan->area);
     free(plan->copies);
     free(plan->inputs);
     free(plan->outputs);

@@ -4,6 +4,7 @@
 #ifndef EIE_KERNELS_CPU_PLAN_H
 #define EIE_KERNELS_CPU_PLAN_H
 
+#include "host/machine/pages.h"
 #include "kernels/kernel.h"
 
 #include <stddef.h>
@@ -17,10 +18,12 @@ struct eie_cpu_plan {
     int16_t *inputs;  /* [batch][inputs], 64-byte aligned, zeros behind the end up to 128 bytes */
     int16_t *outputs; /* [batch][outputs], 64-byte aligned, room behind the end up to 64 bytes */
     void **copies; /* [setup.copies] of copy_bytes each, 64-byte aligned, zeroed, for the kernel to
-                      fill in */
+                      fill in; one behind the other, in huge pages from 2 MiB in all upwards */
+    struct eie_area area; /* that they lie in, from that size on */
 };
 
-/* 64-byte aligned, zeroed, whole cache lines; NULL when out of memory; free with free(). */
+/* 64-byte aligned, zeroed, whole cache lines, in huge pages from 2 MiB upwards
+ * (host/machine/pages.h); NULL when out of memory; free with free(). */
 void *eie_aligned_zeroed(size_t size);
 
 /* A zeroed plan of `size` bytes that begins with struct eie_cpu_plan, its buffers and copies

@@ -1,23 +1,24 @@
 #include "kernels/float_weights.h"
+#include "host/machine/pages.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define HUGE_PAGE (UINT64_C(2) << 20)
-#define SPARE     64u /* readable behind the end */
+#define LINE  64u
+#define SPARE 64u /* readable behind the end */
 
+/* Several copies, one behind the other. */
 struct mapping {
-    void *address;
-    size_t size;
+    struct eie_area area;
+    uint32_t first; /* of the copies */
 };
 
 /* Begins with what the plans see. */
 struct entry {
     struct eie_float_weights seen;
-    struct mapping *mappings; /* [seen.copies] */
-    uint32_t users;
+    struct mapping *mappings;
+    uint32_t mapping_count, users;
     uint64_t key;
     struct entry *next;
 };
@@ -58,26 +59,25 @@ static struct entry *find(uint64_t key, enum eie_float_form form)
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
-static void *map(uint64_t bytes, struct mapping *mapping)
+static size_t stride_of(const struct entry *entry)
 {
-    const size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : alignof(max_align_t);
-    mapping->size = bytes + SPARE + align;
-    mapping->address =
-        mmap(NULL, mapping->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (mapping->address == MAP_FAILED) return NULL;
-    if (bytes < HUGE_PAGE) return mapping->address;
-    /* advice that the system may not take */
-    (void)madvise(mapping->address, mapping->size, MADV_HUGEPAGE);
-    return (void *)(((uintptr_t)mapping->address + align - 1) / align * align);
+    return (entry->seen.bytes + SPARE + LINE - 1) / LINE * LINE;
 }
 
 /* Copies behind the first `keep` go. */
 static void trim(struct entry *entry, uint32_t keep)
 {
     while (entry->seen.copies > keep) {
-        entry->seen.copies--;
-        munmap(entry->mappings[entry->seen.copies].address,
-               entry->mappings[entry->seen.copies].size);
+        struct mapping *last = &entry->mappings[entry->mapping_count - 1];
+        const bool whole = last->first >= keep;
+        for (uint32_t c = whole ? last->first : keep; c < entry->seen.copies; c++)
+            eie_pages_forget(entry->seen.copy[c]);
+        entry->seen.copies = whole ? last->first : keep;
+        if (whole)
+            eie_area_free(&last->area);
+        else
+            eie_area_cut(&last->area, (char *)entry->seen.copy[keep - 1] + stride_of(entry));
+        entry->mapping_count -= whole;
     }
 }
 
@@ -133,30 +133,44 @@ static enum eie_status first_copy(const struct eie_layer *layer, struct entry *e
     return EIE_OK;
 }
 
+/* Room for the copies from the last one on; false when out of memory. */
+static bool map_copies(struct entry *entry, uint32_t copies)
+{
+    void **copy = realloc(entry->seen.copy, copies * sizeof *copy);
+    if (copy) entry->seen.copy = copy;
+    struct mapping *mappings =
+        realloc(entry->mappings, (entry->mapping_count + 1) * sizeof *mappings);
+    if (mappings) entry->mappings = mappings;
+    if (!copy || !mappings) return false;
+    struct mapping *mapping = &mappings[entry->mapping_count];
+    const uint32_t first = entry->seen.copies;
+    const size_t stride = stride_of(entry);
+    if (!eie_area_make((copies - first) * stride, &mapping->area)) return false;
+    char *memory = mapping->area.memory;
+    mapping->first = first;
+    entry->mapping_count++;
+    entry->seen.copies = copies;
+    for (uint32_t c = first; c < copies; c++) copy[c] = memory + (c - first) * stride;
+    return true;
+}
+
 static enum eie_status more_copies(const struct eie_layer *layer, struct entry *entry,
                                    uint32_t copies, struct eie_error *error)
 {
-    if (entry->seen.copies >= copies) return EIE_OK; /* other plans may use more */
-    void **copy = realloc(entry->seen.copy, copies * sizeof *copy);
-    if (copy) entry->seen.copy = copy;
-    struct mapping *mappings = realloc(entry->mappings, copies * sizeof *mappings);
-    if (mappings) entry->mappings = mappings;
-    while (copy && mappings && entry->seen.copies < copies) {
-        struct mapping *mapping = &mappings[entry->seen.copies];
-        void *memory = map(entry->seen.bytes, mapping);
-        if (!memory) break;
-        copy[entry->seen.copies++] = memory;
-        if (entry->seen.copies == 1) {
-            enum eie_status status = first_copy(layer, entry, memory, error);
-            if (status) return status;
-        } else {
-            memcpy(memory, copy[0], entry->seen.bytes);
-        }
-        (void)mprotect(mapping->address, mapping->size, PROT_READ);
+    const uint32_t before = entry->seen.copies;
+    if (before >= copies) return EIE_OK; /* other plans may use more */
+    if (!map_copies(entry, copies))
+        return eie_fail(error, EIE_MEMORY, "out of memory for %u float matrices of layer %s",
+                        copies, layer->name);
+    if (!before) {
+        enum eie_status status = first_copy(layer, entry, entry->seen.copy[0], error);
+        if (status) return status;
     }
-    if (entry->seen.copies >= copies) return EIE_OK;
-    return eie_fail(error, EIE_MEMORY, "out of memory for %u float matrices of layer %s", copies,
-                    layer->name);
+    for (uint32_t c = before ? before : 1; c < copies; c++)
+        memcpy(entry->seen.copy[c], entry->seen.copy[0], entry->seen.bytes);
+    const struct eie_area *area = &entry->mappings[entry->mapping_count - 1].area;
+    (void)mprotect(area->address, area->size, PROT_READ);
+    return EIE_OK;
 }
 
 static struct entry *new_entry(const struct eie_layer *layer, uint64_t key,
@@ -175,6 +189,12 @@ static struct entry *new_entry(const struct eie_layer *layer, uint64_t key,
     return entry;
 }
 
+/* What the new plan reads counts as its own, though others may share it. */
+static void note_copies(const struct entry *entry, uint32_t copies)
+{
+    for (uint32_t c = 0; c < copies; c++) eie_pages_note(entry->seen.copy[c], entry->seen.bytes);
+}
+
 enum eie_status eie_float_weights_take(const struct eie_layer *layer, enum eie_float_form form,
                                        uint32_t copies, const struct eie_float_weights **weights,
                                        struct eie_error *error)
@@ -186,10 +206,12 @@ enum eie_status eie_float_weights_take(const struct eie_layer *layer, enum eie_f
     if (!entry) return eie_fail(error, EIE_MEMORY, "out of memory");
     entry->users++;
     enum eie_status status = more_copies(layer, entry, copies, error);
-    if (!status)
+    if (!status) {
         *weights = &entry->seen;
-    else if (--entry->users == 0)
+        note_copies(entry, copies);
+    } else if (--entry->users == 0) {
         drop(entry);
+    }
     return status;
 }
 

@@ -29,7 +29,7 @@ extern "C" {
 
 /* One more with every change that the sizes of the structs do not show: the order or the meaning of
  * members, values of enums, what a function promises. Plug-ins of another number are refused. */
-#define EIE_KERNEL_ABI 3u
+#define EIE_KERNEL_ABI 4u
 
 enum eie_kernel_flags {
     EIE_KERNEL_EXACT = 1 << 0,       /* y equals the reference bit for bit */
@@ -74,6 +74,9 @@ struct eie_cost {
     uint64_t bytes_read;     /* of prepared weights and inputs, each byte once */
     uint64_t bytes_written;  /* of outputs */
     uint64_t prepared_bytes; /* of one copy of the prepared form */
+    uint64_t adds; /* of all these multiplications, those whose product is added to a sum in memory
+                      that the entry's row chooses, one by one: of kernels that go through columns.
+                      The caller sets 0 before, so that others leave it out */
 };
 
 /* How far an operand as an APPROXIMATE kernel keeps it lies from the true one, at most:

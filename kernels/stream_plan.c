@@ -217,6 +217,7 @@ void eie_stream_cost(const struct eie_plan *opaque, struct eie_cost *cost)
             entries += start[1] - start[0];
         }
     }
+    cost->adds = cost->macs_useful + cost->macs_padding;
     cost->prepared_bytes = pointer_bytes(layer) + layer->entry_count;
     cost->bytes_read = entries + columns * layer->pe_count * sizeof(uint32_t) +
                        (uint64_t)problem->batch * layer->inputs * sizeof(int16_t);

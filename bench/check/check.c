@@ -398,6 +398,11 @@ static enum eie_status check_counts(const struct eie_kernel *kernel, const struc
         return eie_fail(error, EIE_MISMATCH,
                         "kernel counts %" PRIu64 " useful MACs, the reference %" PRIu64,
                         cost.macs_useful, reference->macs_useful);
+    if (cost.adds > cost.macs_useful && cost.adds - cost.macs_useful > cost.macs_padding)
+        return eie_fail(error, EIE_MISMATCH,
+                        "kernel counts %" PRIu64 " additions one by one, of %" PRIu64
+                        " useful MACs and %" PRIu64 " of padding",
+                        cost.adds, cost.macs_useful, cost.macs_padding);
     if ((kernel->flags & EIE_KERNEL_ESTIMATE) && cost.macs_padding != reference->active_padding)
         return eie_fail(error, EIE_MISMATCH,
                         "kernel counts %" PRIu64 " padding entries, the reference %" PRIu64,

@@ -5,6 +5,7 @@
 #include "bench/measure/gbench.h"
 #include "bench/measure/quiet.h"
 #include "host/base/clock.h"
+#include "host/machine/pages.h"
 #include "host/machine/topology.h"
 
 #include <inttypes.h>
@@ -162,6 +163,7 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     if (status) return status;
     enter(contender, "preparing");
     status = eie_runtime_open(row->device, error);
+    eie_pages_begin();
     const double begin = eie_now_s();
     if (!status) status = row->kernel->prepare(&setup, &contender->plan, error);
     if (copies == 1) contender->row->prepare_ns = 1e9 * (eie_now_s() - begin);
@@ -179,6 +181,8 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
                     : eie_check_plan(row->kernel, contender->plan, c, 1, vectors, relative, error);
         }
     }
+    contender->row->huge_share = status ? (double)NAN : eie_pages_huge_share();
+    contender->row->cost = (struct eie_cost){0};
     if (!status) row->kernel->cost(contender->plan, &contender->row->cost);
     if (!status)
         status = eie_check_prepared(row->kernel, group->layer, &row->cost, one_bytes, error);
@@ -263,6 +267,7 @@ static struct eie_demand demand_of(const struct eie_row *row)
     return (struct eie_demand){.bytes = bytes,
                                .footprint = plus(bytes, (row->copies - 1) * weights),
                                .macs = plus(cost->macs_useful, cost->macs_padding),
+                               .adds = cost->adds,
                                .float32 = arithmetic == EIE_KERNEL_FLOAT32};
 }
 
@@ -601,13 +606,14 @@ static void judge(struct session *session)
         if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
         const struct eie_demand demand = demand_of(row);
         row->status = EIE_ROW_SUSPECT;
-        snprintf(row->reason, sizeof row->reason,
-                 "%.3g us a call is %.2f times what this %s's %s ceiling allows for the %llu "
-                 "bytes and %llu multiplications that the kernel counts: its counts or its clock "
-                 "are wrong",
-                 row->stats.median / 1e3, row->floor.ns / row->stats.median,
-                 row->threads ? "machine" : "device", row->floor.bound,
-                 (unsigned long long)demand.bytes, (unsigned long long)demand.macs);
+        snprintf(
+            row->reason, sizeof row->reason,
+            "%.3g us a call is %.2f times what this %s's %s ceiling allows for the %llu "
+            "bytes, %llu multiplications and %llu additions one by one that the kernel counts: "
+            "its counts or its clock are wrong",
+            row->stats.median / 1e3, row->floor.ns / row->stats.median,
+            row->threads ? "machine" : "device", row->floor.bound, (unsigned long long)demand.bytes,
+            (unsigned long long)demand.macs, (unsigned long long)demand.adds);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "bench/measure/ceilings.h"
 #include "bench/measure/loops.h"
 #include "host/base/clock.h"
+#include "host/machine/pages.h"
 #include "host/machine/topology.h"
 
 #include <math.h>
@@ -8,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define TRIES         5
 #define READ_S        0.5e-3 /* one try reads at least so long: passes are added until it does */
 #define MAC_ROUNDS    UINT64_C(20000)
+#define ADD_ROUNDS    UINT64_C(25)
 #define EMPTY_RUNS    1000u
 #define BARRIERS      1000u
 #define L1_UNKNOWN    (16u << 10) /* fits every first-level cache of today */
@@ -22,8 +23,9 @@
 #define LINE_SET      1024u /* working sets are multiples of this */
 #define DRAM_LEAST    (UINT64_C(64) << 20)
 #define DRAM_MOST     (UINT64_C(1) << 30)
-#define DRAM_CACHES   3    /* last-level caches that the working set for DRAM exceeds */
-#define PRIVATE_TIMES 4    /* of the private caches, for the shared one */
+#define DRAM_CACHES   3 /* last-level caches that the working set for DRAM exceeds */
+#define PRIVATE_TIMES 4 /* of the private caches, for the shared one */
+#define PAGE          4096u
 #define LOWER         0.95 /* what several threads reach of one's, or it is a contradiction */
 
 static const char *const level_names[EIE_LEVELS] = {"l1", "l2", "l3", "dram"};
@@ -65,6 +67,14 @@ struct reading {
     uint64_t (*read)(const uint8_t *data, size_t bytes);
     uint64_t (*multiply)(uint64_t rounds);
     uint64_t rounds;
+    struct adding *adding; /* [threads] */
+    uint64_t (*add)(uint32_t *sums, const uint16_t *places, uint64_t rounds);
+};
+
+/* A thread's own: sums and places are whole pages. */
+struct adding {
+    uint32_t sums[EIE_ADD_SUMS];
+    uint16_t places[EIE_ADD_PLACES];
 };
 
 static volatile uint64_t sink; /* results must be wanted by someone */
@@ -88,6 +98,19 @@ static void multiply_part(void *context, uint32_t worker)
     const struct reading *r = context;
     (void)worker;
     sink = r->multiply(r->rounds);
+}
+
+static void begin_adding(void *context, uint32_t worker)
+{
+    const struct reading *r = context;
+    memset(&r->adding[worker], 0, sizeof r->adding[worker]);
+    eie_add_places(r->adding[worker].places);
+}
+
+static void add_part(void *context, uint32_t worker)
+{
+    const struct reading *r = context;
+    sink = r->add(r->adding[worker].sums, r->adding[worker].places, r->rounds);
 }
 
 static double run_s(struct reading *r, eie_pool_work work)
@@ -137,6 +160,21 @@ static void measure_macs(struct reading *r, uint32_t threads, struct eie_ceiling
     }
 }
 
+static void measure_adds(struct reading *r, uint32_t threads, struct eie_ceilings *ceilings)
+{
+    struct eie_add_loop loops[EIE_ADD_LOOPS_MAX];
+    const uint32_t count = eie_add_loops(loops);
+    r->rounds = ADD_ROUNDS;
+    eie_pool_run(r->pool, begin_adding, r);
+    for (uint32_t i = 0; i < count; i++) {
+        r->add = loops[i].run;
+        double least = INFINITY;
+        for (int k = 0; k < TRIES; k++) least = fmin(least, run_s(r, add_part));
+        keep(&ceilings->adds, (double)r->rounds * EIE_ADD_PLACES * threads / least,
+             sizeof r->adding->sums, loops[i].name);
+    }
+}
+
 static void nothing(void *context, uint32_t worker)
 {
     (void)context;
@@ -167,7 +205,7 @@ static void measure_pool(struct reading *r, struct eie_ceilings *ceilings)
 /* Memory for the largest set; sets that it does not hold are dropped. NULL: none at all. */
 static uint8_t *allocate(uint32_t threads, uint64_t sets[EIE_LEVELS], size_t *stride)
 {
-    const size_t huge = (size_t)2 << 20;
+    const size_t huge = EIE_HUGE_PAGE_BYTES;
     for (int level = EIE_LEVELS - 1; level >= 0; level--) {
         if (!sets[level]) continue;
         *stride = (sets[level] + huge - 1) / huge * huge;
@@ -188,7 +226,7 @@ static enum eie_status measure_levels(struct eie_pool *pool, uint64_t memory_byt
         if (!(which & EIE_CEILING_OF(level))) sets[level] = 0;
     r.data = allocate(now->threads, sets, &r.stride);
     if (!r.data) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
-    madvise(r.data, r.stride * now->threads, MADV_HUGEPAGE); /* only a hint */
+    eie_pages_advise(r.data, r.stride * now->threads);
     eie_pool_run(pool, touch, &r);
     for (int level = 0; level < EIE_LEVELS; level++) {
         r.bytes = sets[level];
@@ -212,8 +250,12 @@ enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_t memory_byte
         levels ? measure_levels(pool, memory_bytes, levels, &now, error) : EIE_OK;
     if (status) return status;
     if (which & EIE_CEILING_REST) {
+        r.adding = eie_pages_zeroed(PAGE, now.threads * sizeof *r.adding);
+        if (!r.adding) return eie_fail(error, EIE_MEMORY, "out of memory to measure the ceilings");
         measure_macs(&r, now.threads, &now);
+        measure_adds(&r, now.threads, &now);
         measure_pool(&r, &now);
+        free(r.adding);
     }
     *ceilings = now;
     return EIE_OK;
@@ -240,7 +282,7 @@ bool eie_ceilings_doubt(const struct eie_ceilings *one, const struct eie_ceiling
         if (is_lower(operation_names[o], &one->macs[o], &several->macs[o], several->threads, text,
                      size))
             return true;
-    return false;
+    return is_lower("adds", &one->adds, &several->adds, several->threads, text, size);
 }
 
 /* ---- the floor ------------------------------------------------------------------------------ */
@@ -309,6 +351,9 @@ struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct 
     struct eie_floor floor = eie_floor_over(levels, EIE_LEVELS, demand);
     const double multiplying_ns = 1e9 * arithmetic_s(ceilings, demand);
     if (multiplying_ns > floor.ns) floor = (struct eie_floor){multiplying_ns, "arithmetic"};
+    const double adding_ns =
+        ceilings->adds.per_s > 0 ? 1e9 * (double)demand->adds / ceilings->adds.per_s : 0;
+    if (adding_ns > floor.ns) floor = (struct eie_floor){adding_ns, "adds"};
     return floor;
 }
 
@@ -318,10 +363,18 @@ void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists)
 {
     json_t *reads = json_object_get(lists, "eie_ceilings");
     json_t *peaks = json_object_get(lists, "eie_peaks");
+    json_t *adds = json_object_get(lists, "eie_adds");
     json_t *costs = json_object_get(lists, "eie_pool");
     if (!reads) json_object_set_new(lists, "eie_ceilings", reads = json_array());
     if (!peaks) json_object_set_new(lists, "eie_peaks", peaks = json_array());
+    if (!adds) json_object_set_new(lists, "eie_adds", adds = json_array());
     if (!costs) json_object_set_new(lists, "eie_pool", costs = json_array());
+    if (ceilings->adds.per_s > 0)
+        json_array_append_new(adds, json_pack("{s:I, s:f, s:I, s:s}", "threads",
+                                              (json_int_t)ceilings->threads, "adds_per_s",
+                                              ceilings->adds.per_s, "working_set_bytes",
+                                              (json_int_t)ceilings->adds.working_set_bytes, "loop",
+                                              ceilings->adds.loop));
     if (ceilings->run_ns > 0)
         json_array_append_new(
             costs, json_pack("{s:I, s:f, s:f}", "threads", (json_int_t)ceilings->threads, "run_ns",

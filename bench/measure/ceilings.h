@@ -1,5 +1,6 @@
 /* What this machine can do at most, measured in the run whose numbers are held against it: read
- * bandwidth of each level of the memory hierarchy, and multiply-accumulates in registers. From them
+ * bandwidth of each level of the memory hierarchy, multiply-accumulates in registers, and additions
+ * to sums in the first level at places that the data choose. From them
  * follows the least time that a call can take (its place under the roofline), and that a row which
  * took less is suspect. Beside them, what the thread pool costs, which no floor contains. */
 #ifndef EIE_BENCH_MEASURE_CEILINGS_H
@@ -18,7 +19,7 @@ enum eie_level { EIE_L1, EIE_L2, EIE_L3, EIE_DRAM, EIE_LEVELS };
 enum eie_operation { EIE_INT16, EIE_INT8, EIE_FLOAT32, EIE_OPERATIONS };
 
 struct eie_ceiling {
-    double per_s; /* bytes read, or multiply-accumulates; 0: there is none */
+    double per_s; /* bytes read, multiply-accumulates or additions; 0: there is none */
     uint64_t working_set_bytes;
     const char *loop; /* the best of several; static */
 };
@@ -28,14 +29,14 @@ struct eie_ceilings {
     uint32_t threads;  /* 0: nothing is measured */
     uint32_t measured; /* which: EIE_CEILING_OF a level, EIE_CEILING_REST */
     uint32_t attempts; /* to measure since one came back */
-    struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS];
+    struct eie_ceiling read[EIE_LEVELS], macs[EIE_OPERATIONS], adds;
     /* What the pool itself costs: a run of no work, and a barrier inside of a run; 0: not measured
      */
     double run_ns, barrier_ns;
 };
 
 #define EIE_CEILING_OF(level) (1u << (level))
-#define EIE_CEILING_REST      (1u << EIE_LEVELS) /* arithmetic, and what the pool costs */
+#define EIE_CEILING_REST      (1u << EIE_LEVELS) /* arithmetic, additions, and what the pool costs */
 #define EIE_CEILINGS_ALL      ((1u << (EIE_LEVELS + 1)) - 1)
 
 /* Measures those in `which` on the pool's threads, and keeps whatever is higher than what
@@ -56,6 +57,7 @@ struct eie_demand {
     uint64_t bytes;     /* read and written by one call */
     uint64_t footprint; /* bytes that are used over and over: of all copies that are rotated */
     uint64_t macs;      /* multiply-accumulates carried out, useful or not */
+    uint64_t adds;      /* of these, those that are added to a sum in memory one by one */
     bool float32;       /* all of them; else in narrower operands where that is faster */
 };
 
@@ -64,8 +66,8 @@ uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand);
 
 struct eie_floor {
     double ns;         /* 0: no ceilings */
-    const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic"; of
-                          devices also "launch" */
+    const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic" or
+                          "adds"; of devices also "launch" */
 };
 
 /* The least time to move a call's bytes through these levels, from the nearest on. Caches are taken
@@ -75,11 +77,12 @@ struct eie_floor {
 struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,
                                 const struct eie_demand *demand);
 
-/* The same over this machine's levels, or that of the multiplications. Where the machine shows no
- * third level (virtual machines hide some), there may be a large one. */
+/* The same over this machine's levels, or that of the multiplications or of the additions. Where
+ * the machine shows no third level (virtual machines hide some), there may be a large one. */
 struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand);
 
-/* {"eie_ceilings": [...], "eie_peaks": [...], "eie_pool": [...]} with units in the keys. */
+/* {"eie_ceilings": [...], "eie_peaks": [...], "eie_adds": [...], "eie_pool": [...]} with units in
+ * the keys. */
 void eie_ceilings_add_json(const struct eie_ceilings *ceilings, json_t *lists);
 
 #endif

@@ -1,4 +1,5 @@
 #include "bench/measure/loops.h"
+#include "host/base/random.h"
 #include "host/machine/cpu.h"
 
 #include <stdbool.h>
@@ -244,6 +245,73 @@ uint32_t eie_mac_loops(struct eie_mac_loop *loops)
     if (has_tiles())
         loops[count++] =
             (struct eie_mac_loop){"tdpbssd tmm", "int8", TILE_CHAINS * TILE_MACS, tile_int8};
+#endif
+    return count;
+}
+
+/* ---- adding where the data say ----------------------------------------------------------------
+ */
+
+#define GROUP 16u /* places that differ */
+
+void eie_add_places(uint16_t places[EIE_ADD_PLACES])
+{
+    struct eie_random random;
+    eie_random_seed(&random, 1);
+    for (uint32_t i = 0; i < EIE_ADD_PLACES; i++) {
+        uint32_t other = i - i % GROUP;
+        places[i] = (uint16_t)eie_random_below(&random, EIE_ADD_SUMS);
+        while (other < i && places[other] != places[i]) other++;
+        i -= other < i; /* once more */
+    }
+}
+
+static uint64_t add_one_by_one(uint32_t *sums, const uint16_t *places, uint64_t rounds)
+{
+    const uint32_t x = factor_bits;
+    for (uint64_t round = 0; round < rounds; round++)
+        for (uint32_t i = 0; i < EIE_ADD_PLACES; i++) sums[places[i]] += x;
+    return sums[0];
+}
+
+/* Loads are what limits: four places come as one word. */
+static uint64_t add_by_words(uint32_t *sums, const uint16_t *places, uint64_t rounds)
+{
+    const uint32_t x = factor_bits;
+    for (uint64_t round = 0; round < rounds; round++)
+        for (uint32_t i = 0; i < EIE_ADD_PLACES; i += 8) {
+            uint64_t word[2];
+            memcpy(word, places + i, sizeof word);
+            for (uint32_t k = 0; k < 4; k++) sums[word[0] >> 16 * k & 0xffff] += x;
+            for (uint32_t k = 0; k < 4; k++) sums[word[1] >> 16 * k & 0xffff] += x;
+        }
+    return sums[0];
+}
+
+#if defined(__x86_64__)
+TARGET("avx512f")
+static uint64_t add_16(uint32_t *sums, const uint16_t *places, uint64_t rounds)
+{
+    const __m512i x = _mm512_set1_epi32((int)factor_bits);
+    for (uint64_t round = 0; round < rounds; round++)
+        for (uint32_t i = 0; i < EIE_ADD_PLACES; i += GROUP) {
+            const __m512i at =
+                _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(places + i)));
+            const __m512i sum = _mm512_i32gather_epi32(at, sums, 4);
+            _mm512_i32scatter_epi32(sums, at, _mm512_add_epi32(sum, x), 4);
+        }
+    return sums[0];
+}
+#endif
+
+uint32_t eie_add_loops(struct eie_add_loop *loops)
+{
+    uint32_t count = 0;
+    loops[count++] = (struct eie_add_loop){"place by place", add_one_by_one};
+    loops[count++] = (struct eie_add_loop){"4 places a word", add_by_words};
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        loops[count++] = (struct eie_add_loop){"vpgatherdd, vpscatterdd zmm", add_16};
 #endif
     return count;
 }

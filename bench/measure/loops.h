@@ -1,5 +1,5 @@
-/* The loops that find out what this machine can do at most: reading memory, multiplying. Those that
- * the processor cannot run are not offered. */
+/* The loops that find out what this machine can do at most: reading memory, multiplying, adding
+ * where the data say. Those that the processor cannot run are not offered. */
 #ifndef EIE_BENCH_MEASURE_LOOPS_H
 #define EIE_BENCH_MEASURE_LOOPS_H
 
@@ -27,5 +27,20 @@ struct eie_mac_loop {
 };
 #define EIE_MAC_LOOPS_MAX 12
 uint32_t eie_mac_loops(struct eie_mac_loop *loops);
+
+/* Adds to one of EIE_ADD_SUMS sums after the other (16 KiB) as the list of places says, `rounds`
+ * times from its begin; returns what depends on the sums. This is what a kernel does that goes
+ * through columns: one read, addition and write an entry, at a row that the entry chooses. */
+#define EIE_ADD_SUMS   4096u
+#define EIE_ADD_PLACES 4096u
+struct eie_add_loop {
+    const char *name; /* "4 places a word" */
+    uint64_t (*run)(uint32_t *sums, const uint16_t *places, uint64_t rounds);
+};
+#define EIE_ADD_LOOPS_MAX 4
+uint32_t eie_add_loops(struct eie_add_loop *loops);
+
+/* A list for them, the same each time: random places, of each 16 in a row no two the same. */
+void eie_add_places(uint16_t places[EIE_ADD_PLACES]);
 
 #endif

@@ -7,6 +7,7 @@
 #include "host/base/names.h"
 #include "host/base/sha256.h"
 #include "host/machine/cpu.h"
+#include "host/machine/pages.h"
 #include "host/machine/topology.h"
 #include "kernels/plugin_load.h"
 
@@ -145,6 +146,7 @@ static enum eie_status add_own_context(json_t *context, struct eie_error *error)
     enum eie_status status = eie_topology_get(&topology, error);
     if (!status) status = eie_cpu_features(&features, error);
     if (!status) status = eie_device_host(&host, error);
+    if (!status) status = eie_pages_check(error);
     if (status) return status;
     eie_set(context, "eie_format", FORMAT);
     eie_set(context, "eie_version", EIE_VERSION);
@@ -163,6 +165,7 @@ static enum eie_status add_own_context(json_t *context, struct eie_error *error)
     eie_set(context, "eie_governor", text);
     first_line("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text);
     eie_set(context, "eie_transparent_huge_pages", text);
+    eie_set(context, "eie_huge_pages", eie_pages_wanted() ? "yes" : "no");
     eie_device_energy_words(&host, text, sizeof text);
     eie_set(context, "eie_host_energy", text);
     eie_set_integer(context, "eie_cores", topology->cores);
@@ -186,6 +189,7 @@ static void add_run(json_t *context)
                         json_object_get(context, of_run[i]));
     json_object_set_new(run, "eie_ceilings", json_array());
     json_object_set_new(run, "eie_peaks", json_array());
+    json_object_set_new(run, "eie_adds", json_array());
     json_object_set_new(run, "eie_pool", json_array());
     json_object_set_new(run, "eie_device_ceilings", json_object());
     json_object_set_new(context, "eie_runs", json_pack("[o]", run));
@@ -241,7 +245,8 @@ const char *eie_context_difference(const json_t *one, const json_t *other)
         "eie_isa_mask",     "eie_governor",         "eie_transparent_huge_pages",
         "eie_version",      "eie_revision",         "eie_compiler",
         "eie_build_type",   "eie_compiler_flags",   "eie_binary_sha256",
-        "eie_environment",  "eie_google_benchmark", "eie_plugins"};
+        "eie_environment",  "eie_google_benchmark", "eie_plugins",
+        "eie_huge_pages"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         const json_t *a = json_object_get(one, same[i]), *b = json_object_get(other, same[i]);
         if (a || b)

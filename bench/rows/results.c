@@ -88,9 +88,9 @@ static void replace_threads(json_t *list, const json_t *more)
 
 void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)
 {
-    static const char *const keys[] = {"eie_ceilings", "eie_peaks", "eie_pool"};
+    static const char *const keys[] = {"eie_ceilings", "eie_peaks", "eie_adds", "eie_pool"};
     const json_t *run = json_array_get(results->runs, json_array_size(results->runs) - 1);
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         replace_threads(json_object_get(run, keys[i]), json_object_get(lists, keys[i]));
     json_object_update(json_object_get(run, "eie_device_ceilings"),
                        json_object_get(lists, "eie_device_ceilings"));

@@ -53,6 +53,7 @@ struct eie_row {
     uint32_t copies;
     int64_t calls; /* per sample */
     double prepare_ns, relative_error;
+    double huge_share; /* of the copies' bytes, what lies in huge pages; NaN: not known */
     struct eie_cost cost;
     struct eie_outcome outcome;
     struct eie_energy energy; /* of devices that have a meter, or were found at run time */

@@ -109,6 +109,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     eie_set_number(object, "eie_prepare_ns", row->prepare_ns);
     eie_set_integer(object, "eie_macs_useful", row->cost.macs_useful);
     eie_set_integer(object, "eie_macs_padding", row->cost.macs_padding);
+    if (row->cost.adds) eie_set_integer(object, "eie_adds", row->cost.adds);
     eie_set_integer(object, "eie_bytes", row->cost.bytes_read + row->cost.bytes_written);
     eie_set_integer(object, "eie_prepared_bytes", row->cost.prepared_bytes);
     eie_set(object, "eie_resident",
@@ -116,6 +117,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
             : row->threads ? eie_resident(row->cost.prepared_bytes * row->copies, row->threads)
                            : "none");
     eie_set_integer(object, "eie_copies", row->copies);
+    if (row->threads) eie_set_number(object, "eie_huge_share", row->huge_share);
     if (row->floor.ns > 0) {
         eie_set_number(object, "eie_floor_ns", row->floor.ns);
         eie_set(object, "eie_floor_bound", row->floor.bound);

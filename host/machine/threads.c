@@ -1,4 +1,5 @@
 #include "host/machine/threads.h"
+#include "host/machine/own_pool.h"
 #include "host/machine/topology.h"
 
 #include <limits.h>
@@ -34,6 +35,7 @@ struct eie_pool {
     void *context;
     uint32_t threads;
     bool crowded; /* more workers than cores: nobody is bound, nobody spins long */
+    bool is_own;  /* nobody is bound, nobody is set free */
     pid_t process;
     struct worker *workers; /* [threads - 1], numbers 1.. */
 };
@@ -92,6 +94,7 @@ static _Thread_local bool is_worker;
 static void bind(const struct eie_pool *pool, uint32_t number)
 {
     const uint32_t core = pool->crowded ? EIE_BIND_ANY : number;
+    if (pool->is_own) return;
     if (eie_bind_thread(core, NULL) != EIE_OK) return;
 }
 
@@ -172,7 +175,8 @@ static void nothing(void *context, uint32_t worker)
     (void)worker;
 }
 
-static enum eie_status create(uint32_t threads, struct eie_pool **out, struct eie_error *error)
+static enum eie_status create(uint32_t threads, bool is_own, struct eie_pool **out,
+                              struct eie_error *error)
 {
     const struct eie_topology *topology;
     const bool known = eie_topology_get(&topology, NULL) == EIE_OK;
@@ -182,6 +186,7 @@ static enum eie_status create(uint32_t threads, struct eie_pool **out, struct ei
     memset(pool, 0, sizeof *pool);
     pool->threads = threads;
     pool->process = getpid();
+    pool->is_own = is_own;
     pool->crowded = !known || threads > topology->cores;
     pool->workers = calloc(threads, sizeof *pool->workers);
     if (pool->workers == NULL) {
@@ -204,22 +209,38 @@ static enum eie_status create(uint32_t threads, struct eie_pool **out, struct ei
     return EIE_OK;
 }
 
+static enum eie_status check_threads(uint32_t threads, struct eie_error *error)
+{
+    if (threads > 0 && threads <= THREADS_MAX) return EIE_OK;
+    return eie_fail(error, EIE_USAGE, "%u threads: from 1 to %u are possible", threads,
+                    THREADS_MAX);
+}
+
+enum eie_status eie_own_pool_make(uint32_t threads, struct eie_pool **pool, struct eie_error *error)
+{
+    const enum eie_status status = check_threads(threads, error);
+    return status ? status : create(threads, true, pool, error);
+}
+
+void eie_own_pool_free(struct eie_pool *pool)
+{
+    if (pool != NULL) destroy(pool, pool->threads - 1);
+}
+
 enum eie_status eie_pool_get(uint32_t threads, struct eie_pool **pool, struct eie_error *error)
 {
     static bool stops_at_exit;
-    enum eie_status status = EIE_OK;
+    enum eie_status status = check_threads(threads, error);
 
     *pool = NULL;
-    if (threads == 0 || threads > THREADS_MAX)
-        return eie_fail(error, EIE_USAGE, "%u threads: from 1 to %u are possible", threads,
-                        THREADS_MAX);
+    if (status) return status;
     pthread_mutex_lock(&lock);
     if (!stops_at_exit) stops_at_exit = atexit(eie_pool_stop) == 0;
     if (current != NULL && (current->threads != threads || current->process != getpid())) {
         destroy(current, current->threads - 1);
         current = NULL;
     }
-    if (current == NULL) status = create(threads, &current, error);
+    if (current == NULL) status = create(threads, false, &current, error);
     *pool = current;
     pthread_mutex_unlock(&lock);
     return status;

@@ -312,6 +312,7 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
         all += active * length;
     }
     cost->macs_padding = all - cost->macs_useful;
+    cost->adds = all;
     cost->prepared_bytes = plan->entries_at + plan->entry_count * sizeof(uint16_t);
     cost->bytes_read = entries * sizeof(uint16_t) +
                        columns * plan->block_count * 2 * sizeof(uint32_t) +

@@ -6,6 +6,7 @@
  * The library is looked up when it is needed (EIE_GRAPHBLAS names another file to use instead), in
  * version 7, whose constants stand below as its user guide states them. */
 #include "host/base/library.h"
+#include "host/machine/pages.h"
 #include "kernels/float_plan.h"
 #include "kernels/peers/openmp.h"
 
@@ -151,13 +152,19 @@ static void columns_free(struct columns *columns)
     free(columns->weight);
 }
 
-/* The library takes these over, so that they come from malloc, and none is empty. */
+/* The library gives these back to free(). */
+static void *taken_over(size_t bytes)
+{
+    return eie_pages_zeroed(bytes < EIE_HUGE_PAGE_BYTES ? 64 : EIE_HUGE_PAGE_BYTES, bytes);
+}
+
+/* None is empty. */
 static enum eie_status columns_make(size_t starts, size_t entries, struct columns *columns,
                                     struct eie_error *error)
 {
-    *columns = (struct columns){malloc(starts * sizeof *columns->start),
-                                malloc((entries + 1) * sizeof *columns->row),
-                                malloc((entries + 1) * sizeof(float))};
+    *columns = (struct columns){taken_over(starts * sizeof *columns->start),
+                                taken_over((entries + 1) * sizeof *columns->row),
+                                taken_over((entries + 1) * sizeof(float))};
     if (columns->start && columns->row && columns->weight) return EIE_OK;
     columns_free(columns);
     *columns = (struct columns){NULL, NULL, NULL};
@@ -200,6 +207,8 @@ static enum eie_status make_weights(const struct eie_layer *layer,
     enum eie_status status = new_sparse(layer->outputs, layer->inputs, weights, error);
     if (!status) status = columns_make(starts, nonzeros, &columns, error);
     if (status) return status;
+    eie_pages_note(columns.row, nonzeros * sizeof *columns.row);
+    eie_pages_note(columns.weight, nonzeros * sizeof(float));
     for (size_t j = 0; j < starts; j++) columns.start[j] = codes->column_start[j];
     for (size_t e = 0; e < nonzeros; e++) {
         columns.row[e] = codes->row[e];

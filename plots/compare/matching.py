@@ -27,6 +27,7 @@ SETTING_KEYS = (
     "eie_isa_mask",
     "eie_governor",
     "eie_transparent_huge_pages",
+    "eie_huge_pages",
     "eie_plugins",
 )
 

@@ -19,7 +19,7 @@ GROUPS = (  # title: (words around the value, key)
     (
         "Memory",
         tuple((words + " {}", key) for key, words in SIZES.items())
-        + (("transparent huge pages {}", "eie_transparent_huge_pages"),),
+        + (("transparent huge pages {}", "eie_transparent_huge_pages"), ("asked for: {}", "eie_huge_pages")),
     ),
     (
         "System",

@@ -1,7 +1,8 @@
 """How near this host's kernels come to what the machine can do: the measured ceilings and each row's floor.
 
-A row's floor is the least time that the measured ceilings allow it: for its bytes at its level of memory, or
-for its multiplications at the peak of its arithmetic. C measures the ceilings and computes the floor.
+A row's floor is the least time that the measured ceilings allow it: for its bytes at its level of memory, for
+its multiplications at the peak of its arithmetic, or, of kernels that go through columns, for adding product by
+product to sums in memory. C measures the ceilings and computes the floor.
 """
 
 from plots.core.cells import Cell, missing
@@ -11,7 +12,10 @@ from plots.core.published import LAYERS
 from plots.tables.hostrows import SUITE, host_columns, host_groups, number_cell
 
 LEVELS = ("l1", "l2", "l3", "dram")
-BOUNDS = LEVELS + ("arithmetic", "launch")  # launch: of devices
+BOUNDS = LEVELS + ("arithmetic", "adds", "launch")  # launch: of devices
+WORDS = {level: f"bytes ({'memory' if level == 'dram' else level.upper()})" for level in LEVELS}
+WORDS |= {"arithmetic": "multiply-adds"}  # the others are called by their own names
+ADDS = "random places"
 MOST_PER_S = 1e21
 MOST_NS = 1e12
 POOL = {"a run of no work": "run_ns", "a barrier": "barrier_ns"}
@@ -23,6 +27,7 @@ class Ceilings:
 
     def __init__(self, results):
         self.bandwidth, self.peak = {}, {}  # {(threads, level): Cell}, {(threads, operation): Cell}
+        self.adds = {}  # {(threads, ADDS): Cell}; files of before have none
         self.pool = {}  # {(threads, what): Cell}
         self.runs = _list(results.context, "eie_runs", results.path)
         for number, run in enumerate(self.runs):
@@ -31,6 +36,9 @@ class Ceilings:
                 self._add(self.bandwidth, entry, "level", "bytes_per_s", "bytes/s", where)
             for entry in _list(run, "eie_peaks", where):
                 self._add(self.peak, entry, "operation", "macs_per_s", "MAC/s", where)
+            for entry in _list(run, "eie_adds", where):
+                named = entry | {"places": ADDS} if isinstance(entry, dict) else entry
+                self._add(self.adds, named, "places", "adds_per_s", "add/s", where)
             for entry in _list(run, "eie_pool", where):
                 self._add_pool(entry, where)
 
@@ -74,7 +82,11 @@ def _list(holder, key, where):
 
 def ceilings_table(ceilings):
     table = Table("ceilings", "Measured ceilings of this host", corner="ceiling")
-    for title, found, unit in (("read", ceilings.bandwidth, "GB/s"), ("multiply-add", ceilings.peak, "GMAC/s")):
+    for title, found, unit in (
+        ("read", ceilings.bandwidth, "GB/s"),
+        ("multiply-add", ceilings.peak, "GMAC/s"),
+        ("add at", ceilings.adds, "Gadd/s"),
+    ):
         for threads, name in sorted(found, key=lambda key: (_rank(key[1]), key[0])):
             cell = found[threads, name]
             table.put(
@@ -95,7 +107,8 @@ def ceilings_table(ceilings):
         table.put("bandwidths and peaks", "this host", missing("absent", "measured", NONE))
         return table
     table.notes.append(
-        "The best of several loops, each over a working set that fits the level. They bound the floor "
+        "The best of several loops, each over a working set that fits the level; additions go to sums in 16 KiB, "
+        "one by one or by 16 at different places. They bound the floor "
         "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect. The "
         "thread pool's own cost is the least of several tries and in no floor."
     )
@@ -124,19 +137,28 @@ def floor_tables(results):
                 table.put(layer, column.name, share)
             table.put("set by", column.name, _bounds(found))
         table.notes.append(
-            "100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by layer where it differs."
+            "100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by layer where it differs: "
+            "bytes at the bandwidth of a level, multiply-adds in registers, or adds to sums in memory, where the kernel "
+            "goes through columns."
         )
         tables.append(table)
     return tables
+
+
+def bound_words(name):
+    """What a row's eie_floor_bound is called on a page."""
+    return WORDS.get(name, name)
 
 
 def _bounds(rows):
     bounds = {layer: rows[layer].raw.get("eie_floor_bound") for layer in LAYERS if layer in rows and rows[layer].usable}
     names = [name for name in BOUNDS if name in bounds.values()]
     words = (
-        names[0]
+        bound_words(names[0])
         if len(names) == 1
-        else "; ".join(f"{name}: {', '.join(layer for layer in bounds if bounds[layer] == name)}" for name in names)
+        else "; ".join(
+            f"{bound_words(name)}: {', '.join(layer for layer in bounds if bounds[layer] == name)}" for name in names
+        )
     )
     return (
         Cell(words, "", "derived", "results file: eie_floor_bound")
@@ -176,7 +198,7 @@ def point(row):
     for column, key in (("set by", "eie_floor_bound"), ("level", "eie_resident"), ("again", "eie_again")):
         words = row.raw.get(key)
         cells[column] = (
-            Cell(words, "", row.provenance, f"results file: {key}")
+            Cell(bound_words(words) if column == "set by" else words, "", row.provenance, f"results file: {key}")
             if isinstance(words, str) and words
             else missing("absent", row.provenance, f"{row.label()}: no {key} in this row")
         )

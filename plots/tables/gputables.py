@@ -5,6 +5,7 @@ from plots.core.grid import Table
 from plots.core.load import one_line
 from plots.core.means import geometric_mean
 from plots.core.published import EIE, LAYERS
+from plots.tables.ceilings import bound_words
 from plots.tables.deviceenergy import energy_cells
 from plots.tables.energy import published_energy
 from plots.tables.gpurows import beside
@@ -93,7 +94,7 @@ class DeviceTables:
             )
             if on_device:
                 table.put(layer, "floor, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "floor", "derived"))
-                table.put(layer, "set by", _words(row, layer, "eie_floor_bound"))
+                table.put(layer, "set by", _words(row, layer, "eie_floor_bound", bound_words))
                 table.put(
                     layer,
                     "share of the floor",
@@ -435,14 +436,14 @@ def _winner(over, above=GPU, below=CHIP_WORD):
     return Cell(above if over.value > 1 else below if over.value < 1 else "equal", "", "derived", over.source)
 
 
-def _words(row, layer, key):
+def _words(row, layer, key, said=str):
     """A word of a usable row."""
     time = cell_of(row, layer)
     if not time.is_number:
         return missing(time.value, time.provenance, time.source, "", time.reason)
     words = row.raw.get(key)
     return (
-        Cell(one_line(words), "", row.provenance, f"results file: {key}, {row.label()}")
+        Cell(one_line(said(words)), "", row.provenance, f"results file: {key}, {row.label()}")
         if isinstance(words, str) and words
         else missing("absent", "measured", f"{row.label()}: no {key} in this row", reason=f"the row has no {key}")
     )

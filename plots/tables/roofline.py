@@ -100,7 +100,8 @@ def _fastest(rows):
 def _limits(panels, rows, ceilings, threads):
     xs = [point(row)["MACs per byte"].value for row in rows]
     ys = [point(row)["MAC/s"].value for row in rows]
-    peaks = [cell.value for (count, _), cell in ceilings.peak.items() if count in threads]
+    level = ceilings.peak | ceilings.adds
+    peaks = [cell.value for (count, _), cell in level.items() if count in threads]
     panels[0].set_xscale("log")
     panels[0].set_yscale("log")
     panels[0].set_xlim(min(xs) / 12, max(xs) * 2.5)  # the left has the labels of the bandwidths
@@ -112,10 +113,12 @@ def _limits(panels, rows, ceilings, threads):
 
 def _roofs(axes, ceilings, threads):
     """Draws the ceilings; returns the labels that want the slope of a bandwidth line."""
-    bandwidth, peaks = ceilings.of(ceilings.bandwidth, threads), ceilings.of(ceilings.peak, threads)
+    bandwidth = ceilings.of(ceilings.bandwidth, threads)
+    peaks = ceilings.of(ceilings.peak, threads)
+    adds = {"added one by one": cell for cell in ceilings.of(ceilings.adds, threads).values()}
     (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     highest = max((cell.value for cell in peaks.values()), default=top)
-    for group in _close(peaks):
+    for group in _close(peaks | adds):
         for peak, _ in group:
             axes.axhline(peak.value, color=PEAK, linewidth=1, linestyle="--", zorder=1)
         words = _group_words(group, "GMAC/s")

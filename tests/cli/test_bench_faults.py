@@ -363,8 +363,9 @@ def test_later_visit_without_a_number_takes_none_away(eie, plugin, tiny):
         {"AFTER_RUN": "plan->outputs[0] ^= 1;"},
         {"AFTER_RUN": LATE + " plan->outputs[problem->layer->outputs - 1] ^= 1;"},
         {"AFTER_COST": "cost->macs_useful++;"},
+        {"AFTER_COST": "cost->adds = cost->macs_useful + cost->macs_padding + 1;"},
     ],
-    ids=["at once", "only while it is timed", "counts"],
+    ids=["at once", "only while it is timed", "counts", "additions"],
 )
 def test_wrong_outputs_and_counts_are_no_numbers(eie, plugin, tiny, hooks):
     row, _, done = run(eie, tiny, plugin("bad", **hooks), code=1)
@@ -381,9 +382,10 @@ def test_only_one_of_the_copies_is_wrong(eie, plugin, tiny):
     assert row["eie_status"] == "mismatch"
 
 
-@pytest.mark.parametrize("count, bound", [("bytes_read", "dram|l1|l2|l3"), ("macs_padding", "arithmetic")])
+@pytest.mark.parametrize("count, bound", [("bytes_read", "dram|l1|l2|l3"), ("macs_padding", "arithmetic"), ("adds", "adds")])
 def test_row_above_the_ceiling_is_suspect(eie, plugin, tiny, count, bound):
-    row, _, done = run(eie, tiny, plugin("bad", AFTER_COST=f"cost->{count} += 1000000000;"), code=0)
+    more = f"cost->{count} += 1000000000;" + ("cost->macs_padding += 1000000000;" if count == "adds" else "")
+    row, _, done = run(eie, tiny, plugin("bad", AFTER_COST=more), code=0)
     assert row["eie_status"] == "suspect" and "ceiling" in row["eie_reason"]
     assert row["eie_floor_share"] > 1.15 and row["eie_floor_bound"] in bound.split("|")
     assert row["repetitions"] >= 6 and row["eie_samples_ns"] and row["eie_median_ns"] > 0  # its samples are kept

@@ -65,12 +65,14 @@ def test_rows_say_where_they_stand_under_the_ceilings(eie, tiny):
     assert levels <= {"l1", "l2", "l3", "dram"}
     assert {peak["operation"] for peak in run["eie_peaks"]} >= {"int16", "float32"}
     assert all(entry["threads"] == 1 for entry in run["eie_ceilings"] + run["eie_peaks"] + run["eie_pool"])
+    (adds,) = run["eie_adds"]
+    assert adds["threads"] == 1 and adds["adds_per_s"] > 0 and adds["working_set_bytes"] == 16384 and adds["loop"]
     (pool,) = run["eie_pool"]
     assert pool["run_ns"] > 0 and pool["barrier_ns"] > 0
     assert all(ceiling["bytes_per_s"] > 0 and ceiling["loop"] for ceiling in run["eie_ceilings"])
     row = one(results, kernel=KERNEL)
     assert row["eie_run"] == 0
-    assert row["eie_floor_bound"] in levels | {"arithmetic"}
+    assert row["eie_floor_bound"] in levels | {"arithmetic", "adds"}
     assert row["eie_floor_share"] == pytest.approx(row["eie_floor_ns"] / row["eie_median_ns"], rel=1e-6)
     assert 0 < row["eie_floor_share"] < 1.15
     for row in results["benchmarks"]:

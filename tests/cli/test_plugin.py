@@ -107,7 +107,7 @@ def test_plugin_does_not_know_how_large_a_design_is(eie, plugin):
 # ---- what is refused ---------------------------------------------------------------------------
 
 REFUSED = {
-    "another ABI": ("built for interface 77, this program has 3: build it again", {"EIE_KERNEL_ABI": "77u"}),
+    "another ABI": ("built for interface 77, this program has 4: build it again", {"EIE_KERNEL_ABI": "77u"}),
     "a struct of another size": ("struct eie_kernel has", {"EIE_PLUGIN_SIZE(name)": "sizeof(struct name) + 8,"}),
     "another number of structs": ("sizes of 1 structs", {"EIE_PLUGIN_STRUCTS(DO)": "DO(eie_kernel)"}),
     "another magic": ("kernels/plugin.h", {"EIE_PLUGIN_MAGIC": '"nothing"'}),

@@ -93,3 +93,19 @@ def test_threads_beyond_the_mask_are_refused(eie, tiny):
 def test_variable_of_a_library_is_in_the_context(eie, tiny, name):
     _, context = bench(eie, tiny, "--quiet", **{name: "0"})
     assert context["eie_environment"][name] == "0"
+
+
+# ---- huge pages --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["", "yes", "no"])
+def test_rows_say_what_their_copies_lie_in(eie, tiny, word):
+    """Of small copies hardly any lie in huge pages; that none does where none is wanted is sure."""
+    results = eie.bench("--suite", tiny, "--kernel", CPU, "--threads", "1", env={"EIE_HUGE_PAGES": word})
+    assert results["context"]["eie_huge_pages"] == ("no" if word == "no" else "yes")
+    for row in results["benchmarks"]:
+        assert 0 <= row["eie_huge_share"] <= (0 if word == "no" else 1)
+
+
+def test_unknown_word_for_huge_pages(eie, tiny):
+    eie.fails(2, "EIE_HUGE_PAGES", "bench", "--suite", tiny, "--kernel", CPU, env={"EIE_HUGE_PAGES": "often"})

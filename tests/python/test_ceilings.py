@@ -4,6 +4,7 @@ import json
 
 import pytest
 from conftest import (
+    ADDS,
     CEILINGS,
     PEAKS,
     SHAPES,
@@ -29,9 +30,11 @@ def ceilings_report(tmp_path_factory):
 
 def test_ceilings_are_shown_as_measured(ceilings_report):
     for threads, words in ((1, "1 thread"), (4, "4 threads")):
-        for row, value in [(f"read {level}, GB/s", speed) for level, speed in CEILINGS.items()] + [
-            (f"multiply-add {name}, GMAC/s", peak) for name, peak in PEAKS.items()
-        ]:
+        for row, value in (
+            [(f"read {level}, GB/s", speed) for level, speed in CEILINGS.items()]
+            + [(f"multiply-add {name}, GMAC/s", peak) for name, peak in PEAKS.items()]
+            + [("add at random places, Gadd/s", ADDS)]
+        ):
             found = cell(ceilings_report[0], "ceilings", row, words)
             assert float(found["value"]) == pytest.approx(value * threads / 1e9) and found["provenance"] == "measured"
             assert "loop made up" in found["source"]
@@ -46,7 +49,7 @@ def test_the_share_of_the_floor_by_hand(ceilings_report):
     median_ns = inputs * outputs * 20 / 1000
     found = cell(ceilings_report[0], "floor_paper_batch1_hot", "Alex-7", "scalar_eie_stream@1")
     assert float(found["value"]) == pytest.approx(100 * floor_ns / median_ns) and found["unit"] == "%"
-    assert cell(ceilings_report[0], "floor_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"] == "l3"
+    assert cell(ceilings_report[0], "floor_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"] == "bytes (L3)"
 
 
 def test_points_of_the_roofline_by_hand(ceilings_report):
@@ -60,7 +63,7 @@ def test_points_of_the_roofline_by_hand(ceilings_report):
     macs = useful + useful // 10
     assert float(lines["MACs per byte"]["value"]) == pytest.approx(macs / (inputs * outputs))
     assert float(lines["MAC/s"]["value"]) == pytest.approx(macs / (inputs * outputs * 20 / 1000) * 1e9)
-    assert lines["set by"]["value"] == "l3" and lines["again"]["value"] == "eie bench --layer Alex-7"
+    assert lines["set by"]["value"] == "bytes (L3)" and lines["again"]["value"] == "eie bench --layer Alex-7"
     assert float(lines["copies"]["value"]) == 3 and float(lines["run"]["value"]) == 0
 
 
@@ -108,7 +111,7 @@ def test_points_and_roofs_are_drawn_where_they_belong(save):
         assert marks(axes) == expected and len(expected) > 15
         bandwidths, peaks = roofs(axes)
         assert bandwidths == pytest.approx(sorted(speed * threads for speed in CEILINGS.values()))
-        assert peaks == pytest.approx(sorted(peak * threads for peak in PEAKS.values()))
+        assert peaks == pytest.approx(sorted(peak * threads for peak in [*PEAKS.values(), ADDS]))
         low, high, bottom, top = *axes.get_xlim(), *axes.get_ylim()
         assert all(low < x < high and bottom < y < top for x, y, _ in expected)
     without = load(save(fake_document()))
@@ -186,6 +189,9 @@ def test_floors_of_some_rows_only(save, tmp_path):
         [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": True}]}],
         [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 10**400}]}],
         [{"eie_ceilings": [{"threads": 1, "level": "l1", "bytes_per_s": 1e300}]}],
+        [{"eie_adds": [1]}],
+        [{"eie_adds": [{"threads": 1, "adds_per_s": -1}]}],
+        [{"eie_adds": {"threads": 1, "adds_per_s": 1}}],
         [{"eie_pool": [1]}],
         [{"eie_pool": [{"threads": 1, "run_ns": 1}]}],
         [{"eie_pool": [{"threads": 0, "run_ns": 1, "barrier_ns": 1}]}],
@@ -197,3 +203,19 @@ def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
     done = run_report(save(document), "--out", tmp_path / "out", pictures=["roofline"])
     assert done.returncode == 2 and done.stdout == "" and done.stderr.count("\n") == 1
     assert "eie_runs" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_bounds_by_their_names(save, tmp_path):
+    """One kernel whose layers have different bounds; a file of before has no ceiling for additions."""
+    document = with_ceilings(fake_document())
+    bounds = {"Alex-6": "adds", "Alex-7": "adds", "VGG-6": "arithmetic", "VGG-7": "dram"}
+    for row in document["benchmarks"]:
+        if row["eie_kernel"] == "scalar_eie_stream" and row["eie_layer"] in bounds:
+            row["eie_floor_bound"] = bounds[row["eie_layer"]]
+    del document["context"]["eie_runs"][0]["eie_adds"]
+    done = run_report(save(document), "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    words = cell(tmp_path / "out", "floor_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"]
+    assert {"bytes (memory): VGG-7", "multiply-adds: VGG-6", "adds: Alex-6, Alex-7"} <= set(words.split("; "))
+    rows = {line["row"] for line in read(tmp_path / "out", "ceilings")}
+    assert not any("add at" in row for row in rows) and any("multiply-add" in row for row in rows)

@@ -92,7 +92,7 @@ def test_times_on_the_device(one, pages):
     kernels = values(out, name, "kernel")
     assert {layer for layer in LAYERS if kernels[layer] == "cuda_active_columns"} == set(made.COLUMNS_LAYERS)
     bounds = values(out, name, "set by")
-    assert (bounds["Alex-6"], bounds["NT-We"]) == ("l2", "launch")
+    assert (bounds["Alex-6"], bounds["NT-We"]) == ("bytes (L2)", "launch")
     assert set(values(out, name, "faster").values()) == {"GPU"}
     assert "in l2 on all 9 layers" in " ".join(shown.split())
 

@@ -2,6 +2,7 @@
  * rotated. */
 #include "bench/measure/cache.h"
 #include "bench/measure/ceilings.h"
+#include "bench/measure/loops.h"
 #include "host/machine/topology.h"
 #include "tests/support/test.h"
 
@@ -96,6 +97,52 @@ static void many_multiplications_make_arithmetic_the_bound(void **state)
     assert_true(fabs(floor.ns - 4e6) < 1);
 }
 
+static void additions_one_by_one_make_the_bound(void **state)
+{
+    struct eie_ceilings ceilings = made_up();
+    struct eie_demand demand = {.bytes = 1000, .macs = 4000000, .adds = 4000000};
+    (void)state;
+    ceilings.adds.per_s = 1e9;
+    struct eie_floor floor = eie_floor_of(&ceilings, &demand);
+    assert_string_equal(floor.bound, "adds");
+    assert_true(fabs(floor.ns - 4e6) < 1);
+    ceilings.adds.per_s = 1e10; /* faster than the multiplications */
+    floor = eie_floor_of(&ceilings, &demand);
+    assert_string_equal(floor.bound, "arithmetic");
+    ceilings.adds.per_s = 0; /* not measured */
+    floor = eie_floor_of(&ceilings, &demand);
+    assert_string_equal(floor.bound, "arithmetic");
+    ceilings.adds.per_s = 1e9;
+    demand.adds = 0;
+    assert_string_equal(eie_floor_of(&ceilings, &demand).bound, "arithmetic");
+}
+
+/* Each loop adds once a place and round; 16 neighbours differ, or a scatter would lose some. */
+static void loops_add_where_they_are_told(void **state)
+{
+    static uint32_t sums[EIE_ADD_LOOPS_MAX][EIE_ADD_SUMS];
+    static uint16_t places[EIE_ADD_PLACES];
+    struct eie_add_loop loops[EIE_ADD_LOOPS_MAX];
+    const uint32_t count = eie_add_loops(loops);
+    (void)state;
+    assert_true(count >= 1 && count <= EIE_ADD_LOOPS_MAX);
+    eie_add_places(places);
+    for (uint32_t i = 0; i < EIE_ADD_PLACES; i++) {
+        assert_true(places[i] < EIE_ADD_SUMS);
+        for (uint32_t k = i - i % 16; k < i; k++) assert_true(places[k] != places[i]);
+    }
+    uint32_t times[EIE_ADD_SUMS] = {0}, hit = 0;
+    for (uint32_t i = 0; i < EIE_ADD_PLACES; i++) hit += !times[places[i]]++;
+    assert_true(hit > EIE_ADD_SUMS / 2);
+    for (uint32_t l = 0; l < count; l++) {
+        loops[l].run(sums[l], places, 3);
+        const uint32_t once = sums[l][places[0]] / (3 * times[places[0]]);
+        assert_true(once != 0);
+        for (uint32_t s = 0; s < EIE_ADD_SUMS; s++)
+            assert_int_equal(sums[l][s], (uint32_t)(3 * once * times[s]));
+    }
+}
+
 static void only_what_a_floor_needs(void **state)
 {
     (void)state;
@@ -117,6 +164,12 @@ static void several_threads_below_one(void **state)
     two.read[EIE_L2].per_s = 0.9 * one.read[EIE_L2].per_s;
     assert_true(eie_ceilings_doubt(&one, &two, text, sizeof text));
     assert_non_null(strstr(text, "ceiling l2"));
+    two = one;
+    struct eie_ceilings first = one;
+    first.adds.per_s = 1e9;
+    two.adds.per_s = 0.9e9;
+    assert_true(eie_ceilings_doubt(&first, &two, text, sizeof text));
+    assert_non_null(strstr(text, "ceiling adds"));
 }
 
 static void without_ceilings_there_is_no_floor(void **state)
@@ -139,12 +192,14 @@ static void a_second_look_keeps_the_best(void **state)
     assert_int_equal(ceilings.threads, 1);
     assert_true(ceilings.read[EIE_L1].per_s > 1e8 && ceilings.macs[EIE_INT16].per_s > 1e7);
     assert_true(ceilings.macs[EIE_FLOAT32].per_s > 1e7);
+    assert_true(ceilings.adds.per_s > 1e7 && ceilings.adds.working_set_bytes == 16384);
     assert_true(ceilings.run_ns > 0 && ceilings.barrier_ns > 0);
     struct eie_ceilings again = ceilings;
     assert_good(eie_ceilings_measure(pool, UINT64_C(1) << 30, EIE_CEILINGS_ALL, &again, &error),
                 error);
     for (int level = 0; level < EIE_LEVELS; level++)
         assert_true(again.read[level].per_s >= ceilings.read[level].per_s);
+    assert_true(again.adds.per_s >= ceilings.adds.per_s);
     assert_true(again.run_ns <= ceilings.run_ns && again.barrier_ns <= ceilings.barrier_ns);
     struct eie_ceilings impossible = {.threads = 1};
     impossible.read[EIE_L1].per_s = 1e18;
@@ -229,6 +284,8 @@ int main(void)
         cmocka_unit_test(rotation_moves_a_call_down_the_levels),
         cmocka_unit_test(levels_that_were_not_measured_raise_no_floor),
         cmocka_unit_test(many_multiplications_make_arithmetic_the_bound),
+        cmocka_unit_test(additions_one_by_one_make_the_bound),
+        cmocka_unit_test(loops_add_where_they_are_told),
         cmocka_unit_test(only_what_a_floor_needs),
         cmocka_unit_test(several_threads_below_one),
         cmocka_unit_test(without_ceilings_there_is_no_floor),

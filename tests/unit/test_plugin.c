@@ -198,7 +198,7 @@ static void versions(void **state)
     assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "EIE_PLUGIN");
     /* nothing behind the abi is looked at where that differs */
     plugin = (struct eie_plugin){EIE_PLUGIN_MAGIC, EIE_KERNEL_ABI + 1, UINT32_MAX, NULL, NULL, 9};
-    assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "built for interface 4, ");
+    assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "built for interface 5, ");
     plugin = (struct eie_plugin){EIE_PLUGIN_MAGIC, EIE_KERNEL_ABI, UINT32_MAX, sizes, NULL, 9};
     assert_bad(eie_plugin_validate(&plugin, &error), EIE_INPUT, error, "structs");
     for (size_t i = 0; i < TEST_COUNT(sizes); i++) {

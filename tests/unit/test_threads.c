@@ -1,4 +1,5 @@
 /* The thread pool. Asserts stand outside of work: cmocka is for one thread. */
+#include "host/machine/own_pool.h"
 #include "host/machine/threads.h"
 #include "host/machine/topology.h"
 
@@ -203,12 +204,51 @@ static void after_fork(void **state)
     assert_true(WIFEXITED(code) && WEXITSTATUS(code) == 0);
 }
 
+/* Pools of one's own stand beside each other and beside the process's, and bind nobody. */
+static void own_pools(void **state)
+{
+    struct eie_pool *own[3], *none = NULL;
+    struct eie_error error;
+    cpu_set_t before, after;
+    (void)state;
+    eie_pool_stop();
+    assert_int_equal(eie_bind_thread(EIE_BIND_ANY, NULL), EIE_OK);
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    for (uint32_t p = 0; p < 3; p++)
+        assert_int_equal(eie_own_pool_make(p + 1, &own[p], &error), EIE_OK);
+    for (uint64_t round = 1; round <= 50; round++)
+        for (uint32_t p = 0; p < 3; p++) {
+            struct shared s = {.pool = own[p], .factor = round};
+            assert_int_equal(eie_pool_threads(own[p]), p + 1);
+            eie_pool_run(own[p], add, &s);
+            for (uint32_t i = 0; i < WORKERS_MAX; i++)
+                assert_true(s.parts[i] == (i <= p ? round * (i + 1) : 0));
+            s = (struct shared){.pool = own[p]};
+            eie_pool_run(own[p], look, &s);
+            for (uint32_t i = 0; i <= p; i++)
+                assert_int_equal(s.slots[i], (uint32_t)CPU_COUNT(&before));
+        }
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+    assert_true(CPU_EQUAL(&before, &after));
+    struct shared s = {.pool = get(2), .factor = 1};
+    eie_own_pool_free(own[0]);
+    eie_own_pool_free(own[2]);
+    eie_pool_run(s.pool, add, &s);
+    eie_pool_run(own[1], add, &s);
+    assert_true(s.parts[0] == 2 && s.parts[1] == 4);
+    eie_own_pool_free(own[1]);
+    eie_own_pool_free(NULL);
+    assert_int_equal(eie_own_pool_make(0, &none, &error), EIE_USAGE);
+    assert_int_equal(eie_own_pool_make(4097, &none, &error), EIE_USAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums),       cmocka_unit_test(barrier), cmocka_unit_test(replaced),
-        cmocka_unit_test(impossible), cmocka_unit_test(binding), cmocka_unit_test(sleeping_workers),
-        cmocka_unit_test(after_fork),
+        cmocka_unit_test(sums),      cmocka_unit_test(barrier),
+        cmocka_unit_test(replaced),  cmocka_unit_test(impossible),
+        cmocka_unit_test(binding),   cmocka_unit_test(sleeping_workers),
+        cmocka_unit_test(own_pools), cmocka_unit_test(after_fork),
     };
     return cmocka_run_group_tests(tests, NULL, NULL); /* the pool ends at exit */
 }
