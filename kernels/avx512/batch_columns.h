@@ -253,40 +253,84 @@ BATCH_INLINE void batch_add_tiles(const struct batch_plan *plan, uint32_t block,
         batch_add_tile(plan, block, tile, sums, rows, width, arithmetic);
 }
 
-/* act, rounding and saturation of 16 sums: floor((sum + h) / 2^shift) without leaving int32. */
-BATCH_INLINE __m256i batch_finish(__m512i sum, const struct eie_layer *layer, uint32_t shift)
+/* Activation and rounding of a row's sums: floor((sum + h) / 2^shift) without leaving int32. */
+BATCH_INLINE __m512i batch_round(__m512i sum, const struct eie_layer *layer, uint32_t shift)
 {
     if (layer->activation == EIE_ACTIVATION_RELU)
         sum = _mm512_max_epi32(sum, _mm512_setzero_si512());
-    if (shift) {
-        const __m512i half =
-            _mm512_and_si512(_mm512_srai_epi32(sum, shift - 1), _mm512_set1_epi32(1));
-        sum = _mm512_add_epi32(_mm512_srai_epi32(sum, shift), half);
-    }
-    return _mm512_cvtsepi32_epi16(sum);
+    if (!shift) return sum;
+    const __m512i half = _mm512_and_si512(_mm512_srai_epi32(sum, shift - 1), _mm512_set1_epi32(1));
+    return _mm512_add_epi32(_mm512_srai_epi32(sum, shift), half);
 }
 
-/* 16 rows' sums from `row` on, turned to rows of y. */
+/* 8 x 8 words in each 128-bit lane: r[i] holds row i before, column i after. */
+BATCH_INLINE void batch_transpose_lanes(__m512i r[8])
+{
+    __m512i s[8], t[8];
+    for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm512_unpacklo_epi16(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_epi16(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            t[i + 2 * k] = _mm512_unpacklo_epi32(s[i + k], s[i + 2 + k]);
+            t[i + 2 * k + 1] = _mm512_unpackhi_epi32(s[i + k], s[i + 2 + k]);
+        }
+    for (int k = 0; k < 4; k++) {
+        r[2 * k] = _mm512_unpacklo_epi64(t[k], t[4 + k]);
+        r[2 * k + 1] = _mm512_unpackhi_epi64(t[k], t[4 + k]);
+    }
+}
+
+#define BATCH_STORED 32u /* rows that are stored together */
+
+/* Up to 32 rows' sums of 16 inputs, from `row` on, saturated: packed[i] holds of rows i and 16 + i
+ * four inputs each in a 128-bit lane. */
+BATCH_INLINE void batch_pack_rows(const struct batch_plan *plan, uint32_t row, uint32_t rows,
+                                  const int32_t *sums, const struct batch_arithmetic *arithmetic,
+                                  __m512i packed[16])
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const uint32_t shift = eie_layer_shift(layer);
+    for (uint32_t i = 0; i < 16; i++) {
+        __m512i done[2];
+        for (uint32_t h = 0; h < 2; h++) {
+            const uint32_t r = i + 16 * h;
+            const int32_t bias = layer->bias && r < rows ? layer->bias[row + r] : 0;
+            const __m512i sum = _mm512_load_si512(sums + r * batch_sum_words(plan));
+            done[h] = batch_round(arithmetic->finish(sum, _mm512_set1_epi32(bias)), layer, shift);
+        }
+        packed[i] = _mm512_packs_epi32(done[0], done[1]);
+    }
+}
+
+/* The outputs of up to 32 rows from `row` on. Packed first and turned then, which takes half of the
+ * permutes. */
 BATCH_INLINE void batch_store_rows(const struct batch_plan *plan, uint32_t row, uint32_t rows,
                                    const int32_t *sums, const struct batch_arithmetic *arithmetic)
 {
     const struct eie_problem *problem = &plan->base.setup.problem;
-    const struct eie_layer *layer = problem->layer;
-    const uint32_t shift = eie_layer_shift(layer);
-    const __mmask16 there = (__mmask16)(rows >= 16 ? 0xFFFFu : (1u << rows) - 1);
-    const __m512i bias =
-        layer->bias ? _mm512_maskz_loadu_epi32(there, layer->bias + row) : _mm512_setzero_si512();
+    const size_t outputs = problem->layer->outputs;
+    const __mmask32 there = rows >= 32 ? 0xFFFFFFFFu : (1u << rows) - 1;
     for (uint32_t v = 0; v < plan->width; v++) {
         __m512i turned[16];
-        for (uint32_t i = 0; i < 16; i++)
-            turned[i] = _mm512_load_si512(sums + i * batch_sum_words(plan) + v * BATCH_LANES);
-        batch_transpose(turned);
-        for (uint32_t i = 0; i < 16; i++) {
-            const uint32_t b = plan->begin + v * BATCH_LANES + i;
-            if (b >= problem->batch) return;
-            _mm256_mask_storeu_epi16(
-                plan->base.outputs + (size_t)b * layer->outputs + row, there,
-                batch_finish(arithmetic->finish(turned[i], bias), layer, shift));
+        batch_pack_rows(plan, row, rows, sums + v * BATCH_LANES, arithmetic, turned);
+        batch_transpose_lanes(turned);     /* [k]: rows 0-7 of inputs 4 lane + k; [4 + k]: 16-23 */
+        batch_transpose_lanes(turned + 8); /* the same of rows 8-15 and 24-31 */
+        for (uint32_t k = 0; k < 4; k++) {
+            const __m512i a = _mm512_shuffle_i32x4(turned[k], turned[8 + k], 0x44);
+            const __m512i b = _mm512_shuffle_i32x4(turned[k], turned[8 + k], 0xEE);
+            const __m512i c = _mm512_shuffle_i32x4(turned[4 + k], turned[12 + k], 0x44);
+            const __m512i d = _mm512_shuffle_i32x4(turned[4 + k], turned[12 + k], 0xEE);
+            const __m512i of_lane[4] = {
+                _mm512_shuffle_i32x4(a, c, 0x88), _mm512_shuffle_i32x4(a, c, 0xDD),
+                _mm512_shuffle_i32x4(b, d, 0x88), _mm512_shuffle_i32x4(b, d, 0xDD)};
+            for (uint32_t lane = 0; lane < 4; lane++) {
+                const uint32_t input = plan->begin + v * BATCH_LANES + 4 * lane + k;
+                if (input < problem->batch)
+                    _mm512_mask_storeu_epi16(plan->base.outputs + input * outputs + row, there,
+                                             of_lane[lane]);
+            }
         }
     }
 }
@@ -322,7 +366,7 @@ BATCH_INLINE void batch_work(const struct batch_plan *plan, uint32_t worker,
         default:
             batch_add_tiles(plan, k, sums, 2, 4, arithmetic);
         }
-        for (uint32_t i = 0; i < block.rows; i += 16)
+        for (uint32_t i = 0; i < block.rows; i += BATCH_STORED)
             batch_store_rows(plan, block.first_row + i, block.rows - i, sums + i * words,
                              arithmetic);
     }
