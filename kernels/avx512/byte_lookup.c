@@ -355,16 +355,6 @@ struct form_of_call {
     uint32_t count, planes;
 };
 
-/* Does F(0), F(1) ... for each input. Not in a loop: gcc 12 unrolls too late to keep the sums in
- * their registers, and copies them in every step. */
-#define EACH_INPUT(call, F)                                                                        \
-    do {                                                                                           \
-        F(0);                                                                                      \
-        if ((call).count > 1) F(1);                                                                \
-        if ((call).count > 2) F(2);                                                                \
-        if ((call).count > 3) F(3);                                                                \
-    } while (0)
-
 /* 64 slots of the i-th input, whose digits of weights are given. */
 ISA INLINE void add_slots(const struct operands *with, uint32_t first, uint32_t i, __m512i place,
                           __m512i q, __m512i p, struct form_of_call call, struct sums *sums)
@@ -393,7 +383,7 @@ ISA INLINE void step(const struct operands *with, uint32_t first, __m512i place,
     const __m512i q = _mm512_permutexvar_epi8(codes, with->low);
     const __m512i p = _mm512_permutexvar_epi8(codes, with->high);
 #define ADD_SLOTS(i) add_slots(with, first, i, place, q, p, call, &sums[i])
-    EACH_INPUT(call, ADD_SLOTS);
+    EIE_EACH_INPUT(call.count, ADD_SLOTS);
 #undef ADD_SLOTS
 }
 
@@ -456,7 +446,7 @@ ISA INLINE void group_sums(const struct operands *with, struct stretch stretch, 
          stretch.unit += (size_t)stride * UNIT_BYTES, stretch.first += (size_t)stride * UNIT_STEPS)
         add_unit(with, stretch.unit, stretch.first, call, sums);
 #define STORE(i) _mm512_store_si512(stretch.to + (size_t)(i)*EIE_BLOCK_ROWS, join(&sums[i]))
-    EACH_INPUT(call, STORE);
+    EIE_EACH_INPUT(call.count, STORE);
 #undef STORE
 }
 
@@ -614,6 +604,16 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
 }
 
+/* How many planes the last call's inputs needed; nothing before it. */
+static void describe(const struct eie_plan *opaque, eie_column column, void *context)
+{
+    const struct plan *plan = (const struct plan *)opaque;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < plan->split_count; i++)
+        if (plan->splits[i].planes > most) most = plan->splits[i].planes;
+    if (most) column(context, "eie_input_planes", NULL, most);
+}
+
 const struct eie_kernel eie_kernel_avx512_byte_lookup = {
     .abi = EIE_KERNEL_ABI,
     .name = "avx512_byte_lookup",
@@ -630,5 +630,6 @@ const struct eie_kernel eie_kernel_avx512_byte_lookup = {
     .wait = eie_cpu_plan_wait,
     .read = eie_cpu_plan_read,
     .cost = cost,
+    .describe = describe,
     .destroy = destroy,
 };

@@ -197,16 +197,6 @@ INLINE void stream_next(struct stream *stream, uint32_t units)
     stream->first += (size_t)units * UNIT_STEPS;
 }
 
-/* Does F(0), F(1) ... for each of `count` inputs, a constant. Not in a loop: gcc 12 unrolls too
- * late to keep the sums in their registers. */
-#define EACH_INPUT(count, F)                                                                       \
-    do {                                                                                           \
-        F(0);                                                                                      \
-        if ((count) > 1) F(1);                                                                     \
-        if ((count) > 2) F(2);                                                                     \
-        if ((count) > 3) F(3);                                                                     \
-    } while (0)
-
 /* The places and the weights of a step. */
 struct slots {
     __m512i place0, place1, weight0, weight1;
@@ -242,13 +232,13 @@ ISA INLINE void add_unit(const struct stream *stream, uint32_t count, struct sum
 #define ADD_2(i) ADD(i, third, 2)
 #define ADD_3(i) ADD(i, odd, 3)
     slots = look_up(load_once(unit), codes, table);
-    EACH_INPUT(count, ADD_0);
+    EIE_EACH_INPUT(count, ADD_0);
     slots = look_up(load_once(unit + 32), _mm512_srli_epi16(codes, 4), table);
-    EACH_INPUT(count, ADD_1);
+    EIE_EACH_INPUT(count, ADD_1);
     slots = look_up(load_once(unit + 64), _mm512_srli_epi16(codes, 8), table);
-    EACH_INPUT(count, ADD_2);
+    EIE_EACH_INPUT(count, ADD_2);
     slots = look_up(load_once(unit + 96), _mm512_srli_epi16(codes, 12), table);
-    EACH_INPUT(count, ADD_3);
+    EIE_EACH_INPUT(count, ADD_3);
 #undef ADD_0
 #undef ADD_1
 #undef ADD_2
@@ -275,7 +265,7 @@ ISA INLINE void group_sums(struct stream stream, uint32_t units, uint32_t stride
     for (uint32_t u = 0; u < units; u += stride, stream_next(&stream, stride))
         add_unit(&stream, count, sums);
 #define STORE(i) _mm512_store_si512(to + (size_t)(i)*EIE_BLOCK_ROWS, join(&sums[i]))
-    EACH_INPUT(count, STORE);
+    EIE_EACH_INPUT(count, STORE);
 #undef STORE
 }
 
