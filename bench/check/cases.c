@@ -15,6 +15,8 @@ enum values {
     VALUES_PLAIN,
     VALUES_SIGNED,
     VALUES_EXTREME,
+    VALUES_HIGH_DIGITS, /* where digits of weights end: up to 32767, but not as far down */
+    VALUES_LOW_DIGITS,  /* and down to -32768, but not as far up */
     VALUES_NONE_ACTIVE,
     VALUES_WRAP,      /* +, +, +, -, -, -: partial sums leave int32 */
     VALUES_WRAP_PAIRS /* +, +, -, -: those of each second pair of columns do */
@@ -76,6 +78,11 @@ static const struct shape special[] = {
     {2, 70000, 2, 0.02, 0.5, VALUES_SIGNED, false, false, false, 0, false, 16},
     /* sums that lie just between two outputs, positive and negative */
     {66, 1, 8, 1, 1, VALUES_EXTREME, false, false, false, 0, false, 16},
+    /* weights where a digit of 8 bits ends, with extreme inputs; the outputs keep 1 and 16 bits */
+    {300, 1, 4, 1, 1, VALUES_HIGH_DIGITS, false, false, false, 0, false, 0},
+    {300, 1, 64, 1, 1, VALUES_HIGH_DIGITS, true, false, false, 0, false, 16},
+    {300, 1, 4, 1, 1, VALUES_LOW_DIGITS, false, false, false, 0, false, 0},
+    {300, 1, 64, 1, 1, VALUES_LOW_DIGITS, true, false, false, 0, false, 16},
 };
 
 /* Small layers for many inputs at once: kernels take them by 4, 16 and 64. */
@@ -163,6 +170,16 @@ struct drawn {
     int32_t *bias;   /* [outputs] or NULL */
 };
 
+/* Ends of w = q + 256 p with q of -128 to 127, and of both digits by themselves. */
+static const int digit_ends[EIE_CODEBOOK_SIZE] = {0,    32767,  32640,  32639, 32512, 32511,
+                                                  256,  255,    128,    127,   1,     -129,
+                                                  -257, -32512, -32513, -32639};
+
+static bool has_digits(const struct shape *shape)
+{
+    return shape->values == VALUES_HIGH_DIGITS || shape->values == VALUES_LOW_DIGITS;
+}
+
 static void draw_codebook(const struct shape *shape, struct eie_random *random, int16_t *codebook)
 {
     codebook[0] = 0;
@@ -170,6 +187,9 @@ static void draw_codebook(const struct shape *shape, struct eie_random *random, 
         codebook[c] = (int16_t)(eie_random_below(random, 65536) - 32768u);
     if (shape->values == VALUES_EXTREME)
         for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) codebook[c] = c % 2 ? INT16_MAX : INT16_MIN;
+    for (int c = 1; c < EIE_CODEBOOK_SIZE && has_digits(shape); c++)
+        codebook[c] =
+            (int16_t)(shape->values == VALUES_HIGH_DIGITS ? digit_ends[c] : -digit_ends[c] - 1);
     if (shape->values == VALUES_WRAP || shape->values == VALUES_WRAP_PAIRS)
         for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) codebook[c] = INT16_MAX;
     if (shape->zero_weight) codebook[7] = 0;
@@ -183,7 +203,8 @@ static int16_t draw_input(const struct shape *shape, struct eie_random *random, 
     /* of 13 columns, even pairs come to 7 products, odd ones to -6, and the sum of what int32 keeps
        of these leaves it once more */
     if (shape->values == VALUES_WRAP_PAIRS) return j % 4 < 2 ? INT16_MAX : -INT16_MAX;
-    if (shape->values == VALUES_EXTREME) return eie_random_below(random, 2) ? INT16_MIN : INT16_MAX;
+    if (shape->values == VALUES_EXTREME || has_digits(shape))
+        return eie_random_below(random, 2) ? INT16_MIN : INT16_MAX;
     if (uniform(random) >= shape->active) return 0;
     const int magnitude = 1 + (int)eie_random_below(random, INT16_MAX);
     return (int16_t)(shape->values == VALUES_SIGNED && eie_random_below(random, 2) ? -magnitude

@@ -13,6 +13,7 @@ static const struct {
     uint32_t feature, needs;
 } features_known[] = {
     {"avx2", EIE_CPU_AVX2, 0},
+    {"avxvnni", EIE_CPU_AVXVNNI, EIE_CPU_AVX2},
     {"avx512", EIE_CPU_AVX512, EIE_CPU_AVX2},
     {"avx512vbmi", EIE_CPU_AVX512VBMI, EIE_CPU_AVX512},
     {"vnni", EIE_CPU_VNNI, EIE_CPU_AVX512},
@@ -53,6 +54,7 @@ static uint32_t close_over_needs(uint32_t features)
 #define LEAF7_ECX_VBMI      (1u << 1 | 1u << 6)
 #define LEAF7_ECX_VNNI      (1u << 11)
 #define LEAF7_EDX_AMX       (1u << 22 | 1u << 24 | 1u << 25)
+#define LEAF7_1_EAX_AVXVNNI (1u << 4)
 #define LEAF7_1_EAX_BF16    (1u << 5)
 
 static uint64_t read_xcr0(void)
@@ -86,6 +88,7 @@ static uint32_t detect(void)
     if (HAS(xcr0, XCR0_AVX512) && HAS(b, LEAF7_EBX_AVX512)) found |= EIE_CPU_AVX512;
     if (HAS(c, LEAF7_ECX_VBMI)) found |= EIE_CPU_AVX512VBMI;
     if (HAS(c, LEAF7_ECX_VNNI)) found |= EIE_CPU_VNNI;
+    if (HAS(leaf7_1_eax, LEAF7_1_EAX_AVXVNNI)) found |= EIE_CPU_AVXVNNI;
     if (HAS(leaf7_1_eax, LEAF7_1_EAX_BF16)) found |= EIE_CPU_BF16;
     if (HAS(xcr0, XCR0_AMX) && HAS(d, LEAF7_EDX_AMX) && ask_for_tiles()) found |= EIE_CPU_AMX;
     return close_over_needs(found);

@@ -18,12 +18,13 @@ enum eie_cpu_feature {
     EIE_CPU_VNNI = 1 << 3,       /* AVX512_VNNI */
     EIE_CPU_BF16 = 1 << 4,       /* AVX512_BF16 */
     EIE_CPU_AMX = 1 << 5,        /* AMX_TILE, AMX_INT8, AMX_BF16, and the kernel's permission */
-    EIE_CPU_NEON = 1 << 6        /* aarch64: Advanced SIMD */
+    EIE_CPU_NEON = 1 << 6,       /* aarch64: Advanced SIMD */
+    EIE_CPU_AVXVNNI = 1 << 7     /* AVX_VNNI: dot products of bytes without AVX-512 */
 };
 
-/* Features usable here. EIE_ISA_MASK is a comma list of features to take away (avx2, avx512,
- * avx512vbmi, vnni, bf16, amx, neon); taking one takes all that need it. EIE_USAGE on an unknown
- * word. */
+/* Features usable here. EIE_ISA_MASK is a comma list of features to take away (avx2, avxvnni,
+ * avx512, avx512vbmi, vnni, bf16, amx, neon); taking one takes all that need it. EIE_USAGE on an
+ * unknown word. */
 EIE_MUST_USE enum eie_status eie_cpu_features(uint32_t *features, struct eie_error *error);
 
 /* EIE_OK, or EIE_UNSUPPORTED with the reason: the processor lacks it, or EIE_ISA_MASK took it. */

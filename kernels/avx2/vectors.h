@@ -1,5 +1,5 @@
-/* What the AVX2 kernels share at a product's ends: the list of non-zero inputs, and eight outputs
- * finished at once. */
+/* What the AVX2 kernels share at a product's ends: the list of non-zero inputs, inputs as byte
+ * planes, and eight outputs finished at once. */
 #ifndef EIE_KERNELS_AVX2_VECTORS_H
 #define EIE_KERNELS_AVX2_VECTORS_H
 
@@ -24,6 +24,34 @@ static inline __m256i eie_avx2_finish(__m256i first, __m256i second, bool relu, 
     const __m256i packed =
         _mm256_packs_epi32(eie_avx2_round(first, relu, shift), eie_avx2_round(second, relu, shift));
     return _mm256_permute4x64_epi64(packed, 0xD8);
+}
+
+/* 16 bytes of memory in both 128-bit lanes: what vpshufb looks up in. */
+static inline __m256i eie_avx2_both_lanes(const void *bytes)
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)bytes));
+}
+
+/* Low and high bytes of inputs ^ turned; reads nothing behind the last input. */
+static inline void eie_avx2_split_inputs(const int16_t *inputs, uint32_t count, uint16_t turned,
+                                         uint8_t *low, uint8_t *high)
+{
+    const __m256i mask = _mm256_set1_epi16(0xFF), turn = _mm256_set1_epi16((int16_t)turned);
+    uint32_t j = 0;
+    for (; j + 32 <= count; j += 32) {
+        const __m256i *from = (const __m256i *)(const void *)(inputs + j);
+        const __m256i a = _mm256_xor_si256(_mm256_loadu_si256(from), turn);
+        const __m256i b = _mm256_xor_si256(_mm256_loadu_si256(from + 1), turn);
+        const __m256i l = _mm256_packus_epi16(_mm256_and_si256(a, mask), _mm256_and_si256(b, mask));
+        const __m256i h = _mm256_packus_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
+        _mm256_storeu_si256((__m256i *)(void *)(low + j), _mm256_permute4x64_epi64(l, 0xD8));
+        _mm256_storeu_si256((__m256i *)(void *)(high + j), _mm256_permute4x64_epi64(h, 0xD8));
+    }
+    for (; j < count; j++) {
+        const uint16_t bits = (uint16_t)inputs[j] ^ turned;
+        low[j] = (uint8_t)bits;
+        high[j] = (uint8_t)(bits >> 8);
+    }
 }
 
 /* Columns of the non-zero inputs, ascending; returns how many. Reads up to 64 bytes behind the last

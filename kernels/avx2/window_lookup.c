@@ -235,11 +235,6 @@ struct tables { /* byte planes of the codebook, in both lanes */
     __m256i low, high;
 };
 
-static __m256i both_lanes(const void *bytes)
-{
-    return _mm256_broadcastsi128_si256(_mm_loadu_si128(bytes));
-}
-
 static struct tables split_codebook(const int16_t *codebook)
 {
     uint8_t low[EIE_CODEBOOK_SIZE], high[EIE_CODEBOOK_SIZE];
@@ -247,33 +242,14 @@ static struct tables split_codebook(const int16_t *codebook)
         low[c] = (uint8_t)codebook[c];
         high[c] = (uint8_t)((uint16_t)codebook[c] >> 8);
     }
-    return (struct tables){both_lanes(low), both_lanes(high)};
-}
-
-/* Low and high bytes of the inputs; reads nothing behind the last. */
-static void split_inputs(const int16_t *inputs, uint32_t count, uint8_t *low, uint8_t *high)
-{
-    const __m256i mask = _mm256_set1_epi16(0xFF);
-    uint32_t j = 0;
-    for (; j + 32 <= count; j += 32) {
-        const __m256i a = _mm256_loadu_si256((const __m256i *)(inputs + j));
-        const __m256i b = _mm256_loadu_si256((const __m256i *)(inputs + j + 16));
-        const __m256i l = _mm256_packus_epi16(_mm256_and_si256(a, mask), _mm256_and_si256(b, mask));
-        const __m256i h = _mm256_packus_epi16(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8));
-        _mm256_storeu_si256((__m256i *)(low + j), _mm256_permute4x64_epi64(l, 0xD8));
-        _mm256_storeu_si256((__m256i *)(high + j), _mm256_permute4x64_epi64(h, 0xD8));
-    }
-    for (; j < count; j++) {
-        low[j] = (uint8_t)inputs[j];
-        high[j] = (uint8_t)((uint16_t)inputs[j] >> 8);
-    }
+    return (struct tables){eie_avx2_both_lanes(low), eie_avx2_both_lanes(high)};
 }
 
 /* What the positions `first` (halves answering where bit 7 is clear) find in the window. */
 static inline __m256i look_up(const uint8_t *window, __m256i first, __m256i second)
 {
-    return _mm256_or_si256(_mm256_shuffle_epi8(both_lanes(window), first),
-                           _mm256_shuffle_epi8(both_lanes(window + WINDOW / 2), second));
+    return _mm256_or_si256(_mm256_shuffle_epi8(eie_avx2_both_lanes(window), first),
+                           _mm256_shuffle_epi8(eie_avx2_both_lanes(window + WINDOW / 2), second));
 }
 
 struct sums {
@@ -343,7 +319,8 @@ static void work(void *context, uint32_t worker)
     const uint32_t shift = eie_layer_shift(layer);
     uint8_t *low = plan->planes + 2 * worker * plan->plane_bytes, *high = low + plan->plane_bytes;
     for (uint32_t b = 0; b < problem->batch; b++) {
-        split_inputs(plan->base.inputs + (size_t)b * layer->inputs, layer->inputs, low, high);
+        eie_avx2_split_inputs(plan->base.inputs + (size_t)b * layer->inputs, layer->inputs, 0, low,
+                              high);
         int16_t *y = plan->base.outputs + (size_t)b * layer->outputs;
         for (uint32_t g = plan->first_group[worker]; g < plan->first_group[worker + 1]; g++) {
             const struct group *group = groups + g;

@@ -78,6 +78,7 @@ static const struct candidate candidates[] = {
     {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012},
     {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011},
     {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .four_codes_ns = 0.012},
+    {"avx2_vnni_lookup", CHOOSE_OTHER, .weight_ns = 0.024, .place_ns = 0.0043},
     {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
     {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .four_codes_ns = 0.014},
     {"avx2_dense_columns", CHOOSE_OTHER, .active_place_ns = 0.029},

@@ -34,7 +34,7 @@ LAYERS = [
         "source": "a test: too short to be timed",
     },
 ]
-MASKS = ["", "vnni", "avx512vbmi", "avx512", "avx2"]
+MASKS = ["", "vnni", "avx512vbmi", "avx512", "avx512,avxvnni", "avx2"]
 ENTRY = re.compile(r"([a-z0-9_]+)(?: (\d+(?:\.\d)?) us)?")
 
 
@@ -81,6 +81,8 @@ def test_row_says_what_was_chosen_and_from_what(eie, make_suite, mask):
         assert row["eie_chosen_kernel"] in names and len(set(names)) == len(names)
         assert set(names) <= can_run
         assert {"avx512_byte_lookup", "avx512_word_lookup"} & can_run <= set(names)
+        if mask == "avx512" and row["eie_layer"] == "large":
+            assert {"avx2_vnni_lookup"} & can_run <= set(names)
         if mask == "avx2" and "neon_window_lookup" not in can_run:
             assert (names, row["eie_chosen_by"]) == (["scalar_eie_stream"], "only one can run")
         if row["eie_layer"] == "small" or len(names) == 1:

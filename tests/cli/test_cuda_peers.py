@@ -103,7 +103,7 @@ def test_vectors_are_turned_where_that_is_faster(rows, name, value):
 
 @pytest.mark.parametrize("value", MM.values())
 def test_turned_products_are_right(emulated, value):
-    done = emulated("check", "--kernel", "peers_cusparse_csr_mm", "--case", "80", env={"EIE_FAKE_CUSPARSE": f"rows {value}"})
+    done = emulated("check", "--kernel", "peers_cusparse_csr_mm", "--case", "84", env={"EIE_FAKE_CUSPARSE": f"rows {value}"})
     assert done.stdout.split()[:2] == ["peers_cusparse_csr_mm", "ok"]
 
 

@@ -53,6 +53,8 @@ def test_list_of_an_older_processor(eie, processor, runs):
     for name, line in status.items():
         if name.startswith("avx512_"):
             assert " unsupported " in line and "lacks avx512" in line
+        elif name == "avx2_vnni_lookup":
+            assert " unsupported " in line and line.endswith("lacks avxvnni" if runs else "lacks avx2,avxvnni")
         elif name.startswith("avx2_"):
             assert " ok " in line if runs else " unsupported " in line and line.endswith("lacks avx2")
     assert " ok " in status["scalar_eie_stream"] and " ok " in status["cpu_auto"]

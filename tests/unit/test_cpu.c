@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ON_X86    (EIE_CPU_AVX2 | EIE_CPU_AVX512 | ON_AVX512)
+#define ON_X86    (EIE_CPU_AVX2 | ON_AVX2)
 #define ON_AVX512 (EIE_CPU_AVX512VBMI | EIE_CPU_VNNI | EIE_CPU_BF16 | EIE_CPU_AMX)
+#define ON_AVX2   (EIE_CPU_AVX512 | EIE_CPU_AVXVNNI | ON_AVX512)
 
 static uint32_t features_with(const char *mask)
 {
@@ -38,7 +39,9 @@ static void closure(void **state)
     if ((all & EIE_CPU_AVX2) == 0) assert_int_equal(all, 0);
     if ((all & EIE_CPU_AVX512) == 0) assert_int_equal(all & ON_AVX512, 0);
     assert_int_equal(features_with("avx2"), 0);
-    assert_int_equal(features_with("avx512"), all & EIE_CPU_AVX2);
+    assert_int_equal(features_with("avx512"), all & (EIE_CPU_AVX2 | EIE_CPU_AVXVNNI));
+    assert_int_equal(features_with("avxvnni"), all & ~(uint32_t)EIE_CPU_AVXVNNI);
+    assert_int_equal(features_with("avx512,avxvnni"), all & EIE_CPU_AVX2);
     assert_int_equal(features_with("avx512vbmi"), all & ~(uint32_t)EIE_CPU_AVX512VBMI);
     assert_int_equal(features_with("vnni,bf16"), all & ~(uint32_t)(EIE_CPU_VNNI | EIE_CPU_BF16));
     assert_int_equal(features_with("amx"), all & ~(uint32_t)EIE_CPU_AMX);
@@ -94,8 +97,9 @@ static void names(void **state)
     (void)state;
     eie_cpu_feature_names(0, text, sizeof text);
     assert_string_equal(text, "none");
-    eie_cpu_feature_names(EIE_CPU_AVX2 | EIE_CPU_AMX | EIE_CPU_NEON, text, sizeof text);
-    assert_string_equal(text, "avx2,amx,neon");
+    eie_cpu_feature_names(EIE_CPU_AVX2 | EIE_CPU_AMX | EIE_CPU_NEON | EIE_CPU_AVXVNNI, text,
+                          sizeof text);
+    assert_string_equal(text, "avx2,avxvnni,amx,neon");
     eie_cpu_feature_names(EIE_CPU_AVX2 | EIE_CPU_AVX512, text, 8);
     assert_string_equal(text, "avx2,av");
     eie_cpu_name(text, sizeof text);
