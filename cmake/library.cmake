@@ -38,3 +38,6 @@ add_custom_target(eie_library ALL DEPENDS ${EIE_LIBRARY})
 # development files of their own dependencies too (hwloc: libudev), which nothing here links.
 set(EIE_LIBRARY_LINKS ${JANSSON_LDFLAGS} ${HWLOC_LDFLAGS} ${CRYPTO_LDFLAGS} -lpthread -lm -ldl)
 list(REMOVE_DUPLICATES EIE_LIBRARY_LINKS)
+foreach(folder IN LISTS CMAKE_C_IMPLICIT_LINK_DIRECTORIES) # where linkers look by themselves
+  list(REMOVE_ITEM EIE_LIBRARY_LINKS -L${folder})
+endforeach()

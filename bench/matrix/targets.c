@@ -123,10 +123,19 @@ static void count_facts(const struct eie_target *target, uint32_t batch,
                         struct eie_work_facts *facts)
 {
     const struct eie_layer *layer = target->layer;
-    *facts = (struct eie_work_facts){layer->inputs, layer->outputs, target->counts.nonzeros,
-                                     target->counts.nonzeros + target->counts.padding, 0};
-    for (size_t i = 0; i < (size_t)batch * layer->inputs; i++)
-        facts->active_inputs += layer->sample_inputs[i] != 0;
+    *facts = (struct eie_work_facts){layer->inputs,
+                                     layer->outputs,
+                                     target->counts.nonzeros,
+                                     target->counts.nonzeros + target->counts.padding,
+                                     0,
+                                     INT16_MAX,
+                                     INT16_MIN};
+    for (size_t i = 0; i < (size_t)batch * layer->inputs; i++) {
+        const int16_t input = layer->sample_inputs[i];
+        facts->active_inputs += input != 0;
+        if (input < facts->least_input) facts->least_input = input;
+        if (input > facts->largest_input) facts->largest_input = input;
+    }
 }
 
 static struct kept *kept_of(struct eie_targets *targets, const struct eie_target *target)

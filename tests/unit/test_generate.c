@@ -165,6 +165,68 @@ static void streams_do_not_disturb_each_other(void **state)
     eie_layer_free(more);
 }
 
+/* Both ends of the type occur, 0 only where an input is inactive, and nothing else changes. */
+static void inputs_of_8_bits_have_the_weights_and_positions_of_16(void **state)
+{
+    static const struct {
+        enum eie_input_type type;
+        int least, most;
+        uint32_t fraction_bits;
+    } cases[] = {{EIE_INPUT_U8, 1, 255, 8}, {EIE_INPUT_S8, -128, 127, 7}};
+    (void)state;
+    struct eie_layer_spec spec = spec_of(1000, 80, 8000, 300);
+    spec.sample_count = 40;
+    struct eie_layer *wide = generate(&spec, 4);
+    for (size_t c = 0; c < TEST_COUNT(cases); c++) {
+        uint32_t count[UINT8_MAX + 1] = {0};
+        spec.input_type = cases[c].type;
+        struct eie_layer *layer = generate(&spec, 4);
+        assert_int_equal(layer->entry_count, wide->entry_count);
+        assert_memory_equal(layer->entries, wide->entries, wide->entry_count);
+        assert_memory_equal(layer->codebook, wide->codebook, sizeof wide->codebook);
+        assert_int_equal(layer->input_fraction_bits, cases[c].fraction_bits);
+        assert_samples_fit(layer, 300, cases[c].type == EIE_INPUT_S8);
+        for (uint32_t i = 0; i < 40 * 1000; i++) {
+            const int input = layer->sample_inputs[i];
+            assert_int_equal(!input, !wide->sample_inputs[i]);
+            if (!input) continue;
+            assert_in_range(input - cases[c].least, 0, cases[c].most - cases[c].least);
+            count[input - cases[c].least]++;
+        }
+        /* 12000 draws of 255 values, 47 each: all occur */
+        for (int v = 0; v <= cases[c].most - cases[c].least; v++)
+            assert_int_equal(count[v] > 0, v + cases[c].least != 0);
+        eie_layer_free(layer);
+    }
+    eie_layer_free(wide);
+}
+
+/* Full rows of large weights: the sums of 8-bit inputs leave int32 too, and are halved. */
+static void inputs_of_8_bits_are_halved_where_sums_need_it(void **state)
+{
+    (void)state;
+    for (enum eie_input_type type = EIE_INPUT_U8; type <= EIE_INPUT_S8; type++) {
+        struct eie_layer_spec spec = spec_of(4000000, 2, 8000000, 4000000);
+        spec.sample_count = 1;
+        spec.input_type = type;
+        struct eie_layer *layer = generate(&spec, 1);
+        assert_true(layer->input_fraction_bits < (type == EIE_INPUT_U8 ? 8u : 7u));
+        assert_samples_fit(layer, 4000000, type == EIE_INPUT_S8);
+        eie_layer_free(layer);
+    }
+}
+
+static void inputs_of_8_bits_take_no_random_signs(void **state)
+{
+    struct eie_layer *layer;
+    struct eie_error error = {""};
+    (void)state;
+    struct eie_layer_spec spec = spec_of(10, 10, 20, 5);
+    spec.is_signed = true;
+    spec.input_type = EIE_INPUT_S8;
+    assert_bad(eie_generate(&spec, 4, &layer, &error), EIE_USAGE, error, "random signs");
+}
+
 static void samples_have_positions_of_their_own(void **state)
 {
     (void)state;
@@ -498,6 +560,11 @@ static void bad_suites_are_refused(void **state)
         {"\"activation\":\"relu\"", "\"activation\":\"tanh\"", "'tanh' is neither none nor relu"},
         {"\"activation\":\"relu\",", "", "\"activation\" is missing"},
         {"\"source\":\"t\"}", "\"source\":\"t\",\"sauce\":1}", "unknown key"},
+        {"\"source\":\"t\"}", "\"source\":\"t\",\"input_type\":\"u7\"}",
+         "'u7' is neither u8 nor s8"},
+        {"\"source\":\"t\"}", "\"source\":\"t\",\"input_type\":8}", "input_type"},
+        {"\"inputs\":8,\"outputs\":4,\"nonzeros",
+         "\"input_type\":\"u8\",\"inputs\":8,\"outputs\":4,\"nonzeros", "unknown key"},
         {",\"source\":\"t\"}", "}", "\"source\" is missing"},
         {"\"name\":\"a\",", "", "\"name\" is missing"},
         {"\"name\":\"b\"", "\"name\":\"a\"", "two layers are named 'a'"},
@@ -542,6 +609,22 @@ static void bad_suites_are_refused(void **state)
     }
 }
 
+static void types_of_inputs_are_read_and_contradict_signs(void **state)
+{
+    static const char head[] = HEAD, typed[] = "\"input_type\":\"s8\",\"source\":\"t\"}";
+    struct eie_suite suite;
+    struct eie_error error = {""};
+    char text[8192];
+    (void)state;
+    snprintf(text, sizeof text, "%s", replaced(HEAD LAYER TAIL, "\"source\":\"t\"}", typed));
+    assert_good(read_text(text, &suite, &error), error);
+    assert_int_equal(suite.layers[0].spec.input_type, EIE_INPUT_S8);
+    eie_suite_free(&suite);
+    assert_non_null(strstr(head, "\"signed\":false"));
+    snprintf(text, sizeof text, "%s", replaced(text, "\"signed\":false", "\"signed\":true"));
+    assert_bad(read_text(text, &suite, &error), EIE_INPUT, error, "s8 has signs of its own");
+}
+
 static void long_names_are_refused(void **state)
 {
     char name[EIE_NAME_MAX + 32], text[8192];
@@ -579,6 +662,9 @@ int main(void)
         cmocka_unit_test(counts_are_exact),
         cmocka_unit_test(the_same_specification_gives_the_same_layer),
         cmocka_unit_test(streams_do_not_disturb_each_other),
+        cmocka_unit_test(inputs_of_8_bits_have_the_weights_and_positions_of_16),
+        cmocka_unit_test(inputs_of_8_bits_are_halved_where_sums_need_it),
+        cmocka_unit_test(inputs_of_8_bits_take_no_random_signs),
         cmocka_unit_test(samples_have_positions_of_their_own),
         cmocka_unit_test(positions_and_codes_are_uniform),
         cmocka_unit_test(a_split_counts_in_the_columns_of_sample_0),
@@ -591,6 +677,7 @@ int main(void)
         cmocka_unit_test(real_layers_need_a_folder),
         cmocka_unit_test(a_good_suite_of_ones_own_is_read),
         cmocka_unit_test(bad_suites_are_refused),
+        cmocka_unit_test(types_of_inputs_are_read_and_contradict_signs),
         cmocka_unit_test(long_names_are_refused),
         cmocka_unit_test(unknown_names_list_the_known_ones),
     };
