@@ -204,7 +204,7 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
-    eie_window_fill(&form, rows, groups, layer->inputs, pair_end, copy,
+    eie_window_fill(&form, rows, groups, layer->inputs, false, pair_end, copy,
                     (uint16_t *)(void *)(copy + plan->at.first));
     memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
@@ -236,7 +236,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
             eie_fail(error, EIE_MEMORY, "out of memory for the planes of layer %s", layer->name);
         goto done;
     }
-    const uint64_t units = eie_window_place(&form, &rows, &groups, layer->inputs, pair_end);
+    const uint64_t units = eie_window_place(&form, &rows, &groups, layer->inputs, false, pair_end);
     const struct offsets at = layout(units, groups.group_count, groups.block_count);
     status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end, &base, error);
     if (status) goto done;

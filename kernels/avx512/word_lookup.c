@@ -9,6 +9,8 @@
  * Words rather than bytes: the inputs need no splitting, signs cost nothing, a slot takes half the
  * dot products. That wins where vpermi2w is as cheap as vpermb (AMD from Zen 4 on).
  *
+ * Where steps become fuller by it, two groups go as one: 32 rows of which each takes two weights.
+ *
  * Of several inputs, four share the look-up of places and weights.
  *
  * The prepared form, 1.25 bytes a slot: four steps are a unit of five vectors of 32 words. Word w
@@ -48,6 +50,7 @@ struct plan {
     struct offsets at;
     uint32_t copy; /* of the product under way */
     uint32_t unit_count;
+    bool as_one;       /* pairs of groups */
     int16_t table[32]; /* the codebook twice */
 };
 
@@ -120,7 +123,7 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
-    eie_window_fill(&form, rows, groups, layer->inputs, pair_end, copy,
+    eie_window_fill(&form, rows, groups, layer->inputs, plan->as_one, pair_end, copy,
                     (uint16_t *)(void *)(copy + plan->at.first));
     memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
@@ -128,6 +131,16 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
     for (size_t lane = 0; layer->bias && lane < (size_t)groups->group_count * EIE_GROUP_ROWS;
          lane++)
         bias[lane] = groups->row[lane] == EIE_NO_ROW ? 0 : layer->bias[groups->row[lane]];
+}
+
+/* In the form that has fewer units: where pairs go as one, a step costs the same. */
+static uint64_t place(const struct eie_layer *layer, const struct eie_row_lists *rows,
+                      const struct eie_row_groups *groups, uint32_t *pair_end, bool *as_one)
+{
+    const uint64_t apart = eie_window_place(&form, rows, groups, layer->inputs, false, pair_end);
+    const uint64_t joined = eie_window_place(&form, rows, groups, layer->inputs, true, pair_end);
+    *as_one = joined < apart;
+    return *as_one ? joined : eie_window_place(&form, rows, groups, layer->inputs, false, pair_end);
 }
 
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
@@ -148,7 +161,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
             eie_fail(error, EIE_MEMORY, "out of memory for the pairs of layer %s", layer->name);
         goto done;
     }
-    const uint64_t units = eie_window_place(&form, &rows, &groups, layer->inputs, pair_end);
+    bool as_one;
+    const uint64_t units = place(layer, &rows, &groups, pair_end, &as_one);
     const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
     status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end, &base, error);
     if (status) goto done;
@@ -157,6 +171,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     memset(&groups, 0, sizeof groups);
     plan->at = at;
     plan->unit_count = (uint32_t)units;
+    plan->as_one = as_one;
     memcpy(plan->table, layer->codebook, sizeof layer->codebook);
     memcpy(plan->table + EIE_CODEBOOK_SIZE, layer->codebook, sizeof layer->codebook);
     fill_copy(base->copies[0], plan, &rows, pair_end);
@@ -202,13 +217,15 @@ struct slots {
     __m512i place0, place1, weight0, weight1;
 };
 
-/* 64 products of one input into 16 sums. */
-ISA INLINE __m512i add_slots(__m512i sum, const int16_t *window, struct slots slots)
+/* 64 products of one input: into the 16 sums of a group, or, of a pair that goes as one, the first
+ * 32 into one's and the others into the other's. */
+ISA INLINE void add_slots(__m512i *sum, __m512i *other, const int16_t *window, struct slots slots)
 {
     const __m512i low = _mm512_loadu_si512(window), high = _mm512_loadu_si512(window + 32);
     const __m512i a0 = _mm512_permutex2var_epi16(low, slots.place0, high);
     const __m512i a1 = _mm512_permutex2var_epi16(low, slots.place1, high);
-    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, a0, slots.weight0), a1, slots.weight1);
+    *sum = _mm512_dpwssd_epi32(*sum, a0, slots.weight0);
+    *other = _mm512_dpwssd_epi32(*other, a1, slots.weight1);
 }
 
 ISA INLINE struct slots look_up(__m512i word, __m512i codes, __m512i table)
@@ -218,15 +235,17 @@ ISA INLINE struct slots look_up(__m512i word, __m512i codes, __m512i table)
                           _mm512_permutexvar_epi16(codes, table)};
 }
 
-/* Adds the products of one unit for `count` inputs. */
-ISA INLINE void add_unit(const struct stream *stream, uint32_t count, struct sums *sums)
+/* Adds the products of one unit for `count` inputs. As one: a step's halves belong to two groups,
+ * whose sums are the even and the odd ones. */
+ISA INLINE void add_unit(const struct stream *stream, uint32_t count, bool as_one,
+                         struct sums *sums)
 {
     const uint16_t *unit = stream->unit, *first = stream->first;
     const __m512i codes = load_once(unit + 128), table = stream->table;
     struct slots slots;
 #define ADD(i, chain, step)                                                                        \
-    sums[i].chain =                                                                                \
-        add_slots(sums[i].chain, stream->input + (i)*stream->to_next + first[step], slots)
+    add_slots(as_one ? &sums[i].even : &sums[i].chain, as_one ? &sums[i].odd : &sums[i].chain,     \
+              stream->input + (i)*stream->to_next + first[step], slots)
 #define ADD_0(i) ADD(i, even, 0)
 #define ADD_1(i) ADD(i, odd, 1)
 #define ADD_2(i) ADD(i, third, 2)
@@ -263,7 +282,7 @@ ISA INLINE void group_sums(struct stream stream, uint32_t units, uint32_t stride
 {
     struct sums sums[TOGETHER] = {no_sums(), no_sums(), no_sums(), no_sums()};
     for (uint32_t u = 0; u < units; u += stride, stream_next(&stream, stride))
-        add_unit(&stream, count, sums);
+        add_unit(&stream, count, false, sums);
 #define STORE(i) _mm512_store_si512(to + (size_t)(i)*EIE_BLOCK_ROWS, join(&sums[i]))
     EIE_EACH_INPUT(count, STORE);
 #undef STORE
@@ -274,24 +293,42 @@ ISA INLINE void pair_sums(struct stream stream, uint32_t units, int32_t *to)
 {
     struct sums one = no_sums(), two = no_sums();
     for (uint32_t u = 0; u < units; u += 2) {
-        add_unit(&stream, 1, &one);
+        add_unit(&stream, 1, false, &one);
         stream_next(&stream, 1);
-        add_unit(&stream, 1, &two);
+        add_unit(&stream, 1, false, &two);
         stream_next(&stream, 1);
     }
     _mm512_store_si512(to, join(&one));
     _mm512_store_si512(to + EIE_GROUP_ROWS, join(&two));
 }
 
+/* The sums of a pair that goes as one. */
+ISA INLINE void joined_sums(struct stream stream, uint32_t units, uint32_t count, int32_t *to)
+{
+    struct sums sums[TOGETHER] = {no_sums(), no_sums(), no_sums(), no_sums()};
+    for (uint32_t u = 0; u < units; u++, stream_next(&stream, 1))
+        add_unit(&stream, count, true, sums);
+#define STORE(i)                                                                                   \
+    do {                                                                                           \
+        int32_t *at = to + (size_t)(i)*EIE_BLOCK_ROWS;                                             \
+        _mm512_store_si512(at, sums[i].even);                                                      \
+        _mm512_store_si512(at + EIE_GROUP_ROWS, sums[i].odd);                                      \
+    } while (0)
+    EIE_EACH_INPUT(count, STORE);
+#undef STORE
+}
+
 /* The sums of each group of a block, for `count` inputs whose sums lie a block apart. */
 ISA INLINE void block_sums(struct stream stream, const uint32_t *pair_end, uint32_t unit,
-                           uint32_t groups, uint32_t count, int32_t *to)
+                           uint32_t groups, bool as_one, uint32_t count, int32_t *to)
 {
     for (uint32_t g = 0; g < groups; g += 2) {
         const uint32_t units = pair_end[g] - unit;
         int32_t *at = to + (size_t)g * EIE_GROUP_ROWS;
         if (g + 1 == groups) {
             group_sums(stream, units, 1, count, at);
+        } else if (as_one) {
+            joined_sums(stream, units, count, at);
         } else if (count == 1) {
             pair_sums(stream, units, at);
         } else {
@@ -306,13 +343,14 @@ ISA INLINE void block_sums(struct stream stream, const uint32_t *pair_end, uint3
 }
 
 typedef void block_sums_of_count(struct stream stream, const uint32_t *pair_end, uint32_t unit,
-                                 uint32_t groups, int32_t *to);
+                                 uint32_t groups, bool as_one, int32_t *to);
 
 #define BLOCK_SUMS(count)                                                                          \
     ISA static void block_sums_of_##count(struct stream stream, const uint32_t *pair_end,          \
-                                          uint32_t unit, uint32_t groups, int32_t *to)             \
+                                          uint32_t unit, uint32_t groups, bool as_one,             \
+                                          int32_t *to)                                             \
     {                                                                                              \
-        block_sums(stream, pair_end, unit, groups, count, to);                                     \
+        block_sums(stream, pair_end, unit, groups, as_one, count, to);                             \
     }
 BLOCK_SUMS(1)
 BLOCK_SUMS(2)
@@ -340,7 +378,7 @@ ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
     };
     int32_t sums[TOGETHER][EIE_BLOCK_ROWS] __attribute__((aligned(64)));
     block_sums_of[count - 1](stream, pair_end + block->first_group, unit,
-                             block[1].first_group - block->first_group, sums[0]);
+                             block[1].first_group - block->first_group, plan->as_one, sums[0]);
     const int32_t *bias = (const int32_t *)(const void *)(copy + plan->at.bias);
     for (uint32_t i = 0; i < count; i++)
         eie_block_finish(layer, block, sums[i],
