@@ -123,8 +123,9 @@ struct eie_kernel {
                                struct eie_error *error);
 
     /* Copies int16 [batch][inputs] (2-byte aligned, guarded: not one byte beyond may be read). A
-     * FLOAT32 kernel converts to float, exactly; an APPROXIMATE one on a device may round here, and
-     * its summary says so. */
+     * FLOAT32 kernel converts to float, exactly, or to a narrower type that its library multiplies
+     * where all of them fit it; an APPROXIMATE one on a device may round here, and its summary says
+     * so. */
     enum eie_status (*load)(struct eie_plan *plan, const int16_t *inputs, struct eie_error *error);
 
     /* One product with copy `copy`; no allocation, no I/O. Devices only enqueue. What a library

@@ -18,8 +18,11 @@ enum values {
     VALUES_HIGH_DIGITS, /* where digits of weights end: up to 32767, but not as far down */
     VALUES_LOW_DIGITS,  /* and down to -32768, but not as far up */
     VALUES_NONE_ACTIVE,
-    VALUES_WRAP,      /* +, +, +, -, -, -: partial sums leave int32 */
-    VALUES_WRAP_PAIRS /* +, +, -, -: those of each second pair of columns do */
+    VALUES_WRAP,       /* +, +, +, -, -, -: partial sums leave int32 */
+    VALUES_WRAP_PAIRS, /* +, +, -, -: those of each second pair of columns do */
+    VALUES_U8,         /* 0..255, both ends often */
+    VALUES_S8,         /* -128..127 */
+    VALUES_TURNS       /* sample by sample: u8, s8, one value too large for either, 12 bits */
 };
 
 struct shape {
@@ -90,9 +93,13 @@ static const struct shape batched[] = {
     {70, 200, 8, 0.1, 0.35, VALUES_SIGNED, true, false, false, 0, false, 16},
     {131, 33, 4, 0.5, 1, VALUES_PLAIN, false, true, false, 0, false, 16},
     {19, 13, 4, 1, 1, VALUES_WRAP_PAIRS, true, false, false, 0, false, 16},
+    /* inputs of 8 bits, which some keep in a byte, and loads that only seem so */
+    {131, 300, 64, 0.09, 0.6, VALUES_U8, false, true, false, 0, false, 10},
+    {70, 200, 8, 0.1, 1, VALUES_S8, true, false, false, 0, false, 8},
+    {97, 32, 8, 0.5, 1, VALUES_TURNS, false, false, false, 0, false, 14},
 };
 static const uint32_t few_batches[] = {1, 3};
-static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 130};
+static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 258};
 
 /* What a case is run with: batches, and samples, of which a batch takes the first or the last. */
 struct load {
@@ -113,7 +120,7 @@ static uint32_t first_batched(void)
 static struct load load_of(uint32_t index)
 {
     if (index >= first_batched() && index < eie_check_fixed_cases())
-        return (struct load){many_batches, COUNT(many_batches), 132};
+        return (struct load){many_batches, COUNT(many_batches), 260};
     return (struct load){few_batches, COUNT(few_batches), 4};
 }
 
@@ -195,8 +202,36 @@ static void draw_codebook(const struct shape *shape, struct eie_random *random, 
     if (shape->zero_weight) codebook[7] = 0;
 }
 
-static int16_t draw_input(const struct shape *shape, struct eie_random *random, uint32_t j)
+/* An end of the range once in four. */
+static int16_t draw_byte(struct eie_random *random, int least)
 {
+    const uint32_t end = eie_random_below(random, 8);
+    if (end < 2) return (int16_t)(end ? least : least + UINT8_MAX);
+    return (int16_t)(least + (int)eie_random_below(random, UINT8_MAX + 1));
+}
+
+/* Input j of sample s of VALUES_TURNS. */
+static int16_t draw_turn(const struct shape *shape, struct eie_random *random, uint32_t s,
+                         uint32_t j)
+{
+    const bool last = j + 1 == shape->inputs;
+    switch (s % 4) {
+    case 0:
+        return draw_byte(random, 0);
+    case 1:
+        return draw_byte(random, INT8_MIN);
+    case 2:
+        return s % 8 < 4 ? (int16_t)(last ? UINT8_MAX + 1 : draw_byte(random, 0))
+                         : (int16_t)(last ? INT8_MIN - 1 : draw_byte(random, INT8_MIN));
+    default:
+        return (int16_t)((int)eie_random_below(random, 4095) - 2047);
+    }
+}
+
+static int16_t draw_input(const struct shape *shape, struct eie_random *random, uint32_t s,
+                          uint32_t j)
+{
+    if (shape->values == VALUES_TURNS) return draw_turn(shape, random, s, j);
     if (shape->values == VALUES_NONE_ACTIVE) return 0;
     /* in equal steps: three products leave int32, all six come back to 0 */
     if (shape->values == VALUES_WRAP) return j % 6 < 3 ? INT16_MAX : -INT16_MAX;
@@ -206,6 +241,8 @@ static int16_t draw_input(const struct shape *shape, struct eie_random *random, 
     if (shape->values == VALUES_EXTREME || has_digits(shape))
         return eie_random_below(random, 2) ? INT16_MIN : INT16_MAX;
     if (uniform(random) >= shape->active) return 0;
+    if (shape->values == VALUES_U8) return draw_byte(random, 0);
+    if (shape->values == VALUES_S8) return draw_byte(random, INT8_MIN);
     const int magnitude = 1 + (int)eie_random_below(random, INT16_MAX);
     return (int16_t)(shape->values == VALUES_SIGNED && eie_random_below(random, 2) ? -magnitude
                                                                                    : magnitude);
@@ -277,7 +314,7 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples
     }
     for (uint32_t s = 0; s < samples; s++)
         for (uint32_t j = 0; j < shape.inputs; j++)
-            drawn.inputs[(size_t)s * shape.inputs + j] = draw_input(&shape, &random, j);
+            drawn.inputs[(size_t)s * shape.inputs + j] = draw_input(&shape, &random, s, j);
     for (uint32_t i = 0; drawn.bias && i < shape.outputs; i++)
         drawn.bias[i] = (int32_t)(eie_random_next(&random) >> 36) - (1 << 27);
     const uint32_t shift = shape.shift >= 0 ? (uint32_t)shape.shift : eie_random_below(&random, 20);

@@ -210,6 +210,23 @@ static uint64_t zero_weights(const struct eie_layer *layer)
     return zeros;
 }
 
+/* Of all sample inputs: do they fit 8 bits? */
+static int least_input(const struct eie_layer *layer)
+{
+    int least = INT16_MAX;
+    for (size_t i = 0; i < (size_t)layer->sample_count * layer->inputs; i++)
+        if (layer->sample_inputs[i] < least) least = layer->sample_inputs[i];
+    return least;
+}
+
+static int largest_input(const struct eie_layer *layer)
+{
+    int largest = INT16_MIN;
+    for (size_t i = 0; i < (size_t)layer->sample_count * layer->inputs; i++)
+        if (layer->sample_inputs[i] > largest) largest = layer->sample_inputs[i];
+    return largest;
+}
+
 static enum eie_status describe(const struct eie_layer *layer, json_t **described,
                                 struct eie_error *error)
 {
@@ -236,9 +253,11 @@ static enum eie_status describe(const struct eie_layer *layer, json_t **describe
     json_object_set_new(o, "sample_inputs", json_integer(layer->sample_count));
     if (layer->sample_inputs) {
         json_object_update_new(
-            o, json_pack("{s:I, s:I, s:I}", "active_inputs", (json_int_t)counts.active_columns,
-                         "entries_in_active_columns", (json_int_t)active_entries,
-                         "nonzeros_in_active_columns", (json_int_t)counts.active_nonzeros));
+            o, json_pack("{s:i, s:i, s:I, s:I, s:I}", "least_input", least_input(layer),
+                         "largest_input", largest_input(layer), "active_inputs",
+                         (json_int_t)counts.active_columns, "entries_in_active_columns",
+                         (json_int_t)active_entries, "nonzeros_in_active_columns",
+                         (json_int_t)counts.active_nonzeros));
         set_share(o, "activation_density", active, columns);
         set_share(o, "weight_density_of_active_columns", (double)counts.active_nonzeros,
                   active * rows);

@@ -23,8 +23,9 @@ enum eie_row_status {
 /* Facts of the layer and the inputs, the same for every kernel. */
 struct eie_work_facts {
     uint32_t inputs, outputs;
-    uint64_t nonzeros, entries; /* of the whole layer; entries with padding */
-    uint64_t active_inputs;     /* that are not 0, summed over the batch */
+    uint64_t nonzeros, entries;         /* of the whole layer; entries with padding */
+    uint64_t active_inputs;             /* that are not 0, summed over the batch */
+    int16_t least_input, largest_input; /* of the batch: do they fit 8 bits? */
 };
 
 struct eie_row {

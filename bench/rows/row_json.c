@@ -42,6 +42,8 @@ static void add_facts(json_t *object, const struct eie_work_facts *facts)
     eie_set_integer(object, "eie_nonzeros", facts->nonzeros);
     eie_set_integer(object, "eie_entries", facts->entries);
     eie_set_integer(object, "eie_active_inputs", facts->active_inputs);
+    json_object_set_new(object, "eie_least_input", json_integer(facts->least_input));
+    json_object_set_new(object, "eie_largest_input", json_integer(facts->largest_input));
 }
 
 static json_t *key_of(const struct eie_row *row)

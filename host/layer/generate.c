@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HALVINGS_MAX 15 /* of 15-bit magnitudes */
-
 /* One independent stream per layer and purpose. */
 static void stream(struct eie_random *random, const struct eie_layer_spec *spec,
                    const char *purpose)
@@ -28,6 +26,10 @@ static enum eie_status check_spec(const struct eie_layer_spec *spec, struct eie_
     if (spec->active_inputs > spec->inputs)
         return eie_fail(error, EIE_USAGE, "layer %s: %u active inputs of %u", spec->name,
                         spec->active_inputs, spec->inputs);
+    if (spec->is_signed && spec->input_type != EIE_INPUT_16_BITS)
+        return eie_fail(error, EIE_USAGE,
+                        "layer %s: random signs are for 16-bit inputs; an 8-bit type has its own",
+                        spec->name);
     if (spec->row_unevenness_permille > 1000)
         return eie_fail(error, EIE_USAGE, "layer %s: rows uneven by %u permille, at most 1000",
                         spec->name, spec->row_unevenness_permille);
@@ -64,7 +66,28 @@ static void choose(struct eie_random *random, uint8_t *mark, uint32_t places, ui
     }
 }
 
-/* Magnitudes 1..32767, 0 where inactive; signs when asked for. */
+/* Bits of a magnitude: with so many fraction bits all inputs are below 1, and after so many
+ * halvings none is left to halve. -128 is 1 below 0. */
+static uint32_t magnitude_bits(const struct eie_layer_spec *spec)
+{
+    static const uint32_t bits[] = {
+        [EIE_INPUT_16_BITS] = 15, [EIE_INPUT_U8] = 8, [EIE_INPUT_S8] = 7};
+    return bits[spec->input_type];
+}
+
+static int16_t draw_value(const struct eie_layer_spec *spec, struct eie_random *value,
+                          struct eie_random *sign)
+{
+    if (spec->input_type == EIE_INPUT_U8) return (int16_t)(eie_random_below(value, UINT8_MAX) + 1);
+    if (spec->input_type == EIE_INPUT_S8) {
+        const int drawn = (int)eie_random_below(value, UINT8_MAX) + INT8_MIN;
+        return (int16_t)(drawn < 0 ? drawn : drawn + 1);
+    }
+    const int16_t magnitude = (int16_t)(eie_random_below(value, INT16_MAX) + 1);
+    return spec->is_signed && eie_random_below(sign, 2) ? (int16_t)-magnitude : magnitude;
+}
+
+/* 0 where inactive. */
 static void draw_samples(const struct eie_layer_spec *spec, int16_t *samples, uint8_t *mark)
 {
     struct eie_random active, value, sign;
@@ -76,9 +99,7 @@ static void draw_samples(const struct eie_layer_spec *spec, int16_t *samples, ui
         choose(&active, mark, spec->inputs, spec->active_inputs);
         for (uint32_t j = 0; j < spec->inputs; j++) {
             sample[j] = 0;
-            if (!mark[j]) continue;
-            sample[j] = (int16_t)(eie_random_below(&value, INT16_MAX) + 1);
-            if (spec->is_signed && eie_random_below(&sign, 2)) sample[j] = (int16_t)-sample[j];
+            if (mark[j]) sample[j] = draw_value(spec, &value, &sign);
         }
     }
 }
@@ -202,22 +223,30 @@ static bool fits(int64_t least, int64_t most)
     return least >= INT32_MIN && most <= INT32_MAX;
 }
 
+/* Magnitudes >> by, never to 0. */
+static void halve(int16_t *values, size_t count, uint32_t by)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!values[i]) continue;
+        const int magnitude = abs(values[i]) >> by, kept = magnitude ? magnitude : 1;
+        values[i] = (int16_t)(values[i] < 0 ? -kept : kept);
+    }
+}
+
 /* Halves all magnitudes together, never to 0, until every sum fits int32; returns the halvings. */
 static uint32_t scale_samples(const struct eie_layer_spec *spec, const int16_t *codebook,
                               const struct eie_sparse_codes *codes, int16_t *samples, int64_t *sum,
                               int64_t *least, int64_t *most)
 {
     const size_t count = (size_t)spec->sample_count * spec->inputs;
+    const uint32_t most_halvings = magnitude_bits(spec);
     uint32_t halvings = 0;
     sum_range(codebook, codes, samples, spec->sample_count, sum, least, most);
-    while (!fits(*least, *most) && halvings < HALVINGS_MAX) {
+    while (!fits(*least, *most) && halvings < most_halvings) {
         uint32_t step = 0; /* as many as the sums need, were they to shrink in proportion */
         while (!fits(*least >> step, *most >> step)) step++;
-        for (size_t i = 0; i < count; i++) {
-            if (!samples[i]) continue;
-            const int magnitude = abs(samples[i]) >> step, kept = magnitude ? magnitude : 1;
-            samples[i] = (int16_t)(samples[i] < 0 ? -kept : kept);
-        }
+        if (step > most_halvings - halvings) step = most_halvings - halvings;
+        halve(samples, count, step);
         halvings += step;
         sum_range(codebook, codes, samples, spec->sample_count, sum, least, most);
     }
@@ -268,7 +297,7 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
                           spec->name);
         goto done;
     }
-    parts.input_fraction_bits = HALVINGS_MAX - halvings; /* values below 1 in magnitude */
+    parts.input_fraction_bits = magnitude_bits(spec) - halvings; /* values below 1 in magnitude */
     parts.output_fraction_bits = parts.weight_fraction_bits + parts.input_fraction_bits -
                                  eie_output_shift(least, most, spec->activation);
     status = eie_layer_encode(&parts, &codes, layer, error);
@@ -280,5 +309,40 @@ done:
     free(sum);
     free(samples);
     free(row_weight);
+    return status;
+}
+
+enum eie_status eie_generate_samples(const struct eie_layer_spec *spec,
+                                     const struct eie_layer *layer, uint32_t count,
+                                     int16_t *samples, struct eie_error *error)
+{
+    const uint32_t own = layer->sample_count < count ? layer->sample_count : count;
+    struct eie_layer_spec more = *spec, one = *spec;
+    struct eie_sparse_codes codes;
+    int64_t least = 0, most = 0;
+    more.sample_count = count;
+    one.sample_count = 1;
+    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    if (status) return status;
+    uint8_t *mark = malloc(spec->inputs);
+    int64_t *sum = malloc(spec->outputs * sizeof *sum);
+    if (mark && sum) {
+        draw_samples(&more, samples, mark);
+        halve(samples, (size_t)count * spec->inputs,
+              magnitude_bits(spec) - layer->input_fraction_bits);
+    } else {
+        status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory", spec->name);
+    }
+    for (uint32_t s = own; s < count && !status; s++) {
+        scale_samples(&one, layer->codebook, &codes, samples + (size_t)s * spec->inputs, sum,
+                      &least, &most);
+        if (!fits(least, most))
+            status = eie_fail(error, EIE_USAGE,
+                              "layer %s: the sums of sample %u do not fit 32 bits at any scale",
+                              spec->name, s);
+    }
+    free(mark);
+    free(sum);
+    eie_sparse_codes_free(&codes);
     return status;
 }

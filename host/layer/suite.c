@@ -155,12 +155,35 @@ static enum eie_status read_shape(const struct eie_json_file *file, const json_t
     return EIE_OK;
 }
 
+static enum eie_status read_input_type(const struct eie_json_file *file, const json_t *object,
+                                       struct eie_layer_spec *spec, struct eie_error *error)
+{
+    const char *type;
+    const enum eie_status status = eie_json_string(file, object, "input_type", &type, error);
+    if (status) return status;
+    if (!strcmp(type, "u8"))
+        spec->input_type = EIE_INPUT_U8;
+    else if (!strcmp(type, "s8"))
+        spec->input_type = EIE_INPUT_S8;
+    else
+        return eie_json_fail(file, error, "input_type", "input type '%s' is neither u8 nor s8",
+                             type);
+    if (spec->is_signed)
+        return eie_json_fail(file, error, "input_type",
+                             "input type '%s' in a suite that is signed: s8 has signs of its own",
+                             type);
+    return EIE_OK;
+}
+
 static enum eie_status read_generated(const struct eie_json_file *file, const json_t *object,
                                       struct eie_layer_spec *spec, struct eie_error *error)
 {
     static const char *const uniform[] = {"name",           "inputs",     "outputs",
                                           "weight_density", "activation", "activation_density",
                                           "source",         NULL};
+    static const char *const typed[] = {"name",           "inputs",     "outputs",
+                                        "weight_density", "activation", "activation_density",
+                                        "input_type",     "source",     NULL};
     static const char *const split[] = {"name",
                                         "inputs",
                                         "outputs",
@@ -183,13 +206,16 @@ static enum eie_status read_generated(const struct eie_json_file *file, const js
     enum eie_status status;
     spec->split = !json_object_get(object, "weight_density");
     const bool has_rows = spec->split && json_object_get(object, "row_unevenness_permille");
+    const bool has_type = !spec->split && json_object_get(object, "input_type");
     if ((status = eie_json_only(file, object,
                                 has_rows      ? uneven
                                 : spec->split ? split
+                                : has_type    ? typed
                                               : uniform,
                                 error)) ||
         (has_rows && (status = read_uint32(file, object, "row_unevenness_permille", 1, 1000,
                                            &spec->row_unevenness_permille, error))) ||
+        (has_type && (status = read_input_type(file, object, spec, error))) ||
         (status = read_shape(file, object, spec, error)))
         return status;
     if (spec->split) {
@@ -424,4 +450,33 @@ enum eie_status eie_suite_build(const struct eie_suite *suite, uint32_t index, u
              (unsigned long long)generated.seed, spec->source);
     generated.source = source;
     return eie_generate(&generated, pe_count, layer, error);
+}
+
+enum eie_status eie_suite_inputs(const struct eie_suite *suite, uint32_t index,
+                                 const struct eie_layer *layer, uint32_t count, int16_t **drawn,
+                                 struct eie_error *error)
+{
+    const struct eie_suite_layer *spec = &suite->layers[index];
+    *drawn = NULL;
+    if (count <= layer->sample_count) return EIE_OK;
+    if (suite->file.count || *spec->import_folder)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "the layer has %u sample inputs, batch %u needs as many, and those of %s "
+                        "cannot be drawn",
+                        layer->sample_count, count, suite->file.count ? "a file" : "real data");
+    if (count > EIE_SUITE_INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "the layer has %u sample inputs, batch %u needs as many, and no more than "
+                        "%u are drawn",
+                        layer->sample_count, count, EIE_SUITE_INPUTS_MAX);
+    int16_t *samples = malloc((size_t)count * layer->inputs * sizeof *samples);
+    if (!samples)
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for %u inputs", layer->name,
+                        count);
+    enum eie_status status = eie_generate_samples(&spec->spec, layer, count, samples, error);
+    if (status)
+        free(samples);
+    else
+        *drawn = samples;
+    return status;
 }

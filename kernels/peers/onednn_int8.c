@@ -1,14 +1,20 @@
-/* oneDNN's int8 product, the low-precision peer: decoded weights and inputs rounded to int8, with
- * one scale for all weights and one for each input, sums in int32, scaled back to float32. Rounding
- * the inputs depends on them and belongs to run; the weights are packed as the library wants them.
- * Approximate, and it says how far it rounds: no rival of the exact kernels.
+/* oneDNN's int8 product, the low-precision peer: decoded weights as int8 with one scale for all,
+ * sums in int32, scaled back to float32.
+ *
+ * Inputs of 8 bits (all of a load within 0..255, or within -128..127) are multiplied as they are:
+ * load has them in the library's type, as float kernels get floats, and the library scales the sums
+ * itself. Other inputs are rounded to int8 with one scale for each: that depends on their values
+ * and belongs to run, and scaling back is then ours too. Both on the library's own threads: those
+ * of another pool would still spin on the cores that it wants.
+ *
+ * Weights are rounded unless they are int8 multiples of one integer. Approximate for that, and it
+ * says how far it rounds: no rival of the exact kernels. The library packs the weights as it wants
+ * them for a type of inputs: prepare does it for that of the layer's samples, and load anew where
+ * it gets another.
  *
  * The library's constants stand below as its documentation states them. Without VNNI, or told to
  * do without (DNNL_MAX_CPU_ISA), it would halve the weights so that 16-bit sums do not saturate,
- * which is less exact than stated here: unsupported.
- *
- * Rounding and scaling back are ours, on the library's own threads: those of another pool would
- * still spin on the cores that it wants. */
+ * which is less exact than stated here: unsupported. */
 #include "host/base/library.h"
 #include "host/machine/cpu.h"
 #include "kernels/float_plan.h"
@@ -17,12 +23,15 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum dnnl_constant {
     DNNL_CPU = 1,
     DNNL_IN_ORDER = 1, /* stream */
-    DNNL_S32 = 4,      /* data types */
+    DNNL_F32 = 3,      /* data types */
+    DNNL_S32 = 4,
     DNNL_S8 = 5,
+    DNNL_U8 = 6,
     DNNL_ISA_VNNI = 0x67, /* a set of bits: AVX-512 with VNNI */
     DNNL_ANY = 1,         /* layouts: the library's choice, rows first, columns first */
     DNNL_AB = 3,
@@ -49,6 +58,18 @@ struct argument {
     int which;
     void *memory;
 };
+
+/* What becomes of the inputs, and what of the sums. */
+enum form { ROUNDED, KEPT_S8, KEPT_U8, FORMS };
+static const struct {
+    int source, sums; /* data types */
+    const char *words;
+} forms[FORMS] = {
+    [ROUNDED] = {DNNL_S8, DNNL_S32, "rounded to s8"},
+    [KEPT_S8] = {DNNL_S8, DNNL_F32, "as they are, s8"},
+    [KEPT_U8] = {DNNL_U8, DNNL_F32, "as they are, u8"},
+};
+
 static struct {
     const struct onednn *library;
     void *engine, *stream;
@@ -63,6 +84,9 @@ static struct {
     int (*matmul)(struct operation *operation, const struct description *source,
                   const struct description *weights, const struct description *bias,
                   const struct description *destination);
+    int (*attributes_create)(void **attributes);
+    int (*attributes_destroy)(void *attributes);
+    int (*set_scales)(void *attributes, int64_t count, int mask, const float *scales);
     int (*plan)(void **plan, const struct operation *operation, const void *attributes,
                 void *engine, const void *hint);
     int (*plan_reorder)(void **plan, const struct description *from, void *from_engine,
@@ -77,17 +101,27 @@ static struct {
     int (*finish)(void *stream);
 } dnnl;
 
+/* What the library will do with inputs of a form: the product's own plan, and the form that it
+ * wants the weights in. */
+struct shape {
+    struct description source, plain, sums;
+    const struct description *packed; /* part of the product's plan */
+    void *product;
+};
+
 struct plan {
     struct float_plan base; /* copies are the library's own form of the weights; there is no x */
-    int8_t *source;         /* [batch][inputs] */
-    int32_t *sums;          /* [batch][outputs] */
-    int *largest;           /* [threads][batch]: |input|, of a worker's share */
-    float *scale;           /* [batch] of a sum */
-    float weight_scale;
-    size_t copy_bytes;
+    struct shape shapes[FORMS];
+    enum form form;     /* of the inputs that are loaded; FORMS before anything is packed */
+    uint8_t *source;    /* [batch][inputs], s8 or u8 */
+    int32_t *sums;      /* [batch][outputs], of rounded inputs */
+    int *largest;       /* [threads][batch]: |input|, of a worker's share */
+    float *scale;       /* [batch] of a sum */
+    double weight_step; /* of 1 in int8 */
+    bool weights_kept;
     void *product, *source_memory, *sums_memory;
     void **weights; /* [copies] */
-    char implementation[64];
+    char implementation[64], operands[96];
 };
 
 static enum eie_status check(int code, const char *where, struct eie_error *error)
@@ -108,6 +142,9 @@ static enum eie_status load_library(struct eie_error *error)
         {"dnnl_memory_create", &dnnl.memory_create},
         {"dnnl_memory_destroy", &dnnl.memory_destroy},
         {"dnnl_matmul_desc_init", &dnnl.matmul},
+        {"dnnl_primitive_attr_create", &dnnl.attributes_create},
+        {"dnnl_primitive_attr_destroy", &dnnl.attributes_destroy},
+        {"dnnl_primitive_attr_set_output_scales", &dnnl.set_scales},
         {"dnnl_primitive_desc_create", &dnnl.plan},
         {"dnnl_reorder_primitive_desc_create", &dnnl.plan_reorder},
         {"dnnl_primitive_desc_destroy", &dnnl.plan_destroy},
@@ -165,15 +202,32 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     return EIE_OK;
 }
 
+/* Frees what is made for one form of the inputs. */
+static void unpack(struct plan *plan)
+{
+    if (plan->product) dnnl.primitive_destroy(plan->product);
+    if (plan->source_memory) dnnl.memory_destroy(plan->source_memory);
+    if (plan->sums_memory) dnnl.memory_destroy(plan->sums_memory);
+    plan->product = plan->source_memory = plan->sums_memory = NULL;
+    for (uint32_t c = 0; plan->weights && c < plan->base.base.setup.copies; c++) {
+        if (plan->weights[c]) dnnl.memory_destroy(plan->weights[c]);
+        plan->weights[c] = NULL;
+    }
+    plan->form = FORMS;
+}
+
+static void free_shapes(struct shape shapes[FORMS])
+{
+    for (int f = 0; f < FORMS; f++)
+        if (shapes[f].product) dnnl.plan_destroy(shapes[f].product);
+}
+
 static void destroy(struct eie_plan *opaque)
 {
     struct plan *plan = (struct plan *)opaque;
     if (!plan) return;
-    if (plan->product) dnnl.primitive_destroy(plan->product);
-    if (plan->source_memory) dnnl.memory_destroy(plan->source_memory);
-    if (plan->sums_memory) dnnl.memory_destroy(plan->sums_memory);
-    for (uint32_t c = 0; plan->weights && c < plan->base.base.setup.copies; c++)
-        if (plan->weights[c]) dnnl.memory_destroy(plan->weights[c]);
+    unpack(plan);
+    free_shapes(plan->shapes);
     free(plan->weights);
     free(plan->source);
     free(plan->sums);
@@ -182,38 +236,50 @@ static void destroy(struct eie_plan *opaque)
     float_plan_end(&plan->base);
 }
 
-static float largest_weight(const struct eie_layer *layer)
+/* What 1 in int8 stands for: the greatest common divisor of the shared weights where all of them
+ * are int8 multiples of it, and then nothing is rounded; else the largest has 127 steps. */
+static double step_of(const struct eie_layer *layer, bool *exact)
 {
-    int largest = 0;
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
-        if (abs(layer->codebook[c]) > largest) largest = abs(layer->codebook[c]);
-    return (float)largest;
+    int largest = 0, divisor = 0;
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
+        int rest = abs(layer->codebook[c]);
+        if (rest > largest) largest = rest;
+        while (rest) {
+            const int next = divisor % rest;
+            divisor = rest;
+            rest = next;
+        }
+    }
+    *exact = largest <= STEPS * divisor;
+    return *exact ? divisor : (double)largest / STEPS;
 }
 
 /* [outputs][inputs], to nearest; NULL when out of memory. */
-static int8_t *round_weights(const struct eie_layer *layer, const struct eie_sparse_codes *codes)
+static int8_t *round_weights(const struct eie_layer *layer, const struct eie_sparse_codes *codes,
+                             double step)
 {
     int8_t *dense = eie_aligned_zeroed((size_t)layer->outputs * layer->inputs);
-    const double largest = (double)largest_weight(layer);
     int8_t value[EIE_CODEBOOK_SIZE];
     if (!dense) return NULL;
     for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
-        value[c] = largest > 0 ? (int8_t)lrint(layer->codebook[c] * STEPS / largest) : 0;
+        value[c] = step > 0 ? (int8_t)lrint(layer->codebook[c] / step) : 0;
     for (uint32_t j = 0; j < layer->inputs; j++)
         for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
             dense[(size_t)codes->row[e] * layer->inputs + j] = value[codes->code[e]];
     return dense;
 }
 
-/* What the library will do: the product's own plan, and the form that it wants the weights in. */
-struct shape {
-    struct description source, plain, sums;
-    const struct description *packed; /* part of the product's plan */
-    void *product;
-};
+/* The library's own attributes where it is to scale the sums, else NULL. */
+static int make_attributes(enum form form, float scale, void **attributes)
+{
+    *attributes = NULL;
+    if (form == ROUNDED) return 0;
+    const int code = dnnl.attributes_create(attributes);
+    return code ? code : dnnl.set_scales(*attributes, 1, 0, &scale);
+}
 
-static enum eie_status make_shape(const struct eie_problem *problem, struct shape *shape,
-                                  struct eie_error *error)
+static enum eie_status make_shape(const struct eie_problem *problem, enum form form, float scale,
+                                  struct shape *shape, struct eie_error *error)
 {
     const int64_t batch = problem->batch, inputs = problem->layer->inputs,
                   outputs = problem->layer->outputs;
@@ -221,12 +287,15 @@ static enum eie_status make_shape(const struct eie_problem *problem, struct shap
                   sums[] = {batch, outputs};
     struct description any;
     struct operation operation;
-    int code = dnnl.describe(&shape->source, 2, source, DNNL_S8, DNNL_AB);
+    void *attributes;
+    int code = make_attributes(form, scale, &attributes);
+    if (!code) code = dnnl.describe(&shape->source, 2, source, forms[form].source, DNNL_AB);
     if (!code) code = dnnl.describe(&shape->plain, 2, weights, DNNL_S8, DNNL_BA);
     if (!code) code = dnnl.describe(&any, 2, weights, DNNL_S8, DNNL_ANY);
-    if (!code) code = dnnl.describe(&shape->sums, 2, sums, DNNL_S32, DNNL_AB);
+    if (!code) code = dnnl.describe(&shape->sums, 2, sums, forms[form].sums, DNNL_AB);
     if (!code) code = dnnl.matmul(&operation, &shape->source, &any, NULL, &shape->sums);
-    if (!code) code = dnnl.plan(&shape->product, &operation, NULL, dnnl.engine, NULL);
+    if (!code) code = dnnl.plan(&shape->product, &operation, attributes, dnnl.engine, NULL);
+    if (attributes) dnnl.attributes_destroy(attributes);
     if (code) return check(code, "dnnl_primitive_desc_create", error);
     shape->packed = dnnl.query_memory(shape->product, DNNL_PACKED_WEIGHTS, 0);
     return check(!shape->packed, "dnnl_primitive_desc_query_md", error);
@@ -254,61 +323,127 @@ static enum eie_status pack(const struct shape *shape, int8_t *dense, void *copy
     return check(code, "reorder of the weights", error);
 }
 
-static enum eie_status fill_plan(const struct shape *shape, const struct eie_sparse_codes *codes,
-                                 struct plan *plan, struct eie_error *error)
+static enum eie_status pack_all(struct plan *plan, const struct shape *shape,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = plan->base.base.setup.problem.layer;
+    struct eie_sparse_codes codes;
+    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    if (status) return status;
+    int8_t *dense = round_weights(layer, &codes, plan->weight_step);
+    eie_sparse_codes_free(&codes);
+    if (!dense) status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+    for (uint32_t c = 0; c < plan->base.base.setup.copies && !status; c++)
+        status = pack(shape, dense, plan->base.base.copies[c], &plan->weights[c], error);
+    free(dense);
+    return status;
+}
+
+/* Makes the plan one for inputs of this form. */
+static enum eie_status take_form(struct plan *plan, enum form form, struct eie_error *error)
+{
+    const struct shape *shape = &plan->shapes[form];
+    const char *name = NULL;
+    if (plan->form == form) return EIE_OK;
+    unpack(plan);
+    enum eie_status status = pack_all(plan, shape, error);
+    if (status) return status;
+    int code = dnnl.memory_create(&plan->source_memory, &shape->source, dnnl.engine, plan->source);
+    if (!code)
+        code = dnnl.memory_create(&plan->sums_memory, &shape->sums, dnnl.engine,
+                                  form == ROUNDED ? (void *)plan->sums : (void *)plan->base.y);
+    if (!code) code = dnnl.primitive_create(&plan->product, shape->product);
+    if (!code) code = dnnl.query(shape->product, DNNL_IMPLEMENTATION, 0, &name);
+    if (code) return check(code, "dnnl_primitive_create", error);
+    snprintf(plan->implementation, sizeof plan->implementation, "%s", name);
+    snprintf(plan->operands, sizeof plan->operands, "inputs %s; weights %s, s8 in steps of %.7g",
+             forms[form].words, plan->weights_kept ? "as they are" : "rounded", plan->weight_step);
+    plan->form = form;
+    return EIE_OK;
+}
+
+static enum form form_of(const int16_t *restrict inputs, size_t count)
+{
+    int16_t least = 0, most = 0;
+    for (size_t i = 0; i < count; i++) {
+        most = inputs[i] > most ? inputs[i] : most;
+        least = inputs[i] < least ? inputs[i] : least;
+    }
+    if (least >= 0 && most <= UINT8_MAX) return KEPT_U8;
+    return least >= INT8_MIN && most <= INT8_MAX ? KEPT_S8 : ROUNDED;
+}
+
+/* What load will probably get. */
+static enum form expected_form(const struct eie_problem *problem)
+{
+    const struct eie_layer *layer = problem->layer;
+    if (!layer->sample_count) return ROUNDED;
+    return form_of(layer->sample_inputs,
+                   (size_t)layer->inputs * (problem->batch < layer->sample_count
+                                                ? problem->batch
+                                                : layer->sample_count));
+}
+
+static enum eie_status fill_plan(struct plan *plan, struct eie_error *error)
 {
     const struct eie_problem *problem = &plan->base.base.setup.problem;
     const struct eie_layer *layer = problem->layer;
-    const uint32_t copies = plan->base.base.setup.copies;
     const size_t batch = problem->batch;
-    enum eie_status status = EIE_OK;
-    const char *name = NULL;
-    int8_t *dense = round_weights(layer, codes);
-    plan->weight_scale = largest_weight(layer) / STEPS;
-    plan->copy_bytes = dnnl.bytes(shape->packed);
     plan->source = eie_aligned_zeroed(batch * layer->inputs);
     plan->sums = eie_aligned_zeroed(batch * layer->outputs * sizeof *plan->sums);
     plan->largest = calloc(problem->threads * batch, sizeof *plan->largest);
     plan->scale = calloc(batch, sizeof *plan->scale);
-    free(plan->base.x); /* load keeps int16 alone */
+    free(plan->base.x); /* load keeps no floats */
     plan->base.x = NULL;
-    plan->weights = calloc(copies, sizeof *plan->weights);
-    if (!dense || !plan->source || !plan->sums || !plan->largest || !plan->scale || !plan->weights)
-        status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
-    for (uint32_t c = 0; c < copies && !status; c++)
-        status = pack(shape, dense, plan->base.base.copies[c], &plan->weights[c], error);
-    free(dense);
-    if (status) return status;
-    int code = dnnl.memory_create(&plan->source_memory, &shape->source, dnnl.engine, plan->source);
-    if (!code) code = dnnl.memory_create(&plan->sums_memory, &shape->sums, dnnl.engine, plan->sums);
-    if (!code) code = dnnl.primitive_create(&plan->product, shape->product);
-    if (!code) code = dnnl.query(shape->product, DNNL_IMPLEMENTATION, 0, &name);
-    if (!code) snprintf(plan->implementation, sizeof plan->implementation, "%s", name);
-    return check(code, "dnnl_primitive_create", error);
+    plan->weights = calloc(plan->base.base.setup.copies, sizeof *plan->weights);
+    if (!plan->source || !plan->sums || !plan->largest || !plan->scale || !plan->weights)
+        return eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+    return take_form(plan, expected_form(problem), error);
 }
 
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
                                struct eie_error *error)
 {
-    struct shape shape = {.product = NULL};
-    struct eie_sparse_codes codes;
-    struct float_plan *base;
+    struct shape shapes[FORMS] = {{.product = NULL}};
+    struct float_plan *base = NULL;
+    bool kept;
+    const double step = step_of(setup->problem.layer, &kept);
+    size_t copy_bytes = 0;
     enum eie_status status =
         openmp_take_threads(&dnnl.library->openmp, setup->problem.threads, error);
-    if (!status) status = eie_layer_decode(setup->problem.layer, &codes, error);
-    if (status) return status;
-    status = make_shape(&setup->problem, &shape, error);
-    if (!status)
-        status =
-            float_plan_begin(setup, sizeof(struct plan), dnnl.bytes(shape.packed), &base, error);
-    if (!status) {
-        *opaque = (struct eie_plan *)base;
-        status = fill_plan(&shape, &codes, (struct plan *)base, error);
-        if (status) destroy(*opaque);
+    for (enum form f = 0; f < FORMS && !status; f++) {
+        status = make_shape(&setup->problem, f, (float)step, &shapes[f], error);
+        if (!status && dnnl.bytes(shapes[f].packed) > copy_bytes)
+            copy_bytes = dnnl.bytes(shapes[f].packed);
     }
-    if (shape.product) dnnl.plan_destroy(shape.product);
-    eie_sparse_codes_free(&codes);
+    if (!status) status = float_plan_begin(setup, sizeof(struct plan), copy_bytes, &base, error);
+    if (status) {
+        free_shapes(shapes);
+        return status;
+    }
+    struct plan *plan = (struct plan *)base;
+    memcpy(plan->shapes, shapes, sizeof shapes);
+    plan->form = FORMS;
+    plan->weight_step = step;
+    plan->weights_kept = kept;
+    *opaque = (struct eie_plan *)base;
+    status = fill_plan(plan, error);
+    if (status) destroy(*opaque);
     return status;
+}
+
+static enum eie_status load(struct eie_plan *opaque, const int16_t *inputs, struct eie_error *error)
+{
+    struct plan *plan = (struct plan *)opaque;
+    const struct eie_problem *problem = &plan->base.base.setup.problem;
+    const size_t count = (size_t)problem->batch * problem->layer->inputs;
+    const enum form form = form_of(inputs, count);
+    dnnl.library->openmp.set_threads((int)problem->threads);
+    enum eie_status status = take_form(plan, form, error);
+    if (status) return status;
+    if (form != ROUNDED)
+        for (size_t i = 0; i < count; i++) plan->source[i] = (uint8_t)inputs[i];
+    return eie_cpu_plan_load(opaque, inputs, error);
 }
 
 /* ---- the product ---------------------------------------------------------------------------- */
@@ -337,12 +472,12 @@ static int largest_input(const int16_t *restrict input, struct share share)
 
 /* To int8, to nearest. */
 static void round_input(const int16_t *restrict input, struct share share, int largest,
-                        int8_t *restrict rounded)
+                        uint8_t *restrict rounded)
 {
     const float to_integer = 0x1.8p23f; /* added and taken away: what is left is an integer */
     const float factor = largest ? STEPS / (float)largest : 0;
     for (size_t j = share.begin; j < share.end; j++)
-        rounded[j] = (int8_t)((float)input[j] * factor + to_integer - to_integer);
+        rounded[j] = (uint8_t)(int8_t)((float)input[j] * factor + to_integer - to_integer);
 }
 
 /* Every worker has a share of each input's columns. */
@@ -363,7 +498,7 @@ static void round_inputs(void *context)
         for (size_t t = 0; t < team; t++)
             if (plan->largest[t * batch + b] > largest) largest = plan->largest[t * batch + b];
         round_input(input + b * inputs, share, largest, plan->source + b * inputs);
-        if (!worker) plan->scale[b] = plan->weight_scale * ((float)largest / STEPS);
+        if (!worker) plan->scale[b] = (float)plan->weight_step * ((float)largest / STEPS);
     }
 }
 
@@ -389,10 +524,10 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
                                          {DNNL_WEIGHTS, plan->weights[copy]},
                                          {DNNL_DESTINATION, plan->sums_memory}};
     dnnl.library->openmp.set_threads((int)threads);
-    dnnl.library->openmp.parallel(round_inputs, plan, threads, 0);
+    if (plan->form == ROUNDED) dnnl.library->openmp.parallel(round_inputs, plan, threads, 0);
     int code = dnnl.execute(plan->product, dnnl.stream, 3, arguments);
     if (!code) code = dnnl.finish(dnnl.stream);
-    dnnl.library->openmp.parallel(scale_sums, plan, threads, 0);
+    if (plan->form == ROUNDED) dnnl.library->openmp.parallel(scale_sums, plan, threads, 0);
     return check(code, "dnnl_primitive_execute", error);
 }
 
@@ -405,21 +540,25 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     uint64_t padding;
     eie_cpu_plan_count(&plan->base.base, &cost->macs_useful, &padding);
     cost->macs_padding = batch * inputs * outputs - cost->macs_useful;
-    cost->prepared_bytes = plan->copy_bytes;
-    cost->bytes_read = plan->copy_bytes + batch * inputs * sizeof(int16_t);
+    cost->prepared_bytes = dnnl.bytes(plan->shapes[plan->form].packed);
+    cost->bytes_read = cost->prepared_bytes +
+                       batch * inputs * (plan->form == ROUNDED ? sizeof(int16_t) : sizeof(uint8_t));
     cost->bytes_written = batch * outputs * sizeof(float);
 }
 
 static void describe(const struct eie_plan *opaque, eie_column column, void *context)
 {
+    const struct plan *plan = (const struct plan *)opaque;
     column(context, "eie_library", dnnl.library->version, 0);
-    column(context, "eie_library_core", ((const struct plan *)opaque)->implementation, 0);
+    column(context, "eie_library_core", plan->implementation, 0);
+    column(context, "eie_operands", plan->operands, 0);
 }
 
 const struct eie_kernel eie_kernel_peers_onednn_int8 = {
     .abi = EIE_KERNEL_ABI,
     .name = "peers_onednn_int8",
-    .summary = "dense int8 matrix times int8 vectors by oneDNN: rounds weights and inputs",
+    .summary = "dense int8 matrix times int8 vectors by oneDNN: rounds weights, and inputs wider "
+               "than 8 bits",
     .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE | EIE_KERNEL_SKIP_ONE,
@@ -430,7 +569,7 @@ const struct eie_kernel eie_kernel_peers_onednn_int8 = {
     .probe = probe,
     .supports = supports,
     .prepare = prepare,
-    .load = eie_cpu_plan_load,
+    .load = load,
     .run = run,
     .wait = eie_cpu_plan_wait,
     .read = float_plan_read,

@@ -104,7 +104,8 @@ def test_full_leaves_nothing_out(project):
     bench = project("--full", "--out", "here").calls[-2]
     _, one, many, _ = matrices(bench)
     assert option(one, "--kernel") is None and option(one, "--cache") == "hot,llc,dram"
-    assert "paper-signed" in option(one, "--suite") and "paper-signed" in option(many, "--suite")
+    for suite in ("paper-signed", "paper-int8"):
+        assert suite in option(one, "--suite").split(",") and suite in option(many, "--suite").split(",")
     assert option(bench, "--budget") == "60m"
 
 

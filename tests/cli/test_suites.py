@@ -35,7 +35,7 @@ def counted(row):
     )
 
 
-@pytest.mark.parametrize("suite", ["paper", "paper-signed"])
+@pytest.mark.parametrize("suite", ["paper", "paper-signed", "paper-int8"])
 def test_paper_has_the_counts_of_table_iii(eie, published, suite):
     layers = eie.layers(suite)
     assert [layer["name"] for layer in layers] == list(published)
@@ -67,6 +67,27 @@ def test_matched_moves_the_density_where_all_inputs_are_active(eie):
     assert densities == pytest.approx({"NT-We": 0.108, "NT-Wd": 0.109, "NT-LSTM": 0.105}, abs=0.0006)
 
 
+def test_int8_has_inputs_of_8_bits_and_the_matrices_of_paper(eie):
+    same = (
+        "nonzeros",
+        "padding_entries",
+        "entries_in_active_columns",
+        "active_inputs",
+        "activation",
+        "weight_fraction_bits",
+    )
+    for wide, narrow in zip(eie.layers("paper"), eie.layers("paper-int8")):
+        assert [narrow[key] for key in same] == [wide[key] for key in same]
+        least, bits = (-128, 7) if narrow["name"].startswith("NT-") else (0, 8)
+        assert (narrow["least_input"], narrow["largest_input"]) == (least, least + 255)
+        assert narrow["input_fraction_bits"] == bits and wide["largest_input"] > 255
+
+
+def test_int8_has_the_entries_of_paper(eie):
+    dumps = [eie("layer", "dump", f"{suite}/NT-LSTM", "--pe", "3").stdout for suite in ("paper", "paper-int8")]
+    assert dumps[0] == dumps[1] and len(dumps[0].splitlines()) > 1000
+
+
 def test_other_pe_counts_cut_the_same_matrix(eie):
     (own,) = eie.layers("paper-matched/NT-LSTM")
     for pes in (1, 16, 256):
@@ -75,7 +96,7 @@ def test_other_pe_counts_cut_the_same_matrix(eie):
         assert (layer["padding_entries"] == 0) == (pes == 256)  # 10 rows a PE cannot need padding
 
 
-@pytest.mark.parametrize("suite", ["paper", "paper-signed", "paper-matched"])
+@pytest.mark.parametrize("suite", ["paper", "paper-signed", "paper-int8", "paper-matched"])
 def test_every_layer_is_that_of_the_manifest(eie, suite):
     printed = eie("layer", "verify", suite).stdout.splitlines()
     assert len(printed) == 9 and all(line.endswith("as in the manifest") for line in printed)

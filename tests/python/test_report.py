@@ -1,5 +1,6 @@
 """The report of a made-up results file: published means, provenance, what is missing, what is left out."""
 
+import copy
 import json
 import re
 import shutil
@@ -25,6 +26,7 @@ from plots.core.headline import ratio_text
 from plots.core.load import load
 from plots.core.published import EIE, POWER_LAYERS, Published
 from plots.pages.report import Report
+from plots.tables.hosttables import host_tables
 
 PROVENANCES = {"measured", "simulated", "modelled", "cited", "derived", "calibrated", "assumed"}
 
@@ -660,3 +662,38 @@ def test_nothing_calls_the_reference_a_library(report):
     assert "fastest dense library" not in page(report[0]) and "fastest dense float32 row, a library's or our own" in page(
         report[0]
     )
+
+
+# ---- inputs of 8 bits ---------------------------------------------------------------------------
+
+
+def with_int8(document, largest):
+    """The document and suite paper-int8, unsigned but for NeuralTalk's layers; `largest` of Alex-6."""
+    rows = [row for row in document["benchmarks"] if row["eie_suite"] == "paper" and row["eie_time_source"] == "wall"]
+    for row in copy.deepcopy(rows):
+        row["eie_suite"] = "paper-int8"
+        signed = row["eie_layer"].startswith("NT-")
+        ends = (-128, 127) if signed else (0, largest if row["eie_layer"] == "Alex-6" else 255)
+        row["eie_least_input"], row["eie_largest_input"] = ends
+        document["benchmarks"].append(row)
+    return document
+
+
+@pytest.mark.parametrize("largest, noted", [(255, True), (256, False)])
+def test_a_table_says_that_inputs_have_8_bits(document, save, largest, noted):
+    results = load(save(with_int8(document, largest)))
+    notes = {table.name: " ".join(table.notes) for table in host_tables(results)}
+    eight = {name for name, words in notes.items() if "Inputs have 8 bits. EIE has 16" in words}
+    named = {name for name in notes if name.startswith("host_paper-int8_")}
+    assert named and eight == (named if noted else set())
+
+
+def test_suite_of_8_bits_is_in_no_comparison_with_the_paper(document, save, tmp_path):
+    """Every table but those of its own is the same with it as without."""
+    run_report(save(document, "one.json"), "--out", tmp_path / "without")
+    run_report(save(with_int8(document, 255), "both.json"), "--out", tmp_path / "with")
+    pages = {path.name for path in (tmp_path / "without").glob("*.csv")}
+    more = {path.name for path in (tmp_path / "with").glob("*.csv")} - pages
+    assert len(pages) > 20 and more and all(name.startswith("host_paper-int8_") for name in more)
+    for name in pages:
+        assert (tmp_path / "with" / name).read_text() == (tmp_path / "without" / name).read_text(), name

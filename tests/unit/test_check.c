@@ -381,7 +381,7 @@ static void what_a_kernel_refuses_is_counted(void **state)
     limited.supports = supports_16_bits;
     assert_good(eie_check_kernel(&limited, &device, &options, &count, &error), error);
     assert_int_equal(count.ran + count.unsupported, all.ran);
-    assert_int_equal(count.unsupported, 2 * 2 + 3 * 2); /* layers too wide; batches 65 and 130 */
+    assert_int_equal(count.unsupported, 2 * 2 + 6 * 2); /* layers too wide; batches 65 and 130 */
     fault = COLUMNS_OF_16_BITS;                         /* right within its limit */
     assert_good(eie_check_kernel(&limited, &device, &options, &count, &error), error);
     fault = NOTHING;

@@ -167,12 +167,111 @@ static void layers_that_are_too_wide_are_refused(void **state)
     }
 }
 
+/* ---- oneDNN's int8 --------------------------------------------------------------------------- */
+
+enum { INT8_INPUTS = 77, INT8_OUTPUTS = 50, INT8_BATCH = 3 };
+
+static void find_operands(void *context, const char *key, const char *text, double number)
+{
+    (void)number;
+    if (!strcmp(key, "eie_operands")) snprintf(context, 96, "%s", text);
+}
+
+/* Loads inputs from `least` to `most`, runs, and says how many outputs are not the very sum. */
+static uint32_t wrong_sums(const struct eie_kernel *kernel, struct eie_plan *plan,
+                           const struct eie_layer *layer, int least, int most, char operands[96])
+{
+    int16_t inputs[INT8_BATCH * INT8_INPUTS];
+    float y[INT8_BATCH * INT8_OUTPUTS];
+    struct eie_sparse_codes codes;
+    struct eie_error error = {""};
+    struct eie_outcome outcome;
+    uint32_t wrong = 0;
+    for (int i = 0; i < INT8_BATCH * INT8_INPUTS; i++)
+        inputs[i] = (int16_t)(i % 7 ? least + i * 37 % (most - least + 1) : i % 2 ? least : most);
+    assert_good(kernel->load(plan, inputs, &error), error);
+    assert_good(kernel->run(plan, 1, &error), error);
+    assert_good(kernel->wait(plan, &outcome, &error), error);
+    assert_good(kernel->read(plan, y, &error), error);
+    kernel->describe(plan, find_operands, operands);
+    assert_good(eie_layer_decode(layer, &codes, &error), error);
+    for (uint32_t b = 0; b < INT8_BATCH; b++) {
+        int64_t sum[INT8_OUTPUTS] = {0};
+        for (uint32_t j = 0; j < INT8_INPUTS; j++)
+            for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++)
+                sum[codes.row[e]] +=
+                    (int64_t)layer->codebook[codes.code[e]] * inputs[b * INT8_INPUTS + j];
+        for (uint32_t i = 0; i < INT8_OUTPUTS; i++)
+            wrong += y[b * INT8_OUTPUTS + i] != (float)sum[i];
+    }
+    eie_sparse_codes_free(&codes);
+    return wrong;
+}
+
+/* One plan, loaded in turn with inputs that it keeps, as either type, and such as it rounds. Shared
+ * weights are multiples of `factor`, the first one `first`: kept too or not. */
+static void check_int8(const struct eie_kernel *kernel, int16_t factor, int16_t first, bool kept)
+{
+    static const struct {
+        int least, most;
+        const char *words; /* NULL: rounded */
+    } loads[] = {{0, 255, "inputs as they are, u8; "},
+                 {-128, 127, "inputs as they are, s8; "},
+                 {0, 256, NULL},
+                 {-129, 90, NULL},
+                 {-1, 128, NULL},
+                 {0, 255, "inputs as they are, u8; "},
+                 {0, 127, "inputs as they are, u8; "},
+                 {-1, 127, "inputs as they are, s8; "}};
+    struct test_matrix matrix = test_matrix_empty(INT8_INPUTS, INT8_OUTPUTS);
+    struct eie_layer parts = test_parts("int8", 4);
+    for (int c = 1; c < EIE_CODEBOOK_SIZE; c++) parts.codebook[c] = (int16_t)(factor * (c - 8));
+    parts.codebook[1] = first;
+    for (uint32_t k = 0; k < INT8_INPUTS * INT8_OUTPUTS; k += 3)
+        *test_at(&matrix, k / INT8_INPUTS, k % INT8_INPUTS) = (uint8_t)(1 + k / 3 % 15);
+    struct eie_layer *layer = test_encode(&matrix, &parts);
+    struct eie_setup setup = {{layer, NULL, INT8_BATCH, 1}, NULL, 2};
+    struct eie_error error = {""};
+    struct eie_plan *plan;
+    assert_good(eie_pool_get(1, &setup.pool, &error), error);
+    assert_good(kernel->prepare(&setup, &plan, &error), error);
+    for (size_t l = 0; l < TEST_COUNT(loads); l++) {
+        char operands[96] = "";
+        const uint32_t wrong =
+            wrong_sums(kernel, plan, layer, loads[l].least, loads[l].most, operands);
+        const char *words = loads[l].words ? loads[l].words : "inputs rounded to s8; ";
+        assert_true(kept && loads[l].words ? !wrong : wrong > INT8_BATCH * INT8_OUTPUTS / 2);
+        assert_memory_equal(operands, words, strlen(words));
+        assert_non_null(strstr(operands, kept ? "weights as they are" : "weights rounded"));
+    }
+    kernel->destroy(plan);
+    eie_layer_free(layer);
+    test_matrix_free(&matrix);
+}
+
+static void onednn_keeps_what_fits_8_bits(void **state)
+{
+    const struct eie_kernel *kernel = eie_kernel_find("peers_onednn_int8");
+    struct eie_error error = {""};
+    (void)state;
+    assert_non_null(kernel);
+    if (eie_cpu_require(kernel->cpu_features, &error) || kernel->probe(NULL, &error)) {
+        printf("SKIPPED: oneDNN's int8 cannot run here: %s\n", error.message);
+        return;
+    }
+    check_int8(kernel, 1, 127, true);
+    check_int8(kernel, 7, 889, true);
+    check_int8(kernel, 7, 890, false); /* no divisor but 1 */
+    check_int8(kernel, 1, 128, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instruction_sets_are_spelled_as_the_mask_does),
         cmocka_unit_test(layers_that_are_too_wide_are_refused),
         cmocka_unit_test(plans_hold_no_more_than_they_state),
+        cmocka_unit_test(onednn_keeps_what_fits_8_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,8 +65,8 @@ def matrices(full):
     opencl = opencl_processors()
     models = ["--suite", "paper-matched", "--kernel", "model_*"]
     if full:
-        one = ["--suite", with_real("paper,paper-signed"), "--cache", "hot,llc,dram"]
-        many = ["--suite", "paper,paper-signed"]
+        one = ["--suite", with_real("paper,paper-signed,paper-int8"), "--cache", "hot,llc,dram"]
+        many = ["--suite", "paper,paper-signed,paper-int8"]
     else:
         one = ["--suite", with_real("paper"), "--kernel", "default"]
         many = ["--suite", "paper"]
