@@ -99,7 +99,7 @@ static const struct shape batched[] = {
     {97, 32, 8, 0.5, 1, VALUES_TURNS, false, false, false, 0, false, 14},
 };
 static const uint32_t few_batches[] = {1, 3};
-static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 130};
+static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 258};
 
 /* What a case is run with: batches, and samples, of which a batch takes the first or the last. */
 struct load {
@@ -120,7 +120,7 @@ static uint32_t first_batched(void)
 static struct load load_of(uint32_t index)
 {
     if (index >= first_batched() && index < eie_check_fixed_cases())
-        return (struct load){many_batches, COUNT(many_batches), 132};
+        return (struct load){many_batches, COUNT(many_batches), 260};
     return (struct load){few_batches, COUNT(few_batches), 4};
 }
 

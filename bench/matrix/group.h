@@ -18,7 +18,7 @@ struct eie_quiet_totals;
 
 struct eie_group {
     const struct eie_layer *layer;
-    const int16_t *inputs; /* [batch][inputs], the layer's first samples */
+    const int16_t *inputs; /* [batch][inputs], the first of the layer */
     uint32_t batch, threads;
     enum eie_cache cache;
     struct eie_references *references; /* of this layer and batch */

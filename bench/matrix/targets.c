@@ -13,6 +13,7 @@ struct kept {
     uint64_t asked; /* counts up */
     uint32_t count, batches[BATCHES_MAX];
     struct eie_references *references[BATCHES_MAX];
+    int16_t *drawn[BATCHES_MAX]; /* inputs, where the layer's own are too few, else NULL */
 };
 
 struct eie_targets {
@@ -31,9 +32,16 @@ enum eie_status eie_targets_begin(uint64_t room_bytes, struct eie_targets **targ
     return EIE_OK;
 }
 
+/* The last one. */
+static void drop_batch(struct kept *kept)
+{
+    eie_references_free(kept->references[--kept->count]);
+    free(kept->drawn[kept->count]);
+}
+
 static void free_kept(struct kept *kept)
 {
-    for (uint32_t i = 0; i < kept->count; i++) eie_references_free(kept->references[i]);
+    while (kept->count) drop_batch(kept);
     eie_layer_free(kept->target.layer);
     free(kept);
 }
@@ -51,7 +59,8 @@ static uint64_t bytes_of(const struct kept *kept)
     uint64_t bytes = layer->entry_count + (uint64_t)layer->inputs * layer->pe_count * 4 +
                      (uint64_t)layer->sample_count * layer->inputs * 2;
     for (uint32_t i = 0; i < kept->count; i++)
-        bytes += (uint64_t)kept->batches[i] * layer->outputs * REFERENCE_BYTES;
+        bytes += (uint64_t)kept->batches[i] *
+                 (layer->outputs * REFERENCE_BYTES + (kept->drawn[i] ? layer->inputs * 2 : 0));
     return bytes;
 }
 
@@ -119,7 +128,7 @@ enum eie_status eie_targets_build(struct eie_targets *targets, const struct eie_
 
 /* ---- references ----------------------------------------------------------------------------- */
 
-static void count_facts(const struct eie_target *target, uint32_t batch,
+static void count_facts(const struct eie_target *target, const int16_t *inputs, uint32_t batch,
                         struct eie_work_facts *facts)
 {
     const struct eie_layer *layer = target->layer;
@@ -131,7 +140,7 @@ static void count_facts(const struct eie_target *target, uint32_t batch,
                                      INT16_MAX,
                                      INT16_MIN};
     for (size_t i = 0; i < (size_t)batch * layer->inputs; i++) {
-        const int16_t input = layer->sample_inputs[i];
+        const int16_t input = inputs[i];
         facts->active_inputs += input != 0;
         if (input < facts->least_input) facts->least_input = input;
         if (input > facts->largest_input) facts->largest_input = input;
@@ -145,26 +154,42 @@ static struct kept *kept_of(struct eie_targets *targets, const struct eie_target
     return NULL;
 }
 
+/* At the place behind the last. */
+static enum eie_status add_batch(struct kept *kept, uint32_t batch, struct eie_error *error)
+{
+    const struct eie_target *target = &kept->target;
+    int16_t *drawn;
+    if (kept->count == BATCHES_MAX) drop_batch(kept);
+    enum eie_status status =
+        eie_suite_inputs(target->suite, target->index, target->layer, batch, &drawn, error);
+    if (status) return status;
+    status = eie_references_begin(target->layer, drawn ? drawn : target->layer->sample_inputs,
+                                  batch, &kept->references[kept->count], error);
+    if (status) {
+        free(drawn);
+        return status;
+    }
+    kept->drawn[kept->count] = drawn;
+    kept->batches[kept->count++] = batch;
+    return EIE_OK;
+}
+
 enum eie_status eie_targets_references(struct eie_targets *targets, const struct eie_target *target,
-                                       uint32_t batch, struct eie_references **references,
+                                       uint32_t batch, const int16_t **inputs,
+                                       struct eie_references **references,
                                        struct eie_work_facts *facts, struct eie_error *error)
 {
     struct kept *kept = kept_of(targets, target);
-    const struct eie_layer *layer = target->layer;
+    uint32_t place = 0;
     *references = NULL;
-    if (batch > layer->sample_count)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "the layer has %u sample inputs, batch %u needs as many",
-                        layer->sample_count, batch);
-    count_facts(target, batch, facts);
-    for (uint32_t i = 0; i < kept->count; i++)
-        if (kept->batches[i] == batch) *references = kept->references[i];
-    if (*references) return EIE_OK;
-    if (kept->count == BATCHES_MAX) eie_references_free(kept->references[--kept->count]);
-    enum eie_status status =
-        eie_references_begin(layer, layer->sample_inputs, batch, references, error);
-    if (status) return status;
-    kept->batches[kept->count] = batch;
-    kept->references[kept->count++] = *references;
+    while (place < kept->count && kept->batches[place] != batch) place++;
+    if (place == kept->count) {
+        enum eie_status status = add_batch(kept, batch, error);
+        if (status) return status;
+        place = kept->count - 1;
+    }
+    *inputs = kept->drawn[place] ? kept->drawn[place] : target->layer->sample_inputs;
+    *references = kept->references[place];
+    count_facts(target, *inputs, batch, facts);
     return EIE_OK;
 }

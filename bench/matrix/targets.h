@@ -38,12 +38,12 @@ EIE_MUST_USE enum eie_status eie_targets_build(struct eie_targets *targets,
                                                const char *broken, const struct eie_target **found,
                                                struct eie_error *error);
 
-/* The references of its first `batch` sample inputs, and the facts of these. EIE_UNSUPPORTED where
- * it has fewer; as eie_references_begin. */
-EIE_MUST_USE enum eie_status eie_targets_references(struct eie_targets *targets,
-                                                    const struct eie_target *target, uint32_t batch,
-                                                    struct eie_references **references,
-                                                    struct eie_work_facts *facts,
-                                                    struct eie_error *error);
+/* The first `batch` inputs of the layer (eie_suite_inputs; they live as long as the target), the
+ * references and the facts of these. EIE_UNSUPPORTED where there are fewer; as
+ * eie_references_begin. */
+EIE_MUST_USE enum eie_status
+eie_targets_references(struct eie_targets *targets, const struct eie_target *target, uint32_t batch,
+                       const int16_t **inputs, struct eie_references **references,
+                       struct eie_work_facts *facts, struct eie_error *error);
 
 #endif

@@ -266,7 +266,6 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     struct eie_error reason;
     struct eie_group group = {
         .layer = target->layer,
-        .inputs = target->layer ? target->layer->sample_inputs : NULL,
         .batch = station->key.batch,
         .threads = station->key.threads,
         .cache = station->key.cache,
@@ -286,7 +285,7 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     enum eie_status why_not =
         target->status ? eie_fail(&reason, target->status, "%s", target->error.message)
                        : eie_targets_references(worker->targets, target, station->key.batch,
-                                                &group.references, &facts, &reason);
+                                                &group.inputs, &group.references, &facts, &reason);
     spend(worker, BESIDE);
     for (uint32_t i = 0; i < count; i++) {
         rows[i].hash = target->hash;

@@ -223,6 +223,16 @@ static bool fits(int64_t least, int64_t most)
     return least >= INT32_MIN && most <= INT32_MAX;
 }
 
+/* Magnitudes >> by, never to 0. */
+static void halve(int16_t *values, size_t count, uint32_t by)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!values[i]) continue;
+        const int magnitude = abs(values[i]) >> by, kept = magnitude ? magnitude : 1;
+        values[i] = (int16_t)(values[i] < 0 ? -kept : kept);
+    }
+}
+
 /* Halves all magnitudes together, never to 0, until every sum fits int32; returns the halvings. */
 static uint32_t scale_samples(const struct eie_layer_spec *spec, const int16_t *codebook,
                               const struct eie_sparse_codes *codes, int16_t *samples, int64_t *sum,
@@ -236,11 +246,7 @@ static uint32_t scale_samples(const struct eie_layer_spec *spec, const int16_t *
         uint32_t step = 0; /* as many as the sums need, were they to shrink in proportion */
         while (!fits(*least >> step, *most >> step)) step++;
         if (step > most_halvings - halvings) step = most_halvings - halvings;
-        for (size_t i = 0; i < count; i++) {
-            if (!samples[i]) continue;
-            const int magnitude = abs(samples[i]) >> step, kept = magnitude ? magnitude : 1;
-            samples[i] = (int16_t)(samples[i] < 0 ? -kept : kept);
-        }
+        halve(samples, count, step);
         halvings += step;
         sum_range(codebook, codes, samples, spec->sample_count, sum, least, most);
     }
@@ -303,5 +309,40 @@ done:
     free(sum);
     free(samples);
     free(row_weight);
+    return status;
+}
+
+enum eie_status eie_generate_samples(const struct eie_layer_spec *spec,
+                                     const struct eie_layer *layer, uint32_t count,
+                                     int16_t *samples, struct eie_error *error)
+{
+    const uint32_t own = layer->sample_count < count ? layer->sample_count : count;
+    struct eie_layer_spec more = *spec, one = *spec;
+    struct eie_sparse_codes codes;
+    int64_t least = 0, most = 0;
+    more.sample_count = count;
+    one.sample_count = 1;
+    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    if (status) return status;
+    uint8_t *mark = malloc(spec->inputs);
+    int64_t *sum = malloc(spec->outputs * sizeof *sum);
+    if (mark && sum) {
+        draw_samples(&more, samples, mark);
+        halve(samples, (size_t)count * spec->inputs,
+              magnitude_bits(spec) - layer->input_fraction_bits);
+    } else {
+        status = eie_fail(error, EIE_MEMORY, "layer %s: out of memory", spec->name);
+    }
+    for (uint32_t s = own; s < count && !status; s++) {
+        scale_samples(&one, layer->codebook, &codes, samples + (size_t)s * spec->inputs, sum,
+                      &least, &most);
+        if (!fits(least, most))
+            status = eie_fail(error, EIE_USAGE,
+                              "layer %s: the sums of sample %u do not fit 32 bits at any scale",
+                              spec->name, s);
+    }
+    free(mark);
+    free(sum);
+    eie_sparse_codes_free(&codes);
     return status;
 }

@@ -42,4 +42,12 @@ struct eie_layer_spec {
 EIE_MUST_USE enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_count,
                                           struct eie_layer **layer, struct eie_error *error);
 
+/* The first `count` samples ([count][inputs]) of a layer that eie_generate made of this
+ * specification: its own, and behind them those that would have been drawn next, of the same
+ * scale. One of these whose sums leave int32 is halved, alone, until they do not. The layer and its
+ * hash stay as they are. EIE_USAGE where a sample's sums do not fit at any scale; EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_generate_samples(const struct eie_layer_spec *spec,
+                                                  const struct eie_layer *layer, uint32_t count,
+                                                  int16_t *samples, struct eie_error *error);
+
 #endif

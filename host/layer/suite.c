@@ -451,3 +451,32 @@ enum eie_status eie_suite_build(const struct eie_suite *suite, uint32_t index, u
     generated.source = source;
     return eie_generate(&generated, pe_count, layer, error);
 }
+
+enum eie_status eie_suite_inputs(const struct eie_suite *suite, uint32_t index,
+                                 const struct eie_layer *layer, uint32_t count, int16_t **drawn,
+                                 struct eie_error *error)
+{
+    const struct eie_suite_layer *spec = &suite->layers[index];
+    *drawn = NULL;
+    if (count <= layer->sample_count) return EIE_OK;
+    if (suite->file.count || *spec->import_folder)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "the layer has %u sample inputs, batch %u needs as many, and those of %s "
+                        "cannot be drawn",
+                        layer->sample_count, count, suite->file.count ? "a file" : "real data");
+    if (count > EIE_SUITE_INPUTS_MAX)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "the layer has %u sample inputs, batch %u needs as many, and no more than "
+                        "%u are drawn",
+                        layer->sample_count, count, EIE_SUITE_INPUTS_MAX);
+    int16_t *samples = malloc((size_t)count * layer->inputs * sizeof *samples);
+    if (!samples)
+        return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for %u inputs", layer->name,
+                        count);
+    enum eie_status status = eie_generate_samples(&spec->spec, layer, count, samples, error);
+    if (status)
+        free(samples);
+    else
+        *drawn = samples;
+    return status;
+}

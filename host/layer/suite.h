@@ -56,4 +56,15 @@ EIE_MUST_USE enum eie_status eie_suite_build(const struct eie_suite *suite, uint
                                              uint32_t pe_count, struct eie_layer **layer,
                                              struct eie_error *error);
 
+#define EIE_SUITE_INPUTS_MAX 1024u /* that are drawn, where the layer has fewer */
+
+/* `count` inputs ([count][inputs]) for the layer that eie_suite_build made: its samples, and behind
+ * them, where they are too few, those that the generator would have drawn next
+ * (host/layer/generate.h): `drawn`, which the caller frees; NULL where the layer's own do.
+ * EIE_UNSUPPORTED beyond EIE_SUITE_INPUTS_MAX, and for a layer that was not drawn here: a file's or
+ * real data's are never repeated, since a batch of equal inputs would be other work; EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_suite_inputs(const struct eie_suite *suite, uint32_t index,
+                                              const struct eie_layer *layer, uint32_t count,
+                                              int16_t **drawn, struct eie_error *error);
+
 #endif

@@ -1,17 +1,21 @@
 /* Many inputs at once: a weight is read once and multiplied with up to 64 inputs. What the kernels
  * share that do so; they differ in the arithmetic.
  *
- *   tile     192 columns: their inputs, [column][64] words of 16 bits, fit the first-level cache
- *   block    up to 1024 rows: their sums, [row][64] words of 32 bits, fit the second-level cache
+ *   tile     some hundred columns: their inputs, [column][32 or 64] words of 16 bits, fit the
+ *            first-level cache
+ *   block    rows whose sums, [row][16 to 64] words of 32 bits, fit the second-level cache
  *   entry    any two weights of a row in the tile, as an odd one's partner a weight of 0. Both
  *            columns' inputs are loaded and interleaved in registers, and multiplied with the pair
- *            of weights, which is broadcast. Loads limit: interleaving after loading takes half as
- *            many as pairs of neighbouring columns that lie interleaved in memory, of which at low
- *            density only one has a weight.
+ *            of weights, which is broadcast from the entry. Loads limit: interleaving after loading
+ *            takes half as many as pairs of neighbouring columns that lie interleaved in memory, of
+ *            which at low density only one has a weight.
+ *   bundle   two or four rows of a tile whose entries alternate: their dot products do not wait for
+ *            each other, and a loop ends once for all of them. The shorter ones are filled up with
+ *            weights of 0.
  *
- * All rows of a block pass over a tile before the next one comes. There they go by falling number
- * of entries, since a loop that ends as the one before did is foreseen. No gather, no horizontal
- * sum. */
+ * All bundles of a block pass over a tile before the next one comes. They are made of rows by
+ * falling number of entries, so that little is filled up, and a loop that ends as the one before
+ * did is foreseen. No gather, no horizontal sum. */
 #ifndef EIE_KERNELS_AVX512_BATCH_COLUMNS_H
 #define EIE_KERNELS_AVX512_BATCH_COLUMNS_H
 
@@ -19,33 +23,33 @@
 
 #include <immintrin.h>
 
-#define BATCH_LANES   16u               /* inputs in a register of sums */
-#define BATCH_BLOCK   (4 * BATCH_LANES) /* inputs that are taken at once */
-#define BATCH_COLUMNS 512u              /* of a tile; a multiple of 32, at most 512 */
-#define BATCH_ROWS    1024u             /* of a block; at most 65536 */
-#define BATCH_AHEAD   4u                /* rows whose sums are fetched before they are needed */
-#define BATCH_INLINE  static inline __attribute__((always_inline))
+#define BATCH_LANES  16u               /* inputs in a register of sums */
+#define BATCH_BLOCK  (4 * BATCH_LANES) /* inputs that are taken at once, at most */
+#define BATCH_ROWS   512u              /* of a block; at most 65535 */
+#define BATCH_BUNDLE 4u                /* rows in a bundle, at most */
+#define BATCH_AHEAD  2u                /* bundles whose sums are fetched before they are needed */
+#define BATCH_INLINE static inline __attribute__((always_inline))
 
-/* A row of a block and its entries in a tile. */
-struct batch_row {
-    uint16_t row, entries;
+/* Byte offsets, in the tile, of both columns' inputs, and the two weights as one word, the first
+ * one's in the low half. */
+struct batch_entry {
+    uint32_t places;
+    uint32_t weights;
 };
 
-/* An entry: both codes, as an index of the weights, in bits 0 to 7; the first column, in the tile,
- * in bits 8 to 16, and the other in bits 17 to 25: shifted, they are byte offsets of their inputs.
- */
-BATCH_INLINE uint32_t batch_entry(uint32_t first, uint32_t other, uint32_t codes)
-{
-    return codes | first << 8 | other << 17;
-}
-BATCH_INLINE uint32_t batch_first_offset(uint32_t entry)
-{
-    return entry >> 1 & 0xFF80u;
-}
-BATCH_INLINE uint32_t batch_other_offset(uint32_t entry)
-{
-    return entry >> 10 & 0xFF80u;
-}
+/* Rows of a block that go together through a tile, each with so many entries. Row BATCH_ROWS is
+ * none: its sums are nobody's. */
+struct batch_bundle {
+    uint16_t entries, row[BATCH_BUNDLE];
+};
+
+/* How many inputs a call has decides how the inputs, the sums and the bundles lie. */
+struct batch_shape {
+    uint32_t width;   /* registers of sums of a row: 1 to 4 */
+    uint32_t columns; /* of a tile; a multiple of 32 */
+    uint32_t words;   /* of a column of the tile */
+    uint32_t rows;    /* of a bundle: 2 or 4 */
+};
 
 struct batch_plan;
 
@@ -59,21 +63,27 @@ struct batch_block {
     uint32_t first_row, rows;
 };
 
-/* A copy: the rows of all blocks and tiles, tiles within a block, then their entries. */
+/* A copy: the bundles of all blocks and tiles, tiles within a block, then their entries. */
 struct batch_plan {
     struct eie_cpu_plan base;
     const struct batch_form *form;
+    struct batch_shape shape;
     struct batch_block *blocks;
     uint32_t *first_block; /* [threads + 1] */
-    size_t *first_row;     /* [blocks * tiles + 1]: index of the first of struct batch_row */
+    size_t *first_bundle;  /* [blocks * tiles + 1] */
     size_t *first_entry;   /* [blocks * tiles + 1] */
-    uint16_t *inputs;      /* [tiles * BATCH_COLUMNS][BATCH_BLOCK], in the order of load_columns */
-    int32_t *sums;         /* [threads][BATCH_ROWS][BATCH_BLOCK] */
+    uint16_t *inputs;      /* [tiles * columns][words], in the order of batch_load_columns */
+    int32_t *sums;         /* [threads][BATCH_ROWS + 1][width * BATCH_LANES] */
     size_t entries_at;     /* bytes from the copy's beginning */
     uint32_t tiles;
-    uint32_t weights[256];       /* both weights of a pair of codes, as one word */
     uint32_t begin, width, copy; /* of the inputs under way: first, registers of sums */
 };
+
+/* Words from one row's sums to the next one's. */
+BATCH_INLINE size_t batch_sum_words(const struct batch_plan *plan)
+{
+    return (size_t)plan->shape.width * BATCH_LANES;
+}
 
 /* For the kernel's table; prepare is the kernel's own and ends in batch_prepare. */
 enum eie_status batch_supports(const struct eie_problem *problem, uint64_t *plan_bytes,
@@ -143,15 +153,16 @@ BATCH_INLINE void batch_load_pairs(const struct batch_plan *plan, uint32_t first
 BATCH_INLINE void batch_load_columns(const struct batch_plan *plan, uint32_t first, uint32_t b,
                                      const struct batch_arithmetic *arithmetic, uint16_t *to)
 {
+    const uint32_t words = plan->shape.words;
     const __m512i low = _mm512_set1_epi32(0xFFFF);
     __m512i one[16], other[16];
     batch_load_pairs(plan, first, b, arithmetic, one);
     batch_load_pairs(plan, first, b + BATCH_LANES, arithmetic, other);
-    for (uint32_t p = 0; p < 16; p++, to += (size_t)2 * BATCH_BLOCK) {
+    for (uint32_t p = 0; p < 16; p++, to += (size_t)2 * words) {
         _mm512_store_si512(to, _mm512_packus_epi32(_mm512_and_si512(one[p], low),
                                                    _mm512_and_si512(other[p], low)));
-        _mm512_store_si512(to + BATCH_BLOCK, _mm512_packus_epi32(_mm512_srli_epi32(one[p], 16),
-                                                                 _mm512_srli_epi32(other[p], 16)));
+        _mm512_store_si512(to + words, _mm512_packus_epi32(_mm512_srli_epi32(one[p], 16),
+                                                           _mm512_srli_epi32(other[p], 16)));
     }
 }
 
@@ -160,95 +171,166 @@ BATCH_INLINE void batch_load(const struct batch_plan *plan, uint32_t worker,
                              const struct batch_arithmetic *arithmetic)
 {
     const uint32_t threads = plan->base.setup.problem.threads;
-    const uint32_t parts = plan->tiles * (BATCH_COLUMNS / 32);
+    const uint32_t parts = plan->tiles * (plan->shape.columns / 32);
     const uint32_t end = (uint32_t)((uint64_t)parts * (worker + 1) / threads);
     for (uint32_t part = (uint32_t)((uint64_t)parts * worker / threads); part < end; part++)
         for (uint32_t v = 0; v < plan->width; v += 2)
             batch_load_columns(plan, 32 * part, plan->begin + v * BATCH_LANES, arithmetic,
-                               plan->inputs + (size_t)part * 32 * BATCH_BLOCK + v * BATCH_LANES);
+                               plan->inputs + (size_t)part * 32 * plan->shape.words +
+                                   v * BATCH_LANES);
 }
 
 /* ---- the product ---------------------------------------------------------------------------- */
 
-/* One row's entries of one tile, `width` registers of sums (a constant where this is inlined). */
-BATCH_INLINE void batch_add_row(const uint32_t *entries, uint32_t count, const uint32_t *weights,
-                                const char *inputs, int32_t *sums, uint32_t width,
-                                const struct batch_arithmetic *arithmetic)
+/* What both numbers mean where they are constants: rows of a bundle, registers of sums of a row. */
+#define BATCH_SUMS_MOST 8u /* their product, at most */
+
+/* A bundle's entries. */
+BATCH_INLINE void batch_add_rows(const struct batch_entry *entries, uint32_t steps,
+                                 const char *inputs, int32_t *const *sums, uint32_t rows,
+                                 uint32_t width, const struct batch_arithmetic *arithmetic)
 {
-    __m512i acc[4];
-    for (uint32_t v = 0; v < width; v++) acc[v] = _mm512_load_si512(sums + v * BATCH_LANES);
-    for (uint32_t e = 0; e < count; e++) {
-        const char *one = inputs + batch_first_offset(entries[e]);
-        const char *other = inputs + batch_other_offset(entries[e]);
-        const __m512i pair = _mm512_set1_epi32((int)weights[entries[e] & 255]);
-        for (uint32_t v = 0; v < width; v += 2) {
-            const __m512i a = _mm512_load_si512(one + v * 2 * BATCH_LANES);
-            const __m512i b = _mm512_load_si512(other + v * 2 * BATCH_LANES);
-            acc[v] = arithmetic->add(acc[v], pair, _mm512_unpacklo_epi16(a, b));
-            if (v + 1 < width)
-                acc[v + 1] = arithmetic->add(acc[v + 1], pair, _mm512_unpackhi_epi16(a, b));
+    __m512i acc[BATCH_SUMS_MOST];
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < rows * width; i++)
+        acc[i] = _mm512_load_si512(sums[i / width] + i % width * BATCH_LANES);
+    for (const struct batch_entry *end = entries + (size_t)steps * rows; entries < end;
+         entries += rows) {
+#pragma GCC unroll 4
+        for (uint32_t r = 0; r < rows; r++) {
+            const uint32_t places = entries[r].places;
+            const char *one = inputs + (uint16_t)places, *other = inputs + (places >> 16);
+            const __m512i pair = _mm512_set1_epi32((int)entries[r].weights);
+            __m512i *to = acc + r * width;
+#pragma GCC unroll 2
+            for (uint32_t v = 0; v < width; v += 2) {
+                const __m512i a = _mm512_load_si512(one + v * 2 * BATCH_LANES);
+                const __m512i b = _mm512_load_si512(other + v * 2 * BATCH_LANES);
+                to[v] = arithmetic->add(to[v], pair, _mm512_unpacklo_epi16(a, b));
+                if (v + 1 < width)
+                    to[v + 1] = arithmetic->add(to[v + 1], pair, _mm512_unpackhi_epi16(a, b));
+            }
         }
     }
-    for (uint32_t v = 0; v < width; v++) _mm512_store_si512(sums + v * BATCH_LANES, acc[v]);
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < rows * width; i++)
+        _mm512_store_si512(sums[i / width] + i % width * BATCH_LANES, acc[i]);
 }
 
 /* A block's rows of one tile. */
 BATCH_INLINE void batch_add_tile(const struct batch_plan *plan, uint32_t block, uint32_t tile,
-                                 int32_t *sums, uint32_t width,
+                                 int32_t *sums, uint32_t rows, uint32_t width,
                                  const struct batch_arithmetic *arithmetic)
 {
-    const size_t at = (size_t)block * plan->tiles + tile;
+    const size_t at = (size_t)block * plan->tiles + tile, words = batch_sum_words(plan);
     const char *copy = plan->base.copies[plan->copy];
-    const struct batch_row *rows = (const struct batch_row *)(const void *)copy;
-    const struct batch_row *row = rows + plan->first_row[at];
-    const struct batch_row *end = rows + plan->first_row[at + 1], *last = end - 1;
-    const uint32_t *entries =
-        (const uint32_t *)(const void *)(copy + plan->entries_at) + plan->first_entry[at];
-    const char *inputs = (const char *)(plan->inputs + (size_t)tile * BATCH_COLUMNS * BATCH_BLOCK);
-    for (; row < end; entries += row->entries, row++) {
-        const struct batch_row *later = last - row < BATCH_AHEAD ? last : row + BATCH_AHEAD;
-        for (uint32_t v = 0; v < width; v++)
-            _mm_prefetch((const char *)(sums + (size_t)later->row * BATCH_BLOCK + v * BATCH_LANES),
-                         _MM_HINT_T0);
-        batch_add_row(entries, row->entries, plan->weights, inputs,
-                      sums + (size_t)row->row * BATCH_BLOCK, width, arithmetic);
+    const struct batch_bundle *bundles = (const struct batch_bundle *)(const void *)copy;
+    const struct batch_bundle *bundle = bundles + plan->first_bundle[at];
+    const struct batch_bundle *end = bundles + plan->first_bundle[at + 1], *last = end - 1;
+    const struct batch_entry *entries =
+        (const struct batch_entry *)(const void *)(copy + plan->entries_at) + plan->first_entry[at];
+    const char *inputs =
+        (const char *)(plan->inputs + (size_t)tile * plan->shape.columns * plan->shape.words);
+    for (; bundle < end; entries += (size_t)bundle->entries * rows, bundle++) {
+        const struct batch_bundle *later =
+            last - bundle < BATCH_AHEAD ? last : bundle + BATCH_AHEAD;
+        int32_t *to[BATCH_BUNDLE];
+        for (uint32_t r = 0; r < rows; r++) {
+            to[r] = sums + bundle->row[r] * words;
+            for (uint32_t v = 0; v < width; v++)
+                _mm_prefetch((const char *)(sums + later->row[r] * words + v * BATCH_LANES),
+                             _MM_HINT_T0);
+        }
+        batch_add_rows(entries, bundle->entries, inputs, to, rows, width, arithmetic);
     }
 }
 
-/* act, rounding and saturation of 16 sums: floor((sum + h) / 2^shift) without leaving int32. */
-BATCH_INLINE __m256i batch_finish(__m512i sum, const struct eie_layer *layer, uint32_t shift)
+BATCH_INLINE void batch_add_tiles(const struct batch_plan *plan, uint32_t block, int32_t *sums,
+                                  uint32_t rows, uint32_t width,
+                                  const struct batch_arithmetic *arithmetic)
+{
+    for (uint32_t tile = 0; tile < plan->tiles; tile++)
+        batch_add_tile(plan, block, tile, sums, rows, width, arithmetic);
+}
+
+/* Activation and rounding of a row's sums: floor((sum + h) / 2^shift) without leaving int32. */
+BATCH_INLINE __m512i batch_round(__m512i sum, const struct eie_layer *layer, uint32_t shift)
 {
     if (layer->activation == EIE_ACTIVATION_RELU)
         sum = _mm512_max_epi32(sum, _mm512_setzero_si512());
-    if (shift) {
-        const __m512i half =
-            _mm512_and_si512(_mm512_srai_epi32(sum, shift - 1), _mm512_set1_epi32(1));
-        sum = _mm512_add_epi32(_mm512_srai_epi32(sum, shift), half);
-    }
-    return _mm512_cvtsepi32_epi16(sum);
+    if (!shift) return sum;
+    const __m512i half = _mm512_and_si512(_mm512_srai_epi32(sum, shift - 1), _mm512_set1_epi32(1));
+    return _mm512_add_epi32(_mm512_srai_epi32(sum, shift), half);
 }
 
-/* 16 rows' sums from `row` on, turned to rows of y. */
+/* 8 x 8 words in each 128-bit lane: r[i] holds row i before, column i after. */
+BATCH_INLINE void batch_transpose_lanes(__m512i r[8])
+{
+    __m512i s[8], t[8];
+    for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm512_unpacklo_epi16(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_epi16(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int k = 0; k < 2; k++) {
+            t[i + 2 * k] = _mm512_unpacklo_epi32(s[i + k], s[i + 2 + k]);
+            t[i + 2 * k + 1] = _mm512_unpackhi_epi32(s[i + k], s[i + 2 + k]);
+        }
+    for (int k = 0; k < 4; k++) {
+        r[2 * k] = _mm512_unpacklo_epi64(t[k], t[4 + k]);
+        r[2 * k + 1] = _mm512_unpackhi_epi64(t[k], t[4 + k]);
+    }
+}
+
+#define BATCH_STORED 32u /* rows that are stored together */
+
+/* Up to 32 rows' sums of 16 inputs, from `row` on, saturated: packed[i] holds of rows i and 16 + i
+ * four inputs each in a 128-bit lane. */
+BATCH_INLINE void batch_pack_rows(const struct batch_plan *plan, uint32_t row, uint32_t rows,
+                                  const int32_t *sums, const struct batch_arithmetic *arithmetic,
+                                  __m512i packed[16])
+{
+    const struct eie_layer *layer = plan->base.setup.problem.layer;
+    const uint32_t shift = eie_layer_shift(layer);
+    for (uint32_t i = 0; i < 16; i++) {
+        __m512i done[2];
+        for (uint32_t h = 0; h < 2; h++) {
+            const uint32_t r = i + 16 * h;
+            const int32_t bias = layer->bias && r < rows ? layer->bias[row + r] : 0;
+            const __m512i sum = _mm512_load_si512(sums + r * batch_sum_words(plan));
+            done[h] = batch_round(arithmetic->finish(sum, _mm512_set1_epi32(bias)), layer, shift);
+        }
+        packed[i] = _mm512_packs_epi32(done[0], done[1]);
+    }
+}
+
+/* The outputs of up to 32 rows from `row` on. Packed first and turned then, which takes half of the
+ * permutes. */
 BATCH_INLINE void batch_store_rows(const struct batch_plan *plan, uint32_t row, uint32_t rows,
                                    const int32_t *sums, const struct batch_arithmetic *arithmetic)
 {
     const struct eie_problem *problem = &plan->base.setup.problem;
-    const struct eie_layer *layer = problem->layer;
-    const uint32_t shift = eie_layer_shift(layer);
-    const __mmask16 there = (__mmask16)(rows >= 16 ? 0xFFFFu : (1u << rows) - 1);
-    const __m512i bias =
-        layer->bias ? _mm512_maskz_loadu_epi32(there, layer->bias + row) : _mm512_setzero_si512();
+    const size_t outputs = problem->layer->outputs;
+    const __mmask32 there = rows >= 32 ? 0xFFFFFFFFu : (1u << rows) - 1;
     for (uint32_t v = 0; v < plan->width; v++) {
         __m512i turned[16];
-        for (uint32_t i = 0; i < 16; i++)
-            turned[i] = _mm512_load_si512(sums + (size_t)i * BATCH_BLOCK + v * BATCH_LANES);
-        batch_transpose(turned);
-        for (uint32_t i = 0; i < 16; i++) {
-            const uint32_t b = plan->begin + v * BATCH_LANES + i;
-            if (b >= problem->batch) return;
-            _mm256_mask_storeu_epi16(
-                plan->base.outputs + (size_t)b * layer->outputs + row, there,
-                batch_finish(arithmetic->finish(turned[i], bias), layer, shift));
+        batch_pack_rows(plan, row, rows, sums + v * BATCH_LANES, arithmetic, turned);
+        batch_transpose_lanes(turned);     /* [k]: rows 0-7 of inputs 4 lane + k; [4 + k]: 16-23 */
+        batch_transpose_lanes(turned + 8); /* the same of rows 8-15 and 24-31 */
+        for (uint32_t k = 0; k < 4; k++) {
+            const __m512i a = _mm512_shuffle_i32x4(turned[k], turned[8 + k], 0x44);
+            const __m512i b = _mm512_shuffle_i32x4(turned[k], turned[8 + k], 0xEE);
+            const __m512i c = _mm512_shuffle_i32x4(turned[4 + k], turned[12 + k], 0x44);
+            const __m512i d = _mm512_shuffle_i32x4(turned[4 + k], turned[12 + k], 0xEE);
+            const __m512i of_lane[4] = {
+                _mm512_shuffle_i32x4(a, c, 0x88), _mm512_shuffle_i32x4(a, c, 0xDD),
+                _mm512_shuffle_i32x4(b, d, 0x88), _mm512_shuffle_i32x4(b, d, 0xDD)};
+            for (uint32_t lane = 0; lane < 4; lane++) {
+                const uint32_t input = plan->begin + v * BATCH_LANES + 4 * lane + k;
+                if (input < problem->batch)
+                    _mm512_mask_storeu_epi16(plan->base.outputs + input * outputs + row, there,
+                                             of_lane[lane]);
+            }
         }
     }
 }
@@ -257,26 +339,36 @@ BATCH_INLINE void batch_store_rows(const struct batch_plan *plan, uint32_t row, 
 BATCH_INLINE void batch_work(const struct batch_plan *plan, uint32_t worker,
                              const struct batch_arithmetic *arithmetic)
 {
-    int32_t *sums = plan->sums + (size_t)worker * BATCH_ROWS * BATCH_BLOCK;
+    const size_t words = batch_sum_words(plan);
+    int32_t *sums = plan->sums + (size_t)worker * (BATCH_ROWS + 1) * words;
     batch_load(plan, worker, arithmetic);
     eie_pool_barrier(plan->base.setup.pool, worker);
     for (uint32_t k = plan->first_block[worker]; k < plan->first_block[worker + 1]; k++) {
         const struct batch_block block = plan->blocks[k];
-        for (size_t i = 0; i < (size_t)block.rows * BATCH_BLOCK; i += BATCH_LANES)
+        for (size_t i = 0; i < block.rows * words; i += BATCH_LANES)
             _mm512_store_si512(sums + i, _mm512_setzero_si512());
-        for (uint32_t tile = 0; tile < plan->tiles; tile++) {
-            if (plan->width == 4)
-                batch_add_tile(plan, k, tile, sums, 4, arithmetic);
-            else if (plan->width == 3)
-                batch_add_tile(plan, k, tile, sums, 3, arithmetic);
-            else if (plan->width == 2)
-                batch_add_tile(plan, k, tile, sums, 2, arithmetic);
-            else
-                batch_add_tile(plan, k, tile, sums, 1, arithmetic);
+        switch (10 * plan->shape.rows + plan->width) {
+        case 41:
+            batch_add_tiles(plan, k, sums, 4, 1, arithmetic);
+            break;
+        case 42:
+            batch_add_tiles(plan, k, sums, 4, 2, arithmetic);
+            break;
+        case 21:
+            batch_add_tiles(plan, k, sums, 2, 1, arithmetic);
+            break;
+        case 22:
+            batch_add_tiles(plan, k, sums, 2, 2, arithmetic);
+            break;
+        case 23:
+            batch_add_tiles(plan, k, sums, 2, 3, arithmetic);
+            break;
+        default:
+            batch_add_tiles(plan, k, sums, 2, 4, arithmetic);
         }
-        for (uint32_t i = 0; i < block.rows; i += 16)
-            batch_store_rows(plan, block.first_row + i, block.rows - i,
-                             sums + (size_t)i * BATCH_BLOCK, arithmetic);
+        for (uint32_t i = 0; i < block.rows; i += BATCH_STORED)
+            batch_store_rows(plan, block.first_row + i, block.rows - i, sums + i * words,
+                             arithmetic);
     }
 }
 

@@ -15,6 +15,16 @@
 #define EIE_BLOCK_ROWS   (EIE_GROUP_ROWS * EIE_BLOCK_GROUPS)
 #define EIE_NO_ROW       UINT32_MAX
 
+/* Does F(0), F(1) ... for each of 1 to 4 inputs that go together; count is a constant. Not in a
+ * loop: gcc 12 unrolls too late to keep sums in their registers, and copies them in every step. */
+#define EIE_EACH_INPUT(count, F)                                                                   \
+    do {                                                                                           \
+        F(0);                                                                                      \
+        if ((count) > 1) F(1);                                                                     \
+        if ((count) > 2) F(2);                                                                     \
+        if ((count) > 3) F(3);                                                                     \
+    } while (0)
+
 struct eie_row_block {
     uint32_t first_row, row_count; /* natural order; 1 to EIE_BLOCK_ROWS */
     uint32_t first_group;

@@ -9,6 +9,10 @@
  * Words rather than bytes: the inputs need no splitting, signs cost nothing, a slot takes half the
  * dot products. That wins where vpermi2w is as cheap as vpermb (AMD from Zen 4 on).
  *
+ * Where steps become fuller by it, two groups go as one: 32 rows of which each takes two weights.
+ *
+ * Of several inputs, four share the look-up of places and weights.
+ *
  * The prepared form, 1.25 bytes a slot: four steps are a unit of five vectors of 32 words. Word w
  * of vector s < 4 holds for step s the places of slots w and 32 + w and the code of slot w; the
  * fifth vector holds the codes of slots 32 + w of all four steps. Permutes ignore high index bits
@@ -29,7 +33,10 @@
 #define STEP_SLOTS (TAKE * EIE_GROUP_ROWS)
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
 
-#define ISA __attribute__((target("avx512vnni")))
+#define TOGETHER 4u /* inputs that share a look-up, at most */
+
+#define ISA    __attribute__((target("avx512vnni")))
+#define INLINE static inline __attribute__((always_inline))
 
 /* A copy is one allocation: units, then first inputs of the steps, the unit behind each group's
  * pair, places of the rows in their blocks, biases in the order of the lanes. */
@@ -43,6 +50,7 @@ struct plan {
     struct offsets at;
     uint32_t copy; /* of the product under way */
     uint32_t unit_count;
+    bool as_one;       /* pairs of groups */
     int16_t table[32]; /* the codebook twice */
 };
 
@@ -115,7 +123,7 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_groups *groups = &plan->groups;
-    eie_window_fill(&form, rows, groups, layer->inputs, pair_end, copy,
+    eie_window_fill(&form, rows, groups, layer->inputs, plan->as_one, pair_end, copy,
                     (uint16_t *)(void *)(copy + plan->at.first));
     memcpy(copy + plan->at.pair_end, pair_end, groups->group_count * sizeof *pair_end);
     memcpy(copy + plan->at.place, groups->place, (size_t)groups->block_count * EIE_BLOCK_ROWS);
@@ -123,6 +131,16 @@ static void fill_copy(char *copy, const struct plan *plan, const struct eie_row_
     for (size_t lane = 0; layer->bias && lane < (size_t)groups->group_count * EIE_GROUP_ROWS;
          lane++)
         bias[lane] = groups->row[lane] == EIE_NO_ROW ? 0 : layer->bias[groups->row[lane]];
+}
+
+/* In the form that has fewer units: where pairs go as one, a step costs the same. */
+static uint64_t place(const struct eie_layer *layer, const struct eie_row_lists *rows,
+                      const struct eie_row_groups *groups, uint32_t *pair_end, bool *as_one)
+{
+    const uint64_t apart = eie_window_place(&form, rows, groups, layer->inputs, false, pair_end);
+    const uint64_t joined = eie_window_place(&form, rows, groups, layer->inputs, true, pair_end);
+    *as_one = joined < apart;
+    return *as_one ? joined : eie_window_place(&form, rows, groups, layer->inputs, false, pair_end);
 }
 
 static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
@@ -143,7 +161,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
             eie_fail(error, EIE_MEMORY, "out of memory for the pairs of layer %s", layer->name);
         goto done;
     }
-    const uint64_t units = eie_window_place(&form, &rows, &groups, layer->inputs, pair_end);
+    bool as_one;
+    const uint64_t units = place(layer, &rows, &groups, pair_end, &as_one);
     const struct offsets at = layout(layer, units, groups.group_count, groups.block_count);
     status = eie_cpu_plan_begin(setup, sizeof(struct plan), at.end, &base, error);
     if (status) goto done;
@@ -152,6 +171,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     memset(&groups, 0, sizeof groups);
     plan->at = at;
     plan->unit_count = (uint32_t)units;
+    plan->as_one = as_one;
     memcpy(plan->table, layer->codebook, sizeof layer->codebook);
     memcpy(plan->table + EIE_CODEBOOK_SIZE, layer->codebook, sizeof layer->codebook);
     fill_copy(base->copies[0], plan, &rows, pair_end);
@@ -166,87 +186,183 @@ done:
 
 /* A vector of a unit, loaded once: gcc would rather load it again for every shift, and there are
  * more loads than anything else. */
-static inline __m512i load_once(const uint16_t *vector)
+INLINE __m512i load_once(const uint16_t *vector)
 {
     __m512i words = _mm512_load_si512(vector);
     __asm__("" : "+v"(words));
     return words;
 }
 
-/* One step: 64 products into 16 sums. */
-ISA static inline __m512i step(__m512i sum, const int16_t *window, __m512i word, __m512i codes,
-                               __m512i table)
-{
-    const __m512i low = _mm512_loadu_si512(window), high = _mm512_loadu_si512(window + 32);
-    const __m512i a0 = _mm512_permutex2var_epi16(low, word, high);
-    const __m512i a1 = _mm512_permutex2var_epi16(low, _mm512_srli_epi16(word, 10), high);
-    const __m512i w0 = _mm512_permutexvar_epi16(_mm512_srli_epi16(word, 6), table);
-    const __m512i w1 = _mm512_permutexvar_epi16(codes, table);
-    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, a0, w0), a1, w1);
-}
+/* Sums of a group for one input; chains keep the dot products' latency out of the way. */
+struct sums {
+    __m512i even, odd, third;
+};
 
-/* A run of units of a copy, and the input that they are multiplied by. */
+/* A run of units of a copy, and the first of the inputs that they are multiplied by. */
 struct stream {
     const uint16_t *unit, *first;
     const int16_t *input;
+    size_t to_next; /* words from an input to the next one */
     __m512i table;
 };
 
-static inline void stream_next(struct stream *stream)
+INLINE void stream_next(struct stream *stream, uint32_t units)
 {
-    stream->unit += UNIT_WORDS;
-    stream->first += UNIT_STEPS;
+    stream->unit += (size_t)units * UNIT_WORDS;
+    stream->first += (size_t)units * UNIT_STEPS;
 }
 
-/* Adds the products of one unit; three chains keep the dot products' latency out of the way. */
-ISA static inline void add_unit(const struct stream *stream, __m512i *sum0, __m512i *sum1,
-                                __m512i *sum2)
+/* The places and the weights of a step. */
+struct slots {
+    __m512i place0, place1, weight0, weight1;
+};
+
+/* 64 products of one input: into the 16 sums of a group, or, of a pair that goes as one, the first
+ * 32 into one's and the others into the other's. */
+ISA INLINE void add_slots(__m512i *sum, __m512i *other, const int16_t *window, struct slots slots)
+{
+    const __m512i low = _mm512_loadu_si512(window), high = _mm512_loadu_si512(window + 32);
+    const __m512i a0 = _mm512_permutex2var_epi16(low, slots.place0, high);
+    const __m512i a1 = _mm512_permutex2var_epi16(low, slots.place1, high);
+    *sum = _mm512_dpwssd_epi32(*sum, a0, slots.weight0);
+    *other = _mm512_dpwssd_epi32(*other, a1, slots.weight1);
+}
+
+ISA INLINE struct slots look_up(__m512i word, __m512i codes, __m512i table)
+{
+    return (struct slots){word, _mm512_srli_epi16(word, 10),
+                          _mm512_permutexvar_epi16(_mm512_srli_epi16(word, 6), table),
+                          _mm512_permutexvar_epi16(codes, table)};
+}
+
+/* Adds the products of one unit for `count` inputs. As one: a step's halves belong to two groups,
+ * whose sums are the even and the odd ones. */
+ISA INLINE void add_unit(const struct stream *stream, uint32_t count, bool as_one,
+                         struct sums *sums)
 {
     const uint16_t *unit = stream->unit, *first = stream->first;
-    const int16_t *input = stream->input;
     const __m512i codes = load_once(unit + 128), table = stream->table;
-    *sum0 = step(*sum0, input + first[0], load_once(unit), codes, table);
-    *sum1 = step(*sum1, input + first[1], load_once(unit + 32), _mm512_srli_epi16(codes, 4), table);
-    *sum2 = step(*sum2, input + first[2], load_once(unit + 64), _mm512_srli_epi16(codes, 8), table);
-    *sum1 =
-        step(*sum1, input + first[3], load_once(unit + 96), _mm512_srli_epi16(codes, 12), table);
+    struct slots slots;
+#define ADD(i, chain, step)                                                                        \
+    add_slots(as_one ? &sums[i].even : &sums[i].chain, as_one ? &sums[i].odd : &sums[i].chain,     \
+              stream->input + (i)*stream->to_next + first[step], slots)
+#define ADD_0(i) ADD(i, even, 0)
+#define ADD_1(i) ADD(i, odd, 1)
+#define ADD_2(i) ADD(i, third, 2)
+#define ADD_3(i) ADD(i, odd, 3)
+    slots = look_up(load_once(unit), codes, table);
+    EIE_EACH_INPUT(count, ADD_0);
+    slots = look_up(load_once(unit + 32), _mm512_srli_epi16(codes, 4), table);
+    EIE_EACH_INPUT(count, ADD_1);
+    slots = look_up(load_once(unit + 64), _mm512_srli_epi16(codes, 8), table);
+    EIE_EACH_INPUT(count, ADD_2);
+    slots = look_up(load_once(unit + 96), _mm512_srli_epi16(codes, 12), table);
+    EIE_EACH_INPUT(count, ADD_3);
+#undef ADD_0
+#undef ADD_1
+#undef ADD_2
+#undef ADD_3
+#undef ADD
 }
 
-/* The sums of a pair of groups. */
-ISA static inline void pair_sums(struct stream *stream, uint32_t units, int32_t *sums)
+ISA INLINE struct sums no_sums(void)
 {
-    __m512i a0 = _mm512_setzero_si512(), a1 = a0, a2 = a0, b0 = a0, b1 = a0, b2 = a0;
+    const __m512i zero = _mm512_setzero_si512();
+    return (struct sums){zero, zero, zero};
+}
+
+ISA INLINE __m512i join(const struct sums *sums)
+{
+    return _mm512_add_epi32(_mm512_add_epi32(sums->even, sums->odd), sums->third);
+}
+
+/* The sums of a group, whose units are every `stride`-th of `units`. */
+ISA INLINE void group_sums(struct stream stream, uint32_t units, uint32_t stride, uint32_t count,
+                           int32_t *to)
+{
+    struct sums sums[TOGETHER] = {no_sums(), no_sums(), no_sums(), no_sums()};
+    for (uint32_t u = 0; u < units; u += stride, stream_next(&stream, stride))
+        add_unit(&stream, count, false, sums);
+#define STORE(i) _mm512_store_si512(to + (size_t)(i)*EIE_BLOCK_ROWS, join(&sums[i]))
+    EIE_EACH_INPUT(count, STORE);
+#undef STORE
+}
+
+/* The sums of both groups of a pair, whose units alternate, for one input. */
+ISA INLINE void pair_sums(struct stream stream, uint32_t units, int32_t *to)
+{
+    struct sums one = no_sums(), two = no_sums();
     for (uint32_t u = 0; u < units; u += 2) {
-        add_unit(stream, &a0, &a1, &a2);
-        stream_next(stream);
-        add_unit(stream, &b0, &b1, &b2);
-        stream_next(stream);
+        add_unit(&stream, 1, false, &one);
+        stream_next(&stream, 1);
+        add_unit(&stream, 1, false, &two);
+        stream_next(&stream, 1);
     }
-    _mm512_store_si512(sums, _mm512_add_epi32(_mm512_add_epi32(a0, a1), a2));
-    _mm512_store_si512(sums + EIE_GROUP_ROWS, _mm512_add_epi32(_mm512_add_epi32(b0, b1), b2));
+    _mm512_store_si512(to, join(&one));
+    _mm512_store_si512(to + EIE_GROUP_ROWS, join(&two));
 }
 
-/* The sums of a group without a partner. */
-ISA static inline void single_sums(struct stream *stream, uint32_t units, int32_t *sums)
+/* The sums of a pair that goes as one. */
+ISA INLINE void joined_sums(struct stream stream, uint32_t units, uint32_t count, int32_t *to)
 {
-    __m512i sum0 = _mm512_setzero_si512(), sum1 = sum0, sum2 = sum0;
-    for (uint32_t u = 0; u < units; u++, stream_next(stream)) add_unit(stream, &sum0, &sum1, &sum2);
-    _mm512_store_si512(sums, _mm512_add_epi32(_mm512_add_epi32(sum0, sum1), sum2));
+    struct sums sums[TOGETHER] = {no_sums(), no_sums(), no_sums(), no_sums()};
+    for (uint32_t u = 0; u < units; u++, stream_next(&stream, 1))
+        add_unit(&stream, count, true, sums);
+#define STORE(i)                                                                                   \
+    do {                                                                                           \
+        int32_t *at = to + (size_t)(i)*EIE_BLOCK_ROWS;                                             \
+        _mm512_store_si512(at, sums[i].even);                                                      \
+        _mm512_store_si512(at + EIE_GROUP_ROWS, sums[i].odd);                                      \
+    } while (0)
+    EIE_EACH_INPUT(count, STORE);
+#undef STORE
 }
 
-/* The sums of each group of a block. */
-ISA static void block_sums(struct stream stream, const uint32_t *pair_end, uint32_t unit,
-                           uint32_t groups, int32_t *sums)
+/* The sums of each group of a block, for `count` inputs whose sums lie a block apart. */
+ISA INLINE void block_sums(struct stream stream, const uint32_t *pair_end, uint32_t unit,
+                           uint32_t groups, bool as_one, uint32_t count, int32_t *to)
 {
-    uint32_t g = 0;
-    for (; g + 1 < groups; unit = pair_end[g], g += 2)
-        pair_sums(&stream, pair_end[g] - unit, sums + (size_t)g * EIE_GROUP_ROWS);
-    if (g < groups) single_sums(&stream, pair_end[g] - unit, sums + (size_t)g * EIE_GROUP_ROWS);
+    for (uint32_t g = 0; g < groups; g += 2) {
+        const uint32_t units = pair_end[g] - unit;
+        int32_t *at = to + (size_t)g * EIE_GROUP_ROWS;
+        if (g + 1 == groups) {
+            group_sums(stream, units, 1, count, at);
+        } else if (as_one) {
+            joined_sums(stream, units, count, at);
+        } else if (count == 1) {
+            pair_sums(stream, units, at);
+        } else {
+            struct stream other = stream;
+            stream_next(&other, 1);
+            group_sums(stream, units, 2, count, at);
+            group_sums(other, units, 2, count, at + EIE_GROUP_ROWS);
+        }
+        stream_next(&stream, units);
+        unit = pair_end[g];
+    }
 }
 
-/* The outputs of one block for one input. */
-ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
-                          const int16_t *input, int16_t *y)
+typedef void block_sums_of_count(struct stream stream, const uint32_t *pair_end, uint32_t unit,
+                                 uint32_t groups, bool as_one, int32_t *to);
+
+#define BLOCK_SUMS(count)                                                                          \
+    ISA static void block_sums_of_##count(struct stream stream, const uint32_t *pair_end,          \
+                                          uint32_t unit, uint32_t groups, bool as_one,             \
+                                          int32_t *to)                                             \
+    {                                                                                              \
+        block_sums(stream, pair_end, unit, groups, as_one, count, to);                             \
+    }
+BLOCK_SUMS(1)
+BLOCK_SUMS(2)
+BLOCK_SUMS(3)
+BLOCK_SUMS(4)
+
+static block_sums_of_count *const block_sums_of[TOGETHER] = {block_sums_of_1, block_sums_of_2,
+                                                             block_sums_of_3, block_sums_of_4};
+
+/* The outputs of one block for `count` inputs from the `input`-th on. */
+ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b, uint32_t input,
+                          uint32_t count)
 {
     const struct eie_layer *layer = plan->base.setup.problem.layer;
     const struct eie_row_block *block = &plan->groups.blocks[b];
@@ -256,28 +372,30 @@ ISA static void run_block(const struct plan *plan, const char *copy, uint32_t b,
         .unit = (const uint16_t *)(const void *)copy + (size_t)unit * UNIT_WORDS,
         .first =
             (const uint16_t *)(const void *)(copy + plan->at.first) + (size_t)unit * UNIT_STEPS,
-        .input = input,
+        .input = plan->base.inputs + (size_t)input * layer->inputs,
+        .to_next = layer->inputs,
         .table = _mm512_loadu_si512(plan->table),
     };
-    int32_t sums[EIE_BLOCK_ROWS] __attribute__((aligned(64)));
-    block_sums(stream, pair_end + block->first_group, unit,
-               block[1].first_group - block->first_group, sums);
+    int32_t sums[TOGETHER][EIE_BLOCK_ROWS] __attribute__((aligned(64)));
+    block_sums_of[count - 1](stream, pair_end + block->first_group, unit,
+                             block[1].first_group - block->first_group, plan->as_one, sums[0]);
     const int32_t *bias = (const int32_t *)(const void *)(copy + plan->at.bias);
-    eie_block_finish(layer, block, sums,
-                     layer->bias ? bias + (size_t)block->first_group * EIE_GROUP_ROWS : NULL,
-                     (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS, y);
+    for (uint32_t i = 0; i < count; i++)
+        eie_block_finish(layer, block, sums[i],
+                         layer->bias ? bias + (size_t)block->first_group * EIE_GROUP_ROWS : NULL,
+                         (const uint8_t *)copy + plan->at.place + (size_t)b * EIE_BLOCK_ROWS,
+                         plan->base.outputs + (size_t)(input + i) * layer->outputs);
 }
 
 static void work(void *context, uint32_t worker)
 {
     const struct plan *plan = context;
-    const struct eie_problem *problem = &plan->base.setup.problem;
+    const uint32_t batch = plan->base.setup.problem.batch;
     const char *copy = plan->base.copies[plan->copy];
     for (uint32_t b = plan->groups.worker_block[worker]; b < plan->groups.worker_block[worker + 1];
          b++)
-        for (uint32_t i = 0; i < problem->batch; i++)
-            run_block(plan, copy, b, plan->base.inputs + (size_t)i * problem->layer->inputs,
-                      plan->base.outputs + (size_t)i * problem->layer->outputs);
+        for (uint32_t i = 0; i < batch; i += TOGETHER)
+            run_block(plan, copy, b, i, batch - i < TOGETHER ? batch - i : TOGETHER);
 }
 
 static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)

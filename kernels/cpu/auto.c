@@ -30,7 +30,7 @@
 #include <time.h>
 
 #define SHORT_NS     250 /* calls that are estimated to be shorter are not tried */
-#define BATCH_PAYS   16  /* inputs a call from which a kernel for many is always tried */
+#define BATCH_PAYS   8   /* inputs a call from which a kernel for many is always tried */
 #define TRIAL_BYTES  (UINT64_C(256) << 20)
 #define LONG_CALL_NS 2e6  /* such calls are not disturbed by what the caches held before */
 #define OWN_CLOCK_NS 20e3 /* to read a thread's own clock would lengthen shorter calls */
@@ -68,20 +68,22 @@ struct candidate {
     const char *name;
     enum choose_form form;
     double weight_ns, active_weight_ns, active_place_ns, place_ns, entry_ns; /* an input */
-    double code_ns, four_codes_ns;          /* a padded place and input; of inputs in whole fours */
+    double code_ns;  /* a padded place and input */
+    double in_fours; /* what inputs in whole fours take of all this; 0: there is no difference */
     double call_weight_ns, lanes_weight_ns; /* a call; each 16 inputs of a call, or a part */
 };
 
 /* Times of one core; several threads divide them all alike. In the fixed order. */
 static const struct candidate candidates[] = {
-    {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.35, .lanes_weight_ns = 0.3},
-    {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012},
-    {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011},
-    {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .four_codes_ns = 0.012},
+    {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.2, .lanes_weight_ns = 0.2},
+    {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012, .in_fours = 0.73},
+    {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011, .in_fours = 0.68},
+    {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .in_fours = 0.6},
     {"avx2_vnni_lookup", CHOOSE_OTHER, .weight_ns = 0.024, .place_ns = 0.0043},
     {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
-    {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .four_codes_ns = 0.014},
+    {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .in_fours = 0.56},
     {"avx2_dense_columns", CHOOSE_OTHER, .active_place_ns = 0.029},
+    {"avx512_column_scatter", CHOOSE_OTHER, .active_weight_ns = 0.46},
     {"avx2_column_table", CHOOSE_OTHER, .active_weight_ns = 0.47},
     {"neon_window_lookup", CHOOSE_OTHER, .weight_ns = 0.11, .place_ns = 0.005},
     {"scalar_eie_stream", CHOOSE_OTHER, .entry_ns = 1.5},
@@ -148,12 +150,11 @@ static struct work count(const struct eie_layer *layer)
 /* Of one call. */
 static double estimate_ns(const struct candidate *one, const struct work *work, uint32_t batch)
 {
-    const uint32_t in_fours = batch / 4 * 4;
-    return batch * (one->weight_ns * work->weights + one->active_weight_ns * work->active_weights +
-                    one->active_place_ns * work->active_places + one->place_ns * work->places +
-                    one->entry_ns * work->entries) +
-           work->padded_places *
-               (in_fours * one->four_codes_ns + (batch - in_fours) * one->code_ns) +
+    const uint32_t fours = batch / 4 * 4;
+    const double inputs = one->in_fours > 0 ? fours * one->in_fours + (batch - fours) : batch;
+    return inputs * (one->weight_ns * work->weights + one->active_weight_ns * work->active_weights +
+                     one->active_place_ns * work->active_places + one->place_ns * work->places +
+                     one->entry_ns * work->entries + one->code_ns * work->padded_places) +
            work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns);
 }
 

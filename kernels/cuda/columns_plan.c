@@ -62,7 +62,8 @@ static uint32_t least_slices(const struct columns_plan *plan)
     return slices > UINT32_MAX ? UINT32_MAX : (uint32_t)slices;
 }
 
-/* Inputs to choose with: what comes with the layer, else every third of them 1. */
+/* Inputs to choose with: what comes with the layer, in turn where it is less; else every third of
+ * them 1. */
 static enum eie_status load_samples(struct columns_plan *plan, struct eie_error *error)
 {
     const struct eie_problem *problem = &plan->base.setup.problem;
@@ -73,7 +74,11 @@ static enum eie_status load_samples(struct columns_plan *plan, struct eie_error 
         return cuda_plan_load(opaque, layer->sample_inputs, error);
     int16_t *inputs = calloc(count, sizeof *inputs);
     if (!inputs) return eie_fail(error, EIE_MEMORY, "out of memory for inputs");
-    for (size_t i = 0; i < count; i += 3) inputs[i] = 1;
+    if (layer->sample_count)
+        for (size_t i = 0; i < count; i++)
+            inputs[i] = layer->sample_inputs[i % ((size_t)layer->sample_count * layer->inputs)];
+    else
+        for (size_t i = 0; i < count; i += 3) inputs[i] = 1;
     enum eie_status status = cuda_plan_load(opaque, inputs, error);
     free(inputs);
     return status;

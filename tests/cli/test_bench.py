@@ -303,24 +303,63 @@ def test_nothing_but_a_missing_library(eie, tiny):
     assert results["benchmarks"] == [] and results["eie_missing"]
 
 
-def test_batch_beyond_the_samples_is_unsupported(eie, tiny):
+CPU_KERNELS = "scalar_eie_str*,scalar_float_cs*,avx2_*,avx512_*,cpu_auto"
+
+
+def test_batch_beyond_the_samples_is_drawn(eie, tiny, make_suite):
+    """As if the suite carried so many: the same inputs, behind the same first ones, and the layer keeps its hash."""
+    options = ("--layer", "even", "--kernel", CPU_KERNELS, "--threads", "1,2", "--batch")
+    results = eie.bench("--suite", tiny, *options, "3,4,5,256")
+    rows = {(row["eie_kernel"], row["eie_threads"], row["eie_batch"]): row for row in results["benchmarks"]}
+    assert {batch for *_, batch in rows} == {3, 4, 5, 256}
+    assert {row["eie_status"] for row in results["eie_missing"]} <= {"unsupported", "skipped"}
+    assert not any("sample inputs" in row["eie_reason"] for row in results["eie_missing"])
+    assert len({row["eie_layer_hash"] for row in rows.values()}) == 1
+    for (kernel, _, batch), row in rows.items():
+        assert row["eie_active_inputs"] == 32 * batch
+        assert row["eie_macs_useful"] == rows["scalar_eie_stream", 1, batch]["eie_macs_useful"]
+    carried = eie.bench("--suite", make_suite(samples=256), *options, "4,256")
+    for row in carried["benchmarks"]:
+        if row["eie_kernel"] == "scalar_eie_stream":
+            assert row["eie_macs_useful"] == rows["scalar_eie_stream", 1, row["eie_batch"]]["eie_macs_useful"]
+
+
+def test_batch_beyond_what_is_drawn_is_unsupported(eie, tiny):
     results = eie.bench(
-        "--suite", tiny, "--layer", "odd", "--kernel", "scalar_eie_str*,scalar_float_cs*", "--threads", "1", "--batch", "4,5"
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        "scalar_eie_str*,scalar_float_cs*",
+        "--threads",
+        "1",
+        "--batch",
+        "4,1025",
     )
     assert {row["eie_batch"] for row in results["benchmarks"]} == {4}
     assert len(results["eie_missing"]) == 2
     for row in results["eie_missing"]:
-        assert row["eie_batch"] == 5 and row["eie_status"] == "unsupported" and "4 sample inputs" in row["eie_reason"]
+        assert row["eie_batch"] == 1025 and row["eie_status"] == "unsupported"
+        assert "4 sample inputs" in row["eie_reason"] and "no more than 1024 are drawn" in row["eie_reason"]
+
+
+def test_samples_of_a_file_are_not_drawn(eie, tiny):
+    eie("layer", "gen", f"{tiny}/odd", "-o", "odd.safetensors")
+    results = eie.bench("--suite", "odd.safetensors", "--kernel", "scalar_eie_str*", "--threads", "1", "--batch", "4,5")
+    assert {row["eie_batch"] for row in results["benchmarks"]} == {4}
+    (row,) = results["eie_missing"]
+    assert row["eie_status"] == "unsupported" and "those of a file cannot be drawn" in row["eie_reason"]
 
 
 @pytest.mark.parametrize("kernel", ["scalar_*", "scalar_ref_dense"])
 def test_nothing_but_batches_beyond_the_samples(eie, tiny, kernel):
-    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", kernel, "--batch", "5", code=3)
+    results = eie.bench("--suite", tiny, "--layer", "odd", "--kernel", kernel, "--batch", "1025", code=3)
     assert results["benchmarks"] == [] and {row["eie_status"] for row in results["eie_missing"]} == {"unsupported"}
 
 
 def test_nothing_could_run_is_one_line(eie, tiny):
-    eie.fails(3, "none of them could run", "bench", "--quiet", "--suite", tiny, "--kernel", "scalar_*", "--batch", "5")
+    eie.fails(3, "none of them could run", "bench", "--quiet", "--suite", tiny, "--kernel", "scalar_*", "--batch", "1025")
 
 
 def test_memory_that_does_not_suffice_is_skipped(eie, tiny):

@@ -78,6 +78,30 @@ static void assert_samples_fit(const struct eie_layer *layer, uint32_t active, b
     free(sum);
 }
 
+struct sum_range {
+    int64_t least, most; /* of the final sums */
+};
+
+static struct sum_range range_of(const struct eie_layer *layer, const int16_t *sample)
+{
+    struct sum_range range = {0, 0};
+    struct eie_sparse_codes codes;
+    struct eie_error error = {""};
+    int64_t *sum = calloc(layer->outputs, sizeof *sum);
+    assert_non_null(sum);
+    assert_good(eie_layer_decode(layer, &codes, &error), error);
+    for (uint32_t j = 0; j < layer->inputs; j++)
+        for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++)
+            sum[codes.row[e]] += (int64_t)layer->codebook[codes.code[e]] * sample[j];
+    for (uint32_t i = 0; i < layer->outputs; i++) {
+        if (sum[i] < range.least) range.least = sum[i];
+        if (sum[i] > range.most) range.most = sum[i];
+    }
+    eie_sparse_codes_free(&codes);
+    free(sum);
+    return range;
+}
+
 static void counts_are_exact(void **state)
 {
     static const struct {
@@ -297,6 +321,67 @@ static void large_sums_are_scaled_into_int32(void **state)
     eie_layer_free(layer);
 }
 
+/* ---- inputs beyond the samples ----------------------------------------------------------------
+ */
+
+#define DRAWN 300u
+
+static int16_t *drawn_for(const struct eie_layer_spec *spec, const struct eie_layer *layer,
+                          uint32_t count)
+{
+    struct eie_error error = {""};
+    int16_t *samples = malloc((size_t)count * spec->inputs * sizeof *samples);
+    assert_non_null(samples);
+    assert_good(eie_generate_samples(spec, layer, count, samples, &error), error);
+    return samples;
+}
+
+static uint32_t largest(const int16_t *sample, uint32_t inputs, uint32_t *active)
+{
+    uint32_t most = 0;
+    *active = 0;
+    for (uint32_t j = 0; j < inputs; j++) {
+        const uint32_t magnitude = (uint32_t)abs(sample[j]);
+        *active += magnitude != 0;
+        if (magnitude > most) most = magnitude;
+    }
+    return most;
+}
+
+/* The layer's own samples first, whatever the count; each with as many active inputs; those whose
+ * sums would leave int32 are halved, and only those. */
+static void further_samples_go_on_where_the_layers_end(void **state)
+{
+    uint32_t halved = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct eie_layer_spec spec = spec_of(600, 40, 12000, 500);
+        spec.seed = seed;
+        spec.is_signed = seed % 2;
+        struct eie_layer *layer = generate(&spec, 3);
+        const struct eie_hash hash = hash_of(layer);
+        int16_t *many = drawn_for(&spec, layer, DRAWN), *few = drawn_for(&spec, layer, 7);
+        const size_t own = (size_t)5 * spec.inputs;
+        assert_memory_equal(many, layer->sample_inputs, own * sizeof *many);
+        assert_memory_equal(many, few, (size_t)7 * spec.inputs * sizeof *many);
+        assert_memory_not_equal(many, many + own, own * sizeof *many);
+        for (uint32_t s = 0; s < DRAWN; s++) {
+            const int16_t *sample = many + (size_t)s * spec.inputs;
+            const struct sum_range range = range_of(layer, sample);
+            uint32_t active;
+            const uint32_t most = largest(sample, spec.inputs, &active);
+            assert_int_equal(active, spec.active_inputs);
+            assert_true(range.least >= INT32_MIN && range.most <= INT32_MAX);
+            halved += most < (uint32_t)INT16_MAX >> (15 - layer->input_fraction_bits) >> 1;
+        }
+        assert_string_equal(hash_of(layer).hex, hash.hex);
+        free(many);
+        free(few);
+        eie_layer_free(layer);
+    }
+    assert_true(halved > 0 && halved < 6 * DRAWN / 2);
+}
+
 static void contradictions_are_refused(void **state)
 {
     struct eie_layer *layer = NULL;
@@ -449,6 +534,43 @@ static void layers_are_built_as_the_suite_states(void **state)
     assert_samples_fit(layer, 1201, true);
     eie_layer_free(layer);
     eie_suite_free(&suite);
+}
+
+/* What is asked of a suite: nothing new where the layer has enough, a refusal where it has not. */
+static void inputs_of(const char *name)
+{
+    struct eie_error error = {""};
+    struct eie_layer *layer;
+    int16_t *drawn = NULL;
+    struct eie_suite suite = read_suite(name);
+    const uint32_t index = layer_index(&suite, "NT-We");
+    assert_good(eie_suite_build(&suite, index, 0, &layer, &error), error);
+    assert_good(eie_suite_inputs(&suite, index, layer, 64, &drawn, &error), error);
+    assert_null(drawn);
+    assert_good(eie_suite_inputs(&suite, index, layer, 256, &drawn, &error), error);
+    const size_t own = (size_t)64 * layer->inputs;
+    int16_t most[2] = {0, 0}; /* of the layer's own and of all: of the same scale */
+    assert_memory_equal(drawn, layer->sample_inputs, own * sizeof *drawn);
+    for (size_t i = 0; i < 4 * own; i++)
+        for (int k = i < own ? 0 : 1; k < 2; k++)
+            if (drawn[i] > most[k]) most[k] = drawn[i];
+    assert_true(most[0] > 0 && most[1] < 2 * most[0]);
+    free(drawn);
+    assert_bad(eie_suite_inputs(&suite, index, layer, EIE_SUITE_INPUTS_MAX + 1, &drawn, &error),
+               EIE_UNSUPPORTED, error, "no more than 1024 are drawn");
+    assert_null(drawn);
+    snprintf(suite.layers[index].import_folder, sizeof suite.layers[index].import_folder, "x");
+    assert_bad(eie_suite_inputs(&suite, index, layer, 65, &drawn, &error), EIE_UNSUPPORTED, error,
+               "those of real data cannot be drawn");
+    eie_layer_free(layer);
+    eie_suite_free(&suite);
+}
+
+static void inputs_of_a_suite(void **state)
+{
+    (void)state;
+    inputs_of("paper");
+    inputs_of("paper-int8");
 }
 
 static void real_layers_need_a_folder(void **state)
@@ -669,11 +791,13 @@ int main(void)
         cmocka_unit_test(positions_and_codes_are_uniform),
         cmocka_unit_test(a_split_counts_in_the_columns_of_sample_0),
         cmocka_unit_test(large_sums_are_scaled_into_int32),
+        cmocka_unit_test(further_samples_go_on_where_the_layers_end),
         cmocka_unit_test(contradictions_are_refused),
         cmocka_unit_test(every_suite_reads),
         cmocka_unit_test(the_paper_suite_has_table_3),
         cmocka_unit_test(small_layers_have_the_hash_of_the_manifest),
         cmocka_unit_test(layers_are_built_as_the_suite_states),
+        cmocka_unit_test(inputs_of_a_suite),
         cmocka_unit_test(real_layers_need_a_folder),
         cmocka_unit_test(a_good_suite_of_ones_own_is_read),
         cmocka_unit_test(bad_suites_are_refused),
