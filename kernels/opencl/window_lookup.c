@@ -4,12 +4,13 @@
  * window follows the slowest row; a row with nothing to take multiplies by code 0. No column is
  * skipped: a processor pays for random access, not for products by 0.
  *
- * Two kernels, whose units hold the same in other places; their device code says where:
+ * Three kernels, whose units hold the same in other places; their device code says where:
  *
  *   window_lookup   by permutes of 16-bit words
  *   byte_lookup     by permutes of bytes, from planes of the inputs' low and high bytes. Where this
  *                   processor has dot products of bytes and pocl's device is this processor, the
  *                   kernel is told so (EIE_VNNI); EIE_ISA_MASK takes that away again
+ *   narrow_lookup   the same for processors with AVX2: a window of 32 inputs, two weights of a row
  *
  * Each has a form in plain OpenCL C, with a row a work-item, for devices whose compiler shows no
  * permutes. All rows are sorted by their weights, so that those of a group end together, and heavy
@@ -22,12 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WINDOW     64u
-#define LINE_WORTH 6u /* weights that a step may lose for a window that begins at a line */
+#define WINDOW     64u /* the largest */
+#define LINE_WORTH 6u  /* weights that a step may lose for a window that begins at a line */
 #define GROUP      16u
-#define TAKE       4u /* of a row in a step */
-#define UNIT_STEPS 4u
-#define UNIT_BYTES 320u
 #define NO_ROW     UINT32_MAX
 #define HIGHEST    32639
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
@@ -36,9 +34,12 @@
 /* What one of the two kernels has of its own. */
 struct kind {
     const char *name;
-    uint32_t line;       /* inputs in a cache line */
+    uint32_t window, take; /* inputs that a step sees; weights that it takes of a row */
+    uint32_t unit_steps, unit_bytes;
+    uint32_t line;       /* inputs in a cache line; 1: windows begin anywhere */
     uint32_t unit_items; /* work-items of a compute unit where one has several groups */
-    bool planes;         /* work-items split the inputs; the sum of a row's weights is kept too */
+    bool planes;         /* work-items split the inputs */
+    bool dots;           /* there is a form with EIE_VNNI: the sum of a row's weights is kept */
     /* Enters the k-th weight of a lane's step into a zeroed unit. */
     void (*put)(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
                 uint32_t code);
@@ -65,7 +66,7 @@ static void put_word(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint3
         word[step * 32] |= (uint16_t)(place | code << 6);
     } else {
         word[step * 32] |= (uint16_t)(place << 10);
-        word[UNIT_STEPS * 32] |= (uint16_t)(code << 4 * step);
+        word[4 * 32] |= (uint16_t)(code << 4 * step);
     }
 }
 
@@ -75,20 +76,59 @@ static void put_byte(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint3
     uint8_t *byte = (uint8_t *)unit + 4 * lane + k;
     byte[step * 64] |= (uint8_t)place;
     if (step < 2) {
-        byte[UNIT_STEPS * 64] |= (uint8_t)(code << 4 * step);
+        byte[4 * 64] |= (uint8_t)(code << 4 * step);
     } else {
         byte[(2 * step - 4) * 64] |= (uint8_t)((code & 12u) << 4);
         byte[(2 * step - 3) * 64] |= (uint8_t)((code & 3u) << 6);
     }
 }
 
-static const struct kind words_kind = {"window_lookup", 32, 8, false, put_word};
-static const struct kind bytes_kind = {"byte_lookup", 64, 4, true, put_byte};
+static void put_narrow(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
+                       uint32_t code)
+{
+    uint8_t *byte = (uint8_t *)unit + 2 * lane + k;
+    byte[step * 32] |= (uint8_t)(place % 16 | place / 16 << 7);
+    byte[2 * 32] |= (uint8_t)(code << 4 * step);
+}
+
+static const struct kind words_kind = {
+    .name = "window_lookup",
+    .window = 64,
+    .take = 4,
+    .unit_steps = 4,
+    .unit_bytes = 320,
+    .line = 32,
+    .unit_items = 8,
+    .put = put_word,
+};
+static const struct kind bytes_kind = {
+    .name = "byte_lookup",
+    .window = 64,
+    .take = 4,
+    .unit_steps = 4,
+    .unit_bytes = 320,
+    .line = 64,
+    .unit_items = 4,
+    .planes = true,
+    .dots = true,
+    .put = put_byte,
+};
+static const struct kind narrow_kind = {
+    .name = "narrow_lookup",
+    .window = 32,
+    .take = 2,
+    .unit_steps = 2,
+    .unit_bytes = 96,
+    .line = 1,
+    .unit_items = 4,
+    .planes = true,
+    .put = put_narrow,
+};
 
 /* Words that are kept of each lane: its row, its bias, the sum of its weights. */
 static uint32_t lane_words(const struct kind *kind)
 {
-    return kind->planes ? 3 : 2;
+    return kind->dots ? 3 : 2;
 }
 
 static uint64_t lines(uint64_t bytes)
@@ -98,8 +138,9 @@ static uint64_t lines(uint64_t bytes)
 
 static void lay_out(struct form *form)
 {
-    form->first_at = (uint64_t)form->units * UNIT_BYTES;
-    form->end_at = form->first_at + lines((uint64_t)form->units * UNIT_STEPS * sizeof(uint16_t));
+    form->first_at = lines((uint64_t)form->units * form->kind->unit_bytes);
+    form->end_at =
+        form->first_at + lines((uint64_t)form->units * form->kind->unit_steps * sizeof(uint16_t));
     form->row_at = form->end_at + lines((uint64_t)form->groups * sizeof(uint32_t));
     form->bytes =
         form->row_at + (uint64_t)form->groups * lane_words(form->kind) * GROUP * sizeof(uint32_t);
@@ -119,11 +160,11 @@ static enum eie_status supports(const struct eie_problem *problem, const struct 
     if (layer->inputs > INPUTS_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: windows begin at 16-bit columns",
                         layer->inputs);
-    const uint64_t dense = (uint64_t)form.groups * (layer->inputs / 32 + 1) * (32 / TAKE + 1);
+    const uint64_t dense = (uint64_t)form.groups * (layer->inputs / 32 + 1) * (32 / kind->take + 1);
     const uint64_t steps = layer->entry_count < dense ? layer->entry_count : dense;
-    if (steps / UNIT_STEPS + form.groups > UINT32_MAX)
+    if (steps / kind->unit_steps + form.groups > UINT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more steps than 32 bits can number");
-    form.units = (uint32_t)(steps / UNIT_STEPS + form.groups);
+    form.units = (uint32_t)(steps / kind->unit_steps + form.groups);
     lay_out(&form);
     *plan_bytes = 2 * form.bytes + 5 * (uint64_t)layer->entry_count +
                   16 * (uint64_t)layer->outputs + opencl_plan_vector_bytes(problem, false);
@@ -134,6 +175,7 @@ static enum eie_status supports(const struct eie_problem *problem, const struct 
 
 /* A group on its way: the next weight of each row, and where its weights end. */
 struct walk {
+    const struct kind *kind;
     const struct eie_row_lists *rows;
     uint32_t at[GROUP], end[GROUP], last_first;
 };
@@ -144,8 +186,8 @@ static uint32_t look(const struct walk *walk, uint32_t first, uint32_t take[GROU
     uint32_t sum = 0;
     for (uint32_t i = 0; i < GROUP; i++) {
         take[i] = 0;
-        while (take[i] < TAKE && walk->at[i] + take[i] < walk->end[i] &&
-               walk->rows->column[walk->at[i] + take[i]] - first < WINDOW)
+        while (take[i] < walk->kind->take && walk->at[i] + take[i] < walk->end[i] &&
+               walk->rows->column[walk->at[i] + take[i]] - first < walk->kind->window)
             take[i]++;
         sum += take[i];
     }
@@ -153,8 +195,7 @@ static uint32_t look(const struct walk *walk, uint32_t first, uint32_t take[GROU
 }
 
 /* The next step; false at the end. */
-static bool next_step(const struct walk *walk, uint32_t line_inputs, uint32_t *first,
-                      uint32_t take[GROUP])
+static bool next_step(const struct walk *walk, uint32_t *first, uint32_t take[GROUP])
 {
     uint32_t slowest = UINT32_MAX, other[GROUP];
     for (uint32_t i = 0; i < GROUP; i++)
@@ -162,8 +203,9 @@ static bool next_step(const struct walk *walk, uint32_t line_inputs, uint32_t *f
             slowest = walk->rows->column[walk->at[i]];
     if (slowest == UINT32_MAX) return false;
     *first = slowest < walk->last_first ? slowest : walk->last_first;
-    const uint32_t line = *first / line_inputs * line_inputs, sum = look(walk, *first, take);
-    if (slowest - line < WINDOW && look(walk, line, other) + LINE_WORTH >= sum) {
+    const uint32_t line = *first / walk->kind->line * walk->kind->line,
+                   sum = look(walk, *first, take);
+    if (slowest - line < walk->kind->window && look(walk, line, other) + LINE_WORTH >= sum) {
         *first = line;
         memcpy(take, other, sizeof other);
     }
@@ -174,24 +216,28 @@ static bool next_step(const struct walk *walk, uint32_t line_inputs, uint32_t *f
 static uint32_t pack(const struct eie_row_lists *rows, const struct form *form, const uint32_t *row,
                      uint32_t inputs, uint32_t unit, char *copy)
 {
-    struct walk walk = {.rows = rows, .last_first = inputs > WINDOW ? inputs - WINDOW : 0};
+    const struct kind *kind = form->kind;
+    struct walk walk = {.kind = kind,
+                        .rows = rows,
+                        .last_first = inputs > kind->window ? inputs - kind->window : 0};
     uint32_t first, take[GROUP], n = 0;
     for (uint32_t i = 0; i < GROUP; i++) {
         walk.at[i] = row[i] == NO_ROW ? 0 : rows->start[row[i]];
         walk.end[i] = row[i] == NO_ROW ? 0 : rows->start[row[i] + 1];
     }
-    for (; next_step(&walk, form->kind->line, &first, take); n++) {
-        const size_t u = unit + (size_t)n / UNIT_STEPS;
+    for (; next_step(&walk, &first, take); n++) {
+        const size_t u = unit + (size_t)n / kind->unit_steps;
         if (copy)
-            ((uint16_t *)(void *)(copy + form->first_at))[u * UNIT_STEPS + n % UNIT_STEPS] =
+            ((uint16_t *)(void *)(copy +
+                                  form->first_at))[u * kind->unit_steps + n % kind->unit_steps] =
                 (uint16_t)first;
         for (uint32_t i = 0; i < GROUP; i++)
             for (uint32_t k = 0; k < take[i]; k++, walk.at[i]++)
                 if (copy)
-                    form->kind->put(copy + u * UNIT_BYTES, n % UNIT_STEPS, i, k,
-                                    rows->column[walk.at[i]] - first, rows->code[walk.at[i]]);
+                    kind->put(copy + u * kind->unit_bytes, n % kind->unit_steps, i, k,
+                              rows->column[walk.at[i]] - first, rows->code[walk.at[i]]);
     }
-    return unit + (n + UNIT_STEPS - 1) / UNIT_STEPS;
+    return unit + (n + kind->unit_steps - 1) / kind->unit_steps;
 }
 
 /* The sorted rows of the g-th group that is worked on: from both ends in turn. */
@@ -210,7 +256,7 @@ static void keep_rows(const struct eie_layer *layer, const struct eie_row_lists 
     memcpy(kept, row, GROUP * sizeof *row);
     for (uint32_t i = 0; i < GROUP && row[i] != NO_ROW; i++) {
         if (layer->bias) kept[GROUP + i] = (uint32_t)layer->bias[row[i]];
-        if (!kind->planes) continue;
+        if (!kind->dots) continue;
         int64_t sum = 0;
         for (uint32_t e = rows->start[row[i]]; e < rows->start[row[i] + 1]; e++)
             sum += layer->codebook[rows->code[e]];
@@ -273,25 +319,26 @@ static bool choose_sign(const struct eie_layer *layer, bool *negated)
     return !*negated || least >= -HIGHEST;
 }
 
-/* The arguments of byte_lookup behind window_lookup's. */
+/* The arguments of byte_lookup and narrow_lookup behind window_lookup's. */
 static enum eie_status set_planes(struct plan *plan, cl_uint at, struct eie_error *error)
 {
     struct opencl_plan *base = &plan->base;
     const struct eie_layer *layer = base->setup.problem.layer;
     const cl_uint plane = ((layer->inputs - 1) / WINDOW + 1) * WINDOW;
     const uint64_t bytes = plan->wide ? 2 * (uint64_t)plane : 1;
-    bool negated;
-    (void)choose_sign(layer, &negated);
     if (bytes > base->opencl->facts.local_bytes)
         return eie_fail(error, EIE_UNSUPPORTED,
                         "planes of the inputs take %llu bytes, and the device has %llu of local "
                         "memory",
                         (unsigned long long)bytes,
                         (unsigned long long)base->opencl->facts.local_bytes);
+    enum eie_status status = opencl_plan_set(base, at++, sizeof plane, &plane, error);
+    if (!status) status = opencl_plan_set(base, at++, bytes, NULL, error);
+    if (status || !plan->form.kind->dots) return status;
+    bool negated;
+    (void)choose_sign(layer, &negated);
     const cl_uint turned = negated;
-    enum eie_status status = opencl_plan_set(base, at++, sizeof turned, &turned, error);
-    if (!status) status = opencl_plan_set(base, at++, sizeof plane, &plane, error);
-    return status ? status : opencl_plan_set(base, at, bytes, NULL, error);
+    return opencl_plan_set(base, at, sizeof turned, &turned, error);
 }
 
 static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
@@ -346,7 +393,7 @@ static enum eie_status prepare(const struct eie_setup *setup, const struct kind 
     struct opencl_plan *base;
     char *copy;
     bool dots = false, negated;
-    enum eie_status status = kind->planes ? find_dots(&setup->problem, &dots, error) : EIE_OK;
+    enum eie_status status = kind->dots ? find_dots(&setup->problem, &dots, error) : EIE_OK;
     if (!status && dots) /* the other forms take any codebook */
         dots = choose_sign(setup->problem.layer, &negated);
     if (!status) status = make_copy(setup->problem.layer, &form, &copy, error);
@@ -381,8 +428,9 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     const struct eie_problem *problem = &plan->base.setup.problem;
     uint64_t padding;
     opencl_plan_count(&plan->base, &cost->macs_useful, &padding);
-    cost->macs_padding =
-        (uint64_t)plan->form.units * UNIT_STEPS * TAKE * GROUP * problem->batch - cost->macs_useful;
+    cost->macs_padding = (uint64_t)plan->form.units * plan->form.kind->unit_steps *
+                             plan->form.kind->take * GROUP * problem->batch -
+                         cost->macs_useful;
     cost->prepared_bytes = plan->form.bytes;
     cost->bytes_read =
         plan->form.bytes + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
@@ -401,7 +449,7 @@ static void describe(const struct eie_plan *opaque, eie_column column, void *con
     column(context, "eie_opencl_form", form, 0);
 }
 
-/* ---- the two kernels ------------------------------------------------------------------------ */
+/* ---- the three kernels ---------------------------------------------------------------------- */
 
 static enum eie_status supports_words(const struct eie_problem *problem, uint64_t *plan_bytes,
                                       struct eie_error *error)
@@ -427,14 +475,26 @@ static enum eie_status prepare_bytes(const struct eie_setup *setup, struct eie_p
     return prepare(setup, &bytes_kind, plan, error);
 }
 
-#define BOTH                                                                                       \
+static enum eie_status supports_narrow(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                       struct eie_error *error)
+{
+    return supports(problem, &narrow_kind, plan_bytes, error);
+}
+
+static enum eie_status prepare_narrow(const struct eie_setup *setup, struct eie_plan **plan,
+                                      struct eie_error *error)
+{
+    return prepare(setup, &narrow_kind, plan, error);
+}
+
+#define ALL                                                                                        \
     .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_FOUND, .runtime = "opencl",     \
     .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL, .max_threads = 0,   \
     .load = opencl_plan_load, .run = opencl_plan_run, .wait = opencl_plan_wait,                    \
     .read = opencl_plan_read, .cost = cost, .describe = describe, .destroy = opencl_plan_destroy
 
 const struct eie_kernel eie_kernel_opencl_window_lookup = {
-    BOTH,
+    ALL,
     .name = "opencl_window_lookup",
     .summary = "for wide processors: rows in lanes, a sliding window of inputs in registers",
     .supports = supports_words,
@@ -442,9 +502,17 @@ const struct eie_kernel eie_kernel_opencl_window_lookup = {
 };
 
 const struct eie_kernel eie_kernel_opencl_byte_lookup = {
-    BOTH,
+    ALL,
     .name = "opencl_byte_lookup",
-    .summary = "the same on bytes, for processors with AVX2 or with AVX-512's dot products",
+    .summary = "the same on bytes, for processors with AVX-512's dot products",
     .supports = supports_bytes,
     .prepare = prepare_bytes,
+};
+
+const struct eie_kernel eie_kernel_opencl_narrow_lookup = {
+    ALL,
+    .name = "opencl_narrow_lookup",
+    .summary = "the same on bytes with half the window, for processors with AVX2",
+    .supports = supports_narrow,
+    .prepare = prepare_narrow,
 };
