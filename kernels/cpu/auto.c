@@ -71,6 +71,7 @@ struct candidate {
     double code_ns;  /* a padded place and input */
     double in_fours; /* what inputs in whole fours take of all this; 0: there is no difference */
     double call_weight_ns, lanes_weight_ns; /* a call; each 16 inputs of a call, or a part */
+    double call_place_ns;                   /* a call */
 };
 
 /* Times of one core; several threads divide them all alike. In the fixed order. */
@@ -78,6 +79,7 @@ static const struct candidate candidates[] = {
     {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.2, .lanes_weight_ns = 0.2},
     {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012, .in_fours = 0.73},
     {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011, .in_fours = 0.68},
+    {"avx512_dense_words", CHOOSE_OTHER, .place_ns = 0.007, .call_place_ns = 0.01},
     {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .in_fours = 0.6},
     {"avx2_vnni_lookup", CHOOSE_OTHER, .weight_ns = 0.024, .place_ns = 0.0043},
     {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
@@ -154,7 +156,8 @@ static double estimate_ns(const struct candidate *one, const struct work *work, 
     return inputs * (one->weight_ns * work->weights + one->active_weight_ns * work->active_weights +
                      one->active_place_ns * work->active_places + one->place_ns * work->places +
                      one->entry_ns * work->entries + one->code_ns * work->padded_places) +
-           work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns);
+           work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns) +
+           work->places * one->call_place_ns;
 }
 
 /* The candidates that can run the problem, and of these the shortlist. Returns how many can run;
