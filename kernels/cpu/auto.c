@@ -90,6 +90,7 @@ static const struct candidate candidates[] = {
     {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
     {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .in_fours = 0.56},
     {"avx2_dense_columns", CHOOSE_OTHER, .active_place_ns = 0.029},
+    {"avx512_column_scatter", CHOOSE_OTHER, .active_weight_ns = 0.46},
     {"avx2_column_table", CHOOSE_OTHER, .active_weight_ns = 0.47},
     {"neon_window_lookup", CHOOSE_OTHER, .weight_ns = 0.11, .place_ns = 0.005},
     {"scalar_eie_stream", CHOOSE_OTHER, .entry_ns = 1.5},

@@ -8,8 +8,8 @@ import pytest
 
 # Of this build's kernels but those in float32: what stands in the default selection at batch 1 and above.
 ONE = (
-    "cpu_*,scalar_eie_*,avx*_eie_*,avx*_lookup,avx2_column_table,avx2_dense_columns,neon_*,model_*,"
-    "peers_openblas_sgemv,peers_scipy_openblas_sgemv,peers_mkl_sgemv,peers_mkl_csr_mv,peers_onednn_sgemm"
+    "cpu_*,scalar_eie_*,avx*_eie_*,avx*_lookup,avx2_column_table,avx512_column_scatter,avx2_dense_columns,neon_*,"
+    "model_*,peers_openblas_sgemv,peers_scipy_openblas_sgemv,peers_mkl_sgemv,peers_mkl_csr_mv,peers_onednn_sgemm"
 )
 SEVERAL = (
     "cpu_*,neon_*,avx*_batch_*,peers_openblas_sgemm,peers_scipy_openblas_sgemm,peers_mkl_sgemm,peers_mkl_csr_mm,"
