@@ -221,14 +221,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    const uint64_t batch = problem->batch;
-    uint64_t padding;
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
-    cost->macs_padding = batch * plan->vectors * LANES * plan->pairs * 2 - cost->macs_useful;
-    cost->prepared_bytes = copy_bytes(problem->layer);
-    cost->bytes_read = cost->prepared_bytes + batch * problem->layer->inputs * sizeof(int16_t);
-    cost->bytes_written = batch * problem->layer->outputs * sizeof(int16_t);
+    eie_cpu_plan_cost(&plan->base, (uint64_t)plan->vectors * LANES * plan->pairs * 2,
+                      copy_bytes(plan->base.setup.problem.layer), cost);
 }
 
 const struct eie_kernel eie_kernel_avx512_dense_words = {
