@@ -5,6 +5,7 @@
 #include "host/base/sha256.h"
 #include "host/devices/opencl_drivers.h"
 #include "host/devices/runtime.h"
+#include "host/machine/topology.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,6 +259,27 @@ static struct {
     } all[EIE_FOUND_MAX];
 } in_use;
 
+/* Keeps those that have come since there were `before`, all of them older. */
+static void find_threads(uint32_t before, struct eie_opencl *opencl)
+{
+    int ids[EIE_OPENCL_THREADS_MAX];
+    const uint32_t count = eie_threads_now(ids, EIE_OPENCL_THREADS_MAX);
+    if (strcmp(opencl->facts.type, "cpu") || count > EIE_OPENCL_THREADS_MAX ||
+        count != before + opencl->facts.compute_units)
+        return;
+    opencl->thread_count = count - before;
+    memcpy(opencl->threads, ids + before, opencl->thread_count * sizeof *ids);
+}
+
+static void bind_threads(struct eie_opencl *opencl)
+{
+    const char *affinity = getenv("POCL_AFFINITY");
+    opencl->bound = 0;
+    if (!opencl->thread_count || (affinity && !strcmp(affinity, "0"))) return;
+    if (!eie_bind_each(opencl->threads, opencl->thread_count, NULL))
+        opencl->bound = opencl->thread_count;
+}
+
 static enum eie_status begin(const struct eie_device *device, struct eie_opencl *opencl,
                              struct eie_error *error)
 {
@@ -266,6 +288,7 @@ static enum eie_status begin(const struct eie_device *device, struct eie_opencl 
     const struct eie_found *place = &device->found;
     struct eie_hash hash;
     cl_int code = CL_SUCCESS;
+    const uint32_t threads = eie_threads_now(NULL, 0);
     enum eie_status status = load_functions(error);
     if (status) return status;
     if (place->platform >= get_platforms(platforms) ||
@@ -287,6 +310,7 @@ static enum eie_status begin(const struct eie_device *device, struct eie_opencl 
         eie_cl.ReleaseContext(opencl->context);
         opencl->context = NULL;
     }
+    find_threads(threads, opencl);
     return eie_opencl_status(code, "clCreateCommandQueue", error);
 }
 
@@ -295,7 +319,9 @@ enum eie_status eie_opencl_open(const struct eie_device *device, struct eie_open
 {
     for (uint32_t i = 0; i < in_use.count; i++) {
         *opencl = &in_use.all[i].opencl;
-        if (!strcmp(in_use.all[i].name, device->name)) return EIE_OK;
+        if (strcmp(in_use.all[i].name, device->name) != 0) continue;
+        bind_threads(*opencl);
+        return EIE_OK;
     }
     enum eie_status status = eie_runtime_probe(device, error);
     if (!status && in_use.count == EIE_FOUND_MAX)
@@ -307,6 +333,7 @@ enum eie_status eie_opencl_open(const struct eie_device *device, struct eie_open
     if (status) return eie_error_prefix(error, status, "%s", device->name);
     snprintf(one->name, sizeof one->name, "%s", device->name);
     in_use.count++;
+    bind_threads(*opencl);
     return EIE_OK;
 }
 

@@ -43,6 +43,8 @@ struct eie_listing; /* host/devices/runtime.h */
  * the drivers: it belongs into a child process. */
 void eie_opencl_list(struct eie_listing *listing);
 
+#define EIE_OPENCL_THREADS_MAX 1024
+
 /* A device in use. */
 struct eie_opencl {
     struct eie_opencl_facts facts;
@@ -51,10 +53,16 @@ struct eie_opencl {
     cl_context context;
     cl_command_queue queue; /* in order, with event times */
     double launch_ns;       /* 0: not taken yet (host/devices/opencl_program.h) */
+    /* Threads that the driver began with, where it has one for each unit of a processor. */
+    int threads[EIE_OPENCL_THREADS_MAX];
+    uint32_t thread_count, bound; /* 0: others, or none; how many of them are bound to cores */
 };
 
-/* The process's only one for this device; lives until the process ends. EIE_MISSING when the device
- * is not the one that was listed, or absent; EIE_SYSTEM. */
+/* The process's only one for this device; lives until the process ends. Where the device is a
+ * processor and the driver has a thread for each of its units (pocl), each call binds these to
+ * cores of their own, as all threads of native kernels are, unless POCL_AFFINITY is 0: threads that
+ * sleep between kernels wake up on one core together otherwise, while other programs have the rest.
+ * EIE_MISSING when the device is not the one that was listed, or absent; EIE_SYSTEM. */
 EIE_MUST_USE enum eie_status eie_opencl_open(const struct eie_device *device,
                                              struct eie_opencl **opencl, struct eie_error *error);
 

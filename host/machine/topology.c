@@ -175,6 +175,44 @@ end:
     return status;
 }
 
+uint32_t eie_threads_now(int *ids, uint32_t most)
+{
+    uint32_t count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    if (tasks == NULL) return 0;
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        const pid_t id = (pid_t)strtol(task->d_name, NULL, 10);
+        if (id <= 0) continue;
+        if (count < most) ids[count] = id;
+        count++;
+    }
+    closedir(tasks);
+    return count;
+}
+
+enum eie_status eie_bind_each(const int *ids, uint32_t count, struct eie_error *error)
+{
+    const struct eie_topology *topology;
+    enum eie_status status = eie_topology_get(&topology, error);
+    if (status != EIE_OK) return status;
+    const bool cores = count <= topology->cores;
+    if (!cores && count > topology->hardware_threads)
+        return eie_fail(error, EIE_UNSUPPORTED, "%u threads, and %u hardware threads", count,
+                        topology->hardware_threads);
+    hwloc_bitmap_t set = hwloc_bitmap_alloc();
+    if (set == NULL) return eie_fail(error, EIE_MEMORY, "out of memory for a cpu set");
+    int unit = -1;
+    for (uint32_t i = 0; i < count && status == EIE_OK; i++) {
+        unit = cores ? (int)machine.units[i] : hwloc_bitmap_next(machine.usable, unit);
+        hwloc_bitmap_only(set, (unsigned)unit);
+        if (hwloc_linux_set_tid_cpubind(machine.hwloc, ids[i], set) != 0 && errno != ESRCH)
+            status = eie_fail(error, EIE_SYSTEM, "a thread cannot be bound to a core: %s",
+                              strerror(errno));
+    }
+    hwloc_bitmap_free(set);
+    return status;
+}
+
 enum eie_status eie_bind_process(uint32_t count, struct eie_error *error)
 {
     return bind_all(count, false, error);

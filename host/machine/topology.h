@@ -38,6 +38,15 @@ EIE_MUST_USE enum eie_status eie_bind_process(uint32_t count, struct eie_error *
  * with the caller, which computes too, only because the scheduler leaves them there. */
 EIE_MUST_USE enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_error *error);
 
+/* The threads that the process has at this moment, in order of creation: their numbers for the
+ * system (gettid), the first `most` of them; returns how many there are. */
+uint32_t eie_threads_now(int *ids, uint32_t most);
+
+/* Binds the `count` threads of these numbers to usable cores of their own, the i-th to the i-th;
+ * where there are more of them than cores, to a hardware thread each. EIE_UNSUPPORTED, and nothing
+ * is bound, where there are not so many; EIE_SYSTEM. */
+EIE_MUST_USE enum eie_status eie_bind_each(const int *ids, uint32_t count, struct eie_error *error);
+
 /* From now on the calling thread's memory, and that of threads it starts, comes from the NUMA nodes
  * of the first `count` usable cores, page by page in turn where they are several. Nothing to do on
  * a machine with one node. EIE_SYSTEM where the system refuses. */

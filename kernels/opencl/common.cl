@@ -16,3 +16,28 @@ short16 finish16(int16 sum, uint relu, uint shift)
     if (shift) sum = rhadd(sum >> (int16)(shift - 1), (int16)0);
     return convert_short16_sat(sum);
 }
+
+#define NO_ROW 0xffffffffu
+
+/* Sixteen sums to outputs, each at the place that `row` names; rows that are missing are a group's
+ * last. The elements are named one by one: from a loop pocl's compiler makes vectors again, by way
+ * of memory.
+ */
+void store16(int16 sum, __global const uint *row, uint relu, uint shift, __global short *y)
+{
+    const short16 out = finish16(sum, relu, shift);
+#define PUT(k)                                                                                     \
+    if (full || row[0x##k] != NO_ROW) y[row[0x##k]] = out.s##k;
+/* clang-format off */
+#define PUT_ALL                                                                                    \
+    PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)                                        \
+    PUT(8) PUT(9) PUT(a) PUT(b) PUT(c) PUT(d) PUT(e) PUT(f)
+    /* clang-format on */
+    if (row[15] != NO_ROW) {
+        const bool full = true;
+        PUT_ALL
+    } else {
+        const bool full = false;
+        PUT_ALL
+    }
+}

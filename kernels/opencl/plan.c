@@ -262,6 +262,7 @@ void opencl_plan_describe(const struct eie_plan *opaque, eie_column column, void
     double launch_ns;
     column(context, "eie_opencl_platform", plan->opencl->facts.platform_version, 0);
     column(context, "eie_opencl_driver", plan->opencl->facts.driver, 0);
+    column(context, "eie_opencl_threads_bound", NULL, plan->opencl->bound);
     if (plan->program) column(context, "eie_opencl_program", plan->origin, 0);
     if (plan->kernel) {
         column(context, "eie_opencl_work_items", NULL, (double)(plan->global[0] * plan->global[1]));

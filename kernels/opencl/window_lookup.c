@@ -4,10 +4,18 @@
  * window follows the slowest row; a row with nothing to take multiplies by code 0. No column is
  * skipped: a processor pays for random access, not for products by 0.
  *
- * window_lookup.cl has two forms of the same: by 512-bit permutes where the device's compiler has
- * them, and in plain OpenCL C with a row a work-item. All rows are sorted by their weights, so that
- * those of a group end together, and heavy and light groups take turns, so that whatever part of
- * the groups a core gets is like the whole. */
+ * Two kernels, whose units hold the same in other places; their device code says where:
+ *
+ *   window_lookup   by permutes of 16-bit words
+ *   byte_lookup     by permutes of bytes, from planes of the inputs' low and high bytes. Where this
+ *                   processor has dot products of bytes and pocl's device is this processor, the
+ *                   kernel is told so (EIE_VNNI); EIE_ISA_MASK takes that away again
+ *
+ * Each has a form in plain OpenCL C, with a row a work-item, for devices whose compiler shows no
+ * permutes. All rows are sorted by their weights, so that those of a group end together, and heavy
+ * and light groups take turns, so that whatever part of the groups a core gets is like the whole.
+ */
+#include "host/machine/cpu.h"
 #include "kernels/opencl/plan.h"
 #include "kernels/row_lists.h"
 
@@ -15,19 +23,30 @@
 #include <string.h>
 
 #define WINDOW     64u
-#define LINE       32u /* inputs in a cache line */
-#define LINE_WORTH 6u  /* weights that a step may lose for a window that begins at a line */
+#define LINE_WORTH 6u /* weights that a step may lose for a window that begins at a line */
 #define GROUP      16u
 #define TAKE       4u /* of a row in a step */
 #define UNIT_STEPS 4u
-#define UNIT_WORDS 160u
+#define UNIT_BYTES 320u
 #define NO_ROW     UINT32_MAX
+#define HIGHEST    32639
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
 #define LANES      64u    /* work-items of a group where a row is one */
-#define UNIT_ITEMS 8u     /* work-items of a compute unit where one has several groups */
 
-/* A copy, in bytes from its beginning: units; first; end; row (window_lookup.cl). */
+/* What one of the two kernels has of its own. */
+struct kind {
+    const char *name;
+    uint32_t line;       /* inputs in a cache line */
+    uint32_t unit_items; /* work-items of a compute unit where one has several groups */
+    bool planes;         /* work-items split the inputs; the sum of a row's weights is kept too */
+    /* Enters the k-th weight of a lane's step into a zeroed unit. */
+    void (*put)(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
+                uint32_t code);
+};
+
+/* A copy, in bytes from its beginning: units; first; end; row (the .cl files). */
 struct form {
+    const struct kind *kind;
     uint64_t first_at, end_at, row_at, bytes;
     uint32_t groups, units;
 };
@@ -35,8 +54,42 @@ struct form {
 struct plan {
     struct opencl_plan base;
     struct form form;
-    bool wide;
+    bool wide, dots; /* work-items have several groups; and their products are vpdpbusd's */
 };
+
+static void put_word(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
+                     uint32_t code)
+{
+    uint16_t *word = (uint16_t *)unit + 2 * lane + k % 2;
+    if (k < 2) {
+        word[step * 32] |= (uint16_t)(place | code << 6);
+    } else {
+        word[step * 32] |= (uint16_t)(place << 10);
+        word[UNIT_STEPS * 32] |= (uint16_t)(code << 4 * step);
+    }
+}
+
+static void put_byte(void *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
+                     uint32_t code)
+{
+    uint8_t *byte = (uint8_t *)unit + 4 * lane + k;
+    byte[step * 64] |= (uint8_t)place;
+    if (step < 2) {
+        byte[UNIT_STEPS * 64] |= (uint8_t)(code << 4 * step);
+    } else {
+        byte[(2 * step - 4) * 64] |= (uint8_t)((code & 12u) << 4);
+        byte[(2 * step - 3) * 64] |= (uint8_t)((code & 3u) << 6);
+    }
+}
+
+static const struct kind words_kind = {"window_lookup", 32, 8, false, put_word};
+static const struct kind bytes_kind = {"byte_lookup", 64, 4, true, put_byte};
+
+/* Words that are kept of each lane: its row, its bias, the sum of its weights. */
+static uint32_t lane_words(const struct kind *kind)
+{
+    return kind->planes ? 3 : 2;
+}
 
 static uint64_t lines(uint64_t bytes)
 {
@@ -45,10 +98,11 @@ static uint64_t lines(uint64_t bytes)
 
 static void lay_out(struct form *form)
 {
-    form->first_at = (uint64_t)form->units * UNIT_WORDS * sizeof(uint16_t);
+    form->first_at = (uint64_t)form->units * UNIT_BYTES;
     form->end_at = form->first_at + lines((uint64_t)form->units * UNIT_STEPS * sizeof(uint16_t));
     form->row_at = form->end_at + lines((uint64_t)form->groups * sizeof(uint32_t));
-    form->bytes = form->row_at + (uint64_t)form->groups * 2 * GROUP * sizeof(uint32_t);
+    form->bytes =
+        form->row_at + (uint64_t)form->groups * lane_words(form->kind) * GROUP * sizeof(uint32_t);
 }
 
 static uint32_t group_count(const struct eie_layer *layer)
@@ -57,15 +111,15 @@ static uint32_t group_count(const struct eie_layer *layer)
 }
 
 /* A step takes a weight at least; and 64 inputs are done with after 16 steps. */
-static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
-                                struct eie_error *error)
+static enum eie_status supports(const struct eie_problem *problem, const struct kind *kind,
+                                uint64_t *plan_bytes, struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    struct form form = {.groups = group_count(layer)};
+    struct form form = {.kind = kind, .groups = group_count(layer)};
     if (layer->inputs > INPUTS_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "%u inputs: windows begin at 16-bit columns",
                         layer->inputs);
-    const uint64_t dense = (uint64_t)form.groups * (layer->inputs / LINE + 1) * (LINE / TAKE + 1);
+    const uint64_t dense = (uint64_t)form.groups * (layer->inputs / 32 + 1) * (32 / TAKE + 1);
     const uint64_t steps = layer->entry_count < dense ? layer->entry_count : dense;
     if (steps / UNIT_STEPS + form.groups > UINT32_MAX)
         return eie_fail(error, EIE_UNSUPPORTED, "more steps than 32 bits can number");
@@ -99,7 +153,8 @@ static uint32_t look(const struct walk *walk, uint32_t first, uint32_t take[GROU
 }
 
 /* The next step; false at the end. */
-static bool next_step(const struct walk *walk, uint32_t *first, uint32_t take[GROUP])
+static bool next_step(const struct walk *walk, uint32_t line_inputs, uint32_t *first,
+                      uint32_t take[GROUP])
 {
     uint32_t slowest = UINT32_MAX, other[GROUP];
     for (uint32_t i = 0; i < GROUP; i++)
@@ -107,24 +162,12 @@ static bool next_step(const struct walk *walk, uint32_t *first, uint32_t take[GR
             slowest = walk->rows->column[walk->at[i]];
     if (slowest == UINT32_MAX) return false;
     *first = slowest < walk->last_first ? slowest : walk->last_first;
-    const uint32_t line = *first / LINE * LINE, sum = look(walk, *first, take);
+    const uint32_t line = *first / line_inputs * line_inputs, sum = look(walk, *first, take);
     if (slowest - line < WINDOW && look(walk, line, other) + LINE_WORTH >= sum) {
         *first = line;
         memcpy(take, other, sizeof other);
     }
     return true;
-}
-
-static void put(uint16_t *unit, uint32_t step, uint32_t lane, uint32_t k, uint32_t place,
-                uint32_t code)
-{
-    uint16_t *word = unit + 2 * lane + k % 2;
-    if (k < 2) {
-        word[step * 32] |= (uint16_t)(place | code << 6);
-    } else {
-        word[step * 32] |= (uint16_t)(place << 10);
-        word[UNIT_STEPS * 32] |= (uint16_t)(code << 4 * step);
-    }
 }
 
 /* Packs a group from unit `unit` on (copy NULL: only counts); returns the unit behind it. */
@@ -137,7 +180,7 @@ static uint32_t pack(const struct eie_row_lists *rows, const struct form *form, 
         walk.at[i] = row[i] == NO_ROW ? 0 : rows->start[row[i]];
         walk.end[i] = row[i] == NO_ROW ? 0 : rows->start[row[i] + 1];
     }
-    for (; next_step(&walk, &first, take); n++) {
+    for (; next_step(&walk, form->kind->line, &first, take); n++) {
         const size_t u = unit + (size_t)n / UNIT_STEPS;
         if (copy)
             ((uint16_t *)(void *)(copy + form->first_at))[u * UNIT_STEPS + n % UNIT_STEPS] =
@@ -145,8 +188,8 @@ static uint32_t pack(const struct eie_row_lists *rows, const struct form *form, 
         for (uint32_t i = 0; i < GROUP; i++)
             for (uint32_t k = 0; k < take[i]; k++, walk.at[i]++)
                 if (copy)
-                    put((uint16_t *)(void *)copy + u * UNIT_WORDS, n % UNIT_STEPS, i, k,
-                        rows->column[walk.at[i]] - first, rows->code[walk.at[i]]);
+                    form->kind->put(copy + u * UNIT_BYTES, n % UNIT_STEPS, i, k,
+                                    rows->column[walk.at[i]] - first, rows->code[walk.at[i]]);
     }
     return unit + (n + UNIT_STEPS - 1) / UNIT_STEPS;
 }
@@ -160,6 +203,22 @@ static void group_rows(const uint32_t *order, const struct eie_layer *layer, uin
         row[i] = sorted * GROUP + i < layer->outputs ? order[sorted * GROUP + i] : NO_ROW;
 }
 
+/* What is kept of the rows of a group: [lane_words][GROUP]. */
+static void keep_rows(const struct eie_layer *layer, const struct eie_row_lists *rows,
+                      const struct kind *kind, const uint32_t row[GROUP], uint32_t *kept)
+{
+    memcpy(kept, row, GROUP * sizeof *row);
+    for (uint32_t i = 0; i < GROUP && row[i] != NO_ROW; i++) {
+        if (layer->bias) kept[GROUP + i] = (uint32_t)layer->bias[row[i]];
+        if (!kind->planes) continue;
+        int64_t sum = 0;
+        for (uint32_t e = rows->start[row[i]]; e < rows->start[row[i] + 1]; e++)
+            sum += layer->codebook[rows->code[e]];
+        kept[2 * GROUP + i] = (uint32_t)sum;
+    }
+}
+
+/* form->kind is set. */
 static enum eie_status make_copy(const struct eie_layer *layer, struct form *form, char **copy,
                                  struct eie_error *error)
 {
@@ -173,7 +232,7 @@ static enum eie_status make_copy(const struct eie_layer *layer, struct form *for
         goto end;
     }
     eie_row_lists_sort(&rows, 0, layer->outputs, order);
-    *form = (struct form){.groups = group_count(layer)};
+    form->groups = group_count(layer);
     for (uint32_t g = 0; g < form->groups; g++) {
         group_rows(order, layer, form->groups, g, row);
         form->units = pack(&rows, form, row, layer->inputs, form->units, NULL);
@@ -186,13 +245,12 @@ static enum eie_status make_copy(const struct eie_layer *layer, struct form *for
     }
     for (uint32_t g = 0, unit = 0; g < form->groups; g++) {
         uint32_t *end = (uint32_t *)(void *)(*copy + form->end_at);
-        uint32_t *kept = (uint32_t *)(void *)(*copy + form->row_at) + (size_t)g * 2 * GROUP;
+        uint32_t *kept =
+            (uint32_t *)(void *)(*copy + form->row_at) + (size_t)g * lane_words(form->kind) * GROUP;
         group_rows(order, layer, form->groups, g, row);
         unit = pack(&rows, form, row, layer->inputs, unit, *copy);
         end[g] = unit;
-        memcpy(kept, row, sizeof row);
-        for (uint32_t i = 0; layer->bias && i < GROUP; i++)
-            kept[GROUP + i] = row[i] == NO_ROW ? 0 : (uint32_t)layer->bias[row[i]];
+        keep_rows(layer, &rows, form->kind, row, kept);
     }
 end:
     free(order);
@@ -202,11 +260,45 @@ end:
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
+/* Whether all weights have two signed bytes, w = q + 256 p, which ends at 32639; *negated: those of
+ * -w do. */
+static bool choose_sign(const struct eie_layer *layer, bool *negated)
+{
+    int least = 0, most = 0;
+    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
+        if (layer->codebook[c] < least) least = layer->codebook[c];
+        if (layer->codebook[c] > most) most = layer->codebook[c];
+    }
+    *negated = most > HIGHEST;
+    return !*negated || least >= -HIGHEST;
+}
+
+/* The arguments of byte_lookup behind window_lookup's. */
+static enum eie_status set_planes(struct plan *plan, cl_uint at, struct eie_error *error)
+{
+    struct opencl_plan *base = &plan->base;
+    const struct eie_layer *layer = base->setup.problem.layer;
+    const cl_uint plane = ((layer->inputs - 1) / WINDOW + 1) * WINDOW;
+    const uint64_t bytes = plan->wide ? 2 * (uint64_t)plane : 1;
+    bool negated;
+    (void)choose_sign(layer, &negated);
+    if (bytes > base->opencl->facts.local_bytes)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "planes of the inputs take %llu bytes, and the device has %llu of local "
+                        "memory",
+                        (unsigned long long)bytes,
+                        (unsigned long long)base->opencl->facts.local_bytes);
+    const cl_uint turned = negated;
+    enum eie_status status = opencl_plan_set(base, at++, sizeof turned, &turned, error);
+    if (!status) status = opencl_plan_set(base, at++, sizeof plane, &plane, error);
+    return status ? status : opencl_plan_set(base, at, bytes, NULL, error);
+}
+
 static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
 {
     struct opencl_plan *base = &plan->base;
     const struct eie_layer *layer = base->setup.problem.layer;
-    const uint32_t items = base->opencl->facts.compute_units * UNIT_ITEMS;
+    const uint32_t items = base->opencl->facts.compute_units * plan->form.kind->unit_items;
     const cl_uint share = (plan->form.groups - 1) / items + 1;
     const cl_uint numbers[] = {layer->inputs, layer->outputs, plan->form.groups,
                                layer->activation == EIE_ACTIVATION_RELU, eie_layer_shift(layer)};
@@ -218,27 +310,59 @@ static enum eie_status set_arguments(struct plan *plan, struct eie_error *error)
     for (size_t i = 0; i < sizeof places / sizeof *places && !status; i++)
         status = opencl_plan_set(base, at++, sizeof places[i], &places[i], error);
     if (!status) status = opencl_plan_set(base, at++, sizeof share, &share, error);
-    if (status) return status;
     plan->wide = opencl_plan_requires(base) == 1;
+    if (!status && plan->form.kind->planes) status = set_planes(plan, at, error);
+    if (status) return status;
     return plan->wide ? opencl_plan_shape(base, (plan->form.groups - 1) / share + 1, 1, error)
                       : opencl_plan_shape(base, (uint64_t)plan->form.groups * GROUP,
                                           opencl_plan_group(base, LANES), error);
 }
 
-static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **opaque,
-                               struct eie_error *error)
+/* Whether the device is this processor by way of pocl, and has dot products of bytes: pocl's
+ * compiler does not always know the processor. */
+static enum eie_status find_dots(const struct eie_problem *problem, bool *dots,
+                                 struct eie_error *error)
 {
-    struct opencl_needs needs = {.name = "window_lookup", .options = "", .x_spare = WINDOW};
-    struct form form;
+    static const char *const drivers[] = {"pthread-", "basic-", "cpu-"};
+    const uint32_t needed = EIE_CPU_AVX512 | EIE_CPU_AVX512VBMI | EIE_CPU_VNNI;
+    struct eie_opencl *opencl;
+    uint32_t features = 0;
+    bool here = false;
+    enum eie_status status = eie_opencl_open(problem->device, &opencl, error);
+    if (!status) status = eie_cpu_features(&features, error);
+    if (status) return status;
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+        here = here || !strncmp(opencl->facts.name, drivers[i], strlen(drivers[i]));
+    *dots = here && !strcmp(opencl->facts.platform, "Portable Computing Language") &&
+            (features & needed) == needed;
+    return EIE_OK;
+}
+
+static enum eie_status prepare(const struct eie_setup *setup, const struct kind *kind,
+                               struct eie_plan **opaque, struct eie_error *error)
+{
+    struct opencl_needs needs = {.name = kind->name, .options = "", .x_spare = WINDOW};
+    struct form form = {.kind = kind};
     struct opencl_plan *base;
     char *copy;
-    enum eie_status status = make_copy(setup->problem.layer, &form, &copy, error);
+    bool dots = false, negated;
+    enum eie_status status = kind->planes ? find_dots(&setup->problem, &dots, error) : EIE_OK;
+    if (!status && dots) /* the other forms take any codebook */
+        dots = choose_sign(setup->problem.layer, &negated);
+    if (!status) status = make_copy(setup->problem.layer, &form, &copy, error);
     if (status) return status;
     needs.copy_bytes = form.bytes;
+    if (dots) needs.options = "-D EIE_VNNI";
     status = opencl_plan_begin(setup, sizeof(struct plan), &needs, &base, error);
+    if (status && dots) { /* a compiler that has other builtins, perhaps */
+        dots = false;
+        needs.options = "";
+        status = opencl_plan_begin(setup, sizeof(struct plan), &needs, &base, error);
+    }
     if (status) goto end;
     struct plan *plan = (struct plan *)base;
     plan->form = form;
+    plan->dots = dots;
     status = opencl_plan_fill(base, copy, error);
     if (!status) status = set_arguments(plan, error);
     if (!status) status = opencl_plan_first(base, error);
@@ -268,26 +392,59 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 static void describe(const struct eie_plan *opaque, eie_column column, void *context)
 {
     const struct plan *plan = (const struct plan *)opaque;
+    const char *form = "a row a work-item";
+    if (plan->wide && plan->form.kind->planes)
+        form = plan->dots ? "512-bit permutes, dot products" : "256-bit permutes";
+    else if (plan->wide)
+        form = "512-bit permutes";
     opencl_plan_describe(opaque, column, context);
-    column(context, "eie_opencl_form", plan->wide ? "512-bit permutes" : "a row a work-item", 0);
+    column(context, "eie_opencl_form", form, 0);
 }
 
+/* ---- the two kernels ------------------------------------------------------------------------ */
+
+static enum eie_status supports_words(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                      struct eie_error *error)
+{
+    return supports(problem, &words_kind, plan_bytes, error);
+}
+
+static enum eie_status prepare_words(const struct eie_setup *setup, struct eie_plan **plan,
+                                     struct eie_error *error)
+{
+    return prepare(setup, &words_kind, plan, error);
+}
+
+static enum eie_status supports_bytes(const struct eie_problem *problem, uint64_t *plan_bytes,
+                                      struct eie_error *error)
+{
+    return supports(problem, &bytes_kind, plan_bytes, error);
+}
+
+static enum eie_status prepare_bytes(const struct eie_setup *setup, struct eie_plan **plan,
+                                     struct eie_error *error)
+{
+    return prepare(setup, &bytes_kind, plan, error);
+}
+
+#define BOTH                                                                                       \
+    .abi = EIE_KERNEL_ABI, .isa = "any", .device_kind = EIE_DEVICE_FOUND, .runtime = "opencl",     \
+    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL, .max_threads = 0,   \
+    .load = opencl_plan_load, .run = opencl_plan_run, .wait = opencl_plan_wait,                    \
+    .read = opencl_plan_read, .cost = cost, .describe = describe, .destroy = opencl_plan_destroy
+
 const struct eie_kernel eie_kernel_opencl_window_lookup = {
-    .abi = EIE_KERNEL_ABI,
+    BOTH,
     .name = "opencl_window_lookup",
     .summary = "for wide processors: rows in lanes, a sliding window of inputs in registers",
-    .isa = "any",
-    .device_kind = EIE_DEVICE_FOUND,
-    .runtime = "opencl",
-    .flags = EIE_KERNEL_EXACT | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
-    .max_threads = 0,
-    .supports = supports,
-    .prepare = prepare,
-    .load = opencl_plan_load,
-    .run = opencl_plan_run,
-    .wait = opencl_plan_wait,
-    .read = opencl_plan_read,
-    .cost = cost,
-    .describe = describe,
-    .destroy = opencl_plan_destroy,
+    .supports = supports_words,
+    .prepare = prepare_words,
+};
+
+const struct eie_kernel eie_kernel_opencl_byte_lookup = {
+    BOTH,
+    .name = "opencl_byte_lookup",
+    .summary = "the same on bytes, for processors with AVX2 or with AVX-512's dot products",
+    .supports = supports_bytes,
+    .prepare = prepare_bytes,
 };

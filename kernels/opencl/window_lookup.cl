@@ -13,7 +13,6 @@
  *   row     [group][2][16] the row of each lane, or 0xffffffff; and its bias
  */
 #define UNIT_WORDS 160
-#define NO_ROW     0xffffffffu
 
 #ifdef __has_builtin
 #if defined(__AVX512BW__) && __has_builtin(__builtin_ia32_vpermi2varhi512) &&                      \
@@ -43,29 +42,6 @@ static inline sums step(sums sum, __global const short *window, bits word, bits 
            __builtin_astype(__builtin_ia32_pmaddwd512(a1, w1), sums);
 }
 
-/* From sums to outputs, and every row to its place; rows that are missing are a group's last. The
- * elements are named one by one: from a loop pocl's compiler makes vectors again, by way of memory.
- */
-static inline void store(int16 sum, __global const uint *row, uint relu, uint shift,
-                         __global short *y)
-{
-    const short16 out = finish16(sum, relu, shift);
-#define PUT(k)                                                                                     \
-    if (full || row[0x##k] != NO_ROW) y[row[0x##k]] = out.s##k;
-/* clang-format off */
-#define PUT_ALL                                                                                    \
-    PUT(0) PUT(1) PUT(2) PUT(3) PUT(4) PUT(5) PUT(6) PUT(7)                                        \
-    PUT(8) PUT(9) PUT(a) PUT(b) PUT(c) PUT(d) PUT(e) PUT(f)
-    /* clang-format on */
-    if (row[15] != NO_ROW) {
-        const bool full = true;
-        PUT_ALL
-    } else {
-        const bool full = false;
-        PUT_ALL
-    }
-}
-
 __attribute__((reqd_work_group_size(1, 1, 1))) __kernel void
 window_lookup(__global const ushort *restrict copy, __global const short *restrict x,
               __global short *restrict y, __global const int *restrict constants, uint inputs,
@@ -93,7 +69,7 @@ window_lookup(__global const ushort *restrict copy, __global const short *restri
             even = step(even, x + first[2], v[2], codes >> (ushort)8, table);
             odd = step(odd, x + first[3], v[3], codes >> (ushort)12, table);
         }
-        store(
+        store16(
             as_int16(vload16(1, (__global const uint *)row) + __builtin_astype(even + odd, uint16)),
             row, relu, shift, y);
     }

@@ -13,7 +13,7 @@ SOURCES = REPOSITORY / "kernels" / "opencl"
 VENDORS = pathlib.Path("/etc/OpenCL/vendors")
 POCL = VENDORS / "pocl.icd"
 OCLGRIND = pathlib.Path("/usr/lib/oclgrind/liboclgrind-rt-icd.so")
-EXACT = "opencl_dense_columns,opencl_dense_words,opencl_eie_stream,opencl_row_lanes,opencl_window_lookup"
+EXACT = "opencl_byte_lookup,opencl_dense_columns,opencl_dense_words,opencl_eie_stream,opencl_row_lanes,opencl_window_lookup"
 CPU = "scalar_eie_stream"
 
 
@@ -463,12 +463,54 @@ def test_device_that_takes_small_groups_only(pocl):
 
 @pytest.mark.parametrize(
     "name, wide",
-    [("window_lookup", "#define WIDE 1"), pytest.param("dense_columns", "#define PAIRS 1", marks=pytest.mark.slow)],
+    [
+        ("window_lookup", "#define WIDE 1"),
+        ("byte_lookup", "#define BYTES 1"),
+        pytest.param("dense_columns", "#define PAIRS 1", marks=pytest.mark.slow),
+    ],
 )
 def test_form_without_permutes(pocl, changed, name, wide):
     """As on devices whose compiler has none."""
-    done = pocl("check", "--kernel", f"opencl_{name}", "--cases", "2", env=changed(name, wide, ""))
+    env = changed(name, wide, "") | {"EIE_ISA_MASK": "vnni"}
+    done = pocl("check", "--kernel", f"opencl_{name}", "--cases", "2", env=env)
     assert " ok " in done.stdout
+
+
+def test_forms_of_byte_lookup(pocl, tiny, changed):
+    """Where a compiler lacks what the processor has, the next form is taken."""
+    kernels = json.loads(pocl("list", "kernels", "--json").stdout)
+    dots = next((one["status"] for one in kernels if one["name"] == "avx512_byte_lookup"), "") == "ok"
+    plain, name = "a row a work-item", "opencl_byte_lookup"
+
+    def form(**env):
+        rows = rows_of(pocl.bench("--suite", tiny, "--layer", "sparse", "--kernel", name, env=env), name)
+        assert {row["eie_status"] for row in rows} == {"ok"}
+        return rows[0]["eie_opencl_form"]
+
+    assert form(EIE_ISA_MASK="vnni", **changed("byte_lookup", "#define BYTES 1", "")) == plain
+    second = form(EIE_ISA_MASK="vnni")
+    assert second in ("256-bit permutes", plain)
+    assert form() == ("512-bit permutes, dot products" if dots else second)
+    assert form(**changed("byte_lookup", "__builtin_ia32_vpdpbusd512(", "no_such_builtin(")) == second
+
+
+@pytest.mark.parametrize("affinity, bound", [("0", False), ("", True)])
+def test_threads_of_a_processors_driver_are_bound(pocl, tiny, affinity, bound):
+    """All of them or, on wish, none; and again after kernels of the processor had every thread on its cores."""
+    row = rows_of(
+        pocl.bench(
+            "--suite",
+            tiny,
+            "--layer",
+            "sparse",
+            "--kernel",
+            f"opencl_row_lanes,{CPU}",
+            env={"POCL_AFFINITY": affinity},
+        ),
+        "opencl_row_lanes",
+    )[0]
+    units = devices(pocl)[0]["compute_units"]
+    assert row["eie_opencl_threads_bound"] == (units if bound else 0)
 
 
 def test_matrix_that_no_buffer_holds(oclgrind, tiny):
@@ -626,7 +668,7 @@ def test_disk_that_is_full_for_pocls_cache(eie, tmp_path):
 @pytest.mark.parametrize("case", [18, *(pytest.param(case, marks=pytest.mark.slow) for case in (24, 62))])
 def test_oclgrind_finds_nothing(oclgrind, case):
     done = oclgrind("check", "--kernel", "opencl_*", "--device", "opencl:oclgrind*", "--case", case)
-    assert done.stdout.count(" ok ") == 6
+    assert done.stdout.count(" ok ") == 7
     assert log_of(oclgrind) == ""
 
 

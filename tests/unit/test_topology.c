@@ -145,6 +145,40 @@ static void bind_threads_apart(void **state)
     sem_destroy(&s.go);
 }
 
+static void bind_each(void **state)
+{
+    struct sleeper s = {.before = 0};
+    struct eie_error error;
+    pthread_t thread;
+    cpu_set_t mine, set;
+    int ids[2];
+    (void)state;
+    sem_init(&s.ready, 0, 0);
+    sem_init(&s.go, 0, 0);
+    assert_int_equal(eie_threads_now(ids, 0), 1);
+    assert_int_equal(pthread_create(&thread, NULL, sleeper, &s), 0);
+    sem_wait(&s.ready);
+    assert_int_equal(eie_threads_now(ids, 2), 2);
+    assert_int_equal(ids[0], gettid());
+    assert_int_not_equal(ids[1], ids[0]);
+    const uint32_t count = get()->hardware_threads > 1 ? 2 : 1;
+    assert_int_equal(eie_bind_each(ids + 2 - count, count, &error), EIE_OK);
+    assert_int_equal(pthread_getaffinity_np(thread, sizeof set, &set), 0);
+    assert_int_equal(CPU_COUNT(&set), 1);
+    if (count == 2) {
+        assert_int_equal(bound_to(), 1);
+        assert_int_equal(sched_getaffinity(0, sizeof mine, &mine), 0);
+        assert_false(CPU_EQUAL(&mine, &set));
+    }
+    sem_post(&s.go);
+    pthread_join(thread, NULL);
+    assert_int_equal(eie_bind_thread(EIE_BIND_ANY, &error), EIE_OK);
+    assert_int_equal(eie_bind_each(ids, get()->hardware_threads + 1, &error), EIE_UNSUPPORTED);
+    assert_int_equal(bound_to(), get()->hardware_threads);
+    sem_destroy(&s.ready);
+    sem_destroy(&s.go);
+}
+
 static void resident(void **state)
 {
     const struct eie_topology *t = get();
@@ -174,7 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(summary),      cmocka_unit_test(bind_thread),
         cmocka_unit_test(bind_process), cmocka_unit_test(bind_threads_apart),
-        cmocka_unit_test(resident),
+        cmocka_unit_test(bind_each),    cmocka_unit_test(resident),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
