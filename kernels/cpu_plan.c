@@ -118,3 +118,41 @@ void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint6
     const struct eie_problem *problem = &plan->setup.problem;
     eie_layer_count_batch(problem->layer, plan->inputs, problem->batch, useful, padding);
 }
+
+void eie_cpu_plan_cost(const struct eie_cpu_plan *plan, uint64_t macs, uint64_t prepared_bytes,
+                       struct eie_cost *cost)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    uint64_t padding;
+    eie_cpu_plan_count(plan, &cost->macs_useful, &padding);
+    cost->macs_padding = problem->batch * macs - cost->macs_useful;
+    cost->prepared_bytes = prepared_bytes;
+    cost->bytes_read = prepared_bytes + input_bytes(problem);
+    cost->bytes_written = output_bytes(problem);
+}
+
+void eie_cpu_plan_cost_columns(const struct eie_cpu_plan *plan,
+                               const struct eie_column_starts *starts, struct eie_cost *cost)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    const size_t inputs = problem->layer->inputs;
+    uint64_t padding, all = 0, entries = 0, columns = 0;
+    eie_cpu_plan_count(plan, &cost->macs_useful, &padding);
+    for (size_t j = 0; j < inputs; j++) {
+        uint64_t active = 0, length = 0; /* inputs of the batch that need this column */
+        for (uint32_t b = 0; b < problem->batch; b++) active += plan->inputs[b * inputs + j] != 0;
+        if (!active) continue;
+        const uint32_t *start = (const uint32_t *)plan->copies[0] + j;
+        for (uint32_t k = 0; k < starts->blocks; k++, start += inputs + 1)
+            length += (uint64_t)(start[1] - start[0]) * starts->unit;
+        columns++;
+        entries += length;
+        all += active * length;
+    }
+    cost->macs_padding = all - cost->macs_useful;
+    cost->adds = all;
+    cost->prepared_bytes = starts->entries_at + starts->entries * sizeof(uint16_t);
+    cost->bytes_read = entries * sizeof(uint16_t) +
+                       columns * starts->blocks * 2 * sizeof(uint32_t) + input_bytes(problem);
+    cost->bytes_written = output_bytes(problem);
+}

@@ -50,6 +50,24 @@ uint64_t eie_cpu_plan_bytes(const struct eie_problem *problem);
 /* MACs of the loaded inputs as every kernel counts them: useful, and padding entries. */
 void eie_cpu_plan_count(const struct eie_cpu_plan *plan, uint64_t *useful, uint64_t *padding);
 
+/* For a kernel's cost where all of a copy and all inputs are read: `macs` of one input, useful or
+ * not, and the bytes of a copy. */
+void eie_cpu_plan_cost(const struct eie_cpu_plan *plan, uint64_t macs, uint64_t prepared_bytes,
+                       struct eie_cost *cost);
+
+/* What a copy of a kernel that goes through active columns begins with, uint32
+ * starts[blocks][inputs + 1]: where each column's entries of a block of rows begin, in units of so
+ * many entries of 16 bits, padding included. */
+struct eie_column_starts {
+    uint32_t blocks, unit;
+    uint64_t entries;  /* of all blocks */
+    size_t entries_at; /* bytes from the copy's beginning */
+};
+
+/* The cost of such a kernel with the loaded inputs. */
+void eie_cpu_plan_cost_columns(const struct eie_cpu_plan *plan,
+                               const struct eie_column_starts *starts, struct eie_cost *cost);
+
 #ifdef __cplusplus
 }
 #endif

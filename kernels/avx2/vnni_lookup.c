@@ -20,6 +20,7 @@
  *           high one; 11 operations. Steps are less full: for a density of some 20 % and more. */
 #include "host/machine/cpu.h"
 #include "kernels/avx2/vectors.h"
+#include "kernels/byte_digits.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/row_lists.h"
 
@@ -37,7 +38,6 @@
 #define INPUTS_MAX  65536u /* a window's first column is 16 bits */
 #define AHEAD       3072u  /* bytes of the stream that are fetched before they are needed */
 #define SPARE       64u    /* bytes behind the last column that a window may show */
-#define HIGHEST     32639  /* the largest w = q + 256 p with signed bytes */
 #define OFFSET      32768u /* what makes inputs unsigned */
 
 #define ISA   __attribute__((target("avxvnni")))
@@ -75,8 +75,8 @@ struct plan {
     uint32_t *first_group; /* [threads + 1] */
     uint8_t *planes;       /* [threads][2][plane_bytes]: low and high bytes of the input */
     size_t plane_bytes;
-    uint8_t low[16], high[16]; /* digits of the codebook */
-    uint32_t copy;             /* of the product under way */
+    int8_t low[16], high[16]; /* digits of the codebook */
+    uint32_t copy;            /* of the product under way */
     bool negated;
 };
 
@@ -191,32 +191,6 @@ static void fill_copy(const struct shape *shape, const struct eie_layer *layer,
     }
 }
 
-/* Whether the codebook is to be negated, or EIE_UNSUPPORTED. */
-static enum eie_status choose_sign(const struct eie_layer *layer, bool *negated,
-                                   struct eie_error *error)
-{
-    int least = 0, most = 0;
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
-        if (layer->codebook[c] < least) least = layer->codebook[c];
-        if (layer->codebook[c] > most) most = layer->codebook[c];
-    }
-    *negated = most > HIGHEST;
-    if (*negated && least < -HIGHEST)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "a codebook from %d to %d has no two signed bytes a weight", least, most);
-    return EIE_OK;
-}
-
-static void split_codebook(struct plan *plan, const int16_t codebook[EIE_CODEBOOK_SIZE])
-{
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
-        const int weight = plan->negated ? -codebook[c] : codebook[c];
-        const int low = (weight & 255) < 128 ? weight & 255 : (weight & 255) - 256;
-        plan->low[c] = (uint8_t)low;
-        plan->high[c] = (uint8_t)((weight - low) / 256);
-    }
-}
-
 /* Each share ends in a group that need not be full. */
 static uint64_t groups_bound(const struct eie_problem *problem)
 {
@@ -240,7 +214,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
     *plan_bytes = groups * 2 * sizeof(struct group) + pairs * (sizeof(struct wide) + 4) +
                   eie_cpu_plan_bytes(problem) +
                   2 * (uint64_t)problem->threads * (layer->inputs + 4 * SPARE) + 4096;
-    return choose_sign(layer, &negated, error);
+    return eie_byte_digits_sign(layer, &negated, error);
 }
 
 static void destroy(struct eie_plan *opaque)
@@ -259,7 +233,7 @@ static enum eie_status make_plan(const struct eie_setup *setup, const struct eie
     const struct eie_layer *layer = setup->problem.layer;
     struct eie_cpu_plan *base;
     bool negated;
-    enum eie_status status = choose_sign(layer, &negated, error);
+    enum eie_status status = eie_byte_digits_sign(layer, &negated, error);
     if (!status)
         status = eie_cpu_plan_begin(setup, sizeof(struct plan), shape->bytes + AHEAD, &base, error);
     if (status) return status;
@@ -273,7 +247,7 @@ static enum eie_status make_plan(const struct eie_setup *setup, const struct eie
         return eie_fail(error, EIE_MEMORY, "out of memory for the inputs of layer %s", layer->name);
     }
     plan->first_group = first_group;
-    split_codebook(plan, layer->codebook);
+    eie_byte_digits_split(layer->codebook, plan->negated, plan->low, plan->high);
     fill_copy(shape, layer, rows, groups, base->copies[0]);
     for (uint32_t c = 1; c < setup->copies; c++)
         memcpy(base->copies[c], base->copies[0], shape->bytes);
@@ -479,15 +453,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    const uint64_t slots = (uint64_t)plan->shape.pair_count * 2 * STEP_SLOTS;
-    uint64_t padding;
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
-    cost->macs_padding = problem->batch * slots - cost->macs_useful; /* inactive inputs too */
-    cost->prepared_bytes = plan->shape.bytes;
-    cost->bytes_read =
-        plan->shape.bytes + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
-    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+    eie_cpu_plan_cost(&plan->base, (uint64_t)plan->shape.pair_count * 2 * STEP_SLOTS,
+                      plan->shape.bytes, cost);
 }
 
 const struct eie_kernel eie_kernel_avx2_vnni_lookup = {

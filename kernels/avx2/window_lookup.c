@@ -344,15 +344,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    const uint64_t slots = (uint64_t)plan->shape.pair_count * 2 * STEP_SLOTS;
-    uint64_t padding;
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
-    cost->macs_padding = problem->batch * slots - cost->macs_useful; /* inactive inputs too */
-    cost->prepared_bytes = plan->shape.bytes;
-    cost->bytes_read =
-        plan->shape.bytes + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
-    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+    eie_cpu_plan_cost(&plan->base, (uint64_t)plan->shape.pair_count * 2 * STEP_SLOTS,
+                      plan->shape.bytes, cost);
 }
 
 const struct eie_kernel eie_kernel_avx2_window_lookup = {

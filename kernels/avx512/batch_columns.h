@@ -182,10 +182,11 @@ BATCH_INLINE void batch_load(const struct batch_plan *plan, uint32_t worker,
 
 /* ---- the product ---------------------------------------------------------------------------- */
 
-/* What both numbers mean where they are constants: rows of a bundle, registers of sums of a row. */
-#define BATCH_SUMS_MOST 8u /* their product, at most */
+#define BATCH_SUMS_MOST 8u /* registers of sums of a bundle */
 
-/* A bundle's entries. */
+/* A bundle's entries; its rows and each row's registers of sums are constants where this is
+ * inlined.
+ */
 BATCH_INLINE void batch_add_rows(const struct batch_entry *entries, uint32_t steps,
                                  const char *inputs, int32_t *const *sums, uint32_t rows,
                                  uint32_t width, const struct batch_arithmetic *arithmetic)

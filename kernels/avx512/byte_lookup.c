@@ -22,6 +22,7 @@
 #include "host/machine/cpu.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/window_walk.h"
+#include "kernels/byte_digits.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/row_lists.h"
 
@@ -34,7 +35,6 @@
 #define UNIT_BYTES  320u
 #define STEP_SLOTS  64u
 #define INPUTS_MAX  65536u /* a step's first input is kept in 16 bits */
-#define HIGHEST     32639  /* the largest w = q + 256 p with signed bytes */
 #define OFFSET_BIAS 32768
 #define TOGETHER    4u /* inputs that share a look-up, at most */
 
@@ -120,22 +120,6 @@ static struct offsets layout(uint64_t units, uint32_t groups, uint32_t blocks)
     return at;
 }
 
-/* Whether the codebook is to be negated, or EIE_UNSUPPORTED. */
-static enum eie_status choose_sign(const struct eie_layer *layer, bool *negated,
-                                   struct eie_error *error)
-{
-    int least = 0, most = 0;
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
-        if (layer->codebook[c] < least) least = layer->codebook[c];
-        if (layer->codebook[c] > most) most = layer->codebook[c];
-    }
-    *negated = most > HIGHEST;
-    if (*negated && least < -HIGHEST)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "a codebook from %d to %d has no two signed bytes a weight", least, most);
-    return EIE_OK;
-}
-
 static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
                                 struct eie_error *error)
 {
@@ -153,7 +137,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                   (uint64_t)problem->threads * problem->batch * 2 * plane_bytes(layer) +
                   problem->threads * split_count(problem->batch) * sizeof(struct split) +
                   eie_cpu_plan_bytes(problem);
-    return choose_sign(layer, &negated, error);
+    return eie_byte_digits_sign(layer, &negated, error);
 }
 
 static void destroy(struct eie_plan *opaque)
@@ -164,15 +148,6 @@ static void destroy(struct eie_plan *opaque)
     free(plan->planes);
     free(plan->splits);
     eie_cpu_plan_end(&plan->base);
-}
-
-static void split_codebook(struct plan *plan, const int16_t codebook[EIE_CODEBOOK_SIZE])
-{
-    for (int c = 0; c < 64; c++) {
-        const int w = codebook[c % EIE_CODEBOOK_SIZE], weight = plan->negated ? -w : w;
-        plan->low[c] = (int8_t)((weight & 255) < 128 ? weight & 255 : (weight & 255) - 256);
-        plan->high[c] = (int8_t)((weight - plan->low[c]) / 256);
-    }
 }
 
 /* The sum of a row's weights. */
@@ -250,12 +225,16 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     memset(&groups, 0, sizeof groups);
     plan->at = at;
     plan->unit_count = (uint32_t)units;
-    status = choose_sign(layer, &plan->negated, error);
+    status = eie_byte_digits_sign(layer, &plan->negated, error);
     if (status) {
         destroy((struct eie_plan *)plan);
         goto done;
     }
-    split_codebook(plan, layer->codebook);
+    eie_byte_digits_split(layer->codebook, plan->negated, plan->low, plan->high);
+    for (int c = EIE_CODEBOOK_SIZE; c < 64; c++) {
+        plan->low[c] = plan->low[c % EIE_CODEBOOK_SIZE];
+        plan->high[c] = plan->high[c % EIE_CODEBOOK_SIZE];
+    }
     fill_copy(base->copies[0], plan, &rows, pair_end);
     for (uint32_t c = 1; c < setup->copies; c++) memcpy(base->copies[c], base->copies[0], at.end);
     *opaque = (struct eie_plan *)plan;
@@ -593,15 +572,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    uint64_t padding;
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
-    cost->macs_padding =
-        (uint64_t)plan->unit_count * UNIT_STEPS * STEP_SLOTS * problem->batch - cost->macs_useful;
-    cost->prepared_bytes = plan->at.end;
-    cost->bytes_read =
-        plan->at.end + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
-    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+    eie_cpu_plan_cost(&plan->base, (uint64_t)plan->unit_count * UNIT_STEPS * STEP_SLOTS,
+                      plan->at.end, cost);
 }
 
 /* How many planes the last call's inputs needed; nothing before it. */

@@ -419,30 +419,9 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    const struct eie_layer *layer = problem->layer;
-    uint64_t padding, all = 0, entries = 0, columns = 0;
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
-    for (uint32_t j = 0; j < layer->inputs; j++) {
-        uint64_t active = 0, length = 0; /* inputs of the batch that need this column */
-        for (uint32_t b = 0; b < problem->batch; b++)
-            active += plan->base.inputs[(size_t)b * layer->inputs + j] != 0;
-        if (!active) continue;
-        const uint32_t *start = (const uint32_t *)plan->base.copies[0] + j;
-        for (uint32_t k = 0; k < plan->block_count; k++, start += (size_t)layer->inputs + 1)
-            length += (uint64_t)(start[1] - start[0]) * LANES;
-        columns++;
-        entries += length;
-        all += active * length;
-    }
-    cost->macs_padding = all - cost->macs_useful;
-    cost->adds = all;
-    cost->prepared_bytes =
-        plan->entries_at + (uint64_t)plan->vector_count * LANES * sizeof(uint16_t);
-    cost->bytes_read = entries * sizeof(uint16_t) +
-                       columns * plan->block_count * 2 * sizeof(uint32_t) +
-                       (uint64_t)problem->batch * layer->inputs * sizeof(int16_t);
-    cost->bytes_written = (uint64_t)problem->batch * layer->outputs * sizeof(int16_t);
+    const struct eie_column_starts starts = {
+        plan->block_count, LANES, (uint64_t)plan->vector_count * LANES, plan->entries_at};
+    eie_cpu_plan_cost_columns(&plan->base, &starts, cost);
 }
 
 const struct eie_kernel eie_kernel_avx512_column_scatter = {

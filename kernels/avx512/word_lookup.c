@@ -410,15 +410,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    uint64_t padding;
-    eie_cpu_plan_count(&plan->base, &cost->macs_useful, &padding);
-    cost->macs_padding =
-        (uint64_t)plan->unit_count * UNIT_STEPS * STEP_SLOTS * problem->batch - cost->macs_useful;
-    cost->prepared_bytes = plan->at.end;
-    cost->bytes_read =
-        plan->at.end + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
-    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+    eie_cpu_plan_cost(&plan->base, (uint64_t)plan->unit_count * UNIT_STEPS * STEP_SLOTS,
+                      plan->at.end, cost);
 }
 
 const struct eie_kernel eie_kernel_avx512_word_lookup = {

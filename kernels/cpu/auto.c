@@ -29,12 +29,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define SHORT_NS     250 /* calls that are estimated to be shorter are not tried */
+#define SHORT_NS     150 /* calls that are estimated to be shorter are not tried */
 #define BATCH_PAYS   8   /* inputs a call from which a kernel for many is always tried */
 #define TRIAL_BYTES  (UINT64_C(256) << 20)
 #define LONG_CALL_NS 2e6  /* such calls are not disturbed by what the caches held before */
 #define OWN_CLOCK_NS 20e3 /* to read a thread's own clock would lengthen shorter calls */
-#define ROUNDS_LEAST 5    /* then a candidate that takes SLOW times the least is left out */
+#define TURNS_CALM   5    /* then a candidate that takes SLOW times the least is left out */
 #define SLOW         2.0
 #define MEMORIES     1024 /* of what trials have said */
 
@@ -61,7 +61,8 @@ struct work {
     double active_places;  /* outputs x active inputs: dense columns */
     double places;         /* outputs x inputs: what a window slides over */
     double padded_places;  /* the same with inputs in whole blocks of 128: dense codes */
-    double entries;        /* of the stream, padding included, in active columns */
+    double outputs;
+    double entries; /* of the stream, padding included, in active columns */
 };
 
 struct candidate {
@@ -71,16 +72,22 @@ struct candidate {
     double code_ns;  /* a padded place and input */
     double in_fours; /* what inputs in whole fours take of all this; 0: there is no difference */
     double call_weight_ns, lanes_weight_ns; /* a call; each 16 inputs of a call, or a part */
+    double call_place_ns;                   /* a call */
+    double output_ns;                       /* an output and input: where a row ends */
 };
 
 /* Times of one core; several threads divide them all alike. In the fixed order. */
 static const struct candidate candidates[] = {
-    {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.2, .lanes_weight_ns = 0.2},
-    {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012, .in_fours = 0.73},
-    {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011, .in_fours = 0.68},
+    {"avx512_batch_pairs", CHOOSE_BATCH, .call_weight_ns = 0.2, .lanes_weight_ns = 0.2,
+     .output_ns = 0.3},
+    {"avx512_byte_lookup", CHOOSE_BYTES, .weight_ns = 0.029, .place_ns = 0.0012, .in_fours = 0.73,
+     .output_ns = 0.3},
+    {"avx512_word_lookup", CHOOSE_WORDS, .weight_ns = 0.026, .place_ns = 0.0011, .in_fours = 0.68,
+     .output_ns = 0.3},
+    {"avx512_dense_words", CHOOSE_OTHER, .place_ns = 0.006, .call_place_ns = 0.006},
     {"avx512_dense_codebook", CHOOSE_OTHER, .code_ns = 0.02, .in_fours = 0.6},
-    {"avx2_vnni_lookup", CHOOSE_OTHER, .weight_ns = 0.024, .place_ns = 0.0043},
-    {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025},
+    {"avx2_vnni_lookup", CHOOSE_OTHER, .weight_ns = 0.024, .place_ns = 0.0043, .output_ns = 0.3},
+    {"avx2_window_lookup", CHOOSE_OTHER, .weight_ns = 0.055, .place_ns = 0.0025, .output_ns = 0.3},
     {"avx2_dense_codebook", CHOOSE_OTHER, .code_ns = 0.025, .in_fours = 0.56},
     {"avx2_dense_columns", CHOOSE_OTHER, .active_place_ns = 0.029},
     {"avx512_column_scatter", CHOOSE_OTHER, .active_weight_ns = 0.46},
@@ -105,6 +112,7 @@ struct trial {
     uint32_t copies, copy; /* whose turn it is */
     bool alone;            /* one thread */
     double call_ns;        /* NaN: not known yet */
+    uint32_t calm;         /* turns in which no thread was interrupted */
 };
 
 /* Of the samples, how many need this column: 0 to 1. */
@@ -129,7 +137,8 @@ static uint32_t count_weights(const uint8_t *entry, const uint8_t *end)
 static struct work count(const struct eie_layer *layer)
 {
     const size_t stride = (size_t)layer->inputs + 1;
-    struct work work = {.places = (double)layer->outputs * layer->inputs,
+    struct work work = {.outputs = layer->outputs,
+                        .places = (double)layer->outputs * layer->inputs,
                         .padded_places = 128.0 * layer->outputs * ceil(layer->inputs / 128.0)};
     for (uint32_t j = 0; j < layer->inputs; j++) {
         const double share = active_share(layer, j);
@@ -155,7 +164,8 @@ static double estimate_ns(const struct candidate *one, const struct work *work, 
     return inputs * (one->weight_ns * work->weights + one->active_weight_ns * work->active_weights +
                      one->active_place_ns * work->active_places + one->place_ns * work->places +
                      one->entry_ns * work->entries + one->code_ns * work->padded_places) +
-           work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns);
+           work->weights * (one->call_weight_ns + ceil(batch / 16.0) * one->lanes_weight_ns) +
+           work->places * one->call_place_ns + work->outputs * batch * one->output_ns;
 }
 
 /* The candidates that can run the problem, and of these the shortlist. Returns how many can run;
@@ -285,7 +295,9 @@ static uint32_t drop_slow(struct trial *trials, struct eie_plan *made)
     for (uint32_t i = 0; i < made->listed; i++)
         least_ns = fmin(least_ns, made->choices[made->shortlist[i]].time_ns);
     for (uint32_t i = 0; i < made->listed; i++) {
-        if (made->choices[made->shortlist[i]].time_ns > SLOW * least_ns) give_up(&trials[i]);
+        if (trials[i].calm >= TURNS_CALM &&
+            made->choices[made->shortlist[i]].time_ns > SLOW * least_ns)
+            give_up(&trials[i]);
         left += trials[i].plan != NULL;
     }
     return left;
@@ -305,7 +317,9 @@ static bool take_turns(struct trial *trials, struct eie_plan *made, const struct
     for (uint32_t i = 0; i < made->listed; i++) {
         double *least_ns = &made->choices[made->shortlist[i]].time_ns;
         const double before = *least_ns;
+        const long interrupted = interruptions();
         if (trials[i].plan) take_turn(&trials[i], pace, least_ns);
+        trials[i].calm += interruptions() == interrupted;
         shorter |= trials[i].plan && !(*least_ns >= FALLS * before);
     }
     return shorter;
@@ -318,11 +332,10 @@ static void time_in_turn(struct trial *trials, struct eie_plan *made, const int1
     for (uint32_t i = 0; i < made->listed; i++)
         warm(&trials[i], inputs, i ? pace->next_warm : pace->warm);
     const double begin = eie_now_s();
-    for (uint32_t round = 1; left > 1 && calm < ROUNDS_CALM; round++) {
+    while (left > 1 && calm < ROUNDS_CALM) {
         const long before = interruptions();
         const bool shorter = take_turns(trials, made, pace);
         calm = shorter || interruptions() != before ? 0 : calm + 1;
-        if (round < ROUNDS_LEAST) continue;
         left = drop_slow(trials, made);
         if (1e9 * (eie_now_s() - begin) > pace->trial) break;
     }

@@ -91,16 +91,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct eie_cpu_plan *plan = (const struct eie_cpu_plan *)opaque;
-    const struct eie_problem *problem = &plan->setup.problem;
-    uint64_t useful, padding;
-    eie_cpu_plan_count(plan, &useful, &padding);
-    cost->macs_useful = useful;
-    cost->macs_padding =
-        (uint64_t)problem->batch * problem->layer->inputs * problem->layer->outputs - useful;
-    cost->prepared_bytes = dense_bytes(problem->layer);
-    cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
-    cost->bytes_read =
-        cost->prepared_bytes + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
+    const struct eie_layer *layer = plan->setup.problem.layer;
+    eie_cpu_plan_cost(plan, (uint64_t)layer->inputs * layer->outputs, dense_bytes(layer), cost);
 }
 
 const struct eie_kernel eie_kernel_scalar_ref_dense = {
