@@ -17,6 +17,7 @@
  * and light groups take turns, so that whatever part of the groups a core gets is like the whole.
  */
 #include "host/machine/cpu.h"
+#include "kernels/byte_digits.h"
 #include "kernels/opencl/plan.h"
 #include "kernels/row_lists.h"
 
@@ -27,7 +28,6 @@
 #define LINE_WORTH 6u  /* weights that a step may lose for a window that begins at a line */
 #define GROUP      16u
 #define NO_ROW     UINT32_MAX
-#define HIGHEST    32639
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
 #define LANES      64u    /* work-items of a group where a row is one */
 
@@ -306,19 +306,6 @@ end:
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-/* Whether all weights have two signed bytes, w = q + 256 p, which ends at 32639; *negated: those of
- * -w do. */
-static bool choose_sign(const struct eie_layer *layer, bool *negated)
-{
-    int least = 0, most = 0;
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
-        if (layer->codebook[c] < least) least = layer->codebook[c];
-        if (layer->codebook[c] > most) most = layer->codebook[c];
-    }
-    *negated = most > HIGHEST;
-    return !*negated || least >= -HIGHEST;
-}
-
 /* The arguments of byte_lookup and narrow_lookup behind window_lookup's. */
 static enum eie_status set_planes(struct plan *plan, cl_uint at, struct eie_error *error)
 {
@@ -335,9 +322,8 @@ static enum eie_status set_planes(struct plan *plan, cl_uint at, struct eie_erro
     enum eie_status status = opencl_plan_set(base, at++, sizeof plane, &plane, error);
     if (!status) status = opencl_plan_set(base, at++, bytes, NULL, error);
     if (status || !plan->form.kind->dots) return status;
-    bool negated;
-    (void)choose_sign(layer, &negated);
-    const cl_uint turned = negated;
+    bool negated; /* a codebook that has no digits is left to the form that needs none */
+    const cl_uint turned = !eie_byte_digits_sign(layer, &negated, NULL) && negated;
     return opencl_plan_set(base, at, sizeof turned, &turned, error);
 }
 
@@ -394,8 +380,8 @@ static enum eie_status prepare(const struct eie_setup *setup, const struct kind 
     char *copy;
     bool dots = false, negated;
     enum eie_status status = kind->dots ? find_dots(&setup->problem, &dots, error) : EIE_OK;
-    if (!status && dots) /* the other forms take any codebook */
-        dots = choose_sign(setup->problem.layer, &negated);
+    if (!status && dots) /* the other form takes any codebook */
+        dots = !eie_byte_digits_sign(setup->problem.layer, &negated, NULL);
     if (!status) status = make_copy(setup->problem.layer, &form, &copy, error);
     if (status) return status;
     needs.copy_bytes = form.bytes;
