@@ -1,21 +1,15 @@
 """What `./run ab` measures as a gate, and how many pairs of runs it takes until a verdict is clear."""
 
 import math
+import platform
 
 # One layer that fits into a second-level cache, one thread, one copy: what scatters least. Of each family of kernels the rows
 # that differ most in how they work; cpu_auto, which chooses by timing, is none of them. A library's dense row, whose code is
 # the same on both sides, tells a slower machine from slower code.
 ROWS = ("--suite", "paper", "--layer", "NT-We", "--threads", "1", "--cache", "hot")
-ONE = (
-    "scalar_eie_stream",
-    "avx2_window_lookup",
-    "avx2_column_table",
-    "avx512_byte_lookup",
-    "avx512_word_lookup",
-    "neon_*",
-    "peers_scipy_openblas_sgemv",
-)
-BENCH = (*ROWS, "--kernel", ",".join(ONE))
+X86 = ("avx2_window_lookup", "avx2_column_table", "avx512_byte_lookup", "avx512_word_lookup")
+OWN = {"x86_64": X86, "aarch64": ("neon_window_lookup",)}.get(platform.machine(), ())
+BENCH = (*ROWS, "--kernel", ",".join(("scalar_eie_stream", *OWN, "peers_scipy_openblas_sgemv")))
 SECONDS = 45.0
 POWER_PERCENT = 10.0
 

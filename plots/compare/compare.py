@@ -128,7 +128,9 @@ class Comparison:
         elif self.is_slower:
             head = f"SLOWER beyond {self.rules.threshold:g} % on the whole: {self._mean_words()}"
         elif self.count(DIFFERS):
-            head = "differences in this pair of files: one run a side and no --floor cannot tell them from those of the machine"
+            head = (
+                "differences in this pair of files: one run a side and no --floor cannot tell them from those of the machine"
+            )
         else:
             head = f"no slowdown beyond {self.rules.threshold:g} % seen; {self._sight()}"
         if self.blind and not self.is_slower:
@@ -143,7 +145,11 @@ class Comparison:
             return "no row is judged"
         if not self.judge.knows_runs:
             return "what could have been seen is not known: one run a side and no --floor"
-        least = "not every row could have shown any" if self.sees is None else f"every row could have shown {_percent_words(self.sees)}"
+        least = (
+            "not every row could have shown any"
+            if self.sees is None
+            else f"every row could have shown {_percent_words(self.sees)}"
+        )
         mean = f", their mean {_percent_words(self.mean.sees)}" if self.mean and self.mean.sees is not None else ""
         return least + mean
 
@@ -239,8 +245,9 @@ class Comparison:
                 "samples; intervals Student's over the runs"
             )
         by_ranks = any(isinstance(row.evidence, Ranks) for row in self.rows)
-        return f"ratios are medians over {self.judge.runs[1]} pairs of runs taken in turn, of the tenth percentiles of the samples; " + (
-            "intervals by signed ranks" if by_ranks else "intervals Student's: by ranks so few pairs could call no row"
+        return (
+            f"ratios are medians over {self.judge.runs[1]} pairs of runs taken in turn, of the tenth percentiles of the samples; "
+            + ("intervals by signed ranks" if by_ranks else "intervals Student's: by ranks so few pairs could call no row")
         )
 
     def _seen(self):
@@ -412,7 +419,9 @@ def _words(text, row):
 def _sees_cell(row):
     what = f"the least slowdown that would have been called: {label(row.new)}"
     if row.sees is None:
-        return missing("none", "derived", what, "%", "not judged" if not row.is_judged else "no scatter between runs is known")
+        return missing(
+            "none", "derived", what, "%", "not judged" if not row.is_judged else "no scatter between runs is known"
+        )
     return Cell(row.sees, "%", "derived", what)
 
 

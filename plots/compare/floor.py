@@ -55,5 +55,7 @@ class Floor:
 def run_times(rows):
     """What each run gave of each row: the tenth percentiles, or the medians where a file was merged without these."""
     lows = all("eie_run_lows_ns" in row.raw or "eie_run_medians_ns" not in row.raw for row in rows)
-    name, single = ("eie_run_lows_ns", lambda row: low(row.samples)) if lows else ("eie_run_medians_ns", lambda row: row.median_ns)
+    name, single = (
+        ("eie_run_lows_ns", lambda row: low(row.samples)) if lows else ("eie_run_medians_ns", lambda row: row.median_ns)
+    )
     return [row.raw[name] if name in row.raw else [single(row)] for row in rows]

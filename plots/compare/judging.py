@@ -219,9 +219,7 @@ class Judge:
         within, note = _within(row.used, self.rules.limit)
         if note and tests > 1:
             note += f" among {tests} tests"
-        return replace(
-            row, verdict=word or within, note="" if word else note, sees=self._sees(row.evidence, hardest)
-        )
+        return replace(row, verdict=word or within, note="" if word else note, sees=self._sees(row.evidence, hardest))
 
     def _sees(self, found, hardest):
         sees = could_see(found, self.rules.limit, hardest)
@@ -291,7 +289,9 @@ class Judge:
         if found:
             return _ratio(found)
         logs = self._run_logs(old, new, divisor)
-        return ratios.Ratio(math.exp(float(numpy.mean(logs[1]) - numpy.mean(logs[0]))), reason="too few runs for an interval")
+        return ratios.Ratio(
+            math.exp(float(numpy.mean(logs[1]) - numpy.mean(logs[0]))), reason="too few runs for an interval"
+        )
 
 
 @dataclass(frozen=True)

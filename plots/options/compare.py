@@ -62,9 +62,7 @@ def check(parser, options):
         parser.error("files of both sides are needed: OLD.json NEW.json, or --old FILES --new FILES")
     if options.floor and len(options.old) + len(options.new) > 2:
         parser.error("--floor is for one file a side: several tell themselves how far they scatter")
-    if options.json and os.path.realpath(options.json) in map(
-        os.path.realpath, options.old + options.new + options.floor
-    ):
+    if options.json and os.path.realpath(options.json) in map(os.path.realpath, options.old + options.new + options.floor):
         parser.error(f"--json {options.json} would overwrite a results file")
 
 

@@ -269,7 +269,9 @@ def test_another_choice_is_neither_slower_nor_faster(compare, factor):
     done = compare(results(chosen[0]), results(chosen[1]), "--absolute", floor=True)
     assert done.verdicts() == ["choice changed"] and done.code == 0 and "1 choice changed" in done.document["verdict"]
     assert done.of("cpu_auto")["note"] == "avx512_word_lookup -> avx512_byte_lookup"
-    kept = compare(results(chosen[0]), results(chosen[1] | {"eie_chosen_kernel": "avx512_word_lookup"}), "--absolute", floor=True)
+    kept = compare(
+        results(chosen[0]), results(chosen[1] | {"eie_chosen_kernel": "avx512_word_lookup"}), "--absolute", floor=True
+    )
     assert kept.verdicts() == [{0.5: "faster", 1.0: "same", 2.0: "slower"}[factor]]
 
 
@@ -280,7 +282,12 @@ def test_a_selection_keeps_its_baseline(compare):
 
 def test_a_baseline_alone_is_judged(compare):
     done = compare(
-        results(row(), row(BASELINE)), results(row(), row(BASELINE, time=1300)), "--kernel", "peers_*", "--absolute", floor=True
+        results(row(), row(BASELINE)),
+        results(row(), row(BASELINE, time=1300)),
+        "--kernel",
+        "peers_*",
+        "--absolute",
+        floor=True,
     )
     assert done.verdicts() == ["slower"] and done.code == 1
 
