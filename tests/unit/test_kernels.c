@@ -318,9 +318,6 @@ static void onednn_outlives_a_load_that_failed(void **state)
     struct eie_cost cost = {0};
     struct eie_plan *plan;
     (void)state;
-#if defined(__SANITIZE_ADDRESS__)
-    skip(); /* its malloc ends the process */
-#endif
     if (!kernel) return;
     struct eie_layer *layer = layer_of(INPUTS, OUTPUTS, 1, 1000);
     struct eie_setup setup = {{layer, NULL, 1, 1}, NULL, 1};
