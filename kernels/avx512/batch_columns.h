@@ -227,14 +227,14 @@ BATCH_INLINE void batch_add_tile(const struct batch_plan *plan, uint32_t block, 
     const char *copy = plan->base.copies[plan->copy];
     const struct batch_bundle *bundles = (const struct batch_bundle *)(const void *)copy;
     const struct batch_bundle *bundle = bundles + plan->first_bundle[at];
-    const struct batch_bundle *end = bundles + plan->first_bundle[at + 1], *last = end - 1;
+    const struct batch_bundle *end = bundles + plan->first_bundle[at + 1];
     const struct batch_entry *entries =
         (const struct batch_entry *)(const void *)(copy + plan->entries_at) + plan->first_entry[at];
     const char *inputs =
         (const char *)(plan->inputs + (size_t)tile * plan->shape.columns * plan->shape.words);
     for (; bundle < end; entries += (size_t)bundle->entries * rows, bundle++) {
         const struct batch_bundle *later =
-            last - bundle < BATCH_AHEAD ? last : bundle + BATCH_AHEAD;
+            end - bundle <= BATCH_AHEAD ? end - 1 : bundle + BATCH_AHEAD;
         int32_t *to[BATCH_BUNDLE];
         for (uint32_t r = 0; r < rows; r++) {
             to[r] = sums + bundle->row[r] * words;

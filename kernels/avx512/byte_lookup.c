@@ -90,11 +90,6 @@ static const struct eie_window_form form = {
     .pack = pack,
 };
 
-static size_t lines(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 /* One plane of one input vector, and a window behind the end; an odd number of cache lines, so that
  * the same place of several inputs falls into different sets of the cache. */
 static size_t plane_bytes(const struct eie_layer *layer)
@@ -112,8 +107,8 @@ static struct offsets layout(uint64_t units, uint32_t groups, uint32_t blocks)
 {
     struct offsets at;
     at.first = units * UNIT_BYTES;
-    at.pair_end = at.first + lines(units * UNIT_STEPS * sizeof(uint16_t));
-    at.place = at.pair_end + lines(groups * sizeof(uint32_t));
+    at.pair_end = at.first + eie_whole_lines(units * UNIT_STEPS * sizeof(uint16_t));
+    at.place = at.pair_end + eie_whole_lines(groups * sizeof(uint32_t));
     at.bias = at.place + (size_t)blocks * EIE_BLOCK_ROWS;
     at.weight_sum = at.bias + (size_t)groups * EIE_GROUP_ROWS * sizeof(int32_t);
     at.end = at.weight_sum + (size_t)groups * EIE_GROUP_ROWS * sizeof(int32_t);
@@ -135,7 +130,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                   (uint64_t)groups * EIE_GROUP_ROWS * sizeof(uint32_t) +
                   (uint64_t)blocks * (EIE_BLOCK_ROWS + sizeof(struct eie_row_block)) +
                   (uint64_t)problem->threads * problem->batch * 2 * plane_bytes(layer) +
-                  problem->threads * split_count(problem->batch) * sizeof(struct split) +
+                  (uint64_t)problem->threads * split_count(problem->batch) * sizeof(struct split) +
                   eie_cpu_plan_bytes(problem);
     return eie_byte_digits_sign(layer, &negated, error);
 }
@@ -247,11 +242,6 @@ done:
     return status;
 }
 
-static inline __mmask32 first_words(uint32_t count)
-{
-    return count < 32 ? (__mmask32)((1u << count) - 1) : (__mmask32)-1;
-}
-
 /* The least and the greatest of some inputs. */
 struct range {
     int least, most;
@@ -269,8 +259,8 @@ ISA static struct range split_input(const int16_t *input, uint32_t inputs, uint8
     __m512i least = _mm512_setzero_si512(), most = least;
     for (uint32_t j = 0; j < inputs; j += LINE) {
         const uint32_t left = inputs - j, more = left < 32 ? 0 : left - 32;
-        const __m512i a = _mm512_maskz_loadu_epi16(first_words(left), input + j);
-        const __m512i b = _mm512_maskz_loadu_epi16(first_words(more), input + j + (more ? 32 : 0));
+        const __m512i a = _mm512_maskz_loadu_epi16(eie_first_words(left), input + j);
+        const __m512i b = _mm512_maskz_loadu_epi16(eie_first_words(more), input + j + (more ? 32 : 0));
         const __m512i u = _mm512_xor_si512(a, offset), v = _mm512_xor_si512(b, offset);
         least = _mm512_min_epi16(least, _mm512_min_epi16(a, b));
         most = _mm512_max_epi16(most, _mm512_max_epi16(a, b));

@@ -9,11 +9,24 @@
 #include "kernels/row_lists.h"
 
 #include <immintrin.h>
+#include <stddef.h>
 
 #define EIE_GROUP_ROWS   16u
 #define EIE_BLOCK_GROUPS 8u
 #define EIE_BLOCK_ROWS   (EIE_GROUP_ROWS * EIE_BLOCK_GROUPS)
 #define EIE_NO_ROW       UINT32_MAX
+
+/* Bytes rounded up to cache lines. */
+static inline size_t eie_whole_lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* The first `count` words of a register, or all of them. */
+static inline __mmask32 eie_first_words(uint32_t count)
+{
+    return count < 32 ? (__mmask32)((1u << count) - 1) : (__mmask32)-1;
+}
 
 /* Does F(0), F(1) ... for each of 1 to 4 inputs that go together; count is a constant. Not in a
  * loop: gcc 12 unrolls too late to keep sums in their registers, and copies them in every step. */
@@ -75,9 +88,7 @@ static inline void eie_block_store(const int16_t sorted[EIE_BLOCK_ROWS],
         const __m512i low = _mm512_permutex2var_epi16(part0, from, part1);
         const __m512i high = _mm512_permutex2var_epi16(part2, from, part3);
         const __mmask32 upper = _mm512_test_epi16_mask(from, _mm512_set1_epi16(64));
-        const uint32_t left = row_count - i;
-        const __mmask32 rows = left < 32 ? (__mmask32)((1u << left) - 1) : (__mmask32)-1;
-        _mm512_mask_storeu_epi16(y + i, rows, _mm512_mask_mov_epi16(low, upper, high));
+        _mm512_mask_storeu_epi16(y + i, eie_first_words(row_count - i), _mm512_mask_mov_epi16(low, upper, high));
     }
 }
 

@@ -76,18 +76,13 @@ static const struct eie_window_form form = {
     .pack = pack,
 };
 
-static size_t lines(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 static struct offsets layout(const struct eie_layer *layer, uint64_t units, uint32_t groups,
                              uint32_t blocks)
 {
     struct offsets at;
     at.first = units * UNIT_WORDS * sizeof(uint16_t);
-    at.pair_end = at.first + lines(units * UNIT_STEPS * sizeof(uint16_t));
-    at.place = at.pair_end + lines(groups * sizeof(uint32_t));
+    at.pair_end = at.first + eie_whole_lines(units * UNIT_STEPS * sizeof(uint16_t));
+    at.place = at.pair_end + eie_whole_lines(groups * sizeof(uint32_t));
     at.bias = at.place + (size_t)blocks * EIE_BLOCK_ROWS;
     at.end = at.bias + (layer->bias ? (size_t)groups * EIE_GROUP_ROWS * sizeof(int32_t) : 0);
     return at;
