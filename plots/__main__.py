@@ -13,6 +13,7 @@ VERBS = {
     "poster": "pages.poster",
     "gpus": "pages.gpus",
     "compare": "compare.compare",
+    "counts": "compare.counts",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",

@@ -13,7 +13,7 @@ LOG = "build/log.txt"  # of the last build
 
 
 def install(*groups):
-    """What is missing of these, by run's names: build, test, check, cross, loader; python (.venv); peers, opencl, cuda.
+    """What is missing of these, by run's names: build, test, check, cross, loader, count; python (.venv); peers, opencl, cuda.
     Ends the verb where that fails, but for peers and opencl."""
     must("./run", "--install", *groups)
 
