@@ -14,6 +14,7 @@ VERBS = {
     "gpus": "pages.gpus",
     "compare": "compare.compare",
     "counts": "compare.counts",
+    "history": "history.history",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",
