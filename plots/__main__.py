@@ -13,6 +13,7 @@ VERBS = {
     "poster": "pages.poster",
     "gpus": "pages.gpus",
     "compare": "compare.compare",
+    "bencher": "compare.bencher",
     "counts": "compare.counts",
     "history": "history.history",
     "merge": "compare.merge",

@@ -8,7 +8,6 @@ be written. Where several hold: 2, then 1, then 3.
 """
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from plots.core.commandline import Parser
 from plots.core.grid import Table
 from plots.core.load import InputError, check_format, one_line, read_json
 from plots.core.markdown import markdown
-from plots.core.output import write
+from plots.core.output import write_file
 from plots.core.page import Page
 from plots.core.plain import plain
 from plots.options import counts as counts_options
@@ -268,14 +267,10 @@ def main(arguments=None):
     print((markdown if options.markdown else plain)(counts.page()), end="")
     try:
         if options.json:
-            write_one(options.json, json.dumps(counts.document(), indent=1) + "\n")
+            write_file(options.json, json.dumps(counts.document(), indent=1) + "\n")
         if options.junit:
-            write_one(options.junit, counts.junit())
+            write_file(options.junit, counts.junit())
     except OSError as error:
         print(f"counts: cannot write {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return counts.exit_code or 3
     return counts.exit_code
-
-
-def write_one(path, text):
-    write(os.path.dirname(path) or ".", {os.path.basename(path): text})

@@ -45,6 +45,11 @@ def write(folder, files):
             _replace(*os.path.split(os.path.realpath(path)), data)
 
 
+def write_file(path, content):
+    """One file by its path."""
+    write(os.path.dirname(path) or ".", {os.path.basename(path): content})
+
+
 def _replace(folder, name, data):
     handle, temporary = tempfile.mkstemp(prefix="." + name, dir=folder)
     try:

@@ -17,6 +17,7 @@ FEWEST = 3  # runs on either side of a change
 PENALTY = 4.0  # of a change, in units of the scatter's variance times log(n): 2 is the usual least (BIC)
 CUT = 3.0  # standard deviations from the neighbours' median: what lies beyond is an outlier
 ERROR = 0.01  # chance of a change that is none, over all series that are looked at together
+NEARLY = 3.0  # times the least p that ranks of so few values can have: one value may be on the wrong side
 LEAST_SCATTER = 1e-4  # of a logarithm; below that the clock's own grain speaks
 
 
@@ -80,10 +81,14 @@ def _confirmed(values, scatter, places, least, error):
 
 
 def _is_chance(change, values, scatter, allowed, places):
-    """Ranks decide where there are enough values for them to; else the size of the step against the scatter."""
+    """Ranks must tell the levels apart as well as so many values can; where these are too few for that to say enough, so
+    must the size of the step against the scatter."""
     before, after = _levels(values, change.place, places)
-    if 2 / math.comb(len(before) + len(after), len(before)) <= allowed / 10:
-        return change.chance > allowed
+    possible = 2 / math.comb(len(before) + len(after), len(before))
+    if change.chance > max(allowed, NEARLY * possible):
+        return True
+    if possible <= allowed / 10:
+        return False
     error = scatter * math.sqrt(1 / len(before) + 1 / len(after))
     return 2 * stats.t.sf(abs(math.log(change.ratio)) / error, len(before) + len(after) - 2) > allowed
 

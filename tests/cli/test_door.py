@@ -14,7 +14,7 @@ from command import GUARD_S, REPOSITORY, copy_door, listing, wait_for
 
 DOOR = sorted(path.stem for path in (REPOSITORY / "bench/door/verbs").glob("[a-z]*.py"))
 VERBS = [*DOOR, "build", "eie"]
-NEEDED = {"compare": ["old.json", "new.json"], "report": ["results.json"], "compress": ["weights.npy"], "ab": ["a", "b"], "count": ["a", "b"], "history": ["a"]}
+NEEDED = {"compare": ["old.json", "new.json"], "report": ["results.json"], "compress": ["weights.npy"], "ab": ["a", "b"], "count": ["a", "b"], "history": ["a"], "bencher": ["a.json"]}
 STAND_IN = """#!{python}
 import json, os, signal, sys, time
 name, arguments = os.path.basename(sys.argv[0]), sys.argv[1:]
