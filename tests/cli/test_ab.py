@@ -108,8 +108,11 @@ class Repository:
         (self.folder / "speed").write_text(f"{speed}\n")
 
     def popen(self, *arguments):
+        return self.popen_verb("ab", *arguments)
+
+    def popen_verb(self, verb, *arguments):
         return subprocess.Popen(
-            ["./run", "ab", *arguments],
+            ["./run", verb, *arguments],
             cwd=self.folder,
             env=self.environment,
             text=True,

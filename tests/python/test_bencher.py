@@ -66,17 +66,20 @@ def test_bad_files(tmp_path, content):
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and done.stdout == ""
 
 
+def times(row, factor):
+    row = row | {key: factor * row[key] for key in ("eie_median_ns", "eie_ci95_low_ns", "eie_ci95_high_ns")}
+    return row | {"eie_samples_ns": [factor * sample for sample in row["eie_samples_ns"]]}
+
+
 def files_with_a_slower_row(folder):
     """Two files with a few rows: in the second one row is three times as slow, and one is gone."""
     with open(RESULTS) as file:
         document = json.load(file)
+    del document["context"]["eie_runs"]  # as of one run
     rows = [row for row in document["benchmarks"] if row["eie_layer"] == "Alex-7" and row["eie_cache"] == "hot"]
     rows = [row for row in rows if row["eie_batch"] == 1 and row["eie_threads"] == 1 and row["eie_time_source"] == "wall"]
     (folder / "old.json").write_text(json.dumps(document | {"benchmarks": rows, "eie_missing": []}))
-    slow = dict(rows[0])
-    for key in ("eie_median_ns", "eie_ci95_low_ns", "eie_ci95_high_ns"):
-        slow[key] *= 3
-    slow["eie_samples_ns"] = [3 * sample for sample in slow["eie_samples_ns"]]
+    slow = times(rows[0], 3)
     (folder / "new.json").write_text(json.dumps(document | {"benchmarks": [slow, *rows[1:-1]], "eie_missing": []}))
     return slow["eie_kernel"], rows[-1]["eie_kernel"], len(rows)
 
@@ -95,8 +98,14 @@ def test_comparison_as_junit(tmp_path):
 def test_a_slowdown_fails(tmp_path):
     """With a floor, which says how far runs scatter, the slow row is called slower."""
     slow, _, _ = files_with_a_slower_row(tmp_path)
-    old = tmp_path / "old.json"
-    plots("compare", old, tmp_path / "new.json", "--floor", old, old, old, "--junit", tmp_path / "c.xml")
+    old, floor = tmp_path / "old.json", []
+    for place in range(8):
+        document = json.loads(old.read_text())
+        document["benchmarks"] = [times(row, 1 + 0.001 * (place % 3)) for row in document["benchmarks"]]
+        floor.append(tmp_path / f"floor{place}.json")
+        floor[-1].write_text(json.dumps(document))
+    done = plots("compare", old, tmp_path / "new.json", "--absolute", "--floor", *floor, "--junit", tmp_path / "c.xml")
+    assert done.returncode == 1, done
     (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "c.xml"))
     failed = {case.classname for case in suite for result in case.result if isinstance(result, junitparser.Failure)}
     assert slow in failed
