@@ -101,7 +101,7 @@ class Repository:
     def commit(self, name, speed):
         self.speed(speed)
         self.git("add", "-A")
-        self.git("commit", "-qm", name)
+        self.git("commit", "-q", "--allow-empty", "-m", name)
         self.git("tag", name)
 
     def speed(self, speed):

@@ -51,7 +51,7 @@ class Runner:
             "GITHUB_STEP_SUMMARY": str(self.summary),
             "GIT_CONFIG_GLOBAL": str(folder / "gitconfig"),
         }
-        assert {name for name in re.findall(r"\$(\w+)", " ".join(STEPS.values()))} <= {*self.environment, "PWD", "code"}
+        assert set(re.findall(r"\$(\w+)", " ".join(STEPS.values()))) <= {*self.environment, "PWD", "code"}
         assert {"BASE", "HEAD"} <= set(DOCUMENT["env"]) and DOCUMENT["defaults"]["run"]["shell"] == "bash"
 
     def job(self, name):

@@ -101,7 +101,7 @@ def test_a_slowdown_fails(tmp_path):
     old, floor = tmp_path / "old.json", []
     for place in range(8):
         document = json.loads(old.read_text())
-        document["benchmarks"] = [times(row, 1 + 0.001 * (place % 3)) for row in document["benchmarks"]]
+        document["benchmarks"] = [times(row, 1 + 0.001 * (1 + 5 * place % 8)) for row in document["benchmarks"]]
         floor.append(tmp_path / f"floor{place}.json")
         floor[-1].write_text(json.dumps(document))
     done = plots("compare", old, tmp_path / "new.json", "--absolute", "--floor", *floor, "--junit", tmp_path / "c.xml")
