@@ -8,7 +8,7 @@ import matplotlib
 from matplotlib.lines import Line2D
 
 from plots.core.cells import said_together
-from plots.core.drawing import Figure
+from plots.core.drawing import Figure, spread
 from plots.core.means import geometric
 from plots.core.references import DENSE, kind_of
 from plots.tables.ceilings import LEVELS
@@ -256,19 +256,6 @@ def _names(axes, points):
                 "relpos": (0, 0.5),
             },
         )
-
-
-def spread(wanted, step, low, high):
-    """Falling heights, at least a step apart and within low and high, near to the wanted ones, which fall as well."""
-    places = []
-    for height in wanted:
-        places.append(min(height, high if not places else places[-1] - step))
-    if places and places[-1] < low:
-        floor = low
-        for index in reversed(range(len(places))):
-            places[index] = max(places[index], floor)
-            floor = places[index] + step
-    return places
 
 
 def _handles(found):

@@ -18,9 +18,10 @@ from conftest import (
     with_ceilings,
 )
 
+from plots.core.drawing import spread
 from plots.core.load import load
 from plots.tables.ceilings import Ceilings, point, roofline_rows
-from plots.tables.roofline import roofline_figure, spread
+from plots.tables.roofline import roofline_figure
 
 
 @pytest.fixture(scope="module")
