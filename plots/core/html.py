@@ -45,16 +45,22 @@ def html(page, title, note=""):
     """The whole file. `title` is the browser's; `note` ends the page."""
     body, texts = [], [block for block in page.blocks if isinstance(block, Heading) and block.level == 2]
     for block in page.blocks:
-        body.append(_template("contents", texts=[text.text for text in texts]) if isinstance(block, Contents) else _html(block))
+        body.append(
+            _template("contents", texts=[text.text for text in texts]) if isinstance(block, Contents) else _html(block)
+        )
     enhanced = any(isinstance(block, Listing) for block in page.blocks)
-    return _environment().get_template("page.html").render(
-        title=title,
-        body=Markup("\n").join(body),
-        style=Markup(_own("page.css")),
-        library_style=Markup(_library()[1] if enhanced else ""),
-        script=Markup(_library()[0] + "\n" + _own("page.js") if enhanced else ""),
-        legend=[(MARKS[word], MEANINGS[word]) for word in MARKS],
-        note=note,
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            body=Markup("\n").join(body),
+            style=Markup(_own("page.css")),
+            library_style=Markup(_library()[1] if enhanced else ""),
+            script=Markup(_library()[0] + "\n" + _own("page.js") if enhanced else ""),
+            legend=[(MARKS[word], MEANINGS[word]) for word in MARKS],
+            note=note,
+        )
     )
 
 
@@ -200,7 +206,11 @@ def _(block: TableBlock):
         (
             row,
             [
-                (table.text(row, column), hover(table.get(row, column)) if table.get(row, column) else "", table.tones.get((row, column), ""))
+                (
+                    table.text(row, column),
+                    hover(table.get(row, column)) if table.get(row, column) else "",
+                    table.tones.get((row, column), ""),
+                )
                 for column in columns
             ],
         )

@@ -28,7 +28,9 @@ def _listed(folder):
             names = file.read().splitlines()
     except (OSError, ValueError):
         return set()
-    return {name for name in names if re.fullmatch(r"[a-z0-9][\w.-]*\.(csv|html|png|svg|md)", name, re.IGNORECASE | re.ASCII)}
+    return {
+        name for name in names if re.fullmatch(r"[a-z0-9][\w.-]*\.(csv|html|png|svg|md)", name, re.IGNORECASE | re.ASCII)
+    }
 
 
 def write(folder, files):

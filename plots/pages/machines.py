@@ -103,7 +103,9 @@ def files(paths, published, out):
     }
     lines = [f"{machine.label}: {machine.facts['date']}, revision {machine.revision}" for machine in machines]
     lines += [f"! {text}" for text in warnings(machines)]
-    lines += [f"{what + ':':10}{os.path.join(out, name)}" for what, name in (("Page", PAGE), ("Summary", SUMMARY), ("Cells", CSV))]
+    lines += [
+        f"{what + ':':10}{os.path.join(out, name)}" for what, name in (("Page", PAGE), ("Summary", SUMMARY), ("Cells", CSV))
+    ]
     return content, "\n".join(lines)
 
 
@@ -119,7 +121,9 @@ def warnings(machines):
     threads = _groups(machines, lambda machine: str(machine.threads))
     if len(threads) > 1:
         found.append(f"All threads are not as many everywhere: {_words(threads)}")
-    found += [f"{machine.label}: no measured row of suite paper on its processor" for machine in machines if machine.is_empty]
+    found += [
+        f"{machine.label}: no measured row of suite paper on its processor" for machine in machines if machine.is_empty
+    ]
     return found + [f"{machine.label}: {machine.counts}" for machine in machines if machine.counts]
 
 
@@ -266,7 +270,9 @@ def _entry(cell, tone):
 
 def _summary(title, machines, heads):
     page = Page(f"{title}: summary").add(_lead(machines, heads)).bullets(warnings(machines))
-    page.heading("Headlines").table(_turned(heads, [f"{name}, all threads" for name in NUMBERS]), titled=False, remarks=False)
+    page.heading("Headlines").table(
+        _turned(heads, [f"{name}, all threads" for name in NUMBERS]), titled=False, remarks=False
+    )
     page.bullets(
         f"{machine.label}: {machine.facts['date']}, revision {machine.revision}, {machine.usable} usable rows, "
         f"{machine.missing} without a number, from `{os.path.basename(machine.path)}`"

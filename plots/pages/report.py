@@ -12,8 +12,8 @@ import os
 import sys
 
 from plots.core.commandline import Parser
-from plots.core.load import InputError, load
 from plots.core.html import html
+from plots.core.load import InputError, load
 from plots.core.markdown import markdown
 from plots.core.output import DATA, write_report
 from plots.core.published import Published
@@ -184,9 +184,7 @@ def page_drawings(report):
     measured = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}, measured" if view else ""
     return {
         "roofline": roofline.roofline_figure(ceilings.roofline_rows(report.results), report.ceilings, report.cockpit.most()),
-        "machine_speed": pagefigures.machine_figure(
-            report.machine_speed, "", "speed-up over dense CPU, batch 1", measured
-        ),
+        "machine_speed": pagefigures.machine_figure(report.machine_speed, "", "speed-up over dense CPU, batch 1", measured),
         "machine_energy": pagefigures.machine_figure(
             energies,
             ", printed",

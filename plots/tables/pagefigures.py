@@ -19,6 +19,7 @@ from plots.tables.figures import (
     put_label,
     put_legend,
     put_title,
+    shortened,
     value_text,
 )
 from plots.tables.ways import HOST_BEST, HOST_DENSE, PREPARE
@@ -110,7 +111,7 @@ def _curves(axes, table, styles, found):
                 marker=marker,
                 markersize=5,
                 linewidth=1.4,
-                label=column,
+                label=shortened(column),
             )
             found.setdefault(column, curve)
     axes.set_xlim(min(xs) / 1.3, max(xs) * 1.3)
@@ -157,7 +158,7 @@ def costs_figure(caches, prepare):
             (left, caches.rows, "us an input, geometric mean of nine layers", "where the weights lie"),
             (right, shown, "ms, once per plan, geometric mean of nine layers", "preparing"),
         ):
-            axes.set_yticks(range(len(rows)), rows, fontsize=8.5)
+            axes.set_yticks(range(len(rows)), map(shortened, rows), fontsize=8.5)
             axes.invert_yaxis()
             axes.set_xscale("log")
             axes.set_xlabel(words, fontsize=9)
@@ -167,9 +168,7 @@ def costs_figure(caches, prepare):
             axes.tick_params(axis="x", labelsize=8)
         if caches.columns:
             handles, labels = left.get_legend_handles_labels()
-            left.legend(
-                handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=9, ncols=3
-            )
+            left.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=9, ncols=3)
         return figure
 
 
@@ -182,5 +181,3 @@ def _end(axes, cell, y):
         va="center",
         fontsize=7.5,
     )
-
-

@@ -8,11 +8,11 @@ import matplotlib
 from matplotlib.lines import Line2D
 
 from plots.core.cells import said_together
-from plots.core.drawing import Figure
+from plots.core.drawing import Figure, spread
 from plots.core.means import geometric
 from plots.core.references import DENSE, kind_of
 from plots.tables.ceilings import LEVELS
-from plots.tables.figures import HALO, STYLE, WIDTH
+from plots.tables.figures import HALO, STYLE, WIDTH, shortened
 
 DENSE_COLOUR, FLOAT_COLOUR, EXACT_COLOUR = "#222222", "#0072B2", "#D55E00"
 KINDS = (  # (words, colour, marker): float32 rows that multiply everything, those that skip, and exact compressed ones
@@ -138,7 +138,14 @@ def _roofs(axes, ceilings, threads):
     highest = max((cell.value for cell in peaks.values()), default=top)
     for group in _close(peaks | adds):
         for peak, _ in group:
-            axes.plot([low, low * (high / low) ** (1 / (1 + LABELS))], [peak.value] * 2, color=PEAK, linewidth=1, linestyle="--", zorder=1)
+            axes.plot(
+                [low, low * (high / low) ** (1 / (1 + LABELS))],
+                [peak.value] * 2,
+                color=PEAK,
+                linewidth=1,
+                linestyle="--",
+                zorder=1,
+            )
         words = _group_words(group, "GMAC/s")
         axes.annotate(
             words,
@@ -232,7 +239,7 @@ def _names(axes, points):
     edge = low * (high / low) ** (1 / (1 + LABELS) + 0.06)
     for point, place in zip(points, places):
         axes.annotate(
-            point.kernel,
+            shortened(point.kernel),
             (point.macs_per_byte, point.macs_per_s),
             xytext=(edge, 10**place),
             textcoords="data",
@@ -240,21 +247,15 @@ def _names(axes, points):
             va="center",
             ha="left",
             zorder=5,
-            arrowprops={"arrowstyle": "-", "color": "#999999", "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3, "relpos": (0, 0.5)},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#999999",
+                "linewidth": 0.5,
+                "shrinkA": 0,
+                "shrinkB": 3,
+                "relpos": (0, 0.5),
+            },
         )
-
-
-def spread(wanted, step, low, high):
-    """Falling heights, at least a step apart and within low and high, near to the wanted ones, which fall as well."""
-    places = []
-    for height in wanted:
-        places.append(min(height, high if not places else places[-1] - step))
-    if places and places[-1] < low:
-        floor = low
-        for index in reversed(range(len(places))):
-            places[index] = max(places[index], floor)
-            floor = places[index] + step
-    return places
 
 
 def _handles(found):

@@ -69,7 +69,9 @@ class Ways:
         )
         if self.threads:
             names = self._names(self.view, self.threads)
-            counts = {row.threads for row in self._results.rows if row.suite == SUITE and row.device == "cpu" and row.threads}
+            counts = {
+                row.threads for row in self._results.rows if row.suite == SUITE and row.device == "cpu" and row.threads
+            }
             for threads in sorted(counts):
                 table.put_cells(str(threads), self._series(self.view, threads, names))
         return table

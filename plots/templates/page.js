@@ -14,7 +14,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     lengthMenu: [10, 25, 100, { label: "all", value: -1 }],
     order: [],
     autoWidth: false,
-    deferRender: true,
+    columns: heads.map((head) => ({ type: head.classList.contains("number") ? "num" : "string" })),
     language: { search: "Search", lengthMenu: "_MENU_ lines", info: "_START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_)" },
   });
   heads.forEach((head, place) => {
@@ -35,4 +35,5 @@ for (const table of document.querySelectorAll("table.sortable")) {
     filters.append(label);
   });
 }
+document.documentElement.classList.remove("waiting");
 document.documentElement.dataset.ready = "yes";

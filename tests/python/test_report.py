@@ -696,4 +696,8 @@ def test_suite_of_8_bits_is_in_no_comparison_with_the_paper(document, save, tmp_
     more = {path.name for path in (tmp_path / "with").glob("*.csv")} - pages
     assert len(pages) > 20 and more and all(name.startswith("host_paper-int8_") for name in more)
     for name in pages:
-        assert (tmp_path / "with" / name).read_text() == (tmp_path / "without" / name).read_text(), name
+        found, before = ((tmp_path / folder / name).read_text() for folder in ("with", "without"))
+        if name == "rows.csv":  # of all rows
+            assert set(before.splitlines()) < set(found.splitlines())
+        else:
+            assert found == before, name
