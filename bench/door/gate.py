@@ -19,8 +19,8 @@ FEWEST_PAIRS = 5  # even where the budget is used up
 
 
 def looks(rows):
-    """The numbers of pairs after which all rows are looked at. At the first one ranks can call a row, even one pair of which
-    disagrees: with n pairs the least chance of ranks is 2^-n, and Holm's first limit is the error through tests and looks."""
+    """The numbers of pairs after which all rows are looked at. At the first one signed ranks can call a row, one pair of which
+    disagrees: with n pairs their least chance is 2^-n, and Holm's first limit is the error through tests and looks."""
     tests = 2 * (rows + 1)  # slower and faster, and the mean
     first = max(FEWEST_PAIRS, 1 + math.ceil(math.log2(tests * LOOKS * 100 / FAMILY_PERCENT)))
     return [math.ceil(first * factor) for factor in (1, 1.5, 2)][:LOOKS]

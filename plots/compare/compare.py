@@ -247,7 +247,11 @@ class Comparison:
         by_ranks = any(isinstance(row.evidence, Ranks) for row in self.rows)
         return (
             f"ratios are medians over {self.judge.runs[1]} pairs of runs taken in turn, of the tenth percentiles of the samples; "
-            + ("intervals by signed ranks" if by_ranks else "intervals Student's: by ranks so few pairs could call no row")
+            + (
+                "intervals by signed ranks and rank sums"
+                if by_ranks
+                else "intervals Student's: by ranks so few pairs could call no row"
+            )
         )
 
     def _seen(self):

@@ -5,14 +5,17 @@ samples longer and never shorter, and of a row that nobody changed the low sampl
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy
 
 LOW_QUANTILE = 0.1  # of a run's samples
 POWER = 0.9  # chance with which a change is called slower that "could have been seen"
 FEWEST_RUNS = 3  # pairs, or runs of both sides together, that a scatter can be told from
+MOST_OF_RANK_SUM = 60  # pairs beyond which signed ranks alone are sure enough
+MIDDLE = 0.16  # missed on each side by an interval of a standard deviation about a centre
 LEAST_SCATTER = 1e-4  # of a run: clocks and samples give no less
 
 
@@ -41,38 +44,55 @@ class Student:
         return self.centre - half, self.centre + half
 
 
-@dataclass(frozen=True)
 class Ranks:
-    """Wilcoxon's signed ranks of the changes of pairs of runs: nothing is assumed of their distribution but that, without a
-    change, neither side is favoured."""
+    """Pairs of runs, old and new in turn, by ranks: nothing is assumed of their distribution but that, without a change,
+    neither run of a pair is favoured. Two tests, each with half of the chance: Wilcoxon's signed ranks of the pairs' changes,
+    which no drift of the machine from pair to pair can touch, and the rank sum of the new runs among all, which single runs
+    in a bad moment hardly touch. Of runs that drift together the rank sum errs less often than it says, never more."""
 
-    changes: tuple
-    averages: numpy.ndarray = field(init=False, compare=False)  # of two changes, in order
+    def __init__(self, olds, news):
+        olds, news = numpy.array(olds), numpy.array(news)
+        changes, places = news - olds, numpy.triu_indices(len(olds))
+        self.runs = len(olds)
+        self._averages = numpy.sort((changes[places[0]] + changes[places[1]]) / 2)  # of two pairs (Hodges and Lehmann)
+        self._shifts = numpy.sort((news[:, None] - olds).ravel())  # from any old run to any new one
 
-    def __post_init__(self):
-        changes = numpy.array(self.changes)
-        places = numpy.triu_indices(len(changes))
-        object.__setattr__(self, "averages", numpy.sort((changes[places[0]] + changes[places[1]]) / 2))
+    @property
+    def _tests(self):
+        """[(values of which more than a limit count against it, chances of at least so many)]"""
+        if self.runs > MOST_OF_RANK_SUM:
+            return [(self._averages, _of_signed_ranks(self.runs))]
+        return [(self._averages, _of_signed_ranks(self.runs)), (self._shifts, _of_rank_sum(self.runs))]
 
     @property
     def centre(self):
-        return float(numpy.median(self.averages))
+        """By the test whose interval is narrower."""
+        ends = [(_ends(*test, MIDDLE), test[0]) for test in self._tests]
+        return float(numpy.median(min(ends, key=lambda found: found[0][1] - found[0][0])[1]))
 
     def above(self, limit):
-        count = int((self.averages > limit).sum())  # Tukey: as many averages as the positive ranks' sum; ties count against
-        return float(_at_least(len(self.changes))[count])
+        tests = self._tests  # values equal to the limit count for it
+        return min(1.0, len(tests) * min(float(tails[(values > limit).sum()]) for values, tails in tests))
 
     def below(self, limit):
-        return Ranks(tuple(-change for change in self.changes)).above(-limit)
+        tests = self._tests
+        return min(1.0, len(tests) * min(float(tails[(values < limit).sum()]) for values, tails in tests))
 
     def ends(self, chance):
-        tails = _at_least(len(self.changes))
-        place = len(self.averages) - int(numpy.argmax(tails <= chance)) if tails[-1] <= chance else -1
-        return (-math.inf, math.inf) if place < 0 else (float(self.averages[place]), float(self.averages[-1 - place]))
+        tests, centre = self._tests, self.centre
+        lows, highs = zip(*[_ends(*test, chance / len(tests)) for test in tests])
+        return min(max(lows), centre), max(min(highs), centre)
+
+
+def _ends(values, tails, chance):
+    if tails[-1] > chance:
+        return -math.inf, math.inf
+    place = int(numpy.argmax(tails <= chance))
+    return float(values[-place]), float(values[place - 1])
 
 
 @lru_cache(maxsize=8)
-def _at_least(count):
+def _of_signed_ranks(count):
     """For each sum of positive ranks the chance of at least that sum, where each sign is as likely as the other."""
     shares = numpy.ones(1)
     for rank in range(1, count + 1):
@@ -80,13 +100,28 @@ def _at_least(count):
     return numpy.cumsum(shares[::-1])[::-1]
 
 
-def of_pairs(changes, chance):
-    """Of runs in turn, the change of each pair. By ranks where these can be as sure as `chance`, else Student's; None from
-    too few."""
-    if len(changes) < FEWEST_RUNS:
+@lru_cache(maxsize=8)
+def _of_rank_sum(count):
+    """For each number of cases in which a new run is longer than an old one, of `count` each, the chance of at least so many,
+    where every order is as likely: the coefficients of Gauss's binomial."""
+    ways = [1] + [0] * count**2
+    for step in range(1, count + 1):
+        for place in range(count**2, count + step - 1, -1):
+            ways[place] -= ways[place - count - step]
+        for place in range(step, count**2 + 1):
+            ways[place] += ways[place - step]
+    total = math.comb(2 * count, count)
+    return numpy.array([found / total for found in accumulate(ways[::-1])][::-1])
+
+
+def of_pairs(olds, news, chance):
+    """Of runs in turn, the k-th of both sides being a pair. By ranks where these can be as sure as `chance`, else Student's
+    of the changes; None from too few."""
+    if len(news) < FEWEST_RUNS:
         return None
-    if 0.5 ** len(changes) <= chance:
-        return Ranks(tuple(changes))
+    if 2 / math.comb(2 * len(news), len(news)) <= chance:
+        return Ranks(olds, news)
+    changes = numpy.array(news) - numpy.array(olds)
     error = max(float(numpy.std(changes, ddof=1)), LEAST_SCATTER) / math.sqrt(len(changes))
     return Student(float(numpy.mean(changes)), error, len(changes) - 1)
 
@@ -131,7 +166,7 @@ def could_see(evidence, limit, chance):
     from scipy.stats import norm
 
     reach = evidence.centre - evidence.ends(chance)[0]
-    scatter = (evidence.centre - evidence.ends(0.16)[0]) if reach < math.inf else math.inf
+    scatter = (evidence.centre - evidence.ends(MIDDLE)[0]) if reach < math.inf else math.inf
     return limit + reach + float(norm.isf(1 - POWER)) * scatter
 
 

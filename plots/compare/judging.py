@@ -237,7 +237,7 @@ class Judge:
         if len({tuple(map(len, side)) for side in sides}) > 1:
             return None
         olds, news = (numpy.mean([side[index] for side in sides], axis=0) for index in (0, 1))
-        return of_pairs(news - olds, self.chance) if self.paired else of_sides(olds, news)
+        return of_pairs(olds, news, self.chance) if self.paired else of_sides(olds, news)
 
     def _evidence(self, old, new, divisor):
         if self.floor:
@@ -246,7 +246,7 @@ class Judge:
         olds, news = self._run_logs(old, new, divisor)
         if not self.paired:
             return of_sides(olds, news)
-        return of_pairs(news - olds, self.chance) if len(olds) == len(news) else None
+        return of_pairs(olds, news, self.chance) if len(olds) == len(news) else None
 
     def _run_logs(self, old, new, divisor):
         """(old, new) logarithms of what each run gave of a row, over its divisor."""

@@ -18,6 +18,7 @@ from bench.door.project import EIE, build, install, make_folder, plots
 KEPT = "build/ab"
 MERGED, KEPT_NAMES = ("merged-0", "merged-1"), ("a.json", "b.json")
 BUDGET_S = 120.0
+LOOK_S = 3.0  # what the first comparison may take
 BLIND = 4  # exit code of compare
 COLUMNS = ("date", "commit_a", "commit_b", "rows", "pairs", "seconds", "exit_code", "could_see_percent", "verdict")
 
@@ -115,6 +116,7 @@ class Runs:
     def __init__(self, options, folder, programs):
         self.options, self.folder, self.programs = options, folder, programs
         self.began, self.pairs, self.rows = time.monotonic(), 0, 0
+        self.look_s = LOOK_S
         self.looks = [options.pairs] if options.pairs else gate.looks(1)
 
     def used(self):
@@ -128,7 +130,9 @@ class Runs:
                 self.looks = gate.looks(self.rows)
             last = self.pairs >= self.looks[-1] or self._is_over()
             if last or self.pairs in self.looks:
+                began = self.used()
                 code, document = self._look()
+                self.look_s = max(self.look_s, self.used() - began)
                 if last or code not in (0, BLIND) or self._is_clear(document):
                     return code, document
 
@@ -136,7 +140,7 @@ class Runs:
         """Is there no time for a further pair?"""
         if self.options.pairs or self.pairs < gate.FEWEST_PAIRS:
             return False
-        return self.used() * (1 + 1 / self.pairs) > self.options.budget
+        return self.used() * (1 + 1 / self.pairs) + self.look_s > self.options.budget
 
     def _is_clear(self, document):
         """No row is ambiguous, and what had to be seen could have been."""
