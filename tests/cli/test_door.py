@@ -64,6 +64,9 @@ class Project:
         for folder in ("plots", ".venv"):
             (self.folder / folder).mkdir(exist_ok=True)
             (self.folder / folder / "requirements.txt").write_text("numpy\n")
+        for folder in ("tests/python", ".venv"):
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+            (self.folder / folder / "browser.txt").write_text("playwright\n")
         return self
 
     def popen(self, *arguments, **further):
