@@ -239,7 +239,7 @@ def _lead(machines, heads):
     if not there:
         return "None of these files has a measured row of suite paper at batch 1."
     (best, first), (worst, last) = (end(there, key=lambda pair: pair[0].value) for end in (min, max))
-    if first is last:
+    if len(there) == 1:
         return f"One machine has a number: {first.label}, {best.said()} a layer at batch 1."
     return (
         f"A layer at batch 1 takes from **{best.said()}** ({first.label}) to **{worst.said()}** ({last.label}), geometric "

@@ -64,6 +64,9 @@ class Project:
         for folder in ("plots", ".venv"):
             (self.folder / folder).mkdir(exist_ok=True)
             (self.folder / folder / "requirements.txt").write_text("numpy\n")
+        for folder in ("tests/python", ".venv"):
+            (self.folder / folder).mkdir(parents=True, exist_ok=True)
+            (self.folder / folder / "browser.txt").write_text("playwright\n")
         return self
 
     def popen(self, *arguments, **further):
@@ -436,3 +439,9 @@ def test_a_background_job_is_not_interrupted(project):
     (project.folder / "go on").touch()
     process.communicate(timeout=GUARD_S)
     assert process.returncode == 0 and [call[3] for call in project.calls("python")] == ["report"]
+
+
+def test_a_report_takes_several_files(project):
+    project.installed()
+    assert project("report", "one.json", "two.json", "--out", "here").returncode == 0
+    assert project.calls("python")[-1][3:] == ["report", "one.json", "two.json", "--out", "here"]

@@ -1,26 +1,30 @@
 """report.html as a reader has it: in a headless Chromium, in light and dark, on a phone, on paper, and without scripts."""
 
 import copy
+import io
 import json
 import os
 import shutil
 
 import pytest
 from conftest import PICTURES, fake_document, made_up_report, run_report, with_ceilings
+from PIL import Image
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 READY = "html[data-ready]"
 LONGEST_MS = 120_000  # ends a test that hangs
 LIGHT, DARK = (255, 255, 255), (22, 24, 27)  # the page's ground, as page.css has it
 
-pytestmark = pytest.mark.slow
+
+def found_browser():
+    """Its path; skips the test where there is none."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return path or pytest.skip("no browser: none of " + ", ".join(BROWSERS))
 
 
 @pytest.fixture(scope="module")
 def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not path:
-        pytest.skip("no browser: none of " + ", ".join(BROWSERS))
+    path = found_browser()
     api = pytest.importorskip("playwright.sync_api", reason="no playwright: tests/python/browser.txt is not installed")
     with api.sync_playwright() as driver:
         # as root, which containers are, Chromium has no sandbox of its own
@@ -33,6 +37,12 @@ def browser():
 def page_file(tmp_path_factory):
     folder, _ = made_up_report(tmp_path_factory.mktemp("page"), PICTURES, with_ceilings(fake_document()))
     return folder / "report.html"
+
+
+def test_where_there_is_no_browser_the_tests_name_what_they_lack(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(pytest.skip.Exception, match="no browser: none of chromium, "):
+        found_browser()
 
 
 class Opened:
@@ -75,13 +85,10 @@ class Opened:
 
 
 def corner(png):
-    import io
-
-    from PIL import Image
-
     return Image.open(io.BytesIO(png)).convert("RGB").getpixel((2, 2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme, ground", [("light", LIGHT), ("dark", DARK)])
 def test_light_and_dark(browser, page_file, scheme, ground):
     with Opened(browser, page_file, color_scheme=scheme) as opened:
@@ -93,12 +100,14 @@ def test_light_and_dark(browser, page_file, scheme, ground):
         assert ink == {"light": "rgb(28, 28, 28)", "dark": "rgb(236, 236, 236)"}[scheme]
 
 
+@pytest.mark.slow
 def test_the_first_screen_has_what_a_decision_needs(browser, page_file):
     with Opened(browser, page_file) as opened:
         for what in (".facts", ".lead", ".cards", ".warnings", ".drawing"):
             assert opened.page.locator(what).first.bounding_box()["y"] < 900, what
 
 
+@pytest.mark.slow
 def test_sorting_and_filtering_change_the_rows(browser, page_file):
     with Opened(browser, page_file) as opened:
         first = opened.lines()
@@ -117,6 +126,7 @@ def test_sorting_and_filtering_change_the_rows(browser, page_file):
         assert opened.complaints == [] and len(opened.requests) == 1
 
 
+@pytest.mark.slow
 def test_rows_without_a_number_come_behind_those_with_one(browser, page_file):
     with Opened(browser, page_file) as opened:
         opened.page.get_by_label("only this provenance").select_option("measured")
@@ -125,11 +135,13 @@ def test_rows_without_a_number_come_behind_those_with_one(browser, page_file):
         assert len(shown) == 25 and all(text.endswith("x") for text in shown), shown
 
 
+@pytest.mark.slow
 def test_a_phone(browser, page_file):
     with Opened(browser, page_file, viewport={"width": 390, "height": 844}) as opened:
         assert opened.width() <= 390
 
 
+@pytest.mark.slow
 def test_paper(browser, page_file):
     with Opened(browser, page_file, color_scheme="dark") as opened:
         opened.page.emulate_media(media="print")
@@ -138,6 +150,7 @@ def test_paper(browser, page_file):
         assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_without_scripts_every_row_is_there(browser, page_file):
     with Opened(browser, page_file, ready=False, java_script_enabled=False) as opened:
         rows = opened.page.locator("#rows tbody tr")
@@ -159,6 +172,7 @@ def many_rows(count):
     return document
 
 
+@pytest.mark.slow
 def test_five_thousand_rows(browser, tmp_path):
     """Usable: sorted and filtered like few. How long it takes stands in results/NOTES.md, and in no test."""
     path = tmp_path / "many.json"
@@ -171,6 +185,7 @@ def test_five_thousand_rows(browser, tmp_path):
         assert {line[2] for line in opened.lines()} == {"fake_further_7"} and opened.complaints == []
 
 
+@pytest.mark.slow
 def test_what_a_file_says_is_no_markup(browser, tmp_path):
     evil = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>[a](javascript:alert(1))"
     document = with_ceilings(fake_document())
