@@ -219,7 +219,9 @@ void eie_float_weights_release(const struct eie_float_weights *weights)
 {
     struct entry *entry = entries;
     while (entry && &entry->seen != weights) entry = entry->next;
-    if (entry && --entry->users == 0) trim(entry, 1);
+    if (!entry || --entry->users) return;
+    trim(entry, 1);
+    if (entry->seen.copies) eie_pages_forget(entry->seen.copy[0]); /* kept, but nobody's plan */
 }
 
 uint64_t eie_float_weights_new_bytes(const struct eie_layer *layer, enum eie_float_form form,

@@ -5,6 +5,7 @@
 #include "host/base/isolate.h"
 #include "host/base/names.h"
 #include "host/machine/cpu.h"
+#include "host/machine/pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,6 +218,7 @@ static enum eie_status find_devices(struct choice *choice, struct devices *devic
         status =
             eie_device_read(model_named ? choice->device : MODEL_DEVICE, &devices->model, error);
     if (!status) status = eie_cpu_features(&features, error); /* EIE_ISA_MASK may be wrong */
+    if (!status) status = eie_pages_check(error);
     if (!status) status = eie_devices_find(runtimes, choice->found_names, &devices->found, error);
     return status ? status : check_names(choice->found_names, &devices->found, error);
 }

@@ -59,9 +59,8 @@ static uint64_t bytes_of(const struct kept *kept)
     uint64_t bytes = layer->entry_count + (uint64_t)layer->inputs * layer->pe_count * 4 +
                      (uint64_t)layer->sample_count * layer->inputs * 2;
     for (uint32_t i = 0; i < kept->count; i++)
-        bytes += (uint64_t)kept->batches[i] *
-                 ((uint64_t)layer->outputs * REFERENCE_BYTES +
-                  (kept->drawn[i] ? (uint64_t)layer->inputs * 2 : 0));
+        bytes += (uint64_t)kept->batches[i] * ((uint64_t)layer->outputs * REFERENCE_BYTES +
+                                               (kept->drawn[i] ? (uint64_t)layer->inputs * 2 : 0));
     return bytes;
 }
 

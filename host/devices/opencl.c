@@ -259,16 +259,34 @@ static struct {
     } all[EIE_FOUND_MAX];
 } in_use;
 
-/* Keeps those that have come since there were `before`, all of them older. */
-static void find_threads(uint32_t before, struct eie_opencl *opencl)
-{
+/* Those of the process, ascending. */
+struct threads {
+    uint32_t count;
     int ids[EIE_OPENCL_THREADS_MAX];
-    const uint32_t count = eie_threads_now(ids, EIE_OPENCL_THREADS_MAX);
-    if (strcmp(opencl->facts.type, "cpu") || count > EIE_OPENCL_THREADS_MAX ||
-        count != before + opencl->facts.compute_units)
+};
+
+static struct threads threads_now(void)
+{
+    struct threads now;
+    now.count = eie_threads_now(now.ids, EIE_OPENCL_THREADS_MAX);
+    return now;
+}
+
+/* Keeps those that have come since, where they are one for each compute unit and no other came or
+ * went. */
+static void find_threads(const struct threads *before, struct eie_opencl *opencl)
+{
+    const struct threads now = threads_now();
+    uint32_t old = 0, come = 0;
+    if (strcmp(opencl->facts.type, "cpu") || now.count > EIE_OPENCL_THREADS_MAX ||
+        now.count != before->count + opencl->facts.compute_units)
         return;
-    opencl->thread_count = count - before;
-    memcpy(opencl->threads, ids + before, opencl->thread_count * sizeof *ids);
+    for (uint32_t i = 0; i < now.count; i++)
+        if (old < before->count && now.ids[i] == before->ids[old])
+            old++;
+        else
+            opencl->threads[come++] = now.ids[i];
+    if (old == before->count) opencl->thread_count = come;
 }
 
 static void bind_threads(struct eie_opencl *opencl)
@@ -288,7 +306,7 @@ static enum eie_status begin(const struct eie_device *device, struct eie_opencl 
     const struct eie_found *place = &device->found;
     struct eie_hash hash;
     cl_int code = CL_SUCCESS;
-    const uint32_t threads = eie_threads_now(NULL, 0);
+    const struct threads threads = threads_now();
     enum eie_status status = load_functions(error);
     if (status) return status;
     if (place->platform >= get_platforms(platforms) ||
@@ -310,7 +328,7 @@ static enum eie_status begin(const struct eie_device *device, struct eie_opencl 
         eie_cl.ReleaseContext(opencl->context);
         opencl->context = NULL;
     }
-    find_threads(threads, opencl);
+    find_threads(&threads, opencl);
     return eie_opencl_status(code, "clCreateCommandQueue", error);
 }
 

@@ -34,7 +34,9 @@ void eie_pages_advise(void *memory, size_t bytes);
 
 /* Zeroed memory from malloc, aligned to `align` (a power of 2, at least 64), with a byte to spare
  * behind its end; huge pages are asked for whatever whole ones it holds. NULL when out of memory;
- * free with free(). */
+ * free with free(), which gives large blocks back to the system; where it keeps one in the heap
+ * (glibc: what has up to 32 MiB, once blocks of its size have been freed) the advice stays with the
+ * range. */
 void *eie_pages_zeroed(size_t align, size_t bytes);
 
 /* An area of its own, which begins with a huge page where it holds one. */

@@ -140,53 +140,80 @@ static void choose_cores(hwloc_bitmap_t set, uint32_t count, bool spread, bool c
     for (uint32_t i = 0; i < count && !spread; i++) hwloc_bitmap_set(set, machine.units[i]);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+/* The process's threads; NULL where they cannot be read. The caller frees it. */
+static int *list_threads(uint32_t *count)
+{
+    uint32_t room = 0;
+    int *ids = NULL;
+    DIR *tasks = opendir("/proc/self/task");
+    *count = 0;
+    if (tasks == NULL) return NULL;
+    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        const int id = (int)strtol(task->d_name, NULL, 10);
+        if (id <= 0) continue;
+        if (*count == room) {
+            room = room > 0 ? 2 * room : 64;
+            int *larger = realloc(ids, room * sizeof *ids);
+            if (larger == NULL) goto fail;
+            ids = larger;
+        }
+        ids[(*count)++] = id;
+    }
+    closedir(tasks);
+    if (ids != NULL) qsort(ids, *count, sizeof *ids, by_number);
+    return ids;
+fail:
+    closedir(tasks);
+    free(ids);
+    return NULL;
+}
+
 static enum eie_status bind_all(uint32_t count, bool spread, struct eie_error *error)
 {
     const struct eie_topology *topology;
     const pid_t caller = gettid();
-    uint32_t others = 0;
+    uint32_t threads, others = 0;
     enum eie_status status = eie_topology_get(&topology, error);
 
     if (status != EIE_OK) return status;
     if (count == 0) return eie_fail(error, EIE_USAGE, "a process cannot be bound to no core");
     if (count > topology->cores) count = topology->cores;
     hwloc_bitmap_t set = hwloc_bitmap_alloc();
-    DIR *tasks = opendir("/proc/self/task");
-    if (set == NULL || tasks == NULL) {
+    int *ids = list_threads(&threads);
+    if (set == NULL || ids == NULL) {
         status = eie_fail(error, EIE_SYSTEM, "the process's threads cannot be listed: %s",
                           strerror(errno));
         goto end;
     }
     atomic_fetch_add(&process_bindings, 1);
-    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) { /* in order of creation */
-        const pid_t id = (pid_t)strtol(task->d_name, NULL, 10);
-        if (id <= 0) continue;
-        choose_cores(set, count, spread, id == caller, others);
-        others += id != caller;
-        if (hwloc_linux_set_tid_cpubind(machine.hwloc, id, set) == 0) continue;
+    for (uint32_t i = 0; i < threads; i++) {
+        choose_cores(set, count, spread, ids[i] == caller, others);
+        others += ids[i] != caller;
+        if (hwloc_linux_set_tid_cpubind(machine.hwloc, ids[i], set) == 0) continue;
         if (errno == ESRCH) continue; /* ended meanwhile */
         status = eie_fail(error, EIE_SYSTEM, "the process cannot be bound to cores: %s",
                           strerror(errno));
         goto end;
     }
 end:
-    if (tasks != NULL) closedir(tasks);
+    free(ids);
     hwloc_bitmap_free(set);
     return status;
 }
 
 uint32_t eie_threads_now(int *ids, uint32_t most)
 {
-    uint32_t count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    if (tasks == NULL) return 0;
-    for (const struct dirent *task; (task = readdir(tasks)) != NULL;) {
-        const pid_t id = (pid_t)strtol(task->d_name, NULL, 10);
-        if (id <= 0) continue;
-        if (count < most) ids[count] = id;
-        count++;
-    }
-    closedir(tasks);
+    uint32_t count;
+    int *all = list_threads(&count);
+    if (all == NULL) return 0;
+    if (ids != NULL) memcpy(ids, all, (count < most ? count : most) * sizeof *ids);
+    free(all);
     return count;
 }
 
@@ -201,14 +228,16 @@ enum eie_status eie_bind_each(const int *ids, uint32_t count, struct eie_error *
                         topology->hardware_threads);
     hwloc_bitmap_t set = hwloc_bitmap_alloc();
     if (set == NULL) return eie_fail(error, EIE_MEMORY, "out of memory for a cpu set");
-    int unit = -1;
-    for (uint32_t i = 0; i < count && status == EIE_OK; i++) {
-        unit = cores ? (int)machine.units[i] : hwloc_bitmap_next(machine.usable, unit);
+    uint32_t bound = 0;
+    for (int unit = -1; bound < count && status == EIE_OK; bound += status == EIE_OK) {
+        unit = cores ? (int)machine.units[bound] : hwloc_bitmap_next(machine.usable, unit);
         hwloc_bitmap_only(set, (unsigned)unit);
-        if (hwloc_linux_set_tid_cpubind(machine.hwloc, ids[i], set) != 0 && errno != ESRCH)
+        if (hwloc_linux_set_tid_cpubind(machine.hwloc, ids[bound], set) != 0 && errno != ESRCH)
             status = eie_fail(error, EIE_SYSTEM, "a thread cannot be bound to a core: %s",
                               strerror(errno));
     }
+    for (uint32_t i = 0; status != EIE_OK && i < bound; i++)
+        (void)hwloc_linux_set_tid_cpubind(machine.hwloc, ids[i], machine.usable);
     hwloc_bitmap_free(set);
     return status;
 }

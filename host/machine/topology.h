@@ -33,18 +33,20 @@ EIE_MUST_USE enum eie_status eie_bind_thread(uint32_t index, struct eie_error *e
  * eie_pool go back to their own cores with their next run. More than there are: all of them. */
 EIE_MUST_USE enum eie_status eie_bind_process(uint32_t count, struct eie_error *error);
 
-/* Binds the calling thread to the first usable core and every other thread that the process has, in
- * order of creation, to the second to `count`-th in turn: a library's workers must not share a core
+/* Binds the calling thread to the first usable core and every other thread that the process has, by
+ * number, to the second to `count`-th in turn: a library's workers must not share a core
  * with the caller, which computes too, only because the scheduler leaves them there. */
 EIE_MUST_USE enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_error *error);
 
-/* The threads that the process has at this moment, in order of creation: their numbers for the
- * system (gettid), the first `most` of them; returns how many there are. */
+/* The threads that the process has at this moment, by number: the system's numbers (gettid), the
+ * first `most` of them, ascending; returns how many there are, 0 where the system does not say.
+ * Later ones mostly have higher numbers, but the system begins anew some time. */
 uint32_t eie_threads_now(int *ids, uint32_t most);
 
 /* Binds the `count` threads of these numbers to usable cores of their own, the i-th to the i-th;
- * where there are more of them than cores, to a hardware thread each. EIE_UNSUPPORTED, and nothing
- * is bound, where there are not so many; EIE_SYSTEM. */
+ * where there are more of them than cores, to a hardware thread each. EIE_UNSUPPORTED where there
+ * are not so many: nothing is bound; EIE_SYSTEM: those that were bound by then are free to run
+ * wherever the process may. Threads that have ended are passed over. */
 EIE_MUST_USE enum eie_status eie_bind_each(const int *ids, uint32_t count, struct eie_error *error);
 
 /* From now on the calling thread's memory, and that of threads it starts, comes from the NUMA nodes

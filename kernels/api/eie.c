@@ -1,6 +1,7 @@
 #include "kernels/api/eie.h"
 #include "host/layer/layer_file.h"
 #include "host/machine/own_pool.h"
+#include "host/machine/pages.h"
 #include "host/machine/topology.h"
 #include "kernels/kernel.h"
 
@@ -27,6 +28,37 @@ static _Thread_local struct eie_error last;
 /* What kernels share between plans (float weights, what cpu_auto remembers) is for one at a time.
  */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+static _Thread_local bool makes; /* this thread has it */
+
+static void begin_making(void)
+{
+    pthread_mutex_lock(&making);
+    makes = true;
+}
+
+static void end_making(void)
+{
+    makes = false;
+    pthread_mutex_unlock(&making);
+}
+
+/* A child must not begin while another thread is half-way: nobody would go on there. A thread that
+ * forks while it makes (OpenBLAS's trial) goes on in both. */
+static void before_fork(void)
+{
+    if (!makes) pthread_mutex_lock(&making);
+}
+
+static void after_fork(void)
+{
+    if (!makes) pthread_mutex_unlock(&making);
+}
+
+/* Before anything can be made: a fork that began earlier would not know of these. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+    (void)pthread_atfork(before_fork, after_fork, after_fork);
+}
 
 struct eie_product {
     const struct eie_kernel *kernel;
@@ -111,9 +143,10 @@ static enum eie_status share(struct sharing *sharing, uint32_t row, uint32_t col
     return EIE_OK;
 }
 
-/* Counts the weights of every column in start[column + 1], and gives each value its code. */
+/* Counts the weights of every column in start[column + 1], and gives each value its code. seen
+ * [inputs], zeroed: behind which row a column has been met last. */
 static enum eie_status look_through(const struct eie_arrays *arrays, struct sharing *sharing,
-                                    uint32_t *start, uint64_t *count)
+                                    uint32_t *start, uint32_t *seen, uint64_t *count)
 {
     enum eie_status status = EIE_OK;
     for (uint32_t i = 0; i < arrays->outputs; i++) {
@@ -125,6 +158,9 @@ static enum eie_status look_through(const struct eie_arrays *arrays, struct shar
             if (column >= arrays->inputs)
                 return eie_fail(&last, EIE_INPUT, "row %u has column %u of %u", i, column,
                                 arrays->inputs);
+            if (seen[column] == i + 1)
+                return eie_fail(&last, EIE_INPUT, "row %u has column %u twice", i, column);
+            seen[column] = i + 1;
             status = share(sharing, i, column, arrays->value[e]);
             start[column + 1] += arrays->value[e] != 0;
             *count += arrays->value[e] != 0;
@@ -189,9 +225,10 @@ int eie_layer_make(const struct eie_arrays *arrays, struct eie_layer **layer)
     uint64_t count = 0;
     struct sharing *sharing = calloc(1, sizeof *sharing);
     uint32_t *start = calloc(2 * (size_t)arrays->inputs + 1, sizeof *start);
+    uint32_t *next = start ? start + arrays->inputs + 1 : NULL; /* [inputs] */
     if (sharing && start) {
         sharing->codes = 1;
-        status = look_through(arrays, sharing, start, &count);
+        status = look_through(arrays, sharing, start, next, &count);
         row = status ? NULL : malloc(count * (sizeof *row + 1) + 1);
     }
     if (status) goto done;
@@ -202,7 +239,7 @@ int eie_layer_make(const struct eie_arrays *arrays, struct eie_layer **layer)
     }
     for (uint32_t j = 0; j < arrays->inputs; j++) start[j + 1] += start[j];
     uint8_t *code = (uint8_t *)(row + count);
-    transpose(arrays, sharing, start, start + arrays->inputs + 1, row, code);
+    transpose(arrays, sharing, start, next, row, code);
     const struct eie_sparse_codes codes = {arrays->inputs, arrays->outputs, start, row, code};
     status = encode(arrays, sharing, &codes, layer);
 done:
@@ -270,10 +307,10 @@ int eie_kernel_try(const char *name)
     struct eie_device device;
     const struct eie_kernel *kernel = find(name);
     if (!kernel) return EIE_BAD_CALL;
+    begin_making();
     enum eie_status status = eie_device_host(&device, &last);
-    pthread_mutex_lock(&making);
     if (!status) status = eie_kernel_probe(kernel, &device, &last);
-    pthread_mutex_unlock(&making);
+    end_making();
     return (int)status;
 }
 
@@ -300,16 +337,13 @@ static enum eie_status bind(struct eie_pool *pool)
     const struct eie_topology *topology;
     const uint32_t threads = eie_pool_threads(pool);
     _Atomic int failed = EIE_OK;
-    cpu_set_t before;
     const enum eie_status status = eie_topology_get(&topology, &last);
     if (status) return status;
     if (threads > topology->cores)
         return eie_fail(&last, EIE_USAGE, "%u threads cannot have a core each: there are %u",
                         threads, topology->cores);
-    const bool known = !sched_getaffinity(0, sizeof before, &before);
     eie_pool_run(pool, bind_worker, &failed);
     if (!failed) return EIE_OK;
-    if (known) (void)sched_setaffinity(0, sizeof before, &before);
     return eie_fail(&last, (enum eie_status)failed, "a thread cannot be bound to its core");
 }
 
@@ -329,6 +363,22 @@ static enum eie_status prepare(const struct eie_layer *layer, uint32_t batch, ui
     return EIE_OK;
 }
 
+static enum eie_status make(const struct eie_layer *layer, uint32_t batch, uint32_t threads,
+                            enum eie_places places, struct eie_product *product)
+{
+    cpu_set_t before;
+    enum eie_status status = eie_pages_check(&last);
+    if (!status) status = eie_device_host(&product->device, &last);
+    if (!status) status = eie_own_pool_make(threads, &product->pool, &last);
+    if (status) return status;
+    const bool binds = places == EIE_OWN_CORES;
+    const bool known = binds && !sched_getaffinity(0, sizeof before, &before);
+    if (binds) status = bind(product->pool);
+    if (!status) status = prepare(layer, batch, threads, product);
+    if (status && known) (void)sched_setaffinity(0, sizeof before, &before);
+    return status;
+}
+
 int eie_product_make(const struct eie_layer *layer, const char *kernel, uint32_t batch,
                      uint32_t threads, enum eie_places places, struct eie_product **product)
 {
@@ -342,12 +392,9 @@ int eie_product_make(const struct eie_layer *layer, const char *kernel, uint32_t
     struct eie_product *made = calloc(1, sizeof *made);
     if (!made) return (int)eie_fail(&last, EIE_MEMORY, "out of memory for a product");
     made->kernel = found;
-    enum eie_status status = eie_device_host(&made->device, &last);
-    if (!status) status = eie_own_pool_make(threads, &made->pool, &last);
-    if (!status && places == EIE_OWN_CORES) status = bind(made->pool);
-    pthread_mutex_lock(&making);
-    if (!status) status = prepare(layer, batch, threads, made);
-    pthread_mutex_unlock(&making);
+    begin_making();
+    const enum eie_status status = make(layer, batch, threads, places, made);
+    end_making();
     if (!status) {
         *product = made;
     } else {
@@ -394,9 +441,9 @@ const char *eie_product_kernel(const struct eie_product *product)
 void eie_product_close(struct eie_product *product)
 {
     if (!product) return;
-    pthread_mutex_lock(&making);
+    begin_making();
     product->kernel->destroy(product->plan);
-    pthread_mutex_unlock(&making);
+    end_making();
     eie_own_pool_free(product->pool);
     free(product);
 }

@@ -33,14 +33,24 @@
  *
  * THREADS. A layer never changes and may be shared by any threads. Products may be made, run and
  * closed in any threads, different ones at the same time; one product by one thread at a time.
- * Making and closing wait for each other, run waits for nobody. After fork a child may use products
- * of one thread and make new ones; it may only close those of several.
+ * Making and closing wait for each other, run waits for nobody; fork waits for what is just being
+ * made or closed. After fork a child may use products of one thread and make new ones; it may only
+ * close those of several.
  * This does not hold for kernels named peers_*: these are other people's libraries, looked up when
  * they are asked for, with thread pools of their own, and to find OpenBLAS's fastest code a child
  * process is started. No other kernel opens a library or starts a process.
  *
- * The library reads the variable EIE_ISA_MASK (processor features to do without: "avx512"), and for
- * peers EIE_LIBRARY_PATH and those that name a library. It never prints and never exits. */
+ * MEMORY. Weights lie in memory of the product's own: from 2 MiB upwards it is mapped apart from
+ * malloc's, and huge pages are asked for (madvise). The rest, vectors and sums, is malloc's; for
+ * the whole huge pages of what has 2 MiB and more they are asked for too, and where free() keeps
+ * such a range in the heap the advice stays with it. The weights of peers_graphblas_mxm are
+ * malloc's too.
+ *
+ * VARIABLES that the library reads: EIE_ISA_MASK (processor features to do without: "avx512") and
+ * EIE_HUGE_PAGES ("no": small pages are asked for instead; "yes" or empty: as above), whose other
+ * words are EIE_BAD_CALL; for peers EIE_LIBRARY_PATH and those that name a library, and peers read
+ * their own: MKL_*, OMP_*, OPENBLAS_CORETYPE, ONEDNN_* and more. It never prints and never exits.
+ */
 #ifndef EIE_H
 #define EIE_H
 
@@ -154,8 +164,9 @@ enum eie_places { EIE_ANYWHERE = 0, EIE_OWN_CORES = 1 };
  * the caller's among them. `kernel` NULL is "cpu_auto": it times the kernels that may be the
  * fastest here on this layer and batch, for 0.1 to 1 s mostly, and keeps the fastest. Others take
  * about as long as reading the layer. The layer must outlive the product. EIE_BAD_CALL: no
- * such kernel, numbers out of range, fewer cores than threads that want their own; EIE_CANNOT,
- * EIE_ABSENT, EIE_FAILED, EIE_NO_MEMORY. */
+ * such kernel, numbers out of range, fewer cores than threads that want their own, a variable with
+ * an unknown word; EIE_CANNOT, EIE_ABSENT, EIE_FAILED, EIE_NO_MEMORY. On failure the calling thread
+ * may run where it could before. */
 int eie_product_make(const struct eie_layer *layer, const char *kernel, uint32_t batch,
                      uint32_t threads, enum eie_places places, struct eie_product **product);
 

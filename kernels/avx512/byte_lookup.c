@@ -260,7 +260,8 @@ ISA static struct range split_input(const int16_t *input, uint32_t inputs, uint8
     for (uint32_t j = 0; j < inputs; j += LINE) {
         const uint32_t left = inputs - j, more = left < 32 ? 0 : left - 32;
         const __m512i a = _mm512_maskz_loadu_epi16(eie_first_words(left), input + j);
-        const __m512i b = _mm512_maskz_loadu_epi16(eie_first_words(more), input + j + (more ? 32 : 0));
+        const __m512i b =
+            _mm512_maskz_loadu_epi16(eie_first_words(more), input + j + (more ? 32 : 0));
         const __m512i u = _mm512_xor_si512(a, offset), v = _mm512_xor_si512(b, offset);
         least = _mm512_min_epi16(least, _mm512_min_epi16(a, b));
         most = _mm512_max_epi16(most, _mm512_max_epi16(a, b));

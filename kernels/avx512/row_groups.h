@@ -88,7 +88,8 @@ static inline void eie_block_store(const int16_t sorted[EIE_BLOCK_ROWS],
         const __m512i low = _mm512_permutex2var_epi16(part0, from, part1);
         const __m512i high = _mm512_permutex2var_epi16(part2, from, part3);
         const __mmask32 upper = _mm512_test_epi16_mask(from, _mm512_set1_epi16(64));
-        _mm512_mask_storeu_epi16(y + i, eie_first_words(row_count - i), _mm512_mask_mov_epi16(low, upper, high));
+        _mm512_mask_storeu_epi16(y + i, eie_first_words(row_count - i),
+                                 _mm512_mask_mov_epi16(low, upper, high));
     }
 }
 

@@ -342,9 +342,9 @@ static void time_in_turn(struct trial *trials, struct eie_plan *made, const int1
 }
 
 /* A plan of each of the shortlist; those that cannot be made drop out. Returns why the last of them
- * could not, with its error. */
+ * could not, with its reason. */
 static enum eie_status make_trials(const struct eie_setup *setup, const struct eie_plan *made,
-                                   struct trial *trials, struct eie_error *error)
+                                   struct trial *trials, struct eie_error *why)
 {
     enum eie_status last = EIE_OK;
     for (uint32_t i = 0; i < made->listed; i++) {
@@ -352,7 +352,7 @@ static enum eie_status make_trials(const struct eie_setup *setup, const struct e
         *trial = (struct trial){
             .copies = setup->copies, .alone = setup->problem.threads == 1, .call_ns = NAN};
         trial->kernel = eie_kernel_find(candidates[made->shortlist[i]].name);
-        const enum eie_status status = trial->kernel->prepare(setup, &trial->plan, error);
+        const enum eie_status status = trial->kernel->prepare(setup, &trial->plan, why);
         if (!status) continue;
         trial->plan = NULL;
         last = status;
@@ -376,7 +376,8 @@ static enum eie_status choose_by_trial(const struct eie_setup *setup, uint64_t s
     struct eie_setup of_trial = *setup;
     const uint64_t fit = TRIAL_BYTES / (sum_bytes ? sum_bytes : 1);
     if (fit < setup->copies) of_trial.copies = fit ? (uint32_t)fit : 1;
-    const enum eie_status status = make_trials(&of_trial, made, trials, error);
+    struct eie_error why = {""}; /* not the caller's, who wants none where others can be made */
+    const enum eie_status status = make_trials(&of_trial, made, trials, &why);
     time_in_turn(trials, made, inputs, pace_of(&of_trial, sum_bytes / made->listed));
     const uint32_t chosen = choose_by_time(made->choices, made->shortlist, made->listed);
     for (uint32_t i = 0; i < made->listed; i++)
@@ -384,9 +385,8 @@ static enum eie_status choose_by_trial(const struct eie_setup *setup, uint64_t s
             winner = &trials[i];
         else
             give_up(&trials[i]);
-    if (!winner)
-        return status ? status
-                      : eie_fail(error, EIE_SYSTEM, "no kernel that can run it has done so");
+    if (!winner && status) return eie_fail(error, status, "%s", why.message);
+    if (!winner) return eie_fail(error, EIE_SYSTEM, "no kernel that can run it has done so");
     made->kernel = winner->kernel;
     made->inner = winner->plan;
     if (of_trial.copies == setup->copies) return EIE_OK;

@@ -31,7 +31,7 @@
 #define INPUTS_MAX 65536u /* a step's first input is kept in 16 bits */
 #define LANES      64u    /* work-items of a group where a row is one */
 
-/* What one of the two kernels has of its own. */
+/* What one of the three kernels has of its own. */
 struct kind {
     const char *name;
     uint32_t window, take; /* inputs that a step sees; weights that it takes of a row */

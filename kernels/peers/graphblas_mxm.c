@@ -61,9 +61,15 @@ struct columns {
     void *weight;
 };
 
+/* Where a copy's weights lie once the library has them: for the notes of pages alone. */
+struct noted {
+    const void *row, *weight;
+};
+
 struct plan {
     struct eie_cpu_plan base;
     grb_handle *weights; /* [copies] */
+    struct noted *noted; /* [copies] */
     grb_handle x, y;
     struct columns active; /* of x while it is not packed: [batch + 1], [batch][inputs] */
     void *sums;            /* of y while it is not packed: float [batch][outputs] */
@@ -200,15 +206,16 @@ static enum eie_status new_sparse(uint64_t rows, uint64_t columns, grb_handle *m
 
 static enum eie_status make_weights(const struct eie_layer *layer,
                                     const struct eie_sparse_codes *codes, grb_handle *weights,
-                                    struct eie_error *error)
+                                    struct noted *noted, struct eie_error *error)
 {
     const size_t starts = (size_t)layer->inputs + 1, nonzeros = codes->column_start[layer->inputs];
     struct columns columns = {NULL, NULL, NULL};
     enum eie_status status = new_sparse(layer->outputs, layer->inputs, weights, error);
     if (!status) status = columns_make(starts, nonzeros, &columns, error);
     if (status) return status;
-    eie_pages_note(columns.row, nonzeros * sizeof *columns.row);
-    eie_pages_note(columns.weight, nonzeros * sizeof(float));
+    *noted = (struct noted){columns.row, columns.weight};
+    eie_pages_note(noted->row, nonzeros * sizeof *columns.row);
+    eie_pages_note(noted->weight, nonzeros * sizeof(float));
     for (size_t j = 0; j < starts; j++) columns.start[j] = codes->column_start[j];
     for (size_t e = 0; e < nonzeros; e++) {
         columns.row[e] = codes->row[e];
@@ -223,11 +230,16 @@ static void destroy(struct eie_plan *opaque)
 {
     struct plan *plan = (struct plan *)opaque;
     if (!plan) return;
+    for (uint32_t c = 0; plan->noted && c < plan->base.setup.copies; c++) {
+        eie_pages_forget(plan->noted[c].row);
+        eie_pages_forget(plan->noted[c].weight);
+    }
     for (uint32_t c = 0; plan->weights && c < plan->base.setup.copies; c++)
         if (plan->weights[c]) grb.matrix_free(&plan->weights[c]);
     if (plan->x) grb.matrix_free(&plan->x);
     if (plan->y) grb.matrix_free(&plan->y);
     free(plan->weights);
+    free(plan->noted);
     columns_free(&plan->active);
     free(plan->sums);
     eie_cpu_plan_end(&plan->base);
@@ -249,14 +261,15 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
         struct plan *plan = (struct plan *)base;
         plan->nonzeros = codes.column_start[layer->inputs];
         plan->weights = calloc(setup->copies, sizeof(grb_handle));
+        plan->noted = calloc(setup->copies, sizeof *plan->noted);
         plan->sums = malloc(batch * layer->outputs * sizeof(float));
-        if (!plan->weights || !plan->sums)
+        if (!plan->weights || !plan->noted || !plan->sums)
             status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
         if (!status) status = columns_make(batch + 1, batch * layer->inputs, &plan->active, error);
         if (!status) status = new_sparse(layer->inputs, batch, &plan->x, error);
         if (!status) status = new_matrix(layer->outputs, batch, &plan->y, error);
         for (uint32_t c = 0; c < setup->copies && !status; c++)
-            status = make_weights(layer, &codes, &plan->weights[c], error);
+            status = make_weights(layer, &codes, &plan->weights[c], &plan->noted[c], error);
         *opaque = (struct eie_plan *)plan;
         if (status) destroy(*opaque);
     }

@@ -112,7 +112,7 @@ struct shape {
 struct plan {
     struct float_plan base; /* copies are the library's own form of the weights; there is no x */
     struct shape shapes[FORMS];
-    enum form form;     /* of the inputs that are loaded; FORMS before anything is packed */
+    enum form form;     /* of the inputs that are loaded; FORMS where nothing is packed */
     uint8_t *source;    /* [batch][inputs], s8 or u8 */
     int32_t *sums;      /* [batch][outputs], of rounded inputs */
     int *largest;       /* [threads][batch]: |input|, of a worker's share */
@@ -523,6 +523,8 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
     const struct argument arguments[] = {{DNNL_SOURCE, plan->source_memory},
                                          {DNNL_WEIGHTS, plan->weights[copy]},
                                          {DNNL_DESTINATION, plan->sums_memory}};
+    if (plan->form == FORMS)
+        return eie_fail(error, EIE_SYSTEM, "oneDNN's weights could not be packed before");
     dnnl.library->openmp.set_threads((int)threads);
     if (plan->form == ROUNDED) dnnl.library->openmp.parallel(round_inputs, plan, threads, 0);
     int code = dnnl.execute(plan->product, dnnl.stream, 3, arguments);
@@ -540,7 +542,8 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     uint64_t padding;
     eie_cpu_plan_count(&plan->base.base, &cost->macs_useful, &padding);
     cost->macs_padding = batch * inputs * outputs - cost->macs_useful;
-    cost->prepared_bytes = dnnl.bytes(plan->shapes[plan->form].packed);
+    cost->prepared_bytes =
+        plan->form == FORMS ? 0 : dnnl.bytes(plan->shapes[plan->form].packed); /* load has failed */
     cost->bytes_read = cost->prepared_bytes +
                        batch * inputs * (plan->form == ROUNDED ? sizeof(int16_t) : sizeof(uint8_t));
     cost->bytes_written = batch * outputs * sizeof(float);

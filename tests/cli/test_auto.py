@@ -17,8 +17,8 @@ LAYERS = [
     },
     {
         "name": "dense",
-        "inputs": 512,
-        "outputs": 1024,
+        "inputs": 256,
+        "outputs": 512,
         "weight_density": 0.95,
         "activation": "relu",
         "activation_density": 0.9,

@@ -108,4 +108,6 @@ def test_rows_say_what_their_copies_lie_in(eie, tiny, word):
 
 
 def test_unknown_word_for_huge_pages(eie, tiny):
-    eie.fails(2, "EIE_HUGE_PAGES", "bench", "--suite", tiny, "--kernel", CPU, env={"EIE_HUGE_PAGES": "often"})
+    environment = {"EIE_HUGE_PAGES": "often"}
+    eie.fails(2, "EIE_HUGE_PAGES", "bench", "--suite", tiny, "--kernel", CPU, env=environment)
+    eie.fails(2, "EIE_HUGE_PAGES", "check", "--kernel", CPU, env=environment)

@@ -1,10 +1,12 @@
 /* The float matrices that plans share (kernels/float_weights.h), and the flags of what uses them.
  */
 #include "host/base/isolate.h"
+#include "host/machine/pages.h"
 #include "kernels/float_weights.h"
 #include "kernels/kernel.h"
 #include "tests/support/layers.h"
 
+#include <math.h>
 #include <signal.h>
 
 #define INPUTS  33u
@@ -74,6 +76,7 @@ static void plans_on_one_layer_share(void **state)
     struct test_matrix matrix, copy;
     struct eie_layer *layer = layer_of(2, &matrix), *same = layer_of(2, &copy);
     (void)state;
+    eie_pages_begin();
     assert_int_equal(eie_float_weights_new_bytes(layer, EIE_FLOAT_DENSE, 77), 77);
     const struct eie_float_weights *first = take(layer, EIE_FLOAT_DENSE, 1);
     void *const memory = first->copy[0];
@@ -89,12 +92,15 @@ static void plans_on_one_layer_share(void **state)
     eie_float_weights_release(take(layer, EIE_FLOAT_DENSE, 1));
     assert_int_equal(second->copies, 4);
     expect_weights(layer, &matrix, second, 3);
+    assert_true(!isnan(eie_pages_huge_share()));
     eie_float_weights_release(second);
+    assert_true(isnan(eie_pages_huge_share())); /* nothing is noted */
     assert_int_equal(eie_float_weights_new_bytes(layer, EIE_FLOAT_DENSE, 77), 77);
     /* what nobody uses stays, one copy of it */
     assert_int_equal(second->copies, 1);
     const struct eie_float_weights *again = take(layer, EIE_FLOAT_DENSE, 1);
     assert_ptr_equal(again->copy[0], memory);
+    assert_true(!isnan(eie_pages_huge_share()));
     eie_float_weights_release(again);
     test_matrix_free(&matrix);
     test_matrix_free(&copy);

@@ -4,11 +4,14 @@
  * copy more than prepared_bytes. Held memory is what malloc has given out; under a sanitizer, which
  * has a malloc of its own, there is nothing to see. */
 #include "host/machine/cpu.h"
+#include "host/machine/pages.h"
 #include "host/machine/threads.h"
 #include "kernels/kernel.h"
 #include "tests/support/layers.h"
 
 #include <malloc.h>
+#include <math.h>
+#include <sys/resource.h>
 
 #define COPIES     5u
 #define COPY_SLACK 4096u /* of a copy: whole lines, what may be read behind its end */
@@ -116,6 +119,36 @@ static void plans_hold_no_more_than_they_state(void **state)
     }
     printf("  %u kernels and layers\n", checked);
     assert_true(checked > TEST_COUNT(shapes));
+}
+
+/* What a plan notes of its pages ends with it; GraphBLAS's is the one that a library frees. */
+static void plans_forget_what_they_noted(void **state)
+{
+    struct eie_layer *layer = layer_of(400, 300, 8, 4);
+    struct eie_device device;
+    struct eie_error error = {""};
+    uint32_t noted = 0;
+    uint64_t bytes;
+    (void)state;
+    assert_good(eie_device_host(&device, &error), error);
+    for (uint32_t k = 0; k < eie_kernel_count(); k++) {
+        const struct eie_kernel *kernel = eie_kernel_at(k);
+        struct eie_setup setup = {{layer, &device, 2, 1}, NULL, COPIES};
+        struct eie_plan *plan;
+        if (kernel->device_kind != EIE_DEVICE_CPU ||
+            (!strncmp(kernel->name, "peers_", 6) && !strstr(kernel->name, "graphblas")) ||
+            eie_kernel_probe(kernel, &device, NULL) ||
+            eie_kernel_supports(kernel, &setup.problem, &bytes, NULL))
+            continue;
+        assert_good(eie_pool_get(1, &setup.pool, &error), error);
+        eie_pages_begin();
+        assert_good(kernel->prepare(&setup, &plan, &error), error);
+        noted += isnan(eie_pages_huge_share()) ? 0 : 1;
+        kernel->destroy(plan);
+        if (!isnan(eie_pages_huge_share())) fail_msg("%s leaves notes of pages", kernel->name);
+    }
+    assert_true(noted > 4);
+    eie_layer_free(layer);
 }
 
 /* `isa` is what the kernel declares, in the words of EIE_ISA_MASK. */
@@ -249,16 +282,76 @@ static void check_int8(const struct eie_kernel *kernel, int16_t factor, int16_t 
     test_matrix_free(&matrix);
 }
 
-static void onednn_keeps_what_fits_8_bits(void **state)
+/* NULL where it cannot run. */
+static const struct eie_kernel *onednn_int8(void)
 {
     const struct eie_kernel *kernel = eie_kernel_find("peers_onednn_int8");
     struct eie_error error = {""};
-    (void)state;
     assert_non_null(kernel);
-    if (eie_cpu_require(kernel->cpu_features, &error) || kernel->probe(NULL, &error)) {
-        printf("SKIPPED: oneDNN's int8 cannot run here: %s\n", error.message);
-        return;
-    }
+    if (!eie_cpu_require(kernel->cpu_features, &error) && !kernel->probe(NULL, &error))
+        return kernel;
+    printf("SKIPPED: oneDNN's int8 cannot run here: %s\n", error.message);
+    return NULL;
+}
+
+/* The stack must not have to grow under the limit. */
+static void set_memory_limit(rlim_t bytes)
+{
+    volatile char stack[1 << 18];
+    for (size_t i = 0; i < sizeof stack; i += 4096) stack[i] = 0;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+/* A load of another type packs the weights anew. Where there is no memory for them the plan has
+ * none, says so, and goes on with the next load. */
+static void onednn_outlives_a_load_that_failed(void **state)
+{
+    enum { INPUTS = 9000, OUTPUTS = 9000 }; /* 64 MiB is what the heap may keep */
+    static int16_t inputs[INPUTS];
+    static float y[OUTPUTS];
+    const struct eie_kernel *kernel = onednn_int8();
+    struct eie_error error = {""};
+    struct eie_outcome outcome;
+    struct eie_cost cost = {0};
+    struct eie_plan *plan;
+    (void)state;
+    if (!kernel) return;
+    struct eie_layer *layer = layer_of(INPUTS, OUTPUTS, 1, 1000);
+    struct eie_setup setup = {{layer, NULL, 1, 1}, NULL, 1};
+    assert_good(eie_pool_get(1, &setup.pool, &error), error);
+    assert_good(kernel->prepare(&setup, &plan, &error), error);
+    kernel->cost(plan, &cost);
+    const uint64_t packed_bytes = cost.prepared_bytes;
+    assert_true(packed_bytes >= INPUTS * OUTPUTS);
+    inputs[0] = 3;
+    set_memory_limit(1);
+    const enum eie_status loaded = kernel->load(plan, inputs, &error);
+    const enum eie_status ran = loaded ? kernel->run(plan, 0, NULL) : EIE_OK;
+    set_memory_limit(RLIM_INFINITY);
+    assert_int_equal(loaded, EIE_MEMORY);
+    assert_int_equal(ran, EIE_SYSTEM);
+    kernel->cost(plan, &cost);
+    assert_int_equal(cost.prepared_bytes, 0);
+    assert_good(kernel->load(plan, inputs, &error), error);
+    assert_good(kernel->run(plan, 0, &error), error);
+    assert_good(kernel->wait(plan, &outcome, &error), error);
+    assert_good(kernel->read(plan, y, &error), error);
+    kernel->cost(plan, &cost);
+    assert_true(cost.prepared_bytes >= INPUTS * OUTPUTS);
+    for (uint32_t i = 0; i < OUTPUTS; i++)
+        assert_true(y[i] == (i * 7 % 1000 ? 0 : 3 * layer->codebook[1 + i % 15]));
+    kernel->destroy(plan);
+    eie_layer_free(layer);
+}
+
+static void onednn_keeps_what_fits_8_bits(void **state)
+{
+    const struct eie_kernel *kernel = onednn_int8();
+    (void)state;
+    if (!kernel) return;
     check_int8(kernel, 1, 127, true);
     check_int8(kernel, 7, 889, true);
     check_int8(kernel, 7, 890, false); /* no divisor but 1 */
@@ -271,7 +364,9 @@ int main(void)
         cmocka_unit_test(instruction_sets_are_spelled_as_the_mask_does),
         cmocka_unit_test(layers_that_are_too_wide_are_refused),
         cmocka_unit_test(plans_hold_no_more_than_they_state),
+        cmocka_unit_test(plans_forget_what_they_noted),
         cmocka_unit_test(onednn_keeps_what_fits_8_bits),
+        cmocka_unit_test(onednn_outlives_a_load_that_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
