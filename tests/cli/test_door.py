@@ -162,7 +162,7 @@ def test_a_python_is_installed_only_when_a_verb_is_run(project):
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("eie", "compress")])
 def test_an_unknown_option(project, verb):
     project.refuses("--frob", verb, *NEEDED.get(verb, []), "--frob")
-    if verb not in ("ab", "count", "history", "report"):  # which take more, or say how many
+    if verb not in ("ab", "compare", "count", "history", "report"):  # which take more, or say how many
         project.refuses("more", verb, *NEEDED.get(verb, []), "more")
 
 
@@ -172,7 +172,7 @@ def test_an_unknown_option(project, verb):
         "nonsense": ["nonsense"],
         "--all": ["test", "--quick", "--all"],
         "RESULTS.json": ["report"],
-        "NEW.json": ["compare", "old.json"],
+        "two files are needed": ["compare", "old.json"],
         "much": ["compare", "old.json", "new.json", "--threshold", "much"],
         "would overwrite": ["compare", "old.json", "new.json", "--json", "./old.json"],
         "WEIGHTS": ["compress", "--density", "0.1"],
