@@ -14,6 +14,7 @@ import sys
 
 from plots.compare.cases import junit_of
 from plots.compare.evidence import POWER, Ranks
+from plots.compare.floor import runs_of
 from plots.compare.judging import CHOICE, DIFFERS, Judge, Rules
 from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
 from plots.compare.sides import load_floor, load_sides
@@ -509,7 +510,7 @@ def compare(options):
             f"{old.path} and {new.path} are of two machines ({'; '.join(differences)}): "
             "--across-machines shows ratios without verdicts"
         )
-    if options.floor and any(side.context.get("eie_runs") for side in (old, new)):
+    if options.floor and any(runs_of(side) > 1 for side in (old, new)):
         raise InputError("--floor is for one run a side: merged files tell themselves how far they scatter")
     floor = load_floor(options.floor, old) if options.floor else ()
     rules = Rules(options.threshold, options.absolute, not options.across_machines, options.family_error)

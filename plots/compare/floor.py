@@ -59,3 +59,8 @@ def run_times(rows):
         ("eie_run_lows_ns", lambda row: low(row.samples)) if lows else ("eie_run_medians_ns", lambda row: row.median_ns)
     )
     return [row.raw[name] if name in row.raw else [single(row)] for row in rows]
+
+
+def runs_of(side):
+    """How many runs one side's file is merged of; a run that was resumed is one."""
+    return max((len(row.raw.get("eie_run_medians_ns", (None,))) for row in side.rows), default=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy
 
 from plots.compare.evidence import could_see, holm, of_pairs, of_sides
-from plots.compare.floor import Floor, run_times
+from plots.compare.floor import Floor, run_times, runs_of
 from plots.compare.matching import Yardsticks, label
 from plots.core import drift, ratios
 from plots.core.cells import Cell
@@ -66,7 +66,7 @@ class Judge:
         self.paired = old.context.get("eie_pairing") is not None and old.context.get("eie_pairing") == new.context.get(
             "eie_pairing"
         )
-        self.runs = tuple(len(side.context.get("eie_runs") or (None,)) for side in (old, new))
+        self.runs = tuple(map(runs_of, (old, new)))
         self.yardsticks = Yardsticks(old, new)
         self.drifts = {
             group: after.median_ns / before.median_ns

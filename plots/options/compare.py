@@ -57,7 +57,10 @@ def check(parser, options):
         parser.error(f"'{options.files[0]}' is of no side: --old and --new name all files")
     if options.files:
         if len(options.files) != 2:
-            parser.error(f"two files are needed, not {len(options.files)}; several of a side: --old FILES --new FILES")
+            parser.error(
+                f"OLD.json and NEW.json are needed, '{options.files[-1]}' is file {len(options.files)}; several of a side: "
+                "--old FILES --new FILES"
+            )
         options.old, options.new = options.files[:1], options.files[1:]
     if not options.old or not options.new:
         parser.error("files of both sides are needed: OLD.json NEW.json, or --old FILES --new FILES")

@@ -367,6 +367,13 @@ def test_merged_files_of_an_earlier_version_have_medians_alone(save, call, tmp_p
     assert call(compare_program, *merged).code == 1
 
 
+def test_a_run_that_was_resumed_is_one(call, save, tmp_path):  # noqa: F811
+    document = results(row(), eie_runs=[{"date": "a"}, {"date": "b"}])
+    new = copy.deepcopy(document)
+    slow_down(new["benchmarks"][0], 2)
+    assert call(compare_program, save(document, "a.json"), save(new, "b.json")).code == 4
+
+
 @pytest.mark.parametrize("lows", ["1", [None], [], [0.0]], ids=str)
 def test_hostile_low_times_of_runs(save, call, lows):  # noqa: F811
     path = save(results(row(eie_run_lows_ns=lows)), "a.json")
