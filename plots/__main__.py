@@ -1,5 +1,5 @@
 """python3 -m plots VERB [ARGUMENTS]: tables, pictures and pages from the files of `eie`. Exit codes: 0 good, 2 usage or
-bad input, 3 the output could not be written; `compare` also has 1."""
+bad input, 3 the output could not be written; `compare` also has 1 and 4."""
 
 import importlib
 import sys

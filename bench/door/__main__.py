@@ -1,6 +1,6 @@
 """python3 -B -m bench.door VERB [ARGUMENTS], in the folder of the repository: called by `run`, which knows that the verb is
-one of verbs/. Exit codes: 0 good, 1 a mismatch, a failed test or a slowdown, 2 usage or bad input, 3 the machine, 130 and
-143 interrupted."""
+one of verbs/. Exit codes: 0 good, 1 a mismatch, a failed test or a slowdown, 2 usage or bad input, 3 the machine, 4 what was
+asked for could not have been seen, 130 and 143 interrupted."""
 
 import importlib
 import os

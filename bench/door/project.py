@@ -24,8 +24,9 @@ def try_python():
     return reason.strip() or "no reason is known" if code else ""
 
 
-def build(preset, folder="."):
-    must("./run", "--build", preset, folder)
+def build(preset, folder=".", target=""):
+    """All of it, or one target."""
+    must("./run", "--build", preset, folder, *([target] if target else []))
 
 
 def with_real(suites):

@@ -1,22 +1,28 @@
-"""Compares two results files of `eie bench`, row by row. Measures nothing.
+"""Compares results files of `eie bench`, one or several of each side, row by row. Measures nothing.
 
-    python3 -m plots compare OLD.json NEW.json [--threshold 5] [--kernel GLOB ...] [--json FILE]
+    python3 -m plots compare OLD.json NEW.json [--threshold 5] [--power 10] [--floor FILE ...] [--json FILE]
+    python3 -m plots compare --old FILE ... --new FILE ...
 
 Exit codes: 0 good; 1 a slowdown beyond the threshold, or a mismatch in NEW; 2 usage, bad input, two
 machines, or nothing in common; 3 a row of OLD is missing or has lost its number, or FILE could not be
-written. Where several hold: 2, then 1, then 3.
+written; 4 the files could not have shown a slowdown of --power, or a row is slower in a pair of files that
+nothing tells the scatter of. Where several hold: 2, then 1, then 3, then 4.
 """
 
 import json
 import os
 import sys
 
-from plots.compare.judging import CHOICE, Judge, Rules
+from plots.compare.evidence import POWER, Ranks
+from plots.compare.floor import runs_of
+from plots.compare.judging import CHOICE, DIFFERS, Judge, Rules
 from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
+from plots.compare.sides import load_floor, load_sides
 from plots.core.cells import Cell, missing, percent, said_together
 from plots.core.commandline import Parser
 from plots.core.grid import Table
-from plots.core.load import InputError, load
+from plots.core.load import InputError
+from plots.core.markdown import markdown
 from plots.core.means import geometric
 from plots.core.output import write
 from plots.core.page import Page, TableBlock
@@ -25,16 +31,20 @@ from plots.options import compare as compare_options
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
 KEY = ("suite", "layer", "layer_hash", "kernel", "device", "batch", "threads", "cache", "time_source")
-PLAIN, BY_BASELINE = "plain", "by baseline"
+PLAIN, BY_BASELINE, SEES = "plain", "by baseline", "could see"
+BLIND = 4
 SHOWN_KEY = ("layer", "kernel", "device", "threads", "batch", "cache", "suite", "time_source")
 
 
 class Comparison:
-    def __init__(self, old, new, globs, rules):
-        self.old, self.new, self.rules = old, new, rules
+    """`power`: the slowdown in percent that must have been visible, or None."""
+
+    def __init__(self, old, new, globs, rules, floor=(), power=None):
+        self.old, self.new, self.rules, self.power = old, new, rules, power
         self.matched = match(old, new, globs)
-        self.judge = Judge(old, new, self.matched.both, rules)
+        self.judge = Judge(old, new, self.matched.both, rules, floor)
         self.rows = self.judge.rows
+        self.judged = [row for row in self.rows if row.is_judged]
         self.lost = [
             (before, row)
             for before, row in self.matched.statuses
@@ -46,9 +56,34 @@ class Comparison:
 
     @property
     def exit_code(self):
-        if self.count("slower") or any(row.status == "mismatch" for _, row in self.matched.statuses):
+        if self.is_slower or any(row.status == "mismatch" for _, row in self.matched.statuses):
             return 1
-        return 3 if self.matched.missing or self.matched.other_layer or self.lost or not self.rows else 0
+        if self.matched.missing or self.matched.other_layer or self.lost or not self.rows:
+            return 3
+        return BLIND if self.blind or any(row.verdict == DIFFERS and row.used.value > 1 for row in self.rows) else 0
+
+    @property
+    def mean(self):
+        return self.judge.mean
+
+    @property
+    def is_slower(self):
+        return bool(self.count("slower") or self.mean and self.mean.verdict == "slower")
+
+    @property
+    def blind(self):
+        """The rows that could not have shown a slowdown of --power."""
+        if self.power is None:
+            return []
+        if not self.rules.verdicts:
+            return self.rows
+        return [row for row in self.judged if row.sees is None or row.sees > self.power]
+
+    @property
+    def sees(self):
+        """The smallest slowdown in percent that every judged row could have shown; None: there is none."""
+        found = [row.sees for row in self.judged]
+        return max(found) if found and None not in found else None
 
     def means(self):
         """[(kernel, rows, mean of the absolute ratios, mean of the relative ones or None)], worst first."""
@@ -74,7 +109,7 @@ class Comparison:
         """One line."""
         counts = [
             f"{self.count(word)} {word}"
-            for word in ("slower", "ambiguous", "same", "faster", CHOICE, "changed")
+            for word in ("slower", DIFFERS, "ambiguous", "same", "faster", CHOICE, "changed")
             if self.count(word)
         ]
         lost = len(self.matched.missing) + len(self.lost)
@@ -91,17 +126,53 @@ class Comparison:
         elif self.count("slower"):
             worst = self.rows[0]
             head = f"SLOWER beyond {self.rules.threshold:g} %, worst {_ratio_cell(worst, worst.used, 'x').said(3)} {label(worst.new)}"
+        elif self.is_slower:
+            head = f"SLOWER beyond {self.rules.threshold:g} % on the whole: {self._mean_words()}"
+        elif self.count(DIFFERS):
+            head = (
+                "differences in this pair of files: one run a side and no --floor cannot tell them from those of the machine"
+            )
         else:
-            head = f"no slowdown beyond {self.rules.threshold:g} % seen"
+            head = f"no slowdown beyond {self.rules.threshold:g} % seen; {self._sight()}"
+        if self.blind and not self.is_slower:
+            head = f"COULD NOT HAVE SEEN {self.power:g} % in {len(self.blind)} of {len(self.judged)} rows; {head}"
         if mismatches:
             head = f"MISMATCH in {mismatches} of the new rows; {head}"
         return head + (f" ({', '.join(counts)})" if counts else "")
+
+    def _sight(self):
+        """What could have been seen."""
+        if not self.judged:
+            return "no row is judged"
+        if not self.judge.knows_runs:
+            return "what could have been seen is not known: one run a side and no --floor"
+        least = (
+            "not every row could have shown any"
+            if self.sees is None
+            else f"every row could have shown {_percent_words(self.sees)}"
+        )
+        mean = f", their mean {_percent_words(self.mean.sees)}" if self.mean and self.mean.sees is not None else ""
+        return least + mean
+
+    def _mean_words(self):
+        """The mean over all rows that are judged."""
+        ratio, what = self.mean.ratio, "geometric mean of new / old over all rows with a verdict"
+        cell = Cell(ratio.value, "x", "derived", what, low=ratio.low, high=ratio.high)
+        ends = (
+            f", 95 % interval {said_together([Cell(end, '', 'derived', what) for end in (ratio.low, ratio.high)], ' .. ', 3)}"
+            if ratio.low is not None
+            else ""
+        )
+        could = f", could have shown {_percent_words(self.mean.sees)}" if self.mean.sees is not None else ""
+        return f"the mean changed by {cell.said(3)}{ends}{could}: {self.mean.verdict}"
 
     def remarks(self):
         return [
             f"{text}."
             for text in self._basis()
             + self._drift()
+            + ([self._mean_words()] if self.mean else [])
+            + self._seen()
             + self._binary()
             + self._advice()
             + [f"the files differ in {text}" for text in setting_differences(self.old, self.new)]
@@ -140,8 +211,14 @@ class Comparison:
                 f"in {without} groups no dense row is of equal library, version and code path in both files: "
                 "their rows are judged without a baseline"
             )
-        if self.judge.paired:
-            return texts + ["ratios are means over pairs of runs taken in turn, intervals Student's over these pairs"]
+        if self.judge.moved:
+            ends = [_change_cell(end(self.judge.moved.values())) for end in (min, max)]
+            texts.append(
+                f"the machine changed between the sides, not only the code: libraries' dense rows, equal on both, by "
+                f"{said_together(ends, ' to ', 3)}; rows are judged against them"
+            )
+        if self.judge.knows_runs:
+            return texts + [self._of_runs()] + self._stumbled()
         if "baseline" in bases and self.judge.scatter is not None:
             texts.append(
                 f"the scatter of these changes, {scatter}, widens every interval by "
@@ -156,6 +233,36 @@ class Comparison:
         elif bases & {"absolute", "baseline"}:
             texts.append("intervals know one run of each side: what varies from run to run is not in them")
         return texts
+
+    def _of_runs(self):
+        if self.judge.floor:
+            return (
+                "ratios are of tenth percentiles of the samples; how far they scatter is the floor's, each row's own drawn "
+                "towards what is usual"
+            )
+        if not self.judge.paired:
+            return (
+                f"ratios are means over {self.judge.runs[0]} and {self.judge.runs[1]} runs, of the tenth percentiles of the "
+                "samples; intervals Student's over the runs"
+            )
+        by_ranks = any(isinstance(row.evidence, Ranks) for row in self.rows)
+        return (
+            f"ratios are medians over {self.judge.runs[1]} pairs of runs taken in turn, of the tenth percentiles of the samples; "
+            + (
+                "intervals by signed ranks and rank sums"
+                if by_ranks
+                else "intervals Student's: by ranks so few pairs could call no row"
+            )
+        )
+
+    def _seen(self):
+        """How the error and the sight of the verdicts are meant."""
+        if not self.judge.knows_runs or not self.judged or not self.rules.verdicts:
+            return []
+        return [
+            f"chance of at most {self.rules.family_error:g} % that any row of an unchanged program is called slower or faster "
+            f"(Holm); `{SEES}` is the least slowdown that would be called with a chance of {100 * POWER:g} %"
+        ]
 
     def _stumbled(self):
         count = sum(row.stumbled for row in self.rows)
@@ -196,8 +303,12 @@ class Comparison:
             if lines
         }
 
-    def page(self):
-        page = Page().add(
+    def page(self, marked=False):
+        """`marked`: for a reader who sees its beginning first; else for a terminal, which shows its end."""
+        page = Page()
+        if marked:
+            page.heading("Comparison").add(f"**{self.verdict()}**")
+        page.add(
             "\n".join(
                 f"{name}: {printable(results.path)}, {_origin(results)}"
                 for name, results in (("old", self.old), ("new", self.new))
@@ -214,7 +325,8 @@ class Comparison:
         remarks = self.remarks()
         remarks += [f"{equal} model rows are equal."] if equal else []
         remarks += [f"{self.matched.numberless} rows have no number in either file."] if self.matched.numberless else []
-        return page.bullets(remarks).add(self.verdict())
+        page.bullets(remarks)
+        return page if marked else page.add(self.verdict())
 
     def _means_table(self):
         table = Table("", "Means", corner="geometric mean of new / old")
@@ -249,6 +361,13 @@ class Comparison:
             "exit_code": self.exit_code,
             "judged": self.rules.verdicts,
             "baseline_scatter": self.judge.scatter,
+            "runs": list(self.judge.runs),
+            "pairs": self.judge.runs[1] if self.judge.paired else None,
+            "family_error_percent": self.rules.family_error,
+            "power_percent": self.power,
+            "could_see_percent": self.sees,
+            "mean": self.mean
+            and {"verdict": self.mean.verdict, "could_see_percent": self.mean.sees} | _ratio_object(self.mean.ratio),
             "rows": [_row_object(row) for row in self.rows],
             "kernels": [
                 {"kernel": kernel, "rows": count, "mean_ratio": plain, "mean_ratio_by_baseline": relative}
@@ -280,7 +399,7 @@ def _rows_table(rows):
         table.put_cells(name, _row_cells(row))
         if row.note:
             table.put(table.rows[-1], "note", _words(printable(row.note), row))
-    table.decimals = {PLAIN: 3, BY_BASELINE: 3}
+    table.decimals = {PLAIN: 3, BY_BASELINE: 3, SEES: 1}
     words = ", ".join(f"{part.replace('_', ' ')} {values[part][0]}" for part in shared)
     return ([f"All rows: {words}"] if shared else []) + [TableBlock(table, titled=False, remarks=False)]
 
@@ -292,6 +411,7 @@ def _row_cells(row):
         PLAIN: _ratio_cell(row, row.absolute),
         BY_BASELINE: _ratio_cell(row, row.relative),
         "95 % interval": _words(_interval(row), row),
+        SEES: _sees_cell(row),
         "old us": _time_cell(row.old),
         "new us": _time_cell(row.new),
     }
@@ -299,6 +419,19 @@ def _row_cells(row):
 
 def _words(text, row):
     return Cell(text, "", "derived", label(row.new))
+
+
+def _sees_cell(row):
+    what = f"the least slowdown that would have been called: {label(row.new)}"
+    if row.sees is None:
+        return missing(
+            "none", "derived", what, "%", "not judged" if not row.is_judged else "no scatter between runs is known"
+        )
+    return Cell(row.sees, "%", "derived", what)
+
+
+def _percent_words(value):
+    return Cell(value, "%", "derived", "the least slowdown that would have been called").said(1)
 
 
 def _change_cell(value):
@@ -347,6 +480,7 @@ def _row_object(row):
         "basis": row.basis,
         "absolute": _ratio_object(row.absolute),
         "relative": _ratio_object(row.relative),
+        "could_see_percent": row.sees,
         "note": row.note,
     }
 
@@ -358,7 +492,8 @@ def _ratio_object(ratio):
 def _options(arguments):
     parser = Parser(
         "compare",
-        description="Compares two results files of `eie bench`, row by row.",
+        description="Compares results files of `eie bench`, one or several of each side, row by row.",
+        usage="%(prog)s [OPTIONS] OLD.json NEW.json, or [OPTIONS] --old FILE... --new FILE...",
         epilog="example: ./run compare old.json new.json --threshold 10 --kernel 'avx512_*'",
     )
     compare_options.add(parser)
@@ -368,15 +503,18 @@ def _options(arguments):
 
 
 def compare(options):
-    old, new = load(options.old), load(options.new)
+    old, new = load_sides(options.old, options.new)
     differences = machine_differences(old, new)
     if differences and not options.across_machines:
         raise InputError(
             f"{old.path} and {new.path} are of two machines ({'; '.join(differences)}): "
             "--across-machines shows ratios without verdicts"
         )
-    rules = Rules(options.threshold, options.absolute, not options.across_machines)
-    return Comparison(old, new, compare_options.globs(options), rules)
+    if options.floor and any(runs_of(side) > 1 for side in (old, new)):
+        raise InputError("--floor is for one run a side: merged files tell themselves how far they scatter")
+    floor = load_floor(options.floor, old) if options.floor else ()
+    rules = Rules(options.threshold, options.absolute, not options.across_machines, options.family_error)
+    return Comparison(old, new, compare_options.globs(options), rules, floor, options.power)
 
 
 def main(arguments=None):
@@ -386,7 +524,7 @@ def main(arguments=None):
     except InputError as error:
         print(f"compare: {printable(error)}", file=sys.stderr)
         return 2
-    print(plain(comparison.page()), end="")
+    print(markdown(comparison.page(marked=True)) if options.markdown else plain(comparison.page()), end="")
     code = comparison.exit_code
     if options.json:
         try:

@@ -2,8 +2,8 @@
 
     python3 -m plots merge --out MERGED.json [--pairing ID] RUN.json ...
 
-A merged row carries eie_run_medians_ns, one median a run; two merged files with the same context.eie_pairing
-are compared run by run. Prepare and CPU time are medians over the runs, calls per sample those of the first.
+A merged row carries eie_run_medians_ns and eie_run_lows_ns, the median and the tenth percentile of each run; two merged
+files with the same context.eie_pairing are compared run by run. Prepare and CPU time are medians over the runs, calls per sample those of the first.
 A row without a number in one run has none in the merged file.
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
@@ -14,6 +14,7 @@ import sys
 
 import numpy
 
+from plots.compare.evidence import low
 from plots.compare.matching import key, label, machine_differences, printable, status
 from plots.core.commandline import Parser
 from plots.core.load import InputError, load
@@ -87,6 +88,7 @@ def _merge(rows):
         "eie_max_ns": max(samples),
         "eie_mad_ns": float(numpy.median(numpy.abs(numpy.array(samples) - median))),
         "eie_run_medians_ns": [row.median_ns for row in rows],
+        "eie_run_lows_ns": [low(row.samples) for row in rows],
     }
 
 

@@ -186,7 +186,11 @@ class Results:
 
 
 def load(path):
-    context, lists = _read(path)
+    return of_document(path, *_read(path))
+
+
+def of_document(path, context, lists):
+    """What a results file holds whose context and arrays of rows these are."""
     rows, missing, seen = [], [], {}
     for array, entries in lists.items():
         for index, raw in enumerate(entries):
@@ -331,7 +335,7 @@ def _check_samples(raw, median, where):
     times(raw, "eie_samples_ns", where)
     if not math.isclose(statistics.median(samples), median, rel_tol=1e-6):
         raise InputError(f"{where}: eie_median_ns is not the median of eie_samples_ns")
-    for key in ("eie_disturbed_ns", "eie_run_medians_ns"):
+    for key in ("eie_disturbed_ns", "eie_run_medians_ns", "eie_run_lows_ns"):
         if key in raw:
             times(raw, key, where)
     if "eie_part_baseline_ns" in raw:

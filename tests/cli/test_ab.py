@@ -11,6 +11,9 @@ import sys
 import pytest
 from command import GUARD_S, REPOSITORY, copy_door, wait_for
 
+sys.path.insert(0, str(REPOSITORY))
+from bench.door import gate
+
 PROJECT = """\
 cmake_minimum_required(VERSION 3.25)
 project(stand_in LANGUAGES NONE)
@@ -18,6 +21,8 @@ file(READ speed speed)
 if(speed MATCHES broken)
   message(FATAL_ERROR "a broken revision")
 endif()
+add_custom_target(eie)
+add_custom_target(not_judged ALL COMMAND false)
 configure_file(eie.in eie @ONLY FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
 """
 PRESETS = {
@@ -39,6 +44,9 @@ if speed == "refuses":
 if speed == "sleeps":
     import signal
     signal.pause()
+if speed == "varies":
+    import random
+    speed = 1000 * random.Random(os.path.getsize(os.environ["DIARY"])).lognormvariate(0, 0.1)
 row = {"name": "a", "eie_suite": "s", "eie_layer": "l", "eie_layer_hash": "h", "eie_kernel": "k",
        "eie_device": "cpu", "eie_batch": 1, "eie_threads": 1, "eie_cache": "hot", "eie_time_source": "wall",
        "eie_provenance": "measured", "eie_flags": []}
@@ -140,18 +148,68 @@ def test_a_slower_revision(repository):
     assert done.returncode == 1, done.stderr
     assert "SLOWER beyond 5 %, worst 1.200x" in done.stdout and "pairs of runs" in done.stdout
     runs = repository.runs()
-    assert [run["speed"] for run in runs] == ["1000", "1200"] * 5
-    assert all(run["arguments"][:6] == ["bench", "--kernel", "some kernel", "--quiet", "--budget", "6"] for run in runs)
+    first = gate.looks(1)[0]
+    assert [run["speed"] for run in runs] == (["1000", "1200", "1200", "1000"] * first)[: 2 * first]
+    assert all(run["arguments"][:5] == ["bench", "--kernel", "some kernel", "--quiet", "--budget"] for run in runs)
+    assert sum(float(run["arguments"][5]) for run in runs) <= 60
     assert repository.left() == ["a.json", "b.json"]
     merged = json.loads((repository.folder / "build/ab/b.json").read_text())
-    assert merged["benchmarks"][0]["eie_run_medians_ns"] == [1200.0] * 5
+    assert merged["benchmarks"][0]["eie_run_medians_ns"] == [1200.0] * first
+
+
+def test_as_many_pairs_as_asked_for(repository):
+    assert repository.ab("first", "first", "--pairs", "7", "--budget", "70").returncode == 0
+    assert [run["arguments"][3] for run in repository.runs()] == ["5"] * 14
+
+
+def test_what_varies_is_measured_to_the_end(repository):
+    """Times that scatter by a tenth: the verdict is never clear."""
+    repository.commit("second", "varies")
+    done = repository.ab("second", "second", "--power", "10")
+    assert len(repository.runs()) == 2 * gate.looks(1)[-1]
+    assert done.returncode == 4 and "COULD NOT HAVE SEEN 10 % in 1 of 1 rows" in done.stdout, done.stdout
+
+
+def test_the_gate(repository):
+    done = repository.ab("first", "first", "--gate", "--markdown")
+    assert done.returncode == 0 and done.stdout.startswith("## Comparison\n\n**no slowdown beyond 5 % seen;"), done.stderr
+    arguments = repository.runs()[0]["arguments"]
+    assert arguments[1 : 1 + len(gate.BENCH)] == list(gate.BENCH)
+    assert sum(float(run["arguments"][-3]) for run in repository.runs()) <= gate.SECONDS
+
+
+def test_pairs_are_planned_from_the_rows():
+    """At the first look ranks can call each row, one pair of which disagrees."""
+    for rows in (1, 6, 24, 400):
+        first, *_, last = gate.looks(rows)
+        allowed = gate.FAMILY_PERCENT / 100 / gate.LOOKS / 2 / (rows + 1)
+        assert 2 * 0.5**first <= allowed < 2 * 0.5 ** (first - 2) or first == gate.FEWEST_PAIRS
+        assert last == 2 * first
+
+
+def test_repeated_and_gone_on_with(repository, tmp_path):
+    repository.commit("second", 1200)
+    log = tmp_path / "log.csv"
+    assert repository.ab("first", "second", "--pairs", "5", "--repeat", "2", "--log", log).returncode == 0
+    assert len(repository.runs()) == 20 and len(log.read_text().splitlines()) == 3
+    done = repository.ab("first", "second", "--pairs", "5", "--repeat", "3", "--log", log)
+    assert len(repository.runs()) == 30 and "3 comparisons of first and second: 3 saw a slowdown" in done.stdout
+    assert repository.ab("second", "second", "--pairs", "5", "--repeat", "1", "--log", log).returncode == 0
+    assert len(log.read_text().splitlines()) == 5 and repository.left() == []
+
+
+@pytest.mark.parametrize("text", ["date,b\n1,2\n", "date,commit_a,commit_b,rows,pairs,seconds,exit_code,could\n", "\xff"])
+def test_a_log_of_something_else(repository, tmp_path, text):
+    (tmp_path / "log").write_bytes(text.encode("latin1"))
+    done = repository.ab("first", "first", "--repeat", "2", "--log", tmp_path / "log")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and repository.runs() == []
 
 
 def test_the_working_tree_as_it_is(repository):
     repository.speed(800)
     done = repository.ab("HEAD", ".", "--pairs", "3", "--json", "build/compared.json")
     assert done.returncode == 0 and "1 faster" in done.stdout, done.stderr
-    assert [run["speed"] for run in repository.runs()] == ["1000", "800"] * 3
+    assert [run["speed"] for run in repository.runs()] == ["1000", "800", "800", "1000", "1000", "800"]
     assert json.loads((repository.folder / "build/compared.json").read_text())["exit_code"] == 0
     assert repository.git("status", "--short") == " M speed\n"
 
@@ -194,7 +252,10 @@ BAD = {
     "unknown option": ["'--frob'", "--frob", "first", "first"],
     "no time": ["--budget", "first", "first", "--budget"],
     "bad time": ["'soon'", "first", "first", "--budget", "soon"],
-    "too short": ["less than a second", "first", "first", "--budget", "9"],
+    "too short": ["less than 0.1 s", "first", "first", "--budget", "0.9"],
+    "a log alone": ["--log", "first", "first", "--log", "x"],
+    "repeated without a log": ["--log", "first", "first", "--repeat", "3"],
+    "a gate of other rows": ["--gate", "first", "first", "--gate", "--", "--layer", "x"],
     "too few pairs": ["--pairs", "first", "first", "--pairs", "2"],
     "bad threshold": ["--threshold", "first", "first", "--threshold", "-5"],
     "no file": ["--json", "first", "first", "--json"],
