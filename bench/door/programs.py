@@ -73,6 +73,20 @@ def call(*arguments, **further):
         return _fails(arguments[0], error)
 
 
+def call_together(*programs, **further):
+    """Runs programs, each a tuple of words, side by side to their ends; their exit codes."""
+    stop_if_asked()
+    _flush()
+    running, failed = [], []
+    for words in programs:
+        try:
+            running.append(subprocess.Popen(words, **further))
+        except (FileNotFoundError, PermissionError) as error:
+            failed.append(_fails(words[0], error))
+    codes = [program.wait() for program in running]
+    return [_ended(code) for code in codes] + failed
+
+
 def must(*arguments, **further):
     """call() for what the verb cannot go on without: that program has said why, and its exit code is the verb's."""
     code = call(*arguments, **further)

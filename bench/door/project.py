@@ -13,8 +13,8 @@ LOG = "build/log.txt"  # of the last build
 
 
 def install(*groups):
-    """What is missing of these, by run's names: build, test, check, cross, loader; python (.venv); peers, opencl, cuda.
-    Ends the verb where that fails, but for peers and opencl."""
+    """What is missing of these, by run's names: build, test, check, cross, loader, count; python (.venv); peers, opencl,
+    cuda, browser. Ends the verb where that fails, but for peers, opencl and browser."""
     must("./run", "--install", *groups)
 
 

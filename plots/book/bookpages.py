@@ -895,10 +895,10 @@ class Book(Numbers):
         return every.said(1)
 
     def _designs(self):
-        self._section("A design space", "designs", "Time and energy of the designs, the Pareto front ringed")
+        self._section("A design space", "designs", "Time and energy of the designs, the Pareto front and EIE's own named")
         self._page.add(
             "Time against energy of every design of the last sweep (geometric means over the nine layers of "
-            f"`{ROWS}`), area as colour; ringed: the Pareto front of time, energy and area. `eie explore` "
+            f"`{ROWS}`), area as colour; ringed and named: the Pareto front of time, energy and area; the star is EIE's own. `eie explore` "
             "makes others.",
         )
 

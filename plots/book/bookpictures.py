@@ -1,6 +1,7 @@
 """The pictures of the reproduction book, as PNG."""
 
 import io
+import math
 
 import matplotlib
 
@@ -8,7 +9,7 @@ matplotlib.use("Agg")
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 from plots.book.numbers import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS
-from plots.core.drawing import Figure
+from plots.core.drawing import Figure, spread
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 
 PAPER, OURS, OTHER = "#222222", "#D55E00", "#0072B2"
@@ -21,10 +22,23 @@ def _png(figure):
     return buffer.getvalue()
 
 
-def _grid(title):
-    figure = Figure(figsize=(9, 7.2), layout="constrained")
+def _grid(title, across, up):
+    figure = Figure(figsize=(9, 7.4), layout="constrained")
     figure.suptitle(title)
+    figure.supxlabel(across, fontsize=9)
+    figure.supylabel(up, fontsize=9)
     return figure, figure.subplots(3, 3, sharex=True, sharey=True).ravel()
+
+
+def _legend(figure, panels, columns=3):
+    """Below all panels, where no curve runs: each name once."""
+    found = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels()):
+            found.setdefault(label, handle)
+    figure.legend(
+        found.values(), found.keys(), loc="outside lower center", frameon=False, fontsize=8, ncols=columns, handlelength=2.4
+    )
 
 
 def _log2(axes, values):
@@ -49,9 +63,10 @@ def _bars(title, layers, series, label):
         )
     axes.set_yscale("log")
     axes.set_xticks(range(len(layers)), layers)
+    axes.set_xlabel("layer")
     axes.set_ylabel(label)
     axes.set_title(title)
-    axes.legend(frameon=False)
+    _legend(figure, [axes])
     return _png(figure)
 
 
@@ -104,7 +119,7 @@ def _curves(axes, values, paper, matched, rows):
 
 
 def fig8(book):
-    figure, panels = _grid("Fig. 8: load balance in % against queue depth, 64 PEs")
+    figure, panels = _grid("Fig. 8: load balance against queue depth, 64 PEs", "queue depth, entries", "load balance, %")
     for axes, layer in zip(panels, LAYERS):
         series = [
             [100 * book.queue.one(suite, layer, queue_depth=depth)["load_balance"] for depth in DEPTHS]
@@ -122,13 +137,12 @@ def fig8(book):
             linewidth=2,
             label="real fc8 (simulated)",
         )
-        panels[2].legend(frameon=False, fontsize=7)
-    panels[0].legend(frameon=False, fontsize=7)
+    _legend(figure, panels, 4)
     return _png(figure)
 
 
 def fig9(book):
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(figsize=(9, 4.1), layout="constrained")
     axes, other = figure.subplots(1, 2)
     axes.plot(WIDTHS, [book.published.spmat_reads(w).value for w in WIDTHS], "o-", color=PAPER, label="paper, left panel")
     axes.plot(
@@ -136,6 +150,7 @@ def fig9(book):
     )
     axes.set_yscale("log")
     axes.set_title("Fig. 9: Spmat reads")
+    axes.set_ylabel("reads of one product")
     other.plot(
         WIDTHS,
         [sum(book.published.layer_read_energy(layer, w).value for layer in LAYERS) / 1e3 for w in WIDTHS],
@@ -154,17 +169,18 @@ def fig9(book):
             color=colour,
             label=f"simulated reads x {name}",
         )
-    other.set_title("read energy, nine layers, uJ")
+    other.set_title("read energy, sum of nine layers")
+    other.set_ylabel("energy, uJ")
     for panel in (axes, other):
         _log2(panel, WIDTHS)
-        panel.set_xlabel("bits")
-        panel.legend(frameon=False, fontsize=8)
+        panel.set_xlabel("width of the SRAM, bits")
+    _legend(figure, (axes, other))
     return _png(figure)
 
 
 def fig10(book):
     kinds = ("float32", "fixed16-wide", "fixed16", "fixed8-wide", "fixed8")
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 3.9), layout="constrained")
     axes = figure.subplots()
     for place, kind in enumerate(kinds):
         values = [book.queue.precision[MATCHED, layer, kind]["relative_rms_error"] for layer in LAYERS]
@@ -178,8 +194,10 @@ def fig10(book):
         )
     axes.set_yscale("log")
     axes.set_xticks(range(len(LAYERS)), LAYERS)
-    axes.set_title("Fig. 10 as numerical error: relative rms error of a layer's outputs (simulated)")
-    axes.legend(frameon=False, fontsize=8, ncols=5)
+    axes.set_title("Fig. 10 as numerical error (simulated)")
+    axes.set_xlabel("layer")
+    axes.set_ylabel("relative rms error of the outputs")
+    _legend(figure, [axes], 5)
     return _png(figure)
 
 
@@ -216,14 +234,48 @@ def figs11_13(book):
                 axes.set_yscale("log", base=2)
                 axes.yaxis.set_major_formatter(ScalarFormatter())
                 axes.set_title(layer)
+                _lower_bounds(axes, book, layer)
+            if row == 2:
+                axes.set_xlabel("PEs")
             if column == 0:
                 axes.set_ylabel(f"Fig. {11 + row}: {words}")
-    panels[0][0].legend(frameon=False, fontsize=7)
+    _legend(figure, panels.ravel(), 4)
     return _png(figure)
 
 
+def _lower_bounds(axes, book, layer):
+    """Bars of Fig. 11 that end at the axis: what they stand for is at least so much."""
+    clipped = [pes for pes in PES if book.published.is_least_speedup(layer, pes)]
+    heights = [book.published.speedup_over_one_pe(layer, pes).value for pes in clipped]
+    if clipped:
+        axes.set_ylim(top=max(axes.get_ylim()[1], 2 * max(heights)))
+        axes.plot(
+            clipped,
+            heights,
+            "^",
+            color=PAPER,
+            markerfacecolor="white",
+            markersize=7,
+            zorder=4,
+            label="paper: the bar ends at the axis, at least",
+        )
+        for pes, height in zip(clipped, heights):
+            axes.annotate(
+                "", (pes, height * 1.7), (pes, height * 1.15), arrowprops={"arrowstyle": "->", "color": PAPER, "lw": 0.9}
+            )
+
+
+EIE_DESIGN = {"pes": 64, "queue_depth": 8, "line_bits": 64, "index_bits": 4}
+NAMES_BESIDE = 0.45  # of the decades of time, at the right, for the names
+
+
+def design_name(row):
+    """PEs, queue depth, line and index bits."""
+    return "/".join(str(row[key]) for key in EIE_DESIGN)
+
+
 def designs(sweep):
-    figure = Figure(figsize=(9, 5), layout="constrained")
+    figure = Figure(figsize=(9, 6.6), layout="constrained")
     axes = figure.subplots()
     rows = sorted(sweep.designs, key=lambda row: row["pareto_left"])
     shown = axes.scatter(
@@ -239,8 +291,38 @@ def designs(sweep):
     axes.set_yscale("log")
     axes.set_xlabel("time, us (geometric mean of nine layers)")
     axes.set_ylabel("energy, uJ (actions; Fig. 9's left panel)")
-    axes.set_title("Designs (simulated); ringed: Pareto front of time, energy, area")
+    axes.set_title(
+        "Designs (simulated); ringed and named: Pareto front of time, energy, area\n"
+        "names: PEs / queue depth / bits of a line / bits of an index; star: EIE's own"
+    )
+    _name_designs(axes, rows)
     return _png(figure)
+
+
+def _name_designs(axes, rows):
+    """The Pareto front's names and EIE's in a column at the right, each with a line to its point."""
+    low, high = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    axes.set_xlim(low, high * (high / low) ** NAMES_BESIDE)
+    own = [row for row in rows if all(row[key] == value for key, value in EIE_DESIGN.items())]
+    axes.plot(
+        [row["time_us"] for row in own], [1e6 * row["energy_left_j"] for row in own], "*", color="#D55E00", markersize=13
+    )
+    named = [row for row in rows if row["pareto_left"] and row not in own] + own
+    named.sort(key=lambda row: -row["energy_left_j"])
+    ends = math.log10(bottom), math.log10(top)
+    step = (ends[1] - ends[0]) / max(45, len(named) + 2)
+    places = spread([math.log10(1e6 * row["energy_left_j"]) for row in named], step, ends[0] + step, ends[1] - step)
+    for row, place in zip(named, places):
+        axes.annotate(
+            ("EIE: " if row in own else "") + design_name(row),
+            (row["time_us"], 1e6 * row["energy_left_j"]),
+            xytext=(high * (high / low) ** (NAMES_BESIDE / 3), 10**place),
+            fontsize=6.5,
+            fontweight="bold" if row in own else "normal",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.4, "shrinkA": 0, "shrinkB": 3, "relpos": (0, 0.5)},
+        )
 
 
 def pictures(book, space):

@@ -6,6 +6,7 @@ FORMAT = "eie-explore-1"
 KEYS = ("suite", "layer", "pes", "queue_depth", "line_bits")
 TEXTS = ("suite", "layer", "arithmetic", "technology")
 FLAGS = ("pareto_left",)
+ERRORS = ("relative_rms_error",)  # 0 where arithmetic is exact
 
 
 class _Row(dict):
@@ -24,6 +25,8 @@ class _Row(dict):
             good = is_text
         elif key in FLAGS:
             good = is_flag
+        elif key in ERRORS:
+            good = is_error
         if not good(value):
             raise InputError(f"{self._where}: {key} is missing or not {good.__doc__}")
         return value
@@ -32,6 +35,11 @@ class _Row(dict):
 def is_quantity(value):
     """a number above 0"""
     return is_number(value) and LEAST <= value <= MOST
+
+
+def is_error(value):
+    """a number of 0 or more"""
+    return value == 0 and is_number(value) or is_quantity(value)
 
 
 def is_text(value):

@@ -10,9 +10,9 @@ nothing tells the scatter of. Where several hold: 2, then 1, then 3, then 4.
 """
 
 import json
-import os
 import sys
 
+from plots.compare.cases import junit_of
 from plots.compare.evidence import POWER, Ranks
 from plots.compare.floor import runs_of
 from plots.compare.judging import CHOICE, DIFFERS, Judge, Rules
@@ -24,7 +24,7 @@ from plots.core.grid import Table
 from plots.core.load import InputError
 from plots.core.markdown import markdown
 from plots.core.means import geometric
-from plots.core.output import write
+from plots.core.output import write_file
 from plots.core.page import Page, TableBlock
 from plots.core.plain import plain
 from plots.options import compare as compare_options
@@ -526,13 +526,13 @@ def main(arguments=None):
         return 2
     print(markdown(comparison.page(marked=True)) if options.markdown else plain(comparison.page()), end="")
     code = comparison.exit_code
-    if options.json:
-        try:
-            write(
-                os.path.dirname(options.json) or ".",
-                {os.path.basename(options.json): json.dumps(comparison.document(), indent=1) + "\n"},
-            )
-        except OSError as error:
-            print(f"compare: cannot write {options.json}: {error.strerror or error}", file=sys.stderr)
-            return code or 3
+    try:
+        if options.json:
+            write_file(options.json, json.dumps(comparison.document(), indent=1) + "\n")
+        if options.junit:
+            write_file(options.junit, junit_of(comparison))
+    except OSError as error:
+        path = error.filename or options.json or options.junit
+        print(f"compare: cannot write {path}: {error.strerror or error}", file=sys.stderr)
+        return code or 3
     return code

@@ -23,6 +23,7 @@ class Table:
     decimals: dict = field(default_factory=dict)  # column: fixed decimals; else three significant digits
     cells: dict = field(default_factory=dict)
     brackets: dict = field(default_factory=dict)  # column: the one that stands in brackets behind it
+    tones: dict = field(default_factory=dict)  # (row, column): "good" or "bad", for renderers that can show it
 
     def put(self, row, column, cell):
         assert isinstance(cell, Cell)

@@ -28,7 +28,9 @@ def _listed(folder):
             names = file.read().splitlines()
     except (OSError, ValueError):
         return set()
-    return {name for name in names if re.fullmatch(r"[a-z0-9][\w.-]*\.(csv|png|svg|md)", name, re.IGNORECASE | re.ASCII)}
+    return {
+        name for name in names if re.fullmatch(r"[a-z0-9][\w.-]*\.(csv|html|png|svg|md)", name, re.IGNORECASE | re.ASCII)
+    }
 
 
 def write(folder, files):
@@ -43,6 +45,11 @@ def write(folder, files):
                 file.write(data)
         else:
             _replace(*os.path.split(os.path.realpath(path)), data)
+
+
+def write_file(path, content):
+    """One file by its path."""
+    write(os.path.dirname(path) or ".", {os.path.basename(path): content})
 
 
 def _replace(folder, name, data):

@@ -1,11 +1,13 @@
-"""A page: headings, texts, lists, tables and figures in order. markdown.py and plain.py turn one into text; a page knows
-nothing of either, so that another renderer needs no change here.
+"""A page: headings, texts, lists, tables and figures in order. markdown.py, plain.py and html.py turn one into text; a page
+knows nothing of them, so that another renderer needs no change here. Lead, Facts, Cards, Warnings, Split, Drawing and
+Listing are for html.py alone: what Markdown has no form for.
 
 Texts may hold `code`, **strong**, *emphasis* and [links](target), and nothing else of Markdown.
 """
 
 from dataclasses import dataclass
 
+from plots.core.cells import Cell, number_text
 from plots.core.grid import Table
 
 
@@ -43,6 +45,92 @@ class Figure:
 @dataclass(frozen=True)
 class Contents:
     """Links to all headings of level 2 that follow."""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The sentence that a reader takes away."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what they are: (("cores", "2"), ...)."""
+
+    pairs: tuple
+
+
+@dataclass(frozen=True)
+class Card:
+    """One of the few numbers of a first screen."""
+
+    name: str
+    cell: Cell
+    further: tuple = ()  # lines below it
+
+    def interval(self):
+        cell = self.cell
+        if cell.low is None:
+            return cell.margin() or "no interval"
+        marks = cell.margin().lstrip("+-0123456789,. %")
+        return f"{number_text(cell.low)} to {number_text(cell.high)}{marks}"
+
+
+@dataclass(frozen=True)
+class Cards:
+    cards: tuple
+
+
+@dataclass(frozen=True)
+class Warnings:
+    items: tuple
+    shown: int = 6  # the others are folded away
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two columns where the screen is wide, else the one above the other."""
+
+    left: tuple  # of blocks
+    right: tuple
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure within the page itself."""
+
+    svg: str
+    words: str  # what it shows, for who cannot see it
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    filtered: bool = False  # a list of its values to choose from
+    number: bool = False
+    missing: float = 0.0  # where a row without a number stands in the order
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    text: str
+    hover: str = ""  # where it is from
+    order: float | None = None  # of a number
+    tone: str = ""  # "good", "bad"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Many lines to sort and filter; all of them stand in the page, and are readable without a script."""
+
+    name: str
+    columns: tuple
+    lines: tuple  # of tuples of entries
+    file: str = ""  # the CSV file with every cell
+    length: int = 25  # lines at a time
 
 
 class Page:

@@ -48,6 +48,7 @@ def add(parser):
     parser.add_argument("--across-machines", action="store_true", help="two machines: ratios, but no verdicts")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, for the summary of a CI step")
     parser.add_argument("--json", metavar="FILE", help="the same for machines")
+    parser.add_argument("--junit", metavar="FILE", help="the same as JUnit's XML: a test case a row")
 
 
 def check(parser, options):
@@ -65,8 +66,11 @@ def check(parser, options):
         parser.error("files of both sides are needed: OLD.json NEW.json, or --old FILES --new FILES")
     if options.floor and len(options.old) + len(options.new) > 2:
         parser.error("--floor is for one file a side: several tell themselves how far they scatter")
-    if options.json and os.path.realpath(options.json) in map(os.path.realpath, options.old + options.new + options.floor):
-        parser.error(f"--json {options.json} would overwrite a results file")
+    taken = [os.path.realpath(path) for path in options.old + options.new + options.floor]
+    for path in filter(None, (options.json, options.junit)):
+        if os.path.realpath(path) in taken:
+            parser.error(f"{path} would overwrite a results file or the other output")
+        taken.append(os.path.realpath(path))
 
 
 def globs(options):

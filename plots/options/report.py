@@ -1,9 +1,13 @@
-"""Options of `report`, and of `gpus`."""
+"""Options of `report`, and of `gpus`, which takes one file."""
 
 
-def add(parser):
-    parser.add_argument("results", metavar="RESULTS.json")
+def add(parser, several=True):
+    parser.add_argument("results", metavar="RESULTS.json", **_files(several))
     parser.add_argument("--out", metavar="DIR", help="folder of the pages (default: folder report beside the results)")
     parser.add_argument("--data", metavar="DIR", help="folder with paper/ (default: data of the repository)")
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
     parser.add_argument("--no-pictures", action="store_true", help="tables and text only, which is quicker")
+
+
+def _files(several):
+    return {"nargs": "+", "help": "one file, or several for one page with a column a machine"} if several else {}

@@ -142,7 +142,7 @@ def main(arguments=None):
         description="CUDA devices of a results file of `eie bench` beside the published EIE.",
         epilog="example: python3 -m plots gpus results.json --out report",
     )
-    report.add(parser)
+    report.add(parser, several=False)
     options = parser.parse_args(arguments)
     out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results)), "report")
     try:

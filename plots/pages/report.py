@@ -1,6 +1,9 @@
-"""Turns one results file of `eie bench` into tables, pictures, headlines and the poster's page. Measures nothing.
+"""Turns results files of `eie bench` into tables, pictures, headlines and pages. Measures nothing.
 
-    python3 -m plots report RESULTS.json [--out DIR] [--data DIR] [--quiet]
+    python3 -m plots report RESULTS.json [RESULTS.json ...] [--out DIR] [--data DIR] [--quiet]
+
+One file: report.html and summary.md for who decides, report.md with every table, CSV files, pictures. Several: report.html
+and summary.md with a column a machine, machines.csv.
 
 Exit codes: 0 good, 2 usage or bad input, 3 the output could not be written.
 """
@@ -9,13 +12,15 @@ import os
 import sys
 
 from plots.core.commandline import Parser
+from plots.core.html import html
 from plots.core.load import InputError, load
 from plots.core.markdown import markdown
 from plots.core.output import DATA, write_report
 from plots.core.published import Published
 from plots.core.references import DENSE, kind_of
 from plots.options import report as report_options
-from plots.pages import document, gpus
+from plots.pages import document, front, gpus, machines
+from plots.pages.cockpit import Cockpit
 from plots.pages.lastscreen import LastScreen
 from plots.pages.poster import poster_page
 from plots.tables import (
@@ -23,6 +28,7 @@ from plots.tables import (
     decomposition,
     deviceenergy,
     energy,
+    everyrow,
     families,
     fig6,
     fig7,
@@ -31,6 +37,7 @@ from plots.tables import (
     papertables,
     quiet,
     speed,
+    ways,
 )
 from plots.tables.modelrows import model_kernels
 from plots.tables.opencl import Opencl
@@ -66,6 +73,11 @@ class Report:
         floors = ceilings.floor_tables(results)
         self.points = ceilings.points_table(results)
         self.gpus = gpus.Gpus(results, published)
+        self.cockpit = Cockpit(results, published)
+        self.ways = ways.Ways(results, published)
+        self.machine_speed = ways.machine_speed(results, published)
+        self.machine_energy = ways.machine_energy(results, published)
+        self.lines = everyrow.lines(results)
         other = papertables.table_other_designs(results)
         self.sections = {
             "Tables IV and III side by side": [self.table4.table, self.batched.table, self.table3],
@@ -88,12 +100,14 @@ class Report:
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
             "Rows without a number": [hosttables.table_missing(results)],
         }
+        self.last_screen = LastScreen(results, published, self.opencl, speeds, self.missing, self.gpus)
 
-    def files(self, drawn=True):
-        """All but the pictures; `drawn`: these stand beside report.md."""
+    def files(self, drawn=True, svgs=()):
+        """All but the pictures; `drawn`: these stand beside report.md. `svgs`: {name: SVG} for report.html."""
         tables = [table for tables in self.sections.values() for table in tables]
+        own = [self.points, everyrow.table(self.lines), self.machine_speed, self.machine_energy, *self.ways.tables()]
         return (
-            {f"{table.name}.csv": table.csv() for table in tables + [self.points]}
+            {f"{table.name}.csv": table.csv() for table in tables + own}
             | {
                 "report.md": markdown(
                     document.document(
@@ -111,8 +125,17 @@ class Report:
                     )
                 ),
                 "POSTER.md": markdown(poster_page(self.results, self.published)),
+                front.PAGE: html(front.front_page(self, dict(svgs)), f"{self.cockpit.name()}: eiebench"),
+                front.SUMMARY: markdown(front.summary_page(self, self._beside())),
             }
             | (self.gpus.files(drawn) if self.gpus.devices else {})
+        )
+
+    def _beside(self):
+        return (
+            [("Everything on one page", front.PAGE), ("Every table", "report.md"), ("The poster's numbers", "POSTER.md")]
+            + ([("GPUs", gpus.PAGE)] if self.gpus.devices else [])
+            + [("Every row", f"{everyrow.NAME}.csv")]
         )
 
     def _further_pages(self):
@@ -124,14 +147,11 @@ class Report:
 
     def terminal(self, out, drawn=True):
         paths = (
-            [("Report", "report.md"), ("Poster", "POSTER.md")]
+            [("Page", front.PAGE), ("Report", "report.md"), ("Poster", "POSTER.md")]
             + ([("GPUs", gpus.PAGE)] if self.gpus.devices else [])
             + ([("Pictures", "*.png")] if drawn else [])
         )
-        speeds = self.sections["Speed tables"][0]
-        return LastScreen(self.results, self.published, self.opencl, speeds, self.missing, self.gpus).text(
-            [(what, os.path.join(out, name)) for what, name in paths]
-        )
+        return self.last_screen.text([(what, os.path.join(out, name)) for what, name in paths])
 
 
 def _warnings(results):
@@ -156,40 +176,75 @@ def drawings(report, results, published):
     }
 
 
-def pictures(report, results, published):
+def page_drawings(report):
+    """{name: figure} of those that only report.html has."""
+    from plots.tables import pagefigures, roofline
+
+    view, energies = report.ways.view, report.machine_energy
+    measured = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}, measured" if view else ""
+    return {
+        "roofline": roofline.roofline_figure(ceilings.roofline_rows(report.results), report.ceilings, report.cockpit.most()),
+        "machine_speed": pagefigures.machine_figure(report.machine_speed, "", "speed-up over dense CPU, batch 1", measured),
+        "machine_energy": pagefigures.machine_figure(
+            energies,
+            ", printed",
+            "energy efficiency over dense CPU, batch 1",
+            measured if ways.HOST_BEST in energies.columns else "this machine has no bar: no meter measured its energy",
+        ),
+        "ways": pagefigures.ways_figure(report.ways.scaling, report.ways.batches),
+        "costs": pagefigures.costs_figure(report.ways.caches, report.ways.prepare),
+    }
+
+
+def inlined(figures):
+    """{name: SVG} for report.html."""
+    from plots.tables.pagefigures import inline
+
+    return {name: inline(figure) for name, figure in figures.items()}
+
+
+def pictures(report, figures):
     """{file name: bytes}"""
     from plots.tables.figures import picture
 
     return {
-        f"{name}.{kind}": data
-        for name, figure in drawings(report, results, published).items()
-        for kind, data in picture(figure).items()
+        f"{name}.{kind}": data for name, figure in figures.items() for kind, data in picture(figure).items()
     } | report.gpus.pictures()
 
 
 def main(arguments=None):
     parser = Parser(
         "report",
-        description="Tables, pictures and headlines from one results file of `eie bench`, beside the published numbers.",
+        description="Tables, pictures, headlines and pages from results files of `eie bench`, beside the published numbers. "
+        "Several files: a page with a column a machine.",
         epilog="example: python3 -m plots report results.json --out report",
     )
     report_options.add(parser)
     options = parser.parse_args(arguments)
-    out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results)), "report")
+    out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results[0])), "report")
     try:
-        results = load(options.results)
         published = Published(options.data or DATA)
-        report = Report(results, published)
+        if len(options.results) > 1:
+            files, said = machines.files(options.results, published, out)
+        else:
+            files, said = _of_one(options.results[0], published, out, not options.no_pictures)
     except InputError as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
-    drawn = not options.no_pictures
-    files = report.files(drawn) | (pictures(report, results, published) if drawn else {})
     try:
         write_report(out, files)
     except OSError as error:
         print(f"report: cannot write to {out}: {error.strerror or error}", file=sys.stderr)
         return 3
     if not options.quiet:
-        print(report.terminal(out, drawn))
+        print(said)
     return 0
+
+
+def _of_one(path, published, out, drawn):
+    """({file: content}, what to say)"""
+    results = load(path)
+    report = Report(results, published)
+    figures = drawings(report, results, published) if drawn else {}
+    files = report.files(drawn, inlined(page_drawings(report)) if drawn else {})
+    return files | (pictures(report, figures) if drawn else {}), report.terminal(out, drawn)

@@ -31,6 +31,7 @@ ENERGY_MARKS = (("o", "#D55E00", -1), ("s", "#D55E00", -1), ("D", "#F0E442", 1),
 HOST_COLOURS = ("#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#0072B2", "#D55E00", "#F0E442", "#999999")
 HOST_BARS = 4  # kernels in a lower panel, two panels at most; their tables have them all
 LONGEST_DEVICE = 24
+LONGEST_NAME = 36
 MEAN_GAP = 0.35
 HALO = [withStroke(linewidth=2.5, foreground="white")]  # keeps numbers legible over bars and lines
 STYLE = {
@@ -188,7 +189,7 @@ def _host_panel(axes, table, host_tables):
         axes,
         table,
         series,
-        labels={column: f"{_kernel(column)} (measured)" for column in shown}
+        labels={column: f"{shortened(_kernel(column))} (measured)" for column in shown}
         | {"EIE": "EIE (derived: best dense measured / Table IV)"},
     )
     for place, row in enumerate(ROWS):
@@ -334,6 +335,11 @@ def put_legend(axes, handles, columns):
         columnspacing=1.6,
         labelspacing=0.35,
     )
+
+
+def shortened(name):
+    """A kernel's name as a picture shows it: a plug-in's may be of any length."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
 
 
 def value_text(value):

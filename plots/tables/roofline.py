@@ -1,110 +1,128 @@
-"""Draws the roofline of this host: each kernel's multiplications per second over those per byte, under the measured
-ceilings. Same input, same picture, byte for byte."""
+"""Draws the roofline of this host: each kernel's useful multiply-adds per second over those per byte, under the measured
+ceilings; one named point a kernel. Same input, same picture, byte for byte."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import matplotlib
 from matplotlib.lines import Line2D
 
 from plots.core.cells import said_together
-from plots.core.drawing import Figure
+from plots.core.drawing import Figure, spread
 from plots.core.means import geometric
-from plots.tables.ceilings import LEVELS, point
-from plots.tables.figures import HALO, STYLE, WIDTH
+from plots.core.references import DENSE, kind_of
+from plots.tables.ceilings import LEVELS
+from plots.tables.figures import HALO, STYLE, WIDTH, shortened
 
-CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
-SIZES, SIZE = {"hot": 4.5, "llc": 6.8, "dram": 9.2}, 5.5  # points, by cache mode and of others
-OTHER_COLOUR = "#666666"
-MARKERS = "os^DvPX*<>"  # one a kernel; further kernels are left out of the picture
+DENSE_COLOUR, FLOAT_COLOUR, EXACT_COLOUR = "#222222", "#0072B2", "#D55E00"
+KINDS = (  # (words, colour, marker): float32 rows that multiply everything, those that skip, and exact compressed ones
+    ("dense float32", DENSE_COLOUR, "s"),
+    ("other float32", FLOAT_COLOUR, "D"),
+    ("integers, exact or rounded", EXACT_COLOUR, "o"),
+)
+MOST = 24  # kernels in a panel; slower ones are left out
 ROOF, PEAK = "#222222", "#888888"
-HEIGHT = 5.2
+HEIGHT, NARROW = 5.6, 6.4  # inches
+NAME_POINTS = 9.0  # from one name to the next
+LABELS = 0.7  # how much wider than its points a panel is, as a share of the points' decades: names stand at the right
+CACHES = ("llc", "dram", "hot")  # the first that a panel has rows of is its own
 
 
-def roofline_figure(rows, ceilings):
-    """One panel for one thread and one for the most; without rows one panel says so."""
+@dataclass(frozen=True)
+class Point:
+    """One kernel: geometric means over its layers."""
+
+    kernel: str
+    kind: int  # place in KINDS
+    macs_per_byte: float
+    macs_per_s: float
+
+
+def roofline_figure(rows, ceilings, only=None):
+    """One panel for one thread and one for the most, or for `only` these; without rows one panel says so."""
     threads = sorted({row.threads for row in rows})
     threads = sorted({threads[0], threads[-1]}) if threads else []
-    kernels = _fastest(rows)
+    threads = [count for count in threads if only in (None, count)]
+    found = {count: kernel_points(rows, count) for count in threads}
+    found = {count: points for count, points in found.items() if points[1]}
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, HEIGHT if rows else 1.2), layout="constrained")
-        panels = figure.subplots(1, max(1, len(threads)), sharex=True, sharey=True, squeeze=False)[0]
-        if not rows:
+        size = (WIDTH if len(found) != 1 else NARROW, HEIGHT if found else 1.2)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(1, max(1, len(found)), sharex=True, sharey=True, squeeze=False)[0]
+        if not found:
             panels[0].set_axis_off()
-            panels[0].text(0.5, 0.5, "This host: no measured row of suite paper.", ha="center", va="center")
+            panels[0].text(0.5, 0.5, "This host: no measured row of suite paper at batch 1.", ha="center", va="center")
             return figure
-        _limits(panels, rows, ceilings, threads)
-        slanted = []
-        for axes, count in zip(panels, threads):
+        _limits(panels, [point for _, points in found.values() for point in points], ceilings, found)
+        slanted, left_out = [], 0
+        for axes, (count, (cache, points)) in zip(panels, found.items()):
             slanted += _roofs(axes, ceilings, count)
-            _points(axes, [row for row in rows if row.threads == count], kernels)
-            axes.text(
-                0.03,
-                0.98,
-                f"{count} thread{'' if count == 1 else 's'}",
-                va="top",
-                fontweight="bold",
-                transform=axes.transAxes,
-            )
-            axes.set_xlabel("multiply-adds per byte")
-        panels[0].set_ylabel("multiply-adds per second")
-        left_out = len({row.kernel for row in rows}) - len(kernels)
+            left_out = max(left_out, len(points) - MOST)
+            _points(axes, points[:MOST])
+            axes.set_title(f"{count} thread{'' if count == 1 else 's'}, cache {cache}", fontsize=10, loc="left")
+            axes.set_xlabel("useful multiply-adds per byte")
+        panels[0].set_ylabel("useful multiply-adds per second")
         _put_title(
             figure,
-            panels[0],
-            "This host: what each kernel does, under what the machine can do",
-            "suite paper; useful and padding multiply-adds"
+            "This host: what each kernel does, under what the machine can do"
+            if len(found) > 1
+            else "What each kernel does, under what the machine can do",
+            "batch 1, geometric means of the layers of suite paper"
             + ("; lines: measured ceilings" if ceilings.runs else "")
-            + (f"; {left_out} slower kernels left out" if left_out else ""),
+            + (f"; {left_out} slower kernels left out" if left_out > 0 else ""),
         )
-        figure.legend(
-            handles=_handles(rows, kernels),
-            loc="outside lower center",
-            frameon=False,
-            fontsize=9,
-            ncols=3,
-            handlelength=1.2,
-            columnspacing=1.6,
-            labelspacing=0.35,
-        )
+        figure.legend(handles=_handles(found), loc="outside lower center", frameon=False, fontsize=9, ncols=3)
         figure.draw_without_rendering()
         for axes, text in slanted:
             text.set_rotation(_slope(axes))
+        for axes, (_, points) in zip(panels, found.values()):
+            _names(axes, points[:MOST])
         return figure
 
 
-def _put_title(figure, axes, title, subtitle):
+def kernel_points(rows, threads):
+    """(cache mode, points of its kernels, the fastest first): batch 1, useful multiply-adds alone."""
+    for cache in CACHES:
+        layers = {}
+        for row in rows:
+            if (row.threads, row.batch, row.cache) == (threads, 1, cache) and _useful(row):
+                layers.setdefault(row.kernel, []).append(row)
+        most = max(map(len, layers.values()), default=0)
+        points = [_point(kernel, found) for kernel, found in layers.items() if len(found) == most]
+        if points:
+            return cache, sorted(points, key=lambda point: (-point.macs_per_s, point.kernel))
+    return "", []
+
+
+def _useful(row):
+    useful, moved = row.number("eie_macs_useful"), row.number("eie_bytes")
+    return bool(useful and moved)
+
+
+def _point(kernel, rows):
+    useful = [row.number("eie_macs_useful") for row in rows]
+    return Point(
+        kernel,
+        2 if "float32" not in rows[0].flags else 0 if kind_of(rows[0]) == DENSE else 1,
+        geometric(macs / row.number("eie_bytes") for macs, row in zip(useful, rows)),
+        geometric(macs / (row.median_ns * 1e-9) for macs, row in zip(useful, rows)),
+    )
+
+
+def _put_title(figure, title, subtitle):
     """Above all panels: as a part of the first one it would push the others aside."""
     figure.suptitle(f"{title}\n", x=0.01, ha="left", fontweight="bold", fontsize=11)
-    axes.annotate(
-        subtitle,
-        (0, 1),
-        xytext=(-42, 8),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=9,
-        color="#444444",
-        annotation_clip=False,
-    ).set_in_layout(False)
+    figure.text(0.01, 0.945, subtitle, fontsize=9, color="#444444", va="top").set_in_layout(False)
 
 
-def _fastest(rows):
-    """Kernels by the geometric mean of their times for one input, as many as there are markers."""
-    times = {}
-    for row in rows:
-        times.setdefault(row.kernel, []).append(row.median_ns / row.batch)
-    order = sorted(times, key=lambda kernel: geometric(times[kernel]))
-    return sorted(order[: len(MARKERS)])
-
-
-def _limits(panels, rows, ceilings, threads):
-    xs = [point(row)["MACs per byte"].value for row in rows]
-    ys = [point(row)["MAC/s"].value for row in rows]
+def _limits(panels, points, ceilings, threads):
+    xs, ys = [point.macs_per_byte for point in points], [point.macs_per_s for point in points]
     level = ceilings.peak | ceilings.adds
     peaks = [cell.value for (count, _), cell in level.items() if count in threads]
     panels[0].set_xscale("log")
     panels[0].set_yscale("log")
-    panels[0].set_xlim(min(xs) / 12, max(xs) * 2.5)  # the left has the labels of the bandwidths
+    low, high = min(xs) / 8, max(xs) * 1.5  # the left has the labels of the bandwidths
+    panels[0].set_xlim(low, high * (high / low) ** LABELS)
     panels[0].set_ylim(min(ys) / 2.5, max(ys + peaks) * 2.5)
     for axes in panels:
         axes.set_axisbelow(True)
@@ -120,13 +138,20 @@ def _roofs(axes, ceilings, threads):
     highest = max((cell.value for cell in peaks.values()), default=top)
     for group in _close(peaks | adds):
         for peak, _ in group:
-            axes.axhline(peak.value, color=PEAK, linewidth=1, linestyle="--", zorder=1)
+            axes.plot(
+                [low, low * (high / low) ** (1 / (1 + LABELS))],
+                [peak.value] * 2,
+                color=PEAK,
+                linewidth=1,
+                linestyle="--",
+                zorder=1,
+            )
         words = _group_words(group, "GMAC/s")
         axes.annotate(
             words,
-            (high, group[-1][0].value),
-            xytext=(-3, 2),
-            ha="right",
+            (low, group[-1][0].value),
+            xytext=(3, 2),
+            ha="left",
             va="bottom",
             textcoords="offset points",
             fontsize=8,
@@ -136,7 +161,7 @@ def _roofs(axes, ceilings, threads):
     slanted = []
     for name in [level for level in LEVELS if level in bandwidth]:
         speed = bandwidth[name].value
-        end = min(high, highest / speed)
+        end = min(low * (high / low) ** (1 / (1 + LABELS)), highest / speed)
         axes.plot([low, end], [speed * low, speed * end], color=ROOF, linewidth=1.1, zorder=1)
     for group in _close(bandwidth):
         highest_of = group[-1][0].value
@@ -188,45 +213,55 @@ def _slope(axes):
     return math.degrees(math.atan2(box.height / decades[1], box.width / decades[0]))
 
 
-def _points(axes, rows, kernels):
-    """A row's cache modes often have one place: the later ones are smaller and lie on top."""
-    for row in sorted(rows, key=lambda row: -SIZES.get(row.cache, SIZE)):
-        if row.kernel in kernels:
-            found = point(row)
-            colour = CACHE_COLOURS.get(row.cache, OTHER_COLOUR)
-            axes.plot(
-                [found["MACs per byte"].value],
-                [found["MAC/s"].value],
-                linestyle="none",
-                markersize=SIZES.get(row.cache, SIZE),
-                marker=MARKERS[kernels.index(row.kernel)],
-                markeredgecolor=colour,
-                markeredgewidth=0.9,
-                markerfacecolor=colour if row.batch == 1 else "white",
-                alpha=0.85,
-                zorder=4,
-            )
-
-
-def _handles(rows, kernels):
-    def mark(label, **style):
-        return Line2D([], [], linestyle="none", label=label, **{"markersize": SIZE} | style)
-
-    handles = [mark(kernel, marker=MARKERS[index], color="#444444") for index, kernel in enumerate(kernels)]
-    for cache in sorted({row.cache for row in rows}):
-        handles.append(
-            mark(
-                f"cache {cache}", marker="s", color=CACHE_COLOURS.get(cache, OTHER_COLOUR), markersize=SIZES.get(cache, SIZE)
-            )
+def _points(axes, points):
+    for point in points:
+        _, colour, marker = KINDS[point.kind]
+        axes.plot(
+            [point.macs_per_byte],
+            [point.macs_per_s],
+            linestyle="none",
+            marker=marker,
+            markersize=5,
+            color=colour,
+            alpha=0.9,
+            zorder=4,
+            gid=f"point-{point.kernel}",
         )
-    batches = sorted({row.batch for row in rows if row.batch > 1})
-    if batches:
-        handles.append(
-            mark(
-                f"hollow: batch {', '.join(map(str, batches))}",
-                marker="o",
-                markerfacecolor="white",
-                markeredgecolor="#444444",
-            )
+
+
+def _names(axes, points):
+    """Each kernel's name in a column at the right, as near to its own height as the others let it, and a line to it."""
+    (low, high), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    height = axes.get_window_extent().height / axes.figure.dpi * 72  # points of a page
+    step = min(NAME_POINTS, 0.94 * height / max(1, len(points))) * math.log10(top / bottom) / height
+    wanted = [math.log10(point.macs_per_s) for point in points]
+    places = spread(wanted, step, math.log10(bottom) + step, math.log10(top) - step / 2)
+    edge = low * (high / low) ** (1 / (1 + LABELS) + 0.06)
+    for point, place in zip(points, places):
+        axes.annotate(
+            shortened(point.kernel),
+            (point.macs_per_byte, point.macs_per_s),
+            xytext=(edge, 10**place),
+            textcoords="data",
+            fontsize=min(7.5, 0.86 * NAME_POINTS),
+            va="center",
+            ha="left",
+            zorder=5,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#999999",
+                "linewidth": 0.5,
+                "shrinkA": 0,
+                "shrinkB": 3,
+                "relpos": (0, 0.5),
+            },
         )
-    return handles
+
+
+def _handles(found):
+    kinds = {point.kind for _, points in found.values() for point in points[:MOST]}
+    return [
+        Line2D([], [], linestyle="none", label=words, color=colour, marker=marker, markersize=5)
+        for kind, (words, colour, marker) in enumerate(KINDS)
+        if kind in kinds
+    ]

@@ -101,15 +101,18 @@ class Repository:
     def commit(self, name, speed):
         self.speed(speed)
         self.git("add", "-A")
-        self.git("commit", "-qm", name)
+        self.git("commit", "-q", "--allow-empty", "-m", name)
         self.git("tag", name)
 
     def speed(self, speed):
         (self.folder / "speed").write_text(f"{speed}\n")
 
     def popen(self, *arguments):
+        return self.popen_verb("ab", *arguments)
+
+    def popen_verb(self, verb, *arguments):
         return subprocess.Popen(
-            ["./run", "ab", *arguments],
+            ["./run", verb, *arguments],
             cwd=self.folder,
             env=self.environment,
             text=True,

@@ -207,7 +207,7 @@ def test_the_real_layer_is_in_no_mean(document, save, tmp_path, report):
     assert run_report(save(document), "--out", tmp_path / "out", "--quiet").returncode == 0
     for path in report[0].glob("*.csv"):
         for before, after in zip(read(report[0], path.stem), read(tmp_path / "out", path.stem), strict=True):
-            if not before["row"].startswith(FC8[0]):
+            if FC8[0] not in before["row"]:
                 assert before == after
     row = f"{FC8[0]} (real)"
     assert (
@@ -696,4 +696,8 @@ def test_suite_of_8_bits_is_in_no_comparison_with_the_paper(document, save, tmp_
     more = {path.name for path in (tmp_path / "with").glob("*.csv")} - pages
     assert len(pages) > 20 and more and all(name.startswith("host_paper-int8_") for name in more)
     for name in pages:
-        assert (tmp_path / "with" / name).read_text() == (tmp_path / "without" / name).read_text(), name
+        found, before = ((tmp_path / folder / name).read_text() for folder in ("with", "without"))
+        if name == "rows.csv":  # of all rows
+            assert set(before.splitlines()) < set(found.splitlines())
+        else:
+            assert found == before, name

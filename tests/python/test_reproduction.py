@@ -6,12 +6,16 @@ import math
 import re
 
 import pytest
-from conftest import run_script
+from conftest import DATA, run_script
 from sweep_files import PUBLISHED, sweeps
 
-from plots.book.numbers import error_of, rms_of
+from plots.book import bookpictures
+from plots.book.bookpages import Book
+from plots.book.numbers import PES, error_of, rms_of
+from plots.book.sweeps import Sweep
 from plots.core.cells import MARKS, Cell
 from plots.core.means import geometric
+from plots.core.published import Published
 
 
 @pytest.fixture
@@ -129,3 +133,44 @@ def test_calibration_without_its_data(tmp_path):
     done = run_script("calibrate-rows", "--data", tmp_path)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and str(tmp_path) in done.stderr
     assert done.stderr.startswith("calibrate-rows: ") and "a fault of this program" not in done.stderr
+
+
+def drawn(folder):
+    """(the book, its sweep of designs) of the made-up sweeps."""
+    sweeps_of = [Sweep(folder / f"{name}.json") for name in ("queue", "scale", "large", "space")]
+    return Book(Published(DATA), DATA, *sweeps_of[:3]), sweeps_of[3]
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """Figures as they are instead of as PNG."""
+    monkeypatch.setattr(bookpictures, "_png", lambda figure: figure)
+    return bookpictures
+
+
+def test_clipped_bars_of_fig_11_are_lower_bounds(files, figures):
+    book, _ = drawn(files)
+    for axes, layer in zip(figures.figs11_13(book).axes[:3], ("Alex-7", "VGG-6", "NT-We")):
+        clipped = [pes for pes in PES if book.published.is_least_speedup(layer, pes)]
+        marks = [line for line in axes.lines if line.get_marker() == "^"]
+        assert [list(line.get_xdata()) for line in marks] == ([clipped] if clipped else [])
+        assert bool(clipped) == (layer != "NT-We") and len(axes.texts) == len(clipped)
+        assert all(text.xy[1] < axes.get_ylim()[1] and text.xyann[1] < text.xy[1] for text in axes.texts)
+
+
+def test_every_picture_has_its_axes_named_and_no_legend_on_its_curves(files, figures):
+    book, _ = drawn(files)
+    for name in ("fig6", "fig7", "fig8", "fig9", "fig10", "figs11_13"):
+        figure = getattr(figures, name)(book)
+        assert figure.legends and not any(axes.get_legend() for axes in figure.axes), name
+        assert figure.get_supylabel() or figure.axes[0].get_ylabel(), name
+        assert figure.get_supxlabel() or figure.axes[-1].get_xlabel(), name
+
+
+def test_designs_of_the_front_and_eies_own_are_named(files, figures):
+    _, space = drawn(files)
+    axes = figures.designs(space).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["EIE: 64/8/64/4"]
+    space.designs[1]["pareto_left"], space.designs[0]["pareto_left"] = True, False
+    axes = figures.designs(space).axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["32/8/64/4", "EIE: 64/8/64/4"]

@@ -1,0 +1,183 @@
+"""Draws the figures that only report.html has, from the tables of ways.py. Same input, same picture, byte for byte."""
+
+import io
+
+import matplotlib
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+from plots.core.cells import number_text
+from plots.core.drawing import Figure
+from plots.core.references import BEST, DENSE, SPARSE
+from plots.tables.figures import (
+    PUBLISHED_COLOURS,
+    ROWS,
+    STYLE,
+    WIDTH,
+    bar_x,
+    bars,
+    frame,
+    put_label,
+    put_legend,
+    put_title,
+    shortened,
+    value_text,
+)
+from plots.tables.ways import HOST_BEST, HOST_DENSE, PREPARE
+
+HOST_COLOURS = {HOST_DENSE: "#F0B99A", HOST_BEST: "#D55E00"}
+CACHE_COLOURS = {"hot": "#D55E00", "llc": "#0072B2", "dram": "#009E73"}
+LINES = {BEST[DENSE]: ("#222222", "o", "--"), BEST[SPARSE]: ("#888888", "s", "--")}
+FURTHER = (
+    ("#D55E00", "o"),
+    ("#0072B2", "D"),
+    ("#009E73", "^"),
+    ("#CC79A7", "v"),
+    ("#E69F00", "P"),
+    ("#56B4E9", "X"),
+    ("#8B6508", "<"),
+    ("#6A3D9A", ">"),
+)
+BARS = 14  # kernels of which preparing is drawn
+
+
+def inline(figure):
+    """As SVG whose words are text: smaller, and the page's reader can search them."""
+
+    out = io.BytesIO()
+    with matplotlib.rc_context(STYLE | {"svg.fonttype": "none"}):
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return out.getvalue()
+
+
+def machine_figure(table, suffix, words, subtitle):
+    """Bars of the published platforms, EIE and this machine over the published CPU's dense time or energy."""
+    series = [(f"{name}{suffix}", colour) for name, colour in PUBLISHED_COLOURS.items()]
+    series += [(name, colour) for name, colour in HOST_COLOURS.items() if name in table.columns]
+    names = {f"{name}{suffix}": name for name in PUBLISHED_COLOURS}
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 4.3), layout="constrained")
+        axes = figure.subplots()
+        handles = bars(axes, table, series, names)
+        for place, row in enumerate(ROWS):
+            for index, (column, _) in enumerate(series):
+                cell = table.get(row, column)
+                if column in (HOST_BEST, f"EIE{suffix}") and cell.is_number:
+                    put_label(axes, bar_x(place, row, index, len(series)), cell.value, value_text(cell.value))
+        values = [table.get(row, column).value for row in ROWS for column, _ in series if table.get(row, column).is_number]
+        frame(axes, min(values + [1]) / 1.7, max(values + [1]) * 3)
+        axes.set_ylabel(words)
+        put_title(axes, f"This machine beside the published ones: {words}", subtitle)
+        put_legend(axes, handles, columns=4)
+        return figure
+
+
+def ways_figure(scaling, batches):
+    """Time over threads and over the batch."""
+    with matplotlib.rc_context(STYLE):
+        panels = [(table, name) for table, name in ((scaling, "threads"), (batches, "batch")) if table.rows]
+        figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
+        styles = _styles([table for table, _ in panels])
+        found = {}
+        for axes, (table, name) in zip(figure.subplots(1, max(1, len(panels)), squeeze=False)[0], panels):
+            _curves(axes, table, styles, found)
+            axes.set_xlabel(name)
+            axes.set_ylabel("us an input, geometric mean of nine layers")
+            axes.set_title({"threads": "over threads, batch 1", "batch": "over the batch, all threads"}[name], fontsize=10)
+        figure.legend(
+            handles=list(found.values()), loc="outside lower center", frameon=False, fontsize=9, ncols=3, handlelength=2.4
+        )
+        return figure
+
+
+def _styles(tables):
+    names = list(dict.fromkeys(column for table in tables for column in table.columns))
+    own = [name for name in names if name not in LINES]
+    return LINES | {name: (*FURTHER[place % len(FURTHER)], "-") for place, name in enumerate(own)}
+
+
+def _curves(axes, table, styles, found):
+    xs = [int(row) for row in table.rows]
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    for column in table.columns:
+        there = [(x, table.get(row, column)) for x, row in zip(xs, table.rows) if table.get(row, column).is_number]
+        colour, marker, line = styles[column]
+        if there:
+            (curve,) = axes.plot(
+                [x for x, _ in there],
+                [cell.value for _, cell in there],
+                line,
+                color=colour,
+                marker=marker,
+                markersize=5,
+                linewidth=1.4,
+                label=shortened(column),
+            )
+            found.setdefault(column, curve)
+    axes.set_xlim(min(xs) / 1.3, max(xs) * 1.3)
+    axes.xaxis.set_major_locator(FixedLocator(xs))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    _plain_numbers(axes.yaxis)
+    axes.set_axisbelow(True)
+    axes.grid(color="#EDEDED", linewidth=0.8)
+
+
+def _plain_numbers(axis):
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def costs_figure(caches, prepare):
+    """Time by cache mode, and what preparing costs."""
+    with matplotlib.rc_context(STYLE):
+        shown = prepare.rows[:BARS]
+        height = 1.4 + 0.3 * max(len(caches.rows), len(shown))
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        count = max(1, len(caches.columns))
+        for index, cache in enumerate(caches.columns):
+            for place, row in enumerate(caches.rows):
+                cell = caches.get(row, cache)
+                if cell.is_number:
+                    y = place + (index - (count - 1) / 2) * 0.8 / count
+                    left.barh(
+                        y,
+                        cell.value,
+                        0.72 / count,
+                        color=CACHE_COLOURS.get(cache, "#888888"),
+                        label=cache if place == 0 else None,
+                    )
+                    _end(left, cell, y)
+        for place, row in enumerate(shown):
+            cell = prepare.get(row, PREPARE)
+            if cell.is_number:
+                right.barh(place, cell.value, 0.7, color="#0072B2")
+                _end(right, cell, place)
+        for axes, rows, words, title in (
+            (left, caches.rows, "us an input, geometric mean of nine layers", "where the weights lie"),
+            (right, shown, "ms, once per plan, geometric mean of nine layers", "preparing"),
+        ):
+            axes.set_yticks(range(len(rows)), map(shortened, rows), fontsize=8.5)
+            axes.invert_yaxis()
+            axes.set_xscale("log")
+            axes.set_xlabel(words, fontsize=9)
+            axes.set_title(title, fontsize=10)
+            axes.margins(x=0.16)
+            _plain_numbers(axes.xaxis)
+            axes.tick_params(axis="x", labelsize=8)
+        if caches.columns:
+            handles, labels = left.get_legend_handles_labels()
+            left.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=9, ncols=3)
+        return figure
+
+
+def _end(axes, cell, y):
+    axes.annotate(
+        number_text(cell.value),
+        (cell.value, y),
+        xytext=(3, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+    )
