@@ -172,7 +172,7 @@ def test_an_unknown_option(project, verb):
         "nonsense": ["nonsense"],
         "--all": ["test", "--quick", "--all"],
         "RESULTS.json": ["report"],
-        "two files are needed": ["compare", "old.json"],
+        "OLD.json and NEW.json are needed": ["compare", "old.json"],
         "much": ["compare", "old.json", "new.json", "--threshold", "much"],
         "would overwrite": ["compare", "old.json", "new.json", "--json", "./old.json"],
         "WEIGHTS": ["compress", "--density", "0.1"],
