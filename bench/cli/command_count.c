@@ -20,7 +20,7 @@
 #define SUITE     "count"
 #define FUNCTION  "eie_counted_call"
 #define TIMEOUT_S 300
-#define SEVERAL   8  /* inputs per call of kernels that are for several */
+#define SEVERAL   8 /* inputs per call of kernels that are for several */
 #define NAMES_MAX 1024
 
 static const char help[] =

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import subprocess
 
 from bench.door.messages import die
 from bench.door.programs import call, must, output
@@ -32,6 +33,16 @@ def build(preset, folder=".", target=""):
 def with_real(suites):
     """The suites, and that of the real layers where they are there."""
     return suites + (",real" if os.environ.get("EIE_MODELS") else "")
+
+
+def commit_of(verb, name):
+    """Of a revision; None: the working tree. Ends the verb where there is none of that name."""
+    if name in (".", "work"):
+        return None
+    commit, code = output("git", "rev-parse", "--verify", "--quiet", name + "^{commit}", stderr=subprocess.DEVNULL)
+    if code:
+        die(f"{verb}: no revision '{name}' here", 2)
+    return commit.strip()
 
 
 def make_folder(path):

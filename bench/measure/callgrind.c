@@ -128,7 +128,9 @@ enum eie_status eie_callgrind_count(const char *const *arguments, const char *fu
     struct place place;
     char line[512];
     int code = 0;
-    if (!eie_callgrind_is_here()) return eie_fail(error, EIE_MISSING, "no valgrind here, or none for a build with a sanitizer");
+    if (!eie_callgrind_is_here())
+        return eie_fail(error, EIE_MISSING,
+                        "no valgrind here, or none for a build with a sanitizer");
     enum eie_status status = place_make(&place, error);
     if (status) return status;
     const pid_t parent = getpid(), child = fork();

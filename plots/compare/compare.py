@@ -28,6 +28,7 @@ from plots.core.output import write_file
 from plots.core.page import Page, TableBlock
 from plots.core.plain import plain
 from plots.options import compare as compare_options
+from plots.options.values import globs
 
 HARMLESS_LOSSES = ("suspect", "mismatch")  # named; a mismatch has an exit code of its own
 KEY = ("suite", "layer", "layer_hash", "kernel", "device", "batch", "threads", "cache", "time_source")
@@ -514,7 +515,7 @@ def compare(options):
         raise InputError("--floor is for one run a side: merged files tell themselves how far they scatter")
     floor = load_floor(options.floor, old) if options.floor else ()
     rules = Rules(options.threshold, options.absolute, not options.across_machines, options.family_error)
-    return Comparison(old, new, compare_options.globs(options), rules, floor, options.power)
+    return Comparison(old, new, globs(options), rules, floor, options.power)
 
 
 def main(arguments=None):

@@ -27,6 +27,7 @@ from plots.history import otava
 from plots.history.changes import FEWEST
 from plots.history.series import commits_in_order, history, machine_words
 from plots.options import history as history_options
+from plots.options.values import globs
 
 PAGE, SUMMARY, CSV = "history.html", "history.md", "history.csv"
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "eiebench"}
@@ -204,7 +205,7 @@ def main(arguments=None):
     out = options.out or "history"
     try:
         order = commits_in_order(".") if options.by == "commit" else None
-        found = history(options.paths, history_options.globs(options), options.least / 100, order)
+        found = history(options.paths, globs(options), options.least / 100, order)
     except InputError as error:
         print(f"history: {error}", file=sys.stderr)
         return 2

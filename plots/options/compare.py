@@ -3,6 +3,8 @@
 import argparse
 import os
 
+from plots.options.values import percent
+
 THRESHOLD_PERCENT = 5.0
 FAMILY_PERCENT = 1.0
 
@@ -71,20 +73,6 @@ def check(parser, options):
         if os.path.realpath(path) in taken:
             parser.error(f"{path} would overwrite a results file or the other output")
         taken.append(os.path.realpath(path))
-
-
-def globs(options):
-    return [glob for texts in options.kernel for text in texts for glob in text.split(",")]
-
-
-def percent(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = None
-    if value is None or not 0 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1000")
-    return value
 
 
 def share(text):

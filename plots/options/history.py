@@ -1,6 +1,6 @@
 """Options of `history`."""
 
-import argparse
+from plots.options.values import percent
 
 LEAST_PERCENT = 3.0
 
@@ -31,17 +31,3 @@ def add(parser):
         help="a change of a kernel's mean below this is not named (default: %(default)g)",
     )
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")
-
-
-def globs(options):
-    return [glob for texts in options.kernel for text in texts for glob in text.split(",")]
-
-
-def percent(text):
-    try:
-        value = float(text)
-    except ValueError:
-        value = None
-    if value is None or not 0 <= value <= 1000:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number from 0 to 1000")
-    return value

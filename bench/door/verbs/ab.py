@@ -12,8 +12,8 @@ import time
 from bench.door import gate
 from bench.door.arguments import Parser, number_from, seconds
 from bench.door.messages import die, say
-from bench.door.programs import call, hold_signals, ignore_signals, output, stop_if_asked
-from bench.door.project import EIE, build, install, make_folder, plots
+from bench.door.programs import call, hold_signals, ignore_signals, stop_if_asked
+from bench.door.project import EIE, build, commit_of, install, make_folder, plots
 
 KEPT = "build/ab"
 MERGED, KEPT_NAMES = ("merged-0", "merged-1"), ("a.json", "b.json")
@@ -80,21 +80,11 @@ def options_of(arguments):
     if options.budget / (2 * (options.pairs or gate.FEWEST_PAIRS)) < 0.1:
         pairs = options.pairs or gate.FEWEST_PAIRS
         die(f"--budget {options.budget:g} is less than 0.1 s for each of {2 * pairs} runs", 2)
-    options.commits = [commit_of(name) for name in options.revisions]
+    options.commits = [commit_of("ab", name) for name in options.revisions]
     for word in options.further:
         if word.startswith(("--out", "--budget")):
             die(f"ab: {word.split('=')[0]} after -- is set by ab itself", 2)
     return options
-
-
-def commit_of(name):
-    """None: the working tree."""
-    if name in (".", "work"):
-        return None
-    commit, code = output("git", "rev-parse", "--verify", "--quiet", name + "^{commit}", stderr=subprocess.DEVNULL)
-    if code:
-        die(f"ab: no revision '{name}' here", 2)
-    return commit.strip()
 
 
 def programs_of(options, folder):

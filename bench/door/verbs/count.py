@@ -8,7 +8,7 @@ import sys
 from bench.door.arguments import Parser
 from bench.door.messages import die, say
 from bench.door.programs import call, call_together, hold_signals, ignore_signals, output
-from bench.door.project import EIE, build, install, make_folder, plots
+from bench.door.project import EIE, build, commit_of, install, make_folder, plots
 from plots.options import counts
 
 KEPT = "build/count"
@@ -35,21 +35,11 @@ def options_of(arguments):
     counts.check(parser, options)
     if len(options.revisions) != 2:
         die("count needs two revisions; '.' is the working tree", 2)
-    options.commits = [commit_of(name) for name in options.revisions]
+    options.commits = [commit_of("count", name) for name in options.revisions]
     options.further = ["--suite", os.path.abspath(SUITE)]
     for name in ("kernel", "layer"):
         options.further += [f"--{name}", getattr(options, name)] if getattr(options, name) else []
     return options
-
-
-def commit_of(name):
-    """None: the working tree."""
-    if name in (".", "work"):
-        return None
-    commit, code = output("git", "rev-parse", "--verify", "--quiet", name + "^{commit}", stderr=subprocess.DEVNULL)
-    if code:
-        die(f"count: no revision '{name}' here", 2)
-    return commit.strip()
 
 
 def programs_of(options, folder):
