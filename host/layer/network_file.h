@@ -47,7 +47,7 @@
 
 #include "host/base/error.h"
 #include "host/base/file.h"
-#include "host/layer/layer_file.h"
+#include "host/layer/layer.h"
 #include "host/layer/safetensors.h"
 
 #include <stdbool.h>
