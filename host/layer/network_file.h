@@ -29,16 +29,15 @@
  *   tables      for runs one, or two if t is not 0, of symbols 0 to a; for codes one, or two if m
  *               is not 0, of symbols 1 to the number of centroids. A table is the length of each
  *               symbol's Huffman code, 0 to 11, 0 where it has none: bit 0, as the last before that
- *               was not 0 (in the beginning 4); bits 1 0, one more than that; 1 1 0, one less; 1 1 1
- *               and 4 bits, this length. Codes are canonical (host/layer/huffman.h), in the stream
- *               with their first bit first. A sole symbol has length 1 and takes a bit of 0.
- *   a weight    its run: the number of zeros since the weight before, over live places (live rows
- *               by live columns, in the order stated; the others are left out). Symbol a stands for
- *               a * 2^s zeros, and more of the run follows; a smaller symbol q, with s bits behind
- *               it, r, ends it with q * 2^s + r. Then its code. The second table of runs is taken
- *               where the run before (at first 0) was 2^(t-1) or more; that of codes where the last
- *               weight in the stream (m 1), in the same row (m 2), in the same column (m 3) was
- *               above 0 (at first not).
+ *               was not 0 (in the beginning 4); bits 1 0, one more than that; 1 1 0, one less; 1 1
+ * 1 and 4 bits, this length. Codes are canonical (host/layer/huffman.h), in the stream with their
+ * first bit first. A sole symbol has length 1 and takes a bit of 0. a weight    its run: the number
+ * of zeros since the weight before, over live places (live rows by live columns, in the order
+ * stated; the others are left out). Symbol a stands for a * 2^s zeros, and more of the run follows;
+ * a smaller symbol q, with s bits behind it, r, ends it with q * 2^s + r. Then its code. The second
+ * table of runs is taken where the run before (at first 0) was 2^(t-1) or more; that of codes where
+ * the last weight in the stream (m 1), in the same row (m 2), in the same column (m 3) was above 0
+ * (at first not).
  *
  * Symbols of runs and the bits behind them are Huffman's: of a geometric distribution within 2^s
  * neighbours the code is flat. */
@@ -58,24 +57,24 @@
 
 /* What int16 arithmetic needs to know of a part beside its weights; see eie_layer. */
 struct eie_network_scale {
-    bool stated;                    /* false: the others are 0 */
-    uint32_t input_fraction_bits;   /* 0..31 */
-    uint32_t output_fraction_bits;  /* 0..62; together with the weights' a shift of 0..31 */
-    double active_share;            /* of inputs that are not 0, 0..1, in 255ths once stored */
+    bool stated;                   /* false: the others are 0 */
+    uint32_t input_fraction_bits;  /* 0..31 */
+    uint32_t output_fraction_bits; /* 0..62; together with the weights' a shift of 0..31 */
+    double active_share;           /* of inputs that are not 0, 0..1, in 255ths once stored */
 };
 
 /* A fully-connected or convolutional layer; the pointers are the caller's, or of a network that was
  * read the network's. */
 struct eie_network_part {
-    char name[32];           /* letters, digits, '-', '_', '.'; differs from the others' */
-    uint32_t outputs;        /* 1 and more */
-    uint32_t inputs;         /* of a convolution: input channels x kernel rows x kernel columns */
-    uint32_t code_bits;      /* 2..8 */
-    bool relu;               /* follows this part */
-    const uint8_t *codes;    /* [outputs][inputs]: 0 no weight, else index of its centroid */
-    const float *centroids;  /* [2^code_bits], [0] is 0; magnitudes below 32767.5 */
-    const float *bias;       /* [outputs], or NULL */
-    uint32_t bias_bits;      /* of each in the file: 2..16; 0: 16 */
+    char name[32];          /* letters, digits, '-', '_', '.'; differs from the others' */
+    uint32_t outputs;       /* 1 and more */
+    uint32_t inputs;        /* of a convolution: input channels x kernel rows x kernel columns */
+    uint32_t code_bits;     /* 2..8 */
+    bool relu;              /* follows this part */
+    const uint8_t *codes;   /* [outputs][inputs]: 0 no weight, else index of its centroid */
+    const float *centroids; /* [2^code_bits], [0] is 0; magnitudes below 32767.5 */
+    const float *bias;      /* [outputs], or NULL */
+    uint32_t bias_bits;     /* of each in the file: 2..16; 0: 16 */
     struct eie_network_scale scale;
     uint32_t weight_fraction_bits; /* when read: of the centroids; ignored when written */
 };
@@ -88,12 +87,12 @@ struct eie_network_file {
 
 /* Where the bits of a file are. */
 struct eie_network_sizes {
-    uint64_t weights;  /* that are not 0 */
-    uint64_t fillers;  /* symbols of runs that a weight needs beyond its first */
-    uint64_t header_bits;   /* names, sizes, flags; of the file all that belongs to no part */
-    uint64_t table_bits;    /* code lengths */
-    uint64_t code_bits;     /* codes of all weights */
-    uint64_t run_bits;      /* runs of all weights; which rows and columns are live */
+    uint64_t weights;     /* that are not 0 */
+    uint64_t fillers;     /* symbols of runs that a weight needs beyond its first */
+    uint64_t header_bits; /* names, sizes, flags; of the file all that belongs to no part */
+    uint64_t table_bits;  /* code lengths */
+    uint64_t code_bits;   /* codes of all weights */
+    uint64_t run_bits;    /* runs of all weights; which rows and columns are live */
     uint64_t centroid_bits, bias_bits;
 };
 
