@@ -1,6 +1,7 @@
 #include "host/layer/network_file.h"
 #include "host/base/sha256.h"
 #include "host/layer/network_code.h"
+#include "host/layer/numbers.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -54,14 +55,6 @@ static uint64_t bits_of(const struct eie_network_sizes *sizes)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static double round_even(double x)
-{
-    const double down = floor(x), rest = x - down;
-    if (rest < 0.5) return down;
-    if (rest > 0.5) return down + 1;
-    return fmod(down, 2) == 0 ? down : down + 1;
-}
-
 /* The largest fraction bits at which all values fit `bits` bits with their sign; -1: none. */
 static int fraction_bits(const float *values, size_t count, uint32_t bits)
 {
@@ -69,13 +62,13 @@ static int fraction_bits(const float *values, size_t count, uint32_t bits)
     for (size_t i = 0; i < count; i++)
         if (fabs((double)values[i]) > most) most = fabs((double)values[i]);
     for (int f = FRACTION_BITS_MAX; f >= 0; f--)
-        if (round_even(ldexp(most, f)) < ldexp(1, (int)bits - 1)) return f;
+        if (eie_round_even(ldexp(most, f)) < ldexp(1, (int)bits - 1)) return f;
     return -1;
 }
 
 static void put_fixed(struct eie_bits_out *out, double value, int fraction, uint32_t bits)
 {
-    const int32_t fixed = (int32_t)round_even(ldexp(value, fraction));
+    const int32_t fixed = (int32_t)eie_round_even(ldexp(value, fraction));
     eie_bits_put(out, (uint32_t)fixed, bits);
 }
 
@@ -131,7 +124,7 @@ static enum eie_status check_network(const char *path, const struct eie_network_
                                      struct eie_error *error)
 {
     uint64_t places = 0;
-    if (!good_name(network->name, sizeof network->name))
+    if (!good_name(network->name, sizeof network->name) || !strcmp(network->name, "__metadata__"))
         return eie_fail(error, EIE_USAGE,
                         "%s: a network's name has 1 to %zu letters, digits, '-', "
                         "'_', '.'",
@@ -166,7 +159,7 @@ static enum eie_status draft_part(const char *path, const struct eie_network_par
     draft->fraction = fraction_bits(part->centroids, draft->clusters + 1, 16);
     if (draft->fraction < 0) return bad_part(path, part, "has centroids beyond 32767", error);
     for (uint32_t c = 0; c <= draft->clusters; c++)
-        draft->positive[c] = round_even(ldexp((double)part->centroids[c], draft->fraction)) > 0;
+        draft->positive[c] = eie_round_even(ldexp((double)part->centroids[c], draft->fraction)) > 0;
     const struct eie_network_matrix matrix = {part->outputs, part->inputs, draft->clusters,
                                               part->codes, draft->positive};
     return eie_network_plan(&matrix, before, &draft->plan, error);
@@ -186,7 +179,7 @@ static void put_head(struct eie_bits_out *out, const struct eie_network_part *pa
     if (!scale->stated) return;
     eie_bits_put(out, scale->input_fraction_bits, 5);
     eie_bits_put(out, scale->output_fraction_bits, 6);
-    eie_bits_put(out, (uint32_t)round_even(scale->active_share * SHARES), 8);
+    eie_bits_put(out, (uint32_t)eie_round_even(scale->active_share * SHARES), 8);
 }
 
 static void put_centroids(struct eie_bits_out *out, const struct draft *draft)

@@ -54,9 +54,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define EIE_NETWORK_PARTS_MAX  64
-#define EIE_NETWORK_PLACES_MAX (UINT64_C(1) << 26) /* outputs x inputs of all parts: a byte each   \
-                                                    */
+#define EIE_NETWORK_PARTS_MAX 64
+#define EIE_NETWORK_PLACES_MAX                                                                     \
+    (UINT64_C(1) << 26) /* outputs x inputs of all parts: a byte each                              \
+                         */
 
 /* What int16 arithmetic needs to know of a part beside its weights; see eie_layer. */
 struct eie_network_scale {
