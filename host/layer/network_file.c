@@ -58,11 +58,16 @@ static uint64_t bits_of(const struct eie_network_sizes *sizes)
 /* The largest fraction bits at which all values fit `bits` bits with their sign; -1: none. */
 static int fraction_bits(const float *values, size_t count, uint32_t bits)
 {
-    double most = 0;
-    for (size_t i = 0; i < count; i++)
-        if (fabs((double)values[i]) > most) most = fabs((double)values[i]);
+    const double limit = ldexp(1, (int)bits - 1);
+    double least = 0, most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double value = (double)values[i];
+        if (value < least) least = value;
+        if (value > most) most = value;
+    }
     for (int f = FRACTION_BITS_MAX; f >= 0; f--)
-        if (eie_round_even(ldexp(most, f)) < ldexp(1, (int)bits - 1)) return f;
+        if (eie_round_even(ldexp(least, f)) >= -limit && eie_round_even(ldexp(most, f)) < limit)
+            return f;
     return -1;
 }
 

@@ -79,7 +79,7 @@ struct eie_network_part {
     uint32_t code_bits;     /* 2..8 */
     bool relu;              /* follows this part */
     const uint8_t *codes;   /* [outputs][inputs]: 0 no weight, else index of its centroid */
-    const float *centroids; /* [2^code_bits], [0] is 0; magnitudes below 32767.5 */
+    const float *centroids; /* [2^code_bits], [0] is 0; -32768 to 32767 */
     const float *bias;      /* [outputs], or NULL */
     uint32_t bias_bits;     /* of each in the file: 2..16; 0: 16 */
     struct eie_network_scale scale;
