@@ -16,11 +16,13 @@ static const char help_text[] =
     "       eie train [NETWORK] --test FILE --data DIR [--kernel NAMES]\n\n"
     "NETWORK is lenet-300-100, lenet-5, or a file like data/networks/*.json. DIR holds MNIST's\n"
     "four files (train-images-idx3-ubyte, ... or with .gz); without --data EIE_MNIST names it.\n\n"
-    "  -o, --out FILE      the stored network (a safetensors file); with several seeds -SEED stands\n"
+    "  -o, --out FILE      the stored network (a safetensors file); with several seeds -SEED "
+    "stands\n"
     "                      before its ending. FILE.checkpoint lies beside it until all is done\n"
     "  --recipe R          best (default), paper, eie, dsd, small, or a file like\n"
     "                      data/recipes/*.json\n"
-    "  --seeds A..B        one or several (default 1); a seed gives one result on the same library\n"
+    "  --seeds A..B        one or several (default 1); a seed gives one result on the same "
+    "library\n"
     "                      core and number of threads\n"
     "  --jobs N            seeds at a time, a process each (default: cores / threads)\n"
     "  --threads N         of OpenBLAS, for each seed (default 1)\n"
@@ -92,12 +94,18 @@ static int parse_option(int option, const char *text, struct request *request)
 static int parse(int argc, char **argv, struct request *request)
 {
     static const struct option known[] = {
-        {"out", required_argument, NULL, 'o'},     {"data", required_argument, NULL, 'd'},
-        {"recipe", required_argument, NULL, 'R'},  {"seeds", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 'T'}, {"jobs", required_argument, NULL, 'J'},
-        {"resume", no_argument, NULL, 'r'},        {"no-test", no_argument, NULL, 'n'},
-        {"ledger", required_argument, NULL, 'l'},  {"test", required_argument, NULL, 't'},
-        {"kernel", required_argument, NULL, 'k'},  {"help", no_argument, NULL, 'h'},
+        {"out", required_argument, NULL, 'o'},
+        {"data", required_argument, NULL, 'd'},
+        {"recipe", required_argument, NULL, 'R'},
+        {"seeds", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 'T'},
+        {"jobs", required_argument, NULL, 'J'},
+        {"resume", no_argument, NULL, 'r'},
+        {"no-test", no_argument, NULL, 'n'},
+        {"ledger", required_argument, NULL, 'l'},
+        {"test", required_argument, NULL, 't'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
         {0},
     };
     struct eie_train_options *options = &request->options;

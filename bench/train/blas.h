@@ -13,7 +13,8 @@ struct eie_blas {
 };
 
 /* The distribution's OpenBLAS, else PyPI's. The threads are those of later products, in processes
- * that are forked from here as well, once set_threads is called there. EIE_MISSING with one line. */
+ * that are forked from here as well, once set_threads is called there. EIE_MISSING with one line.
+ */
 EIE_MUST_USE enum eie_status eie_blas_open(uint32_t threads, struct eie_blas *blas,
                                            struct eie_error *error);
 

@@ -29,10 +29,9 @@ enum eie_status eie_train_path(const struct eie_train_options *options, uint64_t
     const char *dot = strrchr(slash ? slash : out, '.');
     const bool one = options->first_seed == options->last_seed;
     if (!dot || dot == out || dot[-1] == '/') dot = out + strlen(out);
-    const int length =
-        one ? snprintf(path, EIE_TRAIN_PATH, "%s", out)
-            : snprintf(path, EIE_TRAIN_PATH, "%.*s-%llu%s", (int)(dot - out), out,
-                       (unsigned long long)seed, dot);
+    const int length = one ? snprintf(path, EIE_TRAIN_PATH, "%s", out)
+                           : snprintf(path, EIE_TRAIN_PATH, "%.*s-%llu%s", (int)(dot - out), out,
+                                      (unsigned long long)seed, dot);
     if (length > 0 && length < EIE_TRAIN_PATH) return EIE_OK;
     return eie_fail(error, EIE_USAGE, "the name of the file to write is too long");
 }
@@ -46,8 +45,8 @@ enum eie_status eie_train_check_images(const struct eie_network *network,
         return eie_fail(error, EIE_INPUT,
                         "%s: images of 1 x %u x %u do not go into network %s, which takes "
                         "%u x %u x %u",
-                        what, images->rows, images->columns, network->name,
-                        network->input.channels, network->input.height, network->input.width);
+                        what, images->rows, images->columns, network->name, network->input.channels,
+                        network->input.height, network->input.width);
     for (uint32_t i = 0; i < images->count; i++)
         if (images->labels[i] >= network->classes)
             return eie_fail(error, EIE_INPUT, "%s: label %u of image %u; network %s has %u classes",
@@ -65,7 +64,8 @@ static double percent(uint64_t part, uint64_t whole)
     return whole ? 100 * (double)part / (double)whole : 0;
 }
 
-/* ---- phases ------------------------------------------------------------------------------------ */
+/* ---- phases ------------------------------------------------------------------------------------
+ */
 
 static const char *kind_name(enum eie_phase_kind kind)
 {
@@ -114,8 +114,7 @@ static void print_epoch(const struct run *run, const struct eie_epoch *epoch, do
 {
     const struct eie_recipe *recipe = run->shared->recipe;
     const struct eie_phase *phase = &recipe->phases[epoch->phase];
-    const double eta =
-        (eie_now_s() - run->begin_s) / run->epochs * epochs_left(&run->training);
+    const double eta = (eie_now_s() - run->begin_s) / run->epochs * epochs_left(&run->training);
     char shared[64] = "";
     if (epoch->shared)
         snprintf(shared, sizeof shared, " (shared: %.2f %%)",
@@ -127,14 +126,15 @@ static void print_epoch(const struct run *run, const struct eie_epoch *epoch, do
     fflush(stdout);
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------- */
+/* ---- checkpoints -------------------------------------------------------------------------------
+ */
 
 static enum eie_status save(struct run *run, struct eie_error *error)
 {
     char *history = json_dumps(run->phases, JSON_COMPACT);
-    json_t *more = json_pack("{s:s, s:s, s:s}", "history", history ? history : "[]", "core",
-                             run->shared->blas->core, "pixels",
-                             run->shared->images->pixels_hash.hex);
+    json_t *more =
+        json_pack("{s:s, s:s, s:s}", "history", history ? history : "[]", "core",
+                  run->shared->blas->core, "pixels", run->shared->images->pixels_hash.hex);
     free(history);
     const enum eie_status status =
         more ? eie_training_save(&run->training, run->checkpoint, more, error)
@@ -146,8 +146,7 @@ static enum eie_status save(struct run *run, struct eie_error *error)
 static enum eie_status load(struct run *run, struct eie_error *error)
 {
     json_t *more = NULL;
-    enum eie_status status =
-        eie_training_load(&run->training, run->checkpoint, &more, error);
+    enum eie_status status = eie_training_load(&run->training, run->checkpoint, &more, error);
     if (status) return status;
     const char *history = json_string_value(json_object_get(more, "history"));
     const char *core = json_string_value(json_object_get(more, "core"));
@@ -155,9 +154,9 @@ static enum eie_status load(struct run *run, struct eie_error *error)
     json_t *phases = history ? json_loads(history, 0, NULL) : NULL;
     const uint32_t wanted = run->training.phase + (run->training.epoch > 0);
     if (!pixels || strcmp(pixels, run->shared->images->pixels_hash.hex)) {
-        status = eie_fail(error, EIE_INPUT,
-                          "%s: a checkpoint of another training: its images differ",
-                          run->checkpoint);
+        status =
+            eie_fail(error, EIE_INPUT, "%s: a checkpoint of another training: its images differ",
+                     run->checkpoint);
     } else if (!json_is_array(phases) || json_array_size(phases) != wanted) {
         status = eie_fail(error, EIE_INPUT, "%s: damaged checkpoint: its history does not fit",
                           run->checkpoint);
@@ -193,7 +192,8 @@ static enum eie_status train(struct run *run, struct eie_error *error)
     return status;
 }
 
-/* ---- the test set ------------------------------------------------------------------------------ */
+/* ---- the test set ------------------------------------------------------------------------------
+ */
 
 /* How often one, the other, or both are wrong. */
 static void set_pairs(json_t *object, const char *first, const bool *first_wrong,
@@ -223,8 +223,8 @@ static void set_pairs(json_t *object, const char *first, const bool *first_wrong
 }
 
 /* `file`: the parameters that were read back. */
-static enum eie_status test_all(struct run *run, const struct eie_images *images,
-                                const float *file, json_t *result, struct eie_error *error)
+static enum eie_status test_all(struct run *run, const struct eie_images *images, const float *file,
+                                json_t *result, struct eie_error *error)
 {
     const struct eie_recipe *recipe = run->shared->recipe;
     const struct eie_samples samples = samples_of(images);
@@ -280,22 +280,22 @@ static enum eie_status write_and_test(struct run *run, json_t *result, struct ei
     json_object_set_new(result, "file_parts", parts);
     if (!status) status = eie_trained_read(training, run->path, file, error);
     if (!status) {
-        const uint32_t errors = eie_training_errors(training, file, &training->samples,
-                                                    training->validation,
-                                                    run->shared->recipe->validation, NULL);
+        const uint32_t errors =
+            eie_training_errors(training, file, &training->samples, training->validation,
+                                run->shared->recipe->validation, NULL);
         eie_set_integer(result, "file_bytes", bytes);
         eie_set_number(result, "rate_x", 4 * (double)network->parameters / (double)bytes);
         eie_set_integer(result, "file_validation_errors", errors);
         eie_set_number(result, "file_validation_error_pct",
                        percent(errors, run->shared->recipe->validation));
     }
-    if (!status && !run->shared->options->no_test)
-        status = open_and_test(run, file, result, error);
+    if (!status && !run->shared->options->no_test) status = open_and_test(run, file, result, error);
     free(file);
     return status;
 }
 
-/* ---- a seed ------------------------------------------------------------------------------------ */
+/* ---- a seed ------------------------------------------------------------------------------------
+ */
 
 enum eie_status eie_train_seed(const struct eie_train_shared *shared, uint64_t seed,
                                json_t **result, struct eie_error *error)
@@ -304,9 +304,8 @@ enum eie_status eie_train_seed(const struct eie_train_shared *shared, uint64_t s
     const struct eie_samples samples = samples_of(shared->images);
     shared->blas->set_threads((int)shared->options->threads);
     *result = json_object();
-    enum eie_status status =
-        eie_training_make(shared->network, shared->recipe, &samples, seed, shared->blas->sgemm,
-                          &run.training, error);
+    enum eie_status status = eie_training_make(shared->network, shared->recipe, &samples, seed,
+                                               shared->blas->sgemm, &run.training, error);
     if (!status) status = eie_train_path(shared->options, seed, run.path, error);
     if (status) goto end;
     snprintf(run.checkpoint, sizeof run.checkpoint, "%s" CHECKPOINT, run.path);

@@ -44,7 +44,8 @@ static enum eie_status size_of(const char *path, uint64_t *bytes, struct eie_err
     return EIE_OK;
 }
 
-/* ---- codes ------------------------------------------------------------------------------------- */
+/* ---- codes -------------------------------------------------------------------------------------
+ */
 
 /* The most at which the largest centroid still fits 16 bits, as the file has it. */
 static uint32_t weight_bits_of(const float *centroids)
@@ -70,19 +71,18 @@ static enum eie_status state_scales(struct eie_training *training, struct eie_ne
         uint32_t input_bits = eie_range_input_bits(&ranges[p], !p, weight_bits);
         if (input_bits > sum_bits) input_bits = sum_bits; /* outputs are not shifted up */
         sum_bits = weight_bits + input_bits;
-        parts[p].scale = (struct eie_network_scale){
-            .stated = true,
-            .input_fraction_bits = input_bits,
-            .output_fraction_bits = eie_range_output_bits(&ranges[p], sum_bits),
-            .active_share = ranges[p].active};
+        parts[p].scale = (struct eie_network_scale){.stated = true,
+                                                    .input_fraction_bits = input_bits,
+                                                    .output_fraction_bits =
+                                                        eie_range_output_bits(&ranges[p], sum_bits),
+                                                    .active_share = ranges[p].active};
         if (p) parts[p - 1].scale.output_fraction_bits = input_bits;
     }
     return EIE_OK;
 }
 
-static void describe_sizes(const struct eie_network *network,
-                           const struct eie_network_sizes *sizes, const struct eie_phase *phase,
-                           json_t *layers, json_t *file_parts)
+static void describe_sizes(const struct eie_network *network, const struct eie_network_sizes *sizes,
+                           const struct eie_phase *phase, json_t *layers, json_t *file_parts)
 {
     struct eie_network_bytes bytes;
     for (uint32_t p = 0; p < network->part_count; p++) {
@@ -113,7 +113,7 @@ static enum eie_status write_codes(struct eie_training *training, const char *pa
     const struct eie_network *network = training->network;
     const struct eie_phase *phase = phase_of_file(training);
     const float *values = eie_training_snapshot(training, last_phase(training->recipe));
-    struct eie_network_part parts[EIE_NODES_MAX] = {{{0}}};
+    struct eie_network_part parts[EIE_NODES_MAX];
     struct eie_network_sizes sizes[EIE_NODES_MAX + 1];
     struct eie_network_file file = {.part_count = network->part_count, .parts = parts};
     enum eie_status status = EIE_OK;
@@ -158,7 +158,8 @@ static enum eie_status read_codes(const struct eie_training *training, const cha
                 : eie_fail(error, EIE_INPUT, "%s: does not hold network %s", path, network->name);
 }
 
-/* ---- floats ------------------------------------------------------------------------------------ */
+/* ---- floats ------------------------------------------------------------------------------------
+ */
 
 static void set_tensor(struct eie_tensor *tensor, char *name, size_t size, const char *node,
                        const char *what, const float *values, uint32_t outputs, uint32_t inputs)
@@ -226,7 +227,8 @@ static enum eie_status read_floats(const struct eie_training *training, const ch
                 : eie_fail(error, EIE_INPUT, "%s: does not hold network %s", path, network->name);
 }
 
-/* ---- either ------------------------------------------------------------------------------------ */
+/* ---- either ------------------------------------------------------------------------------------
+ */
 
 enum eie_status eie_trained_write(struct eie_training *training, const char *path, json_t **layers,
                                   json_t **parts, uint64_t *bytes, struct eie_error *error)

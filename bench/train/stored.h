@@ -12,8 +12,7 @@ EIE_MUST_USE enum eie_status eie_trained_write(struct eie_training *training, co
                                                struct eie_error *error);
 
 /* values: [parameters], from the file. EIE_INPUT: it holds another network. */
-EIE_MUST_USE enum eie_status eie_trained_read(const struct eie_training *training,
-                                              const char *path, float *values,
-                                              struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_trained_read(const struct eie_training *training, const char *path,
+                                              float *values, struct eie_error *error);
 
 #endif

@@ -18,7 +18,8 @@
 
 #define SEEDS_MAX 1000u
 
-/* ---- processes --------------------------------------------------------------------------------- */
+/* ---- processes ---------------------------------------------------------------------------------
+ */
 
 /* One seed's process. What became of it stands in shared memory, its part of the ledger in a file
  * without a name. */
@@ -36,8 +37,8 @@ struct child {
 struct children {
     const struct eie_train_shared *shared;
     uint32_t count, started, running;
-    struct child *all;         /* [count] */
-    struct outcome *outcomes;  /* [count] */
+    struct child *all;        /* [count] */
+    struct outcome *outcomes; /* [count] */
 };
 
 _Noreturn static void be_child(const struct children *children, uint32_t number, pid_t parent)
@@ -131,8 +132,7 @@ static enum eie_status train_side_by_side(const struct eie_train_shared *shared,
     const size_t size = count * sizeof *children.outcomes;
     enum eie_status status = EIE_OK;
     children.all = calloc(count, sizeof *children.all);
-    children.outcomes =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    children.outcomes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (!children.all || children.outcomes == MAP_FAILED) {
         if (children.outcomes != MAP_FAILED) munmap(children.outcomes, size);
         free(children.all);
@@ -152,7 +152,8 @@ static enum eie_status train_side_by_side(const struct eie_train_shared *shared,
     return status;
 }
 
-/* ---- summary ----------------------------------------------------------------------------------- */
+/* ---- summary -----------------------------------------------------------------------------------
+ */
 
 /* Of seed number i; false where it has none. */
 static bool find(const json_t *seed, const char *object, const char *key, double *value)
@@ -205,8 +206,8 @@ static json_t *make_summary(const json_t *seeds)
     json_t *summary = json_object();
     summarize_member(summary, "rate_x", seeds, NULL, "rate_x", NULL);
     summarize_member(summary, "file_bytes", seeds, NULL, "file_bytes", NULL);
-    summarize_member(summary, "file_validation_error_pct", seeds, NULL,
-                     "file_validation_error_pct", NULL);
+    summarize_member(summary, "file_validation_error_pct", seeds, NULL, "file_validation_error_pct",
+                     NULL);
     summarize_member(summary, "dense_error_pct", seeds, "test", "dense_error_pct", NULL);
     summarize_member(summary, "file_error_pct", seeds, "test", "file_error_pct", NULL);
     summarize_member(summary, "file_less_dense_pct", seeds, "test", "file_error_pct",
@@ -254,7 +255,8 @@ void eie_train_print(const json_t *ledger)
     }
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ---------------------------------------------------------------------------------
+ */
 
 /* A file can be made where it is wanted, before hours are spent; nothing of it stays. */
 static enum eie_status check_outputs(const struct eie_train_options *options,
@@ -265,8 +267,9 @@ static enum eie_status check_outputs(const struct eie_train_options *options,
         struct eie_output output;
         enum eie_status status = eie_train_path(options, seed, path, error);
         if (!status && eie_output_is_direct(path))
-            status = eie_fail(error, EIE_USAGE, "%s: is no regular file: it is read back for its "
-                                                "test",
+            status = eie_fail(error, EIE_USAGE,
+                              "%s: is no regular file: it is read back for its "
+                              "test",
                               path);
         if (!status) status = eie_output_begin(path, &output, error);
         if (status) return status;
@@ -330,11 +333,8 @@ enum eie_status eie_train(const struct eie_train_options *options, json_t **ledg
     struct eie_images images = {0};
     struct eie_blas blas;
     json_t *seeds = json_array();
-    struct eie_train_shared shared = {.options = options,
-                                      .network = network,
-                                      .recipe = recipe,
-                                      .images = &images,
-                                      .blas = &blas};
+    struct eie_train_shared shared = {
+        .options = options, .network = network, .recipe = recipe, .images = &images, .blas = &blas};
     enum eie_status status = EIE_OK;
     *ledger = NULL;
     if (!network || !recipe)

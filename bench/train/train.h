@@ -16,7 +16,7 @@
 struct eie_train_options {
     const char *network, *recipe; /* names or paths */
     const char *data;             /* the folder; NULL: that of EIE_MNIST */
-    const char *out;              /* the file; with several seeds "-SEED" stands before its ending */
+    const char *out; /* the file; with several seeds "-SEED" stands before its ending */
     uint64_t first_seed, last_seed;
     uint32_t threads; /* of the library, for each seed */
     uint32_t jobs;    /* seeds at a time, a process each; 0: as many as there are cores for */

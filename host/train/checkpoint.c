@@ -55,13 +55,12 @@ enum eie_status eie_training_save(const struct eie_training *training, const cha
     enum eie_status status;
     list_fields(training, fields);
     for (int i = 0; i < FIELDS; i++)
-        tensors[i] =
-            (struct eie_tensor){.name = fields[i].name,
-                                .dtype = fields[i].dtype,
-                                .rank = 1,
-                                .shape = {fields[i].count},
-                                .data = fields[i].data,
-                                .size = fields[i].count * eie_dtype_size(fields[i].dtype)};
+        tensors[i] = (struct eie_tensor){.name = fields[i].name,
+                                         .dtype = fields[i].dtype,
+                                         .rank = 1,
+                                         .shape = {fields[i].count},
+                                         .data = fields[i].data,
+                                         .size = fields[i].count * eie_dtype_size(fields[i].dtype)};
     if ((more && json_object_update(metadata, more)) || !set_text(metadata, "format", FORMAT) ||
         !set_text(metadata, "network", training->network->sha256) ||
         !set_text(metadata, "recipe", training->recipe->sha256) ||
@@ -77,7 +76,8 @@ enum eie_status eie_training_save(const struct eie_training *training, const cha
     return status;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
 static enum eie_status check_text(const struct eie_safetensors *file, const char *path,
                                   const char *key, const char *wanted, struct eie_error *error)
@@ -120,8 +120,9 @@ static enum eie_status check_fields(const struct eie_safetensors *file, const ch
         if (tensor && tensor->dtype == fields[i].dtype && tensor->rank == 1 &&
             tensor->shape[0] == fields[i].count)
             continue;
-        return eie_fail(error, EIE_INPUT, "%s: damaged checkpoint: tensor '%s' is missing or of "
-                                          "another size",
+        return eie_fail(error, EIE_INPUT,
+                        "%s: damaged checkpoint: tensor '%s' is missing or of "
+                        "another size",
                         path, fields[i].name);
     }
     return EIE_OK;

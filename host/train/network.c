@@ -315,16 +315,15 @@ static enum eie_status read_input(struct reading *in)
 {
     static const char *const keys[] = {"channels", "height", "width", NULL};
     const json_t *input;
-    enum eie_status status =
-        eie_json_object(in->file, in->file->root, "input", &input, in->error);
+    enum eie_status status = eie_json_object(in->file, in->file->root, "input", &input, in->error);
     if (!status) status = eie_json_only(in->file, input, keys, in->error);
     if (!status) status = read_uint(in, input, "channels", 1, 64, &in->at.channels);
     if (!status) status = read_uint(in, input, "height", 1, EXTENT_MAX, &in->at.height);
     if (!status) status = read_uint(in, input, "width", 1, EXTENT_MAX, &in->at.width);
     in->network->input = in->at;
     if (!status && (uint64_t)in->at.channels * in->at.height * in->at.width > VALUES_MAX)
-        return eie_json_fail_at(in->file, input, NULL, in->error, "an image has at most %llu values",
-                                (unsigned long long)VALUES_MAX);
+        return eie_json_fail_at(in->file, input, NULL, in->error,
+                                "an image has at most %llu values", (unsigned long long)VALUES_MAX);
     return status;
 }
 
@@ -337,10 +336,9 @@ static enum eie_status read_all(struct reading *in)
     enum eie_status status = eie_json_string(file, file->root, "format", &format, in->error);
     if (status) return status;
     if (strcmp(format, FORMAT))
-        return eie_json_fail(file, in->error, "format",
-                             "%sformat '%s', this program reads '" FORMAT "'",
-                             eie_names_newer(format, FORMAT) ? "written for a newer version: " : "",
-                             format);
+        return eie_json_fail(
+            file, in->error, "format", "%sformat '%s', this program reads '" FORMAT "'",
+            eie_names_newer(format, FORMAT) ? "written for a newer version: " : "", format);
     if ((status = eie_json_only(file, file->root, keys, in->error)) ||
         (status = eie_json_string(file, file->root, "summary", &summary, in->error)) ||
         (status = read_input(in)) ||
@@ -383,7 +381,8 @@ enum eie_status eie_network_read(const char *name, struct eie_network *network,
     return status;
 }
 
-/* ---- first weights ----------------------------------------------------------------------------- */
+/* ---- first weights -----------------------------------------------------------------------------
+ */
 
 /* Two normal numbers of deviation 1 (Box and Muller 1958). */
 static void draw_normals(struct eie_random *random, double normals[2])

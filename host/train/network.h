@@ -1,9 +1,9 @@
 /* Small networks for training: layers one behind the other, described by data
  * (data/networks/NAME.json), their parameters in one vector, forward and backward passes by sgemm.
  *
- * A convolution is a product by im2col: weights [out][in x kernel x kernel] times a column of inputs
- * for each output position, with as many columns as images times positions. That matrix is the
- * layer as the rest of the project knows it (host/weights/weights.h flattens the same way). */
+ * A convolution is a product by im2col: weights [out][in x kernel x kernel] times a column of
+ * inputs for each output position, with as many columns as images times positions. That matrix is
+ * the layer as the rest of the project knows it (host/weights/weights.h flattens the same way). */
 #ifndef EIE_HOST_TRAIN_NETWORK_H
 #define EIE_HOST_TRAIN_NETWORK_H
 

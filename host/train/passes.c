@@ -17,14 +17,14 @@ struct eie_passes {
     const struct eie_network *network;
     uint32_t batch;
     eie_sgemm sgemm;
-    float *input;               /* [batch][values], as it is filled */
-    float *out[EIE_NODES_MAX];  /* each node's outputs */
-    float *in[EIE_NODES_MAX];   /* its inputs where they must be turned, else NULL */
-    float *turn[EIE_NODES_MAX]; /* gradient of `in` */
-    float *slope[EIE_NODES_MAX];      /* gradient of `out` */
-    uint32_t *winner[EIE_NODES_MAX];  /* a pool's places in a channel's plane */
-    float *columns, *column_slopes;   /* [inputs][images x positions] of a block */
-    double kept[EIE_NODES_MAX];       /* share that dropout kept in the last pass */
+    float *input;                    /* [batch][values], as it is filled */
+    float *out[EIE_NODES_MAX];       /* each node's outputs */
+    float *in[EIE_NODES_MAX];        /* its inputs where they must be turned, else NULL */
+    float *turn[EIE_NODES_MAX];      /* gradient of `in` */
+    float *slope[EIE_NODES_MAX];     /* gradient of `out` */
+    uint32_t *winner[EIE_NODES_MAX]; /* a pool's places in a channel's plane */
+    float *columns, *column_slopes;  /* [inputs][images x positions] of a block */
+    double kept[EIE_NODES_MAX];      /* share that dropout kept in the last pass */
 };
 
 static uint32_t extent_size(struct eie_extent extent)
@@ -81,8 +81,7 @@ static size_t column_floats(const struct eie_network *network, uint32_t batch)
     for (uint32_t n = 0; n < network->node_count; n++) {
         const struct eie_node *node = &network->nodes[n];
         if (node->kind != EIE_NODE_CONV) continue;
-        const size_t floats =
-            (size_t)node->inputs * positions_of(node) * block_of(node, batch);
+        const size_t floats = (size_t)node->inputs * positions_of(node) * block_of(node, batch);
         most = floats > most ? floats : most;
     }
     return most;
@@ -130,7 +129,8 @@ float *eie_passes_input(struct eie_passes *passes)
     return passes->input;
 }
 
-/* ---- layouts ----------------------------------------------------------------------------------- */
+/* ---- layouts -----------------------------------------------------------------------------------
+ */
 
 /* [rows][columns] of blocks of `size` floats becomes [columns][rows] of them. */
 static void turn_blocks(const float *from, uint32_t rows, uint32_t columns, uint32_t size,
@@ -156,7 +156,8 @@ static const float *inputs_of(struct eie_passes *passes, uint32_t n, uint32_t co
     return passes->in[n];
 }
 
-/* ---- im2col ------------------------------------------------------------------------------------ */
+/* ---- im2col ------------------------------------------------------------------------------------
+ */
 
 static const struct eie_pads *pads_of(const struct eie_node *node, uint32_t channel)
 {
@@ -197,7 +198,8 @@ static void fill_row(const struct eie_node *node, const struct eie_pads *pads,
         memset(row, 0, positions_of(node) * sizeof *row);
     if (!count) return;
     for (uint32_t y = taps->y; y < taps->y_end; y++) {
-        const float *from = plane + (size_t)(y * stride + taps->tap_y - pads->top) * node->in.width +
+        const float *from = plane +
+                            (size_t)(y * stride + taps->tap_y - pads->top) * node->in.width +
                             (taps->x * stride + taps->tap_x - pads->left);
         float *to = row + (size_t)y * width + taps->x;
         if (stride == 1)
@@ -265,7 +267,8 @@ void eie_node_columns(const struct eie_node *node, const float *image, float *co
             }
 }
 
-/* ---- forward ----------------------------------------------------------------------------------- */
+/* ---- forward -----------------------------------------------------------------------------------
+ */
 
 static void add_bias(float *row, size_t count, float bias, bool relu)
 {
@@ -394,7 +397,8 @@ void eie_passes_output(const struct eie_passes *passes, uint32_t n, uint32_t cou
                plane * sizeof *out);
 }
 
-/* ---- backward ---------------------------------------------------------------------------------- */
+/* ---- backward ----------------------------------------------------------------------------------
+ */
 
 /* Cross entropy of softmax; its gradient by the outputs goes to `slope`. */
 static double entropy(const float *out, const uint8_t *label, uint32_t count, uint32_t classes,
@@ -413,7 +417,8 @@ static double entropy(const float *out, const uint8_t *label, uint32_t count, ui
     return loss / count;
 }
 
-/* Through the ReLU: where the output is 0, so is its gradient; what dropout has scaled is scaled. */
+/* Through the ReLU: where the output is 0, so is its gradient; what dropout has scaled is scaled.
+ */
 static void pass_relu(const float *out, float *slope, size_t count, float scale)
 {
     for (size_t i = 0; i < count; i++) slope[i] = out[i] > 0 ? slope[i] * scale : 0;
@@ -427,13 +432,13 @@ static void backward_fc(struct eie_passes *passes, uint32_t n, const float *valu
     const int outputs = (int)node->outputs, inputs = (int)node->inputs;
     float *slope = passes->slope[n], *bias = gradient + node->bias_at;
     const float scale = (float)(1 / passes->kept[n]);
-    if (node->relu)
-        pass_relu(passes->out[n], slope, (size_t)count * node->outputs, scale);
+    if (node->relu) pass_relu(passes->out[n], slope, (size_t)count * node->outputs, scale);
     passes->sgemm(ROW_MAJOR, TRANSPOSED, PLAIN, outputs, inputs, (int)count, 1.0f, slope, outputs,
                   in, inputs, 0.0f, gradient + node->weight_at, inputs);
     memset(bias, 0, node->outputs * sizeof *bias);
     for (uint32_t i = 0; i < count; i++)
-        for (uint32_t o = 0; o < node->outputs; o++) bias[o] += slope[(size_t)i * node->outputs + o];
+        for (uint32_t o = 0; o < node->outputs; o++)
+            bias[o] += slope[(size_t)i * node->outputs + o];
     if (in_slopes)
         passes->sgemm(ROW_MAJOR, PLAIN, PLAIN, (int)count, inputs, outputs, 1.0f, slope, outputs,
                       values + node->weight_at, inputs, 0.0f, in_slopes, inputs);
@@ -446,7 +451,8 @@ static float sum_of(const float *values, size_t count)
     for (; i + 8 <= count; i += 8)
         for (int k = 0; k < 8; k++) part[k] += values[i + (size_t)k];
     for (; i < count; i++) part[0] += values[i];
-    return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
+    return ((part[0] + part[1]) + (part[2] + part[3])) +
+           ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
 static void backward_conv(struct eie_passes *passes, uint32_t n, const float *values,
@@ -461,8 +467,7 @@ static void backward_conv(struct eie_passes *passes, uint32_t n, const float *va
     if (node->relu) pass_relu(passes->out[n], slope, (size_t)all * node->outputs, 1);
     for (uint32_t o = 0; o < node->outputs; o++)
         gradient[node->bias_at + o] = sum_of(slope + (size_t)o * (size_t)all, (size_t)all);
-    if (in_slopes)
-        memset(in_slopes, 0, (size_t)count * extent_size(node->in) * sizeof *in_slopes);
+    if (in_slopes) memset(in_slopes, 0, (size_t)count * extent_size(node->in) * sizeof *in_slopes);
     for (uint32_t first = 0; first < count; first += block) {
         const uint32_t images = count - first < block ? count - first : block;
         const int columns = (int)(images * positions);
@@ -510,13 +515,14 @@ double eie_passes_backward(struct eie_passes *passes, const float *values, const
         else
             backward_fc(passes, n, values, count, in_slopes, gradient);
         if (n && passes->in[n])
-            turn_blocks(passes->turn[n], count, node->in.channels,
-                        node->in.height * node->in.width, passes->slope[n - 1]);
+            turn_blocks(passes->turn[n], count, node->in.channels, node->in.height * node->in.width,
+                        passes->slope[n - 1]);
     }
     return loss;
 }
 
-/* ---- small things ------------------------------------------------------------------------------ */
+/* ---- small things ------------------------------------------------------------------------------
+ */
 
 uint32_t eie_class_of(const float *outputs, uint32_t classes)
 {

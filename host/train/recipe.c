@@ -81,9 +81,8 @@ static enum eie_status read_each(const struct reading *in, const json_t *object,
         if ((whole ? json_is_integer(value) : json_is_number(value)) && values[p] >= low &&
             values[p] <= high)
             continue;
-        return eie_json_fail_at(in->file, object, key, in->error,
-                                "number %u must be %s%g to %g", p + 1,
-                                whole ? "a whole number from " : "", low, high);
+        return eie_json_fail_at(in->file, object, key, in->error, "number %u must be %s%g to %g",
+                                p + 1, whole ? "a whole number from " : "", low, high);
     }
     return EIE_OK;
 }
@@ -126,8 +125,7 @@ static enum eie_status read_prune(const struct reading *in, const json_t *object
     static const char *const by_part[] = {COMMON, "kept", "ramp", "cuts", NULL};
     static const char *const by_total[] = {COMMON, "total", "ramp", "cuts", NULL};
     const bool total = json_object_get(object, "total") != NULL;
-    enum eie_status status =
-        eie_json_only(in->file, object, total ? by_total : by_part, in->error);
+    enum eie_status status = eie_json_only(in->file, object, total ? by_total : by_part, in->error);
     if (!status)
         status = total ? read_number(in, object, "total", 1e-6, 1, &phase->total)
                        : read_each(in, object, "kept", 1e-6, 1, false, phase->kept);
@@ -244,10 +242,9 @@ static enum eie_status read_all(const struct reading *in)
     enum eie_status status = eie_json_string(file, file->root, "format", &format, in->error);
     if (status) return status;
     if (strcmp(format, FORMAT))
-        return eie_json_fail(file, in->error, "format",
-                             "%sformat '%s', this program reads '" FORMAT "'",
-                             eie_names_newer(format, FORMAT) ? "written for a newer version: " : "",
-                             format);
+        return eie_json_fail(
+            file, in->error, "format", "%sformat '%s', this program reads '" FORMAT "'",
+            eie_names_newer(format, FORMAT) ? "written for a newer version: " : "", format);
     if ((status = eie_json_only(file, file->root, keys, in->error)) ||
         (status = eie_json_string(file, file->root, "summary", &summary, in->error)) ||
         (status = read_bool(in, file->root, "control", &control)) ||
@@ -285,8 +282,7 @@ enum eie_status eie_recipe_read(const char *name, const struct eie_network *netw
         eie_train_data_path("recipes", "recipe", name, path, sizeof path, error);
     if (!status) status = eie_json_read(path, &file, error);
     if (status) return status;
-    const struct reading in = {
-        .file = &file, .network = network, .recipe = recipe, .error = error};
+    const struct reading in = {.file = &file, .network = network, .recipe = recipe, .error = error};
     status = set_name(path, recipe, error);
     if (!status) status = read_all(&in);
     if (!status) status = eie_sha256_of(file.text, strlen(file.text), &hash, error);

@@ -29,9 +29,9 @@ struct eie_phase {
     uint32_t epochs;
     double rate;
     enum eie_schedule schedule;
-    double momentum; /* v = momentum v - rate (gradient + decay w); w = w + v */
-    double decay;    /* of weights, not of biases; of centroids none */
-    double dropout;  /* share of a fully-connected layer's outputs; 0: none */
+    double momentum;     /* v = momentum v - rate (gradient + decay w); w = w + v */
+    double decay;        /* of weights, not of biases; of centroids none */
+    double dropout;      /* share of a fully-connected layer's outputs; 0: none */
     bool dropout_scaled; /* times sqrt(share of the layer's weights that is left) (Han et al., NIPS
                             2015, section 3.2) */
     uint32_t shift;      /* images are moved by up to so many pixels in both directions */

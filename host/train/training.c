@@ -27,7 +27,8 @@ static size_t weights_of(const struct eie_node *node)
     return (size_t)node->outputs * node->inputs;
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------- */
+/* ---- beginning and end -------------------------------------------------------------------------
+ */
 
 static void shuffle(uint32_t *numbers, uint32_t count, struct eie_random *random)
 {
@@ -58,9 +59,8 @@ static void deal_images(struct eie_training *training)
 
 enum eie_status eie_training_make(const struct eie_network *network,
                                   const struct eie_recipe *recipe,
-                                  const struct eie_samples *samples, uint64_t seed,
-                                  eie_sgemm sgemm, struct eie_training *training,
-                                  struct eie_error *error)
+                                  const struct eie_samples *samples, uint64_t seed, eie_sgemm sgemm,
+                                  struct eie_training *training, struct eie_error *error)
 {
     const size_t parameters = network->parameters;
     *training = (struct eie_training){
@@ -86,8 +86,7 @@ enum eie_status eie_training_make(const struct eie_network *network,
     training->moment2 = calloc(training->shared_count, sizeof(float));
     if (!training->learning || !training->values || !training->velocity || !training->gradient ||
         !training->mask || !training->snapshots || !training->codes || !training->members ||
-        !training->shared || !training->shared_gradient || !training->moment1 ||
-        !training->moment2)
+        !training->shared || !training->shared_gradient || !training->moment1 || !training->moment2)
         return eie_fail(error, EIE_MEMORY, "out of memory to train network %s", network->name);
     for (size_t i = 0; i < parameters; i++) training->mask[i] = 1;
     deal_images(training);
@@ -113,7 +112,8 @@ void eie_training_free(struct eie_training *training)
     *training = (struct eie_training){0};
 }
 
-/* ---- images ------------------------------------------------------------------------------------ */
+/* ---- images ------------------------------------------------------------------------------------
+ */
 
 static void take_image(const uint8_t *pixels, const struct eie_extent *extent, float *to)
 {
@@ -182,7 +182,8 @@ uint32_t eie_training_errors(struct eie_training *training, const float *values,
     return errors;
 }
 
-/* ---- pruning ----------------------------------------------------------------------------------- */
+/* ---- pruning -----------------------------------------------------------------------------------
+ */
 
 size_t eie_training_kept(const struct eie_training *training, uint32_t part)
 {
@@ -293,7 +294,8 @@ static bool is_cut(const struct eie_phase *phase, uint64_t step, uint64_t steps_
     return true;
 }
 
-/* ---- sharing ----------------------------------------------------------------------------------- */
+/* ---- sharing -----------------------------------------------------------------------------------
+ */
 
 static void spread(struct eie_training *training)
 {
@@ -376,8 +378,7 @@ static enum eie_status share(struct eie_training *training, struct eie_error *er
        trainings at a time would all sit there */
     if (eie_bind_thread(EIE_BIND_ANY, NULL) != EIE_OK) training->steps = 0; /* slow, and right */
     if (status) return status;
-    for (size_t i = 0; i < network->parameters; i++)
-        training->mask[i] = training->codes[i] ? 1 : 0;
+    for (size_t i = 0; i < network->parameters; i++) training->mask[i] = training->codes[i] ? 1 : 0;
     memset(training->moment1, 0, training->shared_count * sizeof *training->moment1);
     memset(training->moment2, 0, training->shared_count * sizeof *training->moment2);
     training->steps = 0;
@@ -386,7 +387,8 @@ static enum eie_status share(struct eie_training *training, struct eie_error *er
     return EIE_OK;
 }
 
-/* ---- steps ------------------------------------------------------------------------------------- */
+/* ---- steps -------------------------------------------------------------------------------------
+ */
 
 static double rate_at(const struct eie_phase *phase, double t)
 {
@@ -444,7 +446,8 @@ static void step_shared(struct eie_training *training, const struct eie_phase *p
     spread(training);
 }
 
-/* ---- epochs ------------------------------------------------------------------------------------ */
+/* ---- epochs ------------------------------------------------------------------------------------
+ */
 
 static void set_dropout(const struct eie_training *training, struct eie_dropout *dropout)
 {

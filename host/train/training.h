@@ -94,10 +94,11 @@ void eie_training_share_gradient(struct eie_training *training);
 /* Fills members and member_start from the codes. */
 void eie_training_list_members(struct eie_training *training);
 
-/* ---- checkpoints (host/train/checkpoint.c) ----------------------------------------------------- */
+/* ---- checkpoints (host/train/checkpoint.c) -----------------------------------------------------
+ */
 
-/* A safetensors file with all that is needed to go on, and `more`, an object of strings. EIE_SYSTEM,
- * EIE_MEMORY. */
+/* A safetensors file with all that is needed to go on, and `more`, an object of strings.
+ * EIE_SYSTEM, EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_training_save(const struct eie_training *training,
                                                const char *path, json_t *more,
                                                struct eie_error *error);

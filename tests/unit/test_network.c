@@ -14,10 +14,12 @@ static const char mixed[] =
     "{\"format\": \"eie-network-1\", \"summary\": \"of a test\",\n"
     " \"input\": {\"channels\": 2, \"height\": 9, \"width\": 8}, \"classes\": 3,\n"
     " \"layers\": [\n"
-    "  {\"name\": \"c1\", \"kind\": \"conv\", \"in\": 2, \"out\": 4, \"kernel\": 2, \"stride\": 1,\n"
+    "  {\"name\": \"c1\", \"kind\": \"conv\", \"in\": 2, \"out\": 4, \"kernel\": 2, \"stride\": "
+    "1,\n"
     "   \"pad\": [1, 0, 1, 0], \"activation\": \"relu\"},\n"
     "  {\"name\": \"p1\", \"kind\": \"pool\", \"kernel\": 2, \"stride\": 2},\n"
-    "  {\"name\": \"c2\", \"kind\": \"conv\", \"in\": 4, \"out\": 3, \"kernel\": 2, \"stride\": 2,\n"
+    "  {\"name\": \"c2\", \"kind\": \"conv\", \"in\": 4, \"out\": 3, \"kernel\": 2, \"stride\": "
+    "2,\n"
     "   \"pad\": [[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]],\n"
     "   \"activation\": \"none\"},\n"
     "  {\"name\": \"f1\", \"kind\": \"fc\", \"in\": 12, \"out\": 6, \"activation\": \"relu\"},\n"
@@ -68,7 +70,8 @@ static void tear_down(struct setting *set)
     free(set);
 }
 
-/* ---- the same in double ------------------------------------------------------------------------ */
+/* ---- the same in double ------------------------------------------------------------------------
+ */
 
 static double at(const struct eie_node *node, const double *in, uint32_t c, int row, int column)
 {
@@ -83,8 +86,7 @@ static double conv_sum(const struct eie_node *node, const double *weight, const 
 {
     double sum = 0;
     for (uint32_t c = 0; c < node->in.channels; c++) {
-        const struct eie_pads *pads =
-            &node->pads[c * node->pad_groups / node->in.channels];
+        const struct eie_pads *pads = &node->pads[c * node->pad_groups / node->in.channels];
         for (uint32_t v = 0; v < node->kernel; v++)
             for (uint32_t u = 0; u < node->kernel; u++)
                 sum += *weight++ * at(node, in, c, (int)(y * node->stride + v) - (int)pads->top,
@@ -141,7 +143,8 @@ static void to_double(const struct setting *set, double *values)
     for (size_t i = 0; i < set->network.parameters; i++) values[i] = (double)set->values[i];
 }
 
-/* ---- passes ------------------------------------------------------------------------------------ */
+/* ---- passes ------------------------------------------------------------------------------------
+ */
 
 static void forward_is_that_of_plain_loops(void **state)
 {
@@ -203,8 +206,8 @@ static void columns_and_pools_are_those_of_the_passes(void **state)
         for (uint32_t p = 0; p < 4; p++) {
             double sum = (double)set->values[conv->bias_at + o];
             for (uint32_t i = 0; i < 16; i++)
-                sum += (double)set->values[conv->weight_at + o * 16 + i] *
-                       (double)columns[p * 16 + i];
+                sum +=
+                    (double)set->values[conv->weight_at + o * 16 + i] * (double)columns[p * 16 + i];
             assert_true(fabs(sum - (double)out[o * 4 + p]) < 1e-5);
         }
     tear_down(set);
@@ -259,7 +262,8 @@ static void first_weights_come_from_the_seed(void **state)
     tear_down(set);
 }
 
-/* ---- topologies -------------------------------------------------------------------------------- */
+/* ---- topologies --------------------------------------------------------------------------------
+ */
 
 static void shipped_networks_are_the_papers(void **state)
 {
