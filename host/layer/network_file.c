@@ -614,7 +614,7 @@ static enum eie_status get_part(struct reading *reading, struct eie_network_part
 {
     struct eie_network_lines rows = {.count = 0}, columns = {.count = 0};
     bool positive[256] = {false};
-    uint32_t clusters;
+    uint32_t clusters = 0;
     uint64_t mark = reading->in.place;
     enum eie_status status = get_head(reading, part);
     sizes->header_bits = reading->in.place - mark;

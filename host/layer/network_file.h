@@ -68,7 +68,7 @@ struct eie_network_scale {
 };
 
 /* No byte stands for a place without a weight: a file may ask for so many places a byte of it. */
-#define EIE_NETWORK_PLACES_PER_BYTE UINT64_C(65536)
+#define EIE_NETWORK_PLACES_PER_BYTE UINT64_C(4096)
 
 /* A fully-connected or convolutional layer; the pointers are the caller's, or of a network that was
  * read the network's. */

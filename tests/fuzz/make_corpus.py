@@ -718,7 +718,9 @@ def idx_files():
     return {
         "good": good,
         "good-gzip": pair(packed, gzip.compress(labels(), mtime=0)),
-        "good-gzip-members": pair(packed[:0] + gzip.compress(images()[:9], mtime=0) + gzip.compress(images()[9:], mtime=0), labels()),
+        "good-gzip-members": pair(
+            packed[:0] + gzip.compress(images()[:9], mtime=0) + gzip.compress(images()[9:], mtime=0), labels()
+        ),
         "empty": pair(b"", b""),
         "no-size": b"\1",
         "exchanged": pair(labels(), images()),
@@ -738,7 +740,15 @@ def idx_files():
 def network_files():
     codes = [[0, 3, 0, 0, 15, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 2, 0, 0], [0, 0, 0, 0, 0, 4]]
     centroids = [*range(-700, 0, 100), *range(100, 900, 100)]
-    first = {"name": "fc1", "code_bits": 4, "codes": codes, "centroids": centroids, "bias": [5, 0, -6, 7], "relu": 1, "scale": (10, 8, 50)}
+    first = {
+        "name": "fc1",
+        "code_bits": 4,
+        "codes": codes,
+        "centroids": centroids,
+        "bias": [5, 0, -6, 7],
+        "relu": 1,
+        "scale": (10, 8, 50),
+    }
     second = {"name": "fc2", "code_bits": 4, "codes": [[1, 0, 2, 0], [0, 0, 0, 15]], "centroids": centroids}
     wide = {"name": "wide", "code_bits": 8, "codes": [[0, 200], [255, 0]], "centroids": list(range(-127, 128))}
     none = {"name": "none", "code_bits": 2, "codes": [[0] * 3], "centroids": [1]}
@@ -749,7 +759,9 @@ def network_files():
     good = networkfile.write("net", [first, second])
     files = {
         "good": good,
-        "good-columns": networkfile.write("net", [first | {"by_column": 1}, second | {"by_column": 1, "streams": (2, 0, 3, 2)}]),
+        "good-columns": networkfile.write(
+            "net", [first | {"by_column": 1}, second | {"by_column": 1, "streams": (2, 0, 3, 2)}]
+        ),
         "good-wide": networkfile.write("net", [wide]),
         "good-no-weights": networkfile.write("net", [none]),
         "good-bits": one(lines=(1, 1), bias_form=2),
@@ -764,7 +776,8 @@ def network_files():
             b"",
         ),
         "floats": whole(
-            {"__metadata__": {"eie.form": "network"}, "net": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8)
+            {"__metadata__": {"eie.form": "network"}, "net": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}},
+            bytes(8),
         ),
         "short": networkfile.container("net", b"EN\1\1"),
         "version-2": networkfile.write("net", [first], version=2),

@@ -70,7 +70,7 @@ static void assert_rounded(const float *read, const float *drawn, uint32_t count
 {
     float most = 0;
     for (uint32_t i = 0; i < count; i++) most = fmaxf(most, fabsf(drawn[i]));
-    const float step = ldexpf(most, 2 - (int)bits);
+    const float step = 2 * most / (ldexpf(1, (int)bits - 1) - 0.5f); /* at most */
     for (uint32_t i = 0; i < count; i++) assert_true(fabsf(read[i] - drawn[i]) <= step / 2);
 }
 
