@@ -66,7 +66,9 @@ def test_this_machine(eie):
     assert {"quietness", "build", "device opencl:none", "device cuda:none", "library peers_openblas"} <= set(names)
     lines = done.stdout.splitlines()
     for check in checks:
-        assert any(line.startswith(f"{check['state']:7}  {check['check']}") and line.endswith(check["seen"]) for line in lines)
+        assert any(
+            line.startswith(f"{check['state']:7}  {check['check']}") and line.endswith(check["seen"]) for line in lines
+        )
         assert "mend" not in check or any(line.endswith(f"-> {check['mend']}") for line in lines)
     by_name = {check["check"]: check for check in checks}
     if "avx2" not in by_name["instructions"]["seen"]:

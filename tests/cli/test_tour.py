@@ -91,9 +91,7 @@ def walked(tmp_path_factory):
     kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
     kept |= planted_machine() | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent", "CUDA_VISIBLE_DEVICES": ""}
     return {
-        step: subprocess.run(
-            step.command, shell=True, cwd=folder, env=kept, capture_output=True, text=True, timeout=GUARD_S
-        )
+        step: subprocess.run(step.command, shell=True, cwd=folder, env=kept, capture_output=True, text=True, timeout=GUARD_S)
         for step in SHORT
     }
 

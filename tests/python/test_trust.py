@@ -60,8 +60,7 @@ def test_what_the_doctor_said_stands_with_the_run(document, save, tmp_path):
     ]
     run_report(save(with_run(document, doctor=checks)), "--out", tmp_path / "out")
     text = " ".join(page(tmp_path / "out").split())
-    assert "would spoil it: pinning: a quota of 0.5" in text and "None" not in text
-    assert "to be known: turbo: on:" in text and "all fine" not in text
+    assert "would spoil it: pinning: a quota of 0.5, to be known: turbo: on: hot" in text and "all fine" not in text
     for odd in (None, 3, {}, "x"):
         run_report(save(with_run(document, doctor=odd)), "--out", tmp_path / "out")
         assert "would spoil it" not in page(tmp_path / "out")
