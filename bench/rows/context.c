@@ -96,7 +96,7 @@ static void add_environment(json_t *context)
         "POCL_",        "OCL_",      "CLBLAST_",       "CUDA_", "CUBLAS_", "CUSPARSE_",
         "NVIDIA_TF32_", "MALLOC_",   "GLIBC_TUNABLES", "LD_"};
     static const char *const unwanted[] = {
-        "EIE_MODELS=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
+        "EIE_MODELS=", "EIE_MNIST=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
     json_t *kept = json_object();
     for (char **word = environ; *word; word++) {
         bool wanted = false;
