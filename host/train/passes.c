@@ -189,6 +189,14 @@ static struct taps taps_of(const struct eie_node *node, const struct eie_pads *p
     return taps;
 }
 
+/* Rows are short: a call of memcpy would cost more than what it does. */
+static inline void copy_short(float *to, const float *from, uint32_t count)
+{
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < count; i++) to[i] = from[i];
+}
+
 /* One channel of one image: what a tap sees at every position. */
 static void fill_row(const struct eie_node *node, const struct eie_pads *pads,
                      const struct taps *taps, const float *plane, float *row)
@@ -203,7 +211,7 @@ static void fill_row(const struct eie_node *node, const struct eie_pads *pads,
                             (taps->x * stride + taps->tap_x - pads->left);
         float *to = row + (size_t)y * width + taps->x;
         if (stride == 1)
-            memcpy(to, from, count * sizeof *to);
+            copy_short(to, from, count);
         else
             for (uint32_t x = 0; x < count; x++) to[x] = from[(size_t)x * stride];
     }
@@ -300,19 +308,28 @@ static void forward_conv(struct eie_passes *passes, uint32_t n, const float *val
                  values[node->bias_at + o], node->relu);
 }
 
+/* Which of the two places has the greater value, the first of equals: a choice, no branch, since
+ * nobody can foresee it. */
+static inline uint32_t greater(const float *plane, uint32_t first, uint32_t second)
+{
+    return plane[second] > plane[first] ? second : first;
+}
+
 static void pool_plane(const struct eie_node *node, const float *plane, float *out,
                        uint32_t *winner)
 {
-    const uint32_t width = node->in.width;
+    const uint32_t width = node->in.width, stride = node->stride;
     for (uint32_t y = 0; y < node->out.height; y++)
         for (uint32_t x = 0; x < node->out.width; x++) {
-            const uint32_t corner = y * node->stride * width + x * node->stride;
+            const uint32_t corner = y * stride * width + x * stride;
             uint32_t best = corner;
-            for (uint32_t v = 0; v < node->kernel; v++)
-                for (uint32_t u = 0; u < node->kernel; u++) {
-                    const uint32_t at = corner + v * width + u;
-                    if (plane[at] > plane[best]) best = at;
-                }
+            if (node->kernel == 2)
+                best = greater(plane, greater(plane, corner, corner + 1),
+                               greater(plane, corner + width, corner + width + 1));
+            else
+                for (uint32_t v = 0; v < node->kernel; v++)
+                    for (uint32_t u = 0; u < node->kernel; u++)
+                        best = greater(plane, best, corner + v * width + u);
             *out++ = plane[best];
             if (winner) *winner++ = best;
         }
