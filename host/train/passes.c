@@ -302,44 +302,63 @@ static void forward_conv(struct eie_passes *passes, uint32_t n, const float *val
         passes->sgemm(ROW_MAJOR, PLAIN, PLAIN, (int)node->outputs, columns, (int)node->inputs, 1.0f,
                       values + node->weight_at, (int)node->inputs, passes->columns, columns, 0.0f,
                       out + (size_t)first * positions, (int)(count * positions));
+        for (uint32_t o = 0; o < node->outputs; o++) /* while they are in the cache */
+            add_bias(out + ((size_t)o * count + first) * positions, (size_t)columns,
+                     values[node->bias_at + o], node->relu);
     }
-    for (uint32_t o = 0; o < node->outputs; o++)
-        add_bias(out + (size_t)o * count * positions, (size_t)count * positions,
-                 values[node->bias_at + o], node->relu);
 }
 
-/* Which of the two places has the greater value, the first of equals: a choice, no branch, since
- * nobody can foresee it. */
-static inline uint32_t greater(const float *plane, uint32_t first, uint32_t second)
+/* The usual pool, two by two side by side: a row of outputs without a branch, which nobody could
+ * foresee. The first of equals wins here as below. */
+static void pool_pairs(const float *restrict top, const float *restrict below, uint32_t count,
+                       uint32_t corner, uint32_t width, float *restrict out,
+                       uint32_t *restrict winner)
 {
-    return plane[second] > plane[first] ? second : first;
+    for (uint32_t x = 0; x < count; x++) {
+        const float a = top[2 * x], b = top[2 * x + 1], c = below[2 * x], d = below[2 * x + 1];
+        const float high = b > a ? b : a, low = d > c ? d : c;
+        const uint32_t of_high = b > a, of_low = width + (d > c), is_low = -(uint32_t)(low > high);
+        out[x] = low > high ? low : high;
+        winner[x] = corner + 2 * x + (of_high ^ ((of_high ^ of_low) & is_low));
+    }
 }
 
 static void pool_plane(const struct eie_node *node, const float *plane, float *out,
                        uint32_t *winner)
 {
-    const uint32_t width = node->in.width, stride = node->stride;
-    for (uint32_t y = 0; y < node->out.height; y++)
-        for (uint32_t x = 0; x < node->out.width; x++) {
-            const uint32_t corner = y * stride * width + x * stride;
-            uint32_t best = corner;
-            if (node->kernel == 2)
-                best = greater(plane, greater(plane, corner, corner + 1),
-                               greater(plane, corner + width, corner + width + 1));
-            else
-                for (uint32_t v = 0; v < node->kernel; v++)
-                    for (uint32_t u = 0; u < node->kernel; u++)
-                        best = greater(plane, best, corner + v * width + u);
-            *out++ = plane[best];
-            if (winner) *winner++ = best;
+    const uint32_t width = node->in.width, stride = node->stride, count = node->out.width;
+    const bool pairs = node->kernel == 2 && stride == 2;
+    for (uint32_t y = 0; y < node->out.height; y++, out += count, winner += count) {
+        const uint32_t row = y * stride * width;
+        if (pairs) {
+            pool_pairs(plane + row, plane + row + width, count, row, width, out, winner);
+            continue;
         }
+        for (uint32_t x = 0; x < count; x++) {
+            uint32_t best = row + x * stride;
+            for (uint32_t v = 0; v < node->kernel; v++)
+                for (uint32_t u = 0; u < node->kernel; u++) {
+                    const uint32_t at = row + v * width + x * stride + u;
+                    best = plane[at] > plane[best] ? at : best;
+                }
+            out[x] = plane[best];
+            winner[x] = best;
+        }
+    }
 }
 
 void eie_node_pool(const struct eie_node *node, const float *image, float *out)
 {
-    const size_t plane = (size_t)node->in.height * node->in.width;
-    for (uint32_t c = 0; c < node->in.channels; c++)
-        pool_plane(node, image + c * plane, out + (size_t)c * positions_of(node), NULL);
+    const uint32_t width = node->in.width, positions = positions_of(node);
+    for (uint32_t c = 0; c < node->in.channels; c++, image += (size_t)width * node->in.height)
+        for (uint32_t p = 0; p < positions; p++) {
+            const float *corner = image + (size_t)(p / node->out.width) * node->stride * width +
+                                  (size_t)(p % node->out.width) * node->stride;
+            float most = *corner;
+            for (uint32_t t = 0; t < node->kernel * node->kernel; t++)
+                most = fmaxf(most, corner[t / node->kernel * width + t % node->kernel]);
+            *out++ = most;
+        }
 }
 
 static void forward_pool(struct eie_passes *passes, uint32_t n, uint32_t count)
