@@ -1,6 +1,6 @@
-/* Several inputs at once: as cuda_code_groups, and every group serves vectors that lie in the block's
- * shared memory, as many as fit. A lane owns two of them, or four: two kernels. Exact, on the integer
- * units; tensor_codes.c is the other way. */
+/* Several inputs at once: as cuda_code_groups, and every group serves vectors that lie in the
+ * block's shared memory, as many as fit. A lane owns two of them, or four: two kernels. Exact, on
+ * the integer units; tensor_codes.c is the other way. */
 #include "kernels/cuda/batch_groups.h"
 #include "kernels/cuda/groups_plan.h"
 
@@ -11,7 +11,11 @@
 #define QUADS_BITS_MOST 4u /* 16 quads */
 
 extern const struct eie_cuda_code eie_cuda_code_batch_groups EIE_CUDA_PART;
-extern const struct eie_cuda_code eie_cuda_code_batch_quads EIE_CUDA_PART;
+extern const struct eie_cuda_code eie_cuda_code_batch_quads_1 EIE_CUDA_PART;
+extern const struct eie_cuda_code eie_cuda_code_batch_quads_2 EIE_CUDA_PART;
+extern const struct eie_cuda_code eie_cuda_code_batch_quads_4 EIE_CUDA_PART;
+extern const struct eie_cuda_code eie_cuda_code_batch_quads_8 EIE_CUDA_PART;
+extern const struct eie_cuda_code eie_cuda_code_batch_quads_16 EIE_CUDA_PART;
 
 struct plan {
     struct cuda_plan base;
@@ -20,8 +24,12 @@ struct plan {
     bool quads; /* a lane owns four vectors */
 };
 
-static enum eie_status set_form(struct plan *plan, const struct eie_row_lists *rows,
-                                uint32_t bits, struct eie_error *error)
+static const struct eie_cuda_code *const quads_codes[] = {
+    &eie_cuda_code_batch_quads_1, &eie_cuda_code_batch_quads_2, &eie_cuda_code_batch_quads_4,
+    &eie_cuda_code_batch_quads_8, &eie_cuda_code_batch_quads_16};
+
+static enum eie_status set_form(struct plan *plan, const struct eie_row_lists *rows, uint32_t bits,
+                                struct eie_error *error)
 {
     const uint32_t lanes = 32u >> bits, halves = plan->quads ? 2 : 1;
     const struct cuda_groups_form form = {.rows = 1,
@@ -31,6 +39,7 @@ static enum eie_status set_form(struct plan *plan, const struct eie_row_lists *r
                                           .halves = halves,
                                           .turned = plan->quads};
     plan->arguments.bits = bits;
+    if (plan->quads) plan->base.code = quads_codes[bits];
     return groups_plan_fill(&plan->base, rows, &form, &plan->arguments.tasks, &plan->counts, error);
 }
 
@@ -91,8 +100,8 @@ static enum eie_status make(const struct eie_setup *setup, const struct eie_cuda
     struct eie_row_lists rows;
     enum eie_status status = eie_row_lists_make(setup->problem.layer, &rows, error);
     if (status) return status;
-    status = cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments),
-                             code, &base, error);
+    status = cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments), code,
+                             &base, error);
     if (status) goto end;
     struct plan *plan = (struct plan *)base;
     plan->quads = quads;
@@ -116,7 +125,7 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 static enum eie_status prepare_quads(const struct eie_setup *setup, struct eie_plan **plan,
                                      struct eie_error *error)
 {
-    return make(setup, &eie_cuda_code_batch_quads, true, plan, error);
+    return make(setup, quads_codes[0], true, plan, error);
 }
 
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
@@ -159,7 +168,8 @@ const struct eie_kernel eie_kernel_cuda_batch_groups = {
 const struct eie_kernel eie_kernel_cuda_batch_quads = {
     .abi = EIE_KERNEL_ABI,
     .name = "cuda_batch_quads",
-    .summary = "as cuda_batch_groups, four vectors a lane, up to 64 at a time: values picked by dp2a",
+    .summary =
+        "as cuda_batch_groups, four vectors a lane, up to 64 at a time: values picked by dp2a",
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "cuda",

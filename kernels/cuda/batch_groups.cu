@@ -47,9 +47,8 @@ static __device__ __forceinline__ void add(const uint32_t *x, uint32_t bits, uin
                                            int32_t weight, uint32_t sum[2])
 {
     const uint32_t shared = groups_weight(group, weight);
-    const uint32_t word[4] = {
-        x[(group.x >> 1 & 0x7fffu) << bits], x[(group.x >> 17) << bits],
-        x[(group.y >> 1 & 0x7fffu) << bits], x[(group.y >> 17) << bits]};
+    const uint32_t word[4] = {x[(group.x >> 1 & 0x7fffu) << bits], x[(group.x >> 17) << bits],
+                              x[(group.y >> 1 & 0x7fffu) << bits], x[(group.y >> 17) << bits]};
     int32_t low = 0, high = 0;
 #pragma unroll
     for (int i = 0; i < 4; i++) {

@@ -10,7 +10,8 @@
 static __device__ __forceinline__ uint4 chunk_at(const struct batch_groups_arguments &a,
                                                  uint32_t vector, uint32_t chunk)
 {
-    const bool there = vector < a.base.batch; /* another vector does as well: nobody reads its sums */
+    const bool there =
+        vector < a.base.batch; /* another vector does as well: nobody reads its sums */
     const int16_t *x = a.base.x + (uint64_t)(there ? vector : 0) * a.base.x_stride;
     return __ldg((const uint4 *)(const void *)x + chunk);
 }
@@ -25,31 +26,33 @@ static __device__ __forceinline__ void put(uint2 *x, uint32_t one, uint32_t othe
 
 /* [x_stride][quads], inputs where cuda_groups_turned has them. Neighbouring threads have
  * neighbouring quads, then chunks. */
+template <uint32_t BITS>
 static __device__ __forceinline__ void stage(const struct batch_groups_arguments &a, uint32_t first,
                                              uint2 *x)
 {
-    const uint32_t quad = threadIdx.x & ((1u << a.bits) - 1), vector = first + 4 * quad;
-    const uint32_t step = blockDim.x >> a.bits, chunks = a.base.x_stride / CHUNK;
-    for (uint32_t chunk = threadIdx.x >> a.bits; chunk < chunks; chunk += step) {
+    const uint32_t quad = threadIdx.x & ((1u << BITS) - 1), vector = first + 4 * quad;
+    const uint32_t step = blockDim.x >> BITS, chunks = a.base.x_stride / CHUNK;
+    for (uint32_t chunk = threadIdx.x >> BITS; chunk < chunks; chunk += step) {
         const uint4 p = chunk_at(a, vector, chunk), q = chunk_at(a, vector + 1, chunk);
         const uint4 r = chunk_at(a, vector + 2, chunk), s = chunk_at(a, vector + 3, chunk);
         uint2 *to = x + quad;
         const uint32_t begin = chunk * CHUNK + chunk % CHUNK; /* of value 0; ^ i is that of i */
-        put(to, begin << a.bits, (begin ^ 1) << a.bits, p.x, q.x, r.x, s.x);
-        put(to, (begin ^ 2) << a.bits, (begin ^ 3) << a.bits, p.y, q.y, r.y, s.y);
-        put(to, (begin ^ 4) << a.bits, (begin ^ 5) << a.bits, p.z, q.z, r.z, s.z);
-        put(to, (begin ^ 6) << a.bits, (begin ^ 7) << a.bits, p.w, q.w, r.w, s.w);
+        put(to, begin << BITS, (begin ^ 1) << BITS, p.x, q.x, r.x, s.x);
+        put(to, (begin ^ 2) << BITS, (begin ^ 3) << BITS, p.y, q.y, r.y, s.y);
+        put(to, (begin ^ 4) << BITS, (begin ^ 5) << BITS, p.z, q.z, r.z, s.z);
+        put(to, (begin ^ 6) << BITS, (begin ^ 7) << BITS, p.w, q.w, r.w, s.w);
     }
 }
 
 /* The lane's four sums of four inputs, times the weight of their code. `x` begins at the lane's
  * quad. */
-static __device__ __forceinline__ void add(const uint2 *x, uint32_t bits, uint2 group,
-                                           int32_t weight, uint32_t sum[4])
+template <uint32_t BITS>
+static __device__ __forceinline__ void add(const uint2 *x, uint2 group, int32_t weight,
+                                           uint32_t sum[4])
 {
     const uint32_t shared = groups_weight(group, weight);
-    const uint2 word[4] = {x[(group.x >> 1 & 0x7fffu) << bits], x[group.x >> 17 << bits],
-                           x[(group.y >> 1 & 0x7fffu) << bits], x[group.y >> 17 << bits]};
+    const uint2 word[4] = {x[(group.x >> 1 & 0x7fffu) << BITS], x[group.x >> 17 << BITS],
+                           x[(group.y >> 1 & 0x7fffu) << BITS], x[group.y >> 17 << BITS]};
     int32_t four[4] = {0, 0, 0, 0};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -71,16 +74,18 @@ static __device__ __forceinline__ void fetch(const uint2 *from, uint32_t parts, 
         if (i < left) group[i] = __ldg(from + i * parts);
 }
 
-CUDA_KERNEL(BATCH_GROUPS_THREADS) batch_quads(struct batch_groups_arguments a)
+template <uint32_t BITS>
+CUDA_KERNEL(BATCH_GROUPS_THREADS)
+batch_quads(struct batch_groups_arguments a)
 {
     CUDA_SHARED(memory);
     uint2 *x = (uint2 *)(void *)memory;
-    const uint32_t quads = 1u << a.bits, parts = WARP >> a.bits;
-    const uint32_t lane = threadIdx.x % WARP, quad = lane & (quads - 1), part = lane >> a.bits;
+    const uint32_t quads = 1u << BITS, parts = WARP >> BITS;
+    const uint32_t lane = threadIdx.x % WARP, quad = lane & (quads - 1), part = lane >> BITS;
     const uint32_t first = blockIdx.y * 4 * quads, warps = blockDim.x / WARP * gridDim.x;
     const uint32_t *row_of = groups_rows(a.tasks, a.base.copy);
     const int32_t weight = __ldg(a.base.constants + lane % 16);
-    stage(a, first, x);
+    stage<BITS>(a, first, x);
     __syncthreads();
     for (uint32_t task = cuda_warp() * gridDim.x + blockIdx.x; task < a.tasks.count;
          task += warps) {
@@ -96,9 +101,15 @@ CUDA_KERNEL(BATCH_GROUPS_THREADS) batch_quads(struct batch_groups_arguments a)
             const uint32_t left = steps - step;
             from += BATCH_QUADS_AHEAD * parts;
             fetch(from, parts, left > BATCH_QUADS_AHEAD ? left - BATCH_QUADS_AHEAD : 0, next);
+            if (left >= BATCH_QUADS_AHEAD) { /* the same for all lanes */
 #pragma unroll
-            for (uint32_t i = 0; i < BATCH_QUADS_AHEAD; i++)
-                if (i < left) add(x + quad, a.bits, group[i], weight, sum);
+                for (uint32_t i = 0; i < BATCH_QUADS_AHEAD; i++)
+                    add<BITS>(x + quad, group[i], weight, sum);
+            } else {
+#pragma unroll
+                for (uint32_t i = 0; i + 1 < BATCH_QUADS_AHEAD; i++)
+                    if (i < left) add<BITS>(x + quad, group[i], weight, sum);
+            }
 #pragma unroll
             for (uint32_t i = 0; i < BATCH_QUADS_AHEAD; i++) group[i] = next[i];
         }
@@ -114,4 +125,8 @@ CUDA_KERNEL(BATCH_GROUPS_THREADS) batch_quads(struct batch_groups_arguments a)
     }
 }
 
-EIE_CUDA_CODE(batch_quads, batch_quads, struct batch_groups_arguments);
+EIE_CUDA_CODE(batch_quads_1, batch_quads<0>, struct batch_groups_arguments);
+EIE_CUDA_CODE(batch_quads_2, batch_quads<1>, struct batch_groups_arguments);
+EIE_CUDA_CODE(batch_quads_4, batch_quads<2>, struct batch_groups_arguments);
+EIE_CUDA_CODE(batch_quads_8, batch_quads<3>, struct batch_groups_arguments);
+EIE_CUDA_CODE(batch_quads_16, batch_quads<4>, struct batch_groups_arguments);

@@ -1,10 +1,9 @@
-/* As code_groups.cu, with the codes apart from the columns (groups.h): what is decoded of a group is
- * one shift. A chunk is fetched while the one before is multiplied; what a task has behind its
+/* As code_groups.cu, with the codes apart from the columns (groups.h): what is decoded of a group
+ * is one shift. A chunk is fetched while the one before is multiplied; what a task has behind its
  * chunks comes with the first one. */
 #include "kernels/cuda/code_groups.h"
 #include "kernels/cuda/groups.cuh"
 
-#define STAGED 4u /* loads of a thread that are under way together */
 #define BEHIND (CUDA_CHUNK_STEPS - 1)
 
 struct chunk {
@@ -87,9 +86,8 @@ CUDA_KERNEL(CODE_GROUPS_THREADS) code_chunks(struct code_groups_arguments a)
         row = __ldg(row_of + number * rows);
     }
     const int32_t weight = __ldg(a.base.constants + lane % 16);
-    cuda_stage<STAGED>(
-        (const uint4 *)(const void *)(a.base.x + (uint64_t)blockIdx.y * a.base.x_stride),
-        (uint4 *)(void *)x, a.base.x_stride / 8);
+    cuda_stage((const uint4 *)(const void *)(a.base.x + (uint64_t)blockIdx.y * a.base.x_stride),
+               (uint4 *)(void *)x, a.base.x_stride / 8);
     __syncthreads();
     while (number < a.tasks.count) {
         const int32_t bias = row != CUDA_NO_ROW ? __ldg(a.base.constants + 16 + row) : 0;

@@ -97,8 +97,8 @@ static enum eie_status make(const struct eie_setup *setup, const struct eie_cuda
     struct choice best = {5, THREADS_USUAL};
     enum eie_status status = eie_row_lists_make(setup->problem.layer, &rows, error);
     if (status) return status;
-    status = cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments),
-                             code, &base, error);
+    status = cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments), code,
+                             &base, error);
     if (status) goto end;
     struct plan *plan = (struct plan *)base;
     plan->apart = apart;

@@ -3,8 +3,6 @@
 #include "kernels/cuda/code_groups.h"
 #include "kernels/cuda/groups.cuh"
 
-#define STAGED 4u /* loads of a thread that are under way together */
-
 /* Up to CODE_GROUPS_AHEAD groups of the lane, of the `left` that there are. */
 static __device__ __forceinline__ void fetch(const uint2 *from, uint32_t left,
                                              uint2 group[CODE_GROUPS_AHEAD])
@@ -30,9 +28,8 @@ CUDA_KERNEL(CODE_GROUPS_THREADS) code_groups(struct code_groups_arguments a)
         row = __ldg(row_of + task * rows);
     }
     const int32_t weight = __ldg(a.base.constants + lane % 16);
-    cuda_stage<STAGED>(
-        (const uint4 *)(const void *)(a.base.x + (uint64_t)blockIdx.y * a.base.x_stride),
-        (uint4 *)(void *)x, a.base.x_stride / 8);
+    cuda_stage((const uint4 *)(const void *)(a.base.x + (uint64_t)blockIdx.y * a.base.x_stride),
+               (uint4 *)(void *)x, a.base.x_stride / 8);
     __syncthreads();
     while (task < a.tasks.count) {
         const int32_t bias = row != CUDA_NO_ROW ? __ldg(a.base.constants + 16 + row) : 0;
@@ -42,9 +39,15 @@ CUDA_KERNEL(CODE_GROUPS_THREADS) code_groups(struct code_groups_arguments a)
             const uint32_t left = steps - done;
             from += CODE_GROUPS_AHEAD * WARP;
             fetch(from, left > CODE_GROUPS_AHEAD ? left - CODE_GROUPS_AHEAD : 0, next);
+            if (left >= CODE_GROUPS_AHEAD) { /* the same for all lanes */
 #pragma unroll
-            for (uint32_t i = 0; i < CODE_GROUPS_AHEAD; i++)
-                if (i < left) sum += groups_product(x, group[i], weight); /* the same for all lanes */
+                for (uint32_t i = 0; i < CODE_GROUPS_AHEAD; i++)
+                    sum += groups_product(x, group[i], weight);
+            } else {
+#pragma unroll
+                for (uint32_t i = 0; i + 1 < CODE_GROUPS_AHEAD; i++)
+                    if (i < left) sum += groups_product(x, group[i], weight);
+            }
 #pragma unroll
             for (uint32_t i = 0; i < CODE_GROUPS_AHEAD; i++) group[i] = next[i];
         }

@@ -37,9 +37,9 @@ static __device__ __forceinline__ uint32_t cuda_warp(void)
     return __shfl_sync(ALL, threadIdx.x / WARP, 0);
 }
 
-/* Four of the eight bytes of `a` (0 to 3) and `b` (4 to 7), each chosen by a nibble of the lower half
- * of `picks`: its lower three bits choose, and with the upper one the byte's sign bit is taken eight
- * times. */
+/* Four of the eight bytes of `a` (0 to 3) and `b` (4 to 7), each chosen by a nibble of the lower
+ * half of `picks`: its lower three bits choose, and with the upper one the byte's sign bit is taken
+ * eight times. */
 static __device__ __forceinline__ uint32_t cuda_bytes(uint32_t a, uint32_t b, uint32_t picks)
 {
 #ifdef EIE_CUDA_EMULATED
@@ -51,27 +51,30 @@ static __device__ __forceinline__ uint32_t cuda_bytes(uint32_t a, uint32_t b, ui
 #endif
 }
 
-/* Copies `count` words, `STAGED` of each thread under way together: no load waits for another, since
- * none depends on whether its word is there. */
-template <uint32_t STAGED>
+/* Copies `count` words into shared memory, all of a thread's under way together: GPUs from compute
+ * capability 8.0 on copy without registers in between. Afterwards a barrier must follow, before any
+ * thread reads what others have copied. */
 static __device__ __forceinline__ void cuda_stage(const uint4 *from, uint4 *to, uint32_t count)
 {
-    for (uint32_t at = threadIdx.x; at < count; at += STAGED * blockDim.x) {
-        uint4 word[STAGED];
-#pragma unroll
-        for (uint32_t i = 0; i < STAGED; i++) {
-            const uint32_t here = at + i * blockDim.x;
-            word[i] = __ldg(from + (here < count ? here : at));
-        }
-#pragma unroll
-        for (uint32_t i = 0; i < STAGED; i++)
-            if (at + i * blockDim.x < count) to[at + i * blockDim.x] = word[i];
+    for (uint32_t at = threadIdx.x; at < count; at += blockDim.x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+                     :
+                     : "r"((uint32_t)__cvta_generic_to_shared(to + at)),
+                       "l"(__cvta_generic_to_global(from + at))
+                     : "memory");
+#else
+        to[at] = __ldg(from + at);
+#endif
     }
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" : : : "memory");
+#endif
 }
 
-/* For blocks that add to the same sums in memory, `blocks` of them: true in the one that comes last,
- * in all of its threads, and then all have added. `done` is 0 before the first and after the last;
- * `word` lies in shared memory, for the block to use. A barrier. */
+/* For blocks that add to the same sums in memory, `blocks` of them: true in the one that comes
+ * last, in all of its threads, and then all have added. `done` is 0 before the first and after the
+ * last; `word` lies in shared memory, for the block to use. A barrier. */
 static __device__ __forceinline__ bool cuda_is_last(uint32_t *done, uint32_t blocks, uint32_t *word)
 {
     __syncthreads();

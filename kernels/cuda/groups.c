@@ -60,7 +60,8 @@ static void put_chunk(const uint64_t *group, char *chunk)
     uint16_t *codes = (uint16_t *)(void *)(columns + CUDA_CHUNK_STEPS * 32);
     for (uint32_t s = 0; s < CUDA_CHUNK_STEPS; s++)
         for (uint32_t k = 0; k < 32; k++) {
-            columns[(s / 2 * 32 + k) * 2 + s % 2] = group[s * 32 + k] & UINT64_C(0xfffefffefffefffe);
+            columns[(s / 2 * 32 + k) * 2 + s % 2] =
+                group[s * 32 + k] & UINT64_C(0xfffefffefffefffe);
             codes[k] |= (uint16_t)(code_in(group[s * 32 + k]) << 4 * s);
         }
 }

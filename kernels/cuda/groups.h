@@ -10,10 +10,10 @@
  * lanes. In step s the lane l of row r reads group [task's first + s][r][l]. Tasks with equal
  * numbers of steps are a class, so that a warp finds its work without reading anything.
  *
- * Codes apart (`apart`, for tasks of 32 lanes) is the same in chunks of four steps, whose 1088 bytes
- * take less to decode: uint4 [2][32], the columns of two steps each, shifted left by one, then uint16
- * [32], the four codes, that of the first step lowest. Steps that are left, up to three, lie behind
- * the chunks as groups.
+ * Codes apart (`apart`, for tasks of 32 lanes) is the same in chunks of four steps, whose 1088
+ * bytes take less to decode: uint4 [2][32], the columns of two steps each, shifted left by one,
+ * then uint16 [32], the four codes, that of the first step lowest. Steps that are left, up to
+ * three, lie behind the chunks as groups.
  *
  * Lanes of one step look up shared memory together, and those that meet in one bank wait for each
  * other. Which column of a code stands where is free: each place takes a column whose bank is least
@@ -22,7 +22,8 @@
  * for each other (`halves`).
  *
  * Who fills the shared memory eight inputs at a time meets itself in a bank, unless neighbouring
- * eights begin at different places: `turned` columns are those places, cuda_groups_turned(column). */
+ * eights begin at different places: `turned` columns are those places, cuda_groups_turned(column).
+ */
 #ifndef EIE_KERNELS_CUDA_GROUPS_H
 #define EIE_KERNELS_CUDA_GROUPS_H
 
@@ -89,8 +90,9 @@ void cuda_groups_free(struct cuda_groups *groups);
 /* No form takes more bytes: before anything is packed. */
 uint64_t cuda_groups_bound(const struct eie_layer *layer);
 
-/* The bytes of a copy, the groups and then the rows, with malloc(); NULL when out of memory. `tasks`:
- * as they lie there, whose row_at and first_step differ from the groups' own with codes apart. */
+/* The bytes of a copy, the groups and then the rows, with malloc(); NULL when out of memory.
+ * `tasks`: as they lie there, whose row_at and first_step differ from the groups' own with codes
+ * apart. */
 void *cuda_groups_copy(const struct cuda_groups *groups, struct cuda_tasks *tasks, uint64_t *bytes);
 
 /* Where a column lies that is turned: among its eight; the same of that place is the column. */

@@ -94,7 +94,8 @@ static const struct eie_cuda_code *code_of(uint32_t tiles)
 /* The nibble of a weight, counted over the copy. */
 static uint64_t nibble_of(uint32_t row, uint32_t column, uint32_t steps)
 {
-    const uint64_t step = (uint64_t)(row / TENSOR_CODES_ROWS) * steps + column / TENSOR_CODES_COLUMNS;
+    const uint64_t step =
+        (uint64_t)(row / TENSOR_CODES_ROWS) * steps + column / TENSOR_CODES_COLUMNS;
     const uint32_t lane = row % 8 * 4 + column % TENSOR_CODES_COLUMNS / 8;
     const uint32_t lower_row = row % TENSOR_CODES_ROWS / 8, last = column % 8 / 4;
     return (step * 32 + lane) * 16 + last * 8 + lower_row * 4 + column % 4;
@@ -223,9 +224,8 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
 {
     const uint32_t batch = setup->problem.batch, tiles = tiles_of(batch);
     struct cuda_plan *base;
-    enum eie_status status =
-        cuda_plan_begin(setup, sizeof(struct plan), offsetof(struct plan, arguments),
-                        code_of(tiles), &base, error);
+    enum eie_status status = cuda_plan_begin(
+        setup, sizeof(struct plan), offsetof(struct plan, arguments), code_of(tiles), &base, error);
     if (status) return status;
     struct plan *plan = (struct plan *)base;
     plan->tiles = tiles;
@@ -266,7 +266,8 @@ static void describe(const struct eie_plan *opaque, eie_column column, void *con
 const struct eie_kernel eie_kernel_cuda_tensor_codes = {
     .abi = EIE_KERNEL_ABI,
     .name = "cuda_tensor_codes",
-    .summary = "dense 4-bit codes on the tensor cores: int16 as two bytes, four int8 products, exact",
+    .summary =
+        "dense 4-bit codes on the tensor cores: int16 as two bytes, four int8 products, exact",
     .isa = "any",
     .device_kind = EIE_DEVICE_FOUND,
     .runtime = "cuda",

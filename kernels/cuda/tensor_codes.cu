@@ -11,9 +11,9 @@ static __device__ __forceinline__ uint4 cut(uint4 x)
                  cuda_bytes(x.x, x.y, 0x7531u), cuda_bytes(x.z, x.w, 0x7531u)};
 }
 
-/* What a thread fetches of a chunk: for each word a step and a tile of inputs, of which the lane has
- * a vector and 8 columns. Where there is no such vector or step it takes another; what comes of that
- * is multiplied with codes 0, not at all, or into sums that nobody reads. */
+/* What a thread fetches of a chunk: for each word a step and a tile of inputs, of which the lane
+ * has a vector and 8 columns. Where there is no such vector or step it takes another; what comes of
+ * that is multiplied with codes 0, not at all, or into sums that nobody reads. */
 template <uint32_t TILES>
 static __device__ __forceinline__ void fetch(const struct tensor_codes_arguments &a, uint32_t part,
                                              uint32_t first_step, uint32_t warp, uint4 word[TILES])
@@ -39,7 +39,8 @@ static __device__ __forceinline__ void put(uint4 *chunk, uint32_t warp, const ui
         chunk[(i * (blockDim.x / WARP) + warp) * WARP + threadIdx.x % WARP] = cut(word[i]);
 }
 
-/* A byte of each of four codes' weights: of codes below 8 where `upper` is 0, else of the others. */
+/* A byte of each of four codes' weights: of codes below 8 where `upper` is 0, else of the others.
+ */
 static __device__ __forceinline__ uint32_t pick(const uint32_t table[4], uint32_t codes,
                                                 uint32_t upper)
 {
@@ -120,7 +121,8 @@ static __device__ __forceinline__ void finish(const struct tensor_codes_argument
 }
 
 template <uint32_t TILES>
-CUDA_KERNEL(TENSOR_CODES_THREADS) tensor_codes(struct tensor_codes_arguments a)
+CUDA_KERNEL(TENSOR_CODES_THREADS)
+tensor_codes(struct tensor_codes_arguments a)
 {
     CUDA_SHARED(memory);
     uint4 *chunk = (uint4 *)(void *)memory;
@@ -130,7 +132,8 @@ CUDA_KERNEL(TENSOR_CODES_THREADS) tensor_codes(struct tensor_codes_arguments a)
     const uint32_t first = slice * a.slice_steps, chunk_words = warps * TILES * WARP;
     const uint32_t steps = a.steps - first < a.slice_steps ? a.steps - first : a.slice_steps;
     const uint32_t mine = tile < a.row_tiles ? steps : 0; /* the same for the whole warp */
-    const uint2 *from = (const uint2 *)a.base.copy + ((uint64_t)tile * a.steps + first) * WARP + lane;
+    const uint2 *from =
+        (const uint2 *)a.base.copy + ((uint64_t)tile * a.steps + first) * WARP + lane;
     uint2 codes[TENSOR_CODES_AHEAD] = {};
     struct tensor_sums sum[TILES] = {};
     uint4 word[TILES];

@@ -1,11 +1,11 @@
 /* Products of byte tiles on the tensor cores, which the 32 threads of a warp make together: 16 rows
  * of 32 weights by 32 inputs of 8 vectors, sums modulo 2^32 (PTX ISA, mma.m16n8k32).
  *
- * Lane l, with g = l / 4 and t = l % 4, holds of the weights rows g and g + 8: words 0 and 2 are row
- * g at depths 4 t to 4 t + 3 and the same plus 16, words 1 and 3 are row g + 8; of the inputs the
- * vector g at the same depths; of the sums rows g (words 0, 1) and g + 8 (2, 3) of the vectors 2 t
- * and 2 t + 1. Which input stands at which depth is the kernel's choice, as long as it is the same
- * for both factors. */
+ * Lane l, with g = l / 4 and t = l % 4, holds of the weights rows g and g + 8: words 0 and 2 are
+ * row g at depths 4 t to 4 t + 3 and the same plus 16, words 1 and 3 are row g + 8; of the inputs
+ * the vector g at the same depths; of the sums rows g (words 0, 1) and g + 8 (2, 3) of the vectors
+ * 2 t and 2 t + 1. Which input stands at which depth is the kernel's choice, as long as it is the
+ * same for both factors. */
 #ifndef EIE_KERNELS_CUDA_TILES_CUH
 #define EIE_KERNELS_CUDA_TILES_CUH
 

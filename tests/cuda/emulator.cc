@@ -329,8 +329,9 @@ struct Factors {
 
 } // namespace
 
-/* As the PTX ISA has it: lane 4 g + t holds rows g and g + 8 of the first factor and column g of the
- * second, at depths 4 t to 4 t + 3 and 16 more; rows g and g + 8 of the sums, columns 2 t and 2 t + 1. */
+/* As the PTX ISA has it: lane 4 g + t holds rows g and g + 8 of the first factor and column g of
+ * the second, at depths 4 t to 4 t + 3 and 16 more; rows g and g + 8 of the sums, columns 2 t and 2
+ * t + 1. */
 void emulated_tile(unsigned sum[4], const unsigned a[4], const unsigned b[2], bool a_signed,
                    bool b_signed)
 {
@@ -349,8 +350,8 @@ void emulated_tile(unsigned sum[4], const unsigned a[4], const unsigned b[2], bo
     for (unsigned r = 0; r < 4; r++)
         for (unsigned k = 0; k < 32; k++) {
             const int left = row[r / 2][k], right = column[r % 2][k];
-            sum[r] += (unsigned)((a_signed ? (int8_t)left : left) *
-                                 (b_signed ? (int8_t)right : right));
+            sum[r] +=
+                (unsigned)((a_signed ? (int8_t)left : left) * (b_signed ? (int8_t)right : right));
         }
     emulated_exchange(~0u, 0); /* before anybody's factors change */
 }

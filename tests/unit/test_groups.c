@@ -81,8 +81,8 @@ static uint32_t passes(const struct cuda_groups_form *form, const uint64_t *grou
     return all;
 }
 
-/* The copy says the same as the groups, in its own form: 32 lanes, their columns shifted left by one
- * and their codes beside them. */
+/* The copy says the same as the groups, in its own form: 32 lanes, their columns shifted left by
+ * one and their codes beside them. */
 static void check_chunk(const uint64_t *group, const char *copy)
 {
     uint32_t columns[2][32][4];
@@ -161,8 +161,7 @@ static void check_layer(const struct eie_layer *layer, double most_passes)
         assert_true(counted <= groups.counts.wavefronts);
         assert_true((double)counted >= 0.9 * (double)groups.counts.wavefronts);
         assert_true(groups.counts.look_ups * form->halves <= counted);
-        assert_true((double)counted <=
-                    most_passes * form->halves * (double)groups.counts.look_ups);
+        assert_true((double)counted <= most_passes * form->halves * (double)groups.counts.look_ups);
         struct cuda_tasks tasks;
         char *copy = cuda_groups_copy(&groups, &tasks, &bytes);
         assert_non_null(copy);

@@ -114,7 +114,8 @@ inline unsigned __ballot_sync(unsigned mask, int vote)
     return result;
 }
 
-/* PTX prmt: bytes of `a` and `b`, picked by nibbles; with a nibble's upper bit, the sign of the byte. */
+/* PTX prmt: bytes of `a` and `b`, picked by nibbles; with a nibble's upper bit, the sign of the
+ * byte. */
 inline unsigned emulated_bytes(unsigned a, unsigned b, unsigned picks)
 {
     const uint64_t all = (uint64_t)b << 32 | a;
@@ -136,8 +137,8 @@ inline int __dp2a_lo(int halves, int bytes, int sum)
     return (int)((unsigned)sum + low + high);
 }
 
-/* PTX mma.sync.m16n8k32 of bytes with a sign or without: every lane of the warp adds its four sums of
- * the product to `sum`, modulo 2^32. */
+/* PTX mma.sync.m16n8k32 of bytes with a sign or without: every lane of the warp adds its four sums
+ * of the product to `sum`, modulo 2^32. */
 void emulated_tile(unsigned sum[4], const unsigned a[4], const unsigned b[2], bool a_signed,
                    bool b_signed);
 
