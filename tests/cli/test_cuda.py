@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from command import BINARY
+from command import BINARY, TINY_LAYERS
 
 EMULATED = BINARY.parent / "tests" / "cuda" / "eie_emulated_cuda"
 KERNELS = [
@@ -136,6 +136,21 @@ def test_many_vectors(emulated):
     """Batches up to 130: slices of all sizes, and one that is not full."""
     done = emulated("check", "--kernel", "cuda_batch_*,cuda_active_columns,cuda_tensor_codes", "--case", "83")
     assert done.stdout.count("bit for bit on cuda:emulated") == 4
+
+
+def test_slices_of_columns(emulated, make_suite):
+    """Blocks that share a tensor kernel's rows add to the same sums; with clock 2 such a way is the fastest, and an
+    empty launch dearer than any, so that a right product is suspect afterwards."""
+    layer = TINY_LAYERS[0] | {"name": "wide", "inputs": 300, "outputs": 40}
+    results = emulated.bench(
+        *("--suite", make_suite(layers=[layer]), "--kernel", "cuda_tensor_codes", "--device", "cuda:*"),
+        *("--budget", "least", "--batch", "3"),
+        env={"EIE_EMULATOR_CLOCK": "2", "EIE_EMULATOR_UNITS": "8"},
+        code=None,
+    )
+    rows = results["benchmarks"] + results["eie_missing"]
+    assert rows and {row["eie_status"] for row in rows} <= {"ok", "suspect"}
+    assert all(row["eie_cuda_slices"] > 1 for row in rows)
 
 
 def test_without_a_gpu_rows_say_why(eie, tiny):

@@ -95,7 +95,7 @@ static void check_chunk(const uint64_t *group, const char *copy)
             for (uint32_t p = 0; p < CUDA_GROUP_COLUMNS; p++)
                 assert_int_equal(words[p / 2] >> 16 * (p % 2) & 0xffffu,
                                  2 * column_of(group[s * 32 + k], p));
-            assert_int_equal(codes[k] >> 4 * s & 15u, code_of(group[s * 32 + k]));
+            assert_int_equal((uint32_t)codes[k] >> 4 * s & 15u, code_of(group[s * 32 + k]));
         }
 }
 
