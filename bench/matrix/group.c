@@ -551,8 +551,9 @@ static enum eie_status call_to_count(void *context, struct eie_error *error)
 static uint64_t counted_calls(const struct contender *contender)
 {
     const uint32_t copies = contender->row->copies;
-    const double round = copies * contender->call_s < COUNTED_MOST_S ? copies : 1;
-    const double calls = ceil(COUNTED_S / contender->call_s / round) * round;
+    const double call_s = 1e-9 * call_ns_of(contender);
+    const double round = copies * call_s < COUNTED_MOST_S ? copies : 1;
+    const double calls = ceil(COUNTED_S / call_s / round) * round;
     return calls < (double)CALLS_MAX ? (uint64_t)calls : (uint64_t)CALLS_MAX;
 }
 

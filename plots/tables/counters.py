@@ -1,6 +1,8 @@
 """What the processor's counters say of the rows (`eie bench --counters`): cycles a weight beside what the ceilings allow,
 and what explains a kernel. C counts; sums over layers and quotients are formed here."""
 
+from dataclasses import replace
+
 from plots.core.cells import Cell, missing
 from plots.core.grid import Table
 from plots.core.load import one_line
@@ -61,12 +63,11 @@ def every_row(results):
 
 def counter_tables(results):
     """For each suite, batch and cache mode a line a kernel; a list, empty where no row was counted."""
-    return [
-        table
-        for suite, batch, cache in host_groups(results)
-        for table in [_group_table(results, suite, batch, cache)]
-        if table.rows
-    ]
+    tables = [_group_table(results, suite, batch, cache) for suite, batch, cache in host_groups(results)]
+    tables = [table for table in tables if table.rows]
+    for table in tables[:1]:
+        table.notes.insert(0, NOTE)
+    return tables
 
 
 def _group_table(results, suite, batch, cache):
@@ -85,11 +86,13 @@ def _group_table(results, suite, batch, cache):
     kept = {name for cells in lines.values() for name, cell in cells.items() if cell.is_number} | {CYCLES}
     kept -= {COUNTED} if all(cells[COUNTED].value == 100 for cells in lines.values() if cells[COUNTED].is_number) else set()
     for name, cells in lines.items():
-        table.put_cells(name, {column: cell for column, cell in cells.items() if column in kept})
+        for column, cell in cells.items():
+            if column in kept:  # why is said once, below
+                table.put(name, column, cell if cell.is_number else replace(cell, reason=cell.value))
     if BOUND in kept:
         table.brackets[CYCLES] = BOUND
     if lines:
-        table.notes += [NOTE, *_why(rows)]
+        table.notes += _why(rows)
     return table
 
 
