@@ -7,6 +7,7 @@ int eie_command_bench(int argc, char **argv);
 int eie_command_check(int argc, char **argv);
 int eie_command_compress(int argc, char **argv);
 int eie_command_count(int argc, char **argv);
+int eie_command_doctor(int argc, char **argv);
 int eie_command_estimate(int argc, char **argv);
 int eie_command_expand(int argc, char **argv);
 int eie_command_explore(int argc, char **argv);

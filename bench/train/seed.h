@@ -3,9 +3,11 @@
 #define EIE_BENCH_TRAIN_SEED_H
 
 #include "bench/train/blas.h"
-#include "bench/train/train.h"
+#include "bench/train/options.h"
 #include "host/train/idx.h"
 #include "host/train/training.h"
+
+#include <jansson.h>
 
 /* What all seeds share; only read. */
 struct eie_train_shared {

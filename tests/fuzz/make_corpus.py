@@ -700,6 +700,43 @@ def sweep_files():
     }
 
 
+def settings_files():
+    """Of /proc and /sys, each as one of them has it, or nearly."""
+    return {
+        "flags": "processor\t: 0\nflags\t\t: fpu avx2 hypervisor\n",
+        "load": "0.50 0.40 0.30 1/99 1234\n",
+        "load-huge": "1e308 0 0\n",
+        "stat": "cpu  10 0 10 35 10 5 5 25 0 0\ncpu0 10 0 10 35 10 5 5 25 0 0\n",
+        "stat-short": "cpu  10 0\n",
+        "stat-huge": "cpu  " + "18446744073709551615 " * 8 + "\n",
+        "pressure": "some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00\n",
+        "status": "Name:\teie\nCpus_allowed_list:\t0-1,4\n",
+        "status-long": "Name:\teie\nCpus_allowed_list:\t" + ",".join(map(str, range(0, 600, 2))) + "\n",
+        "cgroup": "9:name=systemd:/\n1:cpu:/\n0::/\n",
+        "quota": "50000 100000\n",
+        "groups": "res:/small\nmon:/\n",
+        "groups-above": "res:/../../etc\nmon:/\n",
+        "schemata": "    MB:0=100\n    L3:0=fff;1=7\n",
+        "mask": "fff\n",
+        "number": "1\n",
+        "negative": "-1\n",
+        "brackets": "always [madvise] never\n",
+        "governor": "performance\n",
+        "lowest": "powersave\n",
+        "clock": "hpet\n",
+        "list": "0-1,4-4095\n",
+        "list-reversed": "4-1\n",
+        "size": "8192K\n",
+        "size-huge": "99999999999999999999G\n",
+        "word": "Unified\n",
+        "empty": "",
+        "zeros": "1\0\n",
+        "control": "\x1b[31m\x07\n",
+        "high": b"\xff\xfe1\n",
+        "long": "x" * 70000,
+    }
+
+
 def idx_files():
     """How many bytes are the images' (little-endian, 4 bytes), images, labels."""
 
@@ -817,6 +854,7 @@ def main():
         "fuzz_device": device_files(),
         "fuzz_results": results_files(),
         "fuzz_sweep": sweep_files(),
+        "fuzz_settings": settings_files(),
         "fuzz_idx": idx_files(),
         "fuzz_network": network_files(),
     }.items():
