@@ -14,6 +14,7 @@
 #define VERB         "advise"
 #define MEMORY_BYTES (UINT64_C(2) << 30)
 #define TIMEOUT_S    300
+#define TARGET       0.05
 
 static const char help[] =
     "eie advise: which kernel for one layer, how much faster than dense, from which density on\n\n"
@@ -270,7 +271,7 @@ static void print_table(const struct eie_advice *advice)
             printf("%-38s %12s %7s %12s %12s\n", "none here", "-", "-", "-", "-");
             continue;
         }
-        printf("%-38s %12.3f %7.2g %12.3g %12.5g%s%s\n", offer->kernel, offer->ns / 1e3,
+        printf("%-38s %12.3f %7.1f %12.3g %12.5g%s%s\n", offer->kernel, offer->ns / 1e3,
                50 * (offer->high_ns - offer->low_ns) / offer->ns, dense_ns / offer->ns,
                offer->weight_bytes / 1024, *offer->remark ? "  " : "", offer->remark);
     }
@@ -467,6 +468,7 @@ int eie_command_advise(int argc, char **argv)
                               .candidates = {.threads = topology->cores,
                                              .cache = EIE_CACHE_HOT,
                                              .memory_bytes = MEMORY_BYTES,
+                                             .target = TARGET,
                                              .timeout_s = TIMEOUT_S,
                                              .on_row = on_row,
                                              .on_complaint = on_complaint,

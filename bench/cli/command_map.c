@@ -57,9 +57,9 @@ struct options {
 static bool each_word(const char *text, bool (*take)(struct eie_grid *grid, const char *word),
                       struct eie_grid *grid)
 {
-    char copy[512], *rest = NULL;
+    char copy[512] = "", *rest = NULL;
     bool good = strlen(text) < sizeof copy && *text;
-    snprintf(copy, sizeof copy, "%s", text);
+    if (good) strcpy(copy, text);
     for (char *word = strtok_r(copy, ",", &rest); word && good; word = strtok_r(NULL, ",", &rest))
         good = take(grid, word);
     return good;
@@ -70,7 +70,10 @@ static bool take_size(struct eie_grid *grid, const char *word)
     uint64_t inputs, outputs;
     char first[32];
     const char *times = strchr(word, 'x');
-    snprintf(first, sizeof first, "%.*s", times ? (int)(times - word) : 31, word);
+    const size_t length = times ? (size_t)(times - word) : strlen(word);
+    if (length >= sizeof first) return false;
+    memcpy(first, word, length);
+    first[length] = 0;
     return eie_parse_uint(first, 1, UINT32_MAX, &inputs) &&
            eie_parse_uint(times ? times + 1 : first, 1, EIE_OUTPUTS_MAX, &outputs) &&
            eie_grid_add_size(grid, inputs, outputs);

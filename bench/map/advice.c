@@ -8,6 +8,7 @@
 #define LEAST_DENSITY 1e-3 /* is not looked below */
 #define STEP          4    /* down from a density at which dense is faster */
 #define LOOKS         6    /* at most, beside the layer itself */
+#define POINT_S       3    /* for the layer itself, beside its least samples */
 #define CLOSE         1.25 /* densities are not brought nearer */
 #define SIZES_APART   4    /* in places of the matrix: how far a map is believed */
 #define WEIGHTS_APART 2
@@ -169,10 +170,10 @@ enum eie_status eie_advice_measure(const struct eie_candidates *candidates, stru
     begin(advice, point);
     eie_shape_name(&point->shape, name);
     if (suite) snprintf(suite_name, sizeof suite_name, "%s", suite->name);
-    enum eie_status status = suite
-                                 ? eie_candidates_measure_layer(candidates, suite, word, layer,
-                                                                point->batch, results, error)
-                                 : eie_candidates_measure(candidates, point, 1, 0, results, error);
+    enum eie_status status =
+        suite ? eie_candidates_measure_layer(candidates, suite, word, layer, point->batch, POINT_S,
+                                             results, error)
+              : eie_candidates_measure(candidates, point, 1, POINT_S, results, error);
     if (status) return status;
     struct gathering gathering = {
         .suite = suite_name, .layer = layer ? layer : name, .batch = point->batch};
@@ -190,6 +191,7 @@ enum eie_status eie_advice_measure(const struct eie_candidates *candidates, stru
     narrow(&verdict, kernels, sizeof kernels);
     struct eie_candidates few = *candidates;
     few.kernels = kernels;
+    few.target = 0;
     struct search search = {.candidates = &few, .results = results, .point = *point};
     return find_threshold(&search, gain, advice, error);
 }

@@ -49,6 +49,7 @@ static enum eie_status supervise(const struct eie_candidates *candidates,
         .job = {.matrices = matrices,
                 .matrix_count = count,
                 .budget_s = left_s,
+                .target = candidates->target,
                 .memory_bytes = candidates->memory_bytes,
                 .at_once = true},
         .results = results,
@@ -128,7 +129,7 @@ enum eie_status eie_candidates_measure(const struct eie_candidates *candidates,
 
 enum eie_status eie_candidates_measure_layer(const struct eie_candidates *candidates,
                                              struct eie_suite *suite, const char *word,
-                                             const char *layer, uint32_t batch,
+                                             const char *layer, uint32_t batch, double left_s,
                                              struct eie_results *results, struct eie_error *error)
 {
     struct eie_matrix_options options = options_of(candidates, batch);
@@ -136,7 +137,7 @@ enum eie_status eie_candidates_measure_layer(const struct eie_candidates *candid
     options.layers = layer;
     enum eie_status status = eie_matrix_begin_with(&options, suite, word, &matrix, error);
     if (status) return status;
-    status = supervise(candidates, &matrix, 1, 0, results, error);
+    status = supervise(candidates, &matrix, 1, left_s, results, error);
     eie_matrix_end(&matrix);
     return status;
 }

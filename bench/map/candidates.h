@@ -15,6 +15,7 @@ struct eie_candidates {
     enum eie_cache cache;
     const char *kernels; /* names and globs, as of eie bench --kernel */
     uint64_t memory_bytes;
+    double target; /* relative half width of the intervals that left_s is for; 0: the least only */
     double timeout_s; /* that a kernel may be silent */
     bool quiet;
     const volatile sig_atomic_t *stop; /* as in struct eie_supervision */
@@ -33,8 +34,9 @@ EIE_MUST_USE enum eie_status eie_candidates_fit(const struct eie_candidates *can
                                                 const struct eie_shape *shape,
                                                 struct eie_error *error);
 
-/* Measures what the points lack in `results`, each kernel's least samples; `left_s` only says how
- * long the whole run may still take, for its progress. What fails stands in the rows. Returned: as
+/* Measures what the points lack in `results`, each kernel's least samples, and where there is a
+ * target goes on with the widest intervals for `left_s` in all; else that only says how long the
+ * whole run may still take, for its progress. What fails stands in the rows. Returned: as
  * eie_suite_of_shapes, eie_matrix_begin, eie_supervise. */
 EIE_MUST_USE enum eie_status eie_candidates_measure(const struct eie_candidates *candidates,
                                                     const struct eie_point *points, uint32_t count,
@@ -43,10 +45,9 @@ EIE_MUST_USE enum eie_status eie_candidates_measure(const struct eie_candidates 
 
 /* The same for one layer of a suite, which is taken over; `word` is the suite's on a command line.
  */
-EIE_MUST_USE enum eie_status eie_candidates_measure_layer(const struct eie_candidates *candidates,
-                                                          struct eie_suite *suite, const char *word,
-                                                          const char *layer, uint32_t batch,
-                                                          struct eie_results *results,
-                                                          struct eie_error *error);
+EIE_MUST_USE enum eie_status
+eie_candidates_measure_layer(const struct eie_candidates *candidates, struct eie_suite *suite,
+                             const char *word, const char *layer, uint32_t batch, double left_s,
+                             struct eie_results *results, struct eie_error *error);
 
 #endif

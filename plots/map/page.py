@@ -47,7 +47,7 @@ def title(found):
     where = {"hot": "one copy of the weights, used again and again", "llc": "weights from the last-level cache"}.get(
         found.cache, "weights from memory"
     )
-    return f"What is fastest on {cpu}, {found.threads} thread{plural}, {where}"
+    return f"{cpu}, {found.threads} thread{plural}, {where}"
 
 
 def kernel_of(row):
@@ -112,7 +112,7 @@ def break_even_table(found):
 
 
 def page(found):
-    its = Page("Break-even map").add(f"{title(found)}.").bullets(lead(found))
+    its = Page("Break-even map").add(f"Which form of a layer is fastest where: {title(found)}.").bullets(lead(found))
     its.add(Figure(f"{NAME}.png", "which form of a layer is fastest, by size, batch and densities"))
     its.heading("How to read this").bullets(
         (

@@ -140,15 +140,21 @@ def _panel(axes, points):
 
 def _legend(figure, found):
     forms = [form for form in FORMS if any(point.winner == form for point in found.points)]
-    handles = [Patch(facecolor=COLOURS[form], label=f"{form} is fastest") for form in forms]
+    handles = [Patch(facecolor=COLOURS[form], label=form) for form in forms]
     handles += [
-        Patch(facecolor="#555555", label=f"full colour: {CLEAR:g} times and more ahead of the next form"),
-        Patch(facecolor="#d0d0d0", label=f"pale: less than {CLOSE:g} times ahead"),
-        Line2D([], [], color=INK, marker=".", linestyle="", label="measured here"),
+        Patch(facecolor="#555555", label=f"full colour: {CLEAR:g}x and more ahead"),
+        Patch(facecolor="#d0d0d0", label=f"pale: less than {CLOSE:g}x ahead"),
+        Line2D([], [], color=INK, marker=".", linestyle="", label="measured point"),
     ]
     if any(0 < sum(point.eie is not None and point.eie > 1 for point in its) < len(its) for its in found.panels.values()):
-        handles.append(Line2D([], [], color=INK, linestyle="--", label="EIE, modelled, as fast as the fastest here"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7.5, frameon=False)
+        handles.append(Line2D([], [], color=INK, linestyle="--", label="EIE, modelled, draws level"))
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=4 if len({point.panel[:2] for point in found.points}) > 2 else 3,
+        fontsize=7.5,
+        frameon=False,
+    )
 
 
 def picture(found, title, kind):
@@ -175,7 +181,7 @@ def picture(found, title, kind):
             line[0].set_ylabel(f"{batch} input{'s' * (batch > 1)} a call\n\ninputs that are not 0", fontsize=8)
         for axes in grid[-1]:
             axes.set_xlabel("weights that are not 0", fontsize=8)
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(f"Which form of a layer is fastest where\n{title}", fontsize=9.5)
         _legend(figure, found)
         out = io.BytesIO()
         further = {"metadata": {"Date": None, "Creator": None}} if kind == "svg" else {"dpi": 160}

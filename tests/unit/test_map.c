@@ -392,10 +392,13 @@ static void read_between_points(void **state)
     assert_true(advice.pays_at == 0.04 && advice.not_at == 0.16);
     assert_int_equal(eie_advice_best(&advice, &second), EIE_FAMILY_COMPRESSED);
     assert_int_equal(second, EIE_FAMILY_DENSE);
-    assert_false(eie_advice_is_close(&advice, EIE_FAMILY_COMPRESSED, second));
+    assert_true(eie_advice_is_close(&advice, EIE_FAMILY_COMPRESSED, second));
     /* bytes go with the weights that are there, and with all of them */
     assert_true(fabs(advice.offers[EIE_FAMILY_COMPRESSED].weight_bytes - 562.5) < 1e-6);
     assert_true(advice.offers[EIE_FAMILY_DENSE].weight_bytes == 1000);
+    point.shape.weights = 0.02;
+    assert_good(eie_advice_read(&file, &point, &advice, &error), error);
+    assert_false(eie_advice_is_close(&advice, EIE_FAMILY_COMPRESSED, EIE_FAMILY_DENSE));
     point.shape.weights = 0.16; /* a point that was measured */
     assert_good(eie_advice_read(&file, &point, &advice, &error), error);
     assert_true(fabs(advice.offers[EIE_FAMILY_COMPRESSED].ns - 160) < 1e-9);
