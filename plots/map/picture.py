@@ -17,7 +17,9 @@ LIGHT = {DENSE, COMPRESSED}  # dark enough for white letters
 CLOSE, CLEAR = 1.1, 1.5  # times ahead of the next form
 SHADES = {CLEAR: 1.0, CLOSE: 0.62, 1.0: 0.3}  # how much of the colour
 WIDE, HIGH = 160, 100  # cells of a panel's raster
-SMALL = 0.04  # of a panel: no words fit
+STEP = 4  # of these cells one is looked at for a place for words
+WORDS_WIDE = 1.6  # what a cell to the side counts less than one up or down
+FITS = 12  # cells from a region's edge: where there are fewer, no words fit
 STYLE = {"font.size": 9, "svg.hashsalt": "eiebench", "svg.fonttype": "none"}
 INK = "#222222"
 
@@ -80,37 +82,54 @@ def _edges(axes, values, nearest, x, y, **how):
             axes.contour(x.cells(WIDE), y.cells(HIGH), field, levels=[level + 0.5], **how)
 
 
+def _middle(inside):
+    """(row, column) of the cell of a region that is farthest from its edge, and how far, in cells; a panel is wider than
+    high, and so are words."""
+    framed = numpy.pad(inside[::STEP, ::STEP], 1)
+    own, others = numpy.argwhere(framed), numpy.argwhere(~framed)
+    if not len(own):
+        return None
+    away = ((own[:, None, :] - others[None, :, :]) / (1, WORDS_WIDE)) ** 2
+    distances = numpy.sqrt(away.sum(axis=2)).min(axis=1)
+    best = distances.argmax()
+    row, column = (own[best] - 1) * STEP
+    return row, column, distances[best] * STEP
+
+
 def _name(axes, form, points, nearest, x, y):
-    """The form's name in its region, and how far it is ahead there."""
+    """The form's name in its largest region, and how far it is ahead."""
     its = numpy.array([point.winner == form for point in points])
-    cells = numpy.argwhere(its[nearest])
-    if len(cells) < SMALL * nearest.size:
+    place = _middle(its[nearest])
+    if place is None or place[2] < FITS:
         return
-    row, column = cells[numpy.argmin(((cells - cells.mean(axis=0)) ** 2).sum(axis=1))]
     leads = sorted(point.lead for point in points if point.winner == form and point.lead is not None)
     words = form.replace(" ", "\n", 1)
     if leads:
-        low, high = (f"{lead:.2g}" for lead in (leads[0], leads[-1]))
-        words += f"\n{low}x ahead" if low == high else f"\n{low}x to {high}x\nahead"
-    pale = shade(leads[len(leads) // 2]) < 1 if leads else False
-    place = x.cells(WIDE)[column], y.cells(HIGH)[row]
+        low, high = _times(leads[0]), _times(leads[-1])
+        words += f"\n{low} ahead" if low == high else f"\n{low} to {high}\nahead"
+    pale = shade(points[nearest[place[0], place[1]]].lead) < 1
     axes.text(
-        *place,
+        x.cells(WIDE)[place[1]],
+        y.cells(HIGH)[place[0]],
         words,
         ha="center",
         va="center",
-        fontsize=7.5,
+        fontsize=7,
         color="white" if form in LIGHT and not pale else INK,
         clip_on=True,
     )
+
+
+def _times(ratio):
+    return f"{ratio:.2g}x" if ratio < 10 else f"{ratio:.0f}x"
 
 
 def _eie_words(points):
     ratios = sorted(point.eie for point in points if point.eie is not None)
     if not ratios:
         return ""
-    low, high = f"{ratios[0]:.2g}", f"{ratios[-1]:.2g}"
-    return f"EIE, modelled: {low}x" + ("" if low == high else f" to {high}x") + " as fast"
+    low, high = _times(ratios[0]), _times(ratios[-1])
+    return f"EIE, modelled: {low}" + ("" if low == high else f" to {high}") + " as fast"
 
 
 def _panel(axes, points):
