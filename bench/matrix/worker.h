@@ -15,6 +15,8 @@ struct eie_job {
     double begin_s, budget_s;    /* of the whole run, on eie_now_s's clock */
     double target;               /* relative half width of the intervals; 0: the least only */
     uint64_t memory_bytes;
+    double
+        assumed_power_w;  /* of this machine while it computes, by its user's meter; 0: not known */
     const json_t *broken; /* layers whose building ended a worker: SUITE/LAYER and why */
     /* groups in which a worker ended, as the keys of an object (eie_group_name): the rows that they
        lack are run one by one, each in a process of its own, so that only the guilty one is lost;
