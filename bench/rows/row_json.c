@@ -124,8 +124,8 @@ static void add_energy(json_t *object, const struct eie_energy *energy)
     if (energy->state != EIE_ENERGY_MEASURED) return;
     eie_set_integer(object, "eie_energy_calls", energy->calls);
     eie_set(object, "eie_energy_idle", "not drawn off");
-    eie_set_number(object, "eie_energy_above_idle_j",
-                   energy->call_j * (1 - energy->idle_power_w / energy->power_w));
+    const double above_j = energy->call_j * (1 - energy->idle_power_w / energy->power_w);
+    if (above_j > 0) eie_set_number(object, "eie_energy_above_idle_j", above_j);
     if (energy->part_count) add_parts(object, energy);
     eie_set_number(object, "eie_board_sm_clock_hz", energy->board.sm_clock_hz);
     eie_set_number(object, "eie_board_temperature_c", energy->board.temperature_c);

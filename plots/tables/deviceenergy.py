@@ -6,7 +6,6 @@ from plots.core.load import one_line
 from plots.core.references import DENSE, kind_of
 
 CPU = "cpu"
-NEVER = ("unavailable", "no permission")  # said once, at the host's energy, and not of every row
 ONE, PER_J, ABOVE = "uJ an inference", "inferences per J", "above idle, uJ"
 CHOSEN = ("best dense", "best compressed")
 
@@ -135,14 +134,15 @@ def processor_energy(results):
     """A list with the table, or an empty one: nobody could measure anything, and no power was given."""
     kind = processor_kind(results.rows)
     rows = [row for row in results.rows if row.device == CPU and not row.is_model]
-    said = {row.raw.get("eie_energy_state") for row in rows} - {None, "measured", *NEVER}
+    once = str(results.context.get("eie_host_energy")).partition(":")[0]  # said of the host, not again of every row
+    said = {row.raw.get("eie_energy_state") for row in rows} - {None, once}
     if not kind and not said:
         return []
-    table = Table("processor_energy", "Energy of the processor: one inference (an input vector); the fastest rows", corner="row")
+    table = Table(
+        "processor_energy", "Energy of the processor: one inference (an input vector); the fastest rows", corner="row"
+    )
     for row in _chosen(rows):
-        name = (
-            f"{row.kernel} on {row.device}@{row.threads}, {row.layer}, suite {row.suite}, batch {row.batch}, cache {row.cache}"
-        )
+        name = f"{row.kernel} on {row.device}@{row.threads}, {row.layer}, suite {row.suite}, batch {row.batch}, cache {row.cache}"
         table.put_cells(name, processor_cells(row, kind))
     table.fill("the row has no such number")
     table.notes += _processor_notes(rows, kind)
@@ -158,7 +158,13 @@ def _chosen(rows):
         most[group] = max(most.get(group, 0), row.threads)
     for row in rows:
         group = (row.suite, row.layer, row.batch, row.cache)
-        kind = CHOSEN[0] if kind_of(row) == DENSE else CHOSEN[1] if "exact" in row.flags and "reference" not in row.flags else ""
+        kind = (
+            CHOSEN[0]
+            if kind_of(row) == DENSE
+            else CHOSEN[1]
+            if "exact" in row.flags and "reference" not in row.flags
+            else ""
+        )
         if not kind or row.threads != most[group]:
             continue
         other = best.get((group, kind))
@@ -178,7 +184,9 @@ def _processor_notes(rows, kind):
             "Idle power is in all of them; above idle: without what the processor draws between calls."
         )
     if kind == "assumed":
-        notes.append("Power is what a meter showed, as its reader gave it (--power), for all rows alike; energy is power x time.")
+        notes.append(
+            "Power is what a meter showed, as its reader gave it (--power), for all rows alike; energy is power x time."
+        )
     for row in rows:
         state = row.raw.get("eie_energy_state")
         if isinstance(state, str) and state != "measured":

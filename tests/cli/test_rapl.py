@@ -60,7 +60,7 @@ def test_measured(bench, eie, tmp_path):
     assert 0 < error <= 0.25 and abs(row["eie_power_w"] - 70) <= 70 * error
     assert row["eie_energy_calls"] > 0 and 0.1 <= row["eie_energy_window_s"] < 1
     assert row["eie_energy_idle"] == "not drawn off"
-    assert row["eie_energy_above_idle_j"] < row["eie_energy_j"]
+    assert 0 <= row.get("eie_energy_above_idle_j", 0) < row["eie_energy_j"]
     domains = row["eie_energy_domains"]
     assert list(domains) == ["package", "core", "dram"]
     assert domains["package"] == {"state": "measured", "j": row["eie_energy_j"], "wraps": 0}
@@ -108,7 +108,9 @@ def test_not_measured(bench, tmp_path, zones, state, what):
 def test_power_of_a_meter(eie):
     """Where nothing measures: power x time, marked assumed, in the tables where a measured value would stand."""
     where = ("--suite", "paper", "--layer", "Alex-7", "--threads", "1", "--cache", "hot", "--budget", "least")
-    results = eie.bench(*where, "--kernel", f"{CPU},{DENSE},model_eie_analytic", "--power", "85.5", env={"EIE_RAPL": "/nonexistent"})
+    results = eie.bench(
+        *where, "--kernel", f"{CPU},{DENSE},model_eie_analytic", "--power", "85.5", env={"EIE_RAPL": "/nonexistent"}
+    )
     rows = {row["eie_kernel"]: row for row in results["benchmarks"]}
     model, ours = rows.pop("model_eie_analytic"), rows[CPU]
     assert "eie_assumed_power_w" not in model
