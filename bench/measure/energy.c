@@ -81,7 +81,8 @@ static void judge(struct run *run, struct eie_energy *energy)
                  energy->window_s / (double)run->calls);
 }
 
-/* Of one call, from how they stood at both ends; what had no value at one of them has none. */
+/* Of one call, from how they stood at both ends; what had no value at one of them has none, and
+ * what did not move at all was not counted: it is no energy of 0. */
 static void count_parts(const struct eie_meter_part *first, uint32_t count,
                         struct eie_energy *energy)
 {
@@ -91,6 +92,12 @@ static void count_parts(const struct eie_meter_part *first, uint32_t count,
         if (part->state != EIE_ENERGY_MEASURED) continue;
         part->joules = (part->joules - first[i].joules) / (double)energy->calls;
         part->wraps -= first[i].wraps;
+        if (part->joules > 0) continue;
+        part->state = EIE_ENERGY_TOO_SHORT;
+        part->joules = NAN;
+        snprintf(part->reason, sizeof part->reason,
+                 "its counter stood still in the whole window: this machine shows it and does not "
+                 "count it, or nothing was drawn");
     }
 }
 

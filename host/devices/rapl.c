@@ -208,15 +208,18 @@ static bool is_virtual(void)
 #endif
 }
 
+static const char *where_to_measure(void)
+{
+    return is_virtual() ? "this is a virtual machine, which hosts seldom give any: measure on the "
+                          "machine itself"
+                        : "load its module (modprobe intel_rapl_msr) where the processor has it";
+}
+
 static enum eie_energy_state absent(struct eie_error *why)
 {
     eie_fail(why, EIE_MISSING,
              "no RAPL in %s (powercap, perf_event): %s, or read a meter at the wall (--power)",
-             rapl.root,
-             is_virtual()
-                 ? "this is a virtual machine, which hosts seldom give any: measure on the "
-                   "machine itself"
-                 : "load its module (modprobe intel_rapl_msr) where the processor has it");
+             rapl.root, where_to_measure());
     return EIE_ENERGY_UNAVAILABLE;
 }
 
@@ -245,10 +248,11 @@ static enum eie_energy_state try_way(find_zones *find, bool *there, struct eie_e
     enum eie_energy_state state = find(&rapl, there, why);
     uint32_t wraps;
     if (state == EIE_ENERGY_MEASURED && !zones_of(0, &joules, &wraps)) {
-        eie_fail(why, EIE_SYSTEM,
-                 "RAPL by %s has no zone of a whole package here, among %u others: nothing says "
-                 "what the processor draws",
-                 rapl.way, rapl.zone_count);
+        eie_fail(
+            why, EIE_SYSTEM,
+            "RAPL by %s shows no counter of a whole package here%s: %s, or read a meter at the "
+            "wall (--power)",
+            rapl.way, rapl.zone_count ? ", only others" : "", where_to_measure());
         state = EIE_ENERGY_UNAVAILABLE;
     }
     if (state == EIE_ENERGY_MEASURED) state = read_domain(0, &joules, why);

@@ -18,7 +18,9 @@ struct eie_rapl_zone {
     char name[32];   /* as the system has it, "package-0" */
     char where[320]; /* the file of its counter, or its event and CPU: for messages, and to read */
     uint32_t domain;
-    int counter; /* perf_event's, or -1 */
+    int counter; /* perf_event's, or -1, with its event and CPU */
+    uint64_t config;
+    int cpu;
     double unit_j;
     uint64_t range; /* the counter begins anew behind it; 0: never, or nobody knows where */
     /* MEASURED where the zone can be read; else the reason stands in `why` */

@@ -176,14 +176,12 @@ static void name_event(const char *name, struct event *event)
 
 /* ---- zones ----------------------------------------------------------------------------------- */
 
-/* Of one CPU. Where it cannot be opened, the domain has no number; of the package the others say
- * why. */
-static enum eie_energy_state add_zone(struct eie_rapl *rapl, const struct event *event,
-                                      uint32_t type, int cpu, enum eie_energy_state state,
+/* Of one CPU, not yet opened. */
+static enum eie_energy_state add_zone(struct eie_rapl *rapl, const struct event *event, int cpu,
+                                      enum eie_energy_state readable,
                                       const struct eie_error *reason, struct eie_error *why)
 {
     char name[32];
-    struct eie_error refused = *reason;
     bool full;
     snprintf(name, sizeof name, "%.15s of CPU %d", event->domain, cpu);
     struct eie_rapl_zone *zone = eie_rapl_add(rapl, event->domain, name, &full, why);
@@ -191,12 +189,39 @@ static enum eie_energy_state add_zone(struct eie_rapl *rapl, const struct event 
     snprintf(zone->where, sizeof zone->where, "perf_event power/%s/ on CPU %d",
              event->file + strlen("events/"), cpu);
     zone->unit_j = event->unit_j;
-    if (state == EIE_ENERGY_MEASURED) {
-        zone->counter = perf->open(type, event->config, cpu);
-        if (zone->counter < 0) state = judge(errno, zone->where, &refused);
-    }
-    zone->state = state;
+    zone->config = event->config;
+    zone->cpu = cpu;
+    zone->state = readable;
+    snprintf(zone->why, sizeof zone->why, "%.255s", reason->message);
+    return EIE_ENERGY_MEASURED;
+}
+
+static void open_zone(struct eie_rapl_zone *zone, uint32_t type)
+{
+    struct eie_error refused = {""};
+    if (zone->state != EIE_ENERGY_MEASURED) return;
+    zone->counter = perf->open(type, zone->config, zone->cpu);
+    if (zone->counter >= 0) return;
+    zone->state = judge(errno, zone->where, &refused);
     snprintf(zone->why, sizeof zone->why, "%.255s", refused.message);
+}
+
+/* The package's first, and others only beside it: some kernels in virtual machines show events
+ * whose counters are not there, and complain of themselves when one is opened. */
+static enum eie_energy_state open_zones(struct eie_rapl *rapl, uint32_t type, struct eie_error *why)
+{
+    uint32_t packages = 0;
+    for (uint32_t i = 0; i < rapl->zone_count; i++) {
+        struct eie_rapl_zone *zone = &rapl->zones[i];
+        if (zone->domain) continue;
+        packages++;
+        open_zone(zone, type);
+        if (zone->state == EIE_ENERGY_MEASURED) continue;
+        eie_fail(why, EIE_SYSTEM, "%s", zone->why);
+        return zone->state;
+    }
+    for (uint32_t i = 0; i < rapl->zone_count && packages; i++)
+        if (rapl->zones[i].domain) open_zone(&rapl->zones[i], type);
     return EIE_ENERGY_MEASURED;
 }
 
@@ -206,8 +231,8 @@ static int choose(const struct dirent *entry)
            !strchr(entry->d_name, '.');
 }
 
-static enum eie_energy_state add_events(struct eie_rapl *rapl, uint32_t type, const int *cpus,
-                                        uint32_t cpu_count, struct eie_error *why)
+static enum eie_energy_state add_events(struct eie_rapl *rapl, const int *cpus, uint32_t cpu_count,
+                                        struct eie_error *why)
 {
     char path[320];
     struct dirent **list;
@@ -222,7 +247,7 @@ static enum eie_energy_state add_events(struct eie_rapl *rapl, uint32_t type, co
         free(list[i]);
         const enum eie_energy_state readable = read_event_files(rapl, &event, &reason);
         for (uint32_t c = 0; c < cpu_count && state == EIE_ENERGY_MEASURED; c++)
-            state = add_zone(rapl, &event, type, cpus[c], readable, &reason, why);
+            state = add_zone(rapl, &event, cpus[c], readable, &reason, why);
     }
     free(list);
     return state;
@@ -248,7 +273,8 @@ enum eie_energy_state eie_rapl_find_perf(struct eie_rapl *rapl, bool *there, str
     if (state != EIE_ENERGY_MEASURED) return state;
     const uint32_t cpu_count = cpus_of(text, cpus);
     if (!cpu_count) return garbage(rapl, "cpumask", "", text, why);
-    return add_events(rapl, (uint32_t)type, cpus, cpu_count, why);
+    state = add_events(rapl, cpus, cpu_count, why);
+    return state == EIE_ENERGY_MEASURED ? open_zones(rapl, (uint32_t)type, why) : state;
 }
 
 void eie_rapl_close_perf(struct eie_rapl *rapl)

@@ -292,7 +292,8 @@ static void test_a_package_without_a_name(void **state)
     assert_said(open_cpu(&gauge, &why), EIE_ENERGY_UNAVAILABLE, &why, "intel-rapl:1/name");
     zone("intel-rapl:1", "psys\n", "1000000\n");
     zone("intel-rapl:0", "core\n", "1000000\n");
-    assert_said(open_cpu(&gauge, &why), EIE_ENERGY_UNAVAILABLE, &why, "no zone of a whole package");
+    assert_said(open_cpu(&gauge, &why), EIE_ENERGY_UNAVAILABLE, &why,
+                "no counter of a whole package");
 }
 
 static void test_more_zones_than_are_read(void **state)
@@ -444,6 +445,20 @@ static void test_perf_without_permission(void **state)
     assert_int_equal(made.opened, made.closed);
 }
 
+/* A kernel in a virtual machine may show psys alone; opening it only makes the kernel complain. */
+static void test_perf_without_a_package(void **state)
+{
+    struct eie_gauge gauge;
+    struct eie_error why;
+    (void)state;
+    plant_perf();
+    drop(PMU "events/energy-pkg");
+    event("energy-psys", "event=0x05\n");
+    assert_said(open_cpu(&gauge, &why), EIE_ENERGY_UNAVAILABLE, &why,
+                "whole package here, only others");
+    assert_int_equal(made.opened, 0);
+}
+
 static void test_perf_files_with_garbage(void **state)
 {
     static const struct {
@@ -559,6 +574,7 @@ static void test_window_with_a_wrap(void **state)
     put(CAP "intel-rapl:0/watts", "50\n");
     zone("intel-rapl:0:0", "dram\n", "0");
     put(CAP "intel-rapl:0:0/watts", "10\n");
+    zone("intel-rapl:0:1", "uncore\n", "0"); /* shown and not counted */
     measure("wrap", &energy);
     assert_power(&energy, 50);
     /* it stands at 4000 J, its range, 0.15 s from now: the window begins 0.1 s from now */
@@ -566,7 +582,9 @@ static void test_window_with_a_wrap(void **state)
     put(CAP "intel-rapl:0/start", start);
     measure("wrap", &energy);
     assert_power(&energy, 50);
-    assert_int_equal(energy.part_count, 2);
+    assert_int_equal(energy.part_count, 3);
+    assert_int_equal(energy.parts[2].state, EIE_ENERGY_TOO_SHORT);
+    assert_true(isnan(energy.parts[2].joules) && strstr(energy.parts[2].reason, "stood still"));
     assert_int_equal(energy.parts[0].wraps, 1);
     assert_string_equal(energy.parts[1].name, "dram");
     assert_true(fabs(energy.parts[1].joules / energy.parts[0].joules - 0.2) < 0.05);
@@ -601,6 +619,7 @@ int main(void)
         TEST(test_no_permission),
         TEST(test_perf_events),
         TEST(test_perf_without_permission),
+        TEST(test_perf_without_a_package),
         TEST(test_perf_files_with_garbage),
         TEST(test_which_way),
         TEST(test_window_of_perf),
