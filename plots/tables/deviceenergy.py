@@ -1,6 +1,6 @@
 """Energy of devices with a meter, and of the processor: what a row has, or the word that says why there is none."""
 
-from plots.core.cells import Cell, missing, percent
+from plots.core.cells import Cell, missing, number_text, percent
 from plots.core.grid import Table
 from plots.core.load import one_line
 from plots.core.references import DENSE, kind_of
@@ -81,7 +81,7 @@ def assumed_cells(row):
     joules, watts = row.number("eie_assumed_energy_j"), row.number("eie_assumed_power_w")
     if joules is None or watts is None:
         return None, None
-    where = f"assumed: a meter's reading, given by --power {watts:g}, {row.label()}"
+    where = f"assumed: a meter's reading, given by --power {number_text(watts)}, {row.label()}"
     batch = "" if row.batch == 1 else f" / {row.batch}"
     return (
         Cell(joules / row.batch * 1e6, "uJ", "assumed", f"{where}, x median time of a call{batch}"),

@@ -1,6 +1,6 @@
 """Energy of EIE and of its model against the published baselines, and what the model counts."""
 
-from plots.core.cells import MARKS, Cell, missing, ratio, said_together
+from plots.core.cells import MARKS, Cell, missing, number_text, ratio, said_together
 from plots.core.grid import Table
 from plots.core.headline import Headline, ratio_text
 from plots.core.load import one_line
@@ -114,7 +114,7 @@ def _meter(results):
     """The energy of the processor is what its meter says that it is, or follows from the power that its user gave."""
     if processor_kind(results.rows) == "assumed":
         powers = {row.number("eie_assumed_power_w") for row in results.rows} - {None}
-        return "assumed: a meter's reading of " + ", ".join(f"{watts:g}" for watts in sorted(powers)) + " W, x time"
+        return "assumed: a meter's reading of " + ", ".join(map(number_text, sorted(powers))) + " W, x time"
     sources = {row.raw.get("eie_energy_source") for row in results.rows if row.device == "cpu" and row.usable}
     return "measured by " + "; ".join(sorted(one_line(source) for source in sources if isinstance(source, str)))
 

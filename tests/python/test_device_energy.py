@@ -177,7 +177,7 @@ def test_processor_by_a_given_power(host):
     power = named(out, "table5_platforms", "power (W)", "this host: best dense@4")
     assert float(power["value"]) == 85 and power["provenance"] == "assumed" and "--power 85" in power["source"]
     ours = cell(out, "headline_energy", "CPU dense", "this host, assumed")
-    assert ours["unit"] == "x" and "assumed: a meter's reading of 85 W" in ours["source"]
+    assert ours["unit"] == "x" and "assumed: a meter's reading of 85.0 W" in ours["source"]
     assert "assumed" in cell(out, "fig7_energy", "Alex-6", "this host, best dense")["source"]
     found = rows_of(out, "Alex-6")["uJ an inference"]
     assert float(found["value"]) == pytest.approx(1000) and found["provenance"] == "assumed"
