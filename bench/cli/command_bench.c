@@ -1,8 +1,8 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
+#include "bench/doctor/checkup.h"
 #include "bench/matrix/supervisor.h"
 #include "bench/measure/devices.h"
-#include "bench/measure/quiet.h"
 #include "host/base/names.h"
 #include "host/machine/topology.h"
 
@@ -456,19 +456,17 @@ static enum eie_status say_least(const struct options *options, const struct eie
     return EIE_OK;
 }
 
-/* A quota below the cores that are there halts threads in the midst of a call. */
-static void say_quota(const struct options *options)
+/* What would spoil the run, before it begins; all else that a quick look found stands in the file.
+ */
+static void say_bad(const struct options *options, const struct eie_results *results)
 {
-    json_t *limits = eie_limits_json(NULL);
-    const double quota = json_number_value(json_object_get(limits, "cpu_quota"));
-    const double cores = json_number_value(json_object_get(limits, "cores"));
-    if (!options->quiet && quota > 0 && quota < cores)
-        fprintf(
-            stderr,
-            "eie: a CPU quota of %.3g cores (control group) holds here, of %.0f: samples that it "
-            "halts are slow; it stands in the results as cpu_quota\n",
-            quota, cores);
-    json_decref(limits);
+    const json_t *checks = json_object_get(eie_results_run(results), "doctor");
+    for (size_t i = 0; i < json_array_size(checks) && !options->quiet; i++) {
+        const json_t *check = json_array_get(checks, i);
+        if (!strcmp(text_of(check, "state"), eie_health_word(EIE_HEALTH_BAD)))
+            fprintf(stderr, "eie: %s; to mend it: %s (eie doctor)\n", text_of(check, "seen"),
+                    text_of(check, "mend"));
+    }
 }
 
 static enum eie_status supervise(const struct options *options, struct outcome *outcome,
@@ -500,7 +498,7 @@ static enum eie_status supervise(const struct options *options, struct outcome *
     if (outcome->old) printf("%u rows stand in %s already\n", outcome->old, options->out);
     fflush(stdout);
     enum eie_status status = say_least(options, &supervision.job, error);
-    if (!status) say_quota(options);
+    if (!status) say_bad(options, results);
     if (!status) status = eie_supervise(&supervision, error);
     judge_all(outcome, results);
     outcome->supervision = NULL;

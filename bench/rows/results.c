@@ -66,6 +66,13 @@ void eie_results_each(const struct eie_results *results, void (*each)(void *cont
     json_object_foreach(results->rows, name, row) each(context, row);
 }
 
+const json_t *eie_results_run(const struct eie_results *results)
+{
+    const size_t runs = json_array_size(results->runs);
+    if (results->this_run) return results->this_run;
+    return runs ? json_array_get(results->runs, runs - 1) : NULL;
+}
+
 void eie_results_set_run(struct eie_results *results, const char *key, json_t *value)
 {
     const size_t runs = json_array_size(results->runs);

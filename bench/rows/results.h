@@ -39,6 +39,9 @@ void eie_results_each(const struct eie_results *results, void (*each)(void *cont
 EIE_MUST_USE enum eie_status eie_results_put(struct eie_results *results, json_t *row,
                                              struct eie_error *error);
 
+/* This run's entry of context.eie_runs, before and after its first row; borrowed. */
+const json_t *eie_results_run(const struct eie_results *results);
+
 /* A fact of this run (context.eie_runs), once it has a row; takes the reference over. */
 void eie_results_set_run(struct eie_results *results, const char *key, json_t *value);
 
