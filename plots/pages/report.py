@@ -25,6 +25,7 @@ from plots.pages.lastscreen import LastScreen
 from plots.pages.poster import poster_page
 from plots.tables import (
     ceilings,
+    counters,
     decomposition,
     deviceenergy,
     energy,
@@ -71,7 +72,8 @@ class Report:
         self.missing = hosttables.missing_lines(results)
         fig7.put_host(self.fig7, results, published)
         self.ceilings = ceilings.Ceilings(results)
-        floors = ceilings.floor_tables(results)
+        floors, counted = ceilings.floor_tables(results), counters.counter_tables(results)
+        self.counters = counters.every_row(results)
         self.points = ceilings.points_table(results)
         self.gpus = gpus.Gpus(results, published)
         self.cockpit = Cockpit(results, published)
@@ -102,6 +104,7 @@ class Report:
             + deviceenergy.device_energy(results)
             + self.fig6_host,
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
+            **({"Counters of this host": counted} if counted else {}),
             "Rows without a number": [hosttables.table_missing(results)],
         }
         self.last_screen = LastScreen(results, published, self.opencl, speeds, self.missing, self.gpus)
@@ -110,6 +113,7 @@ class Report:
         """All but the pictures; `drawn`: these stand beside report.md. `svgs`: {name: SVG} for report.html."""
         tables = [table for tables in self.sections.values() for table in tables]
         own = [self.points, everyrow.table(self.lines), self.machine_speed, self.machine_energy, *self.ways.tables()]
+        own += [self.counters] if self.counters.rows else []
         return (
             {f"{table.name}.csv": table.csv() for table in tables + own}
             | {
