@@ -141,6 +141,12 @@ bool eie_parse_watts(const char *text, double *watts)
     return (!*end || !strcmp(end, "W")) && *watts > 0 && *watts <= 1e5;
 }
 
+bool eie_parse_share(const char *text, double *share)
+{
+    char *end;
+    return parse_number(text, share, &end) && !*end && *share <= 1;
+}
+
 bool eie_parse_bytes(const char *text, uint64_t *bytes)
 {
     static const char units[] = "KMGT";
