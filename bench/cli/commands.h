@@ -12,6 +12,7 @@ int eie_command_estimate(int argc, char **argv);
 int eie_command_expand(int argc, char **argv);
 int eie_command_explore(int argc, char **argv);
 int eie_command_list(int argc, char **argv);
+int eie_command_train(int argc, char **argv);
 
 /* Option --plugin FILE of the verbs: loads it. Returns -1 to go on, or the exit code after a
  * message.

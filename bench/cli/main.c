@@ -28,6 +28,7 @@ static const struct {
     {"explore", "sweeps of the accelerator model over designs", eie_command_explore},
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},
+    {"train", "networks trained, pruned, shared and stored, with a ledger", eie_command_train},
 };
 
 static void help(FILE *stream)

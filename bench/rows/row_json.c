@@ -134,6 +134,7 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     if (row->outcome.energy_source)
         eie_set(object, "eie_energy_source", row->outcome.energy_source);
     add_energy(object, &row->energy);
+    eie_counts_add_json(&row->counts, row->batch, row->facts.nonzeros, object);
     if (row->columns) json_object_update_missing(object, row->columns);
 }
 

@@ -25,6 +25,7 @@ from plots.pages.lastscreen import LastScreen
 from plots.pages.poster import poster_page
 from plots.tables import (
     ceilings,
+    counters,
     decomposition,
     deviceenergy,
     energy,
@@ -70,7 +71,8 @@ class Report:
         self.doubts = quiet.wide(results) + quiet.disturbed(results) + quiet.doubts(results)
         self.missing = hosttables.missing_lines(results)
         self.ceilings = ceilings.Ceilings(results)
-        floors = ceilings.floor_tables(results)
+        floors, counted = ceilings.floor_tables(results), counters.counter_tables(results)
+        self.counters = counters.every_row(results)
         self.points = ceilings.points_table(results)
         self.gpus = gpus.Gpus(results, published)
         self.cockpit = Cockpit(results, published)
@@ -98,6 +100,7 @@ class Report:
             + ([other] if other.rows else []),
             "This host in full": hosttables.host_tables(results) + deviceenergy.device_energy(results) + self.fig6_host,
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
+            **({"Counters of this host": counted} if counted else {}),
             "Rows without a number": [hosttables.table_missing(results)],
         }
         self.last_screen = LastScreen(results, published, self.opencl, speeds, self.missing, self.gpus)
@@ -106,6 +109,7 @@ class Report:
         """All but the pictures; `drawn`: these stand beside report.md. `svgs`: {name: SVG} for report.html."""
         tables = [table for tables in self.sections.values() for table in tables]
         own = [self.points, everyrow.table(self.lines), self.machine_speed, self.machine_energy, *self.ways.tables()]
+        own += [self.counters] if self.counters.rows else []
         return (
             {f"{table.name}.csv": table.csv() for table in tables + own}
             | {

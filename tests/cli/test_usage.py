@@ -15,7 +15,9 @@ def test_version(eie):
     assert eie("--version").stdout.startswith("eie ")
 
 
-@pytest.mark.parametrize("verb", ["bench", "check", "compress", "count", "doctor", "estimate", "expand", "explore", "layer", "list"])
+@pytest.mark.parametrize(
+    "verb", ["bench", "check", "compress", "count", "doctor", "estimate", "expand", "explore", "layer", "list", "train"]
+)
 def test_help_of_every_verb_has_an_example(eie, verb):
     done = eie(verb, "--help")
     assert f"example: eie {verb}" in done.stdout and done.stderr == ""
