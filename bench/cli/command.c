@@ -133,6 +133,12 @@ bool eie_parse_seconds(const char *text, double *seconds)
     return *seconds <= 1e6;
 }
 
+bool eie_parse_share(const char *text, double *share)
+{
+    char *end;
+    return parse_number(text, share, &end) && !*end && *share <= 1;
+}
+
 bool eie_parse_bytes(const char *text, uint64_t *bytes)
 {
     static const char units[] = "KMGT";

@@ -33,6 +33,9 @@ bool eie_parse_uint(const char *text, uint64_t low, uint64_t high, uint64_t *val
 /* "90", "90s", "5m", "1.5h" as seconds; false otherwise. */
 bool eie_parse_seconds(const char *text, double *seconds);
 
+/* A share above 0 and at most 1; false otherwise. */
+bool eie_parse_share(const char *text, double *share);
+
 /* "512M", "2G", "1048576" as bytes; false otherwise. */
 bool eie_parse_bytes(const char *text, uint64_t *bytes);
 

@@ -21,7 +21,9 @@
 static const char help[] =
     "eie bench: check kernels on each layer, then time them\n\n"
     "usage: eie bench [OPTIONS]\n\n"
-    "  --suite NAMES     comma list of suites, or the path of a suite's JSON file (default: the\n"
+    "  --suite NAMES     comma list of suites, or the path of a suite's JSON file, or a layer by "
+    "its\n"
+    "                    shape and densities, shape:4096x1000-w0.18-a0.35 (default: the\n"
     "                    default matrix: paper, paper-matched for the models, and real where\n"
     "                    EIE_MODELS names a folder)\n"
     "  --plugin FILE     also the kernels of this shared object; may be given several times\n"

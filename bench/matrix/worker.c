@@ -377,7 +377,7 @@ static bool goes_on(const struct worker *worker)
 /* A matrix of one layer needs no first round for its headlines: each of its groups is one visit. */
 static bool has_lead(const struct worker *worker)
 {
-    for (uint32_t i = 1; i < worker->station_count; i++) {
+    for (uint32_t i = 1; i < worker->station_count && !worker->job->at_once; i++) {
         const struct eie_station *one = &worker->stations[i - 1], *next = &worker->stations[i];
         if (one->matrix != next->matrix || one->key.suite != next->key.suite ||
             one->key.layer != next->key.layer)

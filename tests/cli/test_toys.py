@@ -223,3 +223,12 @@ def test_nothing_else_knows_the_toys():
             if path.is_file() and path.suffix in (".c", ".h", ".cc", ".cmake", ".py", ".json"):
                 assert not known.search(path.read_text(encoding="utf-8")), path
     assert not known.search((REPOSITORY / "tests/CMakeLists.txt").read_text(encoding="utf-8"))
+
+
+def test_counters_are_the_processors_alone(bench):
+    _, rows = bench(f"{TOY},{CPU}", "--counters")
+    assert len(rows) == 3 and all("eie_counters_state" in row for row in rows)
+    for row in rows:
+        if row["eie_kernel"] == TOY:  # by both clocks
+            assert row["eie_counters_state"] == "unavailable" and "device" in row["eie_counters_reason"]
+            assert "eie_counters_calls" not in row and "eie_counted_task_clock_ns" not in row

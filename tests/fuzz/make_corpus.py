@@ -700,6 +700,51 @@ def sweep_files():
     }
 
 
+def map_files():
+    row = {
+        "name": "shape/8x8-w0.5-a1/k/cpu/batch:1/threads:1/cache:hot/time:wall",
+        "eie_suite": "shape",
+        "eie_layer": "8x8-w0.5-a1",
+        "eie_kernel": "k",
+        "eie_flags": ["float32", "dense"],
+        "eie_batch": 1,
+        "eie_threads": 1,
+        "eie_cache": "hot",
+        "eie_time_source": "wall",
+        "eie_status": "ok",
+        "eie_median_ns": 100.5,
+        "eie_ci95_low_ns": 99,
+        "eie_ci95_high_ns": 102,
+        "eie_prepared_bytes": 256,
+    }
+    sparse = row | {"eie_flags": ["exact"], "eie_median_ns": 50, "eie_chosen_kernel": "other"}
+    fewer = [one | {"eie_layer": "8x8-w0.25-a1", "eie_median_ns": one["eie_median_ns"] / 2} for one in (row, sparse)]
+    model = row | {"eie_flags": ["estimate"], "eie_time_source": "model", "eie_threads": 0, "eie_cache": "none"}
+
+    def file(*rows, said=None, format="1"):
+        said = {"format": "1", "threads": 1, "cache": "hot"} if said is None else said
+        return json.dumps({"context": {"eie_format": format, "eie_map": said}, "benchmarks": rows, "eie_missing": []})
+
+    return {
+        "good": file(row, sparse, model, *fewer),
+        "good-one": file(row),
+        "no-number": file(row | {"eie_median_ns": None}),
+        "negative": file(row | {"eie_median_ns": -1}, sparse | {"eie_median_ns": 1e300}),
+        "interval": file(row | {"eie_ci95_low_ns": 1e9, "eie_ci95_high_ns": 0}),
+        "no-shape": file(row | {"eie_layer": "8x8-w2-a1"}),
+        "huge-shape": file(row | {"eie_layer": "4294967295x67108864-w1-a1"}),
+        "no-batch": file(row | {"eie_batch": -1}),
+        "flags": file(row | {"eie_flags": {"dense": 1}}),
+        "no-rows": file(),
+        "rows": file(1, None, [], {}, row),
+        "threads": file(row, said={"format": "1", "threads": -1, "cache": "hot"}),
+        "no-map": '{"context":{"eie_format":"1"},"benchmarks":[]}',
+        "newer": file(row, format="2"),
+        "cut": file(row)[:-20],
+        "twice": '{"context":{},"context":{},"benchmarks":[]}',
+    }
+
+
 def settings_files():
     """Of /proc and /sys, each as one of them has it, or nearly."""
     return {
@@ -853,6 +898,7 @@ def main():
         "fuzz_suite": suite_files(),
         "fuzz_device": device_files(),
         "fuzz_results": results_files(),
+        "fuzz_map": map_files(),
         "fuzz_sweep": sweep_files(),
         "fuzz_settings": settings_files(),
         "fuzz_idx": idx_files(),
