@@ -304,7 +304,7 @@ static void free_choice(struct choice *choice)
 /* Have all that `live` names a place in the lines of the part before? */
 static bool covers(const struct eie_network_lines *before, uint32_t count, const uint8_t *live)
 {
-    if (!before || before->count != count || before->live == count) return false;
+    if (before->count != count || before->live == count) return false;
     for (uint32_t i = 0; i < count; i++)
         if (live[i] && before->rank[i] == EIE_LINE_DEAD) return false;
     return true;
@@ -317,7 +317,7 @@ static enum eie_status make_choice(uint32_t count, const uint8_t *live,
     enum eie_status status = make_lines(count, NULL, &choice->lines[choice->count++], error);
     if (!status && memchr(live, 0, count))
         status = make_lines(count, live, &choice->lines[choice->count++], error);
-    if (!status && covers(before, count, live)) {
+    if (!status && before && covers(before, count, live)) {
         struct eie_network_lines *lines = &choice->lines[choice->count++];
         status = copy_lines(before, lines, error);
         lines->form = EIE_LIVE_AS_ROWS_BEFORE;

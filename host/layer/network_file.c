@@ -507,7 +507,7 @@ static enum eie_status make_decoder(const struct reading *reading,
     decoder->cross = live_lines(inner);
     decoder->line_count = outer->live;
     decoder->cross_count = inner->live;
-    decoder->of_row = calloc(rows->count, 1);
+    decoder->of_row = calloc((size_t)rows->count + 1, 1);
     return decoder->tables && decoder->lines && decoder->cross && decoder->of_row
                ? EIE_OK
                : no_memory(reading);
