@@ -18,6 +18,7 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
+    {"advise", "which kernel for one layer, and from which density on", eie_command_advise},
     {"bench", "check kernels, time them, write a results file", eie_command_bench},
     {"check", "check kernels on random and nasty cases, time nothing", eie_command_check},
     {"compress", "from dense weights to a compressed layer, with a ledger", eie_command_compress},
@@ -28,6 +29,7 @@ static const struct {
     {"explore", "sweeps of the accelerator model over designs", eie_command_explore},
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},
+    {"map", "where dense, sparse and compressed kernels win here", eie_command_map},
     {"train", "networks trained, pruned, shared and stored, with a ledger", eie_command_train},
 };
 

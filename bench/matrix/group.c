@@ -28,8 +28,10 @@
 #define BLOCKS_MAX     301 /* of a row in one visit */
 #define MORE_SHARE     0.8 /* where more blocks than this were disturbed, further ones would be too */
 #define CALLS_MAX      (INT64_C(1) << 40)
-#define ENERGY_LEAST_S 0.1 /* an energy window lasts as long as a row's samples, from so long */
-#define ENERGY_MOST_S  1.0 /* to so long */
+#define ENERGY_LEAST_S 0.1   /* an energy window lasts as long as a row's samples, from so long */
+#define ENERGY_MOST_S  1.0   /* to so long */
+#define COUNTED_S      50e-3 /* of calls: counters that take turns are switched every few ms */
+#define COUNTED_MOST_S 0.5   /* to finish a round of the copies */
 /* beside twice its calls a round of load, call and read may take so long (bench/check/audit.h) */
 #define SLACK_NS         20e3
 #define SLACK_THREADS_NS 200e3 /* others wake up */
@@ -518,7 +520,7 @@ static enum eie_status call_for_energy(void *context, struct eie_error *error)
     return call_once(contender, &outcome, error);
 }
 
-/* A processor without a meter is not asked for one; of other devices the row says why. */
+/* A processor that no meter is for is not asked; of other devices the row says why. */
 static bool asks_for_energy(const struct eie_row *row)
 {
     return row->device->kind == EIE_DEVICE_FOUND ||
@@ -537,6 +539,40 @@ static void measure_energy(struct session *session, struct contender *contender)
     enter(contender, NULL);
     row->outcome.energy_j = row->energy.call_j;
     row->outcome.energy_source = row->energy.source;
+}
+
+static enum eie_status call_to_count(void *context, struct eie_error *error)
+{
+    struct eie_outcome outcome;
+    return call_once(context, &outcome, error);
+}
+
+/* Whole rounds of the copies, where one does not last too long. */
+static uint64_t counted_calls(const struct contender *contender)
+{
+    const uint32_t copies = contender->row->copies;
+    const double call_s = 1e-9 * call_ns_of(contender);
+    const double round = copies * call_s < COUNTED_MOST_S ? copies : 1;
+    const double calls = ceil(COUNTED_S / call_s / round) * round;
+    return calls < (double)CALLS_MAX ? (uint64_t)calls : (uint64_t)CALLS_MAX;
+}
+
+/* In a pass of its own, after the timed calls: asking for counters and reading them takes time. */
+static void count_events(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    if (contender->status || !session->group->counters) return;
+    if (!row->threads) {
+        eie_counts_refuse(&row->counts, "only the processor's counters are read, and of its own "
+                                        "rows: a device computes elsewhere");
+        return;
+    }
+    tick(session->group, 1, "counting events");
+    if (!warm(contender)) return;
+    enter(contender, "counting events");
+    contender->status = eie_counters_count(NULL, counted_calls(contender), call_to_count, contender,
+                                           &row->counts, &contender->error);
+    enter(contender, NULL);
 }
 
 static bool is_timed(const struct eie_row *row)
@@ -713,6 +749,7 @@ static void keep_samples(struct session *session, struct contender *contender)
 static void finish_case(struct session *session, struct contender *contender)
 {
     if (contender->state == ADMITTED) measure_energy(session, contender);
+    if (contender->state == ADMITTED) count_events(session, contender);
     check_after(contender);
     keep_samples(session, contender);
 }

@@ -93,6 +93,16 @@ static void replace_threads(json_t *list, const json_t *more)
         json_array_append(list, json_array_get(more, i));
 }
 
+json_t *eie_results_get(const struct eie_results *results, const char *key)
+{
+    return json_object_get(results->context, key);
+}
+
+void eie_results_set(struct eie_results *results, const char *key, json_t *value)
+{
+    json_object_set_new(results->context, key, value);
+}
+
 void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)
 {
     static const char *const keys[] = {"eie_ceilings", "eie_peaks", "eie_adds", "eie_pool"};

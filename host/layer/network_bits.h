@@ -12,8 +12,29 @@
 /* What rows or columns are live. */
 enum eie_live_form { EIE_LIVE_ALL, EIE_LIVE_BITS, EIE_LIVE_STRETCHES, EIE_LIVE_AS_ROWS_BEFORE };
 
-/* Which table a weight's code is from: always the first, or by the weight before. */
-enum eie_code_context { EIE_CODE_ALONE, EIE_CODE_BY_LAST, EIE_CODE_BY_ROW, EIE_CODE_BY_COLUMN };
+/* Which table a weight's code is from: always the first, or by the last weight in the stream or in
+ * the row, or by its neighbours. */
+enum eie_code_context { EIE_CODE_ALONE, EIE_CODE_BY_LAST, EIE_CODE_BY_ROW, EIE_CODE_BY_NEIGHBOURS };
+#define EIE_CODE_TABLES_MAX 3u
+
+static inline uint32_t eie_code_tables(uint32_t context)
+{
+    return context == EIE_CODE_ALONE ? 1 : context == EIE_CODE_BY_NEIGHBOURS ? 3 : 2;
+}
+
+/* The table by neighbours of the place `column` in its row of codes: of what stands 1, `distance`,
+ * distance - 1 and distance + 1 columns before it the first weight counts, 1 where it is above 0,
+ * else 2; without one 0. */
+static inline uint32_t eie_code_neighbours(const uint8_t *row, uint32_t column, uint32_t distance,
+                                           const bool *positive)
+{
+    const uint32_t before[] = {1, distance, distance - 1, distance + 1};
+    for (int k = 0; k < 4; k++) {
+        if (!before[k] || before[k] > column || !row[column - before[k]]) continue;
+        return positive[row[column - before[k]]] ? 1 : 2;
+    }
+    return 0;
+}
 
 /* ---- writing -------------------------------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 #define SPLITS      8u   /* 0..7 */
 #define CONTEXTS    16u  /* t is 0..15 */
 #define LONGEST_MAX 255u /* a */
+#define DISTANCES   64u /* d is tried up to here: rows of images are not longer in small networks */
 
 static enum eie_status no_memory(struct eie_error *error)
 {
@@ -173,43 +174,44 @@ static enum eie_status code_runs(struct eie_network_plan *plan, uint64_t *bits,
 /* What decides on the next code's table. All 0 at the beginning. */
 struct signs {
     bool last;
-    uint8_t *of_row, *of_column;
+    uint8_t *of_row;
 };
 
 static enum eie_status make_signs(const struct eie_network_plan *plan, struct signs *signs,
                                   struct eie_error *error)
 {
-    *signs = (struct signs){false, calloc(plan->rows.count, 1), calloc(plan->columns.count, 1)};
-    return signs->of_row && signs->of_column ? EIE_OK : no_memory(error);
+    *signs = (struct signs){false, calloc(plan->rows.count, 1)};
+    return signs->of_row ? EIE_OK : no_memory(error);
 }
 
 static void free_signs(struct signs *signs)
 {
     free(signs->of_row);
-    free(signs->of_column);
 }
 
 /* The table of weight `k`, in order. */
 static uint32_t code_table(const struct eie_network_plan *plan, struct signs *signs, uint32_t k)
 {
     const uint32_t row = plan->row[k], column = plan->column[k];
-    const bool of[] = {false, signs->last, signs->of_row[row], signs->of_column[column]};
-    const bool positive = plan->positive[plan->code[k]];
-    signs->last = positive;
-    signs->of_row[row] = signs->of_column[column] = positive;
+    const bool of[] = {false, signs->last, signs->of_row[row]};
+    if (plan->code_context == EIE_CODE_BY_NEIGHBOURS)
+        return eie_code_neighbours(plan->matrix + (size_t)row * plan->columns.count, column,
+                                   plan->distance, plan->positive);
+    signs->last = plan->positive[plan->code[k]];
+    signs->of_row[row] = signs->last;
     return of[plan->code_context];
 }
 
 static enum eie_status code_codes(struct eie_network_plan *plan, uint64_t *bits,
                                   struct eie_error *error)
 {
-    uint64_t tally[2][EIE_HUFFMAN_SYMBOLS] = {{0}};
+    uint64_t tally[EIE_CODE_TABLES_MAX][EIE_HUFFMAN_SYMBOLS] = {{0}};
     struct signs signs;
     enum eie_status status = make_signs(plan, &signs, error);
-    *bits = 0;
+    *bits = plan->code_context == EIE_CODE_BY_NEIGHBOURS ? eie_bits_of_number(plan->distance) : 0;
     for (uint32_t k = 0; k < plan->weight_count && !status; k++)
         tally[code_table(plan, &signs, k)][plan->code[k]]++;
-    for (int c = 0; c <= (plan->code_context != EIE_CODE_ALONE) && !status; c++) {
+    for (uint32_t c = 0; c < eie_code_tables(plan->code_context) && !status; c++) {
         status = eie_huffman_build(tally[c], &plan->codes[c], error);
         *bits += eie_huffman_bits(&plan->codes[c], tally[c]) +
                  eie_bits_of_table(&plan->codes[c], 1, plan->clusters);
@@ -272,16 +274,19 @@ static enum eie_status choose_runs(struct eie_network_plan *plan, struct best *b
 static enum eie_status choose_codes(struct eie_network_plan *plan, uint64_t *best,
                                     struct eie_error *error)
 {
-    uint32_t chosen = EIE_CODE_ALONE;
+    const uint32_t ways = EIE_CODE_BY_NEIGHBOURS + DISTANCES; /* the last with each distance */
+    uint32_t chosen = 0;
     enum eie_status status = EIE_OK;
     *best = UINT64_MAX;
-    for (uint32_t m = EIE_CODE_ALONE; m <= EIE_CODE_BY_COLUMN && !status; m++) {
+    for (uint32_t way = 0; way <= ways && !status; way++) {
         uint64_t bits;
-        plan->code_context = m;
+        const uint32_t now = way < ways ? way : chosen; /* in the end once more what was best */
+        plan->code_context = now < EIE_CODE_BY_NEIGHBOURS ? now : EIE_CODE_BY_NEIGHBOURS;
+        plan->distance = now < EIE_CODE_BY_NEIGHBOURS ? 0 : now - EIE_CODE_BY_NEIGHBOURS + 1;
+        if (way == ways || (plan->distance && plan->distance >= plan->columns.count)) continue;
         status = code_codes(plan, &bits, error);
-        if (!status && bits < *best) *best = bits, chosen = m;
+        if (!status && bits < *best) *best = bits, chosen = way;
     }
-    plan->code_context = chosen;
     return status;
 }
 
@@ -299,7 +304,7 @@ static void free_choice(struct choice *choice)
 /* Have all that `live` names a place in the lines of the part before? */
 static bool covers(const struct eie_network_lines *before, uint32_t count, const uint8_t *live)
 {
-    if (!before || before->count != count || before->live == count) return false;
+    if (before->count != count || before->live == count) return false;
     for (uint32_t i = 0; i < count; i++)
         if (live[i] && before->rank[i] == EIE_LINE_DEAD) return false;
     return true;
@@ -312,7 +317,7 @@ static enum eie_status make_choice(uint32_t count, const uint8_t *live,
     enum eie_status status = make_lines(count, NULL, &choice->lines[choice->count++], error);
     if (!status && memchr(live, 0, count))
         status = make_lines(count, live, &choice->lines[choice->count++], error);
-    if (!status && covers(before, count, live)) {
+    if (!status && before && covers(before, count, live)) {
         struct eie_network_lines *lines = &choice->lines[choice->count++];
         status = copy_lines(before, lines, error);
         lines->form = EIE_LIVE_AS_ROWS_BEFORE;
@@ -324,7 +329,7 @@ static enum eie_status make_choice(uint32_t count, const uint8_t *live,
 struct found {
     uint64_t bits;
     struct best runs;
-    uint32_t code_context;
+    uint32_t code_context, distance;
     uint32_t row_choice, column_choice;
     bool by_column;
 };
@@ -348,7 +353,8 @@ static enum eie_status try_order(struct eie_network_plan *plan, const struct cho
             const uint64_t bits =
                 code_bits + best.bits + bits_of_lines(&plan->rows) + bits_of_lines(&plan->columns);
             if (!status && bits < found->bits)
-                *found = (struct found){bits, best, plan->code_context, r, c, plan->by_column};
+                *found = (struct found){bits, best, plan->code_context, plan->distance,
+                                        r,    c,    plan->by_column};
         }
     plan->rows = plan->columns = (struct eie_network_lines){0};
     return status;
@@ -386,6 +392,7 @@ static enum eie_status settle(const struct found *found, struct choice *rows,
     plan->context_from = found->runs.context_from;
     plan->longest = found->runs.longest;
     plan->code_context = found->code_context;
+    plan->distance = found->distance;
     find_runs(plan);
     enum eie_status status = code_runs(plan, &bits, error);
     return status ? status : code_codes(plan, &bits, error);
@@ -399,7 +406,8 @@ enum eie_status eie_network_plan(const struct eie_network_matrix *matrix,
     struct choice rows = {.count = 0}, columns = {.count = 0};
     struct found found = {.bits = UINT64_MAX};
     uint8_t *live_rows = calloc(outputs, 1), *live_columns = calloc(inputs, 1);
-    *plan = (struct eie_network_plan){.clusters = matrix->clusters, .positive = matrix->positive};
+    *plan = (struct eie_network_plan){
+        .matrix = matrix->codes, .clusters = matrix->clusters, .positive = matrix->positive};
     enum eie_status status = live_rows && live_columns ? EIE_OK : no_memory(error);
     if (!status) status = list_weights(matrix, plan, error);
     for (uint32_t k = 0; k < plan->weight_count && !status; k++)
@@ -431,13 +439,13 @@ static void put_tables(struct eie_bits_out *out, const struct eie_network_plan *
 {
     for (int c = 0; c <= (plan->context_from != 0); c++)
         eie_bits_put_table(out, &plan->runs[c], 0, plan->longest);
-    for (int c = 0; c <= (plan->code_context != EIE_CODE_ALONE); c++)
+    for (uint32_t c = 0; c < eie_code_tables(plan->code_context); c++)
         eie_bits_put_table(out, &plan->codes[c], 1, plan->clusters);
 }
 
 /* Codes of symbols with the tables' lengths. */
 struct coder {
-    uint16_t runs[2][EIE_HUFFMAN_SYMBOLS], codes[2][EIE_HUFFMAN_SYMBOLS];
+    uint16_t runs[2][EIE_HUFFMAN_SYMBOLS], codes[EIE_CODE_TABLES_MAX][EIE_HUFFMAN_SYMBOLS];
 };
 
 static void put_run(struct eie_bits_out *out, const struct eie_network_plan *plan,
@@ -470,14 +478,14 @@ enum eie_status eie_network_put_weights(struct eie_bits_out *out,
     eie_bits_put(out, plan->context_from, 4);
     eie_bits_put(out, plan->code_context, 2);
     eie_bits_put(out, plan->longest, 8);
+    if (plan->code_context == EIE_CODE_BY_NEIGHBOURS) eie_bits_put_number(out, plan->distance);
     streams->header = out->count - mark;
     mark = out->count;
     put_tables(out, plan);
     streams->tables = out->count - mark;
-    for (int c = 0; c < 2; c++) {
-        (void)eie_huffman_codes(&plan->runs[c], coder.runs[c]);
+    for (int c = 0; c < 2; c++) (void)eie_huffman_codes(&plan->runs[c], coder.runs[c]);
+    for (uint32_t c = 0; c < EIE_CODE_TABLES_MAX; c++)
         (void)eie_huffman_codes(&plan->codes[c], coder.codes[c]);
-    }
     enum eie_status status = make_signs(plan, &signs, error);
     for (uint32_t k = 0; k < plan->weight_count && !status; k++) {
         mark = out->count;

@@ -15,15 +15,17 @@ struct eie_network_lines {
 #define EIE_LINE_DEAD UINT32_MAX
 
 struct eie_network_plan {
+    const uint8_t *matrix; /* [rows.count][columns.count], codes; the caller's */
     struct eie_network_lines rows, columns;
     bool by_column;
     uint32_t split;        /* s of the layout */
     uint32_t context_from; /* t */
     uint32_t code_context; /* m: enum eie_code_context */
+    uint32_t distance;     /* d, of EIE_CODE_BY_NEIGHBOURS */
     uint32_t longest;      /* a */
     uint32_t clusters;     /* codes 1..clusters */
     const bool *positive;  /* [clusters + 1], by code; the caller's */
-    struct eie_huffman runs[2], codes[2];
+    struct eie_huffman runs[2], codes[EIE_CODE_TABLES_MAX];
     uint32_t weight_count;  /* at most 2^26 */
     uint32_t *row, *column; /* [weight_count], in the order stated; owned */
     uint8_t *code;          /* [weight_count]; owned */

@@ -16,7 +16,6 @@
 #define FRACTION_BITS_MAX 30
 #define BIAS_BITS         16u
 #define SHARES            255.0
-#define STREAM_HEAD       18u /* bits from the order to a */
 
 enum bias_form { BIAS_NONE, BIAS_ALL, BIAS_OF_LIVE };
 
@@ -469,14 +468,14 @@ static enum eie_status get_bias(struct reading *reading, const struct eie_networ
 
 /* The streams' numbers and tables, and how far it has come. */
 struct decoder {
-    uint32_t split, context_from, code_context, longest;
+    uint32_t split, context_from, code_context, longest, distance;
     bool by_column, positive[256];
-    struct eie_bits_table *tables; /* [4]: two of runs, two of codes */
+    struct eie_bits_table *tables; /* [2 + EIE_CODE_TABLES_MAX]: of runs, of codes */
     uint32_t *lines, *cross;       /* live rows and columns by rank, in the order of the stream */
     uint32_t line_count, cross_count;
     uint64_t place, run_before;
     bool last;
-    uint8_t *of_row, *of_column;
+    uint8_t *of_row;
 };
 
 static void free_decoder(struct decoder *decoder)
@@ -485,7 +484,6 @@ static void free_decoder(struct decoder *decoder)
     free(decoder->lines);
     free(decoder->cross);
     free(decoder->of_row);
-    free(decoder->of_column);
 }
 
 /* The live lines by rank. */
@@ -504,32 +502,36 @@ static enum eie_status make_decoder(const struct reading *reading,
 {
     const struct eie_network_lines *outer = decoder->by_column ? columns : rows;
     const struct eie_network_lines *inner = decoder->by_column ? rows : columns;
-    decoder->tables = calloc(4, sizeof *decoder->tables);
+    decoder->tables = calloc(2 + EIE_CODE_TABLES_MAX, sizeof *decoder->tables);
     decoder->lines = live_lines(outer);
     decoder->cross = live_lines(inner);
     decoder->line_count = outer->live;
     decoder->cross_count = inner->live;
-    decoder->of_row = calloc(rows->count, 1);
-    decoder->of_column = calloc(columns->count, 1);
-    return decoder->tables && decoder->lines && decoder->cross && decoder->of_row &&
-                   decoder->of_column
+    decoder->of_row = calloc((size_t)rows->count + 1, 1);
+    return decoder->tables && decoder->lines && decoder->cross && decoder->of_row
                ? EIE_OK
                : no_memory(reading);
 }
 
 static enum eie_status get_tables(struct reading *reading, uint32_t clusters,
-                                  struct decoder *decoder)
+                                  struct decoder *decoder, struct eie_network_sizes *sizes)
 {
     struct eie_bits_in *in = &reading->in;
+    uint64_t mark = in->place;
     decoder->split = eie_bits_get(in, 3);
     decoder->context_from = eie_bits_get(in, 4);
     decoder->code_context = eie_bits_get(in, 2);
     decoder->longest = eie_bits_get(in, 8);
+    if (decoder->code_context == EIE_CODE_BY_NEIGHBOURS)
+        decoder->distance = eie_bits_get_number(in);
     if (!decoder->longest) in->failed = true;
+    sizes->header_bits += in->place - mark;
+    mark = in->place;
     for (uint32_t c = 0; c <= (decoder->context_from != 0); c++)
         eie_bits_get_table(in, 0, decoder->longest, &decoder->tables[c]);
-    for (uint32_t c = 0; c <= (decoder->code_context != EIE_CODE_ALONE); c++)
+    for (uint32_t c = 0; c < eie_code_tables(decoder->code_context); c++)
         eie_bits_get_table(in, 1, clusters, &decoder->tables[2 + c]);
+    sizes->table_bits = in->place - mark;
     return cut(reading);
 }
 
@@ -566,13 +568,15 @@ static enum eie_status get_weight(struct reading *reading, struct decoder *decod
     const uint32_t cross = decoder->cross[decoder->place % decoder->cross_count];
     const uint32_t row = decoder->by_column ? cross : line;
     const uint32_t column = decoder->by_column ? line : cross;
-    const bool of[] = {false, decoder->last, decoder->of_row[row], decoder->of_column[column]};
+    const uint32_t of[] = {0, decoder->last, decoder->of_row[row],
+                           eie_code_neighbours(codes + (size_t)row * inputs, column,
+                                               decoder->distance, decoder->positive)};
     const uint32_t code = eie_bits_get_symbol(in, &decoder->tables[2 + of[decoder->code_context]]);
     sizes->code_bits += in->place - mark;
     if (cut(reading)) return EIE_INPUT;
     codes[(size_t)row * inputs + column] = (uint8_t)code;
     decoder->last = decoder->positive[code];
-    decoder->of_row[row] = decoder->of_column[column] = decoder->last;
+    decoder->of_row[row] = decoder->last;
     decoder->place++;
     return EIE_OK;
 }
@@ -587,21 +591,17 @@ static enum eie_status get_weights(struct reading *reading, const struct eie_net
     uint8_t *codes = calloc((size_t)part->outputs * part->inputs, 1);
     part->codes = codes;
     if (!codes) return no_memory(reading);
-    uint64_t mark = in->place;
+    const uint64_t mark = in->place;
     const uint32_t count = eie_bits_get_number(in);
     sizes->header_bits += in->place - mark;
     if (!count) return cut(reading);
     if (count > (uint64_t)rows->live * columns->live)
         return fault(reading, "more weights than there are places");
     memcpy(decoder.positive, positive, sizeof decoder.positive);
-    mark = in->place;
     decoder.by_column = eie_bits_get(in, 1);
+    sizes->header_bits++;
     enum eie_status status = make_decoder(reading, rows, columns, &decoder);
-    if (!status) status = get_tables(reading, clusters, &decoder);
-    if (!status) {
-        sizes->header_bits += STREAM_HEAD;
-        sizes->table_bits = in->place - mark - STREAM_HEAD;
-    }
+    if (!status) status = get_tables(reading, clusters, &decoder, sizes);
     for (uint32_t k = 0; k < count && !status; k++)
         status = get_weight(reading, &decoder, part->inputs, codes, sizes);
     sizes->weights = count;

@@ -7,9 +7,10 @@
 #include "host/layer/network_file.h"
 #include "host/layer/shared.h"
 
-#define EIE_NETWORK_PES     64 /* that the layers of a network are cut for */
-#define EIE_NETWORK_SAMPLES 64 /* inputs that are drawn for each, fewer where they are very long   \
-                                */
+#define EIE_NETWORK_PES 64 /* that the layers of a network are cut for */
+#define EIE_NETWORK_SAMPLES                                                                        \
+    64 /* inputs that are drawn for each, fewer where they are very long                           \
+        */
 
 /* Layer of a part: the centroids as they are stored are its codebook, the biases are rounded to the
  * accumulator's scale. Its sample inputs are drawn, from the same seed each time, so many of each

@@ -45,7 +45,7 @@ GROUPS = (  # title: (words around the value, key)
     ("Command", (("`{}`", "eie_command"),)),
     ("Date", (("{}", "date"),)),
 )
-HIDDEN = {"eie_runs", "host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus"}
+HIDDEN = {"eie_runs", "host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus", "eie_map"}
 
 
 def context_lines(results):

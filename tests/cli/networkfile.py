@@ -156,9 +156,9 @@ def weights_of(part):
 class Contexts:
     """Which table is next."""
 
-    def __init__(self, t, m, centroids):
-        self.t, self.m, self.centroids = t, m, centroids
-        self.run, self.last, self.row, self.column = 0, False, {}, {}
+    def __init__(self, t, m, d, centroids):
+        self.t, self.m, self.d, self.centroids = t, m, d, centroids
+        self.run, self.last, self.row, self.seen = 0, False, {}, {}
 
     def of_run(self, run=None):
         table = bool(self.t) and self.run >= 1 << (self.t - 1)
@@ -167,10 +167,12 @@ class Contexts:
         return table
 
     def of_code(self, i, j):
-        return [False, self.last, self.row.get(i, False), self.column.get(j, False)][self.m]
+        near = (self.seen[i, j - d] for d in (1, self.d, self.d - 1, self.d + 1) if (i, j - d) in self.seen)
+        by_neighbours = next((1 if positive else 2 for positive in near), 0)
+        return [0, int(self.last), int(self.row.get(i, False)), by_neighbours][self.m]
 
     def saw(self, i, j, code):
-        self.last = self.row[i] = self.column[j] = self.centroids[code - 1] > 0
+        self.last = self.row[i] = self.seen[i, j] = self.centroids[code - 1] > 0
 
 
 def put_part(out, part, before):
@@ -218,9 +220,12 @@ def put_part(out, part, before):
 
 def put_weights(out, part, weights, order):
     s, t, m, a = part.get("streams", (0, 0, 0, 8))
+    d = part.get("distance", 3)
     for value, bits in zip((part.get("by_column", 0), s, t, m, a), (1, 3, 4, 2, 8)):
         out.put(value, bits)
-    found, contexts, last = [], Contexts(t, m, part["centroids"]), -1
+    if m == 3:
+        out.number(d)
+    found, contexts, last = [], Contexts(t, m, d, part["centroids"]), -1
     for place, (i, j) in enumerate(order):
         if (i, j) in weights:
             run = place - last - 1
@@ -229,11 +234,11 @@ def put_weights(out, part, weights, order):
             found.append((contexts.of_run(run), symbols, run % (1 << s), contexts.of_code(i, j), code))
             contexts.saw(i, j, code)
     used = [{x for table, symbols, _, _, _ in found if table == c for x in symbols} for c in (False, True)]
-    codes = [{code for _, _, _, table, code in found if table == c} for c in (False, True)]
+    codes = [{code for _, _, _, table, code in found if table == c} for c in range(3)]
     lengths = [[flat_lengths(symbols) if symbols else {} for symbols in of] for of in (used, codes)]
     for c in range(1 + bool(t)):
         put_table(out, lengths[0][c], 0, a)
-    for c in range(1 + bool(m)):
+    for c in range((1, 2, 2, 3)[m]):
         put_table(out, lengths[1][c], 1, len(part["centroids"]))
     tables = [[canonical(table) for table in of] for of in lengths]
     for run_table, symbols, rest, code_table, code in found:
@@ -303,9 +308,10 @@ def get_part(stream, before):
 
 def get_weights(stream, part, count, rows, columns):
     by_column, s, t, m, a = (stream.get(bits) for bits in (1, 3, 4, 2, 8))
+    d = stream.number() if m == 3 else 0
     runs = [get_table(stream, 0, a) for _ in range(1 + bool(t))]
-    codes = [get_table(stream, 1, len(part["centroids"])) for _ in range(1 + bool(m))]
-    order, contexts, place = places(rows, columns, by_column), Contexts(t, m, part["centroids"]), -1
+    codes = [get_table(stream, 1, len(part["centroids"])) for _ in range((1, 2, 2, 3)[m])]
+    order, contexts, place = places(rows, columns, by_column), Contexts(t, m, d, part["centroids"]), -1
     for _ in range(count):
         run, table = 0, runs[contexts.of_run()]
         while (symbol := get_symbol(stream, table)) == a:

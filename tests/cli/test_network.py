@@ -32,11 +32,14 @@ FIRST = draw(1, 24, 30, dead_rows=(0, 3, 4, 5, 23), dead_columns=(0, 1, 29)) | {
     "scale": (10, 8, 50),
 }
 SECOND = draw(2, 10, 24, dead_columns=(0, 3, 4, 5, 23)) | {"name": "fc2", "scale": (8, 6, 130)}
-STREAMS = [(0, 0, 0, 1), (0, 3, 1, 8), (2, 1, 2, 3), (3, 0, 3, 255), (7, 15, 1, 2)]
+STREAMS = [(0, 0, 0, 1), (0, 3, 1, 8), (2, 1, 2, 3), (3, 0, 3, 255), (7, 15, 3, 2)]
 
 
 def network(**changes):
-    return [FIRST | changes, SECOND | {key: value for key, value in changes.items() if key in ("by_column", "streams")}]
+    return [
+        FIRST | changes,
+        SECOND | {key: value for key, value in changes.items() if key in ("by_column", "streams", "distance")},
+    ]
 
 
 def floats(part):
@@ -68,7 +71,7 @@ def expanded(eie, tmp_path, parts):
 @pytest.mark.parametrize("by_column", [0, 1])
 @pytest.mark.parametrize("streams", STREAMS)
 def test_every_way_to_store_the_streams_is_read(eie, tmp_path, save, streams, by_column):
-    parts = network(streams=streams, by_column=by_column)
+    parts = network(streams=streams, by_column=by_column, distance=streams[0])
     save(parts)
     assert networkfile.read((tmp_path / "net.safetensors").read_bytes())[1][0]["codes"] == FIRST["codes"]
     expanded(eie, tmp_path, parts)

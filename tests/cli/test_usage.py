@@ -16,7 +16,11 @@ def test_version(eie):
 
 
 @pytest.mark.parametrize(
-    "verb", ["bench", "check", "compress", "count", "doctor", "estimate", "expand", "explore", "layer", "list", "train"]
+    "verb",
+    [
+        *("advise", "bench", "check", "compress", "count", "doctor", "estimate", "expand", "explore", "layer", "list"),
+        *("map", "train"),
+    ],
 )
 def test_help_of_every_verb_has_an_example(eie, verb):
     done = eie(verb, "--help")

@@ -700,6 +700,86 @@ def sweep_files():
     }
 
 
+# ---- the files of RAPL -------------------------------------------------------------------------
+
+
+def rapl_files():
+    """By hand, after the kernel's documentation of powercap and of event sources."""
+    zone = ("package-0\n", "262143328000\n", "262143328850\n", "150\n")
+    perf = ("21\n", "0,18\n", "event=0x02\n", "2.3283064365386962890625e-10\n", "Joules\n")
+
+    def parts(zone, perf=perf):
+        return "\x1e".join([*zone, *perf])
+
+    nothing = ("", "", "", "")
+    return {
+        "good": parts(zone),
+        "good-perf": parts(nothing),
+        "good-forward": parts(("package-1-die-0", "5", "", "6")),
+        "back": parts(("package-0\n", "5000000\n", "", "4000000\n")),
+        "jump": parts(("package-0\n", "5\n", zone[2], "10000000005\n")),
+        "beyond": parts(("package-0\n", "262143328851\n", zone[2], "6\n")),
+        "letters": parts(("package-0\n", "5x\n", zone[2], "6\n")),
+        "negative": parts(("package-0\n", "-5\n", zone[2], "6\n")),
+        "huge": parts(("package-0\n", "9" * 30, "9" * 19, "9" * 30)),
+        "vanishing": parts(("package-0\n", "5\n", zone[2], "")),
+        "zero-byte": parts(("package\0-0\n", "5\0\n", zone[2], "6\n")),
+        "no-package": parts(("psys\n", "5\n", zone[2], "6\n")),
+        "type": parts(nothing, ("power", *perf[1:])),
+        "cpus": parts(nothing, (perf[0], "0-63,64", *perf[2:])),
+        "cpus-back": parts(nothing, (perf[0], "3-1", *perf[2:])),
+        "event": parts(nothing, (*perf[:2], "event=0x,", *perf[3:])),
+        "scale": parts(nothing, (*perf[:3], "-inf", perf[4])),
+        "unit": parts(nothing, (*perf[:4], "Watts")),
+        "empty": "",
+    }
+
+
+def map_files():
+    row = {
+        "name": "shape/8x8-w0.5-a1/k/cpu/batch:1/threads:1/cache:hot/time:wall",
+        "eie_suite": "shape",
+        "eie_layer": "8x8-w0.5-a1",
+        "eie_kernel": "k",
+        "eie_flags": ["float32", "dense"],
+        "eie_batch": 1,
+        "eie_threads": 1,
+        "eie_cache": "hot",
+        "eie_time_source": "wall",
+        "eie_status": "ok",
+        "eie_median_ns": 100.5,
+        "eie_ci95_low_ns": 99,
+        "eie_ci95_high_ns": 102,
+        "eie_prepared_bytes": 256,
+    }
+    sparse = row | {"eie_flags": ["exact"], "eie_median_ns": 50, "eie_chosen_kernel": "other"}
+    fewer = [one | {"eie_layer": "8x8-w0.25-a1", "eie_median_ns": one["eie_median_ns"] / 2} for one in (row, sparse)]
+    model = row | {"eie_flags": ["estimate"], "eie_time_source": "model", "eie_threads": 0, "eie_cache": "none"}
+
+    def file(*rows, said=None, format="1"):
+        said = {"format": "1", "threads": 1, "cache": "hot"} if said is None else said
+        return json.dumps({"context": {"eie_format": format, "eie_map": said}, "benchmarks": rows, "eie_missing": []})
+
+    return {
+        "good": file(row, sparse, model, *fewer),
+        "good-one": file(row),
+        "no-number": file(row | {"eie_median_ns": None}),
+        "negative": file(row | {"eie_median_ns": -1}, sparse | {"eie_median_ns": 1e300}),
+        "interval": file(row | {"eie_ci95_low_ns": 1e9, "eie_ci95_high_ns": 0}),
+        "no-shape": file(row | {"eie_layer": "8x8-w2-a1"}),
+        "huge-shape": file(row | {"eie_layer": "4294967295x67108864-w1-a1"}),
+        "no-batch": file(row | {"eie_batch": -1}),
+        "flags": file(row | {"eie_flags": {"dense": 1}}),
+        "no-rows": file(),
+        "rows": file(1, None, [], {}, row),
+        "threads": file(row, said={"format": "1", "threads": -1, "cache": "hot"}),
+        "no-map": '{"context":{"eie_format":"1"},"benchmarks":[]}',
+        "newer": file(row, format="2"),
+        "cut": file(row)[:-20],
+        "twice": '{"context":{},"context":{},"benchmarks":[]}',
+    }
+
+
 def settings_files():
     """Of /proc and /sys, each as one of them has it, or nearly."""
     return {
@@ -853,7 +933,9 @@ def main():
         "fuzz_suite": suite_files(),
         "fuzz_device": device_files(),
         "fuzz_results": results_files(),
+        "fuzz_map": map_files(),
         "fuzz_sweep": sweep_files(),
+        "fuzz_rapl": rapl_files(),
         "fuzz_settings": settings_files(),
         "fuzz_idx": idx_files(),
         "fuzz_network": network_files(),

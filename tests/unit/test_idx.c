@@ -190,6 +190,12 @@ static void mnist(void **state)
     assert_int_equal(images.count, 10000);
     for (uint32_t i = 0; i < images.count; i++) counts[images.labels[i]]++;
     assert_memory_equal(counts, per_class, sizeof counts);
+    struct eie_images training;
+    assert_good(eie_idx_read_training(folder, &training, &error), error);
+    assert_string_equal(training.data, "MNIST");
+    assert_int_equal(training.count, 60000);
+    assert_memory_equal(training.labels, "\5\0\4\1\11\2\1\3\1\4", 10);
+    eie_images_free(&training);
     struct test_folder other;
     test_folder_make(&other);
     test_write(test_path(&other, "train-images-idx3-ubyte"), images.pixels_file.data,
