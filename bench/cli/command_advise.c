@@ -15,6 +15,7 @@
 #define MEMORY_BYTES (UINT64_C(2) << 30)
 #define TIMEOUT_S    300
 #define TARGET       0.05
+#define BUSY         0.5 /* share of disturbed samples from which on times say little */
 
 static const char help[] =
     "eie advise: which kernel for one layer, how much faster than dense, from which density on\n\n"
@@ -339,9 +340,25 @@ static void print_json(const struct eie_advice *advice, bool measured, uint32_t 
     json_decref(object);
 }
 
-static void print(const struct options *options, const struct eie_advice *advice, uint32_t threads,
-                  const char *cache, const char *warning)
+/* Times of a machine on which others are at work. */
+static void warn_if_busy(const struct eie_advice *advice, char *text, size_t size)
 {
+    const double share = eie_advice_disturbed(advice);
+    if (share < BUSY) return;
+    const size_t used = strlen(text);
+    snprintf(
+        text + used, size - used,
+        "%sothers were at work: up to %.0f %% of a kernel's samples were disturbed, and a quiet "
+        "machine may say something else",
+        used ? "; " : "", 100 * share);
+}
+
+/* `warning` (size bytes) is what is known against the map, or "". */
+static void print(const struct options *options, const struct eie_advice *advice, uint32_t threads,
+                  const char *cache, char *warning, size_t size)
+{
+    warn_if_busy(advice, warning, size);
+    if (*warning) fprintf(stderr, "eie: warning: %s\n", warning);
     if (options->as_json) {
         print_json(advice, !options->map, threads, cache, warning);
         return;
@@ -362,10 +379,8 @@ static void warn_if_foreign(const struct options *options, const struct eie_map_
     char difference[400];
     *text = 0;
     if (eie_context_make(options->command, &here, &error)) return;
-    if (eie_map_file_is_foreign(file, here, difference, sizeof difference)) {
+    if (eie_map_file_is_foreign(file, here, difference, sizeof difference))
         snprintf(text, size, "the map is of another machine: %s", difference);
-        fprintf(stderr, "eie: warning: %s\n", text);
-    }
     json_decref(here);
 }
 
@@ -373,14 +388,14 @@ static enum eie_status read_map(const struct options *options, struct eie_error 
 {
     struct eie_map_file file;
     struct eie_advice advice;
-    char warning[512];
+    char warning[768];
     enum eie_status status = eie_map_file_read(options->map, &file, error);
     if (status) return status;
     status = eie_advice_read(&file, &options->point, &advice, error);
     if (status) eie_error_prefix(error, status, "%s", options->map);
     if (!status) {
         warn_if_foreign(options, &file, warning, sizeof warning);
-        print(options, &advice, file.threads, file.cache, warning);
+        print(options, &advice, file.threads, file.cache, warning, sizeof warning);
     }
     eie_map_file_free(&file);
     return status;
@@ -391,7 +406,8 @@ static void on_row(void *context, const json_t *row, int code)
     int *worst = context;
     const char *reason = json_string_value(json_object_get(row, "eie_reason"));
     if (code != eie_exit_code(EIE_MISMATCH)) return;
-    fprintf(stderr, "eie: %s\n", reason ? reason : "a mismatch");
+    const char *kernel = json_string_value(json_object_get(row, "eie_kernel"));
+    fprintf(stderr, "eie: %s: %s\n", kernel ? kernel : "a kernel", reason ? reason : "a mismatch");
     *worst = code;
 }
 
@@ -409,6 +425,7 @@ static enum eie_status measure(struct options *options, struct eie_suite *suite,
     struct eie_results *results = NULL;
     struct eie_suite shapes;
     struct eie_advice advice;
+    char warning[512] = "";
     enum eie_status status = eie_suite_of_shapes(NULL, 0, &shapes, error);
     json_t *suites = json_object();
     if (!status) {
@@ -427,7 +444,7 @@ static enum eie_status measure(struct options *options, struct eie_suite *suite,
                                 &options->point, results, &advice, error);
     if (!status)
         print(options, &advice, options->candidates.threads,
-              eie_cache_name(options->candidates.cache), "");
+              eie_cache_name(options->candidates.cache), warning, sizeof warning);
     eie_results_free(results);
     return status;
 }

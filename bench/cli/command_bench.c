@@ -56,6 +56,10 @@ static const char help[] =
     "                    the processor: cycles, instructions, misses of caches and branches, "
     "stalls;\n"
     "                    where there are no counters the row says why\n"
+    "  --power WATTS     what a meter at the wall shows while this runs: rows of the processor "
+    "then have\n"
+    "                    energy too, power x time, marked assumed; measured energy stays beside "
+    "it\n"
     "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
     "                    --batch, --threads and --cache begin anew behind it\n"
     "  --out FILE        results as JSON (default: only the table is printed)\n"
@@ -77,7 +81,7 @@ struct options {
     struct eie_matrix_options matrices[MATRICES_MAX];
     uint32_t matrix_count;
     const char *out;
-    double budget_s, timeout_s, target;
+    double budget_s, timeout_s, target, power_w;
     uint64_t memory_bytes;
     bool quiet, resume, counters;
     bool caches_named; /* else the default */
@@ -185,6 +189,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
         return eie_command_usage(VERB, "--timeout %s is no time (try 90, 90s, 5m)", optarg);
     if (option == 'W' && !parse_target(optarg, &options->target))
         return eie_command_usage(VERB, "--target %s is no percentage (try 2)", optarg);
+    if (option == 'P' && !eie_parse_watts(optarg, &options->power_w))
+        return eie_command_usage(VERB, "--power %s is no power (try 85, 85W)", optarg);
     if (option == 'm' && !eie_parse_bytes(optarg, &options->memory_bytes))
         return eie_command_usage(VERB, "--memory %s is no size (try 512M, 2G)", optarg);
     return -1;
@@ -204,6 +210,7 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
         {"budget", required_argument, NULL, 'T'},
         {"target", required_argument, NULL, 'W'},
         {"counters", no_argument, NULL, 'C'},
+        {"power", required_argument, NULL, 'P'},
         {"also", no_argument, NULL, 'A'},
         {"memory", required_argument, NULL, 'm'},
         {"timeout", required_argument, NULL, 'x'},
@@ -515,7 +522,8 @@ static enum eie_status supervise(const struct options *options, struct outcome *
                 .budget_s = options->budget_s,
                 .target = options->target,
                 .counters = options->counters,
-                .memory_bytes = options->memory_bytes},
+                .memory_bytes = options->memory_bytes,
+                .assumed_power_w = options->power_w},
         .results = results,
         .timeout_s = options->timeout_s,
         .quiet = options->quiet,

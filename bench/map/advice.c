@@ -29,7 +29,7 @@ static void begin(struct eie_advice *advice, const struct eie_point *point)
 {
     *advice = (struct eie_advice){.point = *point, .pays_at = NAN, .not_at = NAN};
     for (int f = 0; f < EIE_FAMILIES; f++)
-        advice->offers[f] = (struct eie_offer){NAN, NAN, NAN, NAN, "", ""};
+        advice->offers[f] = (struct eie_offer){NAN, NAN, NAN, 0, NAN, "", ""};
 }
 
 /* The chip's own: entries of a byte, and its column pointers. */
@@ -55,6 +55,7 @@ static void make_offer(enum eie_family family, const struct eie_best *best, stru
     offer->ns = best->ns;
     offer->low_ns = best->low_ns;
     offer->high_ns = best->high_ns;
+    offer->disturbed = fmin(1, fmax(0, number_of(best->row, "eie_disturbed_share")));
     offer->weight_bytes = bytes > 0 ? bytes : (double)NAN;
     eie_best_kernel(best, offer->kernel, sizeof offer->kernel);
     remark_on(family, best->row, offer);
@@ -346,6 +347,13 @@ enum eie_family eie_advice_best(const struct eie_advice *advice, enum eie_family
     }
     *second = (enum eie_family)next;
     return (enum eie_family)best;
+}
+
+double eie_advice_disturbed(const struct eie_advice *advice)
+{
+    double most = 0;
+    for (int f = 0; f < EIE_FAMILIES_HERE; f++) most = fmax(most, advice->offers[f].disturbed);
+    return most;
 }
 
 bool eie_advice_is_close(const struct eie_advice *advice, enum eie_family one,

@@ -8,6 +8,7 @@
 /* What one family offers; NaN and "" where there is nothing. */
 struct eie_offer {
     double ns, low_ns, high_ns; /* a call of the whole batch; a 95 % interval where measured */
+    double disturbed;           /* share of the samples that counters called disturbed, 0 to 1 */
     double weight_bytes;        /* of the prepared weights, one copy */
     char kernel[160];           /* the family's fastest */
     char remark[160];           /* what a reader must know of it, or "" */
@@ -41,6 +42,9 @@ EIE_MUST_USE enum eie_status eie_advice_read(const struct eie_map_file *file,
 
 /* The fastest family here, and the next one; EIE_FAMILIES where there is none. */
 enum eie_family eie_advice_best(const struct eie_advice *advice, enum eie_family *second);
+
+/* The largest share of disturbed samples among the offers here: how little the times say. */
+double eie_advice_disturbed(const struct eie_advice *advice);
 
 /* Do the intervals of the two meet? */
 bool eie_advice_is_close(const struct eie_advice *advice, enum eie_family one,

@@ -520,7 +520,7 @@ static enum eie_status call_for_energy(void *context, struct eie_error *error)
     return call_once(contender, &outcome, error);
 }
 
-/* A processor without a meter is not asked for one; of other devices the row says why. */
+/* A processor that no meter is for is not asked; of other devices the row says why. */
 static bool asks_for_energy(const struct eie_row *row)
 {
     return row->device->kind == EIE_DEVICE_FOUND ||

@@ -291,6 +291,8 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     for (uint32_t i = 0; i < count; i++) {
         rows[i].hash = target->hash;
         rows[i].facts = facts;
+        if (worker->job->assumed_power_w > 0 && rows[i].device->kind == EIE_DEVICE_CPU)
+            rows[i].assumed_power_w = worker->job->assumed_power_w;
         eie_row_fail(&rows[i], why_not, &reason);
     }
     tell_begin(worker, rows, count);
@@ -542,7 +544,7 @@ static void run(struct worker *worker)
     if (!worker->status)
         worker->status = guess_least(job, worker->stations, worker->station_count, &worker->guess_s,
                                      &rows, &worker->error);
-    visit_all(worker, EIE_PHASE_MODELS, INFINITY);
+    if (!job->at_once) visit_all(worker, EIE_PHASE_MODELS, INFINITY);
     if (has_lead(worker)) visit_all(worker, EIE_PHASE_LEAD, INFINITY);
     visit_all(worker, EIE_PHASE_REST, INFINITY);
     if (goes_on(worker)) look_again(worker);

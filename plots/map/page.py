@@ -38,6 +38,7 @@ HEADER = [
     "fastest_here",
     "provenance",
 ]
+BUSY = 0.5
 PAYS = "leaving weights out pays up to"
 
 
@@ -84,6 +85,21 @@ def lead(found):
         ahead = f" EIE, as modelled, would be faster than the fastest here at {sum(e > 1 for e in eie)}." if eie else ""
         near = f"; at {close} of them the next form is too close to call" if close else ""
         yield f"**{batch} input{'s' * (batch > 1)} a call**: of {len(its)} points fastest is {counts}{near}.{ahead}"
+
+
+def disturbance(found):
+    """Sentences on how quiet the machine was."""
+    shares = [
+        row.number("eie_disturbed_share") or 0.0 for point in found.points for row in point.best.values() if not row.is_model
+    ]
+    busy = sum(share >= BUSY for share in shares)
+    cell = Cell(100 * sum(shares) / len(shares), "%", "measured", "eie_disturbed_share of the fastest rows, mean")
+    yield f"Of the samples behind the times shown, counters call {cell.said(0)} disturbed by others at work"
+    if busy:
+        yield (
+            f"{busy} of {len(shares)} of these times have more disturbed samples than others: where that is so, forms that "
+            "need all threads at once or much memory look slower than they are"
+        )
 
 
 def _lines(points):
@@ -139,6 +155,7 @@ def page(found):
             f"{percent(point.activations)} of the inputs: nothing could be measured"
             for point in found.without
         )
+    its.heading("How quiet the machine was").bullets(disturbance(found))
     its.heading("Where this is from").bullets(context_lines(found.results))
     return its.add(f"All points, with kernels, times and their 95 % intervals: [{CSV}]({CSV}).")
 

@@ -70,6 +70,7 @@ class Report:
         self.headlines.append(decomposition.decomposition_headline(factors))
         self.doubts = quiet.wide(results) + quiet.disturbed(results) + quiet.doubts(results)
         self.missing = hosttables.missing_lines(results)
+        fig7.put_host(self.fig7, results, published)
         self.ceilings = ceilings.Ceilings(results)
         floors, counted = ceilings.floor_tables(results), counters.counter_tables(results)
         self.counters = counters.every_row(results)
@@ -98,7 +99,10 @@ class Report:
             + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
             + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
             + ([other] if other.rows else []),
-            "This host in full": hosttables.host_tables(results) + deviceenergy.device_energy(results) + self.fig6_host,
+            "This host in full": hosttables.host_tables(results)
+            + deviceenergy.processor_energy(results)
+            + deviceenergy.device_energy(results)
+            + self.fig6_host,
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
             **({"Counters of this host": counted} if counted else {}),
             "Rows without a number": [hosttables.table_missing(results)],
@@ -185,15 +189,20 @@ def page_drawings(report):
     from plots.tables import pagefigures, roofline
 
     view, energies = report.ways.view, report.machine_energy
-    measured = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}, measured" if view else ""
+    where = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}" if view else ""
+    kind = deviceenergy.processor_kind(report.results.rows)
     return {
         "roofline": roofline.roofline_figure(ceilings.roofline_rows(report.results), report.ceilings, report.cockpit.most()),
-        "machine_speed": pagefigures.machine_figure(report.machine_speed, "", "speed-up over dense CPU, batch 1", measured),
+        "machine_speed": pagefigures.machine_figure(
+            report.machine_speed, "", "speed-up over dense CPU, batch 1", f"{where}, measured" if where else ""
+        ),
         "machine_energy": pagefigures.machine_figure(
             energies,
             ", printed",
             "energy efficiency over dense CPU, batch 1",
-            measured if ways.HOST_BEST in energies.columns else "this machine has no bar: no meter measured its energy",
+            (f"{where}, {'power assumed' if kind == 'assumed' else kind}")
+            if ways.HOST_BEST in energies.columns
+            else "this machine has no bar: no meter measured its energy",
         ),
         "ways": pagefigures.ways_figure(report.ways.scaling, report.ways.batches),
         "costs": pagefigures.costs_figure(report.ways.caches, report.ways.prepare),

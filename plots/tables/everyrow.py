@@ -7,6 +7,7 @@ from plots.core.grid import Table
 from plots.core.references import BEST, DENSE, SPARSE, References, library_of
 from plots.tables import counters
 from plots.tables.ceilings import bound_words
+from plots.tables.deviceenergy import CPU, processor_cells, processor_kind
 from plots.tables.hostrows import cell_of, number_cell
 
 NAME = "rows"
@@ -91,9 +92,12 @@ def _per_weight(row):
 def table(found):
     """For the CSV file: all numbers of all rows."""
     every = Table(NAME, "Every row", corner="row")
+    kind = processor_kind([line.row for line in found])
     for line in found:
         name = f"{line.row.label()}, {line.row.time_source}"
         every.put_cells(name, line.cells)
+        if line.row.usable and line.row.device == CPU and kind:
+            every.put_cells(name, processor_cells(line.row, kind))
         every.put(name, "status", Cell(line.row.status, "", line.row.provenance, "results file: eie_status"))
         for column, words, key in (("set by", line.bound, "eie_floor_bound"), ("again", line.again, "eie_again")):
             every.put(

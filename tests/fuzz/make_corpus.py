@@ -700,6 +700,41 @@ def sweep_files():
     }
 
 
+# ---- the files of RAPL -------------------------------------------------------------------------
+
+
+def rapl_files():
+    """By hand, after the kernel's documentation of powercap and of event sources."""
+    zone = ("package-0\n", "262143328000\n", "262143328850\n", "150\n")
+    perf = ("21\n", "0,18\n", "event=0x02\n", "2.3283064365386962890625e-10\n", "Joules\n")
+
+    def parts(zone, perf=perf):
+        return "\x1e".join([*zone, *perf])
+
+    nothing = ("", "", "", "")
+    return {
+        "good": parts(zone),
+        "good-perf": parts(nothing),
+        "good-forward": parts(("package-1-die-0", "5", "", "6")),
+        "back": parts(("package-0\n", "5000000\n", "", "4000000\n")),
+        "jump": parts(("package-0\n", "5\n", zone[2], "10000000005\n")),
+        "beyond": parts(("package-0\n", "262143328851\n", zone[2], "6\n")),
+        "letters": parts(("package-0\n", "5x\n", zone[2], "6\n")),
+        "negative": parts(("package-0\n", "-5\n", zone[2], "6\n")),
+        "huge": parts(("package-0\n", "9" * 30, "9" * 19, "9" * 30)),
+        "vanishing": parts(("package-0\n", "5\n", zone[2], "")),
+        "zero-byte": parts(("package\0-0\n", "5\0\n", zone[2], "6\n")),
+        "no-package": parts(("psys\n", "5\n", zone[2], "6\n")),
+        "type": parts(nothing, ("power", *perf[1:])),
+        "cpus": parts(nothing, (perf[0], "0-63,64", *perf[2:])),
+        "cpus-back": parts(nothing, (perf[0], "3-1", *perf[2:])),
+        "event": parts(nothing, (*perf[:2], "event=0x,", *perf[3:])),
+        "scale": parts(nothing, (*perf[:3], "-inf", perf[4])),
+        "unit": parts(nothing, (*perf[:4], "Watts")),
+        "empty": "",
+    }
+
+
 def map_files():
     row = {
         "name": "shape/8x8-w0.5-a1/k/cpu/batch:1/threads:1/cache:hot/time:wall",
@@ -900,6 +935,7 @@ def main():
         "fuzz_results": results_files(),
         "fuzz_map": map_files(),
         "fuzz_sweep": sweep_files(),
+        "fuzz_rapl": rapl_files(),
         "fuzz_settings": settings_files(),
         "fuzz_idx": idx_files(),
         "fuzz_network": network_files(),
