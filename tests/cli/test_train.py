@@ -246,7 +246,7 @@ def cut_mnist(folder, name, count):
     (folder / f"{name}-labels.idx1-ubyte").write_bytes(idx(numpy.frombuffer(labels, numpy.uint8)[:count]))
 
 
-@pytest.mark.parametrize("network, images, most", [("lenet-300-100", 6000, 12), ("lenet-5", 2000, 15)])
+@pytest.mark.parametrize("network, images, most", [("lenet-300-100", 4000, 12), ("lenet-5", 1200, 20)])
 def test_it_learns_digits(eie, network, images, most):
     if not MNIST:
         pytest.skip("MNIST: EIE_MNIST is not set")
