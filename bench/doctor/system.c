@@ -338,7 +338,8 @@ void eie_check_counters(const char *root, int tried, struct eie_checkup *checkup
         no_counters(setting.state == EIE_SETTING_KNOWN ? setting.text : "unknown", level, tried,
                     checkup);
     else if (!tried)
-        eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "", "cycles can be counted");
+        eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "",
+                        "cycles can be counted: eie bench --counters");
     else if (setting.state != EIE_SETTING_KNOWN)
         unknown(checkup, name, &setting, ": this kernel has no perf_event",
                 "a kernel with CONFIG_PERF_EVENTS");

@@ -1,15 +1,14 @@
 #include "bench/doctor/trials.h"
+#include "bench/measure/counters.h"
 #include "host/base/clock.h"
 #include "host/machine/pages.h"
 #include "host/machine/topology.h"
 
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HUGE_PAGES   2u /* that are asked for */
@@ -57,20 +56,13 @@ double eie_try_huge_pages(void)
 
 int eie_try_counters(void)
 {
-    struct perf_event_attr wanted = {
-        .type = PERF_TYPE_HARDWARE,
-        .size = sizeof wanted,
-        .config = PERF_COUNT_HW_CPU_CYCLES,
-        .exclude_kernel = 1,
-        .exclude_hv = 1,
-    };
-    uint64_t cycles = 0;
-    const int file = (int)syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
-    if (file < 0) return errno;
-    const ssize_t got = read(file, &cycles, sizeof cycles);
-    const int fault = got == sizeof cycles ? 0 : got < 0 ? errno : EIO;
-    close(file);
-    return !fault && !cycles ? ENODATA : fault; /* a counter that stands still */
+    const struct eie_counter_system *system = &eie_counter_system;
+    struct eie_reading reading = {0};
+    const int counter = system->open(system->context, EIE_EVENT_CYCLES, gettid(), -1);
+    if (counter < 0) return -counter;
+    const int fault = system->read(system->context, counter, &reading);
+    system->close(system->context, counter);
+    return !fault && !reading.value ? ENODATA : fault; /* a counter that stands still */
 }
 
 void eie_try_timer(struct eie_timer *timer)

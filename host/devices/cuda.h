@@ -151,7 +151,8 @@ struct eie_cuda_launch {
 struct eie_cuda_code {
     const char *name;
     int (*launch)(const struct eie_cuda_launch *launch, const void *arguments);
-    int (*allow)(uint32_t shared_bytes); /* of launches of any plan from now on, at most */
+    /* of launches of any plan from now on, at most; the first-level cache is what they leave */
+    int (*allow)(uint32_t shared_bytes);
     int (*resident)(uint32_t threads, uint32_t shared_bytes, int *blocks); /* in a multiprocessor */
 };
 
