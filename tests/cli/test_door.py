@@ -22,6 +22,7 @@ NEEDED = {
     "count": ["a", "b"],
     "history": ["a"],
     "bencher": ["a.json"],
+    "train": ["lenet-5", "--data", "d"],
 }
 STAND_IN = """#!{python}
 import json, os, signal, sys, time
