@@ -63,6 +63,14 @@ def time_text(text):
     return text
 
 
+def sizes(text):
+    """A comma list of numbers from 1 to 65536, handed on as it is written."""
+    for word in text.split(","):
+        if not re.fullmatch("[1-9][0-9]{0,4}", word, re.ASCII) or int(word) > 65536:
+            raise argparse.ArgumentTypeError(f"'{text}' is no list of sizes (try 1,64)")
+    return text
+
+
 def number_from(least, most, kind=float):
     """A type for argparse: a number from `least` to `most`."""
 

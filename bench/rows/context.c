@@ -241,7 +241,7 @@ const char *eie_context_difference(const json_t *one, const json_t *other)
         "eie_format",       "eie_cpu_name",         "host_name",
         "eie_cores",        "eie_hardware_threads", "eie_numa_nodes",
         "eie_l1d_bytes",    "eie_l2_bytes",         "eie_l3_bytes",
-        "eie_memory_bytes", "eie_operating_system", "eie_cpu_features",
+        "eie_operating_system", "eie_cpu_features",
         "eie_isa_mask",     "eie_governor",         "eie_transparent_huge_pages",
         "eie_version",      "eie_revision",         "eie_compiler",
         "eie_build_type",   "eie_compiler_flags",   "eie_binary_sha256",

@@ -31,6 +31,9 @@
     }                                                                                              \
     static int allow_##name(uint32_t shared_bytes)                                                 \
     {                                                                                              \
+        /* as many blocks side by side as `resident` counts: all of it is shared memory's */       \
+        cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributePreferredSharedMemoryCarveout, \
+                             100);                                                                 \
         return (int)cudaFuncSetAttribute(                                                          \
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes); \
     }                                                                                              \
