@@ -6,7 +6,7 @@ set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 eie=$here/eie plots=$here/plots python=''
-budget=4m out='' batches=1,64 sweep=2,4,8,16,32,256 suite=paper device='' limit='' look=yes
+budget=4m out='' batches=1,64 sweep=2,4,8,16,32,256 suite=paper device='' limit='' cache=hot,dram look=yes
 check=()
 
 usage() {
@@ -20,6 +20,7 @@ accelerator's models and this processor on the same layers, then a look by compu
                     of energy come on top
   --batches LIST    inputs per call (default 1,64)
   --sweep LIST      further ones, each in the least time; none: no others (default 2,4,8,16,32,256)
+  --cache MODES     where the weights of batch 1 come from: hot, dram (default hot,dram)
   --suite NAMES     as of eie bench (default paper)
   --device NAMES    comma list of names or globs, 'cuda:*' for all (default: one of each model)
   --no-sanitizer    leave compute-sanitizer out
@@ -43,13 +44,13 @@ while [ $# -gt 0 ]; do
   case $1 in
   --help | -h) usage; exit 0 ;;
   --no-sanitizer) look=no; shift; continue ;;
-  --budget | --batches | --sweep | --suite | --device | --limit | --out | --check | --eie | --plots | --python)
+  --budget | --batches | --sweep | --suite | --cache | --device | --limit | --out | --check | --eie | --plots | --python)
     [ $# -ge 2 ] || wrong "$1 needs a value" ;;
   *) wrong "unknown argument '${1//[[:cntrl:]]/?}'" ;;
   esac
   case $1 in
   --budget) budget=$2 ;; --batches) batches=$2 ;; --sweep) sweep=$2 ;; --suite) suite=$2 ;; --device) device=$2 ;;
-  --limit) limit=$2 ;; --out) out=$2 ;; --eie) eie=$2 ;; --plots) plots=$2 ;; --python) python=$2 ;;
+  --limit) limit=$2 ;; --cache) cache=$2 ;; --out) out=$2 ;; --eie) eie=$2 ;; --plots) plots=$2 ;; --python) python=$2 ;;
   --check) read -ra check <<<"$2" ;;
   esac
   shift 2
@@ -58,6 +59,7 @@ done
 [[ $batches =~ ^[1-9][0-9]{0,4}(,[1-9][0-9]{0,4})*$ ]] || wrong "--batches '${batches//[[:cntrl:]]/?}' is no list of sizes"
 [[ $sweep = none || $sweep =~ ^[1-9][0-9]{0,4}(,[1-9][0-9]{0,4})*$ ]] ||
   wrong "--sweep '${sweep//[[:cntrl:]]/?}' is neither none nor a list of sizes"
+[[ $cache =~ ^(hot|dram)(,(hot|dram))*$ ]] || wrong "--cache '${cache//[[:cntrl:]]/?}' is no list of hot, dram"
 [[ -z $limit || $limit =~ ^[1-9][0-9]{0,5}$ ]] || wrong "--limit '${limit//[[:cntrl:]]/?}' is no number of seconds"
 [ -x "$eie" ] || wrong "$eie is no program (--eie)"
 
@@ -179,6 +181,15 @@ find_devices() {
 
 joined() { local IFS=,; echo "$*"; }
 
+# The libraries that are not here, and why.
+tell_absent_libraries() {
+  local line
+  while IFS= read -r line; do
+    [[ $line =~ ^(peers_cu[a-z_]*)\ .*\ (skipped|unsupported|error|crashed)\  ]] || continue
+    tell "without ${BASH_REMATCH[1]}: ${line##*  }"
+  done <"$out/kernels.txt"
+}
+
 describe_machine() {
   uname -a
   nproc
@@ -259,7 +270,7 @@ bench_batch() { # batch, budget, cache modes
 measure() {
   local batch
   for batch in ${batches//,/ }; do
-    if [ "$batch" = 1 ]; then bench_batch 1 "$budget" hot,dram; else bench_batch "$batch" "$budget" hot; fi
+    if [ "$batch" = 1 ]; then bench_batch 1 "$budget" "$cache"; else bench_batch "$batch" "$budget" hot; fi
   done
   bench host "the accelerator's models and this processor" --suite "$suite" --cache hot --batch 1 --budget "$budget" \
     --kernel "$(existing 'model_*,cpu_auto,peers_openblas_sgemv')"
@@ -387,6 +398,7 @@ printf '%s\n' "$listed" >"$out/devices.txt"
 "$eie" list kernels >"$out/kernels.txt"
 [ ${#absent[@]} = 0 ] || tell "${absent[@]}"
 [ ${#left[@]} = 0 ] || tell "left out: ${left[*]} (--device 'cuda:*' takes all)"
+tell_absent_libraries
 [ -e "$out/machine.txt" ] || describe_machine >"$out/machine.txt" 2>&1
 watch_clocks
 check_kernels

@@ -44,11 +44,13 @@ constexpr double COLD = 5; /* times slower, before the device has been busy for 
 
 std::atomic<uint64_t> spent_ns{1}; /* by the host, on all that costs something */
 
+double stopped_ns; /* real time, from when on no time passes but what calls cost */
+
 double real_ns()
 {
-    static const bool costs_only = setting("EIE_EMULATOR_CLOCK", 0);
-    struct timespec now = {0, 0};
-    if (!costs_only) clock_gettime(CLOCK_MONOTONIC, &now);
+    struct timespec now;
+    if (stopped_ns > 0) return stopped_ns;
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
 }
 
@@ -556,6 +558,8 @@ cudaError_t cudaSetDevice(int device)
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
+    /* processes that use no device go on in real time */
+    if (setting("EIE_EMULATOR_CLOCK", 0) && !(stopped_ns > 0)) stopped_ns = real_ns();
     *stream = new CUstream_st{current_device, nullptr};
     return cudaSuccess;
 }
