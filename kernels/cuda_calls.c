@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define TIMED      31  /* odd: one is the median */
+#define TIMED      31 /* odd: one is the median */
 #define TIMED_WARM 5
-#define LONG_S     1e-3 /* calls that take so long together tell enough */
+#define LONG_S     1e-3  /* calls that take so long together tell enough */
 #define WARM_S     50e-3 /* of a device whose clock moves */
 #define APART      1.05
 

@@ -16,6 +16,7 @@ VERBS = {
     "bencher": "compare.bencher",
     "counts": "compare.counts",
     "history": "history.history",
+    "map": "map.page",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",

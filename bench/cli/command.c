@@ -133,6 +133,20 @@ bool eie_parse_seconds(const char *text, double *seconds)
     return *seconds <= 1e6;
 }
 
+bool eie_parse_watts(const char *text, double *watts)
+{
+    char *end;
+    if (!parse_number(text, watts, &end)) return false;
+    while (*end == ' ') end++;
+    return (!*end || !strcmp(end, "W")) && *watts > 0 && *watts <= 1e5;
+}
+
+bool eie_parse_share(const char *text, double *share)
+{
+    char *end;
+    return parse_number(text, share, &end) && !*end && *share <= 1;
+}
+
 bool eie_parse_bytes(const char *text, uint64_t *bytes)
 {
     static const char units[] = "KMGT";

@@ -33,6 +33,12 @@ bool eie_parse_uint(const char *text, uint64_t low, uint64_t high, uint64_t *val
 /* "90", "90s", "5m", "1.5h" as seconds; false otherwise. */
 bool eie_parse_seconds(const char *text, double *seconds);
 
+/* "85", "85W", "85.5 W" as watts, above 0 and at most 100 kW; false otherwise. */
+bool eie_parse_watts(const char *text, double *watts);
+
+/* A share above 0 and at most 1; false otherwise. */
+bool eie_parse_share(const char *text, double *share);
+
 /* "512M", "2G", "1048576" as bytes; false otherwise. */
 bool eie_parse_bytes(const char *text, uint64_t *bytes);
 

@@ -1,8 +1,8 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
+#include "bench/doctor/checkup.h"
 #include "bench/matrix/supervisor.h"
 #include "bench/measure/devices.h"
-#include "bench/measure/quiet.h"
 #include "host/base/names.h"
 #include "host/machine/topology.h"
 
@@ -21,7 +21,9 @@
 static const char help[] =
     "eie bench: check kernels on each layer, then time them\n\n"
     "usage: eie bench [OPTIONS]\n\n"
-    "  --suite NAMES     comma list of suites, or the path of a suite's JSON file (default: the\n"
+    "  --suite NAMES     comma list of suites, or the path of a suite's JSON file, or a layer by "
+    "its\n"
+    "                    shape and densities, shape:4096x1000-w0.18-a0.35 (default: the\n"
     "                    default matrix: paper, paper-matched for the models, and real where\n"
     "                    EIE_MODELS names a folder)\n"
     "  --plugin FILE     also the kernels of this shared object; may be given several times\n"
@@ -50,6 +52,15 @@ static const char help[] =
     "  --target PERCENT  how wide half a row's 95 %% interval may be: time that is left goes to "
     "wider\n"
     "                    ones (default 2)\n"
+    "  --counters        also count, in a pass of its own after a row's samples, what its calls "
+    "cost\n"
+    "                    the processor: cycles, instructions, misses of caches and branches, "
+    "stalls;\n"
+    "                    where there are no counters the row says why\n"
+    "  --power WATTS     what a meter at the wall shows while this runs: rows of the processor "
+    "then have\n"
+    "                    energy too, power x time, marked assumed; measured energy stays beside "
+    "it\n"
     "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
     "                    --batch, --threads and --cache begin anew behind it\n"
     "  --out FILE        results as JSON (default: only the table is printed)\n"
@@ -71,9 +82,9 @@ struct options {
     struct eie_matrix_options matrices[MATRICES_MAX];
     uint32_t matrix_count;
     const char *out;
-    double budget_s, timeout_s, target;
+    double budget_s, timeout_s, target, power_w;
     uint64_t memory_bytes;
-    bool quiet, resume;
+    bool quiet, resume, counters;
     bool caches_named; /* else the default */
     char command[1024];
 };
@@ -159,6 +170,7 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'o') options->out = optarg;
     if (option == 'q') options->quiet = true;
     if (option == 'r') options->resume = true;
+    if (option == 'C') options->counters = true;
     if (option == 'c') options->caches_named = true;
     if (option == 'p') return eie_command_plugin(optarg);
     if (option == 'b' && !parse_list(optarg, 0, &matrix->batches))
@@ -178,6 +190,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
         return eie_command_usage(VERB, "--timeout %s is no time (try 90, 90s, 5m)", optarg);
     if (option == 'W' && !parse_target(optarg, &options->target))
         return eie_command_usage(VERB, "--target %s is no percentage (try 2)", optarg);
+    if (option == 'P' && !eie_parse_watts(optarg, &options->power_w))
+        return eie_command_usage(VERB, "--power %s is no power (try 85, 85W)", optarg);
     if (option == 'm' && !eie_parse_bytes(optarg, &options->memory_bytes))
         return eie_command_usage(VERB, "--memory %s is no size (try 512M, 2G)", optarg);
     return -1;
@@ -196,6 +210,8 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
         {"cache", required_argument, NULL, 'c'},
         {"budget", required_argument, NULL, 'T'},
         {"target", required_argument, NULL, 'W'},
+        {"counters", no_argument, NULL, 'C'},
+        {"power", required_argument, NULL, 'P'},
         {"also", no_argument, NULL, 'A'},
         {"memory", required_argument, NULL, 'm'},
         {"timeout", required_argument, NULL, 'x'},
@@ -235,6 +251,8 @@ struct outcome {
     json_t *judged;              /* names of rows: a row may stand in two matrices */
     json_t *with_numbers;        /* names of kernels that have any */
     json_t *missing;             /* rows asked for by exact name that could not run: name, reason */
+    uint32_t uncounted;          /* rows whose cycles or instructions could not be counted */
+    struct eie_error why_not;    /* of the first of them */
 };
 
 /* 2 before 1 before 3. */
@@ -271,8 +289,22 @@ static void print_model_row(const json_t *row, double median_ns)
            strncmp(fits, "no", 2) ? "" : fits);
 }
 
+/* "; 3.42 cycles a weight, IPC 1.98", the word for why there is none, or "" where nobody asked. */
+static const char *counter_words(const json_t *row, char *text, size_t size)
+{
+    const char *state = text_of(row, "eie_counters_state");
+    *text = 0;
+    if (!strcmp(state, "measured"))
+        snprintf(text, size, "; %.3g cycles a weight, IPC %.3g",
+                 number_of(row, "eie_cycles_per_nonzero"), number_of(row, "eie_ipc"));
+    else if (*state)
+        snprintf(text, size, "; counters: %s", state);
+    return text;
+}
+
 static void print_row(const json_t *row)
 {
+    char counted[128];
     const char *status = text_of(row, "eie_status"), *reason = text_of(row, "eie_reason");
     const double median_ns = number_of(row, "eie_median_ns");
     printf("%-14s %-12s %-24s %-15s %5.0f %7.0f %-5s ", text_of(row, "eie_suite"),
@@ -282,15 +314,31 @@ static void print_row(const json_t *row)
     if (strcmp(status, "ok") != 0)
         printf("%12s %8s  %s: %s\n", "-", "", status, reason);
     else if (strcmp(clock, "model") != 0)
-        printf("%12.3f %8.2f  ok%s\n", median_ns / 1e3,
+        printf("%12.3f %8.2f  ok%s%s\n", median_ns / 1e3,
                50 * (number_of(row, "eie_ci95_high_ns") - number_of(row, "eie_ci95_low_ns")) /
                    median_ns,
                !strcmp(clock, "device")  ? ", device's clock"
                : !strcmp(clock, "chain") ? ", device's clock, in a chain"
-                                         : "");
+                                         : "",
+               counter_words(row, counted, sizeof counted));
     else
         print_model_row(row, median_ns);
     fflush(stdout);
+}
+
+static void note_counters(struct outcome *outcome, const json_t *row)
+{
+    const char *state = text_of(row, "eie_counters_state");
+    if (!*state || !strcmp(state, "measured")) return;
+    if (outcome->uncounted++) return;
+    eie_fail(&outcome->why_not, EIE_MISSING, "%s: %s", state, text_of(row, "eie_counters_reason"));
+}
+
+static void say_counters(const struct outcome *outcome)
+{
+    if (outcome->uncounted)
+        printf("counters of %u row%s are not there, of the first: %s\n", outcome->uncounted,
+               outcome->uncounted == 1 ? "" : "s", outcome->why_not.message);
 }
 
 static void judge(struct outcome *outcome, const struct eie_matrix *matrix, const json_t *row,
@@ -376,6 +424,7 @@ static void judge_row(struct outcome *outcome, const struct eie_matrix *matrix, 
     if (!row || json_object_get(outcome->judged, name)) return;
     json_object_set_new(outcome->judged, name, json_true());
     if (code) print_row(row);
+    if (code) note_counters(outcome, row);
     judge(outcome, matrix, row, (int)json_integer_value(code));
 }
 
@@ -402,6 +451,7 @@ static void judge_all(struct outcome *outcome, const struct eie_results *results
         struct judging judging = {outcome, &outcome->matrices[m], results};
         eie_matrix_each_group(judging.matrix, judge_group, &judging);
     }
+    say_counters(outcome);
 }
 
 static void on_complaint(void *context, const char *message, int code)
@@ -453,19 +503,17 @@ static enum eie_status say_least(const struct options *options, const struct eie
     return EIE_OK;
 }
 
-/* A quota below the cores that are there halts threads in the midst of a call. */
-static void say_quota(const struct options *options)
+/* What would spoil the run, before it begins; all else that a quick look found stands in the file.
+ */
+static void say_bad(const struct options *options, const struct eie_results *results)
 {
-    json_t *limits = eie_limits_json(NULL);
-    const double quota = json_number_value(json_object_get(limits, "cpu_quota"));
-    const double cores = json_number_value(json_object_get(limits, "cores"));
-    if (!options->quiet && quota > 0 && quota < cores)
-        fprintf(
-            stderr,
-            "eie: a CPU quota of %.3g cores (control group) holds here, of %.0f: samples that it "
-            "halts are slow; it stands in the results as cpu_quota\n",
-            quota, cores);
-    json_decref(limits);
+    const json_t *checks = json_object_get(eie_results_run(results), "doctor");
+    for (size_t i = 0; i < json_array_size(checks) && !options->quiet; i++) {
+        const json_t *check = json_array_get(checks, i);
+        if (!strcmp(text_of(check, "state"), eie_health_word(EIE_HEALTH_BAD)))
+            fprintf(stderr, "eie: %s; to mend it: %s (eie doctor)\n", text_of(check, "seen"),
+                    text_of(check, "mend"));
+    }
 }
 
 static enum eie_status supervise(const struct options *options, struct outcome *outcome,
@@ -477,7 +525,9 @@ static enum eie_status supervise(const struct options *options, struct outcome *
                 .results = results,
                 .budget_s = options->budget_s,
                 .target = options->target,
-                .memory_bytes = options->memory_bytes},
+                .counters = options->counters,
+                .memory_bytes = options->memory_bytes,
+                .assumed_power_w = options->power_w},
         .results = results,
         .timeout_s = options->timeout_s,
         .quiet = options->quiet,
@@ -496,7 +546,7 @@ static enum eie_status supervise(const struct options *options, struct outcome *
     if (outcome->old) printf("%u rows stand in %s already\n", outcome->old, options->out);
     fflush(stdout);
     enum eie_status status = say_least(options, &supervision.job, error);
-    if (!status) say_quota(options);
+    if (!status) say_bad(options, results);
     if (!status) status = eie_supervise(&supervision, error);
     judge_all(outcome, results);
     outcome->supervision = NULL;

@@ -18,15 +18,19 @@ static const struct {
     const char *name, *summary;
     int (*run)(int argc, char **argv);
 } verbs[] = {
+    {"advise", "which kernel for one layer, and from which density on", eie_command_advise},
     {"bench", "check kernels, time them, write a results file", eie_command_bench},
     {"check", "check kernels on random and nasty cases, time nothing", eie_command_check},
     {"compress", "from dense weights to a compressed layer, with a ledger", eie_command_compress},
     {"count", "instructions of one call, which no neighbour disturbs", eie_command_count},
+    {"doctor", "is this machine fit to be measured? with what mends it", eie_command_doctor},
     {"estimate", "EIE's time, energy and area for a layer of any size", eie_command_estimate},
     {"expand", "from a compressed layer back to dense weights", eie_command_expand},
     {"explore", "sweeps of the accelerator model over designs", eie_command_explore},
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},
+    {"map", "where dense, sparse and compressed kernels win here", eie_command_map},
+    {"train", "networks trained, pruned, shared and stored, with a ledger", eie_command_train},
 };
 
 static void help(FILE *stream)

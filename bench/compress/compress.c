@@ -275,7 +275,8 @@ static enum eie_status compress_file(const struct eie_compress_options *options,
     struct eie_pool *pool;
     enum eie_status status = EIE_OK;
     if (options->keep_codes && !file->reader->shared)
-        status = eie_fail(error, EIE_USAGE, "--keep-codes is for the published SqueezeNet's .net");
+        status = eie_fail(error, EIE_USAGE,
+                          "--keep-codes is for networks and the published SqueezeNet's .net");
     if (!status) status = choose(&in);
     if (!status) status = eie_pool_get(options->threads, &pool, error);
     if (!status && !(*items = calloc(in.count, sizeof **items)))

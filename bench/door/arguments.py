@@ -71,6 +71,13 @@ def sizes(text):
     return text
 
 
+def watts_text(text):
+    """A power that is handed on to eie bench as it is written."""
+    if not re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?W?", text, re.ASCII) or not 0 < float(text.rstrip(" W")) <= 1e5:
+        raise argparse.ArgumentTypeError(f"'{text}' is no power (try 85, 85W)")
+    return text
+
+
 def number_from(least, most, kind=float):
     """A type for argparse: a number from `least` to `most`."""
 

@@ -28,8 +28,10 @@
 #define BLOCKS_MAX     301 /* of a row in one visit */
 #define MORE_SHARE     0.8 /* where more blocks than this were disturbed, further ones would be too */
 #define CALLS_MAX      (INT64_C(1) << 40)
-#define ENERGY_LEAST_S 0.1 /* an energy window lasts as long as a row's samples, from so long */
-#define ENERGY_MOST_S  1.0 /* to so long */
+#define ENERGY_LEAST_S 0.1   /* an energy window lasts as long as a row's samples, from so long */
+#define ENERGY_MOST_S  1.0   /* to so long */
+#define COUNTED_S      50e-3 /* of calls: counters that take turns are switched every few ms */
+#define COUNTED_MOST_S 0.5   /* to finish a round of the copies */
 /* beside twice its calls a round of load, call and read may take so long (bench/check/audit.h) */
 #define SLACK_NS         20e3
 #define SLACK_THREADS_NS 200e3 /* others wake up */
@@ -367,8 +369,8 @@ static uint32_t pass(struct contender *contender, enum eie_clock clock, double *
     uint32_t calls = 1;
     *ns = NAN;
     if (clock == EIE_CLOCK_CHAIN && (contender->no_chain || !contender->rows[clock])) return 0;
-    const enum eie_status status = row->kernel->pass(contender->plan, clock, contender->copy, &calls,
-                                                     ns, &contender->why);
+    const enum eie_status status =
+        row->kernel->pass(contender->plan, clock, contender->copy, &calls, ns, &contender->why);
     contender->copy = contender->copy + 1 < row->copies ? contender->copy + 1 : 0;
     if (clock == EIE_CLOCK_CHAIN && status == EIE_UNSUPPORTED) {
         contender->no_chain = true;
@@ -494,7 +496,8 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
                         : contender->call_s >= LONG_CALL_S           ? BLOCKS_LONG
                                                                      : BLOCKS_SHARED;
     const double untimed_s = is_cold ? 0 : fmax(contender->call_s, contender->warm_s);
-    const double clocks = contender->row->kernel->pass ? EIE_CLOCKS : 1; /* have calls of their own */
+    const double clocks =
+        contender->row->kernel->pass ? EIE_CLOCKS : 1; /* have calls of their own */
     const double round_s =
         clocks * contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
     const double least = ceil((double)least_of(contender) / contender->blocks);
@@ -577,7 +580,7 @@ static enum eie_status chain_for_energy(void *context, struct eie_error *error)
     return contender->row->kernel->pass(contender->plan, EIE_CLOCK_CHAIN, 0, &calls, &ns, error);
 }
 
-/* A processor without a meter is not asked for one; of other devices the row says why. */
+/* A processor that no meter is for is not asked; of other devices the row says why. */
 static bool asks_for_energy(const struct eie_row *row)
 {
     return row->device->kind == EIE_DEVICE_FOUND ||
@@ -592,10 +595,11 @@ static void measure_chain_energy(struct contender *contender, double window_s)
     if (!contender->fresh[EIE_CLOCK_CHAIN].count) return;
     const uint32_t calls = pass(contender, EIE_CLOCK_CHAIN, &ns);
     if (contender->status || !calls) return;
-    contender->status =
-        eie_energy_measure(contender->row->device, window_s, chain_for_energy, contender, energy,
-                           &contender->error);
+    contender->status = eie_energy_measure(contender->row->device, window_s, chain_for_energy,
+                                           contender, energy, &contender->error);
     energy->call_j /= calls;
+    energy->calls *= calls;
+    for (uint32_t i = 0; i < energy->part_count; i++) energy->parts[i].joules /= calls;
 }
 
 /* After the timed calls, since looking at a meter takes time. The rows of the wall's and the
@@ -612,6 +616,40 @@ static void measure_energy(struct session *session, struct contender *contender)
     enter(contender, NULL);
     row->outcome.energy_j = row->energy.call_j;
     row->outcome.energy_source = row->energy.source;
+}
+
+static enum eie_status call_to_count(void *context, struct eie_error *error)
+{
+    struct eie_outcome outcome;
+    return call_once(context, &outcome, error);
+}
+
+/* Whole rounds of the copies, where one does not last too long. */
+static uint64_t counted_calls(const struct contender *contender)
+{
+    const uint32_t copies = contender->row->copies;
+    const double call_s = 1e-9 * call_ns_of(contender);
+    const double round = copies * call_s < COUNTED_MOST_S ? copies : 1;
+    const double calls = ceil(COUNTED_S / call_s / round) * round;
+    return calls < (double)CALLS_MAX ? (uint64_t)calls : (uint64_t)CALLS_MAX;
+}
+
+/* In a pass of its own, after the timed calls: asking for counters and reading them takes time. */
+static void count_events(struct session *session, struct contender *contender)
+{
+    struct eie_row *row = contender->row;
+    if (contender->status || !session->group->counters) return;
+    if (!row->threads) {
+        eie_counts_refuse(&row->counts, "only the processor's counters are read, and of its own "
+                                        "rows: a device computes elsewhere");
+        return;
+    }
+    tick(session->group, 1, "counting events");
+    if (!warm(contender)) return;
+    enter(contender, "counting events");
+    contender->status = eie_counters_count(NULL, counted_calls(contender), call_to_count, contender,
+                                           &row->counts, &contender->error);
+    enter(contender, NULL);
 }
 
 static bool is_timed(const struct eie_row *row)
@@ -743,8 +781,7 @@ static enum eie_status keep_clock(struct contender *contender, enum eie_clock cl
 {
     const struct eie_samples *fresh = &contender->fresh[clock];
     bool has_clock = fresh->count > 0;
-    for (uint32_t i = 0; i < fresh->count; i++)
-        has_clock = has_clock && isfinite(fresh->all[i].ns);
+    for (uint32_t i = 0; i < fresh->count; i++) has_clock = has_clock && isfinite(fresh->all[i].ns);
     if (!has_clock) {
         refuse(row, contender->no_chain && clock == EIE_CLOCK_CHAIN
                         ? contender->why.message
@@ -762,8 +799,8 @@ static enum eie_status keep_clock(struct contender *contender, enum eie_clock cl
     return EIE_OK;
 }
 
-/* The samples of all clocks go to their rows; where only some of them are left to run, the wall's is
- * made up for the comparison. */
+/* The samples of all clocks go to their rows; where only some of them are left to run, the wall's
+ * is made up for the comparison. */
 static enum eie_status keep_clocks(struct contender *contender, struct eie_error *error)
 {
     struct eie_row *row = contender->row, unwanted = {.samples = {0}}, *wall = &unwanted;
@@ -782,8 +819,7 @@ static enum eie_status keep_clocks(struct contender *contender, struct eie_error
 static void keep_samples(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
-    const uint32_t earlier = row->samples.count,
-                   count = contender->fresh[EIE_CLOCK_WALL].count;
+    const uint32_t earlier = row->samples.count, count = contender->fresh[EIE_CLOCK_WALL].count;
     if (!contender->status && count < EIE_SAMPLES_LONG)
         contender->status =
             eie_fail(&contender->error, EIE_SYSTEM, "only %u of %u samples could be taken", count,
@@ -793,10 +829,9 @@ static void keep_samples(struct session *session, struct contender *contender)
         row->calls = contender->calls;
         row->cpu_ns =
             earlier ? (row->cpu_ns * earlier + cpu_ns * count) / (earlier + count) : cpu_ns;
-        contender->status =
-            eie_row_clocks(row) > 1
-                ? keep_clocks(contender, &contender->error)
-                : join(row, &contender->fresh[EIE_CLOCK_WALL], &contender->error);
+        contender->status = eie_row_clocks(row) > 1
+                                ? keep_clocks(contender, &contender->error)
+                                : join(row, &contender->fresh[EIE_CLOCK_WALL], &contender->error);
     }
     if (contender->status) {
         const struct eie_error why = contender->error;
@@ -812,6 +847,7 @@ static void keep_samples(struct session *session, struct contender *contender)
 static void finish_case(struct session *session, struct contender *contender)
 {
     if (contender->state == ADMITTED) measure_energy(session, contender);
+    if (contender->state == ADMITTED) count_events(session, contender);
     check_after(contender);
     keep_samples(session, contender);
 }

@@ -30,6 +30,7 @@ struct eie_group {
     uint32_t visit;                 /* the number of the first visit */
     double budget_s;                /* for the timed part; each row gets its least, however small */
     struct eie_quiet_totals *quiet; /* of the whole run; NULL: all blocks count as undisturbed */
+    bool counters;                  /* also count what a row's calls cost the processor */
     uint64_t memory_bytes;          /* for all plans alive at once */
     void (*tick)(void *watcher, double share, const char *what); /* progress */
     /* before a kernel's own code is run (`row` counts from 0; EIE_NO_ROW: back in ours), and what

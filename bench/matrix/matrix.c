@@ -56,6 +56,14 @@ static enum eie_status add_suite(struct eie_matrix *matrix, const char *word, bo
     return EIE_OK;
 }
 
+static enum eie_status make_room(struct eie_matrix *matrix, struct eie_error *error)
+{
+    matrix->suites = calloc(SUITES_MAX + 1, sizeof *matrix->suites);
+    matrix->suite_words = calloc(SUITES_MAX + 1, sizeof *matrix->suite_words);
+    if (matrix->suites && matrix->suite_words) return EIE_OK;
+    return eie_fail(error, EIE_MEMORY, "out of memory for suites");
+}
+
 static enum eie_status read_suites(struct eie_matrix *matrix, struct eie_error *error)
 {
     const char *given = matrix->options->suites;
@@ -67,10 +75,8 @@ static enum eie_status read_suites(struct eie_matrix *matrix, struct eie_error *
         strcpy(copy, given);
     else
         status = default_suites(copy, sizeof copy, error);
-    matrix->suites = calloc(SUITES_MAX + 1, sizeof *matrix->suites);
-    matrix->suite_words = calloc(SUITES_MAX + 1, sizeof *matrix->suite_words);
-    if (!matrix->suites || !matrix->suite_words)
-        return eie_fail(error, EIE_MEMORY, "out of memory for suites");
+    if (!status) status = make_room(matrix, error);
+    if (status) return status;
     for (char *word = strtok_r(copy, ",", &rest); word && !status;
          word = strtok_r(NULL, ",", &rest))
         status = add_suite(matrix, word, given != NULL, error);
@@ -212,6 +218,25 @@ enum eie_status eie_matrix_begin(const struct eie_matrix_options *options,
     return status;
 }
 
+enum eie_status eie_matrix_begin_with(const struct eie_matrix_options *options,
+                                      struct eie_suite *suite, const char *word,
+                                      struct eie_matrix *matrix, struct eie_error *error)
+{
+    *matrix = (struct eie_matrix){.options = options};
+    enum eie_status status = make_room(matrix, error);
+    if (status) {
+        eie_suite_free(suite);
+    } else {
+        matrix->suites[0] = *suite;
+        matrix->suite_words[0] = strdup(word);
+        matrix->suite_count = 1;
+        status = read_devices(matrix, error);
+    }
+    if (!status) status = check_names(matrix, error);
+    if (status) eie_matrix_end(matrix);
+    return status;
+}
+
 void eie_matrix_end(struct eie_matrix *matrix)
 {
     for (uint32_t s = 0; s < matrix->suite_count; s++) {
@@ -270,8 +295,12 @@ static const char *device_word(const struct eie_matrix *matrix, const struct eie
 static void write_again(const struct eie_matrix *matrix, const struct eie_group_key *group,
                         struct eie_row *row)
 {
+    char word[sizeof EIE_SHAPE_PREFIX + EIE_NAME_MAX];
+    snprintf(word, sizeof word, EIE_SHAPE_PREFIX "%.*s", EIE_NAME_MAX, row->layer);
     eie_reproducer_begin(&row->reproducer, "bench", row->kernel);
-    eie_reproducer_word(&row->reproducer, "--suite", matrix->suite_words[group->suite]);
+    eie_reproducer_word(&row->reproducer, "--suite",
+                        matrix->suites[group->suite].by_shape ? word
+                                                              : matrix->suite_words[group->suite]);
     eie_reproducer_word(&row->reproducer, "--layer", row->layer);
     eie_reproducer_word(&row->reproducer, "--device", device_word(matrix, row->device));
     eie_reproducer_number(&row->reproducer, "--batch", row->batch);

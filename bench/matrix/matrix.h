@@ -42,6 +42,13 @@ EIE_MUST_USE enum eie_status eie_matrix_begin(const struct eie_matrix_options *o
                                               struct eie_matrix *matrix, struct eie_error *error);
 void eie_matrix_end(struct eie_matrix *matrix);
 
+/* The same with this one suite, which it takes over, failure or not; options->suites is not read.
+ * `word` is what a command line would call it. */
+EIE_MUST_USE enum eie_status eie_matrix_begin_with(const struct eie_matrix_options *options,
+                                                   struct eie_suite *suite, const char *word,
+                                                   struct eie_matrix *matrix,
+                                                   struct eie_error *error);
+
 /* One group: all rows with these in common. Models have no cache mode; devices have `hot` always,
  * `dram` where it is asked for and their caches are known, and no threads. */
 struct eie_group_key {

@@ -308,6 +308,10 @@ static enum eie_status follow(struct shift *shift, struct eie_error *error)
             look_whether_ended(shift);
         show_progress(shift);
         if (!shift->timed_out) watch_over(shift);
+        if (!status && shift->all->stop && *shift->all->stop) {
+            if (!shift->ended) kill(shift->process, SIGKILL);
+            status = eie_fail(error, EIE_SYSTEM, "interrupted");
+        }
     }
     return status;
 }

@@ -7,6 +7,8 @@
 #include "bench/matrix/progress.h"
 #include "bench/matrix/worker.h"
 
+#include <signal.h>
+
 struct eie_supervision {
     struct eie_job job;          /* results, begin_s, broken and watch are set here */
     struct eie_results *results; /* begun */
@@ -14,6 +16,9 @@ struct eie_supervision {
     struct eie_progress progress;
     json_t *doubts; /* sentences on the run as a whole; set here */
     bool quiet;
+    /* NULL, or where a handler of signals says that the run is to end: EIE_SYSTEM, the rows so far
+       are in the file */
+    const volatile sig_atomic_t *stop;
     /* each row as it comes, with its exit code; and lines for the user */
     void (*on_row)(void *context, const json_t *row, int code);
     void (*on_complaint)(void *context, const char *message, int code);

@@ -88,7 +88,9 @@ static void make_room(struct eie_targets *targets)
 
 static bool is_same(const struct eie_target *target, const struct eie_suite *suite, uint32_t index)
 {
-    return target->index == index && !strcmp(target->suite->name, suite->name) &&
+    return !strcmp(target->suite->layers[target->index].spec.name,
+                   suite->layers[index].spec.name) &&
+           !strcmp(target->suite->name, suite->name) &&
            !strcmp(target->suite->hash.hex, suite->hash.hex);
 }
 

@@ -274,6 +274,7 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
         .row_count = count,
         .visit = visit,
         .budget_s = budget_s,
+        .counters = worker->job->counters,
         .memory_bytes = worker->job->memory_bytes,
         .quiet = &worker->watch->quiet,
         .tick = tick,
@@ -290,6 +291,8 @@ static void run_rows(struct worker *worker, const struct eie_station *station,
     for (uint32_t i = 0; i < count; i++) {
         rows[i].hash = target->hash;
         rows[i].facts = facts;
+        if (worker->job->assumed_power_w > 0 && rows[i].device->kind == EIE_DEVICE_CPU)
+            rows[i].assumed_power_w = worker->job->assumed_power_w;
         eie_row_fail(&rows[i], why_not, &reason);
     }
     tell_begin(worker, rows, count);
@@ -374,7 +377,7 @@ static bool goes_on(const struct worker *worker)
 /* A matrix of one layer needs no first round for its headlines: each of its groups is one visit. */
 static bool has_lead(const struct worker *worker)
 {
-    for (uint32_t i = 1; i < worker->station_count; i++) {
+    for (uint32_t i = 1; i < worker->station_count && !worker->job->at_once; i++) {
         const struct eie_station *one = &worker->stations[i - 1], *next = &worker->stations[i];
         if (one->matrix != next->matrix || one->key.suite != next->key.suite ||
             one->key.layer != next->key.layer)

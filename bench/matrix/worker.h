@@ -14,7 +14,10 @@ struct eie_job {
                                     worker has a copy of its own, which it keeps up to date */
     double begin_s, budget_s;    /* of the whole run, on eie_now_s's clock */
     double target;               /* relative half width of the intervals; 0: the least only */
+    bool counters;               /* bench/measure/counters.h, of every row of the processor */
     uint64_t memory_bytes;
+    double assumed_power_w; /* by a meter of its user, of this machine at work; 0: not known */
+    bool at_once; /* each group in one visit, without a round for the rows of headlines before */
     const json_t *broken; /* layers whose building ended a worker: SUITE/LAYER and why */
     /* groups in which a worker ended, as the keys of an object (eie_group_name): the rows that they
        lack are run one by one, each in a process of its own, so that only the guilty one is lost;

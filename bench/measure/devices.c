@@ -104,6 +104,7 @@ struct asked {
     enum eie_energy_state state;
     struct eie_error why;
     struct eie_board board;
+    char source[320];
 };
 
 static void ask_board(void *context, void *shared)
@@ -113,6 +114,8 @@ static void ask_board(void *context, void *shared)
     struct eie_gauge gauge;
     asked->state = eie_gauge_open(asking->meter, asking->device, &gauge, &asked->why);
     eie_gauge_describe(&gauge, &asked->board);
+    if (asked->state == EIE_ENERGY_MEASURED)
+        snprintf(asked->source, sizeof asked->source, "%s", eie_gauge_source(&gauge));
     eie_meters_end();
 }
 
@@ -143,9 +146,9 @@ static const struct eie_meter *ask(const struct eie_device *device, struct asked
 void eie_device_energy_words(const struct eie_device *device, char *text, size_t size)
 {
     struct asked asked;
-    const struct eie_meter *meter = ask(device, &asked);
+    ask(device, &asked);
     snprintf(text, size, "%s: %s", eie_energy_state_word(asked.state),
-             asked.state == EIE_ENERGY_MEASURED ? meter->source : asked.why.message);
+             asked.state == EIE_ENERGY_MEASURED ? asked.source : asked.why.message);
 }
 
 json_t *eie_board_json(const struct eie_device *device)

@@ -81,11 +81,33 @@ static void judge(struct run *run, struct eie_energy *energy)
                  energy->window_s / (double)run->calls);
 }
 
+/* Of one call, from how they stood at both ends; what had no value at one of them has none, and
+ * what did not move at all was not counted: it is no energy of 0. */
+static void count_parts(const struct eie_meter_part *first, uint32_t count,
+                        struct eie_energy *energy)
+{
+    for (uint32_t i = 0; i < energy->part_count && i < count; i++) {
+        struct eie_meter_part *part = &energy->parts[i];
+        if (first[i].state != EIE_ENERGY_MEASURED) *part = first[i];
+        if (part->state != EIE_ENERGY_MEASURED) continue;
+        part->joules = (part->joules - first[i].joules) / (double)energy->calls;
+        part->wraps -= first[i].wraps;
+        if (part->joules > 0) continue;
+        part->state = EIE_ENERGY_TOO_SHORT;
+        part->joules = NAN;
+        snprintf(part->reason, sizeof part->reason,
+                 "its counter stood still in the whole window: this machine shows it and does not "
+                 "count it, or nothing was drawn");
+    }
+}
+
 /* What `call` draws; without a number for one call where it is none of a kernel. */
 static void measure(struct run *run, double window_s, struct eie_energy *energy)
 {
     struct eie_look first, before, last;
+    struct eie_meter_part parts[EIE_METER_PARTS_MAX];
     const double begin = eie_now_s();
+    eie_gauge_begin(run->gauge);
     look(run, &first);
     if (good(run)) work_until_step(run, &first);
     do {
@@ -93,16 +115,20 @@ static void measure(struct run *run, double window_s, struct eie_energy *energy)
         if (good(run)) work_until_step(run, &first);
     } while (good(run) && eie_now_s() - begin < LEAD_S);
     if (!good(run)) return;
+    const uint32_t part_count = eie_gauge_parts(run->gauge, parts);
     energy->update_s = first.at_s - before.at_s;
     run->calls = 0;
     work(run, window_s - (eie_now_s() - first.at_s));
     if (good(run)) look(run, &last);
     if (good(run)) work_until_step(run, &last);
     if (!good(run)) return;
+    energy->part_count = eie_gauge_parts(run->gauge, energy->parts);
+    energy->calls = run->calls;
+    count_parts(parts, part_count, energy);
     const double joules = last.joules - first.joules;
     energy->window_s = last.at_s - first.at_s;
     energy->power_w = joules / energy->window_s;
-    energy->call_j = joules / (double)run->calls;
+    energy->call_j = joules / (double)energy->calls;
     energy->relative_error =
         fmax(first.gap_s, last.gap_s) / energy->window_s + run->gauge->meter->resolution_j / joules;
     judge(run, energy);
@@ -205,17 +231,19 @@ enum eie_status eie_energy_measure(const struct eie_device *device, double windo
                       .state = meter->state,
                       .error = error,
                       .why = meter->why};
-    if (good(&run)) measure(&run, window_s, energy);
+    const bool enough = kind->window_s > 0 && kind->window_s < window_s;
+    if (good(&run)) measure(&run, enough ? kind->window_s : window_s, energy);
     if (run.status) return run.status;
     remember(meter, &run);
     energy->state = run.state;
     energy->idle_power_w = meter->idle_power_w;
     eie_gauge_describe(&meter->gauge, &energy->board);
     if (run.state == EIE_ENERGY_MEASURED) {
-        energy->source = kind->source;
+        energy->source = eie_gauge_source(&meter->gauge);
         return EIE_OK;
     }
     energy->call_j = energy->power_w = NAN;
+    energy->part_count = 0;
     snprintf(energy->reason, sizeof energy->reason, "%.500s", run.why.message);
     return EIE_OK;
 }

@@ -1,4 +1,5 @@
 #include "bench/rows/context.h"
+#include "bench/doctor/doctor.h"
 #include "bench/measure/devices.h"
 #include "bench/measure/gbench.h"
 #include "generated/revision.h"
@@ -95,7 +96,7 @@ static void add_environment(json_t *context)
         "POCL_",        "OCL_",      "CLBLAST_",       "CUDA_", "CUBLAS_", "CUSPARSE_",
         "NVIDIA_TF32_", "MALLOC_",   "GLIBC_TUNABLES", "LD_"};
     static const char *const unwanted[] = {
-        "EIE_MODELS=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
+        "EIE_MODELS=", "EIE_MNIST=", "EIE_DATA_DIR=", "EIE_BINARY=", "CUDA_HOME=", "CUDA_PATH="};
     json_t *kept = json_object();
     for (char **word = environ; *word; word++) {
         bool wanted = false;
@@ -178,6 +179,16 @@ static enum eie_status add_own_context(json_t *context, struct eie_error *error)
     return EIE_OK;
 }
 
+static json_t *quick_checks(void)
+{
+    struct eie_checkup *checkup = calloc(1, sizeof *checkup);
+    if (!checkup) return json_array();
+    eie_doctor_quick(NULL, checkup);
+    json_t *list = eie_checkup_json(checkup);
+    free(checkup);
+    return list;
+}
+
 /* What belongs to one run stands at the top for Google Benchmark's readers, who know one run a
  * file, and again in the list. */
 static void add_run(json_t *context)
@@ -192,6 +203,7 @@ static void add_run(json_t *context)
     json_object_set_new(run, "eie_adds", json_array());
     json_object_set_new(run, "eie_pool", json_array());
     json_object_set_new(run, "eie_device_ceilings", json_object());
+    json_object_set_new(run, "doctor", quick_checks());
     json_object_set_new(context, "eie_runs", json_pack("[o]", run));
 }
 
@@ -237,16 +249,30 @@ enum eie_status eie_context_check_format(const json_t *context, const char *path
 
 const char *eie_context_difference(const json_t *one, const json_t *other)
 {
-    static const char *const same[] = {
-        "eie_format",       "eie_cpu_name",         "host_name",
-        "eie_cores",        "eie_hardware_threads", "eie_numa_nodes",
-        "eie_l1d_bytes",    "eie_l2_bytes",         "eie_l3_bytes",
-        "eie_operating_system", "eie_cpu_features",
-        "eie_isa_mask",     "eie_governor",         "eie_transparent_huge_pages",
-        "eie_version",      "eie_revision",         "eie_compiler",
-        "eie_build_type",   "eie_compiler_flags",   "eie_binary_sha256",
-        "eie_environment",  "eie_google_benchmark", "eie_plugins",
-        "eie_huge_pages"};
+    static const char *const same[] = {"eie_format",
+                                       "eie_cpu_name",
+                                       "host_name",
+                                       "eie_cores",
+                                       "eie_hardware_threads",
+                                       "eie_numa_nodes",
+                                       "eie_l1d_bytes",
+                                       "eie_l2_bytes",
+                                       "eie_l3_bytes",
+                                       "eie_operating_system",
+                                       "eie_cpu_features",
+                                       "eie_isa_mask",
+                                       "eie_governor",
+                                       "eie_transparent_huge_pages",
+                                       "eie_version",
+                                       "eie_revision",
+                                       "eie_compiler",
+                                       "eie_build_type",
+                                       "eie_compiler_flags",
+                                       "eie_binary_sha256",
+                                       "eie_environment",
+                                       "eie_google_benchmark",
+                                       "eie_plugins",
+                                       "eie_huge_pages"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         const json_t *a = json_object_get(one, same[i]), *b = json_object_get(other, same[i]);
         if (a || b)

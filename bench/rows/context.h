@@ -8,7 +8,8 @@
 #include <jansson.h>
 
 /* Google Benchmark's members and ours, with one run in "eie_runs" (its date, command, load; its
- * ceilings join as they are measured). EIE_SYSTEM, EIE_MEMORY. */
+ * ceilings join as they are measured; "doctor" is what bench/doctor/doctor.h's quick part finds).
+ * EIE_SYSTEM, EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_context_make(const char *command, json_t **context,
                                               struct eie_error *error);
 

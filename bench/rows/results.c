@@ -66,6 +66,13 @@ void eie_results_each(const struct eie_results *results, void (*each)(void *cont
     json_object_foreach(results->rows, name, row) each(context, row);
 }
 
+const json_t *eie_results_run(const struct eie_results *results)
+{
+    const size_t runs = json_array_size(results->runs);
+    if (results->this_run) return results->this_run;
+    return runs ? json_array_get(results->runs, runs - 1) : NULL;
+}
+
 void eie_results_set_run(struct eie_results *results, const char *key, json_t *value)
 {
     const size_t runs = json_array_size(results->runs);
@@ -84,6 +91,16 @@ static void replace_threads(json_t *list, const json_t *more)
             json_array_remove(list, i);
     for (size_t i = 0; i < json_array_size(more); i++)
         json_array_append(list, json_array_get(more, i));
+}
+
+json_t *eie_results_get(const struct eie_results *results, const char *key)
+{
+    return json_object_get(results->context, key);
+}
+
+void eie_results_set(struct eie_results *results, const char *key, json_t *value)
+{
+    json_object_set_new(results->context, key, value);
 }
 
 void eie_results_set_ceilings(struct eie_results *results, const json_t *lists)

@@ -34,10 +34,18 @@ json_t *eie_results_row(const struct eie_results *results, const char *name);
 void eie_results_each(const struct eie_results *results, void (*each)(void *context, json_t *row),
                       void *context);
 
+/* A member of the file's context: borrowed, or NULL; and setting one, which takes the reference
+ * over. */
+json_t *eie_results_get(const struct eie_results *results, const char *key);
+void eie_results_set(struct eie_results *results, const char *key, json_t *value);
+
 /* Adds a row (eie_row_json), or puts it in the place of the one with its name; takes the reference
  * over. */
 EIE_MUST_USE enum eie_status eie_results_put(struct eie_results *results, json_t *row,
                                              struct eie_error *error);
+
+/* This run's entry of context.eie_runs, before and after its first row; borrowed. */
+const json_t *eie_results_run(const struct eie_results *results);
 
 /* A fact of this run (context.eie_runs), once it has a row; takes the reference over. */
 void eie_results_set_run(struct eie_results *results, const char *key, json_t *value);

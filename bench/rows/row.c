@@ -20,6 +20,7 @@ enum eie_status eie_row_take(struct eie_row *row, const json_t *earlier, struct 
     }
     row->chosen = json_string_value(json_object_get(earlier, "eie_chosen_kernel"));
     row->cpu_ns = json_number_value(json_object_get(earlier, "cpu_time"));
+    row->assumed_power_w = json_number_value(json_object_get(earlier, "eie_assumed_power_w"));
     return status;
 }
 

@@ -76,6 +76,49 @@ static json_t *key_of(const struct eie_row *row)
     return object;
 }
 
+static void add_parts(json_t *object, const struct eie_energy *energy)
+{
+    json_t *parts = json_object();
+    for (uint32_t i = 0; i < energy->part_count; i++) {
+        const struct eie_meter_part *part = &energy->parts[i];
+        json_t *one = json_object();
+        eie_set(one, "state", eie_energy_state_word(part->state));
+        eie_set_number(one, "j", part->joules);
+        if (part->state != EIE_ENERGY_MEASURED)
+            eie_set(one, "reason", part->reason);
+        else
+            eie_set_integer(one, "wraps", part->wraps);
+        json_object_set_new(parts, part->name, one);
+    }
+    json_object_set_new(object, "eie_energy_domains", parts);
+}
+
+/* Of one input vector, where the energy was measured, else where a power was given for it. */
+static void add_inferences(json_t *object, const struct eie_row *row)
+{
+    const bool measured = row->energy.state == EIE_ENERGY_MEASURED;
+    double joules = row->energy.call_j;
+    if (row->assumed_power_w > 0) {
+        const double assumed_j = row->assumed_power_w * 1e-9 * row->stats.median;
+        eie_set_number(object, "eie_assumed_power_w", row->assumed_power_w);
+        eie_set_number(object, "eie_assumed_energy_j", assumed_j);
+        if (!measured) joules = assumed_j;
+    }
+    if (!(measured || row->assumed_power_w > 0) || !(joules > 0)) return;
+    eie_set_number(object, "eie_inference_j", joules / row->batch);
+    eie_set_number(object, "eie_inferences_per_j", row->batch / joules);
+    eie_set(object, "eie_energy_provenance", measured ? "measured" : "assumed");
+}
+
+static void add_measured(json_t *object, const struct eie_energy *energy)
+{
+    eie_set_integer(object, "eie_energy_calls", energy->calls);
+    eie_set(object, "eie_energy_idle", "not drawn off");
+    const double above_j = energy->call_j * (1 - energy->idle_power_w / energy->power_w);
+    if (above_j > 0) eie_set_number(object, "eie_energy_above_idle_j", above_j);
+    if (energy->part_count) add_parts(object, energy);
+}
+
 /* What became of the measuring; its number is eie_energy_j. */
 static void add_energy(json_t *object, const struct eie_energy *energy)
 {
@@ -87,6 +130,7 @@ static void add_energy(json_t *object, const struct eie_energy *energy)
     eie_set_number(object, "eie_energy_relative_error", energy->relative_error);
     eie_set_number(object, "eie_power_w", energy->power_w);
     eie_set_number(object, "eie_idle_power_w", energy->idle_power_w);
+    if (energy->state == EIE_ENERGY_MEASURED) add_measured(object, energy);
     if (!(energy->board.sm_clock_hz > 0)) return; /* nobody tells */
     eie_set_number(object, "eie_board_sm_clock_hz", energy->board.sm_clock_hz);
     eie_set_number(object, "eie_board_temperature_c", energy->board.temperature_c);
@@ -134,6 +178,8 @@ static void add_numbers(json_t *object, const struct eie_row *row)
     if (row->outcome.energy_source)
         eie_set(object, "eie_energy_source", row->outcome.energy_source);
     add_energy(object, &row->energy);
+    add_inferences(object, row);
+    eie_counts_add_json(&row->counts, row->batch, row->facts.nonzeros, object);
     if (row->columns) json_object_update_missing(object, row->columns);
 }
 

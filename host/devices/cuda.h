@@ -45,8 +45,9 @@ struct eie_cuda_facts {
 struct eie_listing; /* host/devices/runtime.h */
 
 /* All devices, "cuda:NAME", in the driver's order; one that is older than all device code in this
- * program is absent; where there is none, "cuda:none", absent, with the reason. A device's hash is that of name, capability, driver and runtime. Begins with the
- * driver: it belongs into a child process. */
+ * program is absent; where there is none, "cuda:none", absent, with the reason. A device's hash is
+ * that of name, capability, driver and runtime. Begins with the driver: it belongs into a child
+ * process. */
 void eie_cuda_list(struct eie_listing *listing);
 
 /* The handles of the runtime: a cudaStream_t is a struct CUstream_st *, and so on. */
@@ -157,7 +158,8 @@ struct eie_cuda_launch {
 struct eie_cuda_code {
     const char *name;
     int (*launch)(const struct eie_cuda_launch *launch, const void *arguments);
-    int (*allow)(uint32_t shared_bytes); /* of launches of any plan from now on, at most */
+    /* of launches of any plan from now on, at most; the first-level cache is what they leave */
+    int (*allow)(uint32_t shared_bytes);
     int (*resident)(uint32_t threads, uint32_t shared_bytes, int *blocks); /* in a multiprocessor */
 };
 

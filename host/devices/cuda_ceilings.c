@@ -41,8 +41,8 @@ static enum eie_status once(struct eie_cuda *cuda, const struct eie_cuda_span *s
     enum eie_status status = graph ? eie_cuda_graph_run(cuda, graph, error)
                                    : eie_cuda_span_run(cuda, span, enqueue, launching, error);
     if (!status)
-        status = span ? eie_cuda_span_wait(cuda, span, device_ns, error)
-                      : eie_cuda_wait(cuda, error);
+        status =
+            span ? eie_cuda_span_wait(cuda, span, device_ns, error) : eie_cuda_wait(cuda, error);
     *wall_ns = 1e9 * eie_now_s() - begin;
     return status;
 }
@@ -76,8 +76,7 @@ static enum eie_status time_graph(struct eie_cuda *cuda, const struct eie_cuda_s
 
 static enum eie_status measure_launches(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                                         struct launching *launching,
-                                        struct eie_cuda_ceilings *ceilings,
-                                        struct eie_error *error)
+                                        struct eie_cuda_ceilings *ceilings, struct eie_error *error)
 {
     enum eie_status status =
         time_launches(cuda, NULL, launching, NULL, &ceilings->launch_wall_ns, error);

@@ -31,11 +31,12 @@
     }                                                                                              \
     static int allow_##name(uint32_t shared_bytes)                                                 \
     {                                                                                              \
-        /* as many blocks side by side as `resident` counts: all of it is shared memory's */       \
-        cudaFuncSetAttribute((const void *)kernel, cudaFuncAttributePreferredSharedMemoryCarveout, \
-                             100);                                                                 \
-        return (int)cudaFuncSetAttribute(                                                          \
+        const cudaError_t code = cudaFuncSetAttribute(                                             \
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes); \
+        if (code) return (int)code;                                                                \
+        return (int)cudaFuncSetAttribute((const void *)kernel,                                     \
+                                         cudaFuncAttributePreferredSharedMemoryCarveout,           \
+                                         cudaSharedmemCarveoutMaxShared);                          \
     }                                                                                              \
     static int resident_##name(uint32_t threads, uint32_t shared_bytes, int *blocks)               \
     {                                                                                              \

@@ -24,7 +24,8 @@ void eie_meter_none(struct eie_error *why)
     char whose[256] = "";
     for (const struct eie_meter *const *one = eie_meters; *one; one++) {
         const size_t used = strlen(whose);
-        snprintf(whose + used, sizeof whose - used, "%s%s", used ? ", " : "", (*one)->whose);
+        const char *joint = !used ? "" : one[1] ? ", " : " and ";
+        snprintf(whose + used, sizeof whose - used, "%s%s", joint, (*one)->whose);
     }
     if (!*whose)
         eie_fail(why, EIE_MISSING, "this program reads no meters");
@@ -69,6 +70,24 @@ enum eie_energy_state eie_gauge_look(struct eie_gauge *gauge, struct eie_look *l
     gauge->joules = joules;
     gauge->looked_s = begin;
     return state;
+}
+
+void eie_gauge_begin(struct eie_gauge *gauge)
+{
+    if (!gauge->meter->begin) return;
+    gauge->looked = false;
+    gauge->meter->begin(gauge->handle);
+}
+
+uint32_t eie_gauge_parts(const struct eie_gauge *gauge,
+                         struct eie_meter_part parts[EIE_METER_PARTS_MAX])
+{
+    return gauge->meter->parts ? gauge->meter->parts(gauge->handle, parts) : 0;
+}
+
+const char *eie_gauge_source(const struct eie_gauge *gauge)
+{
+    return gauge->meter->source_of ? gauge->meter->source_of(gauge->handle) : gauge->meter->source;
 }
 
 void eie_gauge_describe(const struct eie_gauge *gauge, struct eie_board *board)

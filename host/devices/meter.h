@@ -20,7 +20,7 @@ enum eie_energy_state {
     EIE_ENERGY_UNAVAILABLE,   /* no library, no driver, no counter, no such board */
     EIE_ENERGY_NO_PERMISSION, /* there is one, and this user may not read it */
     EIE_ENERGY_TOO_SHORT,     /* the counter took too few of its steps in the window */
-    EIE_ENERGY_WRAPPED        /* the counter went backwards */
+    EIE_ENERGY_WRAPPED        /* the counter went backwards, or further than it can have */
 };
 
 /* "measured", "unavailable", "no permission", "window too short", "wrapped"; "" for not asked. */
@@ -36,11 +36,23 @@ struct eie_board {
     char throttle[192];   /* what holds its clocks down, words with commas; "none" */
 };
 
+/* What a meter tells apart: the first part is its counter itself, others may lie in it, hold it, or
+ * stand beside it, so parts are never added up. */
+#define EIE_METER_PARTS_MAX 8
+struct eie_meter_part {
+    char name[24]; /* "package", "dram" */
+    enum eie_energy_state state;
+    double joules;    /* only differences mean anything; NaN unless measured */
+    uint32_t wraps;   /* of its counters, undone so far */
+    char reason[256]; /* why there is no value, and what to do */
+};
+
 struct eie_meter {
     const char *whose;   /* "NVIDIA's GPUs": the devices that it is for, in messages */
     const char *source;  /* of a row's energy: what is measured, and what by; static */
     const char *advice;  /* where to look when its counter stands still */
     double resolution_j; /* the counter's last digit */
+    double window_s;     /* a longer window than this tells hardly more; 0: it always does */
 
     /* Is it for this device? Touches no driver. */
     bool (*covers)(const struct eie_device *device);
@@ -53,6 +65,16 @@ struct eie_meter {
 
     /* EIE_ENERGY_MEASURED, and the counter; else why there is no value, and what to do. */
     enum eie_energy_state (*read)(void *handle, double *joules, struct eie_error *why);
+
+    /* May be NULL. A window begins: what was counted since the `read` before does not matter. */
+    void (*begin)(void *handle);
+
+    /* May be NULL: the counter has no parts. The first stands as it stood at the last `read`, the
+     * others are read now; returns how many there are. */
+    uint32_t (*parts)(void *handle, struct eie_meter_part parts[EIE_METER_PARTS_MAX]);
+
+    /* May be NULL: `source`. The same of this counter; lives until `end`. */
+    const char *(*source_of)(void *handle);
 
     /* May be NULL: nothing is known. All of *board is unknown before. */
     void (*describe)(void *handle, struct eie_board *board);
@@ -103,6 +125,17 @@ EIE_MUST_USE enum eie_energy_state eie_gauge_look(struct eie_gauge *gauge, struc
 
 /* `held_down` above; -1 where the meter does not tell. Also of a gauge that did not open. */
 int eie_gauge_held_down(const struct eie_gauge *gauge);
+
+/* A window begins: what a meter that wants to know of it says has changed since the look before is
+ * nothing. */
+void eie_gauge_begin(struct eie_gauge *gauge);
+
+/* What the meter tells apart, right after a look; 0 where that is nothing. */
+uint32_t eie_gauge_parts(const struct eie_gauge *gauge,
+                         struct eie_meter_part parts[EIE_METER_PARTS_MAX]);
+
+/* What is measured, and what by; of a gauge that is open. Lives as long as the gauge. */
+const char *eie_gauge_source(const struct eie_gauge *gauge);
 
 /* Also of a gauge that did not open: then little or nothing is known. */
 void eie_gauge_describe(const struct eie_gauge *gauge, struct eie_board *board);

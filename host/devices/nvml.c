@@ -26,7 +26,7 @@ enum code {
 #define CLOCK_MEMORY 2
 #define SENSOR_GPU   0
 #define MIG_ON       1
-#define VIRTUAL_GPU  2 /* of a virtual machine that has a part of the board */
+#define VIRTUAL_GPU  2       /* of a virtual machine that has a part of the board */
 #define HELD_DOWN    0xecull /* of the reasons below: power, heat, the board's own brakes */
 
 /* The first five are needed; without another one a fact of the board is not known. */

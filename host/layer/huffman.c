@@ -115,9 +115,7 @@ enum eie_status eie_huffman_build(const uint64_t tally[SYMBOLS], struct eie_huff
 
 /* ---- codes ---------------------------------------------------------------------------------- */
 
-/* Codes with their first bit lowest. Returns how many symbols have one; 0 when the lengths are no
- * complete code. */
-static unsigned canonical(const struct eie_huffman *code, uint16_t codes[SYMBOLS])
+unsigned eie_huffman_codes(const struct eie_huffman *code, uint16_t codes[SYMBOLS])
 {
     unsigned next = 0, used = 0, space = 0;
     for (size_t s = 0; s < SYMBOLS; s++) {
@@ -177,7 +175,7 @@ enum eie_status eie_huffman_encode(const struct eie_huffman *code, const uint8_t
 {
     uint16_t codes[SYMBOLS];
     uint64_t tally[SYMBOLS];
-    const unsigned used = canonical(code, codes);
+    const unsigned used = eie_huffman_codes(code, codes);
     const size_t segments = segment_count(count, used), head = (segments - 1) * sizeof(uint32_t);
     *stream = NULL;
     eie_huffman_tally(symbols, count, tally);
@@ -354,7 +352,7 @@ enum eie_status eie_huffman_decode(const struct eie_huffman *code, const uint8_t
     uint16_t codes[SYMBOLS] = {0};
     uint32_t table[TABLE_SIZE];
     struct segment segments[SEGMENTS];
-    const unsigned used = canonical(code, codes);
+    const unsigned used = eie_huffman_codes(code, codes);
     if (!used && count) return eie_fail(error, EIE_INPUT, "code lengths that are no Huffman code");
     if (!count) return size ? bad_stream(error) : EIE_OK;
     if (used == 1)

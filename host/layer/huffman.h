@@ -38,6 +38,10 @@ void eie_huffman_fixed(uint32_t bits, struct eie_huffman *code);
 uint64_t eie_huffman_bits(const struct eie_huffman *code,
                           const uint64_t tally[EIE_HUFFMAN_SYMBOLS]);
 
+/* The canonical code of each symbol that has one, its first bit lowest. Returns how many these are;
+ * 0: none, or lengths that are no complete code. */
+unsigned eie_huffman_codes(const struct eie_huffman *code, uint16_t codes[EIE_HUFFMAN_SYMBOLS]);
+
 /* *stream is to be freed. Every symbol must have a code: EIE_USAGE. EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_huffman_encode(const struct eie_huffman *code,
                                                 const uint8_t *symbols, size_t count,

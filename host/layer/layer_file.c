@@ -1,5 +1,6 @@
 #include "host/layer/layer_file.h"
 #include "host/layer/container.h"
+#include "host/layer/network_layers.h"
 #include "host/layer/stored.h"
 
 #include <stdlib.h>
@@ -115,7 +116,27 @@ struct target {
     void **items;
     uint32_t *count;
     enum eie_status (*read)(const struct eie_container_layer *in, void *item);
+    enum eie_status (*read_part)(const struct eie_network_file *network, uint32_t part,
+                                 const char *path, void *item, struct eie_error *error);
 };
+
+/* The parts of a file in the form `network`. */
+static enum eie_status read_parts(const struct eie_safetensors *file, const char *path,
+                                  const struct target *target, struct eie_error *error)
+{
+    struct eie_network_file network;
+    enum eie_status status = eie_network_file_of(file, path, &network, NULL, error);
+    if (status) return status;
+    *target->items = calloc(network.part_count, target->item_size);
+    if (!*target->items) status = eie_fail(error, EIE_MEMORY, "%s: out of memory", path);
+    for (uint32_t p = 0; p < network.part_count && !status; p++) {
+        void *item = (char *)*target->items + p * target->item_size;
+        status = target->read_part(&network, p, path, item, error);
+        *target->count += !status;
+    }
+    eie_network_file_free(&network);
+    return status;
+}
 
 /* The names, to be freed, and how many there are at most. */
 static enum eie_status list_names(const struct eie_safetensors *file, const char *path,
@@ -164,6 +185,11 @@ static enum eie_status read_file(struct eie_bytes *bytes, const char *path,
     size_t count_max = 0;
     enum eie_status status = eie_safetensors_parse(bytes, path, &file, error);
     if (status) return status;
+    if (eie_network_file_is(&file)) {
+        status = read_parts(&file, path, target, error);
+        eie_safetensors_free(&file);
+        return status;
+    }
     status = eie_container_check(&file, path, error);
     if (!status) status = list_names(&file, path, &names, &count_max, error);
     if (!status) {
@@ -183,12 +209,19 @@ static enum eie_status read_as_layer(const struct eie_container_layer *in, void 
     return status ? status : checked(in, layer);
 }
 
+static enum eie_status read_part_as_layer(const struct eie_network_file *network, uint32_t part,
+                                          const char *path, void *item, struct eie_error *error)
+{
+    return eie_network_layer(network, part, path, item, error);
+}
+
 enum eie_status eie_layer_file_parse(struct eie_bytes *bytes, const char *path,
                                      struct eie_layer_set *set, struct eie_error *error)
 {
     void *items = NULL;
     uint32_t count = 0;
-    const struct target target = {sizeof(struct eie_layer *), &items, &count, read_as_layer};
+    const struct target target = {sizeof(struct eie_layer *), &items, &count, read_as_layer,
+                                  read_part_as_layer};
     enum eie_status status = read_file(bytes, path, &target, error);
     *set = (struct eie_layer_set){count, items};
     if (status) eie_layer_set_free(set);
@@ -225,12 +258,19 @@ static enum eie_status read_as_matrix(const struct eie_container_layer *in, void
     return status;
 }
 
+static enum eie_status read_part_as_matrix(const struct eie_network_file *network, uint32_t part,
+                                           const char *path, void *item, struct eie_error *error)
+{
+    return eie_network_shared(network, part, path, item, error);
+}
+
 enum eie_status eie_shared_file_parse(struct eie_bytes *bytes, const char *path,
                                       struct eie_shared_set *set, struct eie_error *error)
 {
     void *items = NULL;
     uint32_t count = 0;
-    const struct target target = {sizeof *set->matrices, &items, &count, read_as_matrix};
+    const struct target target = {sizeof *set->matrices, &items, &count, read_as_matrix,
+                                  read_part_as_matrix};
     enum eie_status status = read_file(bytes, path, &target, error);
     *set = (struct eie_shared_set){count, items};
     if (status) eie_shared_set_free(set);

@@ -7,7 +7,8 @@
  * eie.sha256 does not. L.tensor is the full name of the tensor that L was made of, where L is not
  * that name (too long, or of other characters); older files have none. A layer may also stand in
  * its storage form (host/layer/stored.h), which has the metadata L.form; it is read like any other.
- */
+ * So are the parts of a file in the form `network` (host/layer/network_file.h), with drawn sample
+ * inputs (host/layer/network_layers.h). */
 #ifndef EIE_HOST_LAYER_LAYER_FILE_H
 #define EIE_HOST_LAYER_LAYER_FILE_H
 

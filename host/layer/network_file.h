@@ -7,37 +7,42 @@
  * (data/networks/NAME.json is its topology). Of its bytes the first four are 'E', 'N', the version
  * (1) and the number of parts (1 to 64); the last four are the first four of the SHA-256 of all
  * before them. Between them stands one stream of bits, each byte from its lowest bit up, filled up
- * with 0 to whole bytes. A field of several bits has its lowest first. A `number` is 5 bits w and
- * w + 1 bits, the uppermost of which is 1 (but for 0 itself: w 0, bit 0). Part by part:
+ * with 0 to whole bytes. A field of several bits has its lowest first. A `number` is groups of 4
+ * bits, three of it, the lowest first, and one that says whether another group follows. Part by
+ * part:
  *
- *   name        5 bits: length, 1 to 31; 7 bits a character: letters, digits, '-', '_', '.'
- *   outputs     number          inputs      number
- *   code_bits   3 bits: code_bits - 1, code_bits being 2 to 8
- *   flags       1 bit: ReLU follows; 1 bit: int16 arithmetic is stated, as 5 bits input fraction
- *               bits, 6 bits output fraction bits, 8 bits share of inputs that are not 0, in 255ths
- *   centroids   code_bits bits: how many, 1 or more; 5 bits: fraction bits f; 16 bits each: signed
- *               integers c, standing for c / 2^f. These are the layer's codebook as it is.
- *   bias        2 bits: 0 none, 1 of all outputs, 2 of live rows, the others' being 0; unless none:
- *               5 bits fraction bits f, 4 bits w, w + 1 bits each: signed integers b for b / 2^f
- *   rows        2 bits: 0 all are live, 1 a bit for each, 1 being live, 2 lengths of dead and live
- *               stretches in turn, the dead one first, each as a number, until all are counted
- *   columns     the same; or 3: live are the live rows of the part before, of which there are as
- *               many
- *   weights     number: how many are not 0
- *   streams     unless no weight: 1 bit: 0 row by row, 1 column by column; 3 bits: s; 4 bits: t;
- *               2 bits: m; 8 bits: number of run symbols - 1 = a; the tables; the weights
- *   tables      for runs one, or two if t is not 0, of symbols 0 to a; for codes one, or two if m
- *               is not 0, of symbols 1 to the number of centroids. A table is the length of each
- *               symbol's Huffman code, 0 to 11, 0 where it has none: bit 0, as the last before that
- *               was not 0 (in the beginning 4); bits 1 0, one more than that; 1 1 0, one less; 1 1
- * 1 and 4 bits, this length. Codes are canonical (host/layer/huffman.h), in the stream with their
- * first bit first. A sole symbol has length 1 and takes a bit of 0. a weight    its run: the number
- * of zeros since the weight before, over live places (live rows by live columns, in the order
- * stated; the others are left out). Symbol a stands for a * 2^s zeros, and more of the run follows;
- * a smaller symbol q, with s bits behind it, r, ends it with q * 2^s + r. Then its code. The second
- * table of runs is taken where the run before (at first 0) was 2^(t-1) or more; that of codes where
- * the last weight in the stream (m 1), in the same row (m 2), in the same column (m 3) was above 0
- * (at first not).
+ * - name: 5 bits: length, 1 to 31; 7 bits a character: letters, digits, '-', '_', '.'
+ * - outputs, inputs: a number each
+ * - code_bits: 3 bits: code_bits - 1, code_bits being 2 to 8
+ * - flags: 1 bit: ReLU follows; 1 bit: int16 arithmetic is stated, as 5 bits input fraction bits,
+ *   6 bits output fraction bits, 8 bits share of inputs that are not 0, in 255ths
+ * - centroids: code_bits bits: how many, 1 or more; 5 bits: fraction bits f, 0 to 30; 16 bits
+ *   each: signed integers c for c / 2^f. These are the codebook of the layer as it is.
+ * - rows: 2 bits: 0 all are live; 1 a bit for each, 1 being live; 2 lengths of dead and live
+ *   stretches in turn, the dead one first, each a number, until all are counted. In dead ones
+ *   there is no weight.
+ * - columns: the same; or 3: live are the live rows of the part before, of which there are as
+ *   many as here columns
+ * - bias: 2 bits: 0 none, 1 of all outputs, 2 of live rows, the others' being 0; unless none: 5
+ *   bits fraction bits f, 0 to 30; 4 bits w, 1 to 15; w + 1 bits each: signed integers b for b /
+ *   2^f
+ * - weights: number: how many are not 0
+ * - streams, unless no weight: 1 bit: 0 row by row, 1 column by column; 3 bits: s; 4 bits: t; 2
+ *   bits: m; 8 bits: a, 1 to 255; if m is 3 number: d; the tables; the weights
+ * - tables: for runs one, or two if t is not 0, of symbols 0 to a; for codes one, two or three,
+ *   as m is 0, 1 or 2, or 3, of symbols 1 to the number of centroids. A table is the length of
+ *   each symbol's Huffman code, 0 to 11, 0 where it has none: bit 0, as the last before that was
+ *   not 0 (in the beginning 4); bits 1 0, one more than that; 1 1 0, one less; 1 1 1 and 4 bits,
+ *   this length. Codes are canonical (host/layer/huffman.h), in the stream with their first bit
+ *   first. A sole symbol has length 1 and takes a bit of 0.
+ * - a weight: its run, the number of zeros since the weight before, over live places (live rows
+ *   by live columns, in the order stated; the others are left out). Symbol a stands for a * 2^s
+ *   zeros, and more of the run follows; a smaller symbol q, with s bits behind it, r, ends it
+ *   with q * 2^s + r. Then its code. The second table of runs is taken where the run before (at
+ *   first 0) was 2^(t-1) or more; that of codes where the last weight in the stream (m 1), or in
+ *   the same row (m 2), was above 0 (at first not). With m 3 the first weight counts that stands
+ *   in the same row 1, d, d - 1 or d + 1 columns before (d being the length of an image's row,
+ *   say): the first table where there is none, the second where it is above 0, else the third.
  *
  * Symbols of runs and the bits behind them are Huffman's: of a geometric distribution within 2^s
  * neighbours the code is flat. */
@@ -53,7 +58,9 @@
 #include <stdint.h>
 
 #define EIE_NETWORK_PARTS_MAX  64
-#define EIE_NETWORK_PLACES_MAX (UINT64_C(1) << 26) /* outputs x inputs of a part: a byte each */
+#define EIE_NETWORK_PLACES_MAX (UINT64_C(1) << 26) /* outputs x inputs of all parts */
+/* No byte stands for a place without a weight: a file may ask for so many places a byte of it. */
+#define EIE_NETWORK_PLACES_PER_BYTE UINT64_C(4096)
 
 /* What int16 arithmetic needs to know of a part beside its weights; see eie_layer. */
 struct eie_network_scale {
@@ -72,7 +79,7 @@ struct eie_network_part {
     uint32_t code_bits;     /* 2..8 */
     bool relu;              /* follows this part */
     const uint8_t *codes;   /* [outputs][inputs]: 0 no weight, else index of its centroid */
-    const float *centroids; /* [2^code_bits], [0] is 0; magnitudes below 32767.5 */
+    const float *centroids; /* [2^code_bits], [0] is 0; -32768 to 32767 */
     const float *bias;      /* [outputs], or NULL */
     uint32_t bias_bits;     /* of each in the file: 2..16; 0: 16 */
     struct eie_network_scale scale;
@@ -119,6 +126,12 @@ EIE_MUST_USE enum eie_status eie_network_file_parse(struct eie_bytes *bytes, /* 
                                                     struct eie_network_file *network,
                                                     struct eie_network_sizes **sizes,
                                                     struct eie_error *error);
+/* Of a safetensors file that is open: is it one, and the same as above. */
+bool eie_network_file_is(const struct eie_safetensors *file);
+EIE_MUST_USE enum eie_status eie_network_file_of(const struct eie_safetensors *file,
+                                                 const char *path, struct eie_network_file *network,
+                                                 struct eie_network_sizes **sizes,
+                                                 struct eie_error *error);
 void eie_network_file_free(struct eie_network_file *network);
 
 /* Sums them up, in bytes that need not be whole; returns the bytes of the file. */

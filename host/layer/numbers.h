@@ -11,6 +11,7 @@
 
 #include "host/layer/layer.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,15 @@ static inline uint32_t eie_output_shift(int64_t least, int64_t most, enum eie_ac
             (activation == EIE_ACTIVATION_RELU || ((least + half) >> shift) >= INT16_MIN))
             return shift;
     }
+}
+
+/* Nearest, ties to even, whatever the rounding mode of the thread is said to be. */
+static inline double eie_round_even(double x)
+{
+    const double down = floor(x), rest = x - down;
+    if (rest < 0.5) return down;
+    if (rest > 0.5) return down + 1;
+    return fmod(down, 2) == 0 ? down : down + 1;
 }
 
 /* The largest magnitude of `count` values, 0 for none. In integers: of fmax over them gcc 12 makes

@@ -8,18 +8,9 @@
 
 #define FRACTION_BITS_MAX 30
 
-/* Nearest, ties to even, whatever the rounding mode of the thread is said to be. */
-static double round_even(double x)
-{
-    const double down = floor(x), rest = x - down;
-    if (rest < 0.5) return down;
-    if (rest > 0.5) return down + 1;
-    return fmod(down, 2) == 0 ? down : down + 1;
-}
-
 static double scaled(float value, uint32_t bits)
 {
-    return round_even(ldexp((double)value, (int)bits));
+    return eie_round_even(ldexp((double)value, (int)bits));
 }
 
 static double largest(const float *values, size_t count)

@@ -14,6 +14,7 @@
 #define MANIFEST      "manifest.json"
 #define PATH_SIZE     4096
 #define DIMENSION_MAX 0xFFFFFFu
+#define SHAPE_PES     64
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -348,9 +349,48 @@ static enum eie_status read_layer_file(const char *path, struct eie_suite *suite
                                               .sample_count = layer->sample_count};
         snprintf(entry->spec.name, sizeof entry->spec.name, "%s", layer->name);
         snprintf(entry->source, sizeof entry->source, "%.255s", layer->source);
-        if (strstr(layer->source, "(drawn)")) strcpy(suite->basis, "generated");
+        if (strstr(layer->source, "(drawn)"))
+            strcpy(suite->basis, "generated");
+        else if (strstr(layer->source, "(drawn at their measured share)"))
+            strcpy(suite->basis, "calibrated");
     }
     return EIE_OK;
+}
+
+/* ---- shapes --------------------------------------------------------------------------------- */
+
+enum eie_status eie_suite_of_shapes(const struct eie_shape *shapes, uint32_t count,
+                                    struct eie_suite *suite, struct eie_error *error)
+{
+    static const char rule[] = "eie-shape-1"; /* another one where the same name is another layer */
+    *suite = (struct eie_suite){.name = EIE_SHAPE_SUITE,
+                                .summary = "layers by their shape",
+                                .default_kernels = "*",
+                                .basis = "generated",
+                                .by_shape = true,
+                                .pe_count = SHAPE_PES};
+    enum eie_status status = eie_sha256_of(rule, sizeof rule, &suite->hash, error);
+    suite->layers = calloc((size_t)count + 1, sizeof *suite->layers);
+    if (!suite->layers) return eie_fail(error, EIE_MEMORY, "out of memory for layers");
+    for (uint32_t i = 0; i < count && !status; i++) {
+        status = eie_shape_check(&shapes[i], error);
+        if (status) break;
+        struct eie_suite_layer *layer = &suite->layers[suite->layer_count++];
+        layer->spec = eie_shape_spec(&shapes[i]);
+        snprintf(layer->source, sizeof layer->source, "drawn by its shape");
+    }
+    if (status) eie_suite_free(suite);
+    return status;
+}
+
+static enum eie_status read_shape_name(const char *name, struct eie_suite *suite,
+                                       struct eie_error *error)
+{
+    struct eie_shape shape;
+    if (eie_shape_parse(name, &shape)) return eie_suite_of_shapes(&shape, 1, suite, error);
+    return eie_fail(error, EIE_USAGE,
+                    "'%s' names no shape; one is called " EIE_SHAPE_PREFIX "4096x1000-w0.18-a0.35",
+                    name);
 }
 
 enum eie_status eie_suite_read(const char *name, struct eie_suite *suite, struct eie_error *error)
@@ -358,6 +398,8 @@ enum eie_status eie_suite_read(const char *name, struct eie_suite *suite, struct
     char path[PATH_SIZE];
     struct eie_json_file file;
     *suite = (struct eie_suite){0};
+    if (!strncmp(name, EIE_SHAPE_PREFIX, sizeof EIE_SHAPE_PREFIX - 1))
+        return read_shape_name(name + sizeof EIE_SHAPE_PREFIX - 1, suite, error);
     if (is_layer_file(name)) {
         const enum eie_status failed = read_layer_file(name, suite, error);
         if (failed) eie_suite_free(suite);

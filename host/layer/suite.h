@@ -4,6 +4,7 @@
 
 #include "host/layer/generate.h"
 #include "host/layer/layer_file.h"
+#include "host/layer/shape.h"
 
 struct eie_suite_layer {
     struct eie_layer_spec spec; /* generated layers */
@@ -20,6 +21,7 @@ struct eie_suite {
     char basis[16];            /* "generated", "calibrated" or "real": what its layers are */
     bool in_default_matrix;
     bool needs_models; /* its layers come from EIE_MODELS */
+    bool by_shape;     /* each of its layers is a suite by itself: "shape:" and its name */
     uint32_t pe_count; /* as the suite's files are written; 64 */
     uint32_t layer_count;
     struct eie_suite_layer *layers;
@@ -27,12 +29,20 @@ struct eie_suite {
         file; /* the layers themselves where the suite is a layer file, else none */
 };
 
-/* `name` is a suite's name, or the path of a JSON file (contains '/' or ends in ".json"), or of a
- * layer file (ends in ".safetensors"), whose layers then are the suite. EIE_INPUT with file, line
+/* `name` is a suite's name, or the path of a JSON file (contains '/' or ends in ".json"), of a
+ * layer file (ends in ".safetensors"), whose layers then are the suite, or "shape:" and a layer's
+ * name by its shape (host/layer/shape.h). EIE_INPUT with file, line
  * and path of the first fault; EIE_USAGE for an unknown name (the message lists the known ones). */
 EIE_MUST_USE enum eie_status eie_suite_read(const char *name, struct eie_suite *suite,
                                             struct eie_error *error);
 void eie_suite_free(struct eie_suite *suite);
+
+/* The suite EIE_SHAPE_SUITE with these layers ([count], each with another name). Its hash is that
+ * of the way in which shapes become layers, whatever shapes they are. As eie_shape_check;
+ * EIE_MEMORY.
+ */
+EIE_MUST_USE enum eie_status eie_suite_of_shapes(const struct eie_shape *shapes, uint32_t count,
+                                                 struct eie_suite *suite, struct eie_error *error);
 
 /* All names in data/suites, sorted; free with eie_suite_names_free. */
 struct eie_suite_names {

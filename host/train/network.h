@@ -1,9 +1,9 @@
 /* Small networks for training: layers one behind the other, described by data
  * (data/networks/NAME.json), their parameters in one vector, forward and backward passes by sgemm.
  *
- * A convolution is a product by im2col: weights [out][in x kernel x kernel] times a column of inputs
- * for each output position, with as many columns as images times positions. That matrix is the
- * layer as the rest of the project knows it (host/weights/weights.h flattens the same way). */
+ * A convolution is a product by im2col: weights [out][in x kernel x kernel] times a column of
+ * inputs for each output position, with as many columns as images times positions. That matrix is
+ * the layer as the rest of the project knows it (host/weights/weights.h flattens the same way). */
 #ifndef EIE_HOST_TRAIN_NETWORK_H
 #define EIE_HOST_TRAIN_NETWORK_H
 
@@ -110,8 +110,8 @@ void eie_passes_free(struct eie_passes *passes); /* NULL is fine */
 /* Where the next images are to be written: [batch][channels x height x width]. */
 float *eie_passes_input(struct eie_passes *passes);
 
-/* Dropout of the fully-connected layers but the last: of each output the share drop[node] is 0, the
- * rest is divided by 1 - drop[node]; random bits from the generator. NULL: none. */
+/* Dropout behind the ReLU of fully-connected layers: of each output the share drop[node], below 1,
+ * is 0, the rest is divided by 1 - drop[node]; random bits from the generator. NULL: none. */
 struct eie_random;
 struct eie_dropout {
     double drop[EIE_NODES_MAX];
@@ -128,9 +128,10 @@ const float *eie_passes_forward(struct eie_passes *passes, const float *values, 
 double eie_passes_backward(struct eie_passes *passes, const float *values, const uint8_t *label,
                            uint32_t count, float *gradient);
 
-/* The node's outputs of the last forward pass, of image `image`: [channels x height x width] copied
- * into `out`, for those who run a layer's kernels on what came before it. */
-void eie_passes_output(const struct eie_passes *passes, uint32_t node, uint32_t image, float *out);
+/* The node's outputs of one image of the `count` of the last forward pass: [channels x height x
+ * width], for those who run a layer's kernels on what came before it. */
+void eie_passes_output(const struct eie_passes *passes, uint32_t node, uint32_t count,
+                       uint32_t image, float *out);
 
 /* One convolution's columns for one image [channels x height x width]: [positions][inputs], one
  * position's inputs in a row, in the order of the weight matrix. */

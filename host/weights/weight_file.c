@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A file belongs to the first that knows it: .net before safetensors, whose one byte of magic may
- * stand among its counts. */
-#define READERS(DO) DO(npy) DO(npz) DO(mtx) DO(smtx) DO(net) DO(safetensors) DO(normal)
+/* A file belongs to the first that knows it: .net and networks before safetensors, whose one byte
+ * of magic may stand among its counts. */
+#define READERS(DO) DO(npy) DO(npz) DO(mtx) DO(smtx) DO(net) DO(network) DO(safetensors) DO(normal)
 
 #define DECLARE(format) extern const struct eie_weight_reader eie_weight_reader_##format;
 READERS(DECLARE)

@@ -25,17 +25,17 @@ static __device__ __forceinline__ uint32_t word_of(uint4 all, uint32_t i)
 static __device__ __forceinline__ void stage(const struct batch_groups_arguments &a, uint32_t first,
                                              uint32_t *x)
 {
-    const uint32_t pair = threadIdx.x & ((1u << a.pair_bits) - 1);
-    const uint32_t step = blockDim.x >> a.pair_bits, chunks = a.base.x_stride / CHUNK;
+    const uint32_t pair = threadIdx.x & ((1u << a.bits) - 1);
+    const uint32_t step = blockDim.x >> a.bits, chunks = a.base.x_stride / CHUNK;
 #pragma unroll 2
-    for (uint32_t chunk = threadIdx.x >> a.pair_bits; chunk < chunks; chunk += step) {
+    for (uint32_t chunk = threadIdx.x >> a.bits; chunk < chunks; chunk += step) {
         const uint4 one = chunk_at(a, first + 2 * pair, chunk);
         const uint4 two = chunk_at(a, first + 2 * pair + 1, chunk);
 #pragma unroll
         for (uint32_t i = 0; i < CHUNK; i++) {
             const uint32_t at = (i + chunk) % CHUNK;
             const uint32_t low = word_of(one, at / 2), high = word_of(two, at / 2);
-            x[((chunk * CHUNK + at) << a.pair_bits) + pair] =
+            x[((chunk * CHUNK + at) << a.bits) + pair] =
                 at & 1 ? low >> 16 | (high & 0xffff0000u) : (low & 0xffffu) | high << 16;
         }
     }
@@ -43,13 +43,12 @@ static __device__ __forceinline__ void stage(const struct batch_groups_arguments
 
 /* The lane's two sums of four inputs, times the weight of their code. `x` begins at the lane's
  * pair. */
-static __device__ __forceinline__ void add(const uint32_t *x, uint32_t pair_bits, uint2 group,
+static __device__ __forceinline__ void add(const uint32_t *x, uint32_t bits, uint2 group,
                                            int32_t weight, uint32_t sum[2])
 {
     const uint32_t shared = groups_weight(group, weight);
-    const uint32_t word[4] = {
-        x[(group.x >> 1 & 0x7fffu) << pair_bits], x[(group.x >> 17) << pair_bits],
-        x[(group.y >> 1 & 0x7fffu) << pair_bits], x[(group.y >> 17) << pair_bits]};
+    const uint32_t word[4] = {x[(group.x >> 1 & 0x7fffu) << bits], x[(group.x >> 17) << bits],
+                              x[(group.y >> 1 & 0x7fffu) << bits], x[(group.y >> 17) << bits]};
     int32_t low = 0, high = 0;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
@@ -64,14 +63,14 @@ CUDA_KERNEL(BATCH_GROUPS_THREADS) batch_groups(struct batch_groups_arguments a)
 {
     CUDA_SHARED(memory);
     uint32_t *x = (uint32_t *)(void *)memory;
-    const uint32_t pairs = 1u << a.pair_bits, parts = WARP >> a.pair_bits;
-    const uint32_t lane = threadIdx.x % WARP, pair = lane & (pairs - 1), part = lane >> a.pair_bits;
+    const uint32_t pairs = 1u << a.bits, parts = WARP >> a.bits;
+    const uint32_t lane = threadIdx.x % WARP, pair = lane & (pairs - 1), part = lane >> a.bits;
     const uint32_t first = blockIdx.y * 2 * pairs, warps = blockDim.x / WARP * gridDim.x;
     const uint32_t *row_of = groups_rows(a.tasks, a.base.copy);
     const int32_t weight = __ldg(a.base.constants + lane % 16);
     stage(a, first, x);
     __syncthreads();
-    for (uint32_t task = threadIdx.x / WARP * gridDim.x + blockIdx.x; task < a.tasks.count;
+    for (uint32_t task = cuda_warp() * gridDim.x + blockIdx.x; task < a.tasks.count;
          task += warps) {
         uint32_t steps, sum[2] = {0, 0};
         const uint2 *from = (const uint2 *)a.base.copy + part;
@@ -85,7 +84,7 @@ CUDA_KERNEL(BATCH_GROUPS_THREADS) batch_groups(struct batch_groups_arguments a)
                 if (step + i < steps) group[i] = __ldg(from + (step + i) * parts);
 #pragma unroll
             for (uint32_t i = 0; i < BATCH_GROUPS_AHEAD; i++)
-                if (step + i < steps) add(x + pair, a.pair_bits, group[i], weight, sum);
+                if (step + i < steps) add(x + pair, a.bits, group[i], weight, sum);
         }
         for (int k = 0; k < 2; k++) {
             for (uint32_t by = WARP / 2; by >= pairs; by /= 2)

@@ -1,9 +1,7 @@
 /* A warp has a task: its rows, each shared by some of the lanes (groups.h). The vector lies in
- * shared memory; the first groups are on their way before it does. */
+ * shared memory; the first groups and their rows are on their way before it does. */
 #include "kernels/cuda/code_groups.h"
 #include "kernels/cuda/groups.cuh"
-
-#define STAGED 4u /* loads of a thread that are under way together */
 
 /* Up to CODE_GROUPS_AHEAD groups of the lane, of the `left` that there are. */
 static __device__ __forceinline__ void fetch(const uint2 *from, uint32_t left,
@@ -14,33 +12,6 @@ static __device__ __forceinline__ void fetch(const uint2 *from, uint32_t left,
         if (i < left) group[i] = __ldg(from + i * WARP);
 }
 
-static __device__ __forceinline__ void stage(const uint4 *from, uint4 *to, uint32_t count)
-{
-    for (uint32_t at = threadIdx.x; at < count; at += STAGED * blockDim.x) {
-        uint4 word[STAGED];
-#pragma unroll
-        for (uint32_t i = 0; i < STAGED; i++)
-            if (at + i * blockDim.x < count) word[i] = __ldg(from + at + i * blockDim.x);
-#pragma unroll
-        for (uint32_t i = 0; i < STAGED; i++)
-            if (at + i * blockDim.x < count) to[at + i * blockDim.x] = word[i];
-    }
-}
-
-static __device__ __forceinline__ int32_t input_at(const unsigned char *x, uint32_t bytes)
-{
-    return *(const int16_t *)(const void *)(x + bytes);
-}
-
-/* Four inputs added, times the weight of their code. */
-static __device__ __forceinline__ uint32_t product(const unsigned char *x, uint2 group,
-                                                   int32_t weight)
-{
-    const int32_t sum = input_at(x, group.x & 0xfffeu) + input_at(x, group.x >> 16 & 0xfffeu) +
-                        input_at(x, group.y & 0xfffeu) + input_at(x, group.y >> 16 & 0xfffeu);
-    return (uint32_t)sum * groups_weight(group, weight);
-}
-
 CUDA_KERNEL(CODE_GROUPS_THREADS) code_groups(struct code_groups_arguments a)
 {
     CUDA_SHARED(x);
@@ -48,19 +19,19 @@ CUDA_KERNEL(CODE_GROUPS_THREADS) code_groups(struct code_groups_arguments a)
     const uint32_t lanes = 1u << a.lane_bits, rows = WARP >> a.lane_bits;
     const uint2 *groups = (const uint2 *)a.base.copy + lane;
     const uint32_t *row_of = groups_rows(a.tasks, a.base.copy) + (lane >> a.lane_bits);
-    uint32_t task = threadIdx.x / WARP * gridDim.x + blockIdx.x, steps = 0;
+    uint32_t task = cuda_warp() * gridDim.x + blockIdx.x, steps = 0, row = CUDA_NO_ROW;
     uint2 group[CODE_GROUPS_AHEAD] = {};
     const uint2 *from = groups;
     if (task < a.tasks.count) {
         from += (uint64_t)groups_find(a.tasks, task, steps) * WARP;
         fetch(from, steps, group);
+        row = __ldg(row_of + task * rows);
     }
     const int32_t weight = __ldg(a.base.constants + lane % 16);
-    stage((const uint4 *)(const void *)(a.base.x + (uint64_t)blockIdx.y * a.base.x_stride),
-          (uint4 *)(void *)x, a.base.x_stride / 8);
+    cuda_stage((const uint4 *)(const void *)(a.base.x + (uint64_t)blockIdx.y * a.base.x_stride),
+               (uint4 *)(void *)x, a.base.x_stride / 8);
     __syncthreads();
     while (task < a.tasks.count) {
-        const uint32_t row = __ldg(row_of + task * rows);
         const int32_t bias = row != CUDA_NO_ROW ? __ldg(a.base.constants + 16 + row) : 0;
         uint32_t sum = 0;
         for (uint32_t done = 0; done < steps; done += CODE_GROUPS_AHEAD) {
@@ -68,9 +39,15 @@ CUDA_KERNEL(CODE_GROUPS_THREADS) code_groups(struct code_groups_arguments a)
             const uint32_t left = steps - done;
             from += CODE_GROUPS_AHEAD * WARP;
             fetch(from, left > CODE_GROUPS_AHEAD ? left - CODE_GROUPS_AHEAD : 0, next);
+            if (left >= CODE_GROUPS_AHEAD) { /* the same for all lanes */
 #pragma unroll
-            for (uint32_t i = 0; i < CODE_GROUPS_AHEAD; i++)
-                if (i < left) sum += product(x, group[i], weight); /* the same for all lanes */
+                for (uint32_t i = 0; i < CODE_GROUPS_AHEAD; i++)
+                    sum += groups_product(x, group[i], weight);
+            } else {
+#pragma unroll
+                for (uint32_t i = 0; i + 1 < CODE_GROUPS_AHEAD; i++)
+                    if (i < left) sum += groups_product(x, group[i], weight);
+            }
 #pragma unroll
             for (uint32_t i = 0; i < CODE_GROUPS_AHEAD; i++) group[i] = next[i];
         }
@@ -82,6 +59,7 @@ CUDA_KERNEL(CODE_GROUPS_THREADS) code_groups(struct code_groups_arguments a)
         if (task < a.tasks.count) {
             from = groups + (uint64_t)groups_find(a.tasks, task, steps) * WARP;
             fetch(from, steps, group);
+            row = __ldg(row_of + task * rows);
         }
     }
 }

@@ -58,16 +58,8 @@ static __device__ __forceinline__ void columns_end(const struct columns_argument
     if (a.slices > 1) {
         for (uint32_t r = threadIdx.x; r < rows; r += blockDim.x)
             if (shared.sum[r]) atomicAdd(&sums[first + r * step], shared.sum[r]);
-        __syncthreads();
-        if (threadIdx.x == 0) {
-            uint32_t *done = a.done + (uint64_t)vector * a.sets + set;
-            __threadfence(); /* what the block has added comes before its sign */
-            shared.numbers[1] = atomicAdd(done, 1u) == a.slices - 1;
-            if (shared.numbers[1]) *done = 0;
-            __threadfence(); /* and others' signs before their sums are read */
-        }
-        __syncthreads();
-        if (!shared.numbers[1]) return;
+        uint32_t *done = a.done + (uint64_t)vector * a.sets + set;
+        if (!cuda_is_last(done, a.slices, &shared.numbers[1])) return;
     }
     for (uint32_t r = threadIdx.x; r < rows; r += blockDim.x) {
         const uint32_t row = first + r * step;

@@ -30,6 +30,64 @@ static __device__ __forceinline__ int16_t cuda_finish(uint32_t sum, uint32_t rel
     return (int16_t)(value < -32768 ? -32768 : value > 32767 ? 32767 : value);
 }
 
+/* The number of the thread's warp in its block, the same for all lanes: from a shuffle, so that the
+ * compiler knows it and keeps what follows from it in registers of the warp. */
+static __device__ __forceinline__ uint32_t cuda_warp(void)
+{
+    return __shfl_sync(ALL, threadIdx.x / WARP, 0);
+}
+
+/* Four of the eight bytes of `a` (0 to 3) and `b` (4 to 7), each chosen by a nibble of the lower
+ * half of `picks`: its lower three bits choose, and with the upper one the byte's sign bit is taken
+ * eight times. */
+static __device__ __forceinline__ uint32_t cuda_bytes(uint32_t a, uint32_t b, uint32_t picks)
+{
+#ifdef EIE_CUDA_EMULATED
+    return emulated_bytes(a, b, picks);
+#else
+    uint32_t bytes;
+    asm("prmt.b32 %0, %1, %2, %3;" : "=r"(bytes) : "r"(a), "r"(b), "r"(picks));
+    return bytes;
+#endif
+}
+
+/* Copies `count` words into shared memory, all of a thread's under way together: GPUs from compute
+ * capability 8.0 on copy without registers in between. Afterwards a barrier must follow, before any
+ * thread reads what others have copied. */
+static __device__ __forceinline__ void cuda_stage(const uint4 *from, uint4 *to, uint32_t count)
+{
+    for (uint32_t at = threadIdx.x; at < count; at += blockDim.x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+        asm volatile("cp.async.cg.shared.global [%0], [%1], 16;"
+                     :
+                     : "r"((uint32_t)__cvta_generic_to_shared(to + at)),
+                       "l"(__cvta_generic_to_global(from + at))
+                     : "memory");
+#else
+        to[at] = __ldg(from + at);
+#endif
+    }
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" : : : "memory");
+#endif
+}
+
+/* For blocks that add to the same sums in memory, `blocks` of them: true in the one that comes
+ * last, in all of its threads, and then all have added. `done` is 0 before the first and after the
+ * last; `word` lies in shared memory, for the block to use. A barrier. */
+static __device__ __forceinline__ bool cuda_is_last(uint32_t *done, uint32_t blocks, uint32_t *word)
+{
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        __threadfence(); /* what the block has added comes before its sign */
+        *word = atomicAdd(done, 1u) == blocks - 1;
+        if (*word) *done = 0;
+        __threadfence(); /* and others' signs before their sums are read */
+    }
+    __syncthreads();
+    return *word != 0;
+}
+
 /* Adds within groups of `lanes` neighbours, a power of two; every lane has the sum. */
 static __device__ __forceinline__ uint32_t cuda_sum(uint32_t value, uint32_t lanes)
 {

@@ -24,18 +24,80 @@ uint64_t cuda_groups_bound(const struct eie_layer *layer)
      * most. Steps are rounded up, and classes round up by a 23rd of the longest. */
     const uint64_t each = counts.nonzeros / 4 + CODES * rows + 16 * longest +
                           rows * (longest / (CUDA_CLASSES - 1) + 1 + 64);
-    return each * sizeof(uint64_t) + rows * sizeof(uint32_t);
+    const uint64_t bytes = each * sizeof(uint64_t);
+    return bytes + bytes / 16 + 64 + rows * sizeof(uint32_t); /* codes apart: 17 for 16 */
 }
 
-void *cuda_groups_copy(const struct cuda_groups *groups, uint64_t *bytes)
+/* Units of 64 bytes of a task with codes apart. */
+static uint32_t units_of(uint32_t steps)
+{
+    return steps / CUDA_CHUNK_STEPS * CUDA_CHUNK_UNITS + steps % CUDA_CHUNK_STEPS * CUDA_STEP_UNITS;
+}
+
+static void set_apart(struct cuda_tasks *tasks)
+{
+    uint32_t units = 0;
+    for (uint32_t c = 0; c < tasks->class_count; c++) {
+        struct cuda_class *class = &tasks->classes[c];
+        class->first_step = units;
+        units += (class->end_task - class->first_task) * units_of(class->steps);
+    }
+    tasks->row_at = (uint64_t)units * 64;
+}
+
+/* As the device code puts it together. */
+static uint32_t code_in(uint64_t group)
+{
+    const uint32_t x = (uint32_t)group, y = (uint32_t)(group >> 32);
+    const uint32_t bits = (x & 0x10001u) | (y & 0x10001u) << 1;
+    return (bits | bits >> 14) & 15u;
+}
+
+/* Four steps of 32 groups. */
+static void put_chunk(const uint64_t *group, char *chunk)
+{
+    uint64_t *columns = (uint64_t *)(void *)chunk; /* [2][32][2] */
+    uint16_t *codes = (uint16_t *)(void *)(columns + CUDA_CHUNK_STEPS * 32);
+    for (uint32_t s = 0; s < CUDA_CHUNK_STEPS; s++)
+        for (uint32_t k = 0; k < 32; k++) {
+            columns[(s / 2 * 32 + k) * 2 + s % 2] =
+                group[s * 32 + k] & UINT64_C(0xfffefffefffefffe);
+            codes[k] |= (uint16_t)(code_in(group[s * 32 + k]) << 4 * s);
+        }
+}
+
+static void put_apart(const struct cuda_groups *groups, char *copy)
+{
+    const uint64_t *group = groups->group;
+    for (uint32_t c = 0; c < groups->tasks.class_count; c++) {
+        const struct cuda_class *class = &groups->tasks.classes[c];
+        for (uint32_t t = class->first_task; t < class->end_task; t++) {
+            for (uint32_t s = CUDA_CHUNK_STEPS; s <= class->steps; s += CUDA_CHUNK_STEPS) {
+                put_chunk(group, copy);
+                copy += CUDA_CHUNK_UNITS * 64;
+                group += CUDA_CHUNK_STEPS * 32;
+            }
+            const size_t left = class->steps % CUDA_CHUNK_STEPS * 32;
+            memcpy(copy, group, left * sizeof *group);
+            copy += left * sizeof *group;
+            group += left;
+        }
+    }
+}
+
+void *cuda_groups_copy(const struct cuda_groups *groups, struct cuda_tasks *tasks, uint64_t *bytes)
 {
     const uint64_t rows = (uint64_t)groups->tasks.count * groups->form.rows * sizeof *groups->row;
-    const uint64_t row_at = groups->tasks.row_at;
-    *bytes = row_at + rows;
-    char *copy = malloc(*bytes);
+    *tasks = groups->tasks;
+    if (groups->form.apart) set_apart(tasks);
+    *bytes = tasks->row_at + rows;
+    char *copy = calloc(*bytes, 1);
     if (!copy) return NULL;
-    memcpy(copy, groups->group, row_at);
-    memcpy(copy + row_at, groups->row, rows);
+    if (groups->form.apart)
+        put_apart(groups, copy);
+    else
+        memcpy(copy, groups->group, tasks->row_at);
+    memcpy(copy + tasks->row_at, groups->row, rows);
     return copy;
 }
 
@@ -106,7 +168,7 @@ struct looks {
 
 struct packer {
     struct cuda_groups *groups;
-    uint32_t inputs;
+    uint32_t inputs;  /* the first of the zeros */
     uint32_t *column; /* by row and code; those that are given out are replaced by the last */
     struct bin bin[32];
     struct looks *looks; /* [longest task's steps][CUDA_GROUP_COLUMNS] */
@@ -130,22 +192,27 @@ static void open_bin(const struct eie_row_lists *rows, uint32_t row, struct pack
     }
     bin->steps = (groups + packer->groups->form.lanes - 1) / packer->groups->form.lanes;
     for (uint32_t e = rows->start[row]; e < rows->start[row + 1]; e++)
-        packer->column[at[rows->code[e]]++] = rows->column[e];
+        packer->column[at[rows->code[e]]++] =
+            packer->groups->form.turned ? cuda_groups_turned(rows->column[e]) : rows->column[e];
 }
 
-static uint32_t bank_of(const struct cuda_groups_form *form, uint32_t column)
+/* Of a look-up by lane k of the task; the halves of a warp have banks of their own. */
+static uint32_t bank_of(const struct cuda_groups_form *form, uint32_t k, uint32_t column)
 {
-    return (column >> form->bank_shift) % form->banks;
+    const uint32_t half = k * form->halves / (form->rows * form->lanes);
+    return half * form->banks + (column >> form->bank_shift) % form->banks;
 }
 
-/* A column of that code whose bank is asked for least; the zero where all others would wait. */
-static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code, struct looks *looks)
+/* For lane k, a column of that code whose bank is asked for least; the zero where all others would
+ * wait. */
+static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code, uint32_t k,
+                     struct looks *looks)
 {
     const struct cuda_groups_form *form = &packer->groups->form;
     uint32_t *column = packer->column + bin->first[code];
     uint32_t best = 0, least = UINT32_MAX;
     for (uint32_t i = 0; i < bin->left[code] && least; i++) {
-        const uint32_t load = looks->load[bank_of(form, column[i])];
+        const uint32_t load = looks->load[bank_of(form, k, column[i])];
         if (load < least) best = i, least = load;
     }
     if (least && bin->pads[code]) {
@@ -154,7 +221,7 @@ static uint32_t take(struct packer *packer, struct bin *bin, uint32_t code, stru
     }
     const uint32_t taken = column[best];
     column[best] = column[--bin->left[code]];
-    looks->load[bank_of(form, taken)]++;
+    looks->load[bank_of(form, k, taken)]++;
     return taken;
 }
 
@@ -179,8 +246,20 @@ static void set_column(uint64_t *group, uint32_t place, uint32_t column)
 static void find_worst(const struct cuda_groups_form *form, struct looks *looks)
 {
     looks->worst = 1;
-    for (uint32_t b = 0; b < form->banks; b++)
+    for (uint32_t b = 0; b < form->banks * form->halves; b++)
         if (looks->load[b] > looks->worst) looks->worst = looks->load[b];
+}
+
+static uint32_t passes_of(const struct cuda_groups_form *form, const struct looks *looks)
+{
+    uint32_t passes = 0;
+    for (uint32_t h = 0; h < form->halves; h++) {
+        uint32_t worst = 1;
+        for (uint32_t b = h * form->banks; b < (h + 1) * form->banks; b++)
+            if (looks->load[b] > worst) worst = looks->load[b];
+        passes += worst;
+    }
+    return passes;
 }
 
 /* The code of the group that a lane of the row has in a step, or CODES. A lane stays with a code as
@@ -208,7 +287,7 @@ static void pack_step(struct packer *packer, uint32_t step, uint64_t *group)
         for (uint32_t k = 0; k < all; k++) {
             const bool filled = code[k] < CODES;
             const uint32_t column =
-                filled ? take(packer, &packer->bin[k / form->lanes], code[k], looks)
+                filled ? take(packer, &packer->bin[k / form->lanes], code[k], k, looks)
                        : packer->inputs;
             put(&group[k], place, column, filled ? code[k] : 0);
             packer->groups->counts.padding += !filled;
@@ -228,20 +307,21 @@ static bool exchange(struct packer *packer, uint64_t *group, uint32_t step, uint
     const uint32_t code = code_of(bin, k % form->lanes, step);
     struct looks *here = &packer->looks[step * CUDA_GROUP_COLUMNS + place];
     const uint32_t column = column_at(group[step * width + k], place);
-    const uint32_t bank = bank_of(form, column);
+    const uint32_t bank = bank_of(form, k, column);
     if (code == CODES || column == packer->inputs || here->load[bank] < here->worst) return false;
     for (uint32_t g = code ? bin->end[code - 1] : 0; g < bin->end[code]; g++) {
         const uint32_t s = g % bin->steps, other_k = row * form->lanes + g / bin->steps;
         uint64_t *other_group = &group[s * width + other_k];
         for (uint32_t p = 0; p < CUDA_GROUP_COLUMNS; p++) {
             struct looks *there = &packer->looks[s * CUDA_GROUP_COLUMNS + p];
-            const uint32_t other = column_at(*other_group, p), other_bank = bank_of(form, other);
+            const uint32_t other = column_at(*other_group, p);
+            const uint32_t to = bank_of(form, other_k, column), back = bank_of(form, k, other);
             const bool zero = other == packer->inputs;
-            if (there == here || there->load[bank] >= there->worst ||
-                (!zero && here->load[other_bank] + 1 >= here->worst))
+            if (there == here || there->load[to] >= there->worst ||
+                (!zero && here->load[back] + 1 >= here->worst))
                 continue;
-            here->load[bank]--, there->load[bank]++;
-            if (!zero) here->load[other_bank]++, there->load[other_bank]--;
+            here->load[bank]--, there->load[to]++;
+            if (!zero) here->load[back]++, there->load[bank_of(form, other_k, other)]--;
             set_column(&group[step * width + k], place, other);
             set_column(other_group, p, column);
             find_worst(form, there);
@@ -268,10 +348,13 @@ static void place_zeros(const struct packer *packer, const struct looks *looks, 
                         uint32_t place)
 {
     const struct cuda_groups_form *form = &packer->groups->form;
-    uint32_t zero = packer->inputs;
-    while (zero + 1 < packer->inputs + CUDA_ZEROS && looks->load[bank_of(form, zero)]) zero++;
-    for (uint32_t k = 0; k < form->rows * form->lanes; k++)
-        if (column_at(group[k], place) == packer->inputs) set_column(&group[k], place, zero);
+    for (uint32_t k = 0; k < form->rows * form->lanes; k++) {
+        uint32_t zero = packer->inputs;
+        if (column_at(group[k], place) != zero) continue;
+        while (zero + 1 < packer->inputs + CUDA_ZEROS && looks->load[bank_of(form, k, zero)])
+            zero++;
+        set_column(&group[k], place, zero);
+    }
 }
 
 static void pack_task(const struct eie_row_lists *rows, struct packer *packer, uint32_t task,
@@ -284,7 +367,7 @@ static void pack_task(const struct eie_row_lists *rows, struct packer *packer, u
     for (uint32_t s = 0; s < steps; s++) pack_step(packer, s, group + (size_t)s * width);
     for (uint32_t i = 0; i < ROUNDS; i++) improve(packer, group, steps);
     for (uint32_t i = 0; i < steps * CUDA_GROUP_COLUMNS; i++) {
-        groups->counts.wavefronts += packer->looks[i].worst;
+        groups->counts.wavefronts += passes_of(&groups->form, &packer->looks[i]);
         place_zeros(packer, &packer->looks[i], group + (size_t)(i / CUDA_GROUP_COLUMNS) * width,
                     i % CUDA_GROUP_COLUMNS);
     }
@@ -322,7 +405,7 @@ enum eie_status cuda_groups_make(const struct eie_layer *layer, const struct eie
             calloc((size_t)groups->steps * form->rows * form->lanes + 1, sizeof *groups->group);
         groups->row = malloc(places * sizeof *groups->row);
         packer->groups = groups;
-        packer->inputs = layer->inputs;
+        packer->inputs = form->turned ? (layer->inputs + 7) / 8 * 8 : layer->inputs;
         packer->column = malloc((rows->start[layer->outputs] + (size_t)1) * sizeof *packer->column);
         packer->looks = malloc(((size_t)groups->tasks.classes[0].steps * CUDA_GROUP_COLUMNS + 1) *
                                sizeof *packer->looks);

@@ -22,6 +22,29 @@ static __device__ __forceinline__ uint32_t groups_weight(uint2 group, int32_t we
     return (uint32_t)__shfl_sync(ALL, weight, (int)((bits | bits >> 14) & 15u), 16);
 }
 
+/* The input of the shared memory `x` at a place in bytes. */
+static __device__ __forceinline__ int32_t groups_input(const unsigned char *x, uint32_t bytes)
+{
+    return *(const int16_t *)(const void *)(x + bytes);
+}
+
+/* Four inputs added; the words have their places in bytes, the first ones in the lower halves. The
+ * sum of four fits. */
+static __device__ __forceinline__ int32_t groups_inputs(const unsigned char *x, uint32_t first,
+                                                        uint32_t last)
+{
+    return groups_input(x, first & 0xffffu) + groups_input(x, first >> 16) +
+           groups_input(x, last & 0xffffu) + groups_input(x, last >> 16);
+}
+
+/* Four inputs of one code, times the weight of it. */
+static __device__ __forceinline__ uint32_t groups_product(const unsigned char *x, uint2 group,
+                                                          int32_t weight)
+{
+    const int32_t sum = groups_inputs(x, group.x & 0xfffefffeu, group.y & 0xfffefffeu);
+    return (uint32_t)sum * groups_weight(group, weight);
+}
+
 static __device__ __forceinline__ const uint32_t *groups_rows(const struct cuda_tasks &tasks,
                                                               const void *copy)
 {

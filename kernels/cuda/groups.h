@@ -10,9 +10,19 @@
  * lanes. In step s the lane l of row r reads group [task's first + s][r][l]. Tasks with equal
  * numbers of steps are a class, so that a warp finds its work without reading anything.
  *
+ * Codes apart (`apart`, for tasks of 32 lanes) is the same in chunks of four steps, whose 1088
+ * bytes take less to decode: uint4 [2][32], the columns of two steps each, shifted left by one,
+ * then uint16 [32], the four codes, that of the first step lowest. Steps that are left, up to
+ * three, lie behind the chunks as groups.
+ *
  * Lanes of one step look up shared memory together, and those that meet in one bank wait for each
  * other. Which column of a code stands where is free: each place takes a column whose bank is least
  * asked for so far, then columns are exchanged where that helps, and the zeros take what is left.
+ * Look-ups of 8 bytes are made by one half of the warp after the other; only lanes of one half wait
+ * for each other (`halves`).
+ *
+ * Who fills the shared memory eight inputs at a time meets itself in a bank, unless neighbouring
+ * eights begin at different places: `turned` columns are those places, cuda_groups_turned(column).
  */
 #ifndef EIE_KERNELS_CUDA_GROUPS_H
 #define EIE_KERNELS_CUDA_GROUPS_H
@@ -20,16 +30,23 @@
 #include "host/base/error.h"
 #include "kernels/row_lists.h"
 
+#include <stdbool.h>
+
 #define CUDA_CLASSES       24u
 #define CUDA_GROUP_COLUMNS 4u
 #define CUDA_ZEROS         64u    /* behind the inputs: one in every bank */
 #define CUDA_COLUMNS_MAX   32704u /* inputs, so that a column and the zeros fit in 15 bits */
 #define CUDA_NO_ROW        0xffffffffu
 
+#define CUDA_CHUNK_STEPS 4u
+#define CUDA_CHUNK_UNITS 17u /* of 64 bytes: of a chunk, */
+#define CUDA_STEP_UNITS  4u  /* and of a step behind the chunks */
+
 struct cuda_class {
     uint32_t first_task, end_task; /* the next class begins at end_task */
     uint32_t steps;
-    uint32_t first_step; /* of its first task: in units of rows x lanes groups */
+    uint32_t first_step; /* of its first task: in units of rows x lanes groups; with codes apart
+                            in units of 64 bytes */
 };
 
 /* The tasks of a layer, as kernels are given them. */
@@ -42,6 +59,8 @@ struct cuda_tasks {
 struct cuda_groups_form {
     uint32_t rows, lanes;       /* of a task; their product is at most 32 */
     uint32_t bank_shift, banks; /* a column lies in bank (column >> bank_shift) % banks */
+    uint32_t halves;            /* 1 or 2; banks x halves is at most 32 */
+    bool apart, turned;
 };
 
 /* Exact counts. */
@@ -71,7 +90,15 @@ void cuda_groups_free(struct cuda_groups *groups);
 /* No form takes more bytes: before anything is packed. */
 uint64_t cuda_groups_bound(const struct eie_layer *layer);
 
-/* The bytes of a copy, the groups and then the rows, with malloc(); NULL when out of memory. */
-void *cuda_groups_copy(const struct cuda_groups *groups, uint64_t *bytes);
+/* The bytes of a copy, the groups and then the rows, with malloc(); NULL when out of memory.
+ * `tasks`: as they lie there, whose row_at and first_step differ from the groups' own with codes
+ * apart. */
+void *cuda_groups_copy(const struct cuda_groups *groups, struct cuda_tasks *tasks, uint64_t *bytes);
+
+/* Where a column lies that is turned: among its eight; the same of that place is the column. */
+static inline uint32_t cuda_groups_turned(uint32_t column)
+{
+    return column ^ (column >> 3 & 7u);
+}
 
 #endif

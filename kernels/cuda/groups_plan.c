@@ -23,11 +23,10 @@ enum eie_status groups_plan_fill(struct cuda_plan *plan, const struct eie_row_li
     enum eie_status status =
         cuda_groups_make(plan->setup.problem.layer, rows, form, &groups, error);
     if (status) return status;
-    void *copy = cuda_groups_copy(&groups, &bytes);
+    void *copy = cuda_groups_copy(&groups, tasks, &bytes);
     status = copy ? cuda_plan_fill(plan, copy, bytes, error)
                   : eie_fail(error, EIE_MEMORY, "out of memory for a copy of the weights");
     free(copy);
-    *tasks = groups.tasks;
     *counts = groups.counts;
     cuda_groups_free(&groups);
     return status;

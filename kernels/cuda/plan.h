@@ -26,9 +26,9 @@ struct cuda_plan {
     void **copies;                    /* [setup.copies] of copy_bytes */
     uint64_t copy_bytes;
     struct cuda_calls calls;
-    bool trying;                  /* ways are tried (tuning.h) */
-    uint32_t held_count;          /* then forms that were replaced and are still used */
-    void *held[CUDA_FORMS_MAX];   /* in the device's memory */
+    bool trying;                /* ways are tried (tuning.h) */
+    uint32_t held_count;        /* then forms that were replaced and are still used */
+    void *held[CUDA_FORMS_MAX]; /* in the device's memory */
 };
 
 /* A zeroed plan of `size` bytes that begins with struct cuda_plan: device opened, vectors made and
@@ -39,8 +39,8 @@ EIE_MUST_USE enum eie_status cuda_plan_begin(const struct eie_setup *setup, size
                                              struct cuda_plan **plan, struct eie_error *error);
 void cuda_plan_end(struct cuda_plan *plan); /* NULL is fine */
 
-/* Makes all copies anew, of the same bytes; while ways are tried only one, and what was there before
- * stays until cuda_plan_let_go. EIE_UNSUPPORTED when the device is too small. */
+/* Makes all copies anew, of the same bytes; while ways are tried only one, and what was there
+ * before stays until cuda_plan_let_go. EIE_UNSUPPORTED when the device is too small. */
 EIE_MUST_USE enum eie_status cuda_plan_fill(struct cuda_plan *plan, const void *bytes,
                                             uint64_t count, struct eie_error *error);
 

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCK_NS  1e6
-#define WARM_S    50e-3 /* of a device whose clock moves */
-#define ENOUGH_S  50e-3 /* rounds that take so long tell enough */
+#define BLOCK_NS     1e6
+#define WARM_S       50e-3 /* of a device whose clock moves */
+#define ENOUGH_S     50e-3 /* rounds that take so long tell enough */
 #define LAUNCHES_MAX 64u
 
 void cuda_tuning_begin(struct cuda_plan *plan, struct cuda_tuning *tuning)

@@ -1,6 +1,6 @@
-/* Which way is the fastest on this layer and device? All ways are made first, so that the device does
- * not rest in between; then they are warmed together, since a device that rests runs at a fraction
- * of its clock, and timed in turn, in blocks of a millisecond and more.
+/* Which way is the fastest on this layer and device? All ways are made first, so that the device
+ * does not rest in between; then they are warmed together, since a device that rests runs at a
+ * fraction of its clock, and timed in turn, in blocks of a millisecond and more.
  *
  *     cuda_tuning_begin(plan, &tuning);
  *     for each way: fill (where the form is another one), shape, cuda_tuning_add(&tuning, error);

@@ -37,10 +37,10 @@ struct cuda_float_plan {
     const struct cuda_float_product *product;
     struct eie_cuda *cuda;
     struct cuda_calls calls;
-    unsigned code;    /* the library's, of a call that has failed */
-    int16_t *inputs;                /* [batch][inputs] as loaded: for counting */
-    void *values;                   /* [batch][x_stride] */
-    float *sums;                    /* [batch][y_stride], or NULL where that is [batch][outputs] */
+    unsigned code;         /* the library's, of a call that has failed */
+    int16_t *inputs;       /* [batch][inputs] as loaded: for counting */
+    void *values;          /* [batch][x_stride] */
+    float *sums;           /* [batch][y_stride], or NULL where that is [batch][outputs] */
     void *x, *y, **copies; /* in the device's memory: as values, as sums, and [setup.copies] */
 };
 

@@ -1,9 +1,13 @@
 #include "kernels/peers/onednn.h"
 #include "host/base/library.h"
+#include "host/machine/cpu.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#define VERSION 2
+#define VERSION  2
+#define AVX2     0x07
+#define VARIABLE "DNNL_MAX_CPU_ISA"
 
 struct version {
     int major, minor, patch;
@@ -54,4 +58,17 @@ enum eie_status onednn_load(const struct onednn **onednn, struct eie_error *erro
     enum eie_status status = loaded.isa_name ? EIE_OK : load(&loaded, error);
     *onednn = status ? NULL : &loaded;
     return status;
+}
+
+bool onednn_weakness(const struct onednn *onednn, char *text, size_t size)
+{
+    const char *asked = getenv(VARIABLE);
+    uint32_t features;
+    if ((onednn->isa() & AVX2) == AVX2 || eie_cpu_features(&features, NULL) ||
+        !(features & EIE_CPU_AVX2))
+        return false;
+    snprintf(text, size, "weak path: %s%s%s lies below what the processor offers, %s",
+             asked ? VARIABLE "=" : "", asked ? asked : "oneDNN's ", asked ? "" : onednn->isa_name,
+             features & EIE_CPU_AVX512 ? "AVX-512" : "AVX2");
+    return true;
 }

@@ -14,6 +14,10 @@ struct onednn {
     const char *isa_name; /* of those that it uses here */
 };
 
+/* Was it told to do without AVX2 where the processor has it? Then says so in `text`, beginning with
+ * "weak path: ". */
+bool onednn_weakness(const struct onednn *onednn, char *text, size_t size);
+
 /* Loads the library once. */
 enum eie_status onednn_load(const struct onednn **onednn, struct eie_error *error);
 

@@ -38,9 +38,11 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 
 static void describe(const struct eie_plan *plan, eie_column column, void *context)
 {
+    char note[128];
     (void)plan;
     column(context, "eie_library", onednn->version, 0);
     column(context, "eie_library_core", onednn->isa_name, 0);
+    if (onednn_weakness(onednn, note, sizeof note)) column(context, "eie_library_note", note, 0);
 }
 
 const struct eie_kernel eie_kernel_peers_onednn_sgemm = {

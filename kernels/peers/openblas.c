@@ -38,11 +38,13 @@ enum eie_status openblas_prepare(struct openblas *blas, const struct eie_setup *
 
 void openblas_describe(const struct openblas *blas, eie_column column, void *context)
 {
-    char core[128];
+    char core[128], note[128];
     openblas_core_text(&blas->choice, blas->core(), core, sizeof core);
     column(context, "eie_library", blas->config(), 0);
     column(context, "eie_library_core", core, 0);
     if (blas->choice.tried[0]) column(context, "eie_library_tried", blas->choice.tried, 0);
+    if (openblas_core_weakness(&blas->choice, blas->core(), note, sizeof note))
+        column(context, "eie_library_note", note, 0);
 }
 
 void openblas_run(const struct openblas *blas, struct eie_plan *plan, uint32_t copy)

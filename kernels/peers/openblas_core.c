@@ -299,3 +299,17 @@ void openblas_core_text(const struct openblas_choice *choice, const char *core, 
     else
         snprintf(text, size, "%s (preset)", core);
 }
+
+bool openblas_core_weakness(const struct openblas_choice *choice, const char *core, char *text,
+                            size_t size)
+{
+    const char *preset = getenv(VARIABLE);
+    const bool asked = preset && *preset && !choice->detected[0];
+    uint32_t features;
+    if (level_of(core) >= 2 || eie_cpu_features(&features, NULL) || !(features & EIE_CPU_AVX2))
+        return false;
+    snprintf(text, size, "weak path: %s%s%s lies below what the processor offers, %s",
+             asked ? VARIABLE "=" : "", asked ? preset : "OpenBLAS's ", asked ? "" : core,
+             features & EIE_CPU_AVX512 ? "AVX-512" : "AVX2");
+    return true;
+}

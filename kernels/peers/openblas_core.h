@@ -18,4 +18,9 @@ enum eie_status openblas_choose(const struct openblas *blas, struct openblas_cho
 void openblas_core_text(const struct openblas_choice *choice, const char *core, char *text,
                         size_t size);
 
+/* Is the code path one of SSE where the processor has AVX2? Then says so in `text`, beginning with
+ * "weak path: ", and names the variable that asked for it. */
+bool openblas_core_weakness(const struct openblas_choice *choice, const char *core, char *text,
+                            size_t size);
+
 #endif

@@ -45,7 +45,7 @@ GROUPS = (  # title: (words around the value, key)
     ("Command", (("`{}`", "eie_command"),)),
     ("Date", (("{}", "date"),)),
 )
-HIDDEN = {"eie_runs", "host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus"}
+HIDDEN = {"eie_runs", "host_name", "executable", "caches", "library_build_type", "eie_format", "num_cpus", "eie_map"}
 
 
 def context_lines(results):
@@ -71,8 +71,23 @@ def _run_lines(runs):
             for words, key in (("{}", "date"), ("`{}`", "command"), ("load average {}", "load_avg"))
             if run.get(key)
         ]
+        parts += _doctor_parts(run.get("doctor"))
         lines += [f"Run {number}: {', '.join(parts)}"] if parts else []
     return lines
+
+
+def _doctor_parts(checks):
+    """What a look at the machine before the run found to be known; nothing where all was good, or nobody looked."""
+    keys = ("check", "state", "seen")
+    checks = [
+        check
+        for check in (checks if isinstance(checks, list) else [])
+        if isinstance(check, dict) and all(isinstance(check.get(key), str) for key in keys)
+    ]
+    for state, words in (("bad", "would spoil it"), ("warning", "to be known")):
+        found = [check for check in checks if check["state"] == state]
+        if found:
+            yield f"{words}: " + "; ".join(f"{one_line(check['check'])}: {one_line(check['seen'])}" for check in found)
 
 
 def _library(row):

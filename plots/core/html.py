@@ -85,6 +85,7 @@ def _environment():
     )
     environment.filters["spans"] = spans
     environment.filters["anchor"] = anchor
+    environment.filters["breakable"] = lambda name: Markup("_<wbr>").join(name.split("_"))
     return environment
 
 

@@ -130,7 +130,7 @@ class HistoryPage:
 
     def _caption(self, series):
         found = [f"{_ratio(series, change).said(3)} {self._where(series, change)}" for change in series.changes]
-        return f"{series.kernel}, {len(series.rows)} rows: {'; '.join(found) or 'no change'}"
+        return f"{series.kernel}, {len(series.rows)} {'row' if len(series.rows) == 1 else 'rows'}: {'; '.join(found) or 'no change'}"
 
     def csv(self):
         out = io.StringIO()
@@ -179,6 +179,8 @@ def chart(series, by):
         axes.set_xlim(-0.6, len(values) - 0.4)
         axes.set_title(series.kernel, loc="left", fontsize=10)
         axes.set_ylabel("time / median")
+        if by == "date" and len(_days(series)) == 1:
+            axes.set_xlabel(f"time of {series.points[0].date:%Y-%m-%d}")
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _: _tick(series, at, by)))
         axes.grid(axis="y", color="#ededed")
@@ -187,11 +189,17 @@ def chart(series, by):
     return out.getvalue()
 
 
+def _days(series):
+    return {point.date.date() for point in series.points}
+
+
 def _tick(series, at, by):
     if at != int(at) or not 0 <= at < len(series.points):
         return ""
     point = series.points[int(at)]
-    return f"{point.date:%Y-%m-%d}" if by == "date" else point.revision[:8]
+    if by == "commit":
+        return point.revision[:8]
+    return f"{point.date:%H:%M}" if len(_days(series)) == 1 else f"{point.date:%Y-%m-%d}"
 
 
 def main(arguments=None):

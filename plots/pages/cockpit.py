@@ -10,6 +10,7 @@ from plots.core.page import Card
 from plots.core.published import EIE, LAYERS
 from plots.core.references import DENSE, SPARSE, library_of, named
 from plots.tables import quiet
+from plots.tables.deviceenergy import processor_kind
 from plots.tables.hostrows import headline_view
 from plots.tables.hosttables import host_energy
 from plots.tables.speed import NINE
@@ -133,7 +134,8 @@ class Cockpit:
             joules = [host_energy(self.results, "uJ", view.row(column, layer)) for layer, (_, column) in zip(LAYERS, chosen)]
             mean = partial_mean(joules, f"{NINE}: energy of the best exact compressed kernel of each")
             if mean.is_number:
-                return " ".join(filter(None, ("this host needs", mean.said(), mean.margin(), "a layer", mean.of_nine())))
+                words = "a layer, its power assumed" if processor_kind(self.results.rows) == "assumed" else "a layer"
+                return " ".join(filter(None, ("this host needs", mean.said(), mean.margin(), words, mean.of_nine())))
         found = host_energy(self.results, "uJ")
         return found.reason
 

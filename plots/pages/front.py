@@ -21,7 +21,7 @@ from plots.core.page import (
     Warnings,
 )
 from plots.pages.document import CONTAINS
-from plots.tables import everyrow
+from plots.tables import counters, everyrow
 from plots.tables.everyrow import OVER, PER_WEIGHT, PREPARE, SHARE, TIME
 
 PAGE, SUMMARY = "report.html", "summary.md"
@@ -63,6 +63,8 @@ def front_page(report, svgs):
         "Click a column's head to sort. Over best dense and best sparse: within the visits in which both were timed, at the "
         "same layer, batch, cache mode and thread count. Share of the bound: the least time that this run's ceilings allow, "
         "over the median. ns a weight: time of an input over the layer's non-zero weights."
+        + " Cycles are counted in user mode on all threads, in a pass after the samples; at the bound: times the share of it."
+        * _counted(report.lines)
     )
     page.add(listing(report.lines, f"{everyrow.NAME}.csv"))
     page.heading("Beside the published ones")
@@ -93,6 +95,10 @@ def _drawing(svgs, name):
     return (Drawing(drawing(svgs[name], name), WORDS[name], CAPTIONS[name]),) if name in svgs else ()
 
 
+def _counted(lines):
+    return bool(lines) and counters.CYCLES in lines[0].cells
+
+
 def listing(lines, file):
     words = ("suite", "layer", "kernel", "device", "batch", "threads", "cache", "clock")
     columns = [Column(name, filtered=True) for name in words]
@@ -102,6 +108,7 @@ def listing(lines, file):
         Column(SHARE, number=True, missing=LEAST),
         Column("set by", filtered=True),
         Column(PER_WEIGHT, number=True, missing=LAST),
+        *(Column(name, number=True, missing=LAST) for name in counters.ROW_COLUMNS * _counted(lines)),
         Column(PREPARE, number=True, missing=LAST),
         Column("status", filtered=True),
         Column("provenance", filtered=True),
@@ -123,6 +130,7 @@ def _entries(line):
         _number(cells[SHARE], label),
         Entry(line.bound),
         _number(cells[PER_WEIGHT], label),
+        *(_number(cells[name], label) for name in counters.ROW_COLUMNS if name in cells),
         _number(cells[PREPARE], label),
         Entry(row.status, row.reason),
         Entry(row.provenance),

@@ -25,6 +25,7 @@ from plots.pages.lastscreen import LastScreen
 from plots.pages.poster import poster_page
 from plots.tables import (
     ceilings,
+    counters,
     decomposition,
     deviceenergy,
     energy,
@@ -69,8 +70,10 @@ class Report:
         self.headlines.append(decomposition.decomposition_headline(factors))
         self.doubts = quiet.wide(results) + quiet.disturbed(results) + quiet.doubts(results)
         self.missing = hosttables.missing_lines(results)
+        fig7.put_host(self.fig7, results, published)
         self.ceilings = ceilings.Ceilings(results)
-        floors = ceilings.floor_tables(results)
+        floors, counted = ceilings.floor_tables(results), counters.counter_tables(results)
+        self.counters = counters.every_row(results)
         self.points = ceilings.points_table(results)
         self.gpus = gpus.Gpus(results, published)
         self.cockpit = Cockpit(results, published)
@@ -96,8 +99,12 @@ class Report:
             + [papertables.table4_model(results, published, kernel) for kernel in model_kernels(results)]
             + [self.fig6, fig6.fig6_labels(self.fig6, published), table5(results, published)]
             + ([other] if other.rows else []),
-            "This host in full": hosttables.host_tables(results) + deviceenergy.device_energy(results) + self.fig6_host,
+            "This host in full": hosttables.host_tables(results)
+            + deviceenergy.processor_energy(results)
+            + deviceenergy.device_energy(results)
+            + self.fig6_host,
             "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
+            **({"Counters of this host": counted} if counted else {}),
             "Rows without a number": [hosttables.table_missing(results)],
         }
         self.last_screen = LastScreen(results, published, self.opencl, speeds, self.missing, self.gpus)
@@ -106,6 +113,7 @@ class Report:
         """All but the pictures; `drawn`: these stand beside report.md. `svgs`: {name: SVG} for report.html."""
         tables = [table for tables in self.sections.values() for table in tables]
         own = [self.points, everyrow.table(self.lines), self.machine_speed, self.machine_energy, *self.ways.tables()]
+        own += [self.counters] if self.counters.rows else []
         return (
             {f"{table.name}.csv": table.csv() for table in tables + own}
             | {
@@ -181,15 +189,20 @@ def page_drawings(report):
     from plots.tables import pagefigures, roofline
 
     view, energies = report.ways.view, report.machine_energy
-    measured = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}, measured" if view else ""
+    where = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}" if view else ""
+    kind = deviceenergy.processor_kind(report.results.rows)
     return {
         "roofline": roofline.roofline_figure(ceilings.roofline_rows(report.results), report.ceilings, report.cockpit.most()),
-        "machine_speed": pagefigures.machine_figure(report.machine_speed, "", "speed-up over dense CPU, batch 1", measured),
+        "machine_speed": pagefigures.machine_figure(
+            report.machine_speed, "", "speed-up over dense CPU, batch 1", f"{where}, measured" if where else ""
+        ),
         "machine_energy": pagefigures.machine_figure(
             energies,
             ", printed",
             "energy efficiency over dense CPU, batch 1",
-            measured if ways.HOST_BEST in energies.columns else "this machine has no bar: no meter measured its energy",
+            (f"{where}, {'power assumed' if kind == 'assumed' else kind}")
+            if ways.HOST_BEST in energies.columns
+            else "this machine has no bar: no meter measured its energy",
         ),
         "ways": pagefigures.ways_figure(report.ways.scaling, report.ways.batches),
         "costs": pagefigures.costs_figure(report.ways.caches, report.ways.prepare),

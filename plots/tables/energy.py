@@ -1,19 +1,21 @@
 """Energy of EIE and of its model against the published baselines, and what the model counts."""
 
-from plots.core.cells import MARKS, Cell, missing, ratio, said_together
+from plots.core.cells import MARKS, Cell, missing, number_text, ratio, said_together
 from plots.core.grid import Table
 from plots.core.headline import Headline, ratio_text
 from plots.core.load import one_line
 from plots.core.means import mean_ratio
 from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 from plots.core.references import DENSE
+from plots.tables.deviceenergy import processor_kind
 from plots.tables.hostrows import cell_of, headline_view, number_cell
 from plots.tables.hosttables import host_energy
 from plots.tables.modelrows import FC8, MODEL_SUITES, model_kernels, model_names, model_row
 
 KINDS = (("eie_energy_j", "constant power"), ("eie_energy_actions_j", "action counts"))
 SIX_BARS = "six AlexNet/VGG bars of Fig. 7"
-HOST, HOST_COLUMN = "this host", "this host, measured"
+HOST = "this host"
+HOST_COLUMNS = {kind: f"this host, {kind}" for kind in ("measured", "assumed")}
 CHIP_POWERS = ("chip_power_abstract", "chip_power_text", "chip_power_pe_sum")
 
 
@@ -78,8 +80,8 @@ def _dense_energies(published, platform):
 
 
 def _host_energies(table, results, published):
-    """Where the processor has a meter: this host's best dense rows as a further baseline, and its best compressed kernel
-    in EIE's place, both on the most threads. Else the word for why there is no energy."""
+    """Where the processor has a meter, or its user gave a power: this host's best dense rows as a further baseline, and its
+    best compressed kernel in EIE's place, both on the most threads. Else the word for why there is no energy."""
     view = headline_view(results, published)
     threads = view.thread_counts()[-1] if view else 0
     dense = dict(zip(LAYERS, view.reference(DENSE, threads))) if view else {}
@@ -99,16 +101,20 @@ def _host_energies(table, results, published):
     ours = [host_energy(results, "uJ", view.row(column, layer)) for layer in POWER_LAYERS] if column else []
     if any(cell.is_number for cell in ours):
         words = f"{column.name} of this host, {meter}"
-        table.put(HOST, HOST_COLUMN, mean_ratio(base, ours, f"{what} / {words}", "six layers"))
+        ours_column = HOST_COLUMNS[processor_kind(results.rows)]
+        table.put(HOST, ours_column, mean_ratio(base, ours, f"{what} / {words}", "six layers"))
         for short, platform in PLATFORMS.items():
             theirs = _dense_energies(published, platform)
             words_over = f"{short} dense power x time / {words}"
-            table.put(f"{short} dense", HOST_COLUMN, mean_ratio(theirs, ours, words_over, "six layers"))
+            table.put(f"{short} dense", ours_column, mean_ratio(theirs, ours, words_over, "six layers"))
         table.notes.append(f"This host: {words}, in EIE's place; as a baseline its best dense rows on {threads} threads.")
 
 
 def _meter(results):
-    """The energy of the processor is what its meter says that it is."""
+    """The energy of the processor is what its meter says that it is, or follows from the power that its user gave."""
+    if processor_kind(results.rows) == "assumed":
+        powers = {row.number("eie_assumed_power_w") for row in results.rows} - {None}
+        return "assumed: a meter's reading of " + ", ".join(map(number_text, sorted(powers))) + " W, x time"
     sources = {row.raw.get("eie_energy_source") for row in results.rows if row.device == "cpu" and row.usable}
     return "measured by " + "; ".join(sorted(one_line(source) for source in sources if isinstance(source, str)))
 
@@ -146,8 +152,10 @@ def energy_headline(table, results, published):
             for _, words in KINDS:
                 put(f"{name}, suite {suite}, {words}, six layers", f"{kernel}, {suite}, {words}")
     host = table.get(HOST, power_column(published.claim(CHIP_POWERS[0])))
-    if HOST_COLUMN in table.columns:
-        put("this host's best compressed kernel in EIE's place, six layers", HOST_COLUMN)
+    column = HOST_COLUMNS.get(processor_kind(results.rows))
+    if column in table.columns:
+        words = ", its power assumed" if column == HOST_COLUMNS["assumed"] else ""
+        put(f"this host's best compressed kernel in EIE's place{words}, six layers", column)
     elif not host.is_number:
         head.put_row(HOST, [Cell(host.value, "", host.provenance, host.source)] * len(PLATFORMS))
     abstract, text, pes = (published.claim(key).said(3) for key in CHIP_POWERS)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from plots.core.cells import Cell, missing
 from plots.core.grid import Table
 from plots.core.references import BEST, DENSE, SPARSE, References, library_of
+from plots.tables import counters
 from plots.tables.ceilings import bound_words
+from plots.tables.deviceenergy import CPU, processor_cells, processor_kind
 from plots.tables.hostrows import cell_of, number_cell
 
 NAME = "rows"
@@ -23,17 +25,20 @@ class Line:
 
 def lines(results):
     """Of all rows: those that were measured, models, and those without a number."""
-    references = References(results)
-    return [_line(row, references) for row in sorted(results.rows, key=lambda row: row.is_model) + list(results.missing)]
+    references, counted = References(results), counters.has_counters(results)
+    return [
+        _line(row, references, counted) for row in sorted(results.rows, key=lambda row: row.is_model) + list(results.missing)
+    ]
 
 
-def _line(row, references):
+def _line(row, references, counted):
     bound, again = (row.raw.get(key) for key in ("eie_floor_bound", "eie_again"))
     cells = {
         TIME: cell_of(row, row.layer),
         **{OVER[kind]: _over(row, kind, references) for kind in (DENSE, SPARSE)},
         SHARE: number_cell(row, row.layer, "eie_floor_share", "%", 100, "eie_floor_share"),
         PER_WEIGHT: _per_weight(row),
+        **(counters.row_cells(row) if counted else {}),
         PREPARE: number_cell(row, row.layer, "eie_prepare_ns", "ms", 1e-6, "eie_prepare_ns"),
     }
     return Line(
@@ -87,9 +92,12 @@ def _per_weight(row):
 def table(found):
     """For the CSV file: all numbers of all rows."""
     every = Table(NAME, "Every row", corner="row")
+    kind = processor_kind([line.row for line in found])
     for line in found:
         name = f"{line.row.label()}, {line.row.time_source}"
         every.put_cells(name, line.cells)
+        if line.row.usable and line.row.device == CPU and kind:
+            every.put_cells(name, processor_cells(line.row, kind))
         every.put(name, "status", Cell(line.row.status, "", line.row.provenance, "results file: eie_status"))
         for column, words, key in (("set by", line.bound, "eie_floor_bound"), ("again", line.again, "eie_again")):
             every.put(

@@ -4,17 +4,21 @@ Energy is printed power x printed time. The powers of the NeuralTalk layers are 
 are cited, the powers that they imply are derived, and neither counts as reproduced.
 """
 
-from plots.core.cells import MARKS, Cell, ratio
+from plots.core.cells import MARKS, Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.means import geometric_mean
 from plots.core.published import EIE, LAYERS, MEAN, PLATFORMS, POWER_LAYERS
+from plots.core.references import DENSE
+from plots.tables.deviceenergy import processor_kind
 from plots.tables.energy import CHIP_POWERS, KINDS, published_energy
 from plots.tables.fig6 import SERIES, agrees, figure_time
-from plots.tables.hostrows import number_cell
-from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row
+from plots.tables.hostrows import headline_view, number_cell
+from plots.tables.hosttables import host_energy
+from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_row, with_partial_mean
 
 SIX_ROW = "geometric mean of six"
 OTHERS = "others"
+HOST_DENSE, HOST_BEST = "this host, best dense", "this host, best compressed"
 UNPRINTED = "the power of the NeuralTalk layers is printed nowhere"
 
 
@@ -82,6 +86,36 @@ def _recomputed(table, column, base, energies, what):
     for layer, cell in zip(POWER_LAYERS, cells):
         table.put(layer, column, cell)
     table.put(SIX_ROW, column, geometric_mean(cells, f"six layers: {what}"))
+
+
+def put_host(table, results, published):
+    """This host over the same base, where its energy was measured, or its power given; the table."""
+    view, kind = headline_view(results, published), processor_kind(results.rows)
+    if not kind or not view or not view.thread_counts():
+        return table
+    threads = view.thread_counts()[-1]
+    for name, rows in (
+        (HOST_DENSE, view.reference(DENSE, threads)),
+        (HOST_BEST, [view.row(column, layer) for layer, (_, column) in zip(LAYERS, view.best_per_layer(threads))]),
+    ):
+        energies = [host_energy(results, "uJ", row) for row in rows]
+        if not any(cell.is_number for cell in energies):
+            continue
+        what = f"CPU dense power x time, batch 1 / {name}, {kind}"
+        with_partial_mean(
+            table,
+            name,
+            [
+                ratio(published.energy(PLATFORMS["CPU"], "dense", layer), cell, what)
+                if layer in POWER_LAYERS
+                else missing("not printed", "cited", UNPRINTED, "x", UNPRINTED)
+                for layer, cell in zip(LAYERS, energies)
+            ],
+            what,
+        )
+        table.put(SIX_ROW, name, geometric_mean([table.get(layer, name) for layer in POWER_LAYERS], f"six layers: {what}"))
+    table.fill(UNPRINTED)
+    return table
 
 
 def label_counts(table, published):

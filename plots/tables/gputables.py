@@ -418,11 +418,15 @@ class DeviceTables:
             return []
         means = [(words, self.chain.get(MEAN_ROW, words)) for words in ("us", "over cuBLAS", "over cuSPARSE", "over EIE")]
         count = self.chain.get(COUNT_ROW, "us")
-        return [
-            "In a chain, without the launch: "
-            + ", ".join(f"{cell.shown()} {words}" for words, cell in means if cell)
-            + ("" if count is None or count.value == len(LAYERS) else f" ({count.text} of {len(LAYERS)} layers)")
-        ] if any(cell for _, cell in means) else []
+        return (
+            [
+                "In a chain, without the launch: "
+                + ", ".join(f"{cell.shown()} {words}" for words, cell in means if cell)
+                + ("" if count is None or count.value == len(LAYERS) else f" ({count.text} of {len(LAYERS)} layers)")
+            ]
+            if any(cell for _, cell in means)
+            else []
+        )
 
     def one_line(self):
         return ", ".join(

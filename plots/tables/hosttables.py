@@ -4,7 +4,7 @@ from plots.core.cells import Cell, missing, number_text
 from plots.core.grid import Table
 from plots.core.means import partial_mean
 from plots.core.published import LAYERS
-from plots.tables.deviceenergy import energy_cells
+from plots.tables.deviceenergy import assumed_cells, energy_cells, processor_kind
 from plots.tables.hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
 from plots.tables.modelrows import MEAN_ROW
 
@@ -76,9 +76,14 @@ def _host_column(table, results, column, suite, batch, cache):
 
 
 def host_energy(results, unit, row=None):
-    """Of this host's row, which may be None, the mean power (unit W), or the energy of one product (uJ); where its meter
-    brought none, or it has no meter, the word for that, with the reason."""
+    """Of this host's row, which may be None, the mean power (unit W), or the energy of one product (uJ); where no meter
+    brought any, the same by the power that the user gave; else the word for why there is none, with the reason."""
     state = row.raw.get("eie_energy_state") if row and row.usable else None
+    if row and row.usable and processor_kind(results.rows) == "assumed":
+        joules, watts = assumed_cells(row)
+        found = watts if unit == "W" else joules
+        if found:
+            return found
     if isinstance(state, str):
         joules, watts, why = energy_cells(row)
         found = watts if unit == "W" else joules

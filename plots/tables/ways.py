@@ -4,18 +4,16 @@ paper's suite. pagefigures.py draws them."""
 from plots.core.cells import Cell, missing, ratio
 from plots.core.grid import Table
 from plots.core.means import partial_mean
-from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
+from plots.core.published import EIE, LAYERS, PLATFORMS
 from plots.core.references import BEST, DENSE, SPARSE
 from plots.tables.fig6 import fig6_published
-from plots.tables.fig7 import UNPRINTED, fig7_table
+from plots.tables.fig7 import HOST_BEST, HOST_DENSE, fig7_table, put_host
 from plots.tables.hostrows import CACHE_ORDER, SUITE, HostView, headline_caches, headline_view, number_cell
-from plots.tables.hosttables import host_energy
 from plots.tables.modelrows import with_partial_mean
 
 KERNELS = 6  # the fastest exact compressed ones, beside the best dense and the best sparse float32 rows
 NINE = "nine layers of suite paper"
 PREPARE, RUN, PAYS = "prepare (ms)", "run (us)", "calls until it pays"
-HOST_DENSE, HOST_BEST = "this host, best dense", "this host, best compressed"
 
 
 class Ways:
@@ -172,30 +170,8 @@ def machine_speed(results, published):
 
 def machine_energy(results, published):
     """The same of energy; without a meter the table has no column of this host."""
-    table, view = fig7_table(results, published), headline_view(results, published)
+    table = put_host(fig7_table(results, published), results, published)
     table.name, table.title = "machine_energy", "Energy efficiency over the published CPU dense, with this machine"
-    if not view or not view.thread_counts():
-        return table
-    threads = view.thread_counts()[-1]
-    for name, rows in (
-        (HOST_DENSE, view.reference(DENSE, threads)),
-        (HOST_BEST, [view.row(column, layer) for layer, (_, column) in zip(LAYERS, view.best_per_layer(threads))]),
-    ):
-        energies = [host_energy(results, "uJ", row) for row in rows]
-        if not any(cell.is_number for cell in energies):
-            continue
-        what = f"CPU dense power x time, batch 1 / {name}, measured"
-        with_partial_mean(
-            table,
-            name,
-            [
-                ratio(published.energy(PLATFORMS["CPU"], "dense", layer), cell, what)
-                if layer in POWER_LAYERS
-                else missing("not printed", "cited", UNPRINTED, "x")
-                for layer, cell in zip(LAYERS, energies)
-            ],
-            what,
-        )
     return table
 
 

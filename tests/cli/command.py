@@ -154,6 +154,7 @@ class Command:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
         # no OpenCL or CUDA device: those that want one name it (test_opencl.py)
         self.environment = kept | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent", "CUDA_VISIBLE_DEVICES": ""}
+        self.environment["EIE_RAPL"] = "no"  # nor a meter of the processor; test_rapl.py names trees
         self.environment |= planted_machine() if machine is None else machine
 
     def popen(self, *arguments, env=None, **further):

@@ -3,10 +3,19 @@
 import json
 
 import pytest
-from command import BINARY
+from command import BINARY, TINY_LAYERS
 
 EMULATED = BINARY.parent / "tests" / "cuda" / "eie_emulated_cuda"
-KERNELS = ["cuda_active_columns", "cuda_batch_groups", "cuda_code_groups", "cuda_eie_stream"]
+KERNELS = [
+    "cuda_active_columns",
+    "cuda_batch_groups",
+    "cuda_batch_quads",
+    "cuda_code_chunks",
+    "cuda_code_groups",
+    "cuda_eie_stream",
+    "cuda_tensor_codes",
+]
+GROUPS = KERNELS[1:5]
 
 
 @pytest.fixture
@@ -115,11 +124,12 @@ def test_a_chip_that_the_code_was_not_built_for_is_absent(emulated):
 
 
 def test_batches(rows):
-    found, missing = rows("cuda_batch_groups,cuda_code_groups", "--batch", "1,4")
+    found, missing = rows("cuda_batch_*,cuda_code_*,cuda_tensor_*", "--batch", "1,4")
+    several = {"cuda_batch_groups", "cuda_batch_quads", "cuda_tensor_codes"}
+    one = {"cuda_code_groups", "cuda_code_chunks"}
     assert {(row["eie_kernel"], row["eie_batch"]) for row in found} == {
-        ("cuda_code_groups", 1),
-        ("cuda_code_groups", 4),
-        ("cuda_batch_groups", 4),
+        *((kernel, 1) for kernel in one),
+        *((kernel, 4) for kernel in one | several),
     }
     assert not missing
 
@@ -131,11 +141,15 @@ def test_counts(rows):
     useful = {row["eie_macs_useful"] for row in found}
     assert len(useful) == 1 and 0 < useful.pop() < 614
     groups, columns = by_kernel["cuda_code_groups"], by_kernel["cuda_active_columns"]
+    apart = by_kernel["cuda_code_chunks"]
     assert groups["eie_macs_useful"] + groups["eie_macs_padding"] >= 614
     # steps of 32 groups of four weights in 8 bytes; a row's number for each of the tasks' rows
     words = groups["eie_cuda_look_ups"] // 4 * 32
     assert words * 8 <= groups["eie_prepared_bytes"] <= words * 8 + 4 * (48 + 31)
     assert groups["eie_cuda_look_ups"] <= groups["eie_cuda_wavefronts"]
+    # codes apart: chunks of four steps take 17 bytes for 16, steps behind them what they did
+    words = apart["eie_cuda_look_ups"] // 4 * 32
+    assert words * 8 <= apart["eie_prepared_bytes"] <= words * 8 * 17 // 16 + 4 * (48 + 31)
     assert columns["eie_macs_padding"] == by_kernel["cuda_eie_stream"]["eie_macs_padding"] == 0
     assert columns["eie_bytes"] < columns["eie_prepared_bytes"] + 2 * (64 + 48)
 
@@ -153,11 +167,8 @@ def test_device_that_is_too_small(rows, kernel):
 def test_kernel_that_ends_the_context_costs_its_own_rows(rows):
     """On a real device every later call of the process fails too. The groups' kernels try blocks of 1024."""
     found, missing = rows("cuda_*", "--batch", "4", code=3, env={"EIE_EMULATOR_FAULT": "1024"})
-    assert {row["eie_kernel"] for row in found} == {"cuda_active_columns", "cuda_eie_stream"}
-    assert {(row["eie_kernel"], row["eie_status"]) for row in missing} == {
-        ("cuda_batch_groups", "error"),
-        ("cuda_code_groups", "error"),
-    }
+    assert {row["eie_kernel"] for row in found} == set(KERNELS) - set(GROUPS)
+    assert {(row["eie_kernel"], row["eie_status"]) for row in missing} == {(kernel, "error") for kernel in GROUPS}
     assert all("cudaErrorIllegalAddress" in row["eie_reason"] for row in missing)
 
 
@@ -169,8 +180,23 @@ def test_other_orders_of_threads_and_blocks(emulated):
 
 def test_many_vectors(emulated):
     """Batches up to 130: slices of all sizes, and one that is not full."""
-    done = emulated("check", "--kernel", "cuda_batch_groups,cuda_active_columns", "--case", "83")
-    assert done.stdout.count("bit for bit on cuda:emulated") == 2
+    done = emulated("check", "--kernel", "cuda_batch_groups,cuda_active_columns,cuda_tensor_codes", "--case", "83")
+    assert done.stdout.count("bit for bit on cuda:emulated") == 3
+
+
+def test_slices_of_columns(emulated, make_suite):
+    """Blocks that share a tensor kernel's rows add to the same sums; with clock 2 such a way is the fastest, and an
+    empty launch dearer than any, so that a right product is suspect afterwards."""
+    layer = TINY_LAYERS[0] | {"name": "wide", "inputs": 300, "outputs": 40}
+    results = emulated.bench(
+        *("--suite", make_suite(layers=[layer]), "--kernel", "cuda_tensor_codes", "--device", "cuda:*"),
+        *("--budget", "least", "--batch", "3"),
+        env={"EIE_EMULATOR_CLOCK": "2", "EIE_EMULATOR_UNITS": "8"},
+        code=None,
+    )
+    rows = results["benchmarks"] + results["eie_missing"]
+    assert rows and {row["eie_status"] for row in rows} <= {"ok", "suspect"}
+    assert all(row["eie_cuda_slices"] > 1 for row in rows)
 
 
 def test_without_a_gpu_rows_say_why(eie, tiny):

@@ -106,9 +106,8 @@ def test_a_fault_cancels_nothing_but_its_rows(machine):
     """Blocks of 1024 end the process: kernels that try them have no row, and the end says so."""
     done = machine.whole("--no-sanitizer", EIE_EMULATOR_FAULT="1024")
     assert done.returncode == 3, done.stderr
-    results = machine.results()
-    assert {("cuda_code_groups", "error")} <= {(row["eie_kernel"], row["eie_status"]) for row in results["eie_missing"]}
-    found = {(row["eie_kernel"], row["eie_batch"]) for row in results["benchmarks"]}
+    assert "cudaErrorIllegalAddress" in (machine.folder / "out/bench.txt").read_text(encoding="utf-8")
+    found = {(row["eie_kernel"], row["eie_batch"]) for row in machine.results()["benchmarks"]}
     assert {("cuda_eie_stream", 1), ("cuda_eie_stream", 4), ("cpu_auto", 1)} <= found
 
 
@@ -148,7 +147,7 @@ def test_no_compute_sanitizer_is_one_line(machine):
 def test_limit_leaves_the_rest_for_the_next_call(machine):
     done = machine.whole("--limit", "1")
     assert done.returncode == 4 and "go on with --out" in done.stderr, done.stderr
-    assert not list((machine.folder / "out/done").iterdir())
+    assert {path.name for path in (machine.folder / "out/done").iterdir()} <= {"sanitizer"}
     measured = machine.whole("--no-sanitizer")
     assert measured.returncode == 0 and len(machine.results()["benchmarks"]) > 10
 
@@ -198,7 +197,7 @@ def test_one_of_each_model_unless_all_are_asked_for(machine):
     shutil.rmtree(machine.folder / "out")
     measured(machine)
     assert machine.whole("--device", "cuda:*", EIE_EMULATOR_DEVICES="3").returncode == 0
-    assert "left out" not in machine.log()
+    assert "left out: cuda" not in machine.log()
 
 
 def test_libraries_in_the_usual_places(machine):
@@ -222,7 +221,18 @@ def test_libraries_in_the_usual_places(machine):
 
 
 def test_resume_does_not_mind_memory_that_grew(machine):
-    words = ["--suite", "tiny.json", "--budget", "least", "--kernel", "scalar_eie_stream", "--cache", "hot", "--out", "a.json"]
+    words = [
+        "--suite",
+        "tiny.json",
+        "--budget",
+        "least",
+        "--kernel",
+        "scalar_eie_stream",
+        "--cache",
+        "hot",
+        "--out",
+        "a.json",
+    ]
 
     def bench(*further):
         return subprocess.run(
@@ -261,6 +271,8 @@ def test_run_gpu_does_all_of_it(tmp_path):
     project.environment |= planted_machine() | {
         "EIE_DATA_DIR": str(data),
         "EIE_EMULATOR_CLOCK": "1",
+        "EIE_CUBLAS": "/nonexistent.so",
+        "EIE_CUSPARSE": "/nonexistent.so",
         "OCL_ICD_VENDORS": "/nonexistent",
     }
     done = project("gpu", "--budget", "least", "--out", "out", "--batches", "1", "--sweep", "none")

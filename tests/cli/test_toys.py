@@ -142,7 +142,7 @@ def test_meter_gives_the_processor_energy(toys, bench):
     assert 0 < row["eie_energy_j"] < row["eie_power_w"] * row["eie_energy_window_s"]
     assert row["eie_board_temperature_c"] == 37 and "eie_board_sm_clock_hz" not in row
     text = report_of(toys.folder)
-    assert f"{CPU} on cpu" in text[text.index("### Energy of devices") :]
+    assert f"{CPU} on cpu" in text[text.index("### Energy of the processor") :]
     assert f"Energy: measured: {source}" in text
 
 
@@ -180,15 +180,20 @@ def test_meter_without_a_number(toys, bench, wrong, state, what):
     assert row["eie_energy_state"] == state and what in row["eie_energy_reason"], row
     assert not any(key in row for key in ("eie_energy_j", "eie_energy_source", "eie_power_w"))
     table = report_of(toys.folder)
-    assert state in table[table.index("### Energy of devices") :]
+    if wrong in ("none", "locked"):  # the same of every row
+        assert f"This host's energy is {state}" in table and "### Energy of the processor" not in table
+    else:
+        assert state in table[table.index("### Energy of the processor") :]
 
 
 def test_processor_without_a_meter(eie, tiny):
-    """The program as it is built: nobody asks for the processor's energy, and models have none to measure."""
+    """With EIE_RAPL=no nobody asks for the processor's energy, and models have none to measure."""
     results = eie.bench("--suite", tiny, "--layer", "even", "--threads", "1", "--kernel", f"{CPU},model_*")
     assert len(results["benchmarks"]) > 1
     assert not any(key.startswith("eie_energy_state") for row in results["benchmarks"] for key in row)
-    words = "unavailable: only the meters of NVIDIA's GPUs are read, and this device is none of theirs"
+    words = (
+        "unavailable: only the meters of NVIDIA's GPUs and processors with RAPL are read, and this device is none of theirs"
+    )
     assert results["context"]["eie_host_energy"] == words
 
 
@@ -223,3 +228,12 @@ def test_nothing_else_knows_the_toys():
             if path.is_file() and path.suffix in (".c", ".h", ".cc", ".cmake", ".py", ".json"):
                 assert not known.search(path.read_text(encoding="utf-8")), path
     assert not known.search((REPOSITORY / "tests/CMakeLists.txt").read_text(encoding="utf-8"))
+
+
+def test_counters_are_the_processors_alone(bench):
+    _, rows = bench(f"{TOY},{CPU}", "--counters")
+    assert len(rows) == 3 and all("eie_counters_state" in row for row in rows)
+    for row in rows:
+        if row["eie_kernel"] == TOY:  # by both clocks
+            assert row["eie_counters_state"] == "unavailable" and "device" in row["eie_counters_reason"]
+            assert "eie_counters_calls" not in row and "eie_counted_task_clock_ns" not in row

@@ -15,7 +15,13 @@ def test_version(eie):
     assert eie("--version").stdout.startswith("eie ")
 
 
-@pytest.mark.parametrize("verb", ["bench", "check", "compress", "count", "estimate", "expand", "explore", "layer", "list"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("advise", "bench", "check", "compress", "count", "doctor", "estimate", "expand", "explore", "layer", "list"),
+        *("map", "train"),
+    ],
+)
 def test_help_of_every_verb_has_an_example(eie, verb):
     done = eie(verb, "--help")
     assert f"example: eie {verb}" in done.stdout and done.stderr == ""

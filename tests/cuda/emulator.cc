@@ -44,6 +44,13 @@ constexpr double COLD = 5; /* times slower, before the device has been busy for 
 
 std::atomic<uint64_t> spent_ns{1}; /* by the host, on all that costs something */
 
+/* What a launch takes, for EIE_EMULATOR_CLOCK. */
+double launch_ns(double threads)
+{
+    static const bool wide = setting("EIE_EMULATOR_CLOCK", 0) == 2;
+    return LAUNCH_NS + THREAD_NS * (wide ? 1e6 / threads : threads);
+}
+
 double stopped_ns; /* real time, from when on no time passes but what calls cost */
 
 double real_ns()
@@ -290,7 +297,7 @@ uint64_t launches;
 
 cudaError_t execute(const Launch &launch)
 {
-    emulated_spend(LAUNCH_NS + THREAD_NS * launch.grid.x * launch.grid.y * launch.threads);
+    emulated_spend(launch_ns(1.0 * launch.grid.x * launch.grid.y * launch.threads));
     if (launch.threads == setting("EIE_EMULATOR_FAULT", 0)) {
         lost = cudaErrorIllegalAddress;
         return cudaSuccess; /* the next call will tell */
@@ -360,6 +367,43 @@ const uint64_t *emulated_exchange(unsigned mask, uint64_t value)
     thread.mask = mask;
     leave(State::warp);
     return &block.given[turn][first];
+}
+
+namespace
+{
+
+/* What a lane holds of both factors. */
+struct Factors {
+    const unsigned *a, *b;
+};
+
+} // namespace
+
+/* As the PTX ISA has it: lane 4 g + t holds rows g and g + 8 of the first factor and column g of
+ * the second, at depths 4 t to 4 t + 3 and 16 more; rows g and g + 8 of the sums, columns 2 t and 2
+ * t + 1. */
+void emulated_tile(unsigned sum[4], const unsigned a[4], const unsigned b[2], bool a_signed,
+                   bool b_signed)
+{
+    const Factors mine = {a, b};
+    const unsigned lane = block.running % WARP, g = lane / 4, t = lane % 4;
+    const Factors *all[WARP];
+    const uint64_t *given = emulated_exchange(~0u, (uint64_t)(uintptr_t)&mine);
+    for (unsigned i = 0; i < WARP; i++) all[i] = (const Factors *)(uintptr_t)given[i];
+    uint8_t row[2][32], column[2][32];
+    for (unsigned k = 0; k < 32; k += 4)
+        for (unsigned i = 0; i < 2; i++) {
+            const unsigned word = k / 16, from = k % 16 / 4;
+            memcpy(&row[i][k], &all[g * 4 + from]->a[2 * word + i], 4);
+            memcpy(&column[i][k], &all[(2 * t + i) * 4 + from]->b[word], 4);
+        }
+    for (unsigned r = 0; r < 4; r++)
+        for (unsigned k = 0; k < 32; k++) {
+            const int left = row[r / 2][k], right = column[r % 2][k];
+            sum[r] +=
+                (unsigned)((a_signed ? (int8_t)left : left) * (b_signed ? (int8_t)right : right));
+        }
+    emulated_exchange(~0u, 0); /* before anybody's factors change */
 }
 
 /* ---- the runtime's functions ---------------------------------------------------------------- */
@@ -693,10 +737,10 @@ cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t work, void *con
     });
 }
 
-cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute what, int value)
+cudaError_t cudaFuncSetAttribute(const void *kernel, enum cudaFuncAttribute which, int value)
 {
-    if (what == cudaFuncAttributePreferredSharedMemoryCarveout)
-        return value >= 0 && value <= 100 ? cudaSuccess : last_error = cudaErrorInvalidValue;
+    if (which == cudaFuncAttributePreferredSharedMemoryCarveout) /* a share, or -1 for none */
+        return value >= -1 && value <= 100 ? cudaSuccess : last_error = cudaErrorInvalidValue;
     if (value < 0 || (uint64_t)value > setting("EIE_EMULATOR_SHARED", 232448))
         return last_error = cudaErrorInvalidValue;
     limits()[kernel] = (unsigned)value;

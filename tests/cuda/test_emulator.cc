@@ -56,6 +56,53 @@ void test_shuffles(void **)
     }
 }
 
+void test_bytes(void **)
+{
+    assert_int_equal(emulated_bytes(0x33221100u, 0x77665544u, 0x6420u), 0x66442200u);
+    assert_int_equal(emulated_bytes(0x80227f00u, 0xff665544u, 0xf8b9u), 0xff00ff00u);
+    assert_int_equal(__dp2a_lo((int)0xfffe0003u, 0x0100, 10), 8);
+    assert_int_equal(__dp2a_lo((int)0xfffe8000u, 0x7f01, 10), -32768 - 254 + 10);
+    assert_int_equal(__dp2a_lo((int)0xfffe8000u, 0x0201, 10), -32768 - 4 + 10);
+}
+
+/* A product of tiles by its definition, bytes of all values with a sign and without. */
+void test_tile(void **)
+{
+    unsigned char a[16][32], b[32][8];
+    for (unsigned i = 0; i < sizeof a; i++) (&a[0][0])[i] = (unsigned char)(i * 37 + i / 7);
+    for (unsigned i = 0; i < sizeof b; i++) (&b[0][0])[i] = (unsigned char)(i * 101 + i / 5);
+    for (unsigned signs = 0; signs < 4; signs++) {
+        std::vector<unsigned> got(16 * 8);
+        assert_int_equal(run(32, 0,
+                             [&]() {
+                                 const unsigned g = threadIdx.x / 4, t = threadIdx.x % 4;
+                                 unsigned sum[4] = {1, 2, 3, 0xfffffff0u}, left[4], right[2];
+                                 memcpy(&left[0], &a[g][4 * t], 4);
+                                 memcpy(&left[1], &a[g + 8][4 * t], 4);
+                                 memcpy(&left[2], &a[g][4 * t + 16], 4);
+                                 memcpy(&left[3], &a[g + 8][4 * t + 16], 4);
+                                 for (unsigned w = 0; w < 2; w++) {
+                                     right[w] = 0;
+                                     for (unsigned i = 0; i < 4; i++)
+                                         right[w] |= (unsigned)b[16 * w + 4 * t + i][g] << 8 * i;
+                                 }
+                                 emulated_tile(sum, left, right, signs & 1, signs & 2);
+                                 for (unsigned r = 0; r < 4; r++)
+                                     got[(g + r / 2 * 8) * 8 + 2 * t + r % 2] = sum[r];
+                             }),
+                         0);
+        for (unsigned m = 0; m < 16; m++)
+            for (unsigned n = 0; n < 8; n++) {
+                const unsigned r = m / 8 * 2 + n % 2;
+                int sum = r == 3 ? -16 : (int)r + 1;
+                for (unsigned k = 0; k < 32; k++)
+                    sum += (signs & 1 ? (signed char)a[m][k] : a[m][k]) *
+                           (signs & 2 ? (signed char)b[k][n] : b[k][n]);
+                assert_int_equal(got[m * 8 + n], (unsigned)sum);
+            }
+    }
+}
+
 void test_part_of_a_warp(void **)
 {
     std::vector<unsigned> got(32);
@@ -135,6 +182,11 @@ void test_launches_that_a_device_refuses(void **)
     assert_int_equal(cudaFuncSetAttribute(nullptr, most, 100), 0);
     assert_int_equal(run(1024, 101, nothing), cudaErrorInvalidValue);
     assert_int_equal(cudaFuncSetAttribute(nullptr, most, 232449), cudaErrorInvalidValue);
+    const enum cudaFuncAttribute share = cudaFuncAttributePreferredSharedMemoryCarveout;
+    assert_int_equal(cudaFuncSetAttribute(nullptr, share, 100), 0); /* and 100 bytes stay allowed */
+    assert_int_equal(cudaFuncSetAttribute(nullptr, share, 101), cudaErrorInvalidValue);
+    assert_int_equal(run(1024, 101, nothing), cudaErrorInvalidValue);
+    assert_int_equal(run(1024, 100, nothing), 0);
     assert_int_equal(cudaFuncSetAttribute(nullptr, most, 232448), 0);
     assert_int_equal(run(1025, 0, nothing), cudaErrorInvalidConfiguration);
     assert_int_equal(run(0, 0, nothing), cudaErrorInvalidConfiguration);
@@ -224,6 +276,8 @@ int main()
 {
     const CMUnitTest tests[] = {
         cmocka_unit_test(test_shuffles),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_tile),
         cmocka_unit_test(test_part_of_a_warp),
         cmocka_unit_test(test_barrier),
         cmocka_unit_test(test_missing_barrier_shows),

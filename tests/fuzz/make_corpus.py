@@ -7,10 +7,14 @@ import hashlib
 import io
 import json
 import struct
+import sys
 import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "cli"))
+import networkfile  # noqa: E402
+
 DATA = HERE.parent.parent / "data"
 
 
@@ -696,6 +700,227 @@ def sweep_files():
     }
 
 
+# ---- the files of RAPL -------------------------------------------------------------------------
+
+
+def rapl_files():
+    """By hand, after the kernel's documentation of powercap and of event sources."""
+    zone = ("package-0\n", "262143328000\n", "262143328850\n", "150\n")
+    perf = ("21\n", "0,18\n", "event=0x02\n", "2.3283064365386962890625e-10\n", "Joules\n")
+
+    def parts(zone, perf=perf):
+        return "\x1e".join([*zone, *perf])
+
+    nothing = ("", "", "", "")
+    return {
+        "good": parts(zone),
+        "good-perf": parts(nothing),
+        "good-forward": parts(("package-1-die-0", "5", "", "6")),
+        "back": parts(("package-0\n", "5000000\n", "", "4000000\n")),
+        "jump": parts(("package-0\n", "5\n", zone[2], "10000000005\n")),
+        "beyond": parts(("package-0\n", "262143328851\n", zone[2], "6\n")),
+        "letters": parts(("package-0\n", "5x\n", zone[2], "6\n")),
+        "negative": parts(("package-0\n", "-5\n", zone[2], "6\n")),
+        "huge": parts(("package-0\n", "9" * 30, "9" * 19, "9" * 30)),
+        "vanishing": parts(("package-0\n", "5\n", zone[2], "")),
+        "zero-byte": parts(("package\0-0\n", "5\0\n", zone[2], "6\n")),
+        "no-package": parts(("psys\n", "5\n", zone[2], "6\n")),
+        "type": parts(nothing, ("power", *perf[1:])),
+        "cpus": parts(nothing, (perf[0], "0-63,64", *perf[2:])),
+        "cpus-back": parts(nothing, (perf[0], "3-1", *perf[2:])),
+        "event": parts(nothing, (*perf[:2], "event=0x,", *perf[3:])),
+        "scale": parts(nothing, (*perf[:3], "-inf", perf[4])),
+        "unit": parts(nothing, (*perf[:4], "Watts")),
+        "empty": "",
+    }
+
+
+def map_files():
+    row = {
+        "name": "shape/8x8-w0.5-a1/k/cpu/batch:1/threads:1/cache:hot/time:wall",
+        "eie_suite": "shape",
+        "eie_layer": "8x8-w0.5-a1",
+        "eie_kernel": "k",
+        "eie_flags": ["float32", "dense"],
+        "eie_batch": 1,
+        "eie_threads": 1,
+        "eie_cache": "hot",
+        "eie_time_source": "wall",
+        "eie_status": "ok",
+        "eie_median_ns": 100.5,
+        "eie_ci95_low_ns": 99,
+        "eie_ci95_high_ns": 102,
+        "eie_prepared_bytes": 256,
+    }
+    sparse = row | {"eie_flags": ["exact"], "eie_median_ns": 50, "eie_chosen_kernel": "other"}
+    fewer = [one | {"eie_layer": "8x8-w0.25-a1", "eie_median_ns": one["eie_median_ns"] / 2} for one in (row, sparse)]
+    model = row | {"eie_flags": ["estimate"], "eie_time_source": "model", "eie_threads": 0, "eie_cache": "none"}
+
+    def file(*rows, said=None, format="1"):
+        said = {"format": "1", "threads": 1, "cache": "hot"} if said is None else said
+        return json.dumps({"context": {"eie_format": format, "eie_map": said}, "benchmarks": rows, "eie_missing": []})
+
+    return {
+        "good": file(row, sparse, model, *fewer),
+        "good-one": file(row),
+        "no-number": file(row | {"eie_median_ns": None}),
+        "negative": file(row | {"eie_median_ns": -1}, sparse | {"eie_median_ns": 1e300}),
+        "interval": file(row | {"eie_ci95_low_ns": 1e9, "eie_ci95_high_ns": 0}),
+        "no-shape": file(row | {"eie_layer": "8x8-w2-a1"}),
+        "huge-shape": file(row | {"eie_layer": "4294967295x67108864-w1-a1"}),
+        "no-batch": file(row | {"eie_batch": -1}),
+        "flags": file(row | {"eie_flags": {"dense": 1}}),
+        "no-rows": file(),
+        "rows": file(1, None, [], {}, row),
+        "threads": file(row, said={"format": "1", "threads": -1, "cache": "hot"}),
+        "no-map": '{"context":{"eie_format":"1"},"benchmarks":[]}',
+        "newer": file(row, format="2"),
+        "cut": file(row)[:-20],
+        "twice": '{"context":{},"context":{},"benchmarks":[]}',
+    }
+
+
+def settings_files():
+    """Of /proc and /sys, each as one of them has it, or nearly."""
+    return {
+        "flags": "processor\t: 0\nflags\t\t: fpu avx2 hypervisor\n",
+        "load": "0.50 0.40 0.30 1/99 1234\n",
+        "load-huge": "1e308 0 0\n",
+        "stat": "cpu  10 0 10 35 10 5 5 25 0 0\ncpu0 10 0 10 35 10 5 5 25 0 0\n",
+        "stat-short": "cpu  10 0\n",
+        "stat-huge": "cpu  " + "18446744073709551615 " * 8 + "\n",
+        "pressure": "some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=0.00\n",
+        "status": "Name:\teie\nCpus_allowed_list:\t0-1,4\n",
+        "status-long": "Name:\teie\nCpus_allowed_list:\t" + ",".join(map(str, range(0, 600, 2))) + "\n",
+        "cgroup": "9:name=systemd:/\n1:cpu:/\n0::/\n",
+        "quota": "50000 100000\n",
+        "groups": "res:/small\nmon:/\n",
+        "groups-above": "res:/../../etc\nmon:/\n",
+        "schemata": "    MB:0=100\n    L3:0=fff;1=7\n",
+        "mask": "fff\n",
+        "number": "1\n",
+        "negative": "-1\n",
+        "brackets": "always [madvise] never\n",
+        "governor": "performance\n",
+        "lowest": "powersave\n",
+        "clock": "hpet\n",
+        "list": "0-1,4-4095\n",
+        "list-reversed": "4-1\n",
+        "size": "8192K\n",
+        "size-huge": "99999999999999999999G\n",
+        "word": "Unified\n",
+        "empty": "",
+        "zeros": "1\0\n",
+        "control": "\x1b[31m\x07\n",
+        "high": b"\xff\xfe1\n",
+        "long": "x" * 70000,
+    }
+
+
+def idx_files():
+    """How many bytes are the images' (little-endian, 4 bytes), images, labels."""
+
+    def pair(images, labels):
+        return struct.pack("<I", len(images)) + images + labels
+
+    def images(count=3, rows=2, columns=4, magic=0x803, pixels=None):
+        content = bytes(range(count * rows * columns)) if pixels is None else pixels
+        return struct.pack(">4I", magic, count, rows, columns) + content
+
+    def labels(content=b"\7\0\11", count=None, magic=0x801):
+        return struct.pack(">2I", magic, len(content) if count is None else count) + content
+
+    good = pair(images(), labels())
+    packed = gzip.compress(images(), mtime=0)
+    return {
+        "good": good,
+        "good-gzip": pair(packed, gzip.compress(labels(), mtime=0)),
+        "good-gzip-members": pair(
+            packed[:0] + gzip.compress(images()[:9], mtime=0) + gzip.compress(images()[9:], mtime=0), labels()
+        ),
+        "empty": pair(b"", b""),
+        "no-size": b"\1",
+        "exchanged": pair(labels(), images()),
+        "cut": good[:-1],
+        "cut-head": pair(images()[:11], labels()),
+        "cut-gzip": pair(packed[:-9], labels()),
+        "behind": good + b"\0",
+        "fewer-labels": pair(images(), labels(b"\7\0")),
+        "label-10": pair(images(), labels(b"\7\12\0")),
+        "no-images": pair(images(0), labels(b"")),
+        "huge": pair(images(2**32 - 1, 2**32 - 1, 2**32 - 1, pixels=b"x"), labels(count=2**32 - 1)),
+        "product-2-64": pair(images(2**31, 2**31, 4, pixels=b""), labels(count=2**31)),
+        "magic": pair(images(magic=0xD03), labels()),
+    }
+
+
+def network_files():
+    codes = [[0, 3, 0, 0, 15, 0], [0, 0, 0, 0, 0, 0], [1, 0, 0, 2, 0, 0], [0, 0, 0, 0, 0, 4]]
+    centroids = [*range(-700, 0, 100), *range(100, 900, 100)]
+    first = {
+        "name": "fc1",
+        "code_bits": 4,
+        "codes": codes,
+        "centroids": centroids,
+        "bias": [5, 0, -6, 7],
+        "relu": 1,
+        "scale": (10, 8, 50),
+    }
+    second = {"name": "fc2", "code_bits": 4, "codes": [[1, 0, 2, 0], [0, 0, 0, 15]], "centroids": centroids}
+    wide = {"name": "wide", "code_bits": 8, "codes": [[0, 200], [255, 0]], "centroids": list(range(-127, 128))}
+    none = {"name": "none", "code_bits": 2, "codes": [[0] * 3], "centroids": [1]}
+
+    def one(**changes):
+        return networkfile.write("net", [first | changes])
+
+    good = networkfile.write("net", [first, second])
+    files = {
+        "good": good,
+        "good-columns": networkfile.write(
+            "net", [first | {"by_column": 1}, second | {"by_column": 1, "streams": (2, 0, 3, 2)}]
+        ),
+        "good-wide": networkfile.write("net", [wide]),
+        "good-no-weights": networkfile.write("net", [none]),
+        "good-bits": one(lines=(1, 1), bias_form=2),
+        "good-stretches": networkfile.write("net", [first | {"lines": (2, 2), "bias_form": 2}, second | {"lines": (0, 3)}]),
+        "no-metadata": networkfile.container("net", networkfile.tensor([first]), {"a": "b"}),
+        "two-tensors": whole(
+            {
+                "__metadata__": {"eie.form": "network"},
+                "a": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]},
+                "b": {"dtype": "U8", "shape": [0], "data_offsets": [0, 0]},
+            },
+            b"",
+        ),
+        "floats": whole(
+            {"__metadata__": {"eie.form": "network"}, "net": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}},
+            bytes(8),
+        ),
+        "short": networkfile.container("net", b"EN\1\1"),
+        "version-2": networkfile.write("net", [first], version=2),
+        "parts-0": networkfile.write("net", [first], count=0),
+        "parts-2": networkfile.write("net", [first], count=2),
+        "parts-65": networkfile.write("net", [first], count=65),
+        "behind": networkfile.write("net", [first], behind=b"\0"),
+        "behind-bit": networkfile.write("net", [first], behind=b"\1"),
+        "twice": networkfile.write("net", [first, first]),
+        "rows-as-rows-before": one(lines=(3, 0)),
+        "places": one(outputs=2**31, inputs=2**31),
+        "clusters-0": one(clusters=0),
+        "fraction-31": one(fraction=31),
+        "bias-form-3": one(bias_form=3),
+        "bias-bits-1": one(bias_bits=1),
+        "weights-many": one(weights=2**31),
+        "weights-24": one(weights=24),
+        "outputs-62": one(scale=(31, 63, 255)),
+    }
+    for number, streams in enumerate([(0, 0, 0, 1), (7, 15, 1, 2), (1, 1, 2, 3), (0, 2, 3, 255), (3, 0, 0, 1)]):
+        files[f"good-streams-{number}"] = one(streams=streams)
+    for cut in (9, 12, 40):
+        files[f"cut-{cut}"] = good[:-cut]
+    return files
+
+
 def main():
     for target, files in {
         "fuzz_layer_file": layer_files() | stored_files(),
@@ -708,7 +933,12 @@ def main():
         "fuzz_suite": suite_files(),
         "fuzz_device": device_files(),
         "fuzz_results": results_files(),
+        "fuzz_map": map_files(),
         "fuzz_sweep": sweep_files(),
+        "fuzz_rapl": rapl_files(),
+        "fuzz_settings": settings_files(),
+        "fuzz_idx": idx_files(),
+        "fuzz_network": network_files(),
     }.items():
         for name, content in files.items():
             write(target, name, content)

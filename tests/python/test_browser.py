@@ -150,6 +150,19 @@ def test_paper(browser, page_file):
         assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 
+# Of A4 between its margins in CSS pixels: upright, and on its side for tables with many columns.
+PRINTED = ((".scroll table:not(.wide table)", 688), (".wide table", 1046))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tables, width", PRINTED)
+def test_paper_cuts_no_table(browser, page_file, tables, width):
+    with Opened(browser, page_file, viewport={"width": width, "height": 900}) as opened:
+        opened.page.emulate_media(media="print")
+        widths = opened.page.eval_on_selector_all(tables, "found => found.map(table => Math.floor(table.offsetWidth))")
+        assert widths and max(widths) <= width, widths
+
+
 @pytest.mark.slow
 def test_without_scripts_every_row_is_there(browser, page_file):
     with Opened(browser, page_file, ready=False, java_script_enabled=False) as opened:

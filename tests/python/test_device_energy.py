@@ -130,3 +130,73 @@ def test_processor_whose_meter_failed(host):
     assert power["value"] == "no permission" and "ask whoever" in power["source"]
     assert cell(out, "headline_energy", "this host", "printed")["value"] == "no permission"
     assert "This host's energy is no permission: ask whoever owns" in (out / "report.md").read_text(encoding="utf-8")
+
+
+DOMAINS = {
+    "package": {"state": "measured", "j": 1e-3, "wraps": 0},
+    "psys": {"state": "measured", "j": 3e-3, "wraps": 1},
+    "dram": {"state": "no permission", "reason": "ask whoever owns the memory"},
+}
+
+
+def rows_of(folder, layer):
+    """{column: line} of the one row that the processor's table has of this layer's compressed kernel."""
+    lines = [line for line in read(folder, "processor_energy") if f", {layer}, suite paper, batch 1, cache" in line["row"]]
+    kernels = sorted({line["row"] for line in lines})
+    assert len(kernels) >= 1
+    return {line["column"]: line for line in lines if line["row"] == kernels[0]}
+
+
+def test_processor_in_full(host):
+    out = host(
+        **MEASURED
+        | {
+            "eie_energy_source": SOURCE,
+            "eie_energy_j": 1e-3,
+            "eie_energy_above_idle_j": 4e-4,
+            "eie_energy_domains": DOMAINS,
+        }
+    )
+    found = rows_of(out, "Alex-6")
+    assert float(found["uJ an inference"]["value"]) == pytest.approx(1000)
+    assert float(found["inferences per J"]["value"]) == pytest.approx(1000)
+    assert float(found["above idle, uJ"]["value"]) == pytest.approx(400)
+    assert float(found["psys, uJ"]["value"]) == pytest.approx(3000) and found["psys, uJ"]["provenance"] == "measured"
+    assert found["dram, uJ"]["value"] == "no permission" and "owns the memory" in found["dram, uJ"]["source"]
+    # Fig. 7 with this host: the published CPU's energy over it
+    over = float(cell(out, "energy_layers", "Alex-6", "CPU dense")["value"]) / 1000
+    for table in ("fig7_energy", "machine_energy"):
+        ours = cell(out, table, "Alex-6", "this host, best dense")
+        assert float(ours["value"]) == pytest.approx(over) and "measured" in ours["source"]
+    assert cell(out, "fig7_energy", "NT-We", "this host, best dense")["value"] == "not printed"
+
+
+def test_processor_by_a_given_power(host):
+    """Assumed, and said so wherever a measured value would stand."""
+    out = host(**DENIED | {"eie_energy_source": None, "eie_assumed_power_w": 85.0, "eie_assumed_energy_j": 1e-3})
+    power = named(out, "table5_platforms", "power (W)", "this host: best dense@4")
+    assert float(power["value"]) == 85 and power["provenance"] == "assumed" and "--power 85" in power["source"]
+    ours = cell(out, "headline_energy", "CPU dense", "this host, assumed")
+    assert ours["unit"] == "x" and "assumed: a meter's reading of 85.0 W" in ours["source"]
+    assert "assumed" in cell(out, "fig7_energy", "Alex-6", "this host, best dense")["source"]
+    found = rows_of(out, "Alex-6")["uJ an inference"]
+    assert float(found["value"]) == pytest.approx(1000) and found["provenance"] == "assumed"
+    text = (out / "report.md").read_text(encoding="utf-8")
+    assert "its power assumed, six layers" in text and "as its reader gave it (--power)" in text
+
+
+def test_measured_energy_before_an_assumed_one(host):
+    out = host(
+        **MEASURED
+        | {"eie_energy_source": SOURCE, "eie_energy_j": 1e-3, "eie_assumed_power_w": 85.0, "eie_assumed_energy_j": 5e-3}
+    )
+    power = named(out, "table5_platforms", "power (W)", "this host: best dense@4")
+    assert float(power["value"]) == 80 and power["provenance"] == "measured"
+
+
+@pytest.mark.parametrize("state", ["window too short", "wrapped"])
+def test_processor_whose_window_failed(host, state):
+    """What a meter could not bring is a word in the rows, and its reason a note."""
+    out = host(**DENIED | {"eie_energy_state": state})
+    assert {line["value"] for line in read(out, "processor_energy") if line["column"] == "W"} == {state}
+    assert f"{state} (" in (out / "report.md").read_text(encoding="utf-8")

@@ -392,7 +392,9 @@ def with_further(document):
 def test_a_call_in_a_chain(one, pages):
     out, shown = pages(with_further(one))
     expect(numbers(out, "gpu_batch1_chain", "us"), {layer: CHAIN_SHARE * ours(layer) for layer in LAYERS})
-    expect(numbers(out, "gpu_batch1_chain", "over EIE"), {layer: CHIP[layer] / ours(layer) / CHAIN_SHARE for layer in LAYERS})
+    expect(
+        numbers(out, "gpu_batch1_chain", "over EIE"), {layer: CHIP[layer] / ours(layer) / CHAIN_SHARE for layer in LAYERS}
+    )
     text = " ".join(shown.split())
     assert "In a chain, without the launch: " in text and "Nobody gets an answer in that time" in text
     expect(numbers(out, "gpu_batch1_device", "us"), {layer: ours(layer) for layer in LAYERS})

@@ -213,6 +213,9 @@ FORMATTED = {
     "history/otava.py": {"_table"},  # the same
     "options/counts.py": {"*"},  # words of a command line
     "compare/compare.py": {"verdict", "_seen"},  # the threshold, the error that is allowed
+    "map/page.py": {"csv_of", "page"},  # densities that were asked for; full digits of its CSV file; the limits of shades
+    "map/picture.py": {"*"},  # axes and labels; the page says what was measured and what modelled
+    "map/points.py": {"percent"},  # densities that were asked for
     "compression/deepcomp.py": {"listed"},  # arguments of eie compress
     "core/cells.py": {"*"},
     "core/context.py": {"*"},  # facts of the machine

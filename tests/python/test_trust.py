@@ -50,6 +50,22 @@ def with_run(document, **run):
     return document
 
 
+def test_what_the_doctor_said_stands_with_the_run(document, save, tmp_path):
+    """What is no check is passed over."""
+    checks = [
+        {"check": "governor", "state": "good", "seen": "all fine"},
+        {"check": "turbo", "state": "warning", "seen": "on: hot", "mend": "x"},
+        {"check": "pinning", "state": "bad", "seen": "a quota\nof 0.5", "mend": "x"},
+        *(None, 3, [], "bad", {"state": ["bad"]}, {"state": "bad"}),
+    ]
+    run_report(save(with_run(document, doctor=checks)), "--out", tmp_path / "out")
+    text = " ".join(page(tmp_path / "out").split())
+    assert "would spoil it: pinning: a quota of 0.5, to be known: turbo: on: hot" in text and "all fine" not in text
+    for odd in (None, 3, {}, "x"):
+        run_report(save(with_run(document, doctor=odd)), "--out", tmp_path / "out")
+        assert "would spoil it" not in page(tmp_path / "out")
+
+
 # ---- the head ----------------------------------------------------------------------------------
 
 

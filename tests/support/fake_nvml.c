@@ -2,8 +2,8 @@
  * clock: FAKE_NVML_W watts (100), in steps of FAKE_NVML_STEP_MS (20). FAKE_NVML says what is wrong:
  * "init=CODE", "handle=CODE", "energy=CODE": that function fails; "lost": the counter does after
  * the first 10 looks; "mig": the board is divided; "throttled": its clocks are held down, in the
- * first FAKE_NVML_THROTTLED looks also without that; "frozen": it stands still; "wrapped": it goes back after every 20th. With
- * -DWITHOUT_COUNTER the library is one of old, without the function. */
+ * first FAKE_NVML_THROTTLED looks also without that; "frozen": it stands still; "wrapped": it goes
+ * back after every 20th. With -DWITHOUT_COUNTER the library is one of old, without the function. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -459,7 +459,8 @@ static struct eie_device device_of(bool absent)
     return device;
 }
 
-static void check_floor(enum eie_clock clock, uint64_t bytes, double ns, double launch_ns, const char *bound)
+static void check_floor(enum eie_clock clock, uint64_t bytes, double ns, double launch_ns,
+                        const char *bound)
 {
     const struct eie_device device = device_of(false);
     const struct eie_demand demand = {.bytes = bytes, .footprint = bytes};
@@ -480,7 +481,8 @@ static void test_floor_of_a_device(void **state)
     ceilings.launches[0].device_ns = 0.1;
     check_floor(EIE_CLOCK_DEVICE, L2_BYTES, 0.25, 0.1, "l2");
     check_floor(EIE_CLOCK_DEVICE, L2_BYTES / 2, 0.125, 0.1, "l2");
-    check_floor(EIE_CLOCK_DEVICE, 11 * L2_BYTES, 0.25 + 10, 0.1, "dram"); /* the cache keeps what it can */
+    check_floor(EIE_CLOCK_DEVICE, 11 * L2_BYTES, 0.25 + 10, 0.1,
+                "dram"); /* the cache keeps what it can */
     ceilings.levels[0].per_s = ceilings.launches[1].device_ns = NAN;
     check_floor(EIE_CLOCK_DEVICE, 11 * L2_BYTES, 10, 0.1, "dram");
 }

@@ -6,8 +6,21 @@
 #include <string.h>
 
 static const struct cuda_groups_form forms[] = {
-    {4, 8, 1, 32},  {2, 16, 1, 32}, {1, 32, 1, 32},                /* of cuda_code_groups */
-    {1, 32, 0, 32}, {1, 16, 0, 16}, {1, 8, 0, 8},   {1, 4, 0, 4}}; /* of cuda_batch_groups */
+    /* of cuda_code_groups, cuda_code_chunks */
+    {4, 8, 1, 32, 1, false, false},
+    {2, 16, 1, 32, 1, false, false},
+    {1, 32, 1, 32, 1, false, false},
+    {4, 8, 1, 32, 1, true, false},
+    {1, 32, 1, 32, 1, true, false},
+    /* of cuda_batch_groups */
+    {1, 32, 0, 32, 1, false, false},
+    {1, 16, 0, 16, 1, false, false},
+    {1, 8, 0, 8, 1, false, false},
+    {1, 4, 0, 4, 1, false, false},
+    /* of cuda_batch_quads */
+    {1, 32, 0, 16, 2, false, true},
+    {1, 8, 0, 4, 2, false, true},
+    {1, 2, 0, 1, 2, false, true}};
 
 static uint32_t column_of(uint64_t group, uint32_t place)
 {
@@ -22,11 +35,19 @@ static uint32_t code_of(uint64_t group)
     return (bits | bits >> 14) & 15u;
 }
 
-static void add_weights(uint32_t row, uint64_t group, uint32_t inputs, uint8_t *seen)
+/* Where the zeros behind the inputs may end: cuda_plan has so many. */
+static uint32_t end_of_zeros(uint32_t inputs)
+{
+    return (inputs + CUDA_ZEROS + 7) / 8 * 8;
+}
+
+static void add_weights(const struct cuda_groups_form *form, uint32_t row, uint64_t group,
+                        uint32_t inputs, uint8_t *seen)
 {
     for (uint32_t place = 0; place < CUDA_GROUP_COLUMNS; place++) {
-        const uint32_t column = column_of(group, place);
-        assert_true(column < inputs + CUDA_ZEROS);
+        const uint32_t there = column_of(group, place);
+        const uint32_t column = form->turned ? cuda_groups_turned(there) : there;
+        assert_true(column < end_of_zeros(inputs));
         if (column >= inputs) continue;
         assert_true(row != CUDA_NO_ROW);
         assert_int_equal(seen[(size_t)row * inputs + column], 0);
@@ -37,10 +58,11 @@ static void add_weights(uint32_t row, uint64_t group, uint32_t inputs, uint8_t *
 
 /* Different words of the fullest bank. A bank is 32 bits wide: columns of one word are one look-up.
  */
-static uint32_t passes(const struct cuda_groups_form *form, const uint64_t *group, uint32_t place)
+static uint32_t passes_of(const struct cuda_groups_form *form, const uint64_t *group,
+                          uint32_t place, uint32_t first, uint32_t lanes)
 {
     uint32_t word[32][32], count[32] = {0}, worst = 0;
-    for (uint32_t k = 0; k < form->rows * form->lanes; k++) {
+    for (uint32_t k = first; k < first + lanes; k++) {
         const uint32_t w = column_of(group[k], place) >> form->bank_shift, bank = w % form->banks;
         uint32_t i = 0;
         while (i < count[bank] && word[bank][i] != w) i++;
@@ -48,6 +70,57 @@ static uint32_t passes(const struct cuda_groups_form *form, const uint64_t *grou
         if (count[bank] > worst) worst = count[bank];
     }
     return worst;
+}
+
+static uint32_t passes(const struct cuda_groups_form *form, const uint64_t *group, uint32_t place)
+{
+    const uint32_t lanes = form->rows * form->lanes / form->halves;
+    uint32_t all = 0;
+    for (uint32_t h = 0; h < form->halves; h++)
+        all += passes_of(form, group, place, h * lanes, lanes);
+    return all;
+}
+
+/* The copy says the same as the groups, in its own form: 32 lanes, their columns shifted left by
+ * one and their codes beside them. */
+static void check_chunk(const uint64_t *group, const char *copy)
+{
+    uint32_t columns[2][32][4];
+    uint16_t codes[32];
+    memcpy(columns, copy, sizeof columns);
+    memcpy(codes, copy + sizeof columns, sizeof codes);
+    for (uint32_t s = 0; s < CUDA_CHUNK_STEPS; s++)
+        for (uint32_t k = 0; k < 32; k++) {
+            const uint32_t *words = &columns[s / 2][k][s % 2 * 2];
+            for (uint32_t p = 0; p < CUDA_GROUP_COLUMNS; p++)
+                assert_int_equal(words[p / 2] >> 16 * (p % 2) & 0xffffu,
+                                 2 * column_of(group[s * 32 + k], p));
+            assert_int_equal((uint32_t)codes[k] >> 4 * s & 15u, code_of(group[s * 32 + k]));
+        }
+}
+
+static void check_copy(const struct cuda_groups *groups, const struct cuda_tasks *tasks,
+                       const char *copy)
+{
+    const size_t width = (size_t)groups->form.rows * groups->form.lanes;
+    const uint64_t *group = groups->group;
+    for (uint32_t c = 0; c < tasks->class_count; c++) {
+        const struct cuda_class *class = &tasks->classes[c];
+        const char *at = copy + class->first_step * (groups->form.apart ? 64 : 8 * width);
+        for (uint32_t t = class->first_task; t < class->end_task; t++) {
+            uint32_t steps = class->steps;
+            for (; groups->form.apart && steps >= CUDA_CHUNK_STEPS; steps -= CUDA_CHUNK_STEPS) {
+                check_chunk(group, at);
+                at += 64 * CUDA_CHUNK_UNITS;
+                group += CUDA_CHUNK_STEPS * width;
+            }
+            assert_memory_equal(at, group, steps * width * sizeof *group);
+            at += steps * width * sizeof *group;
+            group += steps * width;
+        }
+    }
+    assert_memory_equal(copy + tasks->row_at, groups->row,
+                        groups->tasks.count * groups->form.rows * sizeof *groups->row);
 }
 
 static void check_layer(const struct eie_layer *layer, double most_passes)
@@ -71,7 +144,7 @@ static void check_layer(const struct eie_layer *layer, double most_passes)
             for (uint32_t t = class->first_task; t < class->end_task; t++)
                 for (uint32_t s = 0; s < class->steps; s++, at += form->rows * form->lanes) {
                     for (uint32_t k = 0; k < form->rows * form->lanes; k++)
-                        add_weights(groups.row[t * form->rows + k / form->lanes],
+                        add_weights(form, groups.row[t * form->rows + k / form->lanes],
                                     groups.group[at + k], layer->inputs, seen);
                     for (uint32_t p = 0; p < CUDA_GROUP_COLUMNS; p++)
                         counted += passes(form, &groups.group[at], p);
@@ -87,9 +160,13 @@ static void check_layer(const struct eie_layer *layer, double most_passes)
         /* two columns of one word count twice there, and share a pass here */
         assert_true(counted <= groups.counts.wavefronts);
         assert_true((double)counted >= 0.9 * (double)groups.counts.wavefronts);
-        assert_true(groups.counts.look_ups <= counted);
-        assert_true((double)counted <= most_passes * (double)groups.counts.look_ups);
-        free(cuda_groups_copy(&groups, &bytes));
+        assert_true(groups.counts.look_ups * form->halves <= counted);
+        assert_true((double)counted <= most_passes * form->halves * (double)groups.counts.look_ups);
+        struct cuda_tasks tasks;
+        char *copy = cuda_groups_copy(&groups, &tasks, &bytes);
+        assert_non_null(copy);
+        check_copy(&groups, &tasks, copy);
+        free(copy);
         assert_true(bytes <= cuda_groups_bound(layer));
         cuda_groups_free(&groups);
     }

@@ -224,7 +224,8 @@ static void test_no_meter(void **state)
     (void)state;
     measure("", 0.1, &calls, &energy);
     assert_int_equal(energy.state, EIE_ENERGY_UNAVAILABLE);
-    assert_non_null(strstr(energy.reason, "only the meters of NVIDIA's GPUs are read"));
+    assert_non_null(
+        strstr(energy.reason, "only the meters of NVIDIA's GPUs and processors with RAPL are"));
     fake("/nonexistent.so", "");
     measure("0005:65:00.0", 0.1, &calls, &energy);
     assert_int_equal(energy.state, EIE_ENERGY_UNAVAILABLE);

@@ -30,7 +30,9 @@ def main(arguments):
     parser.add_argument("--resume", metavar="DIR", help="go on with a run that was interrupted")
     parser.add_argument("--device", metavar="NAMES", help="comma list of names or globs of devices (default: one a model)")
     parser.add_argument("--batches", metavar="LIST", type=sizes, help="inputs per call (default: 1,64)")
-    parser.add_argument("--sweep", metavar="LIST", type=sizes_or_none, help="others, in the least time each; none: no others")
+    parser.add_argument(
+        "--sweep", metavar="LIST", type=sizes_or_none, help="others, in the least time each; none: no others"
+    )
     parser.add_argument("--no-sanitizer", action="store_true", help="leave compute-sanitizer out")
     parser.add_argument("--limit", metavar="SECONDS", type=number_from(1, 999999, int), help="end within so long")
     options = parser.parse(arguments)

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from bench.door.arguments import DATED, Parser
+from bench.door.arguments import DATED, Parser, watts_text
 from bench.door.messages import die, say, tell
 from bench.door.programs import call, output
 from bench.door.project import (
@@ -32,6 +32,13 @@ def options_of(arguments):
         None, "time for measuring, or least (default: 6m, with --full 60m); every row is measured, however short it is"
     )
     parser.add_argument("--full", action="store_true", help="more layers, kernels and cache modes, for longer")
+    parser.add_argument(
+        "--power",
+        type=watts_text,
+        metavar="WATTS",
+        help="what a meter at the wall shows while this runs: energy is then power x time, marked assumed, where no counter "
+        "measures it",
+    )
     parser.add_out(DATED)
     parser.add_argument(
         "--resume",
@@ -91,8 +98,10 @@ def main(arguments):
         f"(results: {out})"
     )
     resume = ["--resume"] if options.resume is not None else []
+    power = ["--power", options.power] if options.power else []
     with open(f"{out}/bench.txt", "a") as table:
-        code = call(EIE, "bench", "--budget", options.budget, *matrix, "--out", f"{out}/bench.json", *resume, stdout=table)
+        further = ["--out", f"{out}/bench.json", *resume, *power]
+        code = call(EIE, "bench", "--budget", options.budget, *matrix, *further, stdout=table)
     if not is_filled(f"{out}/bench.json"):  # eie has said why
         os.remove(f"{out}/bench.txt")
         if not os.listdir(out):

@@ -114,6 +114,34 @@ inline unsigned __ballot_sync(unsigned mask, int vote)
     return result;
 }
 
+/* PTX prmt: bytes of `a` and `b`, picked by nibbles; with a nibble's upper bit, the sign of the
+ * byte. */
+inline unsigned emulated_bytes(unsigned a, unsigned b, unsigned picks)
+{
+    const uint64_t all = (uint64_t)b << 32 | a;
+    unsigned result = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        const unsigned pick = picks >> 4 * i & 15u;
+        unsigned byte = (unsigned)(all >> 8 * (pick & 7u)) & 255u;
+        if (pick & 8u) byte = byte & 128u ? 255u : 0;
+        result |= byte << 8 * i;
+    }
+    return result;
+}
+
+/* The halves of `halves`, signed, times the two lower bytes of `bytes`, signed. */
+inline int __dp2a_lo(int halves, int bytes, int sum)
+{
+    const unsigned low = (unsigned)((int16_t)halves * (int8_t)bytes);
+    const unsigned high = (unsigned)((int16_t)(halves >> 16) * (int8_t)(bytes >> 8));
+    return (int)((unsigned)sum + low + high);
+}
+
+/* PTX mma.sync.m16n8k32 of bytes with a sign or without: every lane of the warp adds its four sums
+ * of the product to `sum`, modulo 2^32. */
+void emulated_tile(unsigned sum[4], const unsigned a[4], const unsigned b[2], bool a_signed,
+                   bool b_signed);
+
 inline int __popc(unsigned value)
 {
     return __builtin_popcount(value);

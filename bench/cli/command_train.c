@@ -1,0 +1,183 @@
+#include "bench/cli/command.h"
+#include "bench/cli/commands.h"
+#include "bench/train/test_network.h"
+#include "bench/train/train.h"
+#include "host/base/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERB "train"
+
+static const char help_text[] =
+    "eie train: Deep Compression whole: a network trained, pruned, shared and stored\n\n"
+    "usage: eie train NETWORK --data DIR -o FILE [OPTIONS]\n"
+    "       eie train [NETWORK] --test FILE --data DIR [--kernel NAMES]\n\n"
+    "NETWORK is lenet-300-100, lenet-5, or a file like data/networks/*.json. DIR holds MNIST's\n"
+    "four files (train-images-idx3-ubyte, ... or with .gz); without --data EIE_MNIST names it.\n\n"
+    "  -o, --out FILE      the stored network (a safetensors file); with several seeds -SEED "
+    "stands\n"
+    "                      before its ending. FILE.checkpoint lies beside it until all is done\n"
+    "  --recipe R          best (default), paper, eie, dsd, small, or a file like\n"
+    "                      data/recipes/*.json\n"
+    "  --seeds A..B        one or several (default 1); a seed gives one result on the same "
+    "library\n"
+    "                      core and number of threads\n"
+    "  --jobs N            seeds at a time, a process each (default: cores / threads)\n"
+    "  --threads N         of OpenBLAS, for each seed (default 1)\n"
+    "  --resume            go on where the checkpoints end\n"
+    "  --no-test           leave the test set closed: to choose a recipe by the validation error\n"
+    "  --ledger FILE       every phase, layer and byte as JSON\n"
+    "  --test FILE         the error of a stored network on the test set, by floats and by the\n"
+    "                      integer kernels; trains nothing\n"
+    "  --kernel NAMES      with --test: comma list of names or globs (default: all)\n\n"
+    "The error is that of the file, read back from disk, on the test set, which is opened once a\n"
+    "seed, after its last phase; choices are made on images set apart from the training set.\n\n"
+    "example: eie train lenet-300-100 --data mnist --recipe best --seeds 1..5 -o net.safetensors\n";
+
+struct request {
+    struct eie_train_options options;
+    const char *ledger, *test, *kernels;
+    bool trains; /* an option that only makes sense there */
+};
+
+/* "5" or "1..5". */
+static bool parse_seeds(const char *text, uint64_t *first, uint64_t *last)
+{
+    const char *dots = strstr(text, "..");
+    char begin[32];
+    if (!dots) {
+        if (!eie_parse_uint(text, 0, INT64_MAX, first)) return false;
+        *last = *first;
+        return true;
+    }
+    if ((size_t)(dots - text) >= sizeof begin) return false;
+    snprintf(begin, sizeof begin, "%.*s", (int)(dots - text), text);
+    return eie_parse_uint(begin, 0, INT64_MAX, first) &&
+           eie_parse_uint(dots + 2, 0, INT64_MAX, last) && *first <= *last && *last - *first < 1000;
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int parse_number(const char *name, const char *text, uint32_t *number)
+{
+    uint64_t value = 0;
+    if (!eie_parse_uint(text, 1, 256, &value))
+        return eie_command_usage(VERB, "%s %s is not a number from 1 to 256", name, text);
+    *number = (uint32_t)value;
+    return -1;
+}
+
+static int parse_option(int option, const char *text, struct request *request)
+{
+    struct eie_train_options *options = &request->options;
+    request->trains = request->trains || !strchr("dtk", option);
+    if (option == 'o') options->out = text;
+    if (option == 'd') options->data = text;
+    if (option == 'R') options->recipe = text;
+    if (option == 'l') request->ledger = text;
+    if (option == 't') request->test = text;
+    if (option == 'k') request->kernels = text;
+    if (option == 'r') options->resume = true;
+    if (option == 'n') options->no_test = true;
+    if (option == 'T') return parse_number("--threads", text, &options->threads);
+    if (option == 'J') return parse_number("--jobs", text, &options->jobs);
+    if (option == 's' && !parse_seeds(text, &options->first_seed, &options->last_seed))
+        return eie_command_usage(VERB,
+                                 "--seeds %s is neither a number nor A..B with A at most B, at "
+                                 "most 1000 of them",
+                                 text);
+    return -1;
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int parse(int argc, char **argv, struct request *request)
+{
+    static const struct option known[] = {
+        {"out", required_argument, NULL, 'o'},
+        {"data", required_argument, NULL, 'd'},
+        {"recipe", required_argument, NULL, 'R'},
+        {"seeds", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 'T'},
+        {"jobs", required_argument, NULL, 'J'},
+        {"resume", no_argument, NULL, 'r'},
+        {"no-test", no_argument, NULL, 'n'},
+        {"ledger", required_argument, NULL, 'l'},
+        {"test", required_argument, NULL, 't'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct eie_train_options *options = &request->options;
+    for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
+        if (option == '?') return eie_exit_code(EIE_USAGE);
+        if (option == 'h') {
+            fputs(help_text, stdout);
+            return 0;
+        }
+        const int code = parse_option(option, optarg, request);
+        if (code >= 0) return code;
+    }
+    if (optind < argc) options->network = argv[optind++];
+    if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
+    if (request->test) {
+        if (request->trains)
+            return eie_command_usage(VERB, "--test FILE takes --data and --kernel alone beside it");
+        return -1;
+    }
+    if (request->kernels) return eie_command_usage(VERB, "--kernel goes with --test FILE");
+    if (!options->network) return eie_command_usage(VERB, "needs a network, or --test FILE");
+    if (!options->out) return eie_command_usage(VERB, "needs -o FILE");
+    return eie_command_claim(request->ledger);
+}
+
+static enum eie_status write_ledger(const char *path, const json_t *ledger, struct eie_error *error)
+{
+    struct eie_output output;
+    enum eie_status status = eie_output_begin(path, &output, error);
+    if (status) return status;
+    json_dumpf(ledger, output.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(10));
+    fputc('\n', output.stream);
+    return eie_output_commit(&output, error);
+}
+
+/* Before hours are spent: can it be written? */
+static enum eie_status check_ledger(const char *path, struct eie_error *error)
+{
+    struct eie_output output;
+    const enum eie_status status = eie_output_begin(path, &output, error);
+    if (!status) eie_output_abandon(&output);
+    return status;
+}
+
+static int test(const struct request *request)
+{
+    const struct eie_test_options options = {.file = request->test,
+                                             .network = request->options.network,
+                                             .data = request->options.data,
+                                             .kernels = request->kernels};
+    struct eie_error error;
+    json_t *result = NULL;
+    const enum eie_status status = eie_test_network(&options, &result, &error);
+    if (result) eie_test_network_print(result);
+    json_decref(result);
+    return status ? eie_command_fail(status, &error) : 0;
+}
+
+int eie_command_train(int argc, char **argv)
+{
+    struct request request = {
+        .options = {.recipe = "best", .first_seed = 1, .last_seed = 1, .threads = 1}};
+    struct eie_error error;
+    json_t *ledger = NULL;
+    enum eie_status status = EIE_OK;
+    const int code = parse(argc, argv, &request);
+    if (code >= 0) return code;
+    if (request.test) return test(&request);
+    if (request.ledger) status = check_ledger(request.ledger, &error);
+    if (!status) status = eie_train(&request.options, &ledger, &error);
+    if (!status && request.ledger) status = write_ledger(request.ledger, ledger, &error);
+    if (!status) eie_train_print(ledger);
+    json_decref(ledger);
+    return status ? eie_command_fail(status, &error) : 0;
+}

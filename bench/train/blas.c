@@ -1,0 +1,22 @@
+#include "bench/train/blas.h"
+#include "kernels/peers/openblas.h"
+#include "kernels/peers/openblas_core.h"
+
+#include <string.h>
+
+enum eie_status eie_blas_open(uint32_t threads, struct eie_blas *blas, struct eie_error *error)
+{
+    struct openblas *found = &openblas_system;
+    struct eie_error unused;
+    enum eie_status status = openblas_probe(found, "cblas_sgemm", error);
+    if (status) {
+        found = &openblas_scipy;
+        if (openblas_probe(found, "cblas_sgemm", &unused))
+            return eie_error_prefix(error, EIE_MISSING, "training needs OpenBLAS");
+    }
+    *blas = (struct eie_blas){
+        .sgemm = found->sgemm, .set_threads = found->set_threads, .library = found->config()};
+    openblas_core_text(&found->choice, found->core(), blas->core, sizeof blas->core);
+    found->set_threads((int)threads);
+    return EIE_OK;
+}

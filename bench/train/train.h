@@ -1,0 +1,43 @@
+/* `eie train`: networks trained, pruned, shared and stored by a recipe, one or several seeds, with
+ * a ledger (Deep Compression, ICLR 2016; DSD, ICLR 2017).
+ *
+ * Every choice is made on images that are set apart from the training set; the test set is opened
+ * once a seed, after its last phase, when the file is written. What is tested is the file, read
+ * back from disk, beside what every phase left. */
+#ifndef EIE_BENCH_TRAIN_TRAIN_H
+#define EIE_BENCH_TRAIN_TRAIN_H
+
+#include "bench/train/options.h"
+#include "host/base/error.h"
+
+#include <jansson.h>
+
+/* Trains all seeds, prints a line an epoch, and gives the ledger:
+ *
+ * eie_format "eie-training-1"; network, parameters, weights, macs, dense_bytes (4 a parameter);
+ * recipe, recipe_sha256, phases (the recipe's own words); data, images, validation; library, core,
+ * threads; revision; seeds: of each
+ *   seed, file, resumed (true where it went on with a checkpoint: of times only the last part is
+ *   there)
+ *   phases: name, kind, epochs, seconds (wall), cpu_seconds, loss (the last epoch's),
+ *     validation_errors, validation_error_pct; where weights were shared shared_validation_errors,
+ *     before the centroids learnt; test_errors, test_error_pct
+ *   layers: name, outputs, inputs, kept, kept_pct, and where the file has codes code_bits, entries
+ *     (fillers included), fillers, code_bits_huffman, run_bits_huffman (means a weight)
+ *   file_bytes, file_parts (header, tables, codes, runs, centroids, biases: bytes that add up),
+ *   rate_x = dense_bytes / file_bytes
+ *   test: images, dense_errors, file_errors, both_wrong, only_dense_wrong, only_file_wrong
+ *     (discordant pairs, McNemar's), dense_error_pct, file_error_pct
+ * and summary: of dense_error_pct, file_error_pct, rate_x and the paired difference (file less
+ * dense): mean, least, most, deviation, standard_error; with a control the difference of the last
+ * phase and its control.
+ *
+ * A file of codes has the form `network` (host/layer/network_file.h); a recipe that shares no
+ * weights writes floats, NAME.weight and NAME.bias. EIE_MISMATCH: a training diverged, no file. */
+EIE_MUST_USE enum eie_status eie_train(const struct eie_train_options *options, json_t **ledger,
+                                       struct eie_error *error);
+
+/* The ledger's summary as a table. */
+void eie_train_print(const json_t *ledger);
+
+#endif

@@ -1,0 +1,1 @@
+"""The break-even map: which form of a layer is fastest where."""

@@ -1,0 +1,262 @@
+"""eie train: phases, file, ledger and test set, on small drawn images; MNIST itself where EIE_MNIST names it."""
+
+import gzip
+import json
+import os
+import pathlib
+import signal
+import struct
+
+import numpy
+import pytest
+from safetensors.numpy import load_file
+
+SIDE, CLASSES = 12, 10
+MNIST = os.environ.get("EIE_MNIST")
+
+
+def idx(values):
+    return struct.pack(">HBB", 0, 8, values.ndim) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+def draw(count, seed):
+    """Every class is a bright row, with noise."""
+    random = numpy.random.default_rng(seed)
+    labels = random.integers(0, CLASSES, count).astype(numpy.uint8)
+    pixels = random.integers(0, 120, (count, SIDE, SIDE)).astype(numpy.uint8)
+    pixels[numpy.arange(count), labels + 1] += 100
+    return pixels, labels
+
+
+def write_set(folder, name, count, seed, pack=gzip.compress):
+    folder.mkdir(exist_ok=True)
+    pixels, labels = draw(count, seed)
+    (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(pack(idx(pixels)))
+    (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(pack(idx(labels)))
+
+
+def fully(name, inputs, outputs, activation):
+    return {"name": name, "kind": "fc", "in": inputs, "out": outputs, "activation": activation}
+
+
+NETWORK = {
+    "format": "eie-network-1",
+    "summary": "of a test",
+    "input": {"channels": 1, "height": SIDE, "width": SIDE},
+    "classes": CLASSES,
+    "layers": [
+        {
+            "name": "c1",
+            "kind": "conv",
+            "in": 1,
+            "out": 4,
+            "kernel": 2,
+            "stride": 2,
+            "pad": [0, 0, 0, 0],
+            "activation": "relu",
+        },
+        {"name": "p1", "kind": "pool", "kernel": 2, "stride": 1},
+        fully("f1", 100, 24, "relu"),
+        fully("f2", 24, CLASSES, "none"),
+    ],
+}
+
+
+def phase(name, kind, epochs, rate, **further):
+    common = {"schedule": "cosine", "momentum": 0.9, "decay": 1e-4, "dropout": 0.1, "dropout_scaled": True, "shift": 0}
+    return {"name": name, "kind": kind, "epochs": epochs, "rate": rate} | common | further
+
+
+PHASES = [
+    phase("dense", "dense", 4, 0.05),
+    phase("prune", "prune", 3, 0.05, kept=[0.8, 0.3, 0.6], ramp=0.5, cuts=4),
+    phase("share", "share", 2, 0.001, bits=4, optimizer="adam", centroids="linear", bias_bits=8, int16=True),
+]
+
+
+def recipe(phases=PHASES, control=False, validation=100):
+    network = {"batch": 20, "validation": validation, "phases": phases}
+    return {"format": "eie-recipe-1", "summary": "of a test", "control": control, "networks": {"*": network}}
+
+
+@pytest.fixture
+def train(eie):
+    """train(...) trains the small network by the small recipe; stops the test where OpenBLAS is missing."""
+    write_set(eie.folder / "data", "train", 600, 1)
+    write_set(eie.folder / "data", "t10k", 200, 2)
+    (eie.folder / "net.json").write_text(json.dumps(NETWORK))
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe()))
+
+    def run(*arguments, out="out.safetensors", code=0, **further):
+        command = ["train", "net.json", "--data", "data", "--recipe", "recipe.json", "-o", out, "--ledger", "ledger.json"]
+        done = eie.run(*command, *arguments, **further)
+        if "training needs OpenBLAS" in done.stderr:
+            pytest.skip("OpenBLAS is missing")
+        assert done.returncode == code, (done.returncode, done.stderr)
+        return done
+
+    return run
+
+
+def ledger_of(eie):
+    return json.loads((eie.folder / "ledger.json").read_text())
+
+
+def test_the_ledger_adds_up(eie, train):
+    done = train()
+    ledger = ledger_of(eie)
+    (seed,) = ledger["seeds"]
+    size = (eie.folder / "out.safetensors").stat().st_size
+    assert seed["file_bytes"] == size == pytest.approx(sum(seed["file_parts"].values()))
+    assert ledger["parameters"] == 4 * 4 + 4 + 100 * 24 + 24 + 240 + 10 and ledger["weights"] == 16 + 2400 + 240
+    assert seed["rate_x"] == pytest.approx(4 * ledger["parameters"] / size)
+    assert [phase["epochs"] for phase in seed["phases"]] == [4, 3, 2] and len(done.stdout.split("seed 1  ")) == 10
+    assert [layer["kept"] for layer in seed["layers"]] == [13, 720, 144]
+    for layer in seed["layers"]:
+        assert layer["entries"] == layer["kept"] + layer["fillers"] and layer["code_bits"] == 4
+        assert layer["kept_pct"] == pytest.approx(100 * layer["kept"] / (layer["outputs"] * layer["inputs"]))
+    assert sum(layer["bytes"] for layer in seed["layers"]) <= size
+    test = seed["test"]
+    assert test["images"] == 200 and seed["test_data"] == "unknown data"
+    assert test["dense_errors"] == test["only_dense_wrong"] + test["both_wrong"] == seed["phases"][0]["test_errors"]
+    assert test["file_errors"] == test["only_file_wrong"] + test["both_wrong"]
+    assert test["file_error_pct"] == pytest.approx(test["file_errors"] / 2) and test["file_error_pct"] < 20
+    summary = ledger["summary"]["file_less_dense_pct"]
+    assert summary["mean"] == pytest.approx(test["file_error_pct"] - test["dense_error_pct"]) and summary["seeds"] == 1
+    assert not list(eie.folder.glob("*.checkpoint"))
+
+
+def test_a_seed_is_the_same_alone_and_beside_another(eie, train):
+    train("--seeds", "2..3", "--jobs", 2)
+    assert [seed["seed"] for seed in ledger_of(eie)["seeds"]] == [2, 3]
+    assert "standard_error" in ledger_of(eie)["summary"]["file_error_pct"]
+    train("--seeds", 3, out="alone.safetensors")
+    alone = (eie.folder / "alone.safetensors").read_bytes()
+    assert alone == (eie.folder / "out-3.safetensors").read_bytes() != (eie.folder / "out-2.safetensors").read_bytes()
+
+
+def test_the_test_set_is_opened_after_the_last_phase(eie, train):
+    train(out="whole.safetensors")
+    hidden = {path: path.read_bytes() for path in (eie.folder / "data").glob("t10k*")}
+    for path in hidden:
+        path.unlink()
+    done = train(code=2)
+    assert "share 2/2" in done.stdout and "t10k" in done.stderr and len(done.stderr.splitlines()) == 1
+    for path, content in hidden.items():
+        path.write_bytes(content)
+    done = train("--resume")
+    assert "share" not in done.stdout
+    assert ledger_of(eie)["seeds"][0]["resumed"] and [p["epochs"] for p in ledger_of(eie)["seeds"][0]["phases"]] == [4, 3, 2]
+    assert (eie.folder / "out.safetensors").read_bytes() == (eie.folder / "whole.safetensors").read_bytes()
+
+
+def test_the_test_set_may_stay_closed(eie, train):
+    for path in (eie.folder / "data").glob("t10k*"):
+        path.unlink()
+    train("--no-test")
+    ledger = ledger_of(eie)
+    assert "test" not in ledger["seeds"][0] and "file_error_pct" not in ledger["summary"]
+    assert ledger["seeds"][0]["file_validation_errors"] < 30
+
+
+@pytest.mark.parametrize("epochs", [2, 6, 8])
+def test_an_interrupted_training_goes_on(eie, train, signal_when, epochs):
+    train(out="whole.safetensors")
+    train(code=-signal.SIGINT, env=signal_when("renamed", signal.SIGINT, epochs))
+    assert not (eie.folder / "out.safetensors").exists() and not list(eie.folder.glob("*.tmp"))
+    done = train("--resume")
+    assert len(done.stdout.split("seed 1  ")) == 10 - epochs
+    assert (eie.folder / "out.safetensors").read_bytes() == (eie.folder / "whole.safetensors").read_bytes()
+
+
+def test_a_seed_that_fails_ends_the_others(eie, train):
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe([phase("dense", "dense", 3, 99, decay=1)])))
+    done = train("--seeds", "1..2", code=1)
+    assert "training diverged in epoch 1 of phase dense" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not list(eie.folder.glob("out*"))
+
+
+def test_dense_sparse_dense_has_its_control(eie, train):
+    phases = [PHASES[0], phase("sparse", "prune", 2, 0.005, kept=0.7, ramp=0, cuts=1), phase("re-dense", "dense", 2, 5e-4)]
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe(phases, control=True)))
+    train()
+    (seed,) = ledger_of(eie)["seeds"]
+    names = [phase["name"] for phase in seed["phases"]]
+    assert names == ["dense", "sparse", "re-dense", "sparse control", "re-dense control"]
+    assert seed["control_test"]["control_errors"] == seed["phases"][-1]["test_errors"]
+    assert seed["control_test"]["file_errors"] == seed["phases"][2]["test_errors"] == seed["test"]["file_errors"]
+    assert seed["layers"][1]["kept_pct"] > 80 and "file_less_control_pct" in ledger_of(eie)["summary"]
+    tensors = load_file(eie.folder / "out.safetensors")
+    assert tensors["f1.weight"].shape == (24, 100) and tensors["f2.bias"].shape == (10,)
+    assert seed["file_bytes"] == sum(seed["file_parts"].values()) == (eie.folder / "out.safetensors").stat().st_size
+
+
+BAD = {
+    "network": ("'lenet'", 2, ["train", "lenet", "--data", "data", "-o", "x"]),
+    "recipe": ("did you mean best?", 2, ["train", "net.json", "--recipe", "bets", "--data", "data", "-o", "x"]),
+    "no network": ("needs a network", 2, ["train", "--data", "data", "-o", "x"]),
+    "no out": ("needs -o", 2, ["train", "net.json", "--data", "data"]),
+    "no data": ("EIE_MNIST", 2, ["train", "net.json", "-o", "x"]),
+    "data that is not there": ("nowhere", 2, ["train", "net.json", "--data", "nowhere", "-o", "x"]),
+    "out in no folder": ("nowhere/x", 3, ["train", "net.json", "--data", "data", "-o", "nowhere/x"]),
+    "out that cannot be read back": ("/dev/null", 2, ["train", "net.json", "--data", "data", "-o", "/dev/null"]),
+    "ledger in no folder": ("nowhere/l", 3, ["train", "net.json", "--data", "data", "-o", "x", "--ledger", "nowhere/l"]),
+    "seeds reversed": ("5..1", 2, ["train", "net.json", "--data", "data", "-o", "x", "--seeds", "5..1"]),
+    "seeds": ("1..", 2, ["train", "net.json", "--data", "data", "-o", "x", "--seeds", "1.."]),
+    "threads": ("--threads", 2, ["train", "net.json", "--data", "data", "-o", "x", "--threads", "0"]),
+    "test beside a seed": ("--test", 2, ["train", "--test", "x", "--data", "data", "--seeds", "1"]),
+    "kernel without test": ("--kernel", 2, ["train", "net.json", "--data", "data", "-o", "x", "--kernel", "x"]),
+    "images of another size": ("784", 2, []),
+    "recipe that is none": ("recipe.json", 2, []),
+    "too few images": ("none is left", 2, []),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_mistake_is_one_line(eie, what):
+    culprit, code, command = BAD[what]
+    write_set(eie.folder / "data", "train", 100, 1)
+    (eie.folder / "net.json").write_text(json.dumps(NETWORK))
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe(validation=100)))
+    if what == "images of another size":
+        culprit, command = "lenet-5", ["train", "lenet-5", "--data", "data", "-o", "x"]
+    if what == "recipe that is none":
+        (eie.folder / "recipe.json").write_text("{}")
+    if what in ("recipe that is none", "too few images"):
+        command = ["train", "net.json", "--recipe", "recipe.json", "--data", "data", "-o", "x"]
+    if what not in ("recipe", "recipe that is none", "too few images", "images of another size", "network"):
+        command = [*command, "--recipe", "recipe.json"] if what != "test beside a seed" else command
+    eie.fails(code, culprit, *command)
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(eie, train, signal_when):
+    train(code=-signal.SIGINT, env=signal_when("renamed", signal.SIGINT, 2))
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe(validation=101)))
+    done = train("--resume", code=2)
+    assert "out.safetensors.checkpoint" in done.stderr and "recipe differs" in done.stderr
+
+
+def cut_mnist(folder, name, count):
+    """The first images of a set of MNIST, plain."""
+    images = gzip.decompress((pathlib.Path(MNIST) / f"{name}-images-idx3-ubyte.gz").read_bytes())[16:]
+    labels = gzip.decompress((pathlib.Path(MNIST) / f"{name}-labels-idx1-ubyte.gz").read_bytes())[8:]
+    pixels = numpy.frombuffer(images, numpy.uint8).reshape(-1, 28, 28)[:count]
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}-images.idx3-ubyte").write_bytes(idx(pixels))
+    (folder / f"{name}-labels.idx1-ubyte").write_bytes(idx(numpy.frombuffer(labels, numpy.uint8)[:count]))
+
+
+@pytest.mark.parametrize("network, images, most", [("lenet-300-100", 6000, 12), ("lenet-5", 2000, 15)])
+def test_it_learns_digits(eie, network, images, most):
+    if not MNIST:
+        pytest.skip("MNIST: EIE_MNIST is not set")
+    cut_mnist(eie.folder / "mnist", "train", images)
+    cut_mnist(eie.folder / "mnist", "t10k", 1000)
+    command = ["train", network, "--data", "mnist", "--recipe", "small", "-o", "out.safetensors"]
+    done = eie.run(*command, "--ledger", "ledger.json")
+    if "training needs OpenBLAS" in done.stderr:
+        pytest.skip("OpenBLAS is missing")
+    assert done.returncode == 0, done.stderr
+    (seed,) = ledger_of(eie)["seeds"]
+    assert seed["test"]["images"] == 1000 and seed["test"]["file_error_pct"] < most
+    assert 29 < seed["layers"][-1]["kept_pct"] < 31
