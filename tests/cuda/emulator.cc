@@ -555,7 +555,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr what, int dev
         *value = (int)setting("EIE_EMULATOR_UNITS", 2);
         break;
     case cudaDevAttrL2CacheSize:
-        *value = 1 << 20;
+        *value = (int)setting("EIE_EMULATOR_L2", 1 << 20);
         break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
         *value = (int)setting("EIE_EMULATOR_SHARED", 232448);
