@@ -406,7 +406,8 @@ static void on_row(void *context, const json_t *row, int code)
     int *worst = context;
     const char *reason = json_string_value(json_object_get(row, "eie_reason"));
     if (code != eie_exit_code(EIE_MISMATCH)) return;
-    fprintf(stderr, "eie: %s\n", reason ? reason : "a mismatch");
+    const char *kernel = json_string_value(json_object_get(row, "eie_kernel"));
+    fprintf(stderr, "eie: %s: %s\n", kernel ? kernel : "a kernel", reason ? reason : "a mismatch");
     *worst = code;
 }
 

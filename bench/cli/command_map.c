@@ -255,7 +255,8 @@ static void on_row(void *context, const json_t *row, int code)
 {
     if (code != eie_exit_code(EIE_MISMATCH)) return;
     const char *reason = json_string_value(json_object_get(row, "eie_reason"));
-    fprintf(stderr, "eie: %s\n", reason ? reason : "a mismatch");
+    const char *kernel = json_string_value(json_object_get(row, "eie_kernel"));
+    fprintf(stderr, "eie: %s: %s\n", kernel ? kernel : "a kernel", reason ? reason : "a mismatch");
     worsen(context, code);
 }
 
@@ -263,6 +264,13 @@ static void on_complaint(void *context, const char *message, int code)
 {
     fprintf(stderr, "eie: %s\n", message);
     worsen(context, code);
+}
+
+/* Rows of an earlier run too: what is wrong stays wrong. */
+static void judge_row(void *context, json_t *row)
+{
+    const char *status = json_string_value(json_object_get(row, "eie_status"));
+    if (status && !strcmp(status, "mismatch")) worsen(context, eie_exit_code(EIE_MISMATCH));
 }
 
 /* The map in the file, which is to be gone on with. */
@@ -304,6 +312,7 @@ static enum eie_status run(struct options *options, struct eie_map_outcome *outc
     fill_grid(options);
     if (!status) status = eie_map_check(&options->map, error);
     if (!status) status = eie_map_run(&options->map, results, outcome, error);
+    eie_results_each(results, judge_row, options->map.candidates.context);
     eie_results_free(results);
     return status;
 }

@@ -20,9 +20,10 @@ void eie_check_energy(const char *words, struct eie_checkup *checkup)
         eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
                         "sudo chmod a+r /sys/class/powercap/*/energy_uj", "%s", words);
     else
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        "measure on the machine itself, or with a meter at its socket", "%s",
-                        words);
+        eie_checkup_add(
+            checkup, name, EIE_HEALTH_WARNING,
+            "measure on the machine itself, or read a meter at its socket: eie bench --power WATTS",
+            "%s", words);
 }
 
 void eie_check_instructions(const char *mask, struct eie_checkup *checkup)

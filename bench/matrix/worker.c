@@ -542,7 +542,7 @@ static void run(struct worker *worker)
     if (!worker->status)
         worker->status = guess_least(job, worker->stations, worker->station_count, &worker->guess_s,
                                      &rows, &worker->error);
-    visit_all(worker, EIE_PHASE_MODELS, INFINITY);
+    if (!job->at_once) visit_all(worker, EIE_PHASE_MODELS, INFINITY);
     if (has_lead(worker)) visit_all(worker, EIE_PHASE_LEAD, INFINITY);
     visit_all(worker, EIE_PHASE_REST, INFINITY);
     if (goes_on(worker)) look_again(worker);

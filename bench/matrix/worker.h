@@ -17,7 +17,7 @@ struct eie_job {
     bool counters;               /* bench/measure/counters.h, of every row of the processor */
     uint64_t memory_bytes;
     double assumed_power_w; /* by a meter of its user, of this machine at work; 0: not known */
-    bool at_once; /* each group in one visit, without a round for the rows of headlines before */
+    bool at_once; /* each group in one visit, layer by layer: no round for some rows first */
     const json_t *broken; /* layers whose building ended a worker: SUITE/LAYER and why */
     /* groups in which a worker ended, as the keys of an object (eie_group_name): the rows that they
        lack are run one by one, each in a process of its own, so that only the guilty one is lost;

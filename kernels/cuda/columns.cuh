@@ -57,7 +57,7 @@ static __device__ __forceinline__ void columns_end(const struct columns_argument
     __syncthreads();
     if (a.slices > 1) {
         for (uint32_t r = threadIdx.x; r < rows; r += blockDim.x)
-            if (shared.sum[r]) atomicAdd(&sums[first + r * step], shared.sum[r]);
+            if (shared.sum[r]) cuda_add(&sums[first + r * step], shared.sum[r]);
         uint32_t *done = a.done + (uint64_t)vector * a.sets + set;
         if (!cuda_is_last(done, a.slices, &shared.numbers[1])) return;
     }

@@ -72,6 +72,19 @@ static __device__ __forceinline__ void cuda_stage(const uint4 *from, uint4 *to, 
 #endif
 }
 
+/* Adds in the device's memory, where nobody wants what was there: no answer comes back. */
+static __device__ __forceinline__ void cuda_add(uint32_t *at, uint32_t value)
+{
+#ifdef EIE_CUDA_EMULATED
+    atomicAdd(at, value);
+#else
+    asm volatile("red.relaxed.gpu.global.add.u32 [%0], %1;"
+                 :
+                 : "l"(__cvta_generic_to_global(at)), "r"(value)
+                 : "memory");
+#endif
+}
+
 /* For blocks that add to the same sums in memory, `blocks` of them: true in the one that comes
  * last, in all of its threads, and then all have added. `done` is 0 before the first and after the
  * last; `word` lies in shared memory, for the block to use. A barrier. */

@@ -166,7 +166,7 @@ tensor_codes(struct tensor_codes_arguments a)
         if (mine) {
 #pragma unroll
             for (uint32_t i = 0; i < TILES * 4; i++)
-                atomicAdd(sums + i * WARP, total(sum[i / 4], i % 4));
+                cuda_add(sums + i * WARP, total(sum[i / 4], i % 4));
         }
         uint32_t *done = a.done + part * gridDim.x + blockIdx.x;
         if (!cuda_is_last(done, a.slices, (uint32_t *)(void *)memory)) return;

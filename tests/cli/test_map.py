@@ -92,6 +92,23 @@ def test_interrupted_and_gone_on_with(eie, make_map, halting):
     assert len(after) == 8 and before.items() <= after.items()
 
 
+def test_wrong_results_are_told_and_win_nothing(eie, make_map, plugin):
+    bad = plugin("bad", AFTER_RUN="plan->outputs[0] ^= 1;")
+    document, done = make_map(*SMALL, "--plugin", bad, "--kernel", "test_bad,scalar_float_csr", code=1)
+    assert {row["eie_kernel"] for row in document["benchmarks"]} == {"scalar_float_csr"}
+    assert {row["eie_status"] for row in document["eie_missing"]} == {"mismatch"}
+    assert done.stderr.count("\n") == 2 and "eie: test_bad: output 0" in done.stderr  # a line a point
+    assert "again: eie bench --kernel test_bad" in done.stderr and "2 points in map.json" in done.stdout
+    make_map("--resume", "--threads", "1", "--plugin", bad, "--kernel", "test_bad,scalar_float_csr", code=1)
+
+
+def test_a_crash_costs_its_own_row(make_map, plugin):
+    bad = plugin("bad", ON_RUN="raise(SIGSEGV);")
+    document, _ = make_map(*SMALL, "--plugin", bad, "--kernel", "test_bad,scalar_float_csr")
+    assert {row["eie_kernel"] for row in document["benchmarks"]} == {"scalar_float_csr"}
+    assert {row["eie_status"] for row in document["eie_missing"]} == {"error"}
+
+
 BAD = {
     "no file": ("--out", ["--sizes", "64"]),
     "size 0": ("--sizes 0", ["--out", "m", "--sizes", "0"]),

@@ -90,6 +90,7 @@ def walked(tmp_path_factory):
     (folder / "build/release/eie").symlink_to(BINARY)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("EIE_")}
     kept |= planted_machine() | {"EIE_DATA_DIR": str(DATA), "OCL_ICD_VENDORS": "/nonexistent", "CUDA_VISIBLE_DEVICES": ""}
+    kept["EIE_RAPL"] = "no"
     return {
         step: subprocess.run(step.command, shell=True, cwd=folder, env=kept, capture_output=True, text=True, timeout=GUARD_S)
         for step in SHORT
