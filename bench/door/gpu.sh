@@ -273,7 +273,7 @@ measure() {
     if [ "$batch" = 1 ]; then bench_batch 1 "$budget" "$cache"; else bench_batch "$batch" "$budget" hot; fi
   done
   bench host "the accelerator's models and this processor" --suite "$suite" --cache hot --batch 1 --budget "$budget" \
-    --kernel "$(existing 'model_*,cpu_auto,peers_openblas_sgemv')"
+    --kernel "$(existing 'model_*,cpu_auto,peers_openblas_sgemv*')"
   [ "$sweep" != none ] || return 0
   for batch in ${sweep//,/ }; do
     [[ ,$batches, = *,$batch,* ]] || bench_batch "$batch" least hot

@@ -376,10 +376,10 @@ def test_gpu_script_where_there_is_nothing(root):
     (root.folder / "tiny.json").write_text(json.dumps(suite_object(suite_object()["layers"][:1])), encoding="utf-8")
     (root.folder / PLACE / "eie").rename(root.folder / PLACE / "program")
     script = root.folder / PLACE / "eie"  # what Root runs
-    script.write_text('#!/bin/bash\nexec /opt/eiebench/gpu.sh --eie /opt/eiebench/program "$@"\n')
+    script.write_text('#!/bin/bash\nexec /bin/bash /opt/eiebench/gpu.sh --eie /opt/eiebench/program "$@"\n')
     script.chmod(0o755)
     words = "--suite /tiny.json --budget least --batches 1 --sweep none --cache hot --out /out --check".split()
-    done = root(*words, "--case 7", mounts=("proc", "sys", "dev"), PATH="/bin", EIE_EMULATOR_CLOCK="1")
+    done = root(*words, "--case 7", mounts=("proc", "sys", "dev"), PATH=PATH + ":/bin", EIE_EMULATOR_CLOCK="1")
     assert done.returncode == 0, (done.stdout, done.stderr)
     results = json.loads((root.folder / "out/bench.json").read_text(encoding="utf-8"))
     kernels = {row["eie_kernel"] for row in results["benchmarks"]}

@@ -103,12 +103,12 @@ def test_ways_are_compared_on_a_warm_clock(rows):
 
 def test_weights_from_the_memory(rows):
     """Cache mode dram goes round copies that the device's L2 cache does not hold; hot stays beside it."""
-    found, missing = rows("cuda_code_groups", "--cache", "hot,dram", env={"EIE_EMULATOR_L2": "8192"})
+    found, missing = rows("cuda_code_groups", "--cache", "hot,dram", env={"EIE_EMULATOR_L2": "32768"})
     by_key = {(row["eie_cache"], row["eie_time_source"]): row for row in found}
     assert len(by_key) == 6 and not missing
     hot, cold = by_key["hot", "chain"], by_key["dram", "chain"]
     assert hot["eie_copies"] == 1 and hot["eie_resident"] == "l2" and cold["eie_resident"] == "dram"
-    assert cold["eie_copies"] == -(-2 * 8192 // cold["eie_prepared_bytes"]) > 4
+    assert cold["eie_copies"] == -(-2 * 32768 // cold["eie_prepared_bytes"]) > 4
     assert cold["eie_cuda_chain_calls"] > 20 - cold["eie_copies"] and cold["eie_cuda_chain_calls"] % cold["eie_copies"] == 0
 
 
