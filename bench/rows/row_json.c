@@ -131,7 +131,7 @@ static void add_energy(json_t *object, const struct eie_energy *energy)
     eie_set_number(object, "eie_power_w", energy->power_w);
     eie_set_number(object, "eie_idle_power_w", energy->idle_power_w);
     if (energy->state == EIE_ENERGY_MEASURED) add_measured(object, energy);
-    if (!(energy->board.sm_clock_hz > 0)) return; /* nobody tells */
+    if (energy->state != EIE_ENERGY_MEASURED && !(energy->board.sm_clock_hz > 0)) return;
     eie_set_number(object, "eie_board_sm_clock_hz", energy->board.sm_clock_hz);
     eie_set_number(object, "eie_board_temperature_c", energy->board.temperature_c);
     if (*energy->board.throttle) eie_set(object, "eie_board_throttle", energy->board.throttle);
