@@ -6,17 +6,13 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests/fleet")]
-sys.dont_write_bytecode = True
-
 import cluster
+import pytest
 from cluster import GUARD_S, Cluster, wait_for
 
 from plots.core.load import load
 
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("EIE_BINARY") or REPOSITORY / "build/release/eie").resolve()
 REFRAME = pathlib.Path(sys.executable).parent / "reframe"
 LAYERS = [
