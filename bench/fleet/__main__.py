@@ -56,7 +56,7 @@ def _reframe(plan, options):
     words = [program, "-C", options.site or SITE, "-c", os.path.join(FOLDER, "visits.py"), "-r", "--performance-report"]
     words += ["--prefix", os.path.join(out, "reframe"), "--report-file", os.path.join(out, "report.json")]
     words += ["--system", options.system] if options.system else []
-    environment = os.environ | {"EIE_FLEET_PLAN": plan, "PYTHONPATH": ROOT, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = dict(os.environ, EIE_FLEET_PLAN=plan, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE="1")
     try:
         code = subprocess.run(words + options.further, env=environment).returncode
     except OSError as error:

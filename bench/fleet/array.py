@@ -117,10 +117,12 @@ def _visit(plan, out, number, visit, states):
         context, _, missing = rows.read(path)
     except (OSError, ValueError, KeyError) as error:
         reason = _reason(tries, states.get(number)) if isinstance(error, OSError) else f"{path}: {error}"
-        return entry | {"status": "missing", "reason": reason}
+        return dict(entry, status="missing", reason=reason)
     faults = rows.faults(missing)
-    entry |= {"file": os.path.relpath(path, out), "host": context.get("host_name", "")}
-    return entry | ({"status": "failed", "reason": "; ".join(faults)} if faults else {"status": "done"})
+    entry.update(file=os.path.relpath(path, out), host=context.get("host_name", ""), status="failed" if faults else "done")
+    if faults:
+        entry["reason"] = "; ".join(faults)
+    return entry
 
 
 def _tries(out, number):

@@ -72,8 +72,13 @@ def make(options):
     """The plan that the options ask for."""
     program = program_of(options.bundle)
     visits = [
-        {"name": _name(options.suite, layer, batch, place), "suite": options.suite, "layer": layer}
-        | {"batch": batch, "place": place}
+        {
+            "name": _name(options.suite, layer, batch, place),
+            "suite": options.suite,
+            "layer": layer,
+            "batch": batch,
+            "place": place,
+        }
         for batch in batches(options.batch)
         for place in places(options.threads, options.device)
         for layer in layers(program, options.suite, options.layer)

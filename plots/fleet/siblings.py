@@ -13,7 +13,7 @@ import numpy
 
 from plots.compare.evidence import LEAST_SCATTER, Student, could_see
 
-FAMILY_PERCENT = 1.0
+FAMILY_PERCENT = 1
 FEWEST = 5  # machines that a scatter can be told from
 FEWEST_ROWS = 3  # of a kind of rows
 MOST_SHARE = 4  # at most a fourth of the siblings are outliers

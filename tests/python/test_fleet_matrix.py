@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 from bench.fleet import array, matrix, rows
 from plots.core.load import load
 from plots.options import fleet
 
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "bench/fleet/visit.sh"
 EIE = """#!{python}
 import json, os, sys
