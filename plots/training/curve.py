@@ -41,7 +41,7 @@ def drawn(trainings):
     return found
 
 
-def _recipe(axes, training, colour):
+def _recipe(axes, training, colour, level):
     its = points(training)
     means = [statistics.fmean(errors) for _, errors, _ in its]
     axes.plot([rate for rate, _, _ in its], means, "-", color=colour, linewidth=1, zorder=2)
@@ -56,7 +56,7 @@ def _recipe(axes, training, colour):
         f"{training.recipe}\n{rate:.0f}x, {mean:.2f} %",
         (rate, mean),
         textcoords="offset points",
-        xytext=(7, -12),
+        xytext=(7, -12 - 23 * level),  # names stand below each other
         fontsize=7.5,
         color=colour,
     )
@@ -95,11 +95,14 @@ def _others(axes, network, printed):
 
 def _panel(axes, network, trainings, printed):
     _others(axes, network, printed)
+    falling = sorted(trainings, key=lambda training: -points(training)[-1][0])
     for training, colour in zip(trainings, COLOURS):
-        _recipe(axes, training, colour)
+        _recipe(axes, training, colour, falling.index(training))
     axes.set_xscale("log")
     low, high = axes.get_xlim()
     axes.set_xlim(low, high * 2.2)
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom - 0.12 * (top - bottom), top)  # for the names
     axes.xaxis.set_major_locator(FixedLocator(RATES))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f"{rate}x" for rate in RATES])
