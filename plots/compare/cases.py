@@ -4,7 +4,6 @@ from plots.compare.judging import CHOICE, DIFFERS, UNKNOWN
 from plots.compare.junit import Case, junit
 from plots.compare.matching import label, status
 
-
 UNTOLD = (DIFFERS, "ambiguous", UNKNOWN)
 NO_VERDICT = {
     CHOICE: "another kernel was chosen",

@@ -47,6 +47,11 @@ class Comparison:
         self.judge = Judge(old, new, self.matched.both, rules, floor)
         self.rows = self.judge.rows
         self.judged = [row for row in self.rows if row.is_judged]
+        self.doubts = [
+            f"to doubt, {name}: {printable(text)}"
+            for name, results in (("old", old), ("new", new))
+            for text in contradictions(results)
+        ]
         self.lost = [
             (before, row)
             for before, row in self.matched.statuses
@@ -178,11 +183,7 @@ class Comparison:
             + self._binary()
             + self._floor_program()
             + self._advice()
-            + [
-                f"to doubt, {name}: {printable(text)}"
-                for name, results in (("old", self.old), ("new", self.new))
-                for text in contradictions(results)
-            ]
+            + self.doubts
             + [f"the files differ in {text}" for text in setting_differences(self.old, self.new)]
         ]
 
@@ -290,7 +291,9 @@ class Comparison:
     def _floor_program(self):
         sides = {str(results.context.get("eie_binary_sha256", "")) for results in (self.old, self.new)}
         known = self.judge.floor and self.judge.floor.programs and "" not in sides
-        return ["the floor is of a program that is neither side's"] if known and not self.judge.floor.programs & sides else []
+        return (
+            ["the floor is of a program that is neither side's"] if known and not self.judge.floor.programs & sides else []
+        )
 
     def _advice(self):
         return (

@@ -80,7 +80,7 @@ class HistoryPage:
 
     def _remark(self, series, change):
         """A library's code is not ours: where it changed at the same place, the machine or the library did. Places are good
-to a run."""
+        to a run."""
         others = [
             other.kernel
             for other, its in self.history.changes()

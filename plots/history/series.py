@@ -144,7 +144,9 @@ def _run(path, globs, hosts):
     }
     host, system = (_word(context.get(key)) for key in (HOST, SYSTEM))
     machine = (*(_word(context.get(key)) for key in MACHINE), _without_kernel(system), *([host] if hosts else []))
-    return Run(path, machine, date, _word(context.get("eie_revision")), times, (host, system), tuple(contradictions(results)))
+    return Run(
+        path, machine, date, _word(context.get("eie_revision")), times, (host, system), tuple(contradictions(results))
+    )
 
 
 def _without_kernel(system):
@@ -177,7 +179,8 @@ def commits_in_order(folder):
 def by_date(runs):
     """Points of one machine: each run is one."""
     return [
-        Point(run.date, run.revision, (run.path,), run.times, run.where) for run in sorted(runs, key=lambda run: (run.date, run.path))
+        Point(run.date, run.revision, (run.path,), run.times, run.where)
+        for run in sorted(runs, key=lambda run: (run.date, run.path))
     ]
 
 
@@ -243,4 +246,7 @@ def _series_of(machine, points, left_out):
 
 
 def _some(words):
-    return "; ".join(words[:SOME]) + (f"; and {len(words) - SOME} more" if len(words) > SOME else "") or "not all that most have"
+    return (
+        "; ".join(words[:SOME]) + (f"; and {len(words) - SOME} more" if len(words) > SOME else "")
+        or "not all that most have"
+    )
