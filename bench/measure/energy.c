@@ -175,6 +175,12 @@ static struct meter *meter_of(const struct eie_meter *kind, const struct eie_dev
     return meter;
 }
 
+bool eie_energy_held_down(const struct eie_device *device)
+{
+    const struct eie_meter *kind = eie_meter_of(device);
+    return kind && eie_gauge_held_down(&meter_of(kind, device)->gauge) == 1;
+}
+
 static enum eie_status rest(void *context, struct eie_error *error)
 {
     const struct timespec pause = {0, 1000000};
@@ -234,9 +240,9 @@ enum eie_status eie_energy_measure(const struct eie_device *device, double windo
     remember(meter, &run);
     energy->state = run.state;
     energy->idle_power_w = meter->idle_power_w;
+    eie_gauge_describe(&meter->gauge, &energy->board);
     if (run.state == EIE_ENERGY_MEASURED) {
         energy->source = eie_gauge_source(&meter->gauge);
-        eie_gauge_describe(&meter->gauge, &energy->board);
         return EIE_OK;
     }
     energy->call_j = energy->power_w = NAN;
