@@ -269,7 +269,7 @@ def _lower_bounds(axes, book, layer):
 EIE_DESIGN = {"pes": 64, "queue_depth": 8, "line_bits": 64, "index_bits": 4}
 TICKS = [step * 10**power for power in range(-3, 7) for step in (1, 2, 3, 5, 7)]
 ALIKE = 1.03  # designs of the front that differ in the queue alone share a name where their energy differs by no more
-NAMES_BESIDE = 0.16  # of the decades of time, at the left, for the names
+NAMES_BESIDE = 0.13  # of the decades of time, at the left, for the names
 
 
 def design_name(row):
@@ -359,9 +359,11 @@ def _alike(rows):
 
 
 def _group_name(group):
-    """As `design_name`, with all queue depths of the group."""
+    """As `design_name`, with all queue depths of the group: "4..64" where each is twice the one before."""
     pes, _, line, index = EIE_DESIGN
-    depths = ",".join(str(depth) for depth in sorted(row["queue_depth"] for row in group))
+    depths = sorted(row["queue_depth"] for row in group)
+    doubled = len(depths) > 2 and all(after == 2 * before for before, after in zip(depths, depths[1:]))
+    depths = f"{depths[0]}..{depths[-1]}" if doubled else ",".join(map(str, depths))
     return f"{group[0][pes]}/{depths}/{group[0][line]}/{group[0][index]}"
 
 

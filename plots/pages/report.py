@@ -239,7 +239,7 @@ def main(arguments=None):
     try:
         published = Published(options.data or DATA)
         if len(options.results) > 1:
-            files, said = machines.files(options.results, published, out)
+            files, said = machines.files(options.results, published, out, not options.no_pictures)
         else:
             files, said = _of_one(options.results[0], published, out, not options.no_pictures)
     except InputError as error:

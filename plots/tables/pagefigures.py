@@ -40,6 +40,8 @@ FURTHER = (
     ("#8B6508", "<"),
     ("#6A3D9A", ">"),
 )
+TONES = {"good": "#0072B2", "bad": "#D55E00"}
+MACHINES_ACROSS, LINE = 3, 0.21  # panels of several machines beside each other; inches a machine
 BARS = 14  # kernels of which preparing is drawn
 LARGEST, SMALLEST = 10.0, 4.5  # rings that mark points of curves
 LABEL_STEP, LABEL_LIFT = 1.6, 12  # numbers over neighbours of about one height: the higher one goes up by so many points
@@ -203,6 +205,55 @@ def costs_figure(caches, prepare):
             handles, labels = left.get_legend_handles_labels()
             left.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=9, ncols=3)
         return figure
+
+
+def machines_figure(table, rows):
+    """A panel a number, a line a machine: dots with their intervals. `rows`: (row of the table, its name, is less
+    better)."""
+    machines = table.columns
+    across = min(MACHINES_ACROSS, len(rows))
+    down = -(-len(rows) // across)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 0.2 + down * (1.1 + LINE * len(machines))), layout="constrained")
+        panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
+        for axes, (row, name, less) in zip(panels, rows):
+            for place, machine in enumerate(machines):
+                cell = table.get(row, machine)
+                if cell.is_number:
+                    ends = [cell.value] * 2 if cell.low is None else [cell.low, cell.high]
+                    colour = TONES.get(table.tones.get((row, machine)), "#555555")
+                    axes.plot(ends, [place] * 2, "-", color=colour, linewidth=2.5, solid_capstyle="butt")
+                    (dot,) = axes.plot([cell.value], [place], "o", color=colour, markersize=5)
+                    figure.sources.append((dot, f"{machine}, {name}: {cell.shown()} {cell.unit}: {hover(cell)}"))
+                else:
+                    axes.text(0.5, place, "-", transform=axes.get_yaxis_transform(), ha="center", va="center")
+            unit = next((table.get(row, machine).unit for machine in machines if table.get(row, machine).unit), "")
+            axes.set_title(f"{name}, {unit}" if unit and unit != "x" else name, fontsize=10)
+            axes.set_xlabel("better: left" if less else "better: right", fontsize=8.5)
+            axes.set_xscale("log")
+            _few_ticks(axes)
+            axes.set_axisbelow(True)
+            axes.grid(color="#EDEDED", linewidth=0.8)
+            axes.set_yticks(range(len(machines)), map(shortened, machines), fontsize=8.5)
+            axes.set_ylim(len(machines) - 0.5, -0.5)
+        for axes in panels[len(rows) :]:
+            axes.set_axis_off()
+        return figure
+
+
+def _few_ticks(axes):
+    """Of a logarithmic axis that may be much shorter or much longer than a decade."""
+    low, high = axes.get_xlim()
+    if high < 1.6 * low:  # room for two ticks, at the least
+        axes.set_xlim(low / 1.25, high * 1.25)
+        low, high = axes.get_xlim()
+    steps = (1, 2, 5) if high < 60 * low else (1,)
+    fine = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+    ticks = [step * 10**power for power in range(-6, 10) for step in (fine if high < 4 * low else steps)]
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.tick_params(axis="x", labelsize=8)
 
 
 def _end(axes, cell, y):
