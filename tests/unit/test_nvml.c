@@ -123,6 +123,23 @@ static void test_board(void **state)
     assert_string_equal(board.throttle, "power cap, software thermal");
 }
 
+/* Asked behind each block of calls; a device without a meter is not held down. */
+static void test_board_that_is_held_down(void **state)
+{
+    struct eie_gauge gauge;
+    struct eie_error why;
+    (void)state;
+    fake(EIE_FAKE_NVML, "throttled");
+    assert_true(eie_energy_held_down(at("0007:65:00.0")));
+    fake(EIE_FAKE_NVML, "");
+    assert_false(eie_energy_held_down(at("0008:65:00.0")));
+    assert_int_equal(open_gauge(pci, &gauge, &why), EIE_ENERGY_MEASURED);
+    assert_int_equal(eie_gauge_held_down(&gauge), 0);
+    assert_false(eie_energy_held_down(at("")));
+    assert_int_equal(open_gauge("0000:01:00.0", &gauge, &why), EIE_ENERGY_UNAVAILABLE);
+    assert_int_equal(eie_gauge_held_down(&gauge), -1);
+}
+
 /* ---- windows --------------------------------------------------------------------------------- */
 
 struct calls {
@@ -250,6 +267,7 @@ int main(void)
         cmocka_unit_test_teardown(test_states_without_a_meter, teardown),
         cmocka_unit_test_teardown(test_counter_is_seen_to_move, teardown),
         cmocka_unit_test_teardown(test_board, teardown),
+        cmocka_unit_test_teardown(test_board_that_is_held_down, teardown),
         cmocka_unit_test_teardown(test_energy_is_within_its_bound, teardown),
         cmocka_unit_test_teardown(test_window_too_short, teardown),
         cmocka_unit_test_teardown(test_counter_that_stands_still, teardown),
