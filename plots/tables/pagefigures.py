@@ -44,7 +44,7 @@ TONES = {"good": "#0072B2", "bad": "#D55E00"}
 MACHINES_ACROSS, LINE = 3, 0.21  # panels of several machines beside each other; inches a machine
 BARS = 14  # kernels of which preparing is drawn
 LARGEST, SMALLEST = 10.0, 4.5  # rings that mark points of curves
-LABEL_STEP, LABEL_LIFT = 1.6, 12  # numbers over neighbours of about one height: the higher one goes up by so many points
+LABEL_STEP, LABEL_LIFT = 1.3, 12  # numbers over neighbours of about one height: the higher one goes up by so many points
 GROUP = re.compile(r'<g id="([^"]+)"[^>]*>')
 
 
