@@ -2,15 +2,22 @@
 
 Numbers of two machines stand side by side and no ratio of them is formed: `compare` judges two files."""
 
+import math
 import os
+from functools import partial
 
+from plots.compare.evidence import low
+from plots.compare.matching import MACHINE_KEYS, key
 from plots.core.cells import LETTERS, Cell, missing
 from plots.core.grid import Table, csv_of
 from plots.core.html import drawing, hover, html
-from plots.core.load import InputError, is_number, load, one_line
+from plots.core.load import InputError, is_number, one_line
 from plots.core.markdown import markdown
 from plots.core.page import Column, Contents, Drawing, Entry, Lead, Listing, Page, Warnings
 from plots.core.published import LAYERS
+from plots.fleet.parallel import over
+from plots.fleet.parts import grouped, joined, place_of
+from plots.pages import equals
 from plots.pages.cockpit import BATCHES, LESS_IS_BETTER, NUMBERS, Cockpit
 from plots.pages.front import LAST, LEAST, PAGE, SUMMARY
 from plots.tables import quiet
@@ -37,19 +44,23 @@ CHART_CAPTION = (
     "better ones are; blue is as good as the best, orange as bad as the worst, grey neither, or all of them meet."
 )
 ALWAYS = ("CPU", "date", "revision")  # each machine states them, alike or not
+EQUAL = (*MACHINE_KEYS, "eie_cpu_features", "eie_isa_mask", "eie_binary_sha256", "eie_revision")  # of equal machines
 
 
 class Machine:
-    """What the page needs of one file; the rows themselves are not kept."""
+    """What the page needs of one machine's results; the rows themselves are not kept."""
 
-    def __init__(self, path, place, published):
-        results = load(path)
+    def __init__(self, results, published):
         cockpit = Cockpit(results, published)
         most = cockpit.most()
-        self.path, self.threads = path, most
-        self.label = f"{place}. {cockpit.name()[:LONGEST]}"
+        self.path, self.threads = results.path, most
+        self.label = self.name = cockpit.name()[:LONGEST]
+        self.host = one_line(results.context.get("host_name") or "unknown")
+        self.kind = tuple(one_line(results.context.get(name)) for name in EQUAL)
+        self.generated = one_line(results.context.get("eie_generated") or "")
+        self.times = _times(results)
         self.revision = one_line(results.context.get("eie_revision", "unknown"))
-        self.facts = {"CPU": cockpit.name()} | dict(cockpit.facts()) | _software(results)
+        self.facts = {"CPU": cockpit.name(), "host": self.host} | dict(cockpit.facts()) | _software(results)
         self.facts["libraries"] = _libraries(results)
         self.suites = _suites(results)
         self.numbers = {"all threads": cockpit.numbers(most)} | ({"1 thread": cockpit.numbers(1)} if most > 1 else {})
@@ -58,6 +69,12 @@ class Machine:
         self.counts = quiet.counts(results, plain=True)
         self.usable, self.missing = len(results.rows), len(results.missing)
         self.is_empty = most == 0
+
+
+def _times(results):
+    """{what a row is: the logarithm of the tenth percentile of its samples}, of rows that were measured on the processor."""
+    rows = [row for row in results.rows if not row.is_model and row.device == "cpu"]
+    return {key(row): math.log(low(row.samples)) for row in rows}
 
 
 def _software(results):
@@ -86,28 +103,38 @@ def _ceilings(results, threads):
 
 
 def read(paths, published):
-    seen, machines = {}, []
-    for place, path in enumerate(paths, 1):
-        real = os.path.realpath(path)
-        if real in seen:
+    """The machines of these files; files that are parts of one matrix, measured on one machine, are one."""
+    seen = set()
+    for path in paths:
+        if os.path.realpath(path) in seen:
             raise InputError(f"{path}: given twice")
-        seen[real] = path
-        machines.append(Machine(path, place, published))
+        seen.add(os.path.realpath(path))
+    places = over(place_of, paths)
+    found = over(partial(_machines, published=published), grouped(paths, places))
+    machines = [machine for group in found for machine in group]
+    for place, machine in enumerate(machines, 1):
+        machine.label = f"{place}. {machine.name}"
     return machines
 
 
-def files(paths, published, out, drawn=True):
-    """({file: content}, what to say). `drawn`: with the chart."""
+def _machines(paths, published):
+    return [Machine(results, published) for results in joined(paths)]
+
+
+def files(paths, published, out, differ, drawn=True):
+    """({file: content}, what to say). `differ`: how much equal machines may, in percent; `drawn`: with the chart."""
     machines = read(paths, published)
+    siblings = equals.judged(machines, differ)
     heads, layers = _headlines(machines), _layers(machines)
     title = f"{len(machines)} machines"
     content = {
-        PAGE: html(_page(title, machines, heads, layers, _chart(heads) if drawn else ""), f"{title}: eiebench"),
-        SUMMARY: markdown(_summary(title, machines, heads)),
-        CSV: csv_of([_facts(machines), heads, *layers]),
+        PAGE: html(_page(title, machines, heads, layers, siblings, _chart(heads) if drawn else ""), f"{title}: eiebench"),
+        SUMMARY: markdown(_summary(title, machines, heads, siblings)),
+        CSV: csv_of([_facts(machines), heads, *siblings.tables(), *layers]),
     }
     lines = [f"{machine.label}: {machine.facts['date']}, revision {machine.revision}" for machine in machines]
-    lines += [f"! {text}" for text in warnings(machines)]
+    lines += [f"! {text}" for text in siblings.warnings() + warnings(machines)]
+    lines += siblings.sentences()
     lines += [
         f"{what + ':':10}{os.path.join(out, name)}" for what, name in (("Page", PAGE), ("Summary", SUMMARY), ("Cells", CSV))
     ]
@@ -123,7 +150,7 @@ def _chart(heads):
 
 def warnings(machines):
     """What keeps two columns from being compared."""
-    found = []
+    found = _generated(machines)
     revisions = _groups(machines, lambda machine: machine.revision)
     if len(revisions) > 1:
         found.append(f"Revisions differ, so kernels do too: {_words(revisions)}")
@@ -137,6 +164,13 @@ def warnings(machines):
         f"{machine.label}: no measured row of suite paper on its processor" for machine in machines if machine.is_empty
     ]
     return found + [f"{machine.label}: {machine.counts}" for machine in machines if machine.counts]
+
+
+def _generated(machines):
+    made = _groups([machine for machine in machines if machine.generated], lambda machine: machine.generated)
+    return [
+        f"{len(places)} of {len(machines)} machines are generated, not measured: {words}" for words, places in made.items()
+    ]
 
 
 def _groups(machines, value):
@@ -236,18 +270,19 @@ def _mark(table, row, less_is_better):
 
 def _meet(cell, other):
     """Do their intervals? Without intervals: are they equal?"""
-    (low, high), (other_low, other_high) = (
-        (one.value, one.value) if one.low is None else (one.low, one.high) for one in (cell, other)
-    )
-    return low <= other_high and other_low <= high
+    ends = [(one.value, one.value) if one.low is None else (one.low, one.high) for one in (cell, other)]
+    return ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
 
 
-def _page(title, machines, heads, layers, svg):
+def _page(title, machines, heads, layers, siblings, svg):
     facts, alike = _differing(_facts(machines))
-    page = Page(title).add(Lead(_lead(machines, heads)), Warnings(tuple(warnings(machines))), Contents())
+    page = Page(title).add(
+        Lead(_lead(machines, heads)), Warnings(tuple(siblings.warnings() + warnings(machines))), Contents()
+    )
     page.heading("What differs").table(facts, titled=False)
     if alike:
         page.add(f"Alike everywhere: {'; '.join(alike)}.")
+    siblings.put(page, CSV)
     page.heading("Headlines")
     if svg:
         page.add(Drawing(drawing(svg, "machines"), CHART_WORDS, CHART_CAPTION))
@@ -301,8 +336,9 @@ def _entry(cell, tone):
     return Entry(cell.shown(), hover(cell), cell.value if is_number(cell.value) else None, tone)
 
 
-def _summary(title, machines, heads):
-    page = Page(f"{title}: summary").add(_lead(machines, heads)).bullets(warnings(machines))
+def _summary(title, machines, heads, siblings):
+    page = Page(f"{title}: summary").add(_lead(machines, heads)).bullets(siblings.warnings() + warnings(machines))
+    page.bullets(siblings.sentences())
     page.heading("Headlines").table(
         _turned(heads, [f"{name}, all threads" for name in NUMBERS]), titled=False, remarks=False
     )
