@@ -6,6 +6,7 @@ import statistics
 
 from plots.core.cells import WIDE, Cell, number_text, percent, said_together
 from plots.core.context import size_text
+from plots.core.contradictions import contradictions as impossible
 from plots.core.load import is_number, one_line
 from plots.core.references import References
 from plots.tables.baselines import notes, paths
@@ -221,15 +222,17 @@ def counts(results, plain=False):
 
 
 def contradictions(results):
-    """What contradicts itself, in the words of the run and of its rows."""
-    lines = _of_runs(results)
+    """What contradicts itself, in the words of the run and of its rows, and in the file's numbers."""
+    lines = _of_file(results)
     lines += [f"{row.label()}: {text}." for row in results.rows for text in said_of(row)]
     lines += [f"{row.label()}: {text}." for row in results.rows for text in _failed_visit(row)]
     return list(dict.fromkeys(lines))
 
 
-def _of_runs(results):
-    return [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
+def _of_file(results):
+    """What its numbers contradict, and what its runs say."""
+    lines = [f"{text[0].upper()}{text[1:]}." for text in impossible(results)]
+    return lines + [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
 
 
 def said_of(row):
@@ -257,7 +260,7 @@ def grouped(results):
             names = list(found)[:NAMED_OF_GROUP]
             more = len(found) - len(names)
             lines.append(f"{len(found)} rows: {_with_ranges(texts)}: {'; '.join(names)}{f'; and {more} more' * (more > 0)}.")
-    return list(dict.fromkeys(_of_runs(results) + lines))
+    return list(dict.fromkeys(_of_file(results) + lines))
 
 
 def _with_ranges(texts):
