@@ -235,6 +235,7 @@ FORMATTED = {
     "map/points.py": {"percent"},  # densities that were asked for
     "compression/deepcomp.py": {"listed"},  # arguments of eie compress
     "core/cells.py": {"*"},
+    "core/contradictions.py": {"_of_threads", "_of_bounds"},  # words on what cannot be, of a file and not of a machine
     "core/context.py": {"*"},  # facts of the machine
     "core/grid.py": {"_csv_fields"},
     "core/headline.py": {"ratio_text"},  # with the cell's letter
