@@ -371,8 +371,9 @@ enum eie_status eie_train_seed(const struct eie_train_shared *shared, uint64_t s
     if (!status) status = eie_train_checkpoint_path(options, seed, run.checkpoint, error);
     if (!status && options->resume && access(run.checkpoint, F_OK) == 0)
         status = load(&run, &done, error);
-    if (!status && done && (options->no_test || json_object_get(done, "test"))) {
+    if (!status && json_is_object(done) && (options->no_test || json_object_get(done, "test"))) {
         *result = json_incref(done);
+        eie_set(*result, "file", run.path);
         status = restore_file(&run, error);
     } else if (!status) {
         *result = json_object();

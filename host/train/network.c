@@ -11,11 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT          "eie-network-1"
-#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-#define EXTENT_MAX      4096u
-#define WEIGHTS_MAX     EIE_NETWORK_PLACES_MAX /* else its file could not be written */
-#define VALUES_MAX      (UINT64_C(1) << 24)    /* of one image between two layers */
+#define FORMAT      "eie-network-1"
+#define EXTENT_MAX  4096u
+#define WEIGHTS_MAX EIE_NETWORK_PLACES_MAX /* else its file could not be written */
+#define VALUES_MAX  (UINT64_C(1) << 24)    /* of one image between two layers */
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -102,7 +101,7 @@ static enum eie_status read_name(const struct reading *in, const json_t *object,
     if (!*text || strlen(text) >= EIE_NODE_NAME_MAX)
         return eie_json_fail_at(in->file, object, "name", in->error, "must have 1 to %d bytes",
                                 EIE_NODE_NAME_MAX - 1);
-    if (text[strspn(text, NAME_CHARACTERS)])
+    if (text[strspn(text, EIE_NODE_NAME_CHARACTERS)])
         return eie_json_fail_at(in->file, object, "name", in->error,
                                 "must be of letters, digits, _ and -");
     for (uint32_t i = 0; i < in->network->node_count; i++)
@@ -359,7 +358,7 @@ static enum eie_status set_name(const char *path, struct eie_network *network,
     if (!length || length >= sizeof network->name)
         return eie_fail(error, EIE_INPUT, "%s: a network's name has 1 to %zu bytes", path,
                         sizeof network->name - 1);
-    if (strspn(stem, NAME_CHARACTERS ".") < length)
+    if (strspn(stem, EIE_NODE_NAME_CHARACTERS ".") < length)
         return eie_fail(error, EIE_INPUT,
                         "%s: a network's name, that of its file, is of letters, digits, '-', '_' "
                         "and '.'",

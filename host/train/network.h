@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIE_NODES_MAX     16
-#define EIE_NODE_NAME_MAX 32 /* bytes, with the 0 */
-#define EIE_PAD_GROUPS    4
+#define EIE_NODES_MAX            16
+#define EIE_NODE_NAME_MAX        32 /* bytes, with the 0 */
+#define EIE_PAD_GROUPS           4
+#define EIE_NODE_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 enum eie_node_kind { EIE_NODE_CONV, EIE_NODE_POOL, EIE_NODE_FC };
 
