@@ -100,9 +100,9 @@ def _panel(axes, network, trainings, printed):
         _recipe(axes, training, colour, falling.index(training))
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    axes.set_xlim(low, high * 2.2)
+    axes.set_xlim(low, high * 2.8)
     bottom, top = axes.get_ylim()
-    axes.set_ylim(bottom - 0.12 * (top - bottom), top)  # for the names
+    axes.set_ylim(bottom - 0.12 * (top - bottom), top + 0.04 * (top - bottom))  # for the names
     axes.xaxis.set_major_locator(FixedLocator(RATES))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f"{rate}x" for rate in RATES])

@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import replace
 
-from plots.core.cells import LETTERS, Cell, said_together
+from plots.core.cells import LETTERS, Cell, missing, said_together
 from plots.core.commandline import Parser
 from plots.core.grid import Table, csv_of
 from plots.core.load import InputError
@@ -76,7 +76,15 @@ class Training:
                     row["standard error"] = spread(training, column).error()
             table.put_cells(training.name, row)
         table.decimals |= {DENSE: 3, FILE: 3, "standard error": 3, BYTES: 0, RATE: 1, CPU: 0}
-        table.fill("the recipe shares no weights: its file holds floats; of one seed there is no error")
+        for row in table.rows:
+            for column in table.columns:
+                if table.get(row, column) is None:
+                    why = (
+                        "one seed has no error of its mean"
+                        if column == "standard error"
+                        else "floats: no weights are shared"
+                    )
+                    table.put(row, column, missing("none", "derived", why))
         return table
 
     def openings(self):
@@ -191,8 +199,8 @@ class Training:
             page.table(table, file=file)
         if training.has_control:
             page.table(self.dsd_table(), file=file).add(
-                "**Other networks and other data**: nothing of that table is about the networks here. Its authors print no control "
-                "that was trained as long."
+                "**Other networks and other data**: nothing of that table is about the networks here, and it holds DSD against the "
+                "baseline, not against a control that was trained as long.",
             )
 
 
