@@ -155,8 +155,8 @@ class Training:
     def page(self, file, figure):
         page = Page("Deep Compression whole: trained, pruned, shared, coded").add(
             "Networks that `eie train` trained, pruned, shared and stored, from its ledgers; `./run train` makes this page.",
-            f"{LETTERS} Errors are of MNIST's 10,000 test images, where nothing else is said, of the file as it is read back from "
-            "disk; *validation*: of 5,000 images set apart from the 60,000, on which every choice was made. A rate is 4 bytes a "
+            f"{LETTERS} Errors are of the test images (10,000 of MNIST), where nothing else is said, of the file as it is read back from "
+            "disk; *validation*: of images set apart from the others (5,000 of the 60,000), on which every choice was made. A rate is 4 bytes a "
             "parameter, biases too, over the bytes of the whole file. Seconds are CPU seconds: the machine was busy. One seed "
             "tells little: on 10,000 images an error near 1.5 % has a binomial deviation of 0.12 points.",
         )
