@@ -253,7 +253,9 @@ static void print_choice(const struct eie_advice *advice)
     const struct eie_offer *dense = &advice->offers[EIE_FAMILY_DENSE];
     printf("take %s: %s, %.4g us a call", eie_family_name(best), offer->kernel, offer->ns / 1e3);
     if (best != EIE_FAMILY_DENSE && isfinite(dense->ns))
-        printf(", %.3g times as fast as dense float32 (%s)", dense->ns / offer->ns, dense->kernel);
+        printf(", %.3g times as fast as dense float32 (%s; %.3g to %.3g times by their intervals)",
+               dense->ns / offer->ns, dense->kernel, dense->low_ns / offer->high_ns,
+               dense->high_ns / offer->low_ns);
     putchar('\n');
     if (*offer->remark) printf("it %s\n", offer->remark);
     if (second != EIE_FAMILIES && eie_advice_is_close(advice, best, second))

@@ -184,8 +184,8 @@ static void forbid(int code, int paranoid, struct eie_refusal *refusal)
 
 void eie_counter_refusal(int code, int paranoid, struct eie_refusal *refusal)
 {
-    static const char virtual[] = "give the virtual machine its host's (QEMU: -cpu host,pmu=on), "
-                                  "or measure on the machine itself";
+    static const char virtual[] = "give the virtual machine its host's counters (QEMU: -cpu "
+                                  "host,pmu=on), or measure on the machine itself";
     const enum eie_count_state none = EIE_COUNT_UNAVAILABLE;
     if (code == EACCES || code == EPERM)
         forbid(code, paranoid, refusal);

@@ -1,6 +1,7 @@
 """`eie map` and `eie advise` on small layers: what is measured, resumed, said, and refused."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -177,6 +178,9 @@ def test_advice_on_a_shape(eie):
 def test_advice_in_words(eie):
     done = eie("advise", "--quiet", *SHAPE)
     assert "64 inputs, 48 outputs, 10 % of the weights and 100 % of the inputs" in done.stdout
+    ratio = re.search(r"(\S+) times as fast as dense float32 \(.*; (\S+) to (\S+) times by their intervals\)", done.stdout)
+    assert not ratio or float(ratio[2]) <= float(ratio[1]) <= float(ratio[3]), ratio
+    assert ratio or "take dense float32" in done.stdout
     assert "take " in done.stdout and "dense float32" in done.stdout and "leaving weights out" in done.stdout
     assert "sparse float32 alone " in done.stdout
 
@@ -203,7 +207,7 @@ def test_advice_from_a_map(eie, make_map):
     assert {offer["provenance"] for offer in said["offers"]} == {"derived", "modelled"}
     eie.fails(2, "no point of batch 8", "advise", *asked, "--batch", "8")
     eie.fails(2, "too far away", "advise", "--inputs", "4096", *asked[2:])
-    eie.fails(2, "density of inputs", "advise", *asked, "--activations", "0.01")
+    eie.fails(2, "density of inputs", "advise", *asked, "--activations", "0.1")
     eie.fails(2, "--threads", "advise", *asked, "--threads", "1")
 
 
