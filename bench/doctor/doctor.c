@@ -18,20 +18,14 @@ static void command_of(const char *words, const char *other, char *text, size_t 
     snprintf(text, size, "%.*s", (int)strcspn(found ? found : other, ","), found ? found : other);
 }
 
-void eie_check_energy(const char *words, const char *place, struct eie_checkup *checkup)
+void eie_check_energy(const char *words, struct eie_checkup *checkup)
 {
     static const char name[] = "energy", good[] = "measured: ", locked[] = "no permission";
     static const char meter[] = "measure on the machine itself, or read a meter at its socket: eie "
                                 "bench --power WATTS";
     char command[sizeof checkup->all->mend];
     command_of(words, "run eie as root", command, sizeof command);
-    if (place && !strcmp(place, "no"))
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING, "unset EIE_RAPL",
-                        "EIE_RAPL=no: nobody asks for the processor's energy");
-    else if (place && *place)
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING, "unset EIE_RAPL",
-                        "EIE_RAPL=%.100s stands in the place of /sys: %s", place, words);
-    else if (!strncmp(words, good, sizeof good - 1))
+    if (!strncmp(words, good, sizeof good - 1))
         eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "", "%s", words);
     else
         eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
@@ -65,7 +59,7 @@ static void add_energy(struct eie_checkup *checkup)
         snprintf(words, sizeof words, "unavailable: %.600s", error.message);
     else
         eie_device_energy_words(&host, words, sizeof words);
-    eie_check_energy(words, getenv("EIE_RAPL"), checkup);
+    eie_check_energy(words, checkup);
 }
 
 void eie_doctor_quick(const char *root, struct eie_checkup *checkup)

@@ -15,9 +15,8 @@ void eie_doctor_quick(const char *root, struct eie_checkup *checkup);
 EIE_MUST_USE enum eie_status eie_doctor_further(struct eie_checkup *checkup,
                                                 struct eie_error *error);
 
-/* Energy: "measured: ...", "no permission: ...", as eie_device_energy_words has it; `place`:
- * EIE_RAPL, NULL or "" where it is not set. */
-void eie_check_energy(const char *words, const char *place, struct eie_checkup *checkup);
+/* Energy: "measured: ...", "no permission: ...", as eie_device_energy_words has it. */
+void eie_check_energy(const char *words, struct eie_checkup *checkup);
 
 /* Instruction sets that are left: all features of the processor, and those left by EIE_ISA_MASK. */
 void eie_check_instructions(const char *mask, struct eie_checkup *checkup);
