@@ -263,9 +263,14 @@ static enum eie_status check_outputs(const struct eie_train_options *options,
                                      struct eie_error *error)
 {
     for (uint64_t seed = options->first_seed; seed <= options->last_seed; seed++) {
-        char path[EIE_TRAIN_PATH];
+        char path[EIE_TRAIN_PATH], checkpoint[EIE_TRAIN_PATH];
         struct eie_output output;
         enum eie_status status = eie_train_path(options, seed, path, error);
+        if (!status) status = eie_train_checkpoint_path(options, seed, checkpoint, error);
+        if (!status && !options->resume && access(checkpoint, F_OK) == 0)
+            status = eie_fail(error, EIE_USAGE,
+                              "%s is there: --resume goes on with it; to begin again, remove it",
+                              checkpoint);
         if (!status && eie_output_is_direct(path))
             status = eie_fail(error, EIE_USAGE,
                               "%s: is no regular file: it is read back for its "
@@ -274,6 +279,18 @@ static enum eie_status check_outputs(const struct eie_train_options *options,
         if (!status) status = eie_output_begin(path, &output, error);
         if (status) return status;
         eie_output_abandon(&output);
+    }
+    return EIE_OK;
+}
+
+enum eie_status eie_train_finish(const struct eie_train_options *options, struct eie_error *error)
+{
+    for (uint64_t seed = options->first_seed; seed <= options->last_seed; seed++) {
+        char path[EIE_TRAIN_PATH];
+        const enum eie_status status = eie_train_checkpoint_path(options, seed, path, error);
+        if (status) return status;
+        if (unlink(path) && errno != ENOENT)
+            return eie_fail(error, EIE_SYSTEM, "%s: cannot be removed: %s", path, strerror(errno));
     }
     return EIE_OK;
 }
