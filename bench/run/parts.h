@@ -21,7 +21,8 @@ struct eie_part {
     uint32_t term_count; /* 0: there are only floats */
     uint64_t nonzeros;   /* weights that are not 0 */
     /* Where the terms were made here (bench/run/share.h), else NaN: how far outputs on drawn images
-     * are from those of `weights`, root mean square over theirs, with one term and with two. */
+     * are from those of `weights` beyond a constant that the bias takes up, root mean square over
+     * theirs, with one term and with two. */
     double error[EIE_TERMS_MAX];
 };
 

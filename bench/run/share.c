@@ -14,11 +14,12 @@
 
 #define PES         64u /* that the layers are cut for */
 #define BLOCK       64u
-#define STRETCH     16u /* positions that are sampled together */
-#define STRETCHES   4u  /* of a convolution and image */
+#define STRETCH     8u  /* positions that are sampled together */
+#define STRETCHES   16u /* of a convolution and image */
 #define SAMPLES     (STRETCH * STRETCHES)
 #define ROUNDS_MAX  200u
 #define WEIGHT_BITS 30u
+#define BIAS_ROOM   (double)(1 << 27) /* what a bias may move by, kept free in the sums */
 
 /* One convolution under way. */
 struct work {
@@ -67,8 +68,7 @@ static void take_samples(struct work *work, const float *tensor)
     const size_t length = positions < STRETCH ? positions : STRETCH;
     const size_t stretches = positions / length < STRETCHES ? positions / length : STRETCHES;
     for (size_t k = 0; k < stretches; k++) {
-        const size_t first =
-            stretches > 1 ? k * (positions - length) / (stretches - 1) : (positions - length) / 2;
+        const size_t first = (2 * k + 1) * (positions - length) / (2 * stretches);
         eie_columns_float(work->step, tensor, first, length,
                           work->samples + (size_t)work->sample_count * work->step->inputs);
         work->sample_count += (uint32_t)length;
@@ -152,7 +152,7 @@ static bool sums_fit(const struct work *work, const struct eie_shared *shared,
         for (uint32_t j = 0; j < inputs; j++) sum += abs(codebook[code[j]]);
         sum *= 32768;
         if (bias) sum += fabs(ldexp((double)bias[i], weight_bits + work->input_bits)) + 1;
-        if (sum > INT32_MAX) return false;
+        if (sum > INT32_MAX - BIAS_ROOM) return false;
     }
     return true;
 }
@@ -177,12 +177,37 @@ static int choose_weight_bits(const struct work *work, const struct eie_shared *
     return -1;
 }
 
+/* Lloyd's iteration ends in a minimum that depends on where it began: the better of two. */
+static enum eie_status share_best(const struct sharing *in, const float *values, size_t places,
+                                  struct eie_kmeans kmeans[2], struct eie_shared *shared)
+{
+    static const enum eie_centroids starts[] = {EIE_CENTROIDS_DENSITY, EIE_CENTROIDS_LINEAR};
+    double best = INFINITY;
+    uint8_t *code = malloc(places);
+    enum eie_status status = code ? EIE_OK : no_memory(in);
+    for (uint32_t s = 0; s < 2 && !status; s++) {
+        float codebook[EIE_CLUSTERS_MAX] = {0};
+        double squares = 0;
+        status = eie_kmeans(values, places, true, EIE_CODEBOOK_SIZE - 1, starts[s], 1, ROUNDS_MAX,
+                            in->options->threads, &kmeans[s], in->error);
+        if (!status)
+            status = eie_kmeans_assign(&kmeans[s], values, places, true, 1, in->options->threads,
+                                       code, codebook, &squares, in->error);
+        if (status || squares >= best) continue;
+        best = squares;
+        memcpy(shared->code, code, places);
+        memcpy(shared->codebook, codebook, sizeof codebook);
+        shared->clusters = kmeans[s].clusters;
+    }
+    free(code);
+    return status;
+}
+
 static enum eie_status share_values(const struct sharing *in, const struct work *work,
                                     const float *values, struct eie_shared *shared)
 {
     const size_t places = (size_t)work->step->outputs * work->step->inputs;
-    struct eie_kmeans *kmeans = malloc(sizeof *kmeans);
-    double squares;
+    struct eie_kmeans *kmeans = calloc(2, sizeof *kmeans);
     *shared = (struct eie_shared){.outputs = work->step->outputs,
                                   .inputs = work->step->inputs,
                                   .rank = 2,
@@ -190,13 +215,7 @@ static enum eie_status share_values(const struct sharing *in, const struct work 
                                   .code_bits = 4};
     shared->code = calloc(places, 1);
     enum eie_status status = kmeans && shared->code ? EIE_OK : no_memory(in);
-    if (!status)
-        status = eie_kmeans(values, places, true, EIE_CODEBOOK_SIZE - 1, EIE_CENTROIDS_LINEAR, 1,
-                            ROUNDS_MAX, in->options->threads, kmeans, in->error);
-    if (!status)
-        status = eie_kmeans_assign(kmeans, values, places, true, 1, in->options->threads,
-                                   shared->code, shared->codebook, &squares, in->error);
-    if (!status) shared->clusters = kmeans->clusters;
+    if (!status) status = share_best(in, values, places, kmeans, shared);
     free(kmeans);
     if (status) eie_shared_free(shared);
     return status;
@@ -289,17 +308,47 @@ static double output_squares(const struct sharing *in, const struct work *work,
     return squares_of(outputs, (size_t)work->sample_count * work->step->outputs);
 }
 
-/* The same layer with another activation. */
-static enum eie_status set_activation(const struct work *work, enum eie_activation activation,
-                                      struct eie_error *error)
+/* Of outputs [samples][outputs] the mean of one. */
+static double mean_of(const struct work *work, const float *outputs, uint32_t output)
+{
+    double sum = 0;
+    for (uint32_t k = 0; k < work->sample_count; k++)
+        sum += (double)outputs[(size_t)k * work->step->outputs + output];
+    return sum / work->sample_count;
+}
+
+/* The first term with its activation, and its bias moved by what outputs, in the mean over the
+ * samples, are short of. */
+static enum eie_status finish_first(const struct work *work, const float *short_of,
+                                    struct eie_error *error)
 {
     struct eie_layer *old = work->part->terms[0], *made, parts = *old;
-    parts.activation = activation;
+    const int bits = (int)(old->weight_fraction_bits + old->input_fraction_bits);
+    int32_t *bias = malloc(work->step->outputs * sizeof *bias);
+    if (!bias) return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", old->name);
+    for (uint32_t i = 0; i < work->step->outputs; i++) {
+        const double more = eie_round_even(ldexp(mean_of(work, short_of, i), bits));
+        bias[i] = old->bias[i] + (int32_t)fmax(-BIAS_ROOM, fmin(BIAS_ROOM, more));
+    }
+    parts.bias = bias;
+    if (work->part->term_count == 1 && work->step->relu) parts.activation = EIE_ACTIVATION_RELU;
     const enum eie_status status = eie_layer_create(&parts, &made, error);
+    free(bias);
     if (status) return status;
     work->part->terms[0] = made;
     eie_layer_free(old);
     return EIE_OK;
+}
+
+/* How far outputs are off, [samples][outputs], when their mean is set right. */
+static double error_squares(const struct work *work, const float *off)
+{
+    double sum = squares_of(off, (size_t)work->sample_count * work->step->outputs);
+    for (uint32_t i = 0; i < work->step->outputs; i++) {
+        const double mean = mean_of(work, off, i);
+        sum -= work->sample_count * mean * mean;
+    }
+    return sum > 0 ? sum : 0;
 }
 
 static enum eie_status share_part(const struct sharing *in, struct work *work)
@@ -324,11 +373,10 @@ static enum eie_status share_part(const struct sharing *in, struct work *work)
     do {
         status = make_term(in, work, left, part->term_count, part->term_count ? NULL : part->bias);
         if (status) goto done;
-        const double off = output_squares(in, work, left, outputs);
-        part->error[part->term_count++] = all > 0 ? sqrt(off / all) : 0;
+        output_squares(in, work, left, outputs);
+        part->error[part->term_count++] = all > 0 ? sqrt(error_squares(work, outputs) / all) : 0;
     } while (part->term_count < EIE_TERMS_MAX && part->error[0] > in->options->bound);
-    if (part->term_count == 1 && work->step->relu)
-        status = set_activation(work, EIE_ACTIVATION_RELU, in->error);
+    status = finish_first(work, outputs, in->error);
 done:
     free(left);
     free(outputs);

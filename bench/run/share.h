@@ -4,9 +4,11 @@
  * float32; no photograph is looked at. A convolution's weights are shared by k-means, 15 weights
  * (Deep Compression, section 3), and put in fixed point; the second layer shares what the first
  * leaves in the same way, entry by entry. It is added where outputs of the first alone are further
- * than the bound from those of the floats. A tensor's fraction bits leave room for twice its
- * largest value on the drawn images; weights have as many as keep every final sum in 32 bits
- * whatever the inputs are. */
+ * than the bound from those of the floats, their means set right: the bias takes up what an output
+ * is short of in the mean over the drawn images, since an error with a mean passes through all that
+ * follows (Nagel et al., ICCV 2019, correct biases in the same way). A tensor's fraction bits leave
+ * room for twice its largest value on the drawn images; weights have as many as keep every final
+ * sum in 32 bits whatever the inputs are. */
 #ifndef EIE_BENCH_RUN_SHARE_H
 #define EIE_BENCH_RUN_SHARE_H
 
