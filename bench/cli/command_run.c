@@ -23,7 +23,7 @@ static const char help_text[] =
     "  --float         float32 with the weights as they are, instead of integer kernels\n"
     "  --kernel NAME   the exact kernel (default: the first of a list that runs here)\n"
     "  --bound E       a layer whose outputs on drawn images are further than E from those of the\n"
-    "                  weights as they are becomes the sum of two (default 0.08)\n"
+    "                  weights as they are becomes the sum of two (default 0.06)\n"
     "  --draws N       images that are drawn for that and for the scales (default 4)\n"
     "  --anew          shared and scaled anew, where the file has layers\n"
     "  --save FILE     the layers of 4 bits, as a layer file\n"

@@ -110,18 +110,6 @@ static enum eie_status read_matrices(const struct reading *in, bool *narrow)
     return status;
 }
 
-static enum eie_status check_activation(const struct reading *in, const struct eie_step *step,
-                                        const struct eie_part *part)
-{
-    const bool wanted = step->relu && part->term_count == 1;
-    for (uint32_t t = 0; t < part->term_count; t++)
-        if ((part->terms[t]->activation == EIE_ACTIVATION_RELU) != wanted)
-            return eie_fail(in->error, EIE_INPUT,
-                            "%s: layer %s has %sReLU, which does not fit graph %s", in->path,
-                            part->terms[t]->name, wanted ? "no " : "", in->graph->name);
-    return EIE_OK;
-}
-
 /* The layers themselves; those of no convolution are left aside. */
 static enum eie_status take_layers(const struct reading *in)
 {
@@ -137,7 +125,7 @@ static enum eie_status take_layers(const struct reading *in)
                     part->terms[part->term_count++] = set.layers[l];
                     set.layers[l] = NULL;
                 }
-        status = part->term_count ? check_activation(in, step, part) : no_weights(in, step);
+        if (!part->term_count) status = no_weights(in, step);
     }
     in->parts->are_layers = true;
     eie_layer_set_free(&set);

@@ -408,9 +408,15 @@ enum eie_status eie_pass_make_float(const struct eie_graph *graph, const struct 
  */
 
 static enum eie_status check_term(const char *path, const struct eie_layer *layer, int bits,
-                                  const struct eie_layer *first, struct eie_error *error)
+                                  const struct eie_layer *first, bool relu, struct eie_error *error)
 {
     uint64_t bound;
+    if ((layer->activation == EIE_ACTIVATION_RELU) != relu)
+        return eie_fail(
+            error, EIE_INPUT,
+            "%s: layer %s has %sReLU, which does not fit the graph; --anew makes layers "
+            "that do",
+            path, layer->name, relu ? "no " : "");
     if ((int)layer->input_fraction_bits != bits)
         return eie_fail(error, EIE_INPUT,
                         "%s: layer %s takes inputs of %" PRIu32 " fraction bits, what comes before "
@@ -443,7 +449,8 @@ static enum eie_status find_fraction_bits(struct eie_pass *pass, const char *pat
                 bits[0] = (int)part->terms[0]->input_fraction_bits;
             for (uint32_t t = 0; t < part->term_count; t++) {
                 const enum eie_status status =
-                    check_term(path, part->terms[t], bits[step->from[0]], part->terms[0], error);
+                    check_term(path, part->terms[t], bits[step->from[0]], part->terms[0],
+                               step->relu && part->term_count == 1, error);
                 if (status) return status;
             }
             bits[s] = (int)part->terms[0]->output_fraction_bits;
