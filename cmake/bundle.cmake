@@ -1,5 +1,5 @@
-# The bundle: one folder with `eie`, the small shared libraries that a bare Linux lacks, and data/. It
-# runs where it lies. It is the install component `bundle` of any build tree,
+# The bundle: one folder with `eie`, the small shared libraries that a bare Linux lacks, data/,
+# and what measures a GPU in one call. It runs where it lies. It is the install component `bundle` of any build tree,
 #   cmake --install build/release --component bundle --prefix NEW_FOLDER
 # and preset `bundle` makes it with every build.
 option(EIE_BUNDLE "Make the bundle with every build" OFF)

@@ -64,6 +64,12 @@ if(EIE_HAS_CUDA)
   target_compile_options(eie_cuda PRIVATE
     $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra -Xptxas=--warn-on-spills -lineinfo>
     "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${EIE_WERROR}>>:-Xcompiler=-Werror;--Werror=all-warnings>")
+  string(REGEX MATCHALL "[0-9]+" chips "${EIE_CUDA_ARCHITECTURES}")
+  if(chips) # "native" names none: then the usual least
+    list(SORT chips COMPARE NATURAL)
+    list(GET chips 0 chip)
+    target_compile_definitions(eie_cuda PRIVATE EIE_CUDA_LEAST=${chip})
+  endif()
   target_include_directories(eie_cuda SYSTEM PRIVATE ${EIE_CUDA_HEADERS})
   target_link_libraries(eie_cuda PUBLIC ${EIE_CUDA_RUNTIME} Threads::Threads ${CMAKE_DL_LIBS} rt)
 else()

@@ -1,5 +1,5 @@
 # Writes the bundle into the new folder FOLDER: the program PROGRAM, the libraries that it needs and
-# glibc does not have, data/ of SOURCE, licences, README.txt. Fails where the folder would not run
+# glibc does not have, data/, plots/ and gpu.sh of SOURCE, licences, README.txt. Fails where the folder would not run
 # elsewhere, or is larger than LIMIT_MIB. OBJDUMP and STRIP are the tools of that name.
 cmake_minimum_required(VERSION 3.25)
 
@@ -132,6 +132,8 @@ endforeach()
 
 # ---- data and words ------------------------------------------------------------------------------
 file(COPY ${SOURCE}/data DESTINATION ${FOLDER})
+file(COPY ${SOURCE}/bench/door/gpu.sh DESTINATION ${FOLDER})
+file(COPY ${SOURCE}/plots DESTINATION ${FOLDER} PATTERN __pycache__ EXCLUDE) # gpu.sh makes GPU.md
 configure_file(${SOURCE}/cmake/bundle_readme.txt.in ${FOLDER}/README.txt @ONLY)
 
 # ---- size ----------------------------------------------------------------------------------------

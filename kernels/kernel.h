@@ -89,6 +89,14 @@ struct eie_rounding {
     double relative, of_largest; /* 0 to 0.5 each */
 };
 
+/* What a row's time is taken by (results/README.md). */
+enum eie_clock {
+    EIE_CLOCK_WALL,   /* from enqueueing until waiting has returned; on a CPU the only one */
+    EIE_CLOCK_DEVICE, /* a device's own: from the call's beginning there to its end */
+    EIE_CLOCK_CHAIN,  /* the same of many calls behind each other, divided by how many */
+    EIE_CLOCKS
+};
+
 struct eie_plan; /* each kernel has its own */
 
 /* Receives further columns: exactly one of text and number (text NULL) is meaningful. */
@@ -135,6 +143,15 @@ struct eie_kernel {
     /* Fence. `outcome` is set whole by the caller (NaN, NULL) before. */
     enum eie_status (*wait)(struct eie_plan *plan, struct eie_outcome *outcome,
                             struct eie_error *error);
+
+    /* Devices only. NULL: wait states the device's time of the call that run began, and there is no
+     * chain. Else run and wait are timed by the wall's clock alone and need no other, and this
+     * takes one measurement on the device's: EIE_CLOCK_DEVICE of one call with copy `copy`, without
+     * what the host does meanwhile where the device allows that; EIE_CLOCK_CHAIN of `*calls` calls
+     * in plain form, with all copies in turn. Waits for the end. *ns is of one call.
+     * EIE_UNSUPPORTED where this plan cannot be timed so. Afterwards y is complete, as by wait. */
+    enum eie_status (*pass)(struct eie_plan *plan, enum eie_clock clock, uint32_t copy,
+                            uint32_t *calls, double *ns, struct eie_error *error);
 
     /* Copies y out: int16 [batch][outputs] into `y`, or for FLOAT32 kernels float [batch][outputs],
      * the sums in units of the accumulator. NULL function for estimates. */

@@ -49,7 +49,7 @@ struct options {
     struct eie_candidates candidates;
     const char *file, *layer, *map, *out;
     bool as_json, here; /* `here`: something was said that a map has of its own */
-    char kernels[EIE_MAP_KERNELS_MAX], command[1024];
+    char kernels[EIE_MAP_KERNELS_MAX], command[1024], name[EIE_NAME_MAX]; /* name: of the layer */
 };
 
 static int parse_kernels(struct options *options, const char *text)
@@ -221,7 +221,8 @@ static enum eie_status take_layer(struct options *options, const struct eie_suit
     shape->weights =
         eie_shape_density((double)spec->nonzeros_active / ((double)spec->inputs * spec->outputs));
     shape->activations = eie_shape_density((double)spec->active_inputs / spec->inputs);
-    options->layer = spec->name;
+    snprintf(options->name, sizeof options->name, "%s", spec->name); /* the suite goes */
+    options->layer = options->name;
     return eie_candidates_fit(&options->candidates, shape, error);
 }
 
@@ -459,19 +460,12 @@ static enum eie_status advise(struct options *options, struct eie_error *error)
         if (status) return status;
         return options->map ? read_map(options, error) : measure(options, NULL, error);
     }
-    char name[EIE_NAME_MAX];
     enum eie_status status = eie_suite_read(options->file, &suite, error);
     if (status) return status;
     status = take_layer(options, &suite, error);
-    if (!status) {
-        snprintf(name, sizeof name, "%s", options->layer); /* it is the suite's, which goes */
-        options->layer = name;
-    }
     if (!status && !options->map) return measure(options, &suite, error);
     eie_suite_free(&suite);
-    status = status ? status : read_map(options, error);
-    options->layer = NULL;
-    return status;
+    return status ? status : read_map(options, error);
 }
 
 int eie_command_advise(int argc, char **argv)

@@ -53,7 +53,7 @@ void eie_check_virtual(const char *root, struct eie_checkup *checkup)
     eie_setting_virtual(root, &setting);
     eie_setting_stolen(root, &stat, &stolen);
     if (stolen > 0)
-        snprintf(words, sizeof words, "; since it began %.2g %% of its cores' time went to others",
+        snprintf(words, sizeof words, "; since it began %.3g %% of its cores' time went to others",
                  100 * stolen);
     if (setting.state != EIE_SETTING_KNOWN)
         unknown(checkup, "hypervisor", &setting, "", "mount -t proc proc /proc");
@@ -142,7 +142,7 @@ void eie_check_load(const char *root, struct eie_checkup *checkup)
     if (cpus) count = cpus->count;
     free(cpus);
     if (share > 0)
-        snprintf(words, sizeof words, "; a thread waited for a CPU %.2g %% of 10 s", 100 * share);
+        snprintf(words, sizeof words, "; a thread waited for a CPU %.3g %% of 10 s", 100 * share);
     if (setting.state != EIE_SETTING_KNOWN)
         unknown(checkup, "load", &setting, "", "mount -t proc proc /proc");
     else if (mean > LOAD_SHARE * (count ? count : 1) || share > PRESSURE_SHARE)

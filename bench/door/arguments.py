@@ -63,6 +63,14 @@ def time_text(text):
     return text
 
 
+def sizes(text):
+    """A comma list of numbers from 1 to 65536, handed on as it is written."""
+    for word in text.split(","):
+        if not re.fullmatch("[1-9][0-9]{0,4}", word, re.ASCII) or int(word) > 65536:
+            raise argparse.ArgumentTypeError(f"'{text}' is no list of sizes (try 1,64)")
+    return text
+
+
 def watts_text(text):
     """A power that is handed on to eie bench as it is written."""
     if not re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?W?", text, re.ASCII) or not 0 < float(text.rstrip(" W")) <= 1e5:

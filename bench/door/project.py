@@ -15,7 +15,8 @@ LOG = "build/log.txt"  # of the last build
 
 def install(*groups):
     """What is missing of these, by run's names: build, test, check, cross, loader, count; python (.venv); peers, opencl,
-    cuda, browser. Ends the verb where that fails, but for peers, opencl and browser."""
+    cuda, browser, fleet (ReFrame), slurm. Ends the verb where that fails, but for peers, opencl, browser,
+    fleet and slurm."""
     must("./run", "--install", *groups)
 
 

@@ -43,13 +43,13 @@
 
 enum contender_state { WAITING, ADMITTED, FAILED, TIMED, SECOND };
 
-/* A row's plan while its group is under way. Of two rows with one plan the first has it, and the
- * other is SECOND. */
+/* A row's plan while its group is under way. Of several rows with one plan the first has it, and
+ * the others are SECOND. */
 struct contender {
     const struct eie_group *group;
     struct eie_quiet *quiet; /* counters beside its blocks, or NULL */
     struct eie_row *row;
-    struct eie_row *second; /* the row of the plan's other clock, or NULL */
+    struct eie_row *rows[EIE_CLOCKS]; /* the plan's by their clocks; NULL: not to be measured */
     uint32_t index;
     enum contender_state state;
     struct eie_plan *plan;
@@ -61,7 +61,10 @@ struct contender {
     double cpu_ns;         /* of all calls of this visit */
     int64_t cpu_calls;
     uint32_t visit;
-    struct eie_samples fresh, device; /* of this visit: by the wall's clock, by the device's */
+    struct eie_samples fresh[EIE_CLOCKS]; /* of this visit */
+    bool no_chain;                        /* the plan cannot be timed so, */
+    struct eie_error why;                 /* for this reason */
+    struct eie_energy chain_energy;
     struct eie_error error;
     enum eie_status status;
 };
@@ -192,6 +195,15 @@ static enum eie_status make_plan(struct session *session, struct contender *cont
     return status;
 }
 
+static enum eie_status copies_of(const struct session *session, const struct eie_row *row,
+                                 uint32_t *copies, struct eie_error *error)
+{
+    const enum eie_cache cache = session->group->cache;
+    return row->device->kind == EIE_DEVICE_FOUND
+               ? eie_device_copies(row->device, cache, row->copy_bytes, copies, error)
+               : eie_cache_copies(cache, row->threads, row->copy_bytes, copies, error);
+}
+
 /* As many copies as the cache mode takes; `bytes` are those of a plan with one. A kernel that
  * chooses by trying may choose another form when there are several: then they are counted anew,
  * once. */
@@ -203,8 +215,7 @@ static enum eie_status make_copies(struct session *session, struct contender *co
     for (int round = 0; round < 2 && !status; round++) {
         const uint32_t before = contender->plan ? row->copies : 0;
         bool now = false;
-        status = eie_cache_copies(session->group->cache, row->threads, row->copy_bytes,
-                                  &row->copies, error);
+        status = copies_of(session, row, &row->copies, error);
         if (status || row->copies == before) return status;
         end_plan(session, contender);
         status = fits(session, plan_bytes(row, row->copies, bytes), &now, error);
@@ -214,9 +225,7 @@ static enum eie_status make_copies(struct session *session, struct contender *co
         row->copy_bytes = row->cost.prepared_bytes;
     }
     uint32_t needed = 0;
-    if (!status)
-        status =
-            eie_cache_copies(session->group->cache, row->threads, row->copy_bytes, &needed, error);
+    if (!status) status = copies_of(session, row, &needed, error);
     if (!status && needed > row->copies)
         status = eie_fail(error, EIE_UNSUPPORTED,
                           "a copy has %" PRIu64 " bytes where there are %u, and another size where "
@@ -281,8 +290,8 @@ static bool in_private_caches(const struct eie_row *row)
 static void fail(struct session *session, struct contender *contender, enum eie_status status,
                  const struct eie_error *error)
 {
-    eie_row_fail(contender->row, status, error);
-    if (contender->second) eie_row_fail(contender->second, status, error);
+    for (int c = 0; c < EIE_CLOCKS; c++)
+        if (contender->rows[c]) eie_row_fail(contender->rows[c], status, error);
     contender->state = FAILED;
     end_plan(session, contender);
 }
@@ -353,6 +362,39 @@ static enum eie_status calibrate(struct contender *contender, struct eie_error *
     return eie_fail(error, EIE_SYSTEM, "calls take no time on this clock");
 }
 
+/* One measurement by a clock that has calls of its own; how many they were. */
+static uint32_t pass(struct contender *contender, enum eie_clock clock, double *ns)
+{
+    const struct eie_row *row = contender->row;
+    uint32_t calls = 1;
+    *ns = NAN;
+    if (clock == EIE_CLOCK_CHAIN && (contender->no_chain || !contender->rows[clock])) return 0;
+    const enum eie_status status =
+        row->kernel->pass(contender->plan, clock, contender->copy, &calls, ns, &contender->why);
+    contender->copy = contender->copy + 1 < row->copies ? contender->copy + 1 : 0;
+    if (clock == EIE_CLOCK_CHAIN && status == EIE_UNSUPPORTED) {
+        contender->no_chain = true;
+        return 0;
+    }
+    contender->status = status;
+    contender->error = contender->why;
+    return status ? 0 : calls;
+}
+
+/* The mean of as many calls as a block has by such a clock; NaN where there are none. */
+static double passes(struct contender *contender, enum eie_clock clock)
+{
+    double all = 0, ns;
+    int64_t done = 0;
+    while (done < contender->calls && !contender->status) {
+        const uint32_t calls = pass(contender, clock, &ns);
+        if (!calls) return NAN;
+        all += calls * ns;
+        done += calls;
+    }
+    return all / (double)done;
+}
+
 /* Untimed calls. They go through the copies as the timed ones do, so that with rotated copies the
  * last level holds what it can of them, whatever the neighbours left there. */
 static bool warm(void *context)
@@ -365,21 +407,21 @@ static bool warm(void *context)
     do {
         contender->status = call_once(contender, &outcome, &contender->error);
     } while (!contender->status && eie_now_s() - begin + contender->call_s < contender->warm_s);
+    for (int c = EIE_CLOCK_WALL + 1; contender->row->kernel->pass && c < EIE_CLOCKS; c++) {
+        double ns; /* a graph's first launch takes longer */
+        if (!contender->status) (void)pass(contender, (enum eie_clock)c, &ns);
+    }
     return contender->status == EIE_OK;
 }
 
-/* A sample of the row, and of its device's clock where that has one. */
-static void keep_block(struct contender *contender, double wall_ns, double device_ns,
-                       bool disturbed)
+/* A sample by each clock that the row's plan has. */
+static void keep_block(struct contender *contender, const double ns[EIE_CLOCKS], bool disturbed)
 {
-    const double calls = (double)contender->calls;
-    const bool clocks = eie_row_has_two_clocks(contender->row);
-    struct eie_sample one = {wall_ns / calls, contender->visit, disturbed};
-    if (!contender->status)
-        contender->status = eie_samples_add(&contender->fresh, one, &contender->error);
-    one.ns = device_ns / calls;
-    if (clocks && !contender->status)
-        contender->status = eie_samples_add(&contender->device, one, &contender->error);
+    for (uint32_t c = 0; c < eie_row_clocks(contender->row) && !contender->status; c++) {
+        const struct eie_sample one = {ns[c], contender->visit, disturbed};
+        if (c != EIE_CLOCK_CHAIN || isfinite(ns[c]))
+            contender->status = eie_samples_add(&contender->fresh[c], one, &contender->error);
+    }
 }
 
 static double one_block(struct contender *contender)
@@ -402,7 +444,13 @@ static double one_block(struct contender *contender)
     const bool disturbed = quiet && eie_quiet_after(quiet, spent_ns);
     if (contender->status) return -1;
     if (!(spent_ns > 0)) return spent_ns;
-    keep_block(contender, spent_ns, device_ns, disturbed);
+    const double calls = (double)contender->calls;
+    double ns[EIE_CLOCKS] = {spent_ns / calls, device_ns / calls, NAN};
+    for (int c = EIE_CLOCK_WALL + 1; contender->row->kernel->pass && c < EIE_CLOCKS; c++)
+        ns[c] = passes(contender, (enum eie_clock)c);
+    const bool held_down = contender->row->device->kind == EIE_DEVICE_FOUND &&
+                           eie_energy_held_down(contender->row->device);
+    keep_block(contender, ns, disturbed || held_down);
     return contender->status ? -1 : spent_ns;
 }
 
@@ -436,7 +484,7 @@ static uint32_t least_of(const struct contender *contender)
 /* Has the visit as many undisturbed samples as it is to have at least? */
 static bool has_least(const struct contender *contender)
 {
-    return eie_samples_quiet(&contender->fresh) >= least_of(contender);
+    return eie_samples_quiet(&contender->fresh[EIE_CLOCK_WALL]) >= least_of(contender);
 }
 
 static void set_case(struct eie_gbench_case *one, struct contender *contender, double row_s)
@@ -448,8 +496,10 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
                         : contender->call_s >= LONG_CALL_S           ? BLOCKS_LONG
                                                                      : BLOCKS_SHARED;
     const double untimed_s = is_cold ? 0 : fmax(contender->call_s, contender->warm_s);
+    const double clocks =
+        contender->row->kernel->pass ? EIE_CLOCKS : 1; /* have calls of their own */
     const double round_s =
-        contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
+        clocks * contender->blocks * (double)contender->calls * contender->call_s + untimed_s;
     const double least = ceil((double)least_of(contender) / contender->blocks);
     *one = (struct eie_gbench_case){
         .name = contender->row->kernel->name,
@@ -468,10 +518,11 @@ static void set_case(struct eie_gbench_case *one, struct contender *contender, d
 /* The visit's samples, disturbed ones too: the audit meets the same neighbours. */
 static double call_ns_of(const struct contender *contender)
 {
-    const uint32_t count = contender->fresh.count;
+    const struct eie_samples *fresh = &contender->fresh[EIE_CLOCK_WALL];
+    const uint32_t count = fresh->count;
     double *all = count ? malloc(count * sizeof *all) : NULL;
     if (!all) return contender->call_s * 1e9;
-    for (uint32_t i = 0; i < count; i++) all[i] = contender->fresh.all[i].ns;
+    for (uint32_t i = 0; i < count; i++) all[i] = fresh->all[i].ns;
     const double middle = eie_middle(all, count);
     free(all);
     return middle;
@@ -520,6 +571,15 @@ static enum eie_status call_for_energy(void *context, struct eie_error *error)
     return call_once(contender, &outcome, error);
 }
 
+static enum eie_status chain_for_energy(void *context, struct eie_error *error)
+{
+    struct contender *contender = context;
+    uint32_t calls;
+    double ns;
+    enter(contender, "measuring its energy in a chain");
+    return contender->row->kernel->pass(contender->plan, EIE_CLOCK_CHAIN, 0, &calls, &ns, error);
+}
+
 /* A processor that no meter is for is not asked; of other devices the row says why. */
 static bool asks_for_energy(const struct eie_row *row)
 {
@@ -527,7 +587,23 @@ static bool asks_for_energy(const struct eie_row *row)
            (row->device->kind == EIE_DEVICE_CPU && eie_meter_of(row->device));
 }
 
-/* After the timed calls, since looking at a meter takes time. Both clocks' rows have it. */
+/* That of a busy device: calls behind each other, for the chain's row. */
+static void measure_chain_energy(struct contender *contender, double window_s)
+{
+    struct eie_energy *energy = &contender->chain_energy;
+    double ns;
+    if (!contender->fresh[EIE_CLOCK_CHAIN].count) return;
+    const uint32_t calls = pass(contender, EIE_CLOCK_CHAIN, &ns);
+    if (contender->status || !calls) return;
+    contender->status = eie_energy_measure(contender->row->device, window_s, chain_for_energy,
+                                           contender, energy, &contender->error);
+    energy->call_j /= calls;
+    energy->calls *= calls;
+    for (uint32_t i = 0; i < energy->part_count; i++) energy->parts[i].joules /= calls;
+}
+
+/* After the timed calls, since looking at a meter takes time. The rows of the wall's and the
+ * device's clock have it both. */
 static void measure_energy(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
@@ -536,6 +612,7 @@ static void measure_energy(struct session *session, struct contender *contender)
     tick(session->group, 1, "measuring energy");
     contender->status = eie_energy_measure(row->device, window_s, call_for_energy, contender,
                                            &row->energy, &contender->error);
+    if (!contender->status) measure_chain_energy(contender, window_s);
     enter(contender, NULL);
     row->outcome.energy_j = row->energy.call_j;
     row->outcome.energy_source = row->energy.source;
@@ -611,8 +688,8 @@ static void find_floor(struct session *session, uint32_t index)
         return;
     }
     enter(&session->contenders[index], "measuring its device's ceilings");
-    if (eie_device_floor(row->device, !strcmp(row->time_source, "wall"), &demand, &row->floor,
-                         &row->launch_ns, &without))
+    if (eie_device_floor(row->device, eie_row_clock(row), &demand, &row->floor, &row->launch_ns,
+                         &without))
         tick(session->group, 1, "going on without the device's ceilings");
     enter(&session->contenders[index], NULL);
 }
@@ -660,12 +737,14 @@ static void judge_clocks(struct eie_row *device, struct eie_row *wall)
     if (device_ns > 0 && device_ns <= CLOCKS_APART * wall_ns) return;
     device->status = wall->status = EIE_ROW_SUSPECT;
     snprintf(device->reason, sizeof device->reason,
-             "%.3g us a call on the device's clock and %.3g us on the wall's contradict each other",
-             device_ns / 1e3, wall_ns / 1e3);
+             "%.3g us a call on the device's clock%s and %.3g us on the wall's contradict each "
+             "other",
+             device_ns / 1e3, eie_row_clock(device) == EIE_CLOCK_CHAIN ? " in a chain" : "",
+             wall_ns / 1e3);
     snprintf(wall->reason, sizeof wall->reason, "%s", device->reason);
 }
 
-/* Makes `second` the row of the plan's other clock: all but its key is that of the first. */
+/* Makes `second` the row of another of the plan's clocks: all but its key is that of the first. */
 static void make_second(const struct eie_row *row, struct eie_row *second)
 {
     const struct eie_row key = *second;
@@ -689,30 +768,50 @@ static enum eie_status join(struct eie_row *row, const struct eie_samples *fresh
     return status;
 }
 
-/* The samples of both clocks go to their rows; where only one of them is left to run, the other is
- * made up for the comparison. A plan whose device has no clock for all that a call does states NaN.
- */
+static void refuse(struct eie_row *row, const char *why)
+{
+    struct eie_error error;
+    eie_row_fail(row, eie_fail(&error, EIE_UNSUPPORTED, "%s", why), &error);
+}
+
+/* A plan whose device has no clock for all that a call does states NaN. */
+static enum eie_status keep_clock(struct contender *contender, enum eie_clock clock,
+                                  struct eie_row *row, struct eie_row *wall,
+                                  struct eie_error *error)
+{
+    const struct eie_samples *fresh = &contender->fresh[clock];
+    bool has_clock = fresh->count > 0;
+    for (uint32_t i = 0; i < fresh->count; i++) has_clock = has_clock && isfinite(fresh->all[i].ns);
+    if (!has_clock) {
+        refuse(row, contender->no_chain && clock == EIE_CLOCK_CHAIN
+                        ? contender->why.message
+                        : "no clock of the device covers all that the call does");
+        return EIE_OK;
+    }
+    enum eie_status status = join(row, fresh, error);
+    if (status) return status;
+    if (clock == EIE_CLOCK_CHAIN) {
+        row->energy = contender->chain_energy;
+        row->outcome.energy_j = row->energy.call_j;
+        row->outcome.energy_source = row->energy.source;
+    }
+    judge_clocks(row, wall);
+    return EIE_OK;
+}
+
+/* The samples of all clocks go to their rows; where only some of them are left to run, the wall's
+ * is made up for the comparison. */
 static enum eie_status keep_clocks(struct contender *contender, struct eie_error *error)
 {
-    struct eie_row *row = contender->row, unwanted = {.samples = {0}};
-    struct eie_row *second = contender->second ? contender->second : &unwanted;
-    const bool device_first = !strcmp(row->time_source, "device");
-    struct eie_row *device = device_first ? row : second, *wall = device_first ? second : row;
-    bool has_clock = contender->device.count > 0;
-    make_second(row, second);
-    for (uint32_t i = 0; i < contender->device.count; i++)
-        has_clock = has_clock && isfinite(contender->device.all[i].ns);
-    enum eie_status status = join(wall, &contender->fresh, error);
-    if (!status && has_clock) {
-        status = join(device, &contender->device, error);
-        judge_clocks(device, wall);
-    } else if (!status) {
-        struct eie_error why;
-        eie_row_fail(
-            device,
-            eie_fail(&why, EIE_UNSUPPORTED, "no clock of the device covers all that the call does"),
-            &why);
-    }
+    struct eie_row *row = contender->row, unwanted = {.samples = {0}}, *wall = &unwanted;
+    if (contender->rows[EIE_CLOCK_WALL]) wall = contender->rows[EIE_CLOCK_WALL];
+    for (int c = 0; c < EIE_CLOCKS; c++)
+        if (contender->rows[c] && contender->rows[c] != row) make_second(row, contender->rows[c]);
+    if (wall == &unwanted) make_second(row, wall);
+    enum eie_status status = join(wall, &contender->fresh[EIE_CLOCK_WALL], error);
+    for (int c = EIE_CLOCK_WALL + 1; c < EIE_CLOCKS && !status; c++)
+        if (contender->rows[c])
+            status = keep_clock(contender, (enum eie_clock)c, contender->rows[c], wall, error);
     eie_row_free(&unwanted);
     return status;
 }
@@ -720,7 +819,7 @@ static enum eie_status keep_clocks(struct contender *contender, struct eie_error
 static void keep_samples(struct session *session, struct contender *contender)
 {
     struct eie_row *row = contender->row;
-    const uint32_t earlier = row->samples.count, count = contender->fresh.count;
+    const uint32_t earlier = row->samples.count, count = contender->fresh[EIE_CLOCK_WALL].count;
     if (!contender->status && count < EIE_SAMPLES_LONG)
         contender->status =
             eie_fail(&contender->error, EIE_SYSTEM, "only %u of %u samples could be taken", count,
@@ -730,17 +829,16 @@ static void keep_samples(struct session *session, struct contender *contender)
         row->calls = contender->calls;
         row->cpu_ns =
             earlier ? (row->cpu_ns * earlier + cpu_ns * count) / (earlier + count) : cpu_ns;
-        contender->status = eie_row_has_two_clocks(row)
+        contender->status = eie_row_clocks(row) > 1
                                 ? keep_clocks(contender, &contender->error)
-                                : join(row, &contender->fresh, &contender->error);
+                                : join(row, &contender->fresh[EIE_CLOCK_WALL], &contender->error);
     }
     if (contender->status) {
         const struct eie_error why = contender->error;
         fail(session, contender, contender->status, &why);
         return;
     }
-    eie_samples_free(&contender->fresh);
-    eie_samples_free(&contender->device);
+    for (int c = 0; c < EIE_CLOCKS; c++) eie_samples_free(&contender->fresh[c]);
     contender->cpu_ns = 0;
     contender->cpu_calls = 0;
     contender->state = TIMED;
@@ -761,7 +859,8 @@ static bool want_more(struct eie_gbench_case *cases, int32_t *count)
     int32_t left = 0;
     for (int32_t i = 0; i < *count; i++) {
         const struct contender *contender = cases[i].context;
-        const uint32_t quiet = eie_samples_quiet(&contender->fresh), all = contender->fresh.count;
+        const struct eie_samples *fresh = &contender->fresh[EIE_CLOCK_WALL];
+        const uint32_t quiet = eie_samples_quiet(fresh), all = fresh->count;
         if (contender->status || has_least(contender) || quiet < (1 - MORE_SHARE) * all) continue;
         const double lacking = (double)(least_of(contender) - quiet) * all / quiet;
         cases[i].repetitions =
@@ -927,9 +1026,11 @@ static enum eie_status begin_session(struct session *session, struct eie_error *
         struct contender *contender = &session->contenders[i];
         *contender = (struct contender){.group = group, .row = &group->rows[i], .index = i};
         group->rows[i].copies = 1;
-        if (!i || !eie_row_same_plan(contender[-1].row, contender->row)) continue;
-        contender[-1].second = contender->row;
-        contender->state = SECOND;
+        struct contender *first = contender; /* of the rows with its plan */
+        while (first > session->contenders && eie_row_same_plan(first[-1].row, contender->row))
+            first--;
+        first->rows[eie_row_clock(contender->row)] = contender->row;
+        if (first != contender) contender->state = SECOND;
     }
     return status;
 }
@@ -946,8 +1047,7 @@ enum eie_status eie_group_run(struct eie_group *group, struct eie_error *error)
     if (!status && group->cache != EIE_CACHE_NONE) judge(&session);
     for (uint32_t i = 0; i < group->row_count; i++) {
         end_plan(&session, &session.contenders[i]);
-        eie_samples_free(&session.contenders[i].fresh);
-        eie_samples_free(&session.contenders[i].device);
+        for (int c = 0; c < EIE_CLOCKS; c++) eie_samples_free(&session.contenders[i].fresh[c]);
     }
     free(session.contenders);
     return status;

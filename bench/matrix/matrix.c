@@ -334,11 +334,13 @@ static uint32_t add_rows(const struct eie_matrix *matrix, const struct eie_group
                          struct eie_row *rows)
 {
     struct eie_row row = {.kernel = kernel, .device = device};
-    const uint32_t count = eie_row_has_two_clocks(&row) ? 2 : 1;
+    static const enum eie_clock order[EIE_CLOCKS] = {EIE_CLOCK_DEVICE, EIE_CLOCK_WALL,
+                                                     EIE_CLOCK_CHAIN};
+    const uint32_t count = eie_row_clocks(&row);
     for (uint32_t i = 0; rows && i < count; i++) {
         rows[i] = row;
         set_key(matrix, group, &rows[i]);
-        if (count == 2) rows[i].time_source = i ? "wall" : "device";
+        if (count > 1) rows[i].time_source = eie_clock_name(order[i]);
     }
     return count;
 }
@@ -349,6 +351,13 @@ static bool in_kind(const struct eie_kernel *kernel, const struct eie_group_key 
     if (kernel->device_kind == EIE_DEVICE_CPU) return group->threads > 0;
     return !group->threads &&
            (kernel->device_kind == EIE_DEVICE_EIE) == (group->cache == EIE_CACHE_NONE);
+}
+
+/* A device that was found at run time rotates copies where its cache is known. */
+static bool has_cache(const struct eie_device *device, const struct eie_group_key *group)
+{
+    return device->kind != EIE_DEVICE_FOUND || group->cache == EIE_CACHE_HOT ||
+           (device->found.runtime->levels && !device->found.absent);
 }
 
 uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group_key *group,
@@ -366,7 +375,7 @@ uint32_t eie_matrix_rows(const struct eie_matrix *matrix, const struct eie_group
             continue;
         for (uint32_t d = 0; d < matrix->device_count; d++) {
             const struct eie_device *device = &matrix->devices[d];
-            if (!eie_kernel_is_for(kernel, device) ||
+            if (!eie_kernel_is_for(kernel, device) || !has_cache(device, group) ||
                 !eie_names_match(matrix->device_names, device->name))
                 continue;
             count += add_rows(matrix, group, kernel, device, rows ? rows + count : NULL);
@@ -386,6 +395,12 @@ static bool each_of_layer(const struct eie_matrix *matrix, struct eie_group_key 
     if (eie_matrix_rows(matrix, group, NULL) && !visit(context, group)) return false;
     group->cache = EIE_CACHE_HOT;
     if (eie_matrix_rows(matrix, group, NULL) && !visit(context, group)) return false;
+    for (uint32_t c = 0; c < caches->count; c++) {
+        group->cache = EIE_CACHE_DRAM;
+        if (caches->values[c] == EIE_CACHE_DRAM && eie_matrix_rows(matrix, group, NULL) &&
+            !visit(context, group))
+            return false;
+    }
     for (uint32_t t = 0; t < threads->count; t++) {
         for (uint32_t c = 0; c < caches->count; c++) {
             group->threads = threads->values[t];

@@ -49,8 +49,8 @@ EIE_MUST_USE enum eie_status eie_matrix_begin_with(const struct eie_matrix_optio
                                                    struct eie_matrix *matrix,
                                                    struct eie_error *error);
 
-/* One group: all rows with these in common. Models have no cache mode; devices have `hot`, and no
- * threads. */
+/* One group: all rows with these in common. Models have no cache mode; devices have `hot` always,
+ * `dram` where it is asked for and their caches are known, and no threads. */
 struct eie_group_key {
     uint32_t suite, layer; /* indices */
     uint32_t batch, threads;

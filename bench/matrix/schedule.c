@@ -155,10 +155,12 @@ static void choose(const struct eie_row *rows, const json_t *const *old, uint32_
     }
     for (uint32_t i = 0; i < count && !known; i++)
         reference[i] = taken[i] && rows[i].kernel->flags & EIE_KERNEL_BASELINE;
-    for (uint32_t i = 1; i < count; i++) { /* two clocks of one plan */
-        if (!eie_row_same_plan(&rows[i - 1], &rows[i]) || taken[i - 1] == taken[i]) continue;
-        const json_t *other = old[taken[i] ? i - 1 : i];
-        if (!other || eie_schedule_is_measured(other)) taken[i - 1] = taken[i] = true;
+    for (uint32_t i = 0; i < count; i++) { /* all clocks of one plan */
+        const bool whole = taken[i];
+        for (uint32_t k = 0; whole && k < count; k++)
+            if (eie_row_same_plan(&rows[i], &rows[k]) &&
+                (!old[k] || eie_schedule_is_measured(old[k])))
+                taken[k] = true;
     }
 }
 

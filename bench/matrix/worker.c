@@ -326,10 +326,8 @@ static uint32_t only_one(struct worker *worker, struct eie_row *rows, uint32_t c
 {
     uint32_t first = 0, left = 0;
     while (first < count && !is_new(worker, &rows[first])) first++;
-    /* the other clock's row is the same plan's */
-    const uint32_t end = first + 1 < count && eie_row_same_plan(&rows[first], &rows[first + 1])
-                             ? first + 2
-                             : first + 1;
+    uint32_t end = first + 1; /* rows of other clocks are the same plan's */
+    while (end < count && eie_row_same_plan(&rows[first], &rows[end])) end++;
     for (uint32_t i = 0; i < count; i++) {
         if (i < first || i >= end) {
             eie_row_free(&rows[i]);

@@ -40,6 +40,31 @@ static enum eie_status llc_bytes(uint32_t threads, uint64_t *bytes, struct eie_e
     return EIE_OK;
 }
 
+/* So many copies that together they have `wanted` bytes. */
+static enum eie_status rotate(enum eie_cache cache, uint64_t wanted, uint32_t most,
+                              uint64_t copy_bytes, uint32_t *copies, struct eie_error *error)
+{
+    *copies = 1;
+    if (wanted <= copy_bytes) return EIE_OK;
+    if (copy_bytes == 0)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "cache mode %s: the kernel states no bytes of its prepared form",
+                        names[cache]);
+    const uint64_t needed = (wanted + copy_bytes - 1) / copy_bytes;
+    if (needed > most)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "cache mode %s: %llu copies of %llu bytes are too many to rotate",
+                        names[cache], (unsigned long long)needed, (unsigned long long)copy_bytes);
+    *copies = (uint32_t)needed;
+    return EIE_OK;
+}
+
+enum eie_status eie_cache_rotate(enum eie_cache cache, uint64_t last_bytes, uint32_t most,
+                                 uint64_t copy_bytes, uint32_t *copies, struct eie_error *error)
+{
+    return rotate(cache, LAST_TIMES * last_bytes, most, copy_bytes, copies, error);
+}
+
 enum eie_status eie_cache_copies(enum eie_cache cache, uint32_t threads, uint64_t copy_bytes,
                                  uint32_t *copies, struct eie_error *error)
 {
@@ -53,16 +78,5 @@ enum eie_status eie_cache_copies(enum eie_cache cache, uint32_t threads, uint64_
         const uint64_t last = eie_cache_bytes(3, threads);
         wanted = LAST_TIMES * (last ? last : eie_private_bytes(threads));
     }
-    if (wanted <= copy_bytes) return EIE_OK;
-    if (copy_bytes == 0)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "cache mode %s: the kernel states no bytes of its prepared form",
-                        names[cache]);
-    const uint64_t needed = (wanted + copy_bytes - 1) / copy_bytes;
-    if (needed > COPIES_MAX)
-        return eie_fail(error, EIE_UNSUPPORTED,
-                        "cache mode %s: %llu copies of %llu bytes are too many to rotate",
-                        names[cache], (unsigned long long)needed, (unsigned long long)copy_bytes);
-    *copies = (uint32_t)needed;
-    return EIE_OK;
+    return rotate(cache, wanted, COPIES_MAX, copy_bytes, copies, error);
 }

@@ -27,4 +27,9 @@ EIE_MUST_USE enum eie_status eie_cache_copies(enum eie_cache cache, uint32_t thr
                                               uint64_t copy_bytes, uint32_t *copies,
                                               struct eie_error *error);
 
+/* The same where the last level has so many bytes: for `dram`; at most `most` copies. */
+EIE_MUST_USE enum eie_status eie_cache_rotate(enum eie_cache cache, uint64_t last_bytes,
+                                              uint32_t most, uint64_t copy_bytes, uint32_t *copies,
+                                              struct eie_error *error);
+
 #endif

@@ -4,11 +4,13 @@
 #include "host/base/names.h"
 #include "host/devices/meter.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BOARD_LIMIT_S 30
+#define BOARD_LIMIT_S     30
+#define DEVICE_COPIES_MAX 4096u /* each has graphs of its own */
 
 /* ---- found at run time ----------------------------------------------------------------------- */
 
@@ -171,6 +173,8 @@ json_t *eie_board_json(const struct eie_device *device)
     eie_set_number(object, "power_limit_w", board->power_limit_w);
     set_switch(object, "persistence", board->persistence);
     set_switch(object, "ecc", board->ecc);
+    set_switch(object, "mig", board->mig);
+    set_switch(object, "virtual_gpu", board->virtual_gpu);
     eie_set(object, "throttle", board->throttle);
     return object;
 }
@@ -199,7 +203,32 @@ const char *eie_device_resident(const struct eie_device *device, uint64_t bytes)
     return NULL;
 }
 
-enum eie_status eie_device_floor(const struct eie_device *device, bool wall,
+static double empty_ns(const struct eie_launch_cost *launch, enum eie_clock clock)
+{
+    return clock == EIE_CLOCK_WALL     ? launch->wall_ns
+           : clock == EIE_CLOCK_DEVICE ? launch->device_ns
+                                       : launch->chain_ns;
+}
+
+enum eie_status eie_device_copies(const struct eie_device *device, enum eie_cache cache,
+                                  uint64_t copy_bytes, uint32_t *copies, struct eie_error *error)
+{
+    struct eie_reach levels[EIE_REACHES_MAX];
+    double last = 0;
+    *copies = 1;
+    if (cache != EIE_CACHE_DRAM) return EIE_OK;
+    enum eie_status status = eie_runtime_open(device, error);
+    if (status) return status;
+    const uint32_t count =
+        device->found.runtime->levels ? device->found.runtime->levels(device, levels) : 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (isfinite(levels[i].holds_bytes)) last = fmax(last, levels[i].holds_bytes);
+    if (!(last > 0))
+        return eie_fail(error, EIE_UNSUPPORTED, "cache mode dram: the device states no cache");
+    return eie_cache_rotate(cache, (uint64_t)last, DEVICE_COPIES_MAX, copy_bytes, copies, error);
+}
+
+enum eie_status eie_device_floor(const struct eie_device *device, enum eie_clock clock,
                                  const struct eie_demand *demand, struct eie_floor *floor,
                                  double *launch_ns, struct eie_error *error)
 {
@@ -209,8 +238,10 @@ enum eie_status eie_device_floor(const struct eie_device *device, bool wall,
     enum eie_status status = ceilings_of(device, &most, error);
     if (status) return status == EIE_UNSUPPORTED ? EIE_OK : status;
     *floor = eie_floor_over(most.levels, most.level_count, demand);
-    for (uint32_t i = 0; i < most.launch_count; i++) /* fmin passes over NaN */
-        *launch_ns = fmin(*launch_ns, wall ? most.launches[i].wall_ns : most.launches[i].device_ns);
+    for (uint32_t i = 0; i < most.launch_count; i++) { /* fmin passes over NaN */
+        const double ns = empty_ns(&most.launches[i], clock);
+        if (ns > 0) *launch_ns = fmin(*launch_ns, ns);
+    }
     if (*launch_ns > floor->ns) *floor = (struct eie_floor){*launch_ns, "launch"};
     return EIE_OK;
 }
@@ -232,6 +263,8 @@ void eie_device_ceilings_add_json(const struct eie_device *device, json_t *lists
     for (uint32_t i = 0; i < most.launch_count; i++) {
         set_named(one, most.launches[i].name, "wall_ns", most.launches[i].wall_ns);
         set_named(one, most.launches[i].name, "device_ns", most.launches[i].device_ns);
+        if (most.launches[i].chain_ns > 0)
+            set_named(one, most.launches[i].name, "chain_ns", most.launches[i].chain_ns);
     }
     for (uint32_t i = 0; i < most.level_count; i++)
         set_named(one, most.levels[i].name, "bytes_per_s", most.levels[i].per_s);

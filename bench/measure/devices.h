@@ -4,6 +4,7 @@
 #ifndef EIE_BENCH_MEASURE_DEVICES_H
 #define EIE_BENCH_MEASURE_DEVICES_H
 
+#include "bench/measure/cache.h"
 #include "bench/measure/ceilings.h"
 #include "host/devices/runtime.h"
 #include "kernels/kernel.h"
@@ -60,10 +61,17 @@ json_t *eie_board_json(const struct eie_device *device);
  * the size that its driver reports; NULL where nothing is known. */
 const char *eie_device_resident(const struct eie_device *device, uint64_t bytes);
 
-/* The least time of such a call on one of the two clocks: that of a launch of no work (*launch_ns;
- * in the cheapest of its ways), or of its bytes. The ceilings are measured when they are asked for
+/* How many copies of so many bytes are rotated in a cache mode, as eie_cache_copies; the level that
+ * `dram` goes past is the largest that the device's driver states. EIE_UNSUPPORTED where there are
+ * too many, or no level is known. */
+EIE_MUST_USE enum eie_status eie_device_copies(const struct eie_device *device,
+                                               enum eie_cache cache, uint64_t copy_bytes,
+                                               uint32_t *copies, struct eie_error *error);
+
+/* The least time of such a call on one of the clocks: that of a launch of no work (*launch_ns; in
+ * the cheapest of its ways), or of its bytes. The ceilings are measured when they are asked for
  * first. A device without ceilings: no floor, and NaN. EIE_SYSTEM, EIE_MEMORY. */
-EIE_MUST_USE enum eie_status eie_device_floor(const struct eie_device *device, bool wall,
+EIE_MUST_USE enum eie_status eie_device_floor(const struct eie_device *device, enum eie_clock clock,
                                               const struct eie_demand *demand,
                                               struct eie_floor *floor, double *launch_ns,
                                               struct eie_error *error);

@@ -9,7 +9,9 @@
 #define POLL_S        1e-3 /* between two looks, where a step is awaited */
 #define STILL_S       1.0  /* a counter that takes no step for so long is of no use */
 #define LEAD_S        0.1  /* before the first reading: what ran before is not in the steps after */
+#define LEAD_SHARE    0.2  /* of a meter's own window: its counter follows so much faster */
 #define UPDATES_MIN   5    /* steps in the window: what a sensor smooths is a step or two long */
+#define UPDATES_OWN   20   /* a meter's own window is made longer where it does not hold so many */
 #define ERROR_MAX     0.25
 #define IDLE_SETTLE_S 0.2
 #define IDLE_WINDOW_S 0.5
@@ -106,18 +108,20 @@ static void measure(struct run *run, double window_s, struct eie_energy *energy)
 {
     struct eie_look first, before, last;
     struct eie_meter_part parts[EIE_METER_PARTS_MAX];
-    const double begin = eie_now_s();
+    const double begin = eie_now_s(), own_s = run->gauge->meter->window_s;
+    const double lead_s = own_s > 0 ? LEAD_SHARE * own_s : LEAD_S;
     eie_gauge_begin(run->gauge);
     look(run, &first);
     if (good(run)) work_until_step(run, &first);
     do {
         before = first;
         if (good(run)) work_until_step(run, &first);
-    } while (good(run) && eie_now_s() - begin < LEAD_S);
+    } while (good(run) && eie_now_s() - begin < lead_s);
     if (!good(run)) return;
     const uint32_t part_count = eie_gauge_parts(run->gauge, parts);
     energy->update_s = first.at_s - before.at_s;
     run->calls = 0;
+    if (own_s > 0) window_s = fmin(window_s, fmax(own_s, UPDATES_OWN * energy->update_s));
     work(run, window_s - (eie_now_s() - first.at_s));
     if (good(run)) look(run, &last);
     if (good(run)) work_until_step(run, &last);
@@ -169,6 +173,12 @@ static struct meter *meter_of(const struct eie_meter *kind, const struct eie_dev
     meter->state = eie_gauge_open(kind, device, &meter->gauge, &meter->why);
     if (meters.count < METERS_MAX) meters.count++;
     return meter;
+}
+
+bool eie_energy_held_down(const struct eie_device *device)
+{
+    const struct eie_meter *kind = eie_meter_of(device);
+    return kind && eie_gauge_held_down(&meter_of(kind, device)->gauge) == 1;
 }
 
 static enum eie_status rest(void *context, struct eie_error *error)
@@ -225,15 +235,14 @@ enum eie_status eie_energy_measure(const struct eie_device *device, double windo
                       .state = meter->state,
                       .error = error,
                       .why = meter->why};
-    const bool enough = kind->window_s > 0 && kind->window_s < window_s;
-    if (good(&run)) measure(&run, enough ? kind->window_s : window_s, energy);
+    if (good(&run)) measure(&run, window_s, energy);
     if (run.status) return run.status;
     remember(meter, &run);
     energy->state = run.state;
     energy->idle_power_w = meter->idle_power_w;
+    eie_gauge_describe(&meter->gauge, &energy->board);
     if (run.state == EIE_ENERGY_MEASURED) {
         energy->source = eie_gauge_source(&meter->gauge);
-        eie_gauge_describe(&meter->gauge, &energy->board);
         return EIE_OK;
     }
     energy->call_j = energy->power_w = NAN;

@@ -21,7 +21,7 @@ struct eie_energy {
     double power_w;        /* mean in the window */
     double idle_power_w;   /* without a call, as it was before the board's first window in this
                               process: the context open, the clocks still those of work */
-    struct eie_board board; /* right after the window */
+    struct eie_board board; /* right after the window, or where there is none now */
     /* What the meter tells apart, the counter itself first: of one call, and wraps in the window;
        read when the window's two readings are, but not waited for: one step of theirs may be
        missing or too much. */
@@ -39,5 +39,8 @@ typedef enum eie_status (*eie_energy_call)(void *context, struct eie_error *erro
 EIE_MUST_USE enum eie_status eie_energy_measure(const struct eie_device *device, double window_s,
                                                 eie_energy_call call, void *context,
                                                 struct eie_energy *energy, struct eie_error *error);
+
+/* Do power or heat hold the clocks of its board down at this moment? No where nobody tells. */
+bool eie_energy_held_down(const struct eie_device *device);
 
 #endif

@@ -249,16 +249,30 @@ enum eie_status eie_context_check_format(const json_t *context, const char *path
 
 const char *eie_context_difference(const json_t *one, const json_t *other)
 {
-    static const char *const same[] = {
-        "eie_format",       "eie_cpu_name",         "host_name",
-        "eie_cores",        "eie_hardware_threads", "eie_numa_nodes",
-        "eie_l1d_bytes",    "eie_l2_bytes",         "eie_l3_bytes",
-        "eie_memory_bytes", "eie_operating_system", "eie_cpu_features",
-        "eie_isa_mask",     "eie_governor",         "eie_transparent_huge_pages",
-        "eie_version",      "eie_revision",         "eie_compiler",
-        "eie_build_type",   "eie_compiler_flags",   "eie_binary_sha256",
-        "eie_environment",  "eie_google_benchmark", "eie_plugins",
-        "eie_huge_pages"};
+    static const char *const same[] = {"eie_format",
+                                       "eie_cpu_name",
+                                       "host_name",
+                                       "eie_cores",
+                                       "eie_hardware_threads",
+                                       "eie_numa_nodes",
+                                       "eie_l1d_bytes",
+                                       "eie_l2_bytes",
+                                       "eie_l3_bytes",
+                                       "eie_operating_system",
+                                       "eie_cpu_features",
+                                       "eie_isa_mask",
+                                       "eie_governor",
+                                       "eie_transparent_huge_pages",
+                                       "eie_version",
+                                       "eie_revision",
+                                       "eie_compiler",
+                                       "eie_build_type",
+                                       "eie_compiler_flags",
+                                       "eie_binary_sha256",
+                                       "eie_environment",
+                                       "eie_google_benchmark",
+                                       "eie_plugins",
+                                       "eie_huge_pages"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         const json_t *a = json_object_get(one, same[i]), *b = json_object_get(other, same[i]);
         if (a || b)

@@ -19,7 +19,8 @@ EIE_MUST_USE enum eie_status eie_context_check_format(const json_t *context, con
                                                       struct eie_error *error);
 
 /* The name of the first member in which two contexts tell of different machines, builds, libraries'
- * settings or plug-ins; NULL when rows of both may stand in one file. */
+ * settings or plug-ins; NULL when rows of both may stand in one file. Memory is none of it: some
+ * virtual machines are given more of it while they run. */
 const char *eie_context_difference(const json_t *one, const json_t *other);
 
 #endif

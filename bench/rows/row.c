@@ -1,6 +1,7 @@
 #include "bench/rows/row.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void eie_row_free(struct eie_row *row)
 {
@@ -21,6 +22,20 @@ enum eie_status eie_row_take(struct eie_row *row, const json_t *earlier, struct 
     row->cpu_ns = json_number_value(json_object_get(earlier, "cpu_time"));
     row->assumed_power_w = json_number_value(json_object_get(earlier, "eie_assumed_power_w"));
     return status;
+}
+
+static const char *const clocks[EIE_CLOCKS] = {"wall", "device", "chain"};
+
+const char *eie_clock_name(enum eie_clock clock)
+{
+    return clocks[clock];
+}
+
+enum eie_clock eie_row_clock(const struct eie_row *row)
+{
+    for (int i = EIE_CLOCK_WALL + 1; i < EIE_CLOCKS; i++)
+        if (!strcmp(row->time_source, clocks[i])) return (enum eie_clock)i;
+    return EIE_CLOCK_WALL;
 }
 
 const char *eie_row_status_name(enum eie_row_status status)

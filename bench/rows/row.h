@@ -68,11 +68,16 @@ struct eie_row {
     json_t *columns;          /* what the kernel describes, an object; owned */
 };
 
-/* On a device that was found at run time a kernel has two clocks, and two rows of one plan. */
-static inline bool eie_row_has_two_clocks(const struct eie_row *row)
+/* On a device that was found at run time a kernel has several clocks, and a row for each of one
+ * plan: how many. */
+static inline uint32_t eie_row_clocks(const struct eie_row *row)
 {
-    return row->device->kind == EIE_DEVICE_FOUND;
+    return row->device->kind != EIE_DEVICE_FOUND ? 1 : row->kernel->pass ? EIE_CLOCKS : 2;
 }
+
+/* A row's time source: "wall", "device", "chain"; and its clock, that of a model too. */
+const char *eie_clock_name(enum eie_clock clock);
+enum eie_clock eie_row_clock(const struct eie_row *row);
 
 /* Rows of one group that differ in their clock only. */
 static inline bool eie_row_same_plan(const struct eie_row *one, const struct eie_row *other)

@@ -110,6 +110,15 @@ static void add_inferences(json_t *object, const struct eie_row *row)
     eie_set(object, "eie_energy_provenance", measured ? "measured" : "assumed");
 }
 
+static void add_measured(json_t *object, const struct eie_energy *energy)
+{
+    eie_set_integer(object, "eie_energy_calls", energy->calls);
+    eie_set(object, "eie_energy_idle", "not drawn off");
+    const double above_j = energy->call_j * (1 - energy->idle_power_w / energy->power_w);
+    if (above_j > 0) eie_set_number(object, "eie_energy_above_idle_j", above_j);
+    if (energy->part_count) add_parts(object, energy);
+}
+
 /* What became of the measuring; its number is eie_energy_j. */
 static void add_energy(json_t *object, const struct eie_energy *energy)
 {
@@ -121,12 +130,8 @@ static void add_energy(json_t *object, const struct eie_energy *energy)
     eie_set_number(object, "eie_energy_relative_error", energy->relative_error);
     eie_set_number(object, "eie_power_w", energy->power_w);
     eie_set_number(object, "eie_idle_power_w", energy->idle_power_w);
-    if (energy->state != EIE_ENERGY_MEASURED) return;
-    eie_set_integer(object, "eie_energy_calls", energy->calls);
-    eie_set(object, "eie_energy_idle", "not drawn off");
-    const double above_j = energy->call_j * (1 - energy->idle_power_w / energy->power_w);
-    if (above_j > 0) eie_set_number(object, "eie_energy_above_idle_j", above_j);
-    if (energy->part_count) add_parts(object, energy);
+    if (energy->state == EIE_ENERGY_MEASURED) add_measured(object, energy);
+    if (energy->state != EIE_ENERGY_MEASURED && !(energy->board.sm_clock_hz > 0)) return;
     eie_set_number(object, "eie_board_sm_clock_hz", energy->board.sm_clock_hz);
     eie_set_number(object, "eie_board_temperature_c", energy->board.temperature_c);
     if (*energy->board.throttle) eie_set(object, "eie_board_throttle", energy->board.throttle);

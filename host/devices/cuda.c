@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef EIE_CUDA_LEAST
+#define EIE_CUDA_LEAST 75 /* the least compute capability that device code was made for: 7.5 */
+#endif
+
 /* ---- codes ---------------------------------------------------------------------------------- */
 
 static bool lost;
@@ -32,6 +36,10 @@ static bool ends_context(int code)
     case cudaErrorInvalidAddressSpace:
     case cudaErrorInvalidPc:
     case cudaErrorLaunchFailure:
+    case 220: /* cudaErrorNvlinkUncorrectable; older headers lack some of these names */
+    case 226: /* cudaErrorContained */
+    case 911: /* cudaErrorExternalDevice */
+    case 999: /* cudaErrorUnknown */
         return true;
     default:
         return false;
@@ -114,15 +122,29 @@ static void add_absent(struct eie_listing *listing, const char *why)
     eie_listing_add_absent(listing, "none", words);
 }
 
+/* Device code runs on later chips, never on earlier ones. */
+static bool has_code(const struct eie_cuda_facts *facts)
+{
+    return 10 * facts->major + facts->minor >= EIE_CUDA_LEAST;
+}
+
 static void add_device(struct eie_listing *listing, int index)
 {
     struct eie_cuda_facts facts;
     struct eie_device device = {.kind = EIE_DEVICE_FOUND, .found = {.index = (uint32_t)index}};
-    char key[96];
+    char key[96], why[256];
     listing->status = find_facts(index, &facts, &listing->error);
     if (!listing->status) listing->status = hash_facts(&facts, &device.hash, &listing->error);
     if (listing->status) return;
     eie_name_key(facts.name, key, sizeof key);
+    if (!has_code(&facts)) {
+        snprintf(why, sizeof why,
+                 "CUDA: %.128s has compute capability %u.%u, and this program has code for %d.%d "
+                 "and later (EIE_CUDA_ARCHITECTURES)",
+                 facts.name, facts.major, facts.minor, EIE_CUDA_LEAST / 10, EIE_CUDA_LEAST % 10);
+        eie_listing_add_absent(listing, key, why);
+        return;
+    }
     snprintf(device.title, sizeof device.title, "%s, compute capability %u.%u, CUDA %u.%u",
              facts.name, facts.major, facts.minor, facts.driver / 1000, facts.driver % 1000 / 10);
     memcpy(device.found.pci, facts.pci, sizeof device.found.pci);
@@ -303,11 +325,12 @@ enum eie_status eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_s
 {
     enum eie_status status = choose(cuda, error);
     if (status) return status;
-    cudaError_t code = cudaEventRecord(span->first, cuda->stream);
+    cudaError_t code = span ? cudaEventRecord(span->first, cuda->stream) : cudaSuccess;
     if (code) return eie_cuda_status((int)code, "cudaEventRecord", error);
     const int launched = enqueue(context);
+    if (launched < 0) return eie_fail(error, EIE_SYSTEM, "the call fails");
     if (launched) return eie_cuda_status(launched, "the launch", error);
-    code = cudaEventRecord(span->last, cuda->stream);
+    code = span ? cudaEventRecord(span->last, cuda->stream) : cudaSuccess;
     return eie_cuda_status((int)code, "cudaEventRecord", error);
 }
 
@@ -316,11 +339,17 @@ enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda, const struct eie_cuda_
 {
     float ms = 0;
     /* the stream and not the event: a graph that was just launched may not have recorded it yet */
-    cudaError_t code = cudaStreamSynchronize(cuda->stream);
-    if (code) return eie_cuda_status((int)code, "cudaStreamSynchronize", error);
-    code = cudaEventElapsedTime(&ms, span->first, span->last);
+    enum eie_status status = eie_cuda_wait(cuda, error);
+    if (status) return status;
+    const cudaError_t code = cudaEventElapsedTime(&ms, span->first, span->last);
     *ns = 1e6 * (double)ms;
     return eie_cuda_status((int)code, "cudaEventElapsedTime", error);
+}
+
+enum eie_status eie_cuda_wait(struct eie_cuda *cuda, struct eie_error *error)
+{
+    return eie_cuda_status((int)cudaStreamSynchronize(cuda->stream), "cudaStreamSynchronize",
+                           error);
 }
 
 /* ---- graphs --------------------------------------------------------------------------------- */
@@ -328,9 +357,11 @@ enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda, const struct eie_cuda_
 static cudaError_t record(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                           int (*enqueue)(void *context), void *context, cudaGraph_t *graph)
 {
-    cudaError_t code = cudaEventRecordWithFlags(span->first, cuda->stream, cudaEventRecordExternal);
+    cudaError_t code = cudaSuccess;
+    if (span) code = cudaEventRecordWithFlags(span->first, cuda->stream, cudaEventRecordExternal);
     if (!code) code = (cudaError_t)enqueue(context);
-    if (!code) code = cudaEventRecordWithFlags(span->last, cuda->stream, cudaEventRecordExternal);
+    if (span && !code)
+        code = cudaEventRecordWithFlags(span->last, cuda->stream, cudaEventRecordExternal);
     const cudaError_t ended = cudaStreamEndCapture(cuda->stream, graph); /* whatever came before */
     return code ? code : ended;
 }

@@ -44,9 +44,10 @@ struct eie_cuda_facts {
 
 struct eie_listing; /* host/devices/runtime.h */
 
-/* All devices, "cuda:NAME", in the driver's order; where there is none, "cuda:none", absent, with
- * the reason. A device's hash is that of name, capability, driver and runtime. Begins with the
- * driver: it belongs into a child process. */
+/* All devices, "cuda:NAME", in the driver's order; one that is older than all device code in this
+ * program is absent; where there is none, "cuda:none", absent, with the reason. A device's hash is
+ * that of name, capability, driver and runtime. Begins with the driver: it belongs into a child
+ * process. */
 void eie_cuda_list(struct eie_listing *listing);
 
 /* The handles of the runtime: a cudaStream_t is a struct CUstream_st *, and so on. */
@@ -69,9 +70,10 @@ eie_cuda_open(const struct eie_device *device, struct eie_cuda **cuda, struct ei
 /* What a launch costs (the median of many) and what memory gives (the most of several tries). */
 struct eie_cuda_ceilings {
     double launch_wall_ns;   /* an empty kernel, from enqueueing it until waiting has returned */
-    double launch_device_ns; /* between the events around an empty kernel: what is in device_ns of
-                                every call and is no work */
+    double launch_device_ns; /* between the events around an empty kernel that is launched plainly:
+                                what the host does between them is in it */
     double graph_wall_ns, graph_device_ns; /* the same, launched as a graph */
+    double chain_ns;         /* of one of many empty kernels behind each other in a graph */
     double l2_bytes_per_s;   /* reading again and again what half of the L2 cache holds; NaN where
                                 the device has none */
     double dram_bytes_per_s; /* reading many times the L2 cache once */
@@ -117,7 +119,8 @@ EIE_CUDA_PART EIE_MUST_USE enum eie_status
 eie_cuda_span_make(struct eie_cuda *cuda, struct eie_cuda_span *span, struct eie_error *error);
 EIE_CUDA_PART void eie_cuda_span_free(struct eie_cuda_span *span); /* NULL members are fine */
 
-/* Calls `enqueue` (an error code of the runtime, 0 for good) between the two events of the span. */
+/* Calls `enqueue` between the two events of the span; span NULL: without events. It returns a code
+ * of the runtime, 0 for good; below 0 a failure of its own, of which EIE_SYSTEM says no more. */
 EIE_CUDA_PART EIE_MUST_USE enum eie_status
 eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                   int (*enqueue)(void *context), void *context, struct eie_error *error);
@@ -126,6 +129,10 @@ eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_span *span,
 EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda,
                                                               const struct eie_cuda_span *span,
                                                               double *ns, struct eie_error *error);
+
+/* Waits for all that is queued. */
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_wait(struct eie_cuda *cuda,
+                                                         struct eie_error *error);
 
 /* The same as a graph: what `enqueue` queues is recorded once, with the span's events around it,
  * and launched by one call. EIE_UNSUPPORTED where the work cannot be recorded. */

@@ -6,6 +6,7 @@
 
 #define LAUNCHES      101 /* odd: one is the median */
 #define LAUNCHES_WARM 20
+#define CHAIN         20
 #define PASSES        15
 #define PASSES_WARM   3
 #define THREADS       512
@@ -24,7 +25,14 @@ static int enqueue(void *context)
     return eie_cuda_code_reads.launch(&launching->launch, &launching->reads);
 }
 
-/* One launch, plainly or as a graph. */
+static int enqueue_chain(void *context)
+{
+    int code = 0;
+    for (int i = 0; i < CHAIN && !code; i++) code = enqueue(context);
+    return code;
+}
+
+/* One launch, plainly or as a graph; `span` NULL: without events, and *device_ns is none. */
 static enum eie_status once(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                             struct launching *launching, struct CUgraphExec_st *graph,
                             double *wall_ns, double *device_ns, struct eie_error *error)
@@ -32,24 +40,56 @@ static enum eie_status once(struct eie_cuda *cuda, const struct eie_cuda_span *s
     const double begin = 1e9 * eie_now_s();
     enum eie_status status = graph ? eie_cuda_graph_run(cuda, graph, error)
                                    : eie_cuda_span_run(cuda, span, enqueue, launching, error);
-    if (!status) status = eie_cuda_span_wait(cuda, span, device_ns, error);
+    if (!status)
+        status =
+            span ? eie_cuda_span_wait(cuda, span, device_ns, error) : eie_cuda_wait(cuda, error);
     *wall_ns = 1e9 * eie_now_s() - begin;
     return status;
 }
 
+/* The median by the device's clock, or with `span` NULL by the wall's. */
 static enum eie_status time_launches(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                                      struct launching *launching, struct CUgraphExec_st *graph,
-                                     double *wall_ns, double *device_ns, struct eie_error *error)
+                                     double *ns, struct eie_error *error)
 {
-    double wall[LAUNCHES], device[LAUNCHES];
+    double all[LAUNCHES], wall = NAN, device = NAN;
     enum eie_status status = EIE_OK;
-    for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++)
-        status =
-            once(cuda, span, launching, graph, &wall[i < 0 ? 0 : i], &device[i < 0 ? 0 : i], error);
-    if (status) return status;
-    *wall_ns = eie_middle(wall, LAUNCHES);
-    *device_ns = eie_middle(device, LAUNCHES);
-    return EIE_OK;
+    for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++) {
+        status = once(cuda, span, launching, graph, &wall, &device, error);
+        all[i < 0 ? 0 : i] = span ? device : wall;
+    }
+    if (!status) *ns = eie_middle(all, LAUNCHES);
+    return status;
+}
+
+/* The same of what is queued as a graph; NaN stays where that cannot be recorded. */
+static enum eie_status time_graph(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                  struct launching *launching, int (*queue)(void *context),
+                                  double *ns, struct eie_error *error)
+{
+    struct CUgraphExec_st *graph = NULL;
+    enum eie_status status = eie_cuda_graph_make(cuda, span, queue, launching, &graph, error);
+    if (!status) status = time_launches(cuda, span, launching, graph, ns, error);
+    eie_cuda_graph_free(graph);
+    return status == EIE_UNSUPPORTED ? EIE_OK : status;
+}
+
+static enum eie_status measure_launches(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                        struct launching *launching,
+                                        struct eie_cuda_ceilings *ceilings, struct eie_error *error)
+{
+    enum eie_status status =
+        time_launches(cuda, NULL, launching, NULL, &ceilings->launch_wall_ns, error);
+    if (!status)
+        status = time_launches(cuda, span, launching, NULL, &ceilings->launch_device_ns, error);
+    if (!status)
+        status = time_graph(cuda, NULL, launching, enqueue, &ceilings->graph_wall_ns, error);
+    if (!status)
+        status = time_graph(cuda, span, launching, enqueue, &ceilings->graph_device_ns, error);
+    if (!status)
+        status = time_graph(cuda, span, launching, enqueue_chain, &ceilings->chain_ns, error);
+    ceilings->chain_ns /= CHAIN;
+    return status;
 }
 
 /* Bytes a second of reading `bytes` of the data `rounds` times; the empty launch is not in it. */
@@ -77,15 +117,7 @@ static enum eie_status measure(struct eie_cuda *cuda, const struct eie_cuda_span
     struct launching launching = {
         .launch = {.blocks = {1, 1}, .threads = 32, .stream = cuda->stream},
         .reads = {.data = data, .sink = data}};
-    struct CUgraphExec_st *graph = NULL;
-    enum eie_status status = time_launches(cuda, span, &launching, NULL, &ceilings->launch_wall_ns,
-                                           &ceilings->launch_device_ns, error);
-    if (!status) status = eie_cuda_graph_make(cuda, span, enqueue, &launching, &graph, error);
-    if (!status)
-        status = time_launches(cuda, span, &launching, graph, &ceilings->graph_wall_ns,
-                               &ceilings->graph_device_ns, error);
-    if (status == EIE_UNSUPPORTED) status = EIE_OK; /* plain launches there are */
-    eie_cuda_graph_free(graph);
+    enum eie_status status = measure_launches(cuda, span, &launching, ceilings, error);
     launching.launch.threads = THREADS;
     const uint32_t resident = cuda->facts.threads_unit / THREADS; /* in a multiprocessor */
     launching.launch.blocks[0] = cuda->facts.multiprocessors * (resident ? resident : 1);
@@ -108,6 +140,7 @@ enum eie_status eie_cuda_measure(struct eie_cuda *cuda, struct eie_cuda_ceilings
     if (bytes > cuda->facts.global_bytes / 4) bytes = cuda->facts.global_bytes / 4;
     *ceilings = (struct eie_cuda_ceilings){.graph_wall_ns = NAN,
                                            .graph_device_ns = NAN,
+                                           .chain_ns = NAN,
                                            .l2_bytes_per_s = NAN,
                                            .dram_bytes_per_s = NAN};
     enum eie_status status = eie_cuda_span_make(cuda, &span, error);

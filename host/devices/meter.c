@@ -98,8 +98,16 @@ void eie_gauge_describe(const struct eie_gauge *gauge, struct eie_board *board)
                                 .power_w = NAN,
                                 .power_limit_w = NAN,
                                 .persistence = -1,
-                                .ecc = -1};
+                                .ecc = -1,
+                                .mig = -1,
+                                .virtual_gpu = -1};
     if (gauge->handle && gauge->meter->describe) gauge->meter->describe(gauge->handle, board);
+}
+
+int eie_gauge_held_down(const struct eie_gauge *gauge)
+{
+    if (!gauge->handle || !gauge->meter->held_down) return -1;
+    return gauge->meter->held_down(gauge->handle);
 }
 
 void eie_meters_end(void)

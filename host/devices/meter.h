@@ -31,6 +31,8 @@ struct eie_board {
     char name[96], driver[96];
     double sm_clock_hz, memory_clock_hz, temperature_c, power_w, power_limit_w;
     int persistence, ecc; /* 1 on, 0 off */
+    int mig;              /* 1: it is divided into slices, of which a device is one */
+    int virtual_gpu;      /* 1: of a virtual machine, with others on the same board */
     char throttle[192];   /* what holds its clocks down, words with commas; "none" */
 };
 
@@ -77,6 +79,10 @@ struct eie_meter {
     /* May be NULL: nothing is known. All of *board is unknown before. */
     void (*describe)(void *handle, struct eie_board *board);
 
+    /* May be NULL. 1: power or heat hold the clocks down at this moment; 0: they do not; -1: not
+     * known. Quick: it is asked behind every block of calls. */
+    int (*held_down)(void *handle);
+
     /* May be NULL. All handles are void, and the next `open` begins anew. */
     void (*end)(void);
 };
@@ -116,6 +122,9 @@ struct eie_look {
 /* EIE_ENERGY_MEASURED and the counter; else why there is no value, and what to do. */
 EIE_MUST_USE enum eie_energy_state eie_gauge_look(struct eie_gauge *gauge, struct eie_look *look,
                                                   struct eie_error *why);
+
+/* `held_down` above; -1 where the meter does not tell. Also of a gauge that did not open. */
+int eie_gauge_held_down(const struct eie_gauge *gauge);
 
 /* A window begins: what a meter that wants to know of it says has changed since the look before is
  * nothing. */

@@ -25,6 +25,9 @@ enum code {
 #define CLOCK_SM     1
 #define CLOCK_MEMORY 2
 #define SENSOR_GPU   0
+#define MIG_ON       1
+#define VIRTUAL_GPU  2       /* of a virtual machine that has a part of the board */
+#define HELD_DOWN    0xecull /* of the reasons below: power, heat, the board's own brakes */
 
 /* The first five are needed; without another one a fact of the board is not known. */
 static struct {
@@ -42,6 +45,8 @@ static struct {
     int (*persistence)(void *device, int *on);
     int (*ecc)(void *device, int *now, int *next);
     int (*throttle)(void *device, unsigned long long *reasons);
+    int (*mig)(void *device, unsigned *now, unsigned *next);
+    int (*virtualization)(void *device, unsigned *mode);
 } nvml;
 static bool begun;
 
@@ -93,6 +98,8 @@ static void load_facts(void *handle)
         {"nvmlDeviceGetPersistenceMode", &nvml.persistence},
         {"nvmlDeviceGetEccMode", &nvml.ecc},
         {"nvmlDeviceGetCurrentClocksThrottleReasons", &nvml.throttle},
+        {"nvmlDeviceGetMigMode", &nvml.mig},
+        {"nvmlDeviceGetVirtualizationMode", &nvml.virtualization},
         /* as newer versions call it */
         {"nvmlDeviceGetCurrentClocksEventReasons", &nvml.throttle},
     };
@@ -143,6 +150,18 @@ static void end(void)
 
 /* ---- the meter ------------------------------------------------------------------------------- */
 
+static int is_divided(void *device)
+{
+    unsigned now, next;
+    return nvml.mig && !nvml.mig(device, &now, &next) ? now == MIG_ON : -1;
+}
+
+static int is_virtual(void *device)
+{
+    unsigned mode;
+    return nvml.virtualization && !nvml.virtualization(device, &mode) ? mode == VIRTUAL_GPU : -1;
+}
+
 static bool covers(const struct eie_device *device)
 {
     return device->kind == EIE_DEVICE_FOUND && *device->found.pci;
@@ -156,7 +175,12 @@ static enum eie_energy_state open_board(const struct eie_device *device, void **
     enum eie_energy_state state = load(why);
     if (state != EIE_ENERGY_MEASURED) return state;
     snprintf(what, sizeof what, "the GPU at PCI bus id %.24s", pci);
-    return judge(nvml.by_pci(pci, handle), what, why);
+    state = judge(nvml.by_pci(pci, handle), what, why);
+    if (state != EIE_ENERGY_MEASURED || is_divided(*handle) != 1) return state;
+    eie_fail(why, EIE_MISSING,
+             "the board is divided into slices (MIG), and its energy counter is that of all of "
+             "them: measure with MIG off (nvidia-smi -mig 0)");
+    return EIE_ENERGY_UNAVAILABLE;
 }
 
 static enum eie_energy_state read_counter(void *handle, double *joules, struct eie_error *why)
@@ -194,6 +218,12 @@ static void throttle_words(unsigned long long reasons, char *text, size_t size)
     if (!text[0]) snprintf(text, size, reasons ? "others" : "none");
 }
 
+static int held_down(void *device)
+{
+    unsigned long long reasons;
+    return nvml.throttle && !nvml.throttle(device, &reasons) ? (reasons & HELD_DOWN) != 0 : -1;
+}
+
 static double clock_hz(void *device, int clock)
 {
     unsigned mhz;
@@ -221,6 +251,8 @@ static void describe(void *device, struct eie_board *board)
         board->temperature_c = celsius;
     if (!nvml.persistence || nvml.persistence(device, &board->persistence)) board->persistence = -1;
     if (!nvml.ecc || nvml.ecc(device, &board->ecc, &next)) board->ecc = -1;
+    board->mig = is_divided(device);
+    board->virtual_gpu = is_virtual(device);
     if (nvml.throttle && !nvml.throttle(device, &reasons))
         throttle_words(reasons, board->throttle, sizeof board->throttle);
 }
@@ -234,5 +266,6 @@ const struct eie_meter eie_meter_nvml = {
     .open = open_board,
     .read = read_counter,
     .describe = describe,
+    .held_down = held_down,
     .end = end,
 };

@@ -53,6 +53,7 @@ void eie_listing_add_absent(struct eie_listing *listing, const char *word, const
 struct eie_launch_cost {
     const char *name;          /* static: "launch", "graph" */
     double wall_ns, device_ns; /* NaN: not measured */
+    double chain_ns;           /* of one of many behind each other; NaN or 0: not measured */
 };
 
 /* A level of a memory hierarchy. */

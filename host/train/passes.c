@@ -189,6 +189,14 @@ static struct taps taps_of(const struct eie_node *node, const struct eie_pads *p
     return taps;
 }
 
+/* Rows are short: a call of memcpy would cost more than what it does. */
+static inline void copy_short(float *to, const float *from, uint32_t count)
+{
+    uint32_t i = 0;
+    for (; i + 4 <= count; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < count; i++) to[i] = from[i];
+}
+
 /* One channel of one image: what a tap sees at every position. */
 static void fill_row(const struct eie_node *node, const struct eie_pads *pads,
                      const struct taps *taps, const float *plane, float *row)
@@ -203,7 +211,7 @@ static void fill_row(const struct eie_node *node, const struct eie_pads *pads,
                             (taps->x * stride + taps->tap_x - pads->left);
         float *to = row + (size_t)y * width + taps->x;
         if (stride == 1)
-            memcpy(to, from, count * sizeof *to);
+            copy_short(to, from, count);
         else
             for (uint32_t x = 0; x < count; x++) to[x] = from[(size_t)x * stride];
     }
@@ -294,35 +302,63 @@ static void forward_conv(struct eie_passes *passes, uint32_t n, const float *val
         passes->sgemm(ROW_MAJOR, PLAIN, PLAIN, (int)node->outputs, columns, (int)node->inputs, 1.0f,
                       values + node->weight_at, (int)node->inputs, passes->columns, columns, 0.0f,
                       out + (size_t)first * positions, (int)(count * positions));
+        for (uint32_t o = 0; o < node->outputs; o++) /* while they are in the cache */
+            add_bias(out + ((size_t)o * count + first) * positions, (size_t)columns,
+                     values[node->bias_at + o], node->relu);
     }
-    for (uint32_t o = 0; o < node->outputs; o++)
-        add_bias(out + (size_t)o * count * positions, (size_t)count * positions,
-                 values[node->bias_at + o], node->relu);
+}
+
+/* The usual pool, two by two side by side: a row of outputs without a branch, which nobody could
+ * foresee. The first of equals wins here as below. */
+static void pool_pairs(const float *restrict top, const float *restrict below, uint32_t count,
+                       uint32_t corner, uint32_t width, float *restrict out,
+                       uint32_t *restrict winner)
+{
+    for (uint32_t x = 0; x < count; x++) {
+        const float a = top[2 * x], b = top[2 * x + 1], c = below[2 * x], d = below[2 * x + 1];
+        const float high = b > a ? b : a, low = d > c ? d : c;
+        const uint32_t of_high = b > a, of_low = width + (d > c), is_low = -(uint32_t)(low > high);
+        out[x] = low > high ? low : high;
+        winner[x] = corner + 2 * x + (of_high ^ ((of_high ^ of_low) & is_low));
+    }
 }
 
 static void pool_plane(const struct eie_node *node, const float *plane, float *out,
                        uint32_t *winner)
 {
-    const uint32_t width = node->in.width;
-    for (uint32_t y = 0; y < node->out.height; y++)
-        for (uint32_t x = 0; x < node->out.width; x++) {
-            const uint32_t corner = y * node->stride * width + x * node->stride;
-            uint32_t best = corner;
+    const uint32_t width = node->in.width, stride = node->stride, count = node->out.width;
+    const bool pairs = node->kernel == 2 && stride == 2;
+    for (uint32_t y = 0; y < node->out.height; y++, out += count, winner += count) {
+        const uint32_t row = y * stride * width;
+        if (pairs) {
+            pool_pairs(plane + row, plane + row + width, count, row, width, out, winner);
+            continue;
+        }
+        for (uint32_t x = 0; x < count; x++) {
+            uint32_t best = row + x * stride;
             for (uint32_t v = 0; v < node->kernel; v++)
                 for (uint32_t u = 0; u < node->kernel; u++) {
-                    const uint32_t at = corner + v * width + u;
-                    if (plane[at] > plane[best]) best = at;
+                    const uint32_t at = row + v * width + x * stride + u;
+                    best = plane[at] > plane[best] ? at : best;
                 }
-            *out++ = plane[best];
-            if (winner) *winner++ = best;
+            out[x] = plane[best];
+            winner[x] = best;
         }
+    }
 }
 
 void eie_node_pool(const struct eie_node *node, const float *image, float *out)
 {
-    const size_t plane = (size_t)node->in.height * node->in.width;
-    for (uint32_t c = 0; c < node->in.channels; c++)
-        pool_plane(node, image + c * plane, out + (size_t)c * positions_of(node), NULL);
+    const uint32_t width = node->in.width, positions = positions_of(node);
+    for (uint32_t c = 0; c < node->in.channels; c++, image += (size_t)width * node->in.height)
+        for (uint32_t p = 0; p < positions; p++) {
+            const float *corner = image + (size_t)(p / node->out.width) * node->stride * width +
+                                  (size_t)(p % node->out.width) * node->stride;
+            float most = *corner;
+            for (uint32_t t = 0; t < node->kernel * node->kernel; t++)
+                most = fmaxf(most, corner[t / node->kernel * width + t % node->kernel]);
+            *out++ = most;
+        }
 }
 
 static void forward_pool(struct eie_passes *passes, uint32_t n, uint32_t count)

@@ -131,6 +131,7 @@ const struct eie_kernel eie_kernel_cuda_active_columns = {
     .load = cuda_plan_load,
     .run = cuda_plan_run,
     .wait = cuda_plan_wait,
+    .pass = cuda_plan_pass,
     .read = cuda_plan_read,
     .cost = columns_plan_cost,
     .describe = columns_plan_describe,

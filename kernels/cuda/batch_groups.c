@@ -3,8 +3,8 @@
  * the integer units; tensor_codes.c is the other way. */
 #include "kernels/cuda/batch_groups.h"
 #include "kernels/cuda/groups_plan.h"
+#include "kernels/cuda/tuning.h"
 
-#include <math.h>
 #include <stddef.h>
 
 #define BITS_MOST       3u /* 8 pairs */
@@ -68,28 +68,35 @@ static enum eie_status set_shape(struct plan *plan, uint32_t bits, struct eie_er
                            error);
 }
 
-/* Tries slices of 2, 4, 8, ... vectors, those that fit, and keeps the fastest. */
-static enum eie_status choose(struct plan *plan, const struct eie_row_lists *rows,
-                              struct eie_error *error)
+/* Slices of 2, 4, 8, ... vectors, those that fit: way i has so many bits. */
+static enum eie_status add_all(struct plan *plan, const struct eie_row_lists *rows,
+                               struct cuda_tuning *tuning, struct eie_error *error)
 {
     const uint32_t batch = plan->base.setup.problem.batch;
-    double fastest = INFINITY, device_ns, wall_ns;
     const uint32_t most = plan->quads ? QUADS_BITS_MOST : BITS_MOST;
-    uint32_t best = 0, last = 0;
     enum eie_status status = EIE_OK;
     for (uint32_t bits = 0; bits <= most && !status; bits++) {
         if (bits && (shared_bytes(plan, bits) > plan->base.cuda->facts.shared_block_bytes ||
                      slice_of(plan, bits - 1) >= batch))
             break;
-        last = bits;
         status = set_form(plan, rows, bits, error);
         if (!status) status = set_shape(plan, bits, error);
-        if (!status) status = cuda_plan_time(&plan->base, &device_ns, &wall_ns, error);
-        if (status || device_ns >= fastest) continue;
-        fastest = device_ns;
-        best = bits;
+        if (!status) status = cuda_tuning_add(tuning, error);
     }
-    if (!status && best != last) status = set_form(plan, rows, best, error);
+    return status;
+}
+
+/* Keeps the fastest. */
+static enum eie_status choose(struct plan *plan, const struct eie_row_lists *rows,
+                              struct eie_error *error)
+{
+    struct cuda_tuning tuning;
+    uint32_t best = 0;
+    cuda_tuning_begin(&plan->base, &tuning);
+    enum eie_status status = add_all(plan, rows, &tuning, error);
+    if (!status) status = cuda_tuning_best(&tuning, &best, error);
+    cuda_tuning_end(&tuning);
+    if (!status) status = set_form(plan, rows, best, error);
     return status ? status : set_shape(plan, best, error);
 }
 
@@ -159,6 +166,7 @@ const struct eie_kernel eie_kernel_cuda_batch_groups = {
     .load = cuda_plan_load,
     .run = cuda_plan_run,
     .wait = cuda_plan_wait,
+    .pass = cuda_plan_pass,
     .read = cuda_plan_read,
     .cost = cost,
     .describe = describe,
@@ -182,6 +190,7 @@ const struct eie_kernel eie_kernel_cuda_batch_quads = {
     .load = cuda_plan_load,
     .run = cuda_plan_run,
     .wait = cuda_plan_wait,
+    .pass = cuda_plan_pass,
     .read = cuda_plan_read,
     .cost = cost,
     .describe = describe,

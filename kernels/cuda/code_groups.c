@@ -4,8 +4,8 @@
  * apart are two kernels, since the one has less to read and the other less to decode. */
 #include "kernels/cuda/code_groups.h"
 #include "kernels/cuda/groups_plan.h"
+#include "kernels/cuda/tuning.h"
 
-#include <math.h>
 #include <stddef.h>
 
 #define THREADS_USUAL 256u /* of a block */
@@ -70,23 +70,36 @@ static bool is_worth_trying(const struct plan *plan, uint32_t threads)
     return threads == THREADS_USUAL || blocks_needed(plan, threads / 2) > 1;
 }
 
-static enum eie_status try_all(struct plan *plan, const struct eie_row_lists *rows,
-                               struct choice *best, struct eie_error *error)
+/* Adds all ways; the choices in their order. */
+static enum eie_status add_all(struct plan *plan, const struct eie_row_lists *rows,
+                               struct choice choices[CUDA_WAYS_MAX], struct cuda_tuning *tuning,
+                               struct eie_error *error)
 {
-    double fastest = INFINITY, device_ns, wall_ns;
     for (uint32_t bits = 3; bits <= 5; bits++) {
         enum eie_status status = set_form(plan, rows, bits, error);
         for (uint32_t threads = 64; threads <= CODE_GROUPS_THREADS && !status; threads *= 2) {
             if (!is_worth_trying(plan, threads)) continue;
+            choices[tuning->count] = (struct choice){bits, threads};
             status = set_threads(plan, threads, error);
-            if (!status) status = cuda_plan_time(&plan->base, &device_ns, &wall_ns, error);
-            if (status || device_ns >= fastest) continue;
-            fastest = device_ns;
-            *best = (struct choice){bits, threads};
+            if (!status) status = cuda_tuning_add(tuning, error);
         }
         if (status) return status;
     }
     return EIE_OK;
+}
+
+static enum eie_status choose(struct plan *plan, const struct eie_row_lists *rows,
+                              struct choice *best, struct eie_error *error)
+{
+    struct choice choices[CUDA_WAYS_MAX];
+    struct cuda_tuning tuning;
+    uint32_t index = 0;
+    cuda_tuning_begin(&plan->base, &tuning);
+    enum eie_status status = add_all(plan, rows, choices, &tuning, error);
+    if (!status) status = cuda_tuning_best(&tuning, &index, error);
+    cuda_tuning_end(&tuning);
+    if (!status) *best = choices[index];
+    return status;
 }
 
 static enum eie_status make(const struct eie_setup *setup, const struct eie_cuda_code *code,
@@ -102,7 +115,7 @@ static enum eie_status make(const struct eie_setup *setup, const struct eie_cuda
     if (status) goto end;
     struct plan *plan = (struct plan *)base;
     plan->apart = apart;
-    status = try_all(plan, &rows, &best, error);
+    status = choose(plan, &rows, &best, error);
     if (!status) status = set_form(plan, &rows, best.lane_bits, error);
     if (!status) status = set_threads(plan, best.threads, error);
     if (!status) status = cuda_plan_ready(base, error);
@@ -155,6 +168,7 @@ const struct eie_kernel eie_kernel_cuda_code_groups = {
     .load = cuda_plan_load,
     .run = cuda_plan_run,
     .wait = cuda_plan_wait,
+    .pass = cuda_plan_pass,
     .read = cuda_plan_read,
     .cost = cost,
     .describe = describe,
@@ -176,6 +190,7 @@ const struct eie_kernel eie_kernel_cuda_code_chunks = {
     .load = cuda_plan_load,
     .run = cuda_plan_run,
     .wait = cuda_plan_wait,
+    .pass = cuda_plan_pass,
     .read = cuda_plan_read,
     .cost = cost,
     .describe = describe,

@@ -1,6 +1,6 @@
 #include "kernels/cuda/columns_plan.h"
+#include "kernels/cuda/tuning.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -84,28 +84,36 @@ static enum eie_status load_samples(struct columns_plan *plan, struct eie_error 
     return status;
 }
 
-static enum eie_status choose(struct columns_plan *plan, struct eie_error *error)
+/* Way i has `least` << i slices, as long as they fill the device. */
+static enum eie_status add_all(struct columns_plan *plan, uint32_t least,
+                               struct cuda_tuning *tuning, struct eie_error *error)
 {
     const struct eie_cuda_facts *facts = &plan->base.cuda->facts;
-    const uint32_t least = least_slices(plan);
     const uint64_t rows_of_sets = (uint64_t)plan->arguments.sets * plan->arguments.base.batch;
     /* blocks that are resident at once, and as many again */
     const uint64_t enough =
         2 * (uint64_t)facts->multiprocessors * (facts->threads_unit / COLUMNS_THREADS);
-    double fastest = INFINITY, device_ns, wall_ns;
-    uint32_t best = least;
     enum eie_status status = load_samples(plan, error);
     for (uint64_t slices = least; !status; slices *= 2) {
         if (slices > least && (slices > SLICES_MAX || slices > plan->arguments.base.inputs ||
                                slices * rows_of_sets > enough))
             break;
         status = set_slices(plan, (uint32_t)slices, error);
-        if (!status) status = cuda_plan_time(&plan->base, &device_ns, &wall_ns, error);
-        if (status || device_ns >= fastest) continue;
-        fastest = device_ns;
-        best = (uint32_t)slices;
+        if (!status) status = cuda_tuning_add(tuning, error);
     }
-    return status ? status : set_slices(plan, best, error);
+    return status;
+}
+
+static enum eie_status choose(struct columns_plan *plan, struct eie_error *error)
+{
+    const uint32_t least = least_slices(plan);
+    struct cuda_tuning tuning;
+    uint32_t best = 0;
+    cuda_tuning_begin(&plan->base, &tuning);
+    enum eie_status status = add_all(plan, least, &tuning, error);
+    if (!status) status = cuda_tuning_best(&tuning, &best, error);
+    cuda_tuning_end(&tuning);
+    return status ? status : set_slices(plan, least << best, error);
 }
 
 static enum eie_status make_sums(struct columns_plan *plan, struct eie_error *error)

@@ -1,7 +1,5 @@
 #include "kernels/cuda/plan.h"
-#include "kernels/timed_calls.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,14 +35,6 @@ uint64_t cuda_plan_vector_bytes(const struct eie_problem *problem)
            constant_count(problem) * sizeof(int32_t);
 }
 
-static void free_graphs(struct cuda_plan *plan)
-{
-    for (uint32_t c = 0; plan->graphs && c < plan->setup.copies; c++)
-        eie_cuda_graph_free(plan->graphs[c]);
-    free(plan->graphs);
-    plan->graphs = NULL;
-}
-
 static void free_copies(struct cuda_plan *plan)
 {
     for (uint32_t c = 0; plan->copies && c < plan->setup.copies; c++) {
@@ -61,12 +51,9 @@ static void free_device(struct eie_cuda *cuda, const void *memory)
 
 void cuda_plan_end(struct cuda_plan *plan)
 {
-    double ns;
     if (!plan) return;
-    if (plan->under_way && eie_cuda_span_wait(plan->cuda, &plan->span, &ns, NULL))
-        plan->under_way = false; /* it failed, and there is nobody left to tell */
-    free_graphs(plan);
-    eie_cuda_span_free(&plan->span);
+    cuda_calls_end(&plan->calls);
+    cuda_plan_let_go(plan);
     free_copies(plan);
     if (plan->arguments) {
         free_device(plan->cuda, plan->arguments->x);
@@ -112,6 +99,17 @@ static enum eie_status make_vectors(struct cuda_plan *plan, struct eie_error *er
     return status ? status : make_constants(plan, error);
 }
 
+int cuda_plan_enqueue(struct cuda_plan *plan, uint32_t copy)
+{
+    plan->arguments->copy = plan->copies[copy];
+    return plan->code->launch(&plan->launch, plan->arguments);
+}
+
+static int enqueue(void *owner, uint32_t copy)
+{
+    return cuda_plan_enqueue(owner, copy);
+}
+
 enum eie_status cuda_plan_begin(const struct eie_setup *setup, size_t size, size_t offset,
                                 const struct eie_cuda_code *code, struct cuda_plan **plan,
                                 struct eie_error *error)
@@ -135,7 +133,8 @@ enum eie_status cuda_plan_begin(const struct eie_setup *setup, size_t size, size
     enum eie_status status = eie_cuda_open(problem->device, &made->cuda, error);
     if (!status && (!made->inputs || !made->padded || !made->copies))
         status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
-    if (!status) status = eie_cuda_span_make(made->cuda, &made->span, error);
+    if (!status)
+        status = cuda_calls_begin(&made->calls, made->cuda, setup->copies, enqueue, made, error);
     if (!status) status = make_vectors(made, error);
     if (status)
         cuda_plan_end(made);
@@ -144,17 +143,29 @@ enum eie_status cuda_plan_begin(const struct eie_setup *setup, size_t size, size
     return status;
 }
 
+void cuda_plan_let_go(struct cuda_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->held_count; i++) eie_cuda_free(plan->cuda, plan->held[i]);
+    plan->held_count = 0;
+    plan->trying = false;
+}
+
 enum eie_status cuda_plan_fill(struct cuda_plan *plan, const void *bytes, uint64_t count,
                                struct eie_error *error)
 {
     const uint64_t global = plan->cuda->facts.global_bytes;
+    const uint32_t copies = plan->trying ? 1 : plan->setup.copies;
+    if (plan->trying && plan->copies[0] && plan->held_count < CUDA_FORMS_MAX) {
+        plan->held[plan->held_count++] = plan->copies[0];
+        plan->copies[0] = NULL;
+    }
     free_copies(plan);
     plan->copy_bytes = count;
     if (count > global / plan->setup.copies)
         return eie_fail(error, EIE_UNSUPPORTED, "its plan needs %.0f MiB, and the device has %.0f",
                         (double)count * plan->setup.copies / 0x1p20, (double)global / 0x1p20);
     enum eie_status status = EIE_OK;
-    for (uint32_t c = 0; c < plan->setup.copies && !status; c++) {
+    for (uint32_t c = 0; c < copies && !status; c++) {
         status = eie_cuda_alloc(plan->cuda, count, &plan->copies[c], error);
         if (!status) status = eie_cuda_write(plan->cuda, plan->copies[c], bytes, count, error);
     }
@@ -182,60 +193,27 @@ enum eie_status cuda_plan_shape(struct cuda_plan *plan, uint32_t blocks, uint32_
     return eie_cuda_status(plan->code->allow((uint32_t)most), "cudaFuncSetAttribute", error);
 }
 
-static int enqueue(void *context)
-{
-    const struct cuda_plan *plan = context;
-    return plan->code->launch(&plan->launch, plan->arguments);
-}
-
 enum eie_status cuda_plan_run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
 {
-    struct cuda_plan *plan = (struct cuda_plan *)opaque;
-    plan->under_way = true;
-    if (plan->graphs) return eie_cuda_graph_run(plan->cuda, plan->graphs[copy], error);
-    plan->arguments->copy = plan->copies[copy];
-    return eie_cuda_span_run(plan->cuda, &plan->span, enqueue, plan, error);
+    return cuda_calls_run(&((struct cuda_plan *)opaque)->calls, copy, error);
 }
 
 enum eie_status cuda_plan_wait(struct eie_plan *opaque, struct eie_outcome *outcome,
                                struct eie_error *error)
 {
-    struct cuda_plan *plan = (struct cuda_plan *)opaque;
-    if (!plan->under_way) return eie_fail(error, EIE_USAGE, "nothing is under way");
-    plan->under_way = false;
-    return eie_cuda_span_wait(plan->cuda, &plan->span, &outcome->device_ns, error);
+    (void)outcome; /* the device's clock has passes of its own */
+    return cuda_calls_wait(&((struct cuda_plan *)opaque)->calls, error);
 }
 
-enum eie_status cuda_plan_time(struct cuda_plan *plan, double *device_ns, double *wall_ns,
-                               struct eie_error *error)
+enum eie_status cuda_plan_pass(struct eie_plan *opaque, enum eie_clock clock, uint32_t copy,
+                               uint32_t *calls, double *ns, struct eie_error *error)
 {
-    return timed_calls((struct eie_plan *)plan, cuda_plan_run, cuda_plan_wait, device_ns, wall_ns,
-                       error);
-}
-
-static enum eie_status make_graphs(struct cuda_plan *plan, struct eie_error *error)
-{
-    enum eie_status status = EIE_OK;
-    plan->graphs = calloc(plan->setup.copies, sizeof(struct CUgraphExec_st *));
-    if (!plan->graphs) return eie_fail(error, EIE_MEMORY, "out of memory for graphs");
-    for (uint32_t c = 0; c < plan->setup.copies && !status; c++) {
-        plan->arguments->copy = plan->copies[c];
-        status =
-            eie_cuda_graph_make(plan->cuda, &plan->span, enqueue, plan, &plan->graphs[c], error);
-    }
-    return status;
+    return cuda_calls_pass(&((struct cuda_plan *)opaque)->calls, clock, copy, calls, ns, error);
 }
 
 enum eie_status cuda_plan_ready(struct cuda_plan *plan, struct eie_error *error)
 {
-    double device_ns;
-    enum eie_status status = cuda_plan_time(plan, &device_ns, &plan->plain_ns, error);
-    if (status) return status;
-    plan->graph_ns = NAN;
-    status = make_graphs(plan, error);
-    if (!status) status = cuda_plan_time(plan, &device_ns, &plan->graph_ns, error);
-    if (status || plan->graph_ns >= plan->plain_ns) free_graphs(plan);
-    return status == EIE_UNSUPPORTED ? EIE_OK : status; /* what cannot be recorded is launched */
+    return cuda_calls_ready(&plan->calls, error);
 }
 
 /* ---- vectors -------------------------------------------------------------------------------- */
@@ -278,9 +256,7 @@ void cuda_plan_cost(const struct cuda_plan *plan, uint64_t weights_read, struct 
 void cuda_plan_describe(const struct eie_plan *opaque, eie_column column, void *context)
 {
     const struct cuda_plan *plan = (const struct cuda_plan *)opaque;
-    column(context, "eie_cuda_launch", plan->graphs ? "graph" : "plain", 0);
-    column(context, "eie_cuda_plain_ns", NULL, plan->plain_ns);
-    column(context, "eie_cuda_graph_ns", NULL, plan->graph_ns); /* NaN is left out */
+    cuda_calls_describe(&plan->calls, column, context);
     column(context, "eie_cuda_blocks", NULL,
            (double)plan->launch.blocks[0] * plan->launch.blocks[1]);
     column(context, "eie_cuda_threads", NULL, plan->launch.threads);

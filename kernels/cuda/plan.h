@@ -9,9 +9,11 @@
 #define EIE_KERNELS_CUDA_PLAN_H
 
 #include "kernels/cuda/arguments.h"
+#include "kernels/cuda_calls.h"
 #include "kernels/kernel.h"
 
-#define CUDA_X_ZEROS 64u /* behind the inputs of each vector, at least */
+#define CUDA_FORMS_MAX 64u
+#define CUDA_X_ZEROS   64u /* behind the inputs of each vector, at least */
 
 struct cuda_plan {
     struct eie_setup setup;
@@ -23,10 +25,10 @@ struct cuda_plan {
     int16_t *padded;                  /* [batch][x_stride]: how they lie on the device */
     void **copies;                    /* [setup.copies] of copy_bytes */
     uint64_t copy_bytes;
-    struct eie_cuda_span span;      /* of the call under way */
-    struct CUgraphExec_st **graphs; /* [setup.copies], or NULL: plain launches */
-    double plain_ns, graph_ns;      /* wall time of a call either way, when that was chosen */
-    bool under_way;
+    struct cuda_calls calls;
+    bool trying;                /* ways are tried (tuning.h) */
+    uint32_t held_count;        /* then forms that were replaced and are still used */
+    void *held[CUDA_FORMS_MAX]; /* in the device's memory */
 };
 
 /* A zeroed plan of `size` bytes that begins with struct cuda_plan: device opened, vectors made and
@@ -37,21 +39,22 @@ EIE_MUST_USE enum eie_status cuda_plan_begin(const struct eie_setup *setup, size
                                              struct cuda_plan **plan, struct eie_error *error);
 void cuda_plan_end(struct cuda_plan *plan); /* NULL is fine */
 
-/* Makes all copies anew, of the same bytes. EIE_UNSUPPORTED when the device is too small. */
+/* Makes all copies anew, of the same bytes; while ways are tried only one, and what was there
+ * before stays until cuda_plan_let_go. EIE_UNSUPPORTED when the device is too small. */
 EIE_MUST_USE enum eie_status cuda_plan_fill(struct cuda_plan *plan, const void *bytes,
                                             uint64_t count, struct eie_error *error);
+
+void cuda_plan_let_go(struct cuda_plan *plan); /* of forms that are held; `trying` ends */
 
 /* The launch. EIE_UNSUPPORTED when a block may not have so much shared memory. */
 EIE_MUST_USE enum eie_status cuda_plan_shape(struct cuda_plan *plan, uint32_t blocks,
                                              uint32_t rows_of_blocks, uint32_t threads,
                                              uint64_t shared_bytes, struct eie_error *error);
 
-/* Calls with the inputs that are loaded: the median on the device's clock, and of wall time. */
-EIE_MUST_USE enum eie_status cuda_plan_time(struct cuda_plan *plan, double *device_ns,
-                                            double *wall_ns, struct eie_error *error);
+/* One launch as the plan is now, queued on the device's stream: a code of the runtime. */
+int cuda_plan_enqueue(struct cuda_plan *plan, uint32_t copy);
 
-/* The end of prepare: a first launch (drivers load code and allocate then), then graphs, kept where
- * a call of them takes less wall time than a plain launch. */
+/* The end of prepare: first launches (drivers load code and allocate then), then graphs. */
 EIE_MUST_USE enum eie_status cuda_plan_ready(struct cuda_plan *plan, struct eie_error *error);
 
 /* Bytes of vectors and constants on the device. */
@@ -69,6 +72,8 @@ enum eie_status cuda_plan_load(struct eie_plan *plan, const int16_t *inputs,
 enum eie_status cuda_plan_run(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
 enum eie_status cuda_plan_wait(struct eie_plan *plan, struct eie_outcome *outcome,
                                struct eie_error *error);
+enum eie_status cuda_plan_pass(struct eie_plan *plan, enum eie_clock clock, uint32_t copy,
+                               uint32_t *calls, double *ns, struct eie_error *error);
 enum eie_status cuda_plan_read(struct eie_plan *plan, void *y, struct eie_error *error);
 void cuda_plan_describe(const struct eie_plan *plan, eie_column column, void *context);
 void cuda_plan_destroy(struct eie_plan *plan);

@@ -3,8 +3,8 @@
  * zeros too, and is faster where a batch gives the tensor cores enough to do. */
 #include "kernels/cuda/tensor_codes.h"
 #include "kernels/cuda/plan.h"
+#include "kernels/cuda/tuning.h"
 
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -166,12 +166,11 @@ static enum eie_status fitting(struct plan *plan, uint32_t warps, uint32_t *slic
     return status;
 }
 
-/* Tries blocks of 4 and 8 warps, each with rows whole, as many slices as fill the device once, and
- * twice and half as many; keeps the fastest. */
-static enum eie_status choose(struct plan *plan, struct eie_error *error)
+/* Adds blocks of 4 and 8 warps, each with rows whole, as many slices as fill the device once, and
+ * twice and half as many; the choices in their order. */
+static enum eie_status add_all(struct plan *plan, struct choice choices[CUDA_WAYS_MAX],
+                               struct cuda_tuning *tuning, struct eie_error *error)
 {
-    struct choice best = {WARPS_MOST, 1};
-    double fastest = INFINITY, device_ns, wall_ns;
     for (uint32_t warps = TENSOR_CODES_AHEAD; warps <= WARPS_MOST; warps *= 2) {
         uint32_t fit, tried = 0;
         enum eie_status status = fitting(plan, warps, &fit, error);
@@ -181,15 +180,25 @@ static enum eie_status choose(struct plan *plan, struct eie_error *error)
             const uint32_t slices = wanted[i] < most ? wanted[i] : most;
             if (slices <= tried) continue;
             tried = slices;
-            status = set_shape(plan, (struct choice){warps, slices}, error);
-            if (!status) status = cuda_plan_time(&plan->base, &device_ns, &wall_ns, error);
-            if (status || device_ns >= fastest) continue;
-            fastest = device_ns;
-            best = (struct choice){warps, slices};
+            choices[tuning->count] = (struct choice){warps, slices};
+            status = set_shape(plan, choices[tuning->count], error);
+            if (!status) status = cuda_tuning_add(tuning, error);
         }
         if (status) return status;
     }
-    return set_shape(plan, best, error);
+    return EIE_OK;
+}
+
+static enum eie_status choose(struct plan *plan, struct eie_error *error)
+{
+    struct choice choices[CUDA_WAYS_MAX];
+    struct cuda_tuning tuning;
+    uint32_t best = 0;
+    cuda_tuning_begin(&plan->base, &tuning);
+    enum eie_status status = add_all(plan, choices, &tuning, error);
+    if (!status) status = cuda_tuning_best(&tuning, &best, error);
+    cuda_tuning_end(&tuning);
+    return status ? status : set_shape(plan, choices[best], error);
 }
 
 static enum eie_status make_sums(struct plan *plan, struct eie_error *error)
@@ -280,6 +289,7 @@ const struct eie_kernel eie_kernel_cuda_tensor_codes = {
     .load = cuda_plan_load,
     .run = cuda_plan_run,
     .wait = cuda_plan_wait,
+    .pass = cuda_plan_pass,
     .read = cuda_plan_read,
     .cost = cost,
     .describe = describe,

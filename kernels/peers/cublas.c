@@ -193,5 +193,5 @@ void cublas_cost(const struct eie_plan *opaque, struct eie_cost *cost)
 void cublas_describe(const struct eie_plan *plan, eie_column column, void *context)
 {
     column(context, "eie_library", library.text, 0);
-    cuda_float_describe((const struct cuda_float_plan *)plan, column, context);
+    cuda_calls_describe(&((const struct cuda_float_plan *)plan)->calls, column, context);
 }

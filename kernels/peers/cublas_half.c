@@ -47,6 +47,7 @@ const struct eie_kernel eie_kernel_peers_cublas_half = {
     .load = cuda_float_load,
     .run = cuda_float_run,
     .wait = cuda_float_wait,
+    .pass = cuda_float_pass,
     .read = cuda_float_read,
     .cost = cublas_cost,
     .describe = cublas_describe,

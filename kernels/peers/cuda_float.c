@@ -1,5 +1,4 @@
 #include "kernels/peers/cuda_float.h"
-#include "kernels/timed_calls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,8 +59,7 @@ uint64_t cuda_float_bytes(const struct eie_problem *problem, const struct cuda_f
 void cuda_float_end(struct cuda_float_plan *plan)
 {
     if (!plan) return;
-    cuda_float_plain(plan);
-    eie_cuda_span_free(&plan->span);
+    cuda_calls_end(&plan->calls);
     eie_cuda_free(plan->cuda, plan->x);
     eie_cuda_free(plan->cuda, plan->y);
     for (uint32_t c = 0; plan->copies && c < plan->setup.copies; c++)
@@ -90,7 +88,15 @@ static enum eie_status allocate(struct cuda_float_plan *plan, struct eie_error *
     if (!status) status = eie_cuda_zero(plan->cuda, plan->x, x, error);
     /* a library may multiply what lies in y by 0: it must be no NaN */
     if (!status) status = eie_cuda_zero(plan->cuda, plan->y, y, error);
-    return status ? status : eie_cuda_span_make(plan->cuda, &plan->span, error);
+    return status;
+}
+
+/* The library's status is none of the runtime's: it is kept for the caller. */
+static int enqueue(void *owner, uint32_t copy)
+{
+    struct cuda_float_plan *plan = owner;
+    plan->code = plan->product->call(plan, copy);
+    return plan->code ? -1 : 0;
 }
 
 enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
@@ -113,6 +119,8 @@ enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
     if (!made->inputs || !made->values || (gaps && !made->sums) || !made->copies)
         status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
     if (!status) status = eie_cuda_open(problem->device, &made->cuda, error);
+    if (!status)
+        status = cuda_calls_begin(&made->calls, made->cuda, setup->copies, enqueue, made, error);
     if (!status) status = allocate(made, error);
     if (status)
         cuda_float_end(made);
@@ -123,83 +131,40 @@ enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
-struct pending {
-    struct cuda_float_plan *plan;
-    uint32_t copy;
-    unsigned code;
-};
-
-/* The library's status is none of the runtime's: it is kept for the caller. */
-static int enqueue(void *context)
+/* What has failed in the library's own words, where it was the library. */
+static enum eie_status told(struct cuda_float_plan *plan, enum eie_status status,
+                            struct eie_error *error)
 {
-    struct pending *pending = context;
-    pending->code = pending->plan->product->call(pending->plan, pending->copy);
-    return 0;
+    const unsigned code = plan->code;
+    plan->code = 0;
+    return code ? plan->product->check(code, plan->product->what, error) : status;
 }
 
 enum eie_status cuda_float_run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
 {
     struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
-    const struct cuda_float_product *product = plan->product;
-    struct pending pending = {plan, copy, 0};
-    if (plan->graphs) return eie_cuda_graph_run(plan->cuda, plan->graphs[copy], error);
-    enum eie_status status = eie_cuda_span_run(plan->cuda, &plan->span, enqueue, &pending, error);
-    return status ? status : product->check(pending.code, product->what, error);
+    return told(plan, cuda_calls_run(&plan->calls, copy, error), error);
 }
 
 enum eie_status cuda_float_wait(struct eie_plan *opaque, struct eie_outcome *outcome,
                                 struct eie_error *error)
 {
+    (void)outcome; /* the device's clock has passes of its own */
+    return cuda_calls_wait(&((struct cuda_float_plan *)opaque)->calls, error);
+}
+
+enum eie_status cuda_float_pass(struct eie_plan *opaque, enum eie_clock clock, uint32_t copy,
+                                uint32_t *calls, double *ns, struct eie_error *error)
+{
     struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
-    return eie_cuda_span_wait(plan->cuda, &plan->span, &outcome->device_ns, error);
-}
-
-void cuda_float_plain(struct cuda_float_plan *plan)
-{
-    for (uint32_t c = 0; plan->graphs && c < plan->setup.copies; c++)
-        eie_cuda_graph_free(plan->graphs[c]);
-    free(plan->graphs);
-    plan->graphs = NULL;
-}
-
-/* False where the calls cannot be recorded, for whatever reason. */
-static bool make_graphs(struct cuda_float_plan *plan)
-{
-    struct CUgraphExec_st **graphs = calloc(plan->setup.copies, sizeof(struct CUgraphExec_st *));
-    bool recorded = graphs != NULL;
-    for (uint32_t c = 0; c < plan->setup.copies && recorded; c++) {
-        struct pending pending = {plan, c, 0};
-        recorded =
-            !eie_cuda_graph_make(plan->cuda, &plan->span, enqueue, &pending, &graphs[c], NULL) &&
-            !pending.code;
-    }
-    plan->graphs = graphs;
-    if (!recorded) cuda_float_plain(plan);
-    return recorded;
+    return told(plan, cuda_calls_pass(&plan->calls, clock, copy, calls, ns, error), error);
 }
 
 enum eie_status cuda_float_ready(struct cuda_float_plan *plan, struct eie_error *error)
 {
-    struct eie_plan *opaque = (struct eie_plan *)plan;
-    double graph_device_ns;
-    plan->graph_ns = 0;
-    enum eie_status status = timed_calls(opaque, cuda_float_run, cuda_float_wait, &plan->device_ns,
-                                         &plan->plain_ns, error);
-    if (status || !make_graphs(plan)) return status;
-    status = timed_calls(opaque, cuda_float_run, cuda_float_wait, &graph_device_ns, &plan->graph_ns,
-                         error);
-    if (!status && plan->graph_ns < plan->plain_ns)
-        plan->device_ns = graph_device_ns;
-    else
-        cuda_float_plain(plan);
-    return status;
-}
-
-void cuda_float_describe(const struct cuda_float_plan *plan, eie_column column, void *context)
-{
-    column(context, "eie_cuda_launch", plan->graphs ? "graph" : "plain", 0);
-    column(context, "eie_cuda_plain_ns", NULL, plan->plain_ns);
-    if (plan->graph_ns > 0) column(context, "eie_cuda_graph_ns", NULL, plan->graph_ns);
+    enum eie_status status = cuda_calls_ready(&plan->calls, error);
+    if (!status) plan->code = 0; /* of a call that could not be recorded */
+    return told(plan, status, error);
 }
 
 enum eie_status cuda_float_load(struct eie_plan *opaque, const int16_t *inputs,

@@ -1,5 +1,5 @@
 /* What the peers on CUDA devices share: the device, the vectors and the copies of the weights in
- * its memory, and one call of a library between two events, plain or as a graph. They compute W a
+ * its memory, and how a call of a library is made (kernels/cuda_calls.h). They compute W a
  * in float32 and stop there. The libraries are looked up when they are needed, so that no header of
  * CUDA is; what stands here of their constants is as their documentation states it (tests/cuda
  * holds it against the headers where there are some).
@@ -9,6 +9,7 @@
 #define EIE_KERNELS_PEERS_CUDA_FLOAT_H
 
 #include "host/devices/cuda.h"
+#include "kernels/cuda_calls.h"
 #include "kernels/kernel.h"
 
 enum cuda_type { CUDA_FLOAT = 0, CUDA_HALF = 2 }; /* cudaDataType: CUDA_R_32F, CUDA_R_16F */
@@ -35,13 +36,11 @@ struct cuda_float_plan {
     struct cuda_float_needs needs;
     const struct cuda_float_product *product;
     struct eie_cuda *cuda;
-    struct eie_cuda_span span;
-    struct CUgraphExec_st **graphs; /* [setup.copies], or NULL: the library is called each time */
-    double plain_ns, graph_ns;      /* wall time of a call either way; graph_ns 0: not recorded */
-    double device_ns;               /* of a call as it is made now */
-    int16_t *inputs;                /* [batch][inputs] as loaded: for counting */
-    void *values;                   /* [batch][x_stride] */
-    float *sums;                    /* [batch][y_stride], or NULL where that is [batch][outputs] */
+    struct cuda_calls calls;
+    unsigned code;         /* the library's, of a call that has failed */
+    int16_t *inputs;       /* [batch][inputs] as loaded: for counting */
+    void *values;          /* [batch][x_stride] */
+    float *sums;           /* [batch][y_stride], or NULL where that is [batch][outputs] */
     void *x, *y, **copies; /* in the device's memory: as values, as sums, and [setup.copies] */
 };
 
@@ -63,13 +62,9 @@ size_t cuda_float_width(enum cuda_type type); /* bytes of one value */
 void cuda_float_put(enum cuda_type type, void *values, size_t at, int16_t value);
 
 /* The end of prepare: first calls (libraries allocate then, the device loads code), then the same
- * recorded as graphs, which are kept where a call of them takes less wall time: as the kernels in
- * kernels/cuda do, and as a user can. What cannot be recorded is called each time. */
+ * recorded as graphs. What cannot be recorded is called each time. */
 EIE_MUST_USE enum eie_status cuda_float_ready(struct cuda_float_plan *plan,
                                               struct eie_error *error);
-
-/* Back to calling the library each time: before what the graphs use is freed. */
-void cuda_float_plain(struct cuda_float_plan *plan);
 
 /* Products of a weight that is stored and an input that is not 0. */
 uint64_t cuda_float_useful(const struct cuda_float_plan *plan);
@@ -80,9 +75,8 @@ enum eie_status cuda_float_load(struct eie_plan *plan, const int16_t *inputs,
 enum eie_status cuda_float_run(struct eie_plan *plan, uint32_t copy, struct eie_error *error);
 enum eie_status cuda_float_wait(struct eie_plan *plan, struct eie_outcome *outcome,
                                 struct eie_error *error);
+enum eie_status cuda_float_pass(struct eie_plan *plan, enum eie_clock clock, uint32_t copy,
+                                uint32_t *calls, double *ns, struct eie_error *error);
 enum eie_status cuda_float_read(struct eie_plan *plan, void *y, struct eie_error *error);
-
-/* Columns that say how the library is called. */
-void cuda_float_describe(const struct cuda_float_plan *plan, eie_column column, void *context);
 
 #endif

@@ -161,7 +161,7 @@ static enum eie_status fill(struct cusparse_plan *plan, const struct eie_sparse_
 
 static void forget_algorithm(struct cusparse_plan *plan)
 {
-    cuda_float_plain(&plan->base);
+    cuda_calls_plain(&plan->base.calls);
     for (uint32_t c = 0; plan->copies && c < plan->base.setup.copies; c++) {
         if (plan->copies[c].matrix) cusparse.end_csr(plan->copies[c].matrix);
         eie_cuda_free(plan->base.cuda, plan->copies[c].workspace);
@@ -218,9 +218,9 @@ static enum eie_status choose_algorithm(struct cusparse_plan *plan, struct eie_e
     enum eie_status status = EIE_OK;
     for (const struct cusparse_algorithm *one = plan->product->algorithms; one->name; one++) {
         status = use_algorithm(plan, one, error);
-        if (!status && (!best || plan->base.device_ns < best_ns)) {
+        if (!status && (!best || plan->base.calls.device_ns < best_ns)) {
             best = one;
-            best_ns = plan->base.device_ns;
+            best_ns = plan->base.calls.device_ns;
         }
     }
     return best ? use_algorithm(plan, best, error) : status;
@@ -312,5 +312,5 @@ void cusparse_describe(const struct eie_plan *opaque, eie_column column, void *c
     column(context, "eie_library", library.text, 0);
     column(context, "eie_algorithm", plan->algorithm->name, 0);
     column(context, "eie_workspace_bytes", NULL, (double)plan->workspace_bytes);
-    cuda_float_describe(&plan->base, column, context);
+    cuda_calls_describe(&plan->base.calls, column, context);
 }

@@ -200,8 +200,8 @@ static enum eie_status prepare_mm(const struct eie_setup *setup, struct eie_plan
         EIE_KERNEL_FLOAT32 | EIE_KERNEL_SPARSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,    \
     .max_threads = 0, .probe = cusparse_probe, .supports = cusparse_supports,                      \
     .load = cuda_float_load, .run = cuda_float_run, .wait = cuda_float_wait,                       \
-    .read = cuda_float_read, .cost = cusparse_cost, .describe = cusparse_describe,                 \
-    .destroy = cusparse_destroy
+    .pass = cuda_float_pass, .read = cuda_float_read, .cost = cusparse_cost,                       \
+    .describe = cusparse_describe, .destroy = cusparse_destroy
 
 const struct eie_kernel eie_kernel_peers_cusparse_csr_mv = {
     BOTH,

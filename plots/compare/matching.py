@@ -117,7 +117,7 @@ def status(row):
 
 def label(row):
     """The row in words that are safe to print."""
-    text = row.label() + (f", {row.time_source} time" if row.time_source == "device" else "")
+    text = row.label() + (f", {row.time_source} time" if row.time_source in ("device", "chain") else "")
     return printable(text)
 
 

@@ -129,7 +129,7 @@ class Row:
         ends = self.number("eie_ci95_low_ns"), self.number("eie_ci95_high_ns")
         return None if None in ends else (min(ends[0], self.median_ns), max(ends[1], self.median_ns))
 
-    @property
+    @cached_property
     def interval(self):
         """The same with what is known of the drift between visits: the row's own visits, and the run's drift."""
         ends = self.sampled_interval
@@ -186,7 +186,7 @@ class Results:
 
 
 def load(path):
-    return of_document(path, *_read(path))
+    return of_document(path, *read_document(path))
 
 
 def of_document(path, context, lists):
@@ -260,7 +260,8 @@ def check_format(path, key, found, known, what):
         raise InputError(f"{path}: not {what}: {key} is {found!r}, not {known!r}")
 
 
-def _read(path):
+def read_document(path):
+    """(context, {array: rows}) of a results file, its rows unchecked: for of_document."""
     document = read_json(path)
     if (
         not isinstance(document, dict)

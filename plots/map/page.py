@@ -97,7 +97,7 @@ def disturbance(found):
     yield f"Of the samples behind the times shown, counters call {cell.said(0)} disturbed by others at work"
     if busy:
         yield (
-            f"{busy} of {len(shares)} of these times have more disturbed samples than others: where that is so, forms that "
+            f"{busy} of these {len(shares)} times rest on samples most of which were disturbed: where that is so, forms that "
             "need all threads at once or much memory look slower than they are"
         )
 

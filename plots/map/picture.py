@@ -121,7 +121,7 @@ def _name(axes, form, points, nearest, x, y):
 
 
 def _times(ratio):
-    return f"{ratio:.2g}x" if ratio < 10 else f"{ratio:.0f}x"
+    return f"{ratio:.2g}x" if ratio < 0.995 else f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:.0f}x"
 
 
 def _eie_words(points):

@@ -2,15 +2,22 @@
 
 Numbers of two machines stand side by side and no ratio of them is formed: `compare` judges two files."""
 
+import math
 import os
+from functools import partial
 
+from plots.compare.evidence import low
+from plots.compare.matching import MACHINE_KEYS, key
 from plots.core.cells import LETTERS, Cell, missing
 from plots.core.grid import Table, csv_of
 from plots.core.html import hover, html
-from plots.core.load import InputError, is_number, load, one_line
+from plots.core.load import InputError, is_number, one_line
 from plots.core.markdown import markdown
 from plots.core.page import Column, Contents, Entry, Lead, Listing, Page, Warnings
 from plots.core.published import LAYERS
+from plots.fleet.parallel import over
+from plots.fleet.parts import grouped, joined, place_of
+from plots.pages import equals
 from plots.pages.cockpit import BATCHES, LESS_IS_BETTER, NUMBERS, Cockpit
 from plots.pages.front import LAST, LEAST, PAGE, SUMMARY
 from plots.tables import quiet
@@ -32,19 +39,23 @@ SOFTWARE = (
     ("environment", "eie_environment"),
 )
 ALWAYS = ("CPU", "date", "revision")  # each machine states them, alike or not
+EQUAL = (*MACHINE_KEYS, "eie_cpu_features", "eie_isa_mask", "eie_binary_sha256", "eie_revision")  # of equal machines
 
 
 class Machine:
-    """What the page needs of one file; the rows themselves are not kept."""
+    """What the page needs of one machine's results; the rows themselves are not kept."""
 
-    def __init__(self, path, place, published):
-        results = load(path)
+    def __init__(self, results, published):
         cockpit = Cockpit(results, published)
         most = cockpit.most()
-        self.path, self.threads = path, most
-        self.label = f"{place}. {cockpit.name()[:LONGEST]}"
+        self.path, self.threads = results.path, most
+        self.label = self.name = cockpit.name()[:LONGEST]
+        self.host = one_line(results.context.get("host_name") or "unknown")
+        self.kind = tuple(one_line(results.context.get(name)) for name in EQUAL)
+        self.generated = one_line(results.context.get("eie_generated") or "")
+        self.times = _times(results)
         self.revision = one_line(results.context.get("eie_revision", "unknown"))
-        self.facts = {"CPU": cockpit.name()} | dict(cockpit.facts()) | _software(results)
+        self.facts = {"CPU": cockpit.name(), "host": self.host} | dict(cockpit.facts()) | _software(results)
         self.facts["libraries"] = _libraries(results)
         self.suites = _suites(results)
         self.numbers = {"all threads": cockpit.numbers(most)} | ({"1 thread": cockpit.numbers(1)} if most > 1 else {})
@@ -53,6 +64,12 @@ class Machine:
         self.counts = quiet.counts(results)
         self.usable, self.missing = len(results.rows), len(results.missing)
         self.is_empty = most == 0
+
+
+def _times(results):
+    """{what a row is: the logarithm of the tenth percentile of its samples}, of rows that were measured on the processor."""
+    rows = [row for row in results.rows if not row.is_model and row.device == "cpu"]
+    return {key(row): math.log(low(row.samples)) for row in rows}
 
 
 def _software(results):
@@ -81,28 +98,38 @@ def _ceilings(results, threads):
 
 
 def read(paths, published):
-    seen, machines = {}, []
-    for place, path in enumerate(paths, 1):
-        real = os.path.realpath(path)
-        if real in seen:
+    """The machines of these files; files that are parts of one matrix, measured on one machine, are one."""
+    seen = set()
+    for path in paths:
+        if os.path.realpath(path) in seen:
             raise InputError(f"{path}: given twice")
-        seen[real] = path
-        machines.append(Machine(path, place, published))
+        seen.add(os.path.realpath(path))
+    places = over(place_of, paths)
+    found = over(partial(_machines, published=published), grouped(paths, places))
+    machines = [machine for group in found for machine in group]
+    for place, machine in enumerate(machines, 1):
+        machine.label = f"{place}. {machine.name}"
     return machines
 
 
-def files(paths, published, out):
-    """({file: content}, what to say)"""
+def _machines(paths, published):
+    return [Machine(results, published) for results in joined(paths)]
+
+
+def files(paths, published, out, differ):
+    """({file: content}, what to say). `differ`: how much equal machines may, in percent."""
     machines = read(paths, published)
+    siblings = equals.judged(machines, differ)
     heads, layers = _headlines(machines), _layers(machines)
     title = f"{len(machines)} machines"
     content = {
-        PAGE: html(_page(title, machines, heads, layers), f"{title}: eiebench"),
-        SUMMARY: markdown(_summary(title, machines, heads)),
-        CSV: csv_of([_facts(machines), heads, *layers]),
+        PAGE: html(_page(title, machines, heads, layers, siblings), f"{title}: eiebench"),
+        SUMMARY: markdown(_summary(title, machines, heads, siblings)),
+        CSV: csv_of([_facts(machines), heads, *siblings.tables(), *layers]),
     }
     lines = [f"{machine.label}: {machine.facts['date']}, revision {machine.revision}" for machine in machines]
-    lines += [f"! {text}" for text in warnings(machines)]
+    lines += [f"! {text}" for text in siblings.warnings() + warnings(machines)]
+    lines += siblings.sentences()
     lines += [
         f"{what + ':':10}{os.path.join(out, name)}" for what, name in (("Page", PAGE), ("Summary", SUMMARY), ("Cells", CSV))
     ]
@@ -111,7 +138,7 @@ def files(paths, published, out):
 
 def warnings(machines):
     """What keeps two columns from being compared."""
-    found = []
+    found = _generated(machines)
     revisions = _groups(machines, lambda machine: machine.revision)
     if len(revisions) > 1:
         found.append(f"Revisions differ, so kernels do too: {_words(revisions)}")
@@ -125,6 +152,13 @@ def warnings(machines):
         f"{machine.label}: no measured row of suite paper on its processor" for machine in machines if machine.is_empty
     ]
     return found + [f"{machine.label}: {machine.counts}" for machine in machines if machine.counts]
+
+
+def _generated(machines):
+    made = _groups([machine for machine in machines if machine.generated], lambda machine: machine.generated)
+    return [
+        f"{len(places)} of {len(machines)} machines are generated, not measured: {words}" for words, places in made.items()
+    ]
 
 
 def _groups(machines, value):
@@ -215,12 +249,15 @@ def _mark(table, row, less_is_better):
     table.tones[row, best(there)[1]], table.tones[row, worst(there)[1]] = "good", "bad"
 
 
-def _page(title, machines, heads, layers):
+def _page(title, machines, heads, layers, siblings):
     facts, alike = _differing(_facts(machines))
-    page = Page(title).add(Lead(_lead(machines, heads)), Warnings(tuple(warnings(machines))), Contents())
+    page = Page(title).add(
+        Lead(_lead(machines, heads)), Warnings(tuple(siblings.warnings() + warnings(machines))), Contents()
+    )
     page.heading("What differs").table(facts, titled=False)
     if alike:
         page.add(f"Alike everywhere: {'; '.join(alike)}.")
+    siblings.put(page, CSV)
     page.heading("Headlines").table(heads, titled=False, file=CSV)
     page.add("Upward and downward triangles mark the best and the worst of a row.")
     if len(machines) > MOST_WITH_LAYERS:
@@ -268,8 +305,9 @@ def _entry(cell, tone):
     return Entry(cell.shown(), hover(cell), cell.value if is_number(cell.value) else None, tone)
 
 
-def _summary(title, machines, heads):
-    page = Page(f"{title}: summary").add(_lead(machines, heads)).bullets(warnings(machines))
+def _summary(title, machines, heads, siblings):
+    page = Page(f"{title}: summary").add(_lead(machines, heads)).bullets(siblings.warnings() + warnings(machines))
+    page.bullets(siblings.sentences())
     page.heading("Headlines").table(
         _turned(heads, [f"{name}, all threads" for name in NUMBERS]), titled=False, remarks=False
     )

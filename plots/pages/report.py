@@ -13,11 +13,13 @@ import sys
 
 from plots.core.commandline import Parser
 from plots.core.html import html
-from plots.core.load import InputError, load
+from plots.core.load import InputError
 from plots.core.markdown import markdown
 from plots.core.output import DATA, write_report
 from plots.core.published import Published
 from plots.core.references import DENSE, kind_of
+from plots.fleet.parallel import over
+from plots.fleet.parts import joined, place_of
 from plots.options import report as report_options
 from plots.pages import document, front, gpus, machines
 from plots.pages.cockpit import Cockpit
@@ -237,10 +239,11 @@ def main(arguments=None):
     out = options.out or os.path.join(os.path.dirname(os.path.abspath(options.results[0])), "report")
     try:
         published = Published(options.data or DATA)
-        if len(options.results) > 1:
-            files, said = machines.files(options.results, published, out)
+        whole = _whole(options.results)
+        if whole is None:
+            files, said = machines.files(options.results, published, out, options.differ)
         else:
-            files, said = _of_one(options.results[0], published, out, not options.no_pictures)
+            files, said = _of_one(whole, published, out, not options.no_pictures)
     except InputError as error:
         print(f"report: {error}", file=sys.stderr)
         return 2
@@ -254,9 +257,18 @@ def main(arguments=None):
     return 0
 
 
-def _of_one(path, published, out, drawn):
+def _whole(paths):
+    """The one machine's results that these files are, or None."""
+    if len(paths) > 1:
+        places = over(place_of, paths)
+        if len(set(places)) > 1 or places[0] is None:
+            return None
+    runs = joined(paths)
+    return runs[0] if len(runs) == 1 else None
+
+
+def _of_one(results, published, out, drawn):
     """({file: content}, what to say)"""
-    results = load(path)
     report = Report(results, published)
     figures = drawings(report, results, published) if drawn else {}
     files = report.files(drawn, inlined(page_drawings(report)) if drawn else {})

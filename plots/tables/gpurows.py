@@ -2,13 +2,16 @@
 
 from plots.core.cells import Cell, missing
 from plots.core.load import InputError, is_number, one_line
+from plots.core.means import geometric_mean
 from plots.core.published import LAYERS
 from plots.tables.ceilings import MOST_NS, MOST_PER_S, Ceilings
 from plots.tables.families import LIBRARY
 from plots.tables.hostrows import SUITE, cell_of, may_compare_apart
+from plots.tables.modelrows import MEAN_ROW
 
 PREFIX = "cuda:"
-CACHE = "hot"  # the only mode that devices have
+COUNT_ROW = "layers in the mean"
+HOT, COLD = "hot", "dram"  # one copy of the weights; copies that take turns and that no cache of the device holds
 NOT_RUN = ("skipped", "unsupported")
 NEVER_OURS = {"approximate", "reference", "estimate"}
 UNTOLD = ("title", "uuid", "pci", "energy_counter", "reason")  # of a device; the energy table has the last two
@@ -16,6 +19,7 @@ CEILINGS = {  # key of eie_device_ceilings: (words, unit, factor, the best of se
     "launch_device_ns": ("empty kernel, device time", "us", 1e-3, min, MOST_NS),
     "graph_device_ns": ("empty kernel as a graph, device time", "us", 1e-3, min, MOST_NS),
     "launch_wall_ns": ("empty kernel, wall time", "us", 1e-3, min, MOST_NS),
+    "graph_chain_ns": ("empty kernel in a chain, device time", "us", 1e-3, min, MOST_NS),
     "graph_wall_ns": ("empty kernel as a graph, wall time", "us", 1e-3, min, MOST_NS),
     "l2_bytes_per_s": ("read from the L2 cache", "GB/s", 1e-9, max, MOST_PER_S),
     "dram_bytes_per_s": ("read from the memory", "GB/s", 1e-9, max, MOST_PER_S),
@@ -41,19 +45,40 @@ class Device:
         self.name, self.title = name, name
         self._results = results
         self._rows = {}
-        for row in results.select(suite=SUITE, device=name, cache=CACHE):
-            self._rows.setdefault((row.layer, row.batch, row.time_source), {})[row.kernel] = row
+        for row in results.select(suite=SUITE, device=name):
+            self._rows.setdefault((row.layer, row.batch, row.time_source, row.cache), {})[row.kernel] = row
         facts = results.context.get("eie_devices")
         self._facts = facts.get(name) if isinstance(facts, dict) and isinstance(facts.get(name), dict) else {}
         if isinstance(self._facts.get("title"), str):
             self.title = one_line(self._facts["title"])
 
-    def row(self, kernel, layer, batch, clock):
-        return self._rows.get((layer, batch, clock), {}).get(kernel)
+    def row(self, kernel, layer, batch, clock, cache=HOT):
+        return self._rows.get((layer, batch, clock, cache), {}).get(kernel)
 
-    def ours(self, layer, batch, clock):
+    def has(self, batch, clock, cache=HOT):
+        return any((layer, batch, clock, cache) in self._rows for layer in LAYERS)
+
+    def batches(self):
+        return sorted({batch for _, batch, _, cache in self._rows if cache == HOT})
+
+    def same_card(self):
+        """Names of the devices of OpenCL that are the same card: by its place on the bus."""
+        devices = self._results.context.get("eie_devices")
+        devices = devices if isinstance(devices, dict) else {}
+        return sorted(
+            name
+            for name, facts in devices.items()
+            if name.startswith("opencl:") and _pci_of(facts) and _pci_of(facts) == _pci_of(self._facts)
+        )
+
+    def on_opencl(self, name, layer, clock):
+        """The fastest exact row of another device on the layer, batch 1, or None."""
+        rows = self._results.select(suite=SUITE, device=name, layer=layer, batch=1, cache=HOT, time_source=clock)
+        return min((row for row in rows if _is_ours(row) and row.usable), key=lambda row: row.median_ns, default=None)
+
+    def ours(self, layer, batch, clock, cache=HOT):
         """The fastest exact kernel that is no library's; where none has a number, one that says why, or None."""
-        rows = [row for _, row in sorted(self._rows.get((layer, batch, clock), {}).items()) if _is_ours(row)]
+        rows = [row for _, row in sorted(self._rows.get((layer, batch, clock, cache), {}).items()) if _is_ours(row)]
         return min((row for row in rows if row.usable), key=lambda row: row.median_ns, default=next(iter(rows), None))
 
     def without_number(self, batch, clock):
@@ -61,7 +86,7 @@ class Device:
         return [
             row
             for layer in LAYERS
-            for row in self._rows.get((layer, batch, clock), {}).values()
+            for row in self._rows.get((layer, batch, clock, HOT), {}).values()
             if _is_ours(row) and not row.usable and row.status not in NOT_RUN
         ]
 
@@ -92,6 +117,27 @@ class Device:
                 cell = Cell(value * factor, unit, "measured", f"context.eie_runs, eie_device_ceilings, {key}")
                 found[words] = best(found.get(words, cell), cell, key=lambda each: each.value)
         return found
+
+
+def _pci_of(facts):
+    """A card's place on the bus, or ""."""
+    if not isinstance(facts, dict):
+        return ""
+    board = facts.get("board")
+    found = facts.get("pci") or (board.get("pci") if isinstance(board, dict) else "")
+    return found if isinstance(found, str) else ""
+
+
+def put_means(table, what):
+    """A row with the geometric means of the layers that have a number, and one with how many these are."""
+    for column in list(table.columns):
+        numbers = [cell for cell in (table.get(layer, column) for layer in LAYERS) if cell and cell.is_number]
+        if not numbers:
+            continue
+        count = Cell(len(numbers), "", "derived", f"layers that have it: {column}, {what}", text=str(len(numbers)))
+        table.put(COUNT_ROW, column, count)
+        table.put(MEAN_ROW, column, geometric_mean(numbers, f"{len(numbers)} layers: {column}, {what}"))
+    table.rows = list(LAYERS) + [row for row in (MEAN_ROW, COUNT_ROW) if row in table.rows]
 
 
 def _is_ours(row):

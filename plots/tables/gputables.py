@@ -8,14 +8,16 @@ from plots.core.published import EIE, LAYERS
 from plots.tables.ceilings import bound_words
 from plots.tables.deviceenergy import energy_cells
 from plots.tables.energy import published_energy
-from plots.tables.gpurows import beside
+from plots.tables.gpumore import More
+from plots.tables.gpurows import COUNT_ROW, beside, put_means
 from plots.tables.hostrows import cell_of, number_cell
 from plots.tables.modelrows import MEAN_ROW, with_mean
 
-COUNT_ROW = "layers in the mean"
 SGEMV, CSR_MV = "peers_cublas_sgemv", "peers_cusparse_csr_mv"
 SGEMM, HALF, CSR_MM = "peers_cublas_sgemm", "peers_cublas_half", "peers_cusparse_csr_mm"
 BATCH, BATCHED = 64, "cuda_batch_groups"
+HALF_COLUMN = "cuBLAS half (approximate), us"
+TITLES = {"device": "device time", "wall": "wall time", "chain": "a call in a chain, device time"}
 GPU, CHIP_WORD = "GPU", "EIE"
 POWER = "chip_power_text"
 CHIP = "EIE published"
@@ -36,13 +38,17 @@ class DeviceTables:
         self._eie = dict(zip(LAYERS, published.times(EIE, "actual")))
         self.times = self._times("device")
         self.wall = self._times("wall")
+        self.chain = self._times("chain") if device.has(1, "chain") else None
         self.energy = self._energy()
         self.batched = self._batched()
         self.ceilings = self._ceilings()
         self.short = self._in_short()
+        self.more = More(device, self._eie, self._table, published_energy(published, published.claim(POWER), LAYERS))
 
     def all(self):
-        return [self.times, self.wall, self.energy, self.batched, self.ceilings, self.short]
+        chain = [self.chain] if self.chain else []
+        more = self.more.all()
+        return [self.times, *chain, self.wall, *more, self.energy, self.batched, self.ceilings, self.short]
 
     def shown(self):
         """Those that a page shows as tables; what they come to stands there in sentences."""
@@ -54,12 +60,13 @@ class DeviceTables:
         return table
 
     def _times(self, clock):
-        on_device = clock == "device"
+        on_device = clock != "wall"
         ours = [
             ("kernel", "fastest\nexact kernel"),
             ("us", "ours\nus"),
             ("cuBLAS sgemv, us", "cuBLAS\nsgemv us"),
             ("cuSPARSE CSR, us", "cuSPARSE\nCSR us"),
+            ("cuBLAS half (approximate), us", "half us\n(approx.)"),
             ("over cuBLAS", "over\ncuBLAS"),
             ("over cuSPARSE", "over\ncuSPARSE"),
         ]
@@ -80,7 +87,7 @@ class DeviceTables:
                 ("launched as", "launched\nas"),
             ]
         )
-        table = self._table(f"batch1_{clock}", f"Batch 1, {clock} time: us per input vector", [ours, more])
+        table = self._table(f"batch1_{clock}", f"Batch 1, {TITLES[clock]}: us per input vector", [ours, more])
         for layer in LAYERS:
             row = self.device.ours(layer, 1, clock)
             ours = self._ours(table, layer, row)
@@ -90,7 +97,11 @@ class DeviceTables:
                 clock,
                 row,
                 ours,
-                (("cuBLAS sgemv, us", "over cuBLAS", SGEMV), ("cuSPARSE CSR, us", "over cuSPARSE", CSR_MV)),
+                (
+                    ("cuBLAS sgemv, us", "over cuBLAS", SGEMV),
+                    ("cuSPARSE CSR, us", "over cuSPARSE", CSR_MV),
+                    ("cuBLAS half (approximate), us", None, HALF),
+                ),
             )
             if on_device:
                 table.put(layer, "floor, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "floor", "derived"))
@@ -111,10 +122,16 @@ class DeviceTables:
                 )
                 table.put(layer, "launched as", _words(row, layer, "eie_cuda_launch"))
         self._means(table, f"batch 1, {clock} time")
+        _no_mean_of_half(table)
         self._winner_of_means(table, "over EIE", "faster")
         table.notes.append(MEANS)
+        if clock == "chain":
+            table.notes.append(
+                "A chain is many calls behind each other in one graph, its time divided by how many: what a call costs a "
+                "busy GPU, without its launch. Nobody gets an answer in that time."
+            )
         if on_device:
-            table.notes += self._left_out() + self._places()
+            table.notes += self._left_out() + self._places() if clock == "device" else []
             table.notes.append(
                 "Floor: the least time that the measured ceilings of this device allow the kernel's bytes, "
                 "or its launch; 100 % is as fast as these allow."
@@ -164,18 +181,7 @@ class DeviceTables:
         table.put(layer, "faster", _winner(over))
 
     def _means(self, table, what):
-        for column in list(table.columns):
-            cells = [table.get(layer, column) for layer in LAYERS]
-            numbers = [cell for cell in cells if cell.is_number]
-            if not numbers:
-                continue
-            table.put(
-                COUNT_ROW,
-                column,
-                Cell(len(numbers), "", "derived", f"layers that have it: {column}, {what}", text=str(len(numbers))),
-            )
-            table.put(MEAN_ROW, column, geometric_mean(numbers, f"{len(numbers)} layers: {column}, {what}"))
-        table.rows = list(LAYERS) + [row for row in (MEAN_ROW, COUNT_ROW) if row in table.rows]
+        put_means(table, what)
 
     def _winner_of_means(self, table, column, winner):
         mean = table.get(MEAN_ROW, column)
@@ -333,15 +339,7 @@ class DeviceTables:
             self._against_chip(table, layer, ours, self._eie[layer], "device")
         self._means(table, f"batch {BATCH}, device time per input")
         self._winner_of_means(table, "over EIE", "faster")
-        if (MEAN_ROW, "cuBLAS half (approximate), us") in table.cells:
-            table.put(
-                MEAN_ROW,
-                "cuBLAS half (approximate), us",
-                missing(
-                    "none: approximate", "derived", "approximate rows enter no mean", "us", "approximate rows enter no mean"
-                ),
-            )
-            del table.cells[COUNT_ROW, "cuBLAS half (approximate), us"]
+        _no_mean_of_half(table)
         table.notes += [
             MEANS,
             "Half precision is approximate: its sums are not those of the layer, and it enters no mean. "
@@ -410,7 +408,25 @@ class DeviceTables:
             *(f"Over {row.partition(' ')[2]}: {self._short(row)}" for row in OVERS),
             f"Time: {self._short('us', ' us')}; EIE's published {self._short(f'{CHIP}, us', ' us')}",
             f"Layers on which the GPU is faster than the published EIE: {self._short(FASTER)}",
+            *self._chain_line(),
+            *self.more.lines(),
         ]
+
+    def _chain_line(self):
+        """What the same kernels come to on a busy device."""
+        if not self.chain:
+            return []
+        means = [(words, self.chain.get(MEAN_ROW, words)) for words in ("us", "over cuBLAS", "over cuSPARSE", "over EIE")]
+        count = self.chain.get(COUNT_ROW, "us")
+        return (
+            [
+                "In a chain, without the launch: "
+                + ", ".join(f"{cell.shown()} {words}" for words, cell in means if cell)
+                + ("" if count is None or count.value == len(LAYERS) else f" ({count.text} of {len(LAYERS)} layers)")
+            ]
+            if any(cell for _, cell in means)
+            else []
+        )
 
     def one_line(self):
         return ", ".join(
@@ -428,6 +444,14 @@ class DeviceTables:
         for column in ("us", "cuBLAS sgemv, us", "cuSPARSE CSR, us", f"{CHIP}, us", "floor, us"):
             with_mean(table, column, [self.times.get(layer, column) for layer in LAYERS], column)
         return table
+
+
+def _no_mean_of_half(table):
+    if (MEAN_ROW, HALF_COLUMN) not in table.cells:
+        return
+    why = "approximate rows enter no mean"
+    table.put(MEAN_ROW, HALF_COLUMN, missing("none: approximate", "derived", why, "us", why))
+    del table.cells[COUNT_ROW, HALF_COLUMN]
 
 
 def _winner(over, above=GPU, below=CHIP_WORD):

@@ -124,7 +124,10 @@ class Repository:
         )
 
     def ab(self, *arguments):
-        process = self.popen(*arguments)
+        return self.finished("ab", *arguments)
+
+    def finished(self, verb, *arguments):
+        process = self.popen_verb(verb, *arguments)
         out, err = process.communicate(timeout=GUARD_S)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 

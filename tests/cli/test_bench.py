@@ -425,7 +425,21 @@ def test_no_row_is_left_out_for_the_budget(eie, tiny):
 
 
 def test_progress_on_a_pipe_is_lines(eie, tiny):
-    done = eie("bench", "--suite", tiny, "--layer", "odd", "--kernel", "scalar_*", "--budget", "least")
+    done = eie(
+        "bench",
+        "--suite",
+        tiny,
+        "--layer",
+        "odd",
+        "--kernel",
+        "scalar_eie_*",
+        "--threads",
+        "1",
+        "--cache",
+        "hot",
+        "--budget",
+        "least",
+    )
     assert done.stderr.endswith("\n") and "\r" not in done.stderr and "\x1b" not in done.stderr
     assert all(line.startswith("[") and " %] tiny/odd" in line for line in done.stderr.splitlines())
     assert "\r" not in done.stdout and "\x1b" not in done.stdout

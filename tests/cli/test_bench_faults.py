@@ -504,7 +504,7 @@ def test_few_open_files_end_with_one_line(eie, tiny, files):
 
     for arguments in (
         ("bench", "--quiet", "--suite", tiny, "--kernel", GOOD, "--threads", 1, "--cache", "hot", "--budget", "least"),
-        ("check", "--kernel", GOOD, "--cases", 0),
+        ("check", "--kernel", GOOD, "--case", 3),
         ("compress", "normal:20x30", "-o", "out.safetensors"),
         ("list", "kernels"),
         ("list", "devices"),

@@ -66,7 +66,10 @@ def objects(bundle):
 
 
 def test_all_is_there_and_small(bundle):
-    assert {path.name for path in bundle.iterdir()} == {"eie", "lib", "data", "licences", "LICENSE", "README.txt"}
+    assert {path.name for path in bundle.iterdir()} == {
+        *("eie", "lib", "data", "licences", "LICENSE", "README.txt", "gpu.sh", "plots"),
+    }
+    assert os.access(bundle / "gpu.sh", os.X_OK) and not list(bundle.rglob("__pycache__"))
     assert not any(path.is_symlink() for path in bundle.rglob("*"))
     assert sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) < 40 << 20
     assert not any(GLIBC.match(path.name) for path in (bundle / "lib").iterdir())
@@ -353,3 +356,33 @@ def test_older_glibc(root):
     libc.write_bytes(libc.read_bytes().replace(name, name.replace(b"GLIBC_2", b"GLIBC_9")))
     done = root("--version", mounts=("proc",))
     assert done.returncode == 1 and f"version `GLIBC_{newest}' not found" in done.stderr, done.stderr
+
+
+EMULATED = BINARY.parent / "tests/cuda/eie_emulated_cuda"
+TOOLS = ("bash", "cat", "date", "dirname", "echo", "env", "mkdir", "mv", "nproc", "rm", "tee", "timeout", "uname")
+
+
+@pytest.mark.skipif(not EMULATED.is_file(), reason=f"{EMULATED} was not built")
+def test_gpu_script_where_there_is_nothing(root):
+    """Nothing but glibc, bash and coreutils, no network; the emulated device in the GPU's place."""
+    shutil.copy(EMULATED, root.folder / PLACE / "eie")
+    (root.folder / "bin").mkdir(exist_ok=True)
+    for name in TOOLS:
+        program = pathlib.Path(shutil.which(name)).resolve()
+        shutil.copy(program, root.folder / "bin" / name)
+        for library in re.findall(r"(/\S+) \(0x", subprocess.run(["ldd", program], capture_output=True, text=True).stdout):
+            (root.folder / library[1:]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, root.folder / library[1:])
+    (root.folder / "tiny.json").write_text(json.dumps(suite_object(suite_object()["layers"][:1])), encoding="utf-8")
+    (root.folder / PLACE / "eie").rename(root.folder / PLACE / "program")
+    script = root.folder / PLACE / "eie"  # what Root runs
+    script.write_text('#!/bin/bash\nexec /bin/bash /opt/eiebench/gpu.sh --eie /opt/eiebench/program "$@"\n')
+    script.chmod(0o755)
+    words = "--suite /tiny.json --budget least --batches 1 --sweep none --cache hot --out /out --check".split()
+    done = root(*words, "--case 7", mounts=("proc", "sys", "dev"), PATH=PATH + ":/bin", EIE_EMULATOR_CLOCK="1")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    results = json.loads((root.folder / "out/bench.json").read_text(encoding="utf-8"))
+    kernels = {row["eie_kernel"] for row in results["benchmarks"]}
+    assert {"cuda_code_groups", "cpu_auto"} <= kernels and any(name.startswith("model_") for name in kernels)
+    log = (root.folder / "out/log.txt").read_text(encoding="utf-8")
+    assert "no compute-sanitizer here" in log and "no report: no Python" in log and "all of it: /out" in log

@@ -34,7 +34,7 @@ def wrong_blas(tmp_path_factory):
 
 
 def test_check_prints_a_line_for_each_kernel_and_the_count(eie):
-    done = eie("check", "--cases", "2", "--threads", "1", "--kernel", ",".join(KERNELS))
+    done = eie("check", "--case", "3", "--threads", "1", "--kernel", ",".join(KERNELS))
     lines = done.stdout.splitlines()
     for kernel in KERNELS:
         (line,) = (line for line in lines if line.split()[0] == kernel)
@@ -55,12 +55,15 @@ def test_what_a_kernel_refuses_is_counted(eie):
 
 
 def test_more_cases_are_more_runs(eie):
-    runs = [int(eie("check", "--kernel", "scalar_ref_dense", "--cases", cases).stdout.split()[2]) for cases in (0, 8)]
+    runs = [
+        int(eie("check", "--kernel", "scalar_ref_dense", "--threads", "1", "--cases", cases).stdout.split()[2])
+        for cases in (0, 8)
+    ]
     assert runs[0] > 0 and runs[1] > runs[0]
 
 
 def test_seed_is_stated(eie):
-    assert eie("check", "--cases", "1", "--seed", "99", "--kernel", "scalar_ref_dense").stdout.endswith("seed 99\n")
+    assert eie("check", "--case", "1", "--seed", "99", "--kernel", "scalar_ref_dense").stdout.endswith("seed 99\n")
 
 
 def test_one_case_is_one_case(eie):

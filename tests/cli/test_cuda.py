@@ -68,13 +68,54 @@ def test_devices(emulated):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_row_for_each_clock(rows, kernel):
     found, missing = rows(kernel, "--batch", "4")
-    assert {row["eie_time_source"] for row in found} == {"wall", "device"} and not missing
+    assert sorted(row["eie_time_source"] for row in found) == ["chain", "device", "wall"] and not missing
     for row in found:
         assert row["eie_threads"] == 0 and row["eie_cache"] == "hot" and row["eie_status"] == "ok"
-        assert row["eie_cuda_launch"] == "graph"  # one call instead of three
+        assert row["eie_cuda_device_launch"] == "graph" and row["eie_cuda_chain_calls"] == 20
         assert row["eie_cuda_blocks"] >= 1 and 32 <= row["eie_cuda_threads"] <= 1024
         assert row["eie_resident"] == "l2" and row["eie_launch_ns"] > 0 and row["eie_floor_ns"] > 0
         assert row["eie_energy_state"] == "unavailable" and "eie_energy_j" not in row
+
+
+def medians(found):
+    return {row["eie_time_source"]: row["eie_median_ns"] for row in found}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_each_clock_sees_what_it_should(rows, kernel):
+    """By the emulator's costs: the device works 2 us and 0.1 us for each thread, the host queues a call in 1 us and then
+    waits. The host is in the wall's time only."""
+    found, _ = rows(kernel, "--batch", "4")
+    work_ns = 2000 + 100 * found[0]["eie_cuda_blocks"] * found[0]["eie_cuda_threads"]
+    times = medians(found)
+    assert times["device"] == pytest.approx(work_ns, rel=0.001) and times["chain"] == pytest.approx(work_ns, rel=0.001)
+    assert work_ns + 900 < times["wall"] < work_ns + 1500
+
+
+def test_ways_are_compared_on_a_warm_clock(rows):
+    """A device that is five times slower until it was busy for 30 ms: the same is chosen as on one that is not."""
+    chosen = []
+    for ramp in ("0", "30000000"):
+        ((row, *_), _) = rows("cuda_code_groups", env={"EIE_EMULATOR_RAMP": ramp})
+        chosen.append([row[f"eie_cuda_{what}"] for what in ("lanes", "threads", "blocks")])
+    assert chosen[0] == chosen[1]
+
+
+def test_weights_from_the_memory(rows):
+    """Cache mode dram goes round copies that the device's L2 cache does not hold; hot stays beside it."""
+    found, missing = rows("cuda_code_groups", "--cache", "hot,dram", env={"EIE_EMULATOR_L2": "32768"})
+    by_key = {(row["eie_cache"], row["eie_time_source"]): row for row in found}
+    assert len(by_key) == 6 and not missing
+    hot, cold = by_key["hot", "chain"], by_key["dram", "chain"]
+    assert hot["eie_copies"] == 1 and hot["eie_resident"] == "l2" and cold["eie_resident"] == "dram"
+    assert cold["eie_copies"] == -(-2 * 32768 // cold["eie_prepared_bytes"]) > 4
+    assert cold["eie_cuda_chain_calls"] > 20 - cold["eie_copies"] and cold["eie_cuda_chain_calls"] % cold["eie_copies"] == 0
+
+
+def test_a_chip_that_the_code_was_not_built_for_is_absent(emulated):
+    (device,) = devices(emulated, env={"EIE_EMULATOR_CAPABILITY": "61", "EIE_EMULATOR_NAME": "Made up P4"})
+    assert device["name"] == "cuda:made-up-p4" and device["status"] == "skipped"
+    assert "Made up P4 has compute capability 6.1, and this program has code for 7.5 and later" in device["title"]
 
 
 def test_batches(rows):

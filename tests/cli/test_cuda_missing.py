@@ -71,7 +71,7 @@ def test_only_where_it_is_wanted(eie, tiny, kernel):
 @pytest.mark.parametrize("kernels, code", [("test_bad", 3), ("test_b*", 3), (f"test_bad,{CPU}", 3), (f"test_b*,{CPU}", 0)])
 def test_exit_codes(eie, tiny, cuda, kernel, kernels, code):
     eie.bench("--suite", tiny, "--layer", "odd", "--threads", "1", *kernel, "--kernel", kernels, code=code)
-    done = eie.run("check", "--cases", "0", *kernel, "--kernel", kernels)
+    done = eie.run("check", "--case", "3", *kernel, "--kernel", kernels)
     assert done.returncode == code and cuda["title"] in done.stdout
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("test_bad")]
     assert line.split()[1] == "skipped"
@@ -87,7 +87,7 @@ def test_exit_codes(eie, tiny, cuda, kernel, kernels, code):
     ],
 )
 def test_check_by_device(eie, kernel, device, code, words):
-    done = eie.run("check", "--cases", "0", *kernel, "--kernel", f"test_b*,{CPU}", "--device", device)
+    done = eie.run("check", "--case", "3", *kernel, "--kernel", f"test_b*,{CPU}", "--device", device)
     assert done.returncode == code and words in done.stderr and CPU not in done.stdout
     assert ("test_bad" in done.stdout) == (code == 3)
 

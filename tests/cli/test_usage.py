@@ -310,7 +310,7 @@ def test_a_description_by_its_path_in_every_verb(eie, tiny, tmp_path):
         ["estimate", *shape, "--device", "./mine.json"],
         ["explore", "--suite", tiny, "--device", "./mine.json", "--quiet", "--out", "sweep.json"],
         ["bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--device", "./mine.json"],
-        ["check", "--cases", "0", "--kernel", "model_eie_cycle", "--device", "./mine.json"],
+        ["check", "--case", "3", "--kernel", "model_eie_cycle", "--device", "./mine.json"],
     ):
         eie(*arguments)
     known, mine = (json.loads(eie("estimate", *shape, "--json", "--device", device).stdout)[0]

@@ -40,7 +40,9 @@ uint64_t setting(const char *name, uint64_t usual)
 
 constexpr double LOOK_NS = 10, QUEUE_NS = 1000, LAUNCH_NS = 2000, THREAD_NS = 100;
 
-std::atomic<uint64_t> spent_ns{1}; /* by all that costs something */
+constexpr double COLD = 5; /* times slower, before the device has been busy for so long */
+
+std::atomic<uint64_t> spent_ns{1}; /* by the host, on all that costs something */
 
 /* What a launch takes, for EIE_EMULATOR_CLOCK. */
 double launch_ns(double threads)
@@ -49,12 +51,53 @@ double launch_ns(double threads)
     return LAUNCH_NS + THREAD_NS * (wide ? 1e6 / threads : threads);
 }
 
-double clock_ns()
+double stopped_ns; /* real time, from when on no time passes but what calls cost */
+
+double real_ns()
 {
-    static const bool costs_only = setting("EIE_EMULATOR_CLOCK", 0);
-    struct timespec now = {0, 0};
-    if (!costs_only) clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec + (double)spent_ns.load();
+    struct timespec now;
+    if (stopped_ns > 0) return stopped_ns;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e9 * (double)now.tv_sec + (double)now.tv_nsec;
+}
+
+/* The device goes on by itself: the host queues and comes back, and meets it again where it waits.
+ * What device work takes of this processor's time is the device's, not the host's. */
+struct {
+    bool working;
+    double ns;       /* when it will have done all that is queued */
+    double begin_ns; /* of the work under way, real time */
+    double taken_ns; /* real time of all its work */
+    double busy_ns;
+} device_clock;
+
+double host_ns()
+{
+    return real_ns() + (double)spent_ns.load() - device_clock.taken_ns;
+}
+
+double device_ns()
+{
+    return device_clock.ns + (device_clock.working ? real_ns() - device_clock.begin_ns : 0);
+}
+
+/* Begins when it comes to an idle device, else behind what is queued. */
+template <typename Work> cudaError_t on_device(const Work &work)
+{
+    if (device_clock.ns < host_ns()) device_clock.ns = host_ns();
+    device_clock.begin_ns = real_ns();
+    device_clock.working = true;
+    const cudaError_t code = work();
+    const double took = real_ns() - device_clock.begin_ns;
+    device_clock.working = false;
+    device_clock.ns += took;
+    device_clock.taken_ns += took;
+    return code;
+}
+
+void wait_for_device()
+{
+    if (host_ns() < device_clock.ns) spent_ns += (uint64_t)(device_clock.ns - host_ns()) + 1;
 }
 
 /* ---- threads on stacks of their own --------------------------------------------------------- */
@@ -286,13 +329,20 @@ cudaError_t execute(const Launch &launch)
 
 void emulated_spend(double ns)
 {
-    spent_ns += (uint64_t)ns;
+    static const double ramp_ns = (double)setting("EIE_EMULATOR_RAMP", 0);
+    if (!device_clock.working) {
+        spent_ns += (uint64_t)ns;
+        return;
+    }
+    if (device_clock.busy_ns < ramp_ns) ns *= COLD;
+    device_clock.busy_ns += ns;
+    device_clock.ns += ns;
 }
 
 double __wrap_eie_now_s(void)
 {
     emulated_spend(LOOK_NS); /* a loop until some time has passed must end */
-    return 1e-9 * clock_ns();
+    return 1e-9 * host_ns();
 }
 
 emulated_place emulated_now;
@@ -398,7 +448,7 @@ cudaError_t queue(cudaStream_t stream, std::function<cudaError_t()> work)
     if (!stream) return last_error = cudaErrorInvalidValue;
     if (lost) return lost;
     emulated_spend(QUEUE_NS);
-    if (!stream->recording) return work();
+    if (!stream->recording) return on_device(work);
     stream->recording->work.push_back(std::move(work));
     return cudaSuccess;
 }
@@ -410,7 +460,7 @@ bool device_is_there(int device)
 
 cudaError_t stamp(cudaEvent_t event)
 {
-    event->ns = clock_ns();
+    event->ns = device_ns();
     event->recorded = true;
     return cudaSuccess;
 }
@@ -484,7 +534,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
 {
     if (!device_is_there(device)) return cudaErrorInvalidDevice;
     memset(properties, 0, sizeof *properties);
-    snprintf(properties->name, sizeof properties->name, "Emulated");
+    const char *name = getenv("EIE_EMULATOR_NAME");
+    snprintf(properties->name, sizeof properties->name, "%s", name && *name ? name : "Emulated");
     properties->uuid.bytes[15] = (char)(device + 1);
     properties->totalGlobalMem = setting("EIE_EMULATOR_MEMORY", 64 << 20);
     return cudaSuccess;
@@ -495,13 +546,16 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr what, int dev
     if (!device_is_there(device)) return cudaErrorInvalidDevice;
     switch (what) {
     case cudaDevAttrComputeCapabilityMajor:
-        *value = 9;
+        *value = (int)setting("EIE_EMULATOR_CAPABILITY", 90) / 10;
+        break;
+    case cudaDevAttrComputeCapabilityMinor:
+        *value = (int)setting("EIE_EMULATOR_CAPABILITY", 90) % 10;
         break;
     case cudaDevAttrMultiProcessorCount:
         *value = (int)setting("EIE_EMULATOR_UNITS", 2);
         break;
     case cudaDevAttrL2CacheSize:
-        *value = 1 << 20;
+        *value = (int)setting("EIE_EMULATOR_L2", 1 << 20);
         break;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
         *value = (int)setting("EIE_EMULATOR_SHARED", 232448);
@@ -511,6 +565,9 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr what, int dev
         break;
     case cudaDevAttrMaxThreadsPerMultiProcessor:
         *value = 2048;
+        break;
+    case cudaDevAttrClockRate: /* of a device whose clock moves */
+        *value = setting("EIE_EMULATOR_RAMP", 0) ? 1980000 : 0;
         break;
     default:
         *value = 0;
@@ -545,12 +602,15 @@ cudaError_t cudaSetDevice(int device)
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 {
+    /* processes that use no device go on in real time */
+    if (setting("EIE_EMULATOR_CLOCK", 0) && !(stopped_ns > 0)) stopped_ns = real_ns();
     *stream = new CUstream_st{current_device, nullptr};
     return cudaSuccess;
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
+    wait_for_device();
     return stream->recording ? last_error = cudaErrorStreamCaptureUnsupported : lost;
 }
 
@@ -615,6 +675,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event)
 {
+    wait_for_device();
     if (lost) return lost;
     return event->recorded ? cudaSuccess : last_error = cudaErrorInvalidValue;
 }

@@ -293,28 +293,31 @@ def save(tmp_path):
     return save_document
 
 
-def run_program(script, *arguments):
+def run_program(script, *arguments, cwd=None):
     """As a user does. Loading the modules takes most of the time: a few tests only."""
-    return subprocess.run(PROGRAM + [script, *map(str, arguments)], capture_output=True, text=True, env=PROGRAM_ENVIRONMENT)
+    command = PROGRAM + [script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env=PROGRAM_ENVIRONMENT, cwd=cwd)
 
 
-def run_script(script, *arguments):
+def run_script(script, *arguments, cwd=None):
     """The same in a fork of this process, which has the modules."""
     main = importlib.import_module("plots." + VERBS[script]).main
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = os.fork()
         if child == 0:
-            _be_program(main, [script, *map(str, arguments)], out.fileno(), err.fileno())
+            _be_program(main, [script, *map(str, arguments)], out.fileno(), err.fileno(), cwd)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         for file in (out, err):
             file.seek(0)
         return subprocess.CompletedProcess([script, *arguments], code, out.read(), err.read())
 
 
-def _be_program(main, arguments, out, err):
+def _be_program(main, arguments, out, err, cwd):
     """Never returns."""
     code = "no exit code"
     try:
+        if cwd is not None:
+            os.chdir(cwd)
         for number, place in enumerate((out, err), 1):
             os.dup2(place, number)
         sys.argv, sys.stdout, sys.stderr = arguments, open(1, "w"), open(2, "w", errors="backslashreplace")

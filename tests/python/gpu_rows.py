@@ -114,6 +114,7 @@ def find(document, kernel, layer, clock="device", batch=1, device=CARD):
         for row in document["benchmarks"]
         if (row["eie_kernel"], row["eie_layer"], row["eie_time_source"], row["eie_batch"], row["eie_device"])
         == (kernel, layer, clock, batch, device)
+        and row["eie_cache"] == "hot"
     )
     return row
 

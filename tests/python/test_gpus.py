@@ -359,3 +359,106 @@ def test_in_the_report_where_there_is_a_device(one, report, save, tmp_path):
     )
     assert not list(report[0].glob("gpu_*")) and not (report[0] / "GPU.md").exists()
     assert "GPU beat the chip" not in report[1] and "GPU.md" not in (report[0] / "report.md").read_text(encoding="utf-8")
+
+
+# ---- what an owner asks further --------------------------------------------------------------------------------------
+
+CHAIN_SHARE, COLD_TIMES = 0.25, 2.0  # a call in a chain of the device's time; weights from the memory
+
+
+def with_further(document):
+    """Rows of the chain's clock, with weights from the memory, at batch 4, and of OpenCL on the same card."""
+    rows = [row for row in document["benchmarks"] if row["eie_device"] == CARD and row["eie_time_source"] == "device"]
+    for row in rows:
+        if row["eie_batch"] != 1:
+            continue
+        row |= {"eie_board_sm_clock_hz": 1.98e9, "eie_cuda_device_launch": "graph"}
+        kernel, layer = row["eie_kernel"], row["eie_layer"]
+        chain = gpu_row(kernel, layer, "chain", times=CHAIN_SHARE, eie_energy_j=made.UJ * 1e-6 / 10)
+        cold = gpu_row(kernel, layer, "device", times=COLD_TIMES, eie_cache="dram", eie_copies=9)
+        cold["name"] += "/dram"
+        opencl = gpu_row(kernel, layer, "wall", device="opencl:nvidia:made-up", times=3.0)
+        document["benchmarks"] += [chain, cold] + [opencl] * (kernel == "cuda_code_groups")
+    for layer in LAYERS:
+        four = gpu_row("cuda_batch_groups", layer, "device", 64)
+        document["benchmarks"].append(four | {"eie_batch": 4, "name": four["name"] + "/4"})
+    devices = document["context"]["eie_devices"]
+    devices[CARD]["pci"] = "0000:65:00.0"
+    devices["opencl:nvidia:made-up"] = {"title": "Made up", "board": {"pci": "0000:65:00.0"}}
+    document["context"]["eie_runs"][0]["eie_device_ceilings"][CARD]["graph_chain_ns"] = 800.0
+    return document
+
+
+def test_a_call_in_a_chain(one, pages):
+    out, shown = pages(with_further(one))
+    expect(numbers(out, "gpu_batch1_chain", "us"), {layer: CHAIN_SHARE * ours(layer) for layer in LAYERS})
+    expect(
+        numbers(out, "gpu_batch1_chain", "over EIE"), {layer: CHIP[layer] / ours(layer) / CHAIN_SHARE for layer in LAYERS}
+    )
+    text = " ".join(shown.split())
+    assert "In a chain, without the launch: " in text and "Nobody gets an answer in that time" in text
+    expect(numbers(out, "gpu_batch1_device", "us"), {layer: ours(layer) for layer in LAYERS})
+
+
+def test_weights_from_the_memory(one, pages):
+    out, shown = pages(with_further(one))
+    expect(numbers(out, "gpu_cold", "us"), {layer: COLD_TIMES * ours(layer) for layer in LAYERS})
+    ratios = {layer: microseconds("peers_cublas_sgemv", layer) / ours(layer) for layer in LAYERS}
+    expect(numbers(out, "gpu_cold", "over cuBLAS"), ratios)
+    expect(numbers(out, "gpu_cold", "hot, us"), {layer: ours(layer) for layer in LAYERS})
+    assert "With weights from the memory on all sides: " in " ".join(shown.split())
+
+
+def test_how_the_numbers_were_taken(one, pages):
+    document = with_further(one)
+    find(document, "peers_cusparse_csr_mv", "VGG-6")["eie_cuda_device_launch"] = "plain"
+    for row in document["benchmarks"]:
+        if (row["eie_layer"], row["eie_time_source"], row["eie_kernel"]) == ("Alex-6", "chain", "cuda_code_groups"):
+            row |= {"eie_board_sm_clock_hz": 1.2e9, "eie_disturbed_ns": row["eie_samples_ns"]}
+    out, _ = pages(document)
+    name = "gpu_how"
+    speed = {layer: 1000 / (CHAIN_SHARE * ours(layer) * 1e3) for layer in LAYERS}  # bytes a nanosecond
+    assert numbers(out, name, "GB/s") == pytest.approx(speed)
+    assert numbers(out, name, "share of what was measured") == pytest.approx({k: v / 5000 * 100 for k, v in speed.items()})
+    assert set(values(out, name, "launch: ours").values()) == {"graph"}
+    assert values(out, name, "launch: cuSPARSE") == {layer: "plain" if layer == "VGG-6" else "graph" for layer in LAYERS}
+    assert numbers(out, name, "held down")["Alex-6"] == 50 and numbers(out, name, "held down")["VGG-6"] == 0
+    assert float(values(out, name, "SM clock, MHz")["Alex-6"]) == 1200
+
+
+def test_energy_of_a_busy_gpu(one, pages):
+    out, shown = pages(with_further(one))
+    expect(numbers(out, "gpu_energy_busy", "uJ"), dict.fromkeys(LAYERS, made.UJ / 10))
+    expect(numbers(out, "gpu_energy_busy", "one by one, uJ"), dict.fromkeys(LAYERS, made.UJ))
+    expect(numbers(out, "gpu_energy_busy", "cuBLAS sgemv, uJ"), dict.fromkeys(LAYERS, made.UJ / 10))
+    expect(numbers(out, "gpu_energy_busy", "EIE over GPU"), {layer: made.UJ / 10 / CHIP_W / CHIP[layer] for layer in LAYERS})
+    assert "on a busy GPU: 20.0" in " ".join(shown.split())
+
+
+def test_batch_by_batch(one, pages):
+    out, shown = pages(with_further(one))
+    found = {batch: {} for batch in ("1", "4", "64")}
+    for line in read(out, f"gpu_sweep_{STEM}"):
+        found[line["row"]][line["column"]] = line["value"]
+    assert float(found["1"]["ours, us"]) == pytest.approx(mean(map(ours, LAYERS)))
+    assert float(found["64"]["over dense float"]) == pytest.approx(3.0)
+    assert float(found["4"]["ours, us"]) == pytest.approx(16 * float(found["64"]["ours, us"]))
+    assert found["1"]["faster than half on"] == found["64"]["faster than half on"] == "0 of 9"
+    assert found["4"]["faster than half on"] == "missing" and found["1"]["faster than EIE on"] == "9 of 9"
+    assert "faster an input than dense half precision: 0 of 9 at batch 1, 0 of 9 at batch 64" in " ".join(shown.split())
+
+
+def test_opencl_on_the_same_card(one, pages):
+    out, _ = pages(with_further(one))
+    times = {layer: microseconds("cuda_code_groups", layer) * 3 + made.LAUNCH_US for layer in LAYERS}
+    expect(numbers(out, "gpu_opencl", "OpenCL, us"), times)
+    expect(
+        numbers(out, "gpu_opencl", "CUDA over OpenCL"),
+        {layer: time / (ours(layer) + made.LAUNCH_US) for layer, time in times.items()},
+    )
+
+
+def test_without_further_rows_there_are_no_further_tables(one, pages):
+    out, _ = pages(one)
+    made_now = {path.stem for path in out.glob("gpu_*.csv")}
+    assert not any(name in stem for stem in made_now for name in ("chain", "cold", "busy", "opencl"))

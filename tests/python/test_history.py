@@ -5,11 +5,10 @@ import datetime
 import json
 import math
 import subprocess
-import sys
 
 import numpy
 import pytest
-from conftest import REPOSITORY
+from conftest import REPOSITORY, run_program, run_script
 
 from plots.history import changes
 
@@ -76,14 +75,9 @@ class Runs:
                 times[kernel] = math.exp(value)
             self.write(f"{cpu}{run:03}", times, run, f"{run:012x}", cpu)
 
-    def history(self, *arguments, paths=None, cwd=REPOSITORY, code=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "plots", "history", *(paths or [self.folder]), "--out", self.out, *arguments],
-            cwd=cwd,
-            env={"PYTHONPATH": REPOSITORY, "PATH": "/usr/bin:/bin"},
-            capture_output=True,
-            text=True,
-        )
+    def history(self, *arguments, paths=None, cwd=REPOSITORY, code=0, run=run_script):
+        """`run`: loading the modules takes most of the time of a process of its own."""
+        done = run("history", *(paths or [self.folder]), "--out", self.out, *arguments, cwd=cwd)
         assert done.returncode == code, done.stderr
         return done
 
@@ -236,7 +230,7 @@ def test_a_bad_file(runs, what):
 
 
 def test_no_files(runs, tmp_path):
-    assert runs.history(code=2).stderr.count("\n") == 1
+    assert runs.history(code=2, run=run_program).stderr.count("\n") == 1
     assert runs.history(paths=[tmp_path / "nope"], code=2).stderr.count("\n") == 1
 
 

@@ -232,6 +232,7 @@ FORMATTED = {
     "tables/pagefigures.py": {"*"},
     "tables/posterways.py": {"*"},  # how a cell was derived
     "tables/quiet.py": {"wide", "counts"},  # the limit
+    "pages/equals.py": {"_seen"},
 }
 
 

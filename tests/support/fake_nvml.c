@@ -1,8 +1,9 @@
 /* A libnvidia-ml.so for tests: one board at bus 65 of every PCI domain, whose counter follows the
  * clock: FAKE_NVML_W watts (100), in steps of FAKE_NVML_STEP_MS (20). FAKE_NVML says what is wrong:
  * "init=CODE", "handle=CODE", "energy=CODE": that function fails; "lost": the counter does after
- * the first 10 looks; "frozen": it stands still; "wrapped": it goes back after every 20th. With
- * -DWITHOUT_COUNTER the library is one of old, without the function. */
+ * the first 10 looks; "mig": the board is divided; "throttled": its clocks are held down; "frozen":
+ * it stands still; "wrapped": it goes back after every 20th. With -DWITHOUT_COUNTER the library is
+ * one of old, without the function. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,22 @@ int nvmlDeviceGetPowerManagementLimit(void *device, unsigned *mw)
     return 0;
 }
 
+int nvmlDeviceGetMigMode(void *device, unsigned *now, unsigned *next);
+int nvmlDeviceGetMigMode(void *device, unsigned *now, unsigned *next)
+{
+    (void)device;
+    *now = *next = (unsigned)asked("mig");
+    return 0;
+}
+
+int nvmlDeviceGetVirtualizationMode(void *device, unsigned *mode);
+int nvmlDeviceGetVirtualizationMode(void *device, unsigned *mode)
+{
+    (void)device;
+    *mode = 2;
+    return 0;
+}
+
 int nvmlDeviceGetPersistenceMode(void *device, int *on);
 int nvmlDeviceGetPersistenceMode(void *device, int *on)
 {
@@ -134,6 +151,6 @@ int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *
 int nvmlDeviceGetCurrentClocksThrottleReasons(void *device, unsigned long long *reasons)
 {
     (void)device;
-    *reasons = 0x4 | 0x20;
+    *reasons = asked("throttled") ? 0x4 | 0x20 : 0x1;
     return 0;
 }

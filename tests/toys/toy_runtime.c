@@ -64,7 +64,7 @@ static enum eie_status ceilings_of(const struct eie_device *device,
                                    struct eie_device_ceilings *ceilings, struct eie_error *error)
 {
     (void)error;
-    *ceilings = (struct eie_device_ceilings){.launch_count = 1, .launches = {{"launch", 1, 1}}};
+    *ceilings = (struct eie_device_ceilings){.launch_count = 1, .launches = {{"launch", 1, 1, 0}}};
     ceilings->level_count = levels_of(device, ceilings->levels);
     ceilings->levels[0].per_s = 1e15;
     ceilings->levels[1].per_s = 1e14;

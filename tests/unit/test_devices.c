@@ -163,7 +163,7 @@ static int reset(void **state)
     ceilings = (struct eie_device_ceilings){
         .launch_count = 2,
         .level_count = 2,
-        .launches = {{"launch", 2, 3}, {"graph", 1, 4}},
+        .launches = {{"launch", 2, 3, NAN}, {"graph", 1, 4, 0.5}},
         .levels = {{"l2", L2_BYTES, 4e15}, {"dram", INFINITY, 1e15}},
     };
     return 0;
@@ -459,14 +459,15 @@ static struct eie_device device_of(bool absent)
     return device;
 }
 
-static void check_floor(bool wall, uint64_t bytes, double ns, double launch_ns, const char *bound)
+static void check_floor(enum eie_clock clock, uint64_t bytes, double ns, double launch_ns,
+                        const char *bound)
 {
     const struct eie_device device = device_of(false);
     const struct eie_demand demand = {.bytes = bytes, .footprint = bytes};
     struct eie_floor floor;
     struct eie_error error;
     double launch;
-    assert_good(eie_device_floor(&device, wall, &demand, &floor, &launch, &error), error);
+    assert_good(eie_device_floor(&device, clock, &demand, &floor, &launch, &error), error);
     assert_true(fabs(floor.ns - ns) < 1e-9 * ns && launch == launch_ns);
     assert_string_equal(floor.bound, bound);
 }
@@ -474,14 +475,16 @@ static void check_floor(bool wall, uint64_t bytes, double ns, double launch_ns, 
 static void test_floor_of_a_device(void **state)
 {
     (void)state;
-    check_floor(false, 4, 3, 3, "launch"); /* the cheaper of both ways on each clock */
-    check_floor(true, 4, 1, 1, "launch");
+    check_floor(EIE_CLOCK_DEVICE, 4, 3, 3, "launch"); /* the cheaper of both ways on each clock */
+    check_floor(EIE_CLOCK_WALL, 4, 1, 1, "launch");
+    check_floor(EIE_CLOCK_CHAIN, 4, 0.5, 0.5, "launch"); /* where there is one */
     ceilings.launches[0].device_ns = 0.1;
-    check_floor(false, L2_BYTES, 0.25, 0.1, "l2");
-    check_floor(false, L2_BYTES / 2, 0.125, 0.1, "l2");
-    check_floor(false, 11 * L2_BYTES, 0.25 + 10, 0.1, "dram"); /* the cache keeps what it can */
+    check_floor(EIE_CLOCK_DEVICE, L2_BYTES, 0.25, 0.1, "l2");
+    check_floor(EIE_CLOCK_DEVICE, L2_BYTES / 2, 0.125, 0.1, "l2");
+    check_floor(EIE_CLOCK_DEVICE, 11 * L2_BYTES, 0.25 + 10, 0.1,
+                "dram"); /* the cache keeps what it can */
     ceilings.levels[0].per_s = ceilings.launches[1].device_ns = NAN;
-    check_floor(false, 11 * L2_BYTES, 10, 0.1, "dram");
+    check_floor(EIE_CLOCK_DEVICE, 11 * L2_BYTES, 10, 0.1, "dram");
 }
 
 static void test_what_holds_the_weights(void **state)
@@ -509,6 +512,8 @@ static void test_ceilings_as_json(void **state)
     assert_true(json_number_value(json_object_get(one, "launch_wall_ns")) == 2);
     assert_true(json_number_value(json_object_get(one, "dram_bytes_per_s")) == 1e15);
     assert_true(json_number_value(json_object_get(one, "graph_device_ns")) == 4);
+    assert_true(json_number_value(json_object_get(one, "graph_chain_ns")) == 0.5);
+    assert_null(json_object_get(one, "launch_chain_ns"));
     assert_null(json_object_get(one, "l2_bytes_per_s"));
     json_decref(lists);
 }

@@ -65,6 +65,7 @@ static void test_states_without_a_meter(void **state)
         {EIE_FAKE_NVML, "handle=4", pci, EIE_ENERGY_NO_PERMISSION, pci, "/dev/nvidia"},
         {EIE_FAKE_NVML, "energy=3", pci, EIE_ENERGY_UNAVAILABLE, "energy counter", "Volta"},
         {EIE_FAKE_NVML, "energy=4", pci, EIE_ENERGY_NO_PERMISSION, "energy counter", "/dev/nvidia"},
+        {EIE_FAKE_NVML, "mig", pci, EIE_ENERGY_UNAVAILABLE, "divided into slices", "MIG off"},
         {EIE_FAKE_NVML, "energy=999", pci, EIE_ENERGY_UNAVAILABLE, "code 999", "nvidia-smi"},
     };
     (void)state;
@@ -106,8 +107,9 @@ static void test_board(void **state)
     struct eie_board board;
     struct eie_error why;
     (void)state;
-    fake(EIE_FAKE_NVML, "");
+    fake(EIE_FAKE_NVML, "throttled");
     assert_int_equal(open_gauge(pci, &gauge, &why), EIE_ENERGY_MEASURED);
+    assert_int_equal(eie_gauge_held_down(&gauge), 1);
     eie_gauge_describe(&gauge, &board);
     assert_string_equal(board.name, "Made-up GPU");
     assert_string_equal(board.driver, "555.55");
@@ -116,7 +118,26 @@ static void test_board(void **state)
     assert_true(isnan(board.power_w)); /* this library has no such function */
     assert_int_equal(board.persistence, 1);
     assert_int_equal(board.ecc, -1);
+    assert_int_equal(board.mig, 0);
+    assert_int_equal(board.virtual_gpu, 1);
     assert_string_equal(board.throttle, "power cap, software thermal");
+}
+
+/* Asked behind each block of calls; a device without a meter is not held down. */
+static void test_board_that_is_held_down(void **state)
+{
+    struct eie_gauge gauge;
+    struct eie_error why;
+    (void)state;
+    fake(EIE_FAKE_NVML, "throttled");
+    assert_true(eie_energy_held_down(at("0007:65:00.0")));
+    fake(EIE_FAKE_NVML, "");
+    assert_false(eie_energy_held_down(at("0008:65:00.0")));
+    assert_int_equal(open_gauge(pci, &gauge, &why), EIE_ENERGY_MEASURED);
+    assert_int_equal(eie_gauge_held_down(&gauge), 0);
+    assert_false(eie_energy_held_down(at("")));
+    assert_int_equal(open_gauge("0000:01:00.0", &gauge, &why), EIE_ENERGY_UNAVAILABLE);
+    assert_int_equal(eie_gauge_held_down(&gauge), -1);
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
@@ -246,6 +267,7 @@ int main(void)
         cmocka_unit_test_teardown(test_states_without_a_meter, teardown),
         cmocka_unit_test_teardown(test_counter_is_seen_to_move, teardown),
         cmocka_unit_test_teardown(test_board, teardown),
+        cmocka_unit_test_teardown(test_board_that_is_held_down, teardown),
         cmocka_unit_test_teardown(test_energy_is_within_its_bound, teardown),
         cmocka_unit_test_teardown(test_window_too_short, teardown),
         cmocka_unit_test_teardown(test_counter_that_stands_still, teardown),

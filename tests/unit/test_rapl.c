@@ -577,8 +577,8 @@ static void test_window_with_a_wrap(void **state)
     zone("intel-rapl:0:1", "uncore\n", "0"); /* shown and not counted */
     measure("wrap", &energy);
     assert_power(&energy, 50);
-    /* it stands at 4000 J, its range, 0.15 s from now: the window begins 0.1 s from now */
-    snprintf(start, sizeof start, "%.0f", 8000e6 - fmod((eie_now_s() + 0.15) * 50e6, 4000e6));
+    /* it stands at 4000 J, its range, 0.07 s from now: the window begins 0.02 s from now */
+    snprintf(start, sizeof start, "%.0f", 8000e6 - fmod((eie_now_s() + 0.07) * 50e6, 4000e6));
     put(CAP "intel-rapl:0/start", start);
     measure("wrap", &energy);
     assert_power(&energy, 50);

@@ -119,7 +119,14 @@ def quick_tests():
 
 
 def all_tests(everything, left_out):
-    install("build", "test", *(["check"] if everything else []), "python", "peers", *(["browser"] if everything else []))
+    install(
+        "build",
+        "test",
+        *(["check"] if everything else []),
+        "python",
+        "peers",
+        *(["browser", "fleet", "slurm"] if everything else []),
+    )
     build("release")
     build("asan+ubsan")
     longer = () if everything else ("-LE", "cuda|slow")  # longer forms of the others
@@ -142,7 +149,7 @@ def main(arguments):
     chosen.add_argument(
         "--all",
         action="store_true",
-        help="also clang, the static checks of C and Python, more cases on the emulated GPU, report.html in a browser, aarch64 under qemu, and the "
+        help="also clang, the static checks of C and Python, more cases on the emulated GPU, report.html in a browser, a cluster of Slurm on this machine, aarch64 under qemu, and the "
         "packages that Python 3.10 would get; what cannot be had is named",
     )
     options, left_out = parser.parse(arguments), []
