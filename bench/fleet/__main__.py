@@ -17,7 +17,8 @@ SITE = os.path.join(FOLDER, "sites", "local.py")
 def main():
     parser = argparse.ArgumentParser(prog="./run fleet", allow_abbrev=False)
     fleet.add(parser)
-    options = parser.parse_args()
+    own, further = fleet.split(sys.argv[1:])
+    options = parser.parse_args(own)
     if not options.bundle or not options.out:
         parser.error("--bundle and --out are needed here; ./run fleet has both")
     try:
@@ -27,14 +28,14 @@ def main():
         path = os.path.join(os.path.abspath(options.out), matrix.PLAN)
         matrix.write(path, plan)
         if options.by == "array":
-            return array.run(plan, os.path.abspath(options.out), options.further, options.wait)
+            return array.run(plan, os.path.abspath(options.out), further, options.wait)
     except matrix.MatrixError as error:
         return _failed(error, 2)
     except array.Failed as error:
         return _failed(error, 3)
     except OSError as error:
         return _failed(f"{error.filename}: {error.strerror}", 3)
-    return _reframe(path, options)
+    return _reframe(path, options, further)
 
 
 def _check_references(plan):
@@ -50,7 +51,7 @@ def _failed(words, code):
     return code
 
 
-def _reframe(plan, options):
+def _reframe(plan, options, further):
     out = os.path.abspath(options.out)
     program = os.path.join(os.path.dirname(sys.executable), "reframe")
     words = [program, "-C", options.site or SITE, "-c", os.path.join(FOLDER, "visits.py"), "-r", "--performance-report"]
@@ -58,7 +59,7 @@ def _reframe(plan, options):
     words += ["--system", options.system] if options.system else []
     environment = dict(os.environ, EIE_FLEET_PLAN=plan, PYTHONPATH=ROOT, PYTHONDONTWRITEBYTECODE="1")
     try:
-        code = subprocess.run(words + options.further, env=environment).returncode
+        code = subprocess.run(words + further, env=environment).returncode
     except OSError as error:
         return _failed(f"{program}: {error.strerror}", 3)
     except KeyboardInterrupt:

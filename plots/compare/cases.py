@@ -1,8 +1,15 @@
 """A comparison as test cases (junit.py): what its exit code is made of fails, what it could not tell is skipped."""
 
-from plots.compare.judging import DIFFERS
+from plots.compare.judging import CHOICE, DIFFERS, UNKNOWN
 from plots.compare.junit import Case, junit
 from plots.compare.matching import label, status
+
+UNTOLD = (DIFFERS, "ambiguous", UNKNOWN)
+NO_VERDICT = {
+    CHOICE: "another kernel was chosen",
+    "baseline": "others are judged against it, and it is not judged itself",
+    "ratio": "two machines: no verdict",
+}
 
 
 def junit_of(comparison):
@@ -20,12 +27,14 @@ def junit_of(comparison):
 
 def _judged(comparison, row):
     words = f"{row.verdict}, new / old {row.used.value:.3f}"
-    unseen = row in comparison.blind
+    why = NO_VERDICT.get(row.verdict, "")
+    if not why and (row in comparison.blind or row.verdict in UNTOLD):
+        why = _blindness(comparison)
     return Case(
         row.new.kernel,
         label(row.new),
         failure=words if row.verdict == "slower" else "",
-        skipped=f"{words}; {_blindness(comparison)}" if unseen or row.verdict in (DIFFERS, "ambiguous") else "",
+        skipped=f"{words}; {why}" if why else "",
         output=words,
     )
 

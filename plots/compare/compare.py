@@ -15,11 +15,12 @@ import sys
 from plots.compare.cases import junit_of
 from plots.compare.evidence import POWER, Ranks
 from plots.compare.floor import runs_of
-from plots.compare.judging import CHOICE, DIFFERS, Judge, Rules
+from plots.compare.judging import CHOICE, DIFFERS, UNKNOWN, Judge, Rules
 from plots.compare.matching import label, machine_differences, match, printable, setting_differences, status
 from plots.compare.sides import load_floor, load_sides
 from plots.core.cells import Cell, missing, percent, said_together
 from plots.core.commandline import Parser
+from plots.core.contradictions import contradictions
 from plots.core.grid import Table
 from plots.core.load import InputError
 from plots.core.markdown import markdown
@@ -46,6 +47,11 @@ class Comparison:
         self.judge = Judge(old, new, self.matched.both, rules, floor)
         self.rows = self.judge.rows
         self.judged = [row for row in self.rows if row.is_judged]
+        self.doubts = [
+            f"to doubt, {name}: {printable(text)}"
+            for name, results in (("old", old), ("new", new))
+            for text in contradictions(results)
+        ]
         self.lost = [
             (before, row)
             for before, row in self.matched.statuses
@@ -110,7 +116,7 @@ class Comparison:
         """One line."""
         counts = [
             f"{self.count(word)} {word}"
-            for word in ("slower", DIFFERS, "ambiguous", "same", "faster", CHOICE, "changed")
+            for word in ("slower", DIFFERS, "ambiguous", UNKNOWN, "same", "faster", CHOICE, "changed")
             if self.count(word)
         ]
         lost = len(self.matched.missing) + len(self.lost)
@@ -175,7 +181,9 @@ class Comparison:
             + ([self._mean_words()] if self.mean else [])
             + self._seen()
             + self._binary()
+            + self._floor_program()
             + self._advice()
+            + self.doubts
             + [f"the files differ in {text}" for text in setting_differences(self.old, self.new)]
         ]
 
@@ -215,8 +223,8 @@ class Comparison:
         if self.judge.moved:
             ends = [_change_cell(end(self.judge.moved.values())) for end in (min, max)]
             texts.append(
-                f"the machine changed between the sides, not only the code: libraries' dense rows, equal on both, by "
-                f"{said_together(ends, ' to ', 3)}; rows are judged against them"
+                f"the library's row changed as well, by {said_together(ends, ' to ', 3)}, though its code is equal on both sides: "
+                "what is around all kernels did, or the machine"
             )
         if self.judge.knows_runs:
             return texts + [self._of_runs()] + self._stumbled()
@@ -279,6 +287,13 @@ class Comparison:
     def _binary(self):
         hashes = {str(results.context.get("eie_binary_sha256", "")) for results in (self.old, self.new)}
         return [] if len(hashes) > 1 or "" in hashes else ["both files were measured with the same program"]
+
+    def _floor_program(self):
+        sides = {str(results.context.get("eie_binary_sha256", "")) for results in (self.old, self.new)}
+        known = self.judge.floor and self.judge.floor.programs and "" not in sides
+        return (
+            ["the floor is of a program that is neither side's"] if known and not self.judge.floor.programs & sides else []
+        )
 
     def _advice(self):
         return (

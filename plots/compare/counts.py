@@ -10,6 +10,7 @@ be written. Where several hold: 2, then 1, then 3.
 import json
 import sys
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from plots.compare.junit import Case, junit
 from plots.core.cells import Cell, missing
@@ -127,9 +128,12 @@ class Counts:
             head = "nothing could be compared"
         else:
             head = "no row has more instructions than allowed"
+        lost = self.count("lost")
+        if lost:
+            head = f"LOST {lost} row{'s' * (lost > 1)} of the old file; {head}"
         equal = sum(row.change == 0 for row in self.rows)
         parts = [f"{self.count(word)} {word}" for word in (MORE, FEWER, SAME, *BAD, "lost") if self.count(word)]
-        return f"{head} ({', '.join(parts)}; {equal} equal to the last instruction)"
+        return head + (f" ({', '.join(parts)}; {equal} equal to the last instruction)" if parts else "")
 
     def page(self):
         page = Page().add("\n".join(f"{name}: {side.path}, revision {side.revision}" for name, side in self.sides()))
@@ -250,6 +254,13 @@ def _load_row(raw, where):
     return Count(*names, raw["batch"], raw["layer_hash"], raw["method"], raw["status"], reason, instructions)
 
 
+def _check_limits(limits, counts):
+    """A limit that fits nothing is a slip of the pen, and would leave what it was meant for with another."""
+    for glob, _ in limits:
+        if glob != "*" and not any(fnmatchcase(row.any.kernel, glob) for row in counts.rows):
+            raise InputError(f"--limit '{glob}' fits no kernel of either file")
+
+
 def main(arguments=None):
     parser = Parser("counts", description="Compares two files of `eie count`, row by row.")
     parser.add_argument("old", metavar="OLD.json")
@@ -259,6 +270,7 @@ def main(arguments=None):
     counts_options.check(parser, options, (options.old, options.new))
     try:
         counts = Counts(load(options.old), load(options.new), options.limit)
+        _check_limits(options.limit, counts)
         if counts.old.cpu != counts.new.cpu:
             raise InputError(f"{options.old} and {options.new} are of two processors: {counts.old.cpu}; {counts.new.cpu}")
     except InputError as error:

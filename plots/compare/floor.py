@@ -15,6 +15,8 @@ class Floor:
         self._rows = [{key(row): row for row in run.rows} for run in runs]
         self._known = {}  # key of a row: (deviation of a run, degrees of freedom)
 
+        self.programs = {run.context.get("eie_binary_sha256") for run in runs} - {None, ""}
+
     def __bool__(self):
         return bool(self._rows)
 
@@ -34,12 +36,14 @@ class Floor:
         return Student(change, math.sqrt(2) * deviation, freedom)
 
     def of_mean(self, judged, change):
-        """The same of the mean over rows that all files of the floor have."""
+        """The same of the mean over rows that all files of the floor have. Its deviation is drawn towards what is usual as
+        well; the rows' own, which the mean's does not exceed, say what is."""
         logs = [self._logs(row, divisor) for row, divisor in judged]
         if any(len(values) != len(self._rows) for values in logs):
             return None
-        (mean,) = moderated([float(numpy.std(numpy.mean(logs, axis=0), ddof=1))], len(self._rows) - 1)
-        return Student(change, math.sqrt(2) * mean[0], mean[1])
+        deviations = [float(numpy.std(values, ddof=1)) for values in (*logs, numpy.mean(logs, axis=0))]
+        *_, (deviation, freedom) = moderated(deviations, len(self._rows) - 1)
+        return Student(change, math.sqrt(2) * deviation, freedom)
 
     def _logs(self, row, divisor):
         """Of each file that has the row, and the yardstick."""

@@ -13,8 +13,8 @@ from plots.core.cells import Cell
 from plots.core.references import compared, group_of
 from plots.options.compare import FAMILY_PERCENT, THRESHOLD_PERCENT
 
-CHOICE, DIFFERS = "choice changed", "differs in this pair"
-VERDICTS = ("slower", DIFFERS, "ambiguous", CHOICE, "changed", "baseline", "ratio", "same", "faster")  # worst first
+CHOICE, DIFFERS, UNKNOWN = "choice changed", "differs in this pair", "not known"
+VERDICTS = ("slower", DIFFERS, "ambiguous", UNKNOWN, CHOICE, "changed", "baseline", "ratio", "same", "faster")  # worst first
 NOT_JUDGED = (CHOICE, "changed", "baseline", "ratio")
 LIBRARY = "peers_"
 OTHER_WAY = "its own time changed the other way, and the baselines did not change alike"
@@ -77,7 +77,7 @@ class Judge:
         self.median_drift = ratios.median(self.drifts.values()) if self.drifts else 1.0
         self.chance = rules.family_error / 200 / (len(both) + 1)  # of one row on one side, if all are to hold: the hardest
         self.moved = self._moved_controls() if self.paired else {}
-        self.by_baseline = not rules.absolute and (not self.paired or bool(self.moved))  # runs in turn drift alike
+        self.by_baseline = not rules.absolute and not self.paired  # a drift cannot follow the sides of runs in turn
         self._used = {
             group_of(new_row)
             for pair in both
@@ -119,7 +119,7 @@ class Judge:
 
     def _moved_controls(self):
         """{group: change} of the libraries' dense rows, equal code on both sides, that changed beyond the threshold between
-        runs in turn: then the machine changed, or what is around the kernels."""
+        runs in turn: then what is around all kernels changed, or the machine. It is told, and divides nothing away."""
         controls = {
             group: found
             for group in self.yardsticks.pairs
@@ -157,7 +157,7 @@ class Judge:
         doubt = ""
         if found is None:
             doubt = "the floor has too few runs of it" if self.floor else "too few runs"
-        elif basis == "absolute" and not self.rules.absolute and (self.moved or self._machine_moved()):
+        elif basis == "absolute" and not self.rules.absolute and self._machine_moved():
             doubt = "the machine changed from side to side, and it has no baseline"
         elif basis == "absolute" and not self.paired and not self.floor and not self.rules.absolute:
             doubt = "the sides were measured one after the other, and it has no baseline: it differs in these runs"
@@ -183,12 +183,14 @@ class Judge:
         return plain.contradicts(relative) and not self._drifts_agree()
 
     def _of_one_pair(self, old, new, plain, relative, basis):
-        """One run of each side, and no floor: no more can be said than that a row differs."""
+        """One run of each side, and no floor: no more can be said than that a row differs; not that it is the same."""
         used = relative if basis == "baseline" else plain
         stumble = self._stumble(plain, relative) if basis == "baseline" else ""
         if stumble:
             return Judged(old, new, plain, relative, basis, "ambiguous", stumble, stumbled=True)
         verdict = used.verdict(self.rules.threshold)
+        if verdict == "same":
+            return Judged(old, new, plain, relative, basis, UNKNOWN, "within the threshold in this pair")
         if verdict not in ("slower", "faster"):
             return Judged(old, new, plain, relative, basis, verdict, used.reason)
         if basis == "baseline" and self._contradicts(plain, relative):

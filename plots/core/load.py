@@ -339,9 +339,16 @@ def _check_samples(raw, median, where):
     for key in ("eie_disturbed_ns", "eie_run_medians_ns", "eie_run_lows_ns"):
         if key in raw:
             times(raw, key, where)
+    _check_ends(raw, where)
     if "eie_part_baseline_ns" in raw:
         _need(is_time(raw["eie_part_baseline_ns"]), where, "eie_part_baseline_ns", "a time")
     _check_visits(raw, len(samples), where)
+
+
+def _check_ends(raw, where):
+    low, high = (raw[key] if is_number(raw.get(key)) else None for key in ("eie_ci95_low_ns", "eie_ci95_high_ns"))
+    if None not in (low, high) and low > high:
+        raise InputError(f"{where}: eie_ci95_low_ns lies above eie_ci95_high_ns")
 
 
 def _check_visits(raw, samples, where):

@@ -1,13 +1,16 @@
-"""Where a series changed. The package ruptures finds the places (PELT, squared error, exact); a rank test then asks of each
-whether chance would do as much.
+"""Where a series changed. The package ruptures proposes places (PELT, squared error, exact); a rank test then asks of each
+whether chance would do as much at any place of its stretch.
 
 A series is in logarithms, so that steps are ratios. Its scatter is estimated from the differences of neighbours, in which a
 step counts once and an outlier twice at most (their median). Heavy tails are cut: a run beside a busy neighbour lies far from
 its neighbours on both sides and is drawn to the median of these. At the ends a change needs FEWEST runs behind it: of a
-single last run nobody can say whether it will stay."""
+single last run nobody can say whether it will stay. Of many series together more: ranks of
+few runs cannot say enough. Orders are taken as equally likely where nothing changed: a slow drift is none, and may be shown as
+steps."""
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy
 import ruptures
@@ -17,7 +20,8 @@ FEWEST = 3  # runs on either side of a change
 PENALTY = 4.0  # of a change, in units of the scatter's variance times log(n): 2 is the usual least (BIC)
 CUT = 3.0  # standard deviations from the neighbours' median: what lies beyond is an outlier
 ERROR = 0.01  # chance of a change that is none, over all series that are looked at together
-NEARLY = 3.0  # times the least p that ranks of so few values can have: one value may be on the wrong side
+DRAWS, MOST_DRAWN = 20000, 4_000_000  # orders of ranks for the null distribution; values in all of them
+SEED = 1
 LEAST_SCATTER = 1e-4  # of a logarithm; below that the clock's own grain speaks
 
 
@@ -25,7 +29,7 @@ LEAST_SCATTER = 1e-4  # of a logarithm; below that the clock's own grain speaks
 class Change:
     place: int  # of the first value after it
     ratio: float  # level after over level before
-    chance: float  # p of the two levels' ranks, of one place that was known before
+    chance: float  # that ranks in any order separate so well at any place between the changes beside it
 
 
 def find(values, least=0.0, series=1):
@@ -38,7 +42,7 @@ def find(values, least=0.0, series=1):
     calm = _without_outliers(values, scatter)
     signal = (calm / scatter).reshape(-1, 1)
     ends = ruptures.Pelt(model="l2", min_size=FEWEST, jump=1).fit(signal).predict(pen=PENALTY * math.log(len(values)))
-    return _confirmed(calm, scatter, ends[:-1], least, ERROR / series)
+    return _confirmed(calm, ends[:-1], least, ERROR / series)
 
 
 def scatter_of(values):
@@ -63,43 +67,59 @@ def _stands_alone(values, place, scatter):
     return all(abs(values[place] - side) > CUT * scatter for side in sides)
 
 
-def _confirmed(values, scatter, places, least, error):
-    """Weak changes go one by one, the weakest first, since the levels beside it grow when it goes."""
+def _confirmed(values, places, least, error):
+    """Weak changes go one by one, the weakest first, since the levels beside it grow when it goes. What a short stretch
+    between others is allowed is as short: it was chosen among many."""
     places = list(places)
     while places:
-        found = [_change(values, *ends) for ends in zip([0, *places[:-1]], places, [*places[1:], len(values)])]
-        allowed = error / max(1, len(values) - 2 * FEWEST + 1)
-        weak = [
-            change
-            for change in found
-            if abs(math.log(change.ratio)) < math.log1p(least) or _is_chance(change, values, scatter, allowed, places)
-        ]
+        found = []
+        for begin, place, end in zip([0, *places[:-1]], places, [*places[1:], len(values)]):
+            change = _change(values, begin, place, end)
+            allowed = error * (end - begin) / len(values)
+            found.append((change.chance / allowed, change))
+        weak = [one for one in found if abs(math.log(one[1].ratio)) < math.log1p(least) or one[0] > 1]
         if not weak:
-            return found
-        places.remove(min(weak, key=lambda change: abs(math.log(change.ratio))).place)
+            return [change for _, change in found]
+        places.remove(max(weak, key=lambda one: (one[0], -abs(math.log(one[1].ratio))))[1].place)
     return []
-
-
-def _is_chance(change, values, scatter, allowed, places):
-    """Ranks must tell the levels apart as well as so many values can; where these are too few for that to say enough, so
-    must the size of the step against the scatter."""
-    before, after = _levels(values, change.place, places)
-    possible = 2 / math.comb(len(before) + len(after), len(before))
-    if change.chance > max(allowed, NEARLY * possible):
-        return True
-    if possible <= allowed / 10:
-        return False
-    error = scatter * math.sqrt(1 / len(before) + 1 / len(after))
-    return 2 * stats.t.sf(abs(math.log(change.ratio)) / error, len(before) + len(after) - 2) > allowed
-
-
-def _levels(values, place, places):
-    begin = max([0, *(other for other in places if other < place)])
-    end = min([len(values), *(other for other in places if other > place)])
-    return values[begin:place], values[place:end]
 
 
 def _change(values, begin, place, end):
     before, after = values[begin:place], values[place:end]
     step = float(numpy.median(after) - numpy.median(before))
-    return Change(place, math.exp(step), float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue))
+    return Change(place, math.exp(step), _chance(before, after))
+
+
+def _chance(before, after):
+    """That values in any order separate so surely at any place with FEWEST on either side: how often the least chance of all
+    places is as small as the one here, by orders that are drawn; or, where that is less, the exact chance here times the
+    number of places."""
+    count = len(before) + len(after)
+    ranks = stats.rankdata(numpy.concatenate([before, after]))
+    distances, least = _by_chance(count)
+    own = distances[len(before) - FEWEST]
+    here = _at_least(own, numpy.array([_distance(ranks[: len(before)].sum(), len(before), count)]))[0]
+    at_best = (1 + numpy.searchsorted(least, here, side="right")) / (1 + len(least))
+    exact = float(stats.mannwhitneyu(before, after, alternative="two-sided").pvalue)
+    return min(1.0, float(at_best), exact * len(distances))
+
+
+def _distance(rank_sum, before, count):
+    """Of the sum of the first ranks from what is usual."""
+    return abs(rank_sum - before * (count + 1) / 2)
+
+
+def _at_least(drawn, distances):
+    """Which share of those drawn, sorted, is as large."""
+    return 1 - numpy.searchsorted(drawn, distances - 1e-9) / len(drawn)
+
+
+@lru_cache(maxsize=256)
+def _by_chance(count):
+    """(for each place the sorted distances of random orders of so many ranks, the sorted least chances of all places)"""
+    draws = min(DRAWS, max(1000, MOST_DRAWN // count))
+    orders = numpy.tile(numpy.arange(1.0, count + 1), (draws, 1))
+    sums = numpy.cumsum(numpy.random.default_rng(SEED).permuted(orders, axis=1), axis=1)
+    found = [_distance(sums[:, place - 1], place, count) for place in range(FEWEST, count - FEWEST + 1)]
+    distances = [numpy.sort(own) for own in found]
+    return distances, numpy.sort(numpy.min([_at_least(*both) for both in zip(distances, found)], axis=0))

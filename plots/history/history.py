@@ -1,6 +1,6 @@
 """The page of a history: a chart a kernel, and where it changed.
 
-    python3 -m plots history FILE|FOLDER... [--by date|commit] [--kernel GLOB ...] [--least PERCENT] [--out DIR]
+    python3 -m plots history FILE|FOLDER... [--by date|commit] [--kernel GLOB ...] [--least PERCENT] [--hosts] [--out DIR]
 
 Exit codes: 0 good (changes or none); 2 usage or bad input; 3 the output could not be written.
 """
@@ -25,7 +25,7 @@ from plots.core.output import write
 from plots.core.page import Drawing, Page
 from plots.history import otava
 from plots.history.changes import FEWEST
-from plots.history.series import commits_in_order, history, machine_words
+from plots.history.series import commits_in_order, history, machine_words, moved
 from plots.options import history as history_options
 from plots.options.values import globs
 
@@ -79,19 +79,27 @@ class HistoryPage:
         return table
 
     def _remark(self, series, change):
-        """A library's code is not ours: where it changed at the same place, the machine or the library did."""
-        date = series.points[change.place].date
+        """A library's code is not ours: where it changed at the same place, the machine or the library did. Places are good
+        to a run."""
         others = [
             other.kernel
             for other, its in self.history.changes()
             if other.machine == series.machine
             and other.kernel.startswith("peers_")
-            and other.points[its.place].date == date
+            and self._are_beside(series, series.points[change.place], other.points[its.place])
             and (its.ratio > 1) == (change.ratio > 1)
         ]
+        words = []
         if series.kernel.startswith("peers_"):
-            return "a library, not this project's code"
-        return f"the machine? {others[0]} changed there too" if others else ""
+            words = ["a library, not this project's code"]
+        elif others:
+            words = [f"the machine? {others[0]} changed there too"]
+        return "; ".join(words + moved(series, change.place))
+
+    def _are_beside(self, series, one, other):
+        """Are two points the same one of the machine's, or neighbours?"""
+        order = self.history.orders[series.machine]
+        return abs(order[one.paths] - order[other.paths]) <= 1
 
     def page(self, drawn):
         page = Page("History").add(f"**{self.verdict()}**")
@@ -107,8 +115,9 @@ class HistoryPage:
         page.heading("How to read this").add(
             "A point is the geometric mean of a kernel's rows, each over its own median over all "
             f"{'runs' if self.by == 'date' else 'commits'}; higher is slower. Lines are the levels between changes. A change "
-            f"needs {FEWEST} points on either side, {self.least:g} % at least, and ranks or levels that chance would give in "
-            "fewer than one page of a hundred. Rows that not all points have do not count."
+            f"needs {FEWEST} points on either side, of many series more, {self.least:g} % at least, and ranks that runs in any order "
+            "would give on fewer than one page of a hundred. Of a kernel those rows count that most points have; points that "
+            "lack one of them drop out and are named below."
         )
         if drawn:
             for number, machine in enumerate(self.history.machines, 1):
@@ -120,6 +129,8 @@ class HistoryPage:
                                 drawing(chart(one, self.by), f"series{place}"), f"{one.kernel} over time", self._caption(one)
                             )
                         )
+        if self.history.doubts:
+            page.heading("What to doubt").bullets(self.history.doubts)
         if self.history.left_out:
             page.heading("Left out").bullets(f"`{path.replace('`', ' ')}`: {why}" for path, why in self.history.left_out)
         return page
@@ -213,7 +224,7 @@ def main(arguments=None):
     out = options.out or "history"
     try:
         order = commits_in_order(".") if options.by == "commit" else None
-        found = history(options.paths, globs(options), options.least / 100, order)
+        found = history(options.paths, globs(options), options.least / 100, order, options.hosts)
     except InputError as error:
         print(f"history: {error}", file=sys.stderr)
         return 2
@@ -227,5 +238,7 @@ def main(arguments=None):
         print(page.verdict())
         for path, why in found.left_out:
             print(f"left out: {path}: {why}")
+        for text in found.doubts:
+            print(f"to doubt: {text}")
         print(f"Page: {os.path.join(out, PAGE)}")
     return 0

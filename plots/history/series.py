@@ -3,20 +3,26 @@
 import datetime
 import math
 import os
+import re
 import subprocess
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import numpy
 
+from plots.core.contradictions import contradictions
 from plots.core.load import InputError, load, one_line
-from plots.history.changes import find
+from plots.history.changes import FEWEST, find
 
-MACHINE = ("eie_cpu_name", "num_cpus", "eie_operating_system", "host_name")
+MACHINE = ("eie_cpu_name", "num_cpus")
+HOST, SYSTEM = "host_name", "eie_operating_system"
+WHERE = ("host", "system")
+KERNEL = re.compile(r",? Linux \d\S*")  # in the words for a system, which are those of bench/rows/context.c
 UNKNOWN = "unknown"
 DEPTH = 8  # of folders
 FILES_MOST = 20000
+SOME = 4  # rows that are named
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Run:
     date: datetime.datetime
     revision: str
     times: dict  # {(kernel, rest of the row's key): nanoseconds}
+    where: tuple  # a word for each of WHERE: what may change under a machine that stays the same
+    doubts: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class Point:
     revision: str
     paths: tuple
     times: dict  # as of a run; the medians of several
+    where: tuple  # as of a run; of several the first's
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,9 @@ class History:
     series: tuple
     machines: tuple  # in order of their first run
     runs: tuple
-    left_out: tuple  # (path, why)
+    left_out: tuple  # (path or kernel, why)
+    doubts: tuple = ()  # sentences on contradictory files
+    orders: dict = field(default_factory=dict)  # {machine: {paths of a point: its place among all of the machine}}
 
     def changes(self):
         """[(series, change)], the largest first."""
@@ -63,6 +74,17 @@ class History:
 
 def machine_words(machine):
     return ", ".join(dict.fromkeys(str(part) for part in machine if part != UNKNOWN)) or UNKNOWN
+
+
+def moved(series, place):
+    """["what before -> after"] of what stayed before and after this place and is not the same: host, system."""
+    sides = series.points[max(0, place - FEWEST) : place], series.points[place : place + FEWEST]
+    words = []
+    for at, what in enumerate(WHERE):
+        before, after = ({point.where[at] for point in side} for side in sides)
+        if len(before) == len(after) == 1 and before != after:
+            words.append(f"{what} changed there: {before.pop()} -> {after.pop()}")
+    return words
 
 
 def files_of(paths):
@@ -86,12 +108,12 @@ def files_of(paths):
     return list(found.values())
 
 
-def read(paths, globs=()):
+def read(paths, globs=(), hosts=False):
     """(runs, left out): a file that was named must be a results file; one found in a folder may be anything."""
     runs, left_out = [], []
     for path, named in files_of(paths):
         try:
-            runs.append(_run(path, globs))
+            runs.append(_run(path, globs, hosts))
         except InputError as error:
             if named:
                 raise
@@ -106,7 +128,7 @@ def _of_kernels(globs):
     return f" of {', '.join(globs)}" if globs else ""
 
 
-def _run(path, globs):
+def _run(path, globs, hosts):
     results = load(path)
     context = results.context
     try:
@@ -120,8 +142,16 @@ def _run(path, globs):
         for row in results.rows
         if not row.is_model and (not globs or any(fnmatchcase(row.kernel, glob) for glob in globs))
     }
-    machine = tuple(_word(context.get(key)) for key in MACHINE)
-    return Run(path, machine, date, _word(context.get("eie_revision")), times)
+    host, system = (_word(context.get(key)) for key in (HOST, SYSTEM))
+    machine = (*(_word(context.get(key)) for key in MACHINE), _without_kernel(system), *([host] if hosts else []))
+    return Run(
+        path, machine, date, _word(context.get("eie_revision")), times, (host, system), tuple(contradictions(results))
+    )
+
+
+def _without_kernel(system):
+    """Distribution without the kernel's version, which a machine outlives."""
+    return KERNEL.sub("", system) or UNKNOWN
 
 
 def _rest(row):
@@ -149,7 +179,8 @@ def commits_in_order(folder):
 def by_date(runs):
     """Points of one machine: each run is one."""
     return [
-        Point(run.date, run.revision, (run.path,), run.times) for run in sorted(runs, key=lambda run: (run.date, run.path))
+        Point(run.date, run.revision, (run.path,), run.times, run.where)
+        for run in sorted(runs, key=lambda run: (run.date, run.path))
     ]
 
 
@@ -167,42 +198,55 @@ def by_commit(runs, order, left_out):
         same = sorted(at[place], key=lambda run: run.date)
         keys = dict.fromkeys(key for run in same for key in run.times)
         times = {key: float(numpy.median([run.times[key] for run in same if key in run.times])) for key in keys}
-        points.append(Point(same[0].date, same[0].revision, tuple(run.path for run in same), times))
+        points.append(Point(same[0].date, same[0].revision, tuple(run.path for run in same), times, same[0].where))
     return points
 
 
-def history(paths, globs=(), least=0.0, order=None):
-    """`order`: commits in order, else by date."""
-    runs, left_out = read(paths, globs)
+def history(paths, globs=(), least=0.0, order=None, hosts=False):
+    """`order`: commits in order, else by date. `hosts`: each host is a machine of its own."""
+    runs, left_out = read(paths, globs, hosts)
     of_machine = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.date):
         of_machine[run.machine].append(run)
-    raw = []
+    raw, orders = [], {}
     for machine, own in of_machine.items():
         points = by_date(own) if order is None else by_commit(own, order, left_out)
-        raw += _series_of(machine, points)
+        orders[machine] = {point.paths: at for at, point in enumerate(points)}
+        raw += _series_of(machine, points, left_out)
     made = tuple(
         Series(machine, kernel, points, rows, values, tuple(find(values, least, len(raw))))
         for machine, kernel, points, rows, values in raw
     )
     if not made:
         raise InputError("none of the runs is of a commit of this branch")
-    return History(made, tuple(of_machine), tuple(runs), tuple(left_out))
+    doubts = [f"{run.path}: {text}" for run in runs for text in run.doubts]
+    return History(made, tuple(of_machine), tuple(runs), tuple(left_out), tuple(doubts), orders)
 
 
-def _series_of(machine, points):
-    kernels = sorted({key[0] for point in points for key in point.times})
-    for kernel in kernels:
-        have = [point for point in points if any(key[0] == kernel for key in point.times)]
-        counts = defaultdict(int)
-        for point in have:
+def _series_of(machine, points, left_out):
+    """A series a kernel, of the runs that most of its rows are in; what other runs have instead is named."""
+    for kernel in sorted({key[0] for point in points for key in point.times}):
+        places = defaultdict(set)  # of each row
+        for at, point in enumerate(points):
             for key in point.times:
-                counts[key] += key[0] == kernel
-        most = max(counts.values())
-        rows = sorted(key for key, count in counts.items() if count == most)  # those that most points have
-        have = [point for point in have if all(row in point.times for row in rows)]
-        if not have:
-            continue
+                if key[0] == kernel:
+                    places[key].add(at)
+        kept = max(places.values(), key=lambda own: (len(own), max(own)))  # of equally many the later
+        rows = sorted(key for key, own in places.items() if own >= kept)
+        have = [points[at] for at in sorted(kept)]
+        every = len(set.union(*places.values()))
+        if len(have) < every:
+            others = sorted({f"{key[1][1]}, {key[1][6]}" for key, own in places.items() if not own >= kept})
+            left_out.append(
+                (kernel, f"{every - len(have)} of {every} runs on {machine_words(machine)} have other rows: {_some(others)}")
+            )
         logs = numpy.log([[point.times[row] for row in rows] for point in have])
         values = (logs - numpy.median(logs, axis=0)).mean(axis=1)
         yield machine, kernel, tuple(have), tuple(rows), tuple(float(value) for value in values)
+
+
+def _some(words):
+    return (
+        "; ".join(words[:SOME]) + (f"; and {len(words) - SOME} more" if len(words) > SOME else "")
+        or "not all that most have"
+    )

@@ -3,6 +3,12 @@
 WAYS = ("reframe", "array")
 
 
+def split(words):
+    """(options of `./run fleet`, those behind --: of reframe, or of sbatch)"""
+    cut = words.index("--") if "--" in words else len(words)
+    return words[:cut], words[cut + 1 :]
+
+
 def add(parser):
     parser.add_argument("--suite", default="paper", metavar="NAME", help="suite of the layers (default: paper)")
     parser.add_argument("--layer", default="*", metavar="NAMES", help="comma list of names or globs (default: all)")
@@ -34,4 +40,3 @@ def add(parser):
         metavar="SECONDS",
         help="of a job array: what has not ended by then is cancelled and missing (default: %(default)s)",
     )
-    parser.add_argument("further", nargs="*", metavar="OPTION", help="after --: options of reframe, or of sbatch")

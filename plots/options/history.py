@@ -30,4 +30,5 @@ def add(parser):
         metavar="PERCENT",
         help="a change of a kernel's mean below this is not named (default: %(default)g)",
     )
+    parser.add_argument("--hosts", action="store_true", help="each host's name is a machine of its own")
     parser.add_argument("--quiet", action="store_true", help="write files, print nothing")

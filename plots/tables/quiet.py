@@ -5,6 +5,7 @@ import statistics
 
 from plots.core.cells import WIDE, Cell, number_text, percent, said_together
 from plots.core.context import size_text
+from plots.core.contradictions import contradictions as impossible
 from plots.core.load import is_number, one_line
 from plots.core.references import References
 from plots.tables.baselines import notes, paths
@@ -208,8 +209,9 @@ def counts(results):
 
 
 def contradictions(results):
-    """What contradicts itself, in the words of the run and of its rows."""
-    lines = [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
+    """What contradicts itself, in the words of the run and of its rows, and in the file's numbers."""
+    lines = [f"{text[0].upper()}{text[1:]}." for text in impossible(results)]
+    lines += [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
     lines += [
         f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows for text in _texts(row.raw.get("eie_doubt"))
     ]

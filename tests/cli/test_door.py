@@ -76,6 +76,9 @@ class Project:
         for folder in ("tests/python", ".venv"):
             (self.folder / folder).mkdir(parents=True, exist_ok=True)
             (self.folder / folder / "browser.txt").write_text("playwright\n")
+        (self.folder / "bench/fleet").mkdir()
+        for path in ("bench/fleet/requirements.txt", ".venv/fleet.txt"):
+            (self.folder / path).write_text("ReFrame-HPC\n")
         return self
 
     def popen(self, *arguments, **further):

@@ -197,7 +197,7 @@ def test_a_slowdown_that_a_faster_machine_hides(compare):
 @pytest.mark.parametrize("change", [{"threads": 2}, {"cache": "llc"}, {"layer": "Alex-6"}])
 def test_the_baseline_of_another_group_is_none(compare, change):
     done = compare(results(row(), row(BASELINE, **change)), results(row(), row(BASELINE, time=2000, **change)))
-    assert done.of(STREAM)["basis"] == "absolute" and done.of(STREAM)["verdict"] == "same"
+    assert done.of(STREAM)["basis"] == "absolute" and done.of(STREAM)["verdict"] == "not known"
     (other,) = [found for found in done.document["rows"] if found["kernel"] == BASELINE]
     assert other["basis"] == "absolute" and other["verdict"] == "differs in this pair"  # a row like any other
 
@@ -222,7 +222,7 @@ def test_the_baseline_is_the_fastest_row_of_equal_code(compare):
         row("peers_other_sgemv", time=1000),
     )
     done = compare(old, new)
-    assert done.of(STREAM)["verdict"] == "same" and done.of(STREAM)["relative"]["ratio"] == pytest.approx(1)
+    assert done.of(STREAM)["verdict"] == "not known" and done.of(STREAM)["relative"]["ratio"] == pytest.approx(1)
     assert done.of(BASELINE)["verdict"] == "baseline" and BASELINE in done.out
     both = compare(
         results(row(), row(BASELINE, time=5000), row("peers_mkl_sgemv", time=2500)),
@@ -245,7 +245,7 @@ def test_our_own_dense_row_divides_where_libraries_changed(compare):
     old = results(row(), row(BASELINE, eie_library="1"), row(own, time=5000))
     new = results(row(time=1300), row(BASELINE, time=500, eie_library="2"), row(own, time=6500))
     done = compare(old, new)
-    assert done.of(STREAM)["verdict"] == "same" and done.of(STREAM)["basis"] == "baseline" and own in done.out
+    assert done.of(STREAM)["verdict"] == "not known" and done.of(STREAM)["basis"] == "baseline" and own in done.out
 
 
 def test_ratios_to_the_baseline_are_formed_within_visits(compare):
@@ -277,7 +277,7 @@ def test_another_choice_is_neither_slower_nor_faster(compare, factor):
 
 def test_a_selection_keeps_its_baseline(compare):
     done = compare(results(row(), row(BASELINE)), results(row(time=1300), row(BASELINE, time=1300)), "--kernel", STREAM)
-    assert done.verdicts() == ["same"] and done.of(STREAM)["basis"] == "baseline"
+    assert done.verdicts() == ["not known"] and done.of(STREAM)["basis"] == "baseline"
 
 
 def test_a_baseline_alone_is_judged(compare):
@@ -296,7 +296,7 @@ def test_a_row_of_a_split_group_has_a_baseline_of_its_own(compare):
     old = results(row(), row(BASELINE, time=5000))
     new = results(row(time=1300, eie_part=1, eie_part_baseline_ns=6500), row(BASELINE, time=5000))
     done = compare(old, new)
-    assert done.of(STREAM)["relative"]["ratio"] == pytest.approx(1) and done.of(STREAM)["verdict"] == "same"
+    assert done.of(STREAM)["relative"]["ratio"] == pytest.approx(1) and done.of(STREAM)["verdict"] == "not known"
 
 
 def test_a_baseline_that_scatters_widens_the_intervals(compare):
@@ -344,7 +344,7 @@ def test_a_part_has_a_baseline_that_stumbles_alone(compare):
     new["benchmarks"][0]["eie_part_baseline_ns"] = 5000 / 11
     done = compare(old, new)
     assert done.code == 0 and done.of(STREAM, "Alex-6")["verdict"] == "ambiguous"
-    assert done.of(STREAM, "Alex-7")["verdict"] == "same"
+    assert done.of(STREAM, "Alex-7")["verdict"] == "not known"
 
 
 def test_a_row_that_became_faster_is_not_called_slower_by_a_single_baseline(compare):
@@ -481,7 +481,7 @@ def test_missing_and_added_rows(compare):
 
 def test_another_layer_under_the_same_name(compare):
     done = compare(results(row(), row(OTHER)), results(row(time=9000, eie_layer_hash="changed"), row(OTHER)))
-    assert done.code == 3 and done.verdicts() == ["same"] and "fake-Alex-7 -> changed" in done.out
+    assert done.code == 3 and done.verdicts() == ["not known"] and "fake-Alex-7 -> changed" in done.out
     assert done.document["not_comparable"][0]["old_layer_hash"] == "fake-Alex-7"
 
 
@@ -489,7 +489,7 @@ def test_another_layer_under_the_same_name(compare):
 def test_a_row_that_loses_its_number(compare, status, code):
     lost = without(status, "because") | {"eie_median_ns": 1.0, "eie_samples_ns": [1.0] * 9}
     done = compare(results(row(), row(OTHER)), results(row(OTHER), missing=[lost]))
-    assert done.code == code and f"ok -> {status}: because" in done.out and done.verdicts() == ["same"]
+    assert done.code == code and f"ok -> {status}: because" in done.out and done.verdicts() == ["not known"]
 
 
 def test_a_row_that_says_ok_without_a_number_has_lost_it(compare):

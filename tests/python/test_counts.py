@@ -83,7 +83,24 @@ LOST = {
 @pytest.mark.parametrize("what", LOST)
 def test_a_row_that_is_lost(counts, what):
     done = counts.compare([row(), row("avx2_b")], [*LOST[what], row("avx2_b")])
-    assert done.returncode == 3 and "1 lost" in done.stdout
+    assert (
+        done.returncode == 3 and "\nLOST 1 row of the old file; no row has more" in done.stdout and "1 lost" in done.stdout
+    )
+
+
+def test_files_without_rows(counts):
+    done = counts.compare([], [])
+    assert done.returncode == 3 and done.stdout.endswith("\nnothing could be compared\n")
+
+
+def test_a_limit_for_no_kernel(counts):
+    done = counts.compare([row()], [row()], "--limit", "avx9_*=5")
+    assert (
+        done.returncode == 2
+        and done.stdout == ""
+        and done.stderr == "counts: --limit 'avx9_*' fits no kernel of either file\n"
+    )
+    assert counts.compare([row()], [row("avx2_b")], "--limit", "avx2_b=5", "--limit", "7").returncode == 3
 
 
 def test_a_kernel_that_is_wrong_comes_first(counts):

@@ -6,6 +6,7 @@ import json
 import math
 import random
 
+import junitparser
 import numpy
 import pytest
 import scipy.stats
@@ -251,6 +252,38 @@ def test_a_row_that_the_floor_does_not_know(call, save, tmp_path):  # noqa: F811
     assert found["verdict"] == "ambiguous" and found["note"] == "the floor has too few runs of it"
 
 
+def test_the_mean_by_a_small_floor_sees_about_as_much_as_its_rows(call, save, tmp_path):  # noqa: F811
+    """Three files give a deviation by two degrees of freedom; what is usual for the rows holds for their mean too."""
+    document = results(*(row(kernel, layer=layer) for kernel in KERNELS for layer in LAYERS))
+    new = copy.deepcopy(document)
+    floor = [save(run, f"f{number}.json") for number, run in enumerate(again(document, 3, 0.01))]
+    out = tmp_path / "out.json"
+    call(compare_program, save(document, "a.json"), save(new, "b.json"), "--json", out, "--floor", *floor)
+    found = json.loads(out.read_text())
+    assert found["mean"]["could_see_percent"] < found["could_see_percent"]
+
+
+@pytest.mark.parametrize("programs, told", [(("a", "b", "c"), True), (("a", "b", "a"), False), (("a", "b", "b"), False)])
+def test_a_floor_of_another_program_is_told(call, save, programs, told):  # noqa: F811
+    olds, news, floors = (CONTEXT | {"eie_binary_sha256": name * 64} for name in programs)
+    document = results(row())
+    floor = [save(run | {"context": floors}, f"f{number}.json") for number, run in enumerate(again(document, 3))]
+    sides = (save(document | {"context": olds}, "a.json"), save(document | {"context": news}, "b.json"))
+    done = call(compare_program, *sides, "--floor", *floor)
+    assert ("the floor is of a program that is neither side's" in done.out) == told
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001])
+def test_one_pair_cannot_say_that_a_row_is_the_same(call, save, tmp_path, factor):  # noqa: F811
+    document, new = results(row()), results(row())
+    slow_down(new["benchmarks"][0], factor)
+    xml = tmp_path / "o.xml"
+    done = call(compare_program, save(document, "a.json"), save(new, "b.json"), "--junit", xml)
+    assert done.code == 0 and "(1 not known)" in done.out and " same" not in done.out
+    (suite,) = junitparser.JUnitXml.fromfile(str(xml))
+    assert (suite.tests, suite.skipped) == (1, 1)
+
+
 FLOORS = {
     "one file": (lambda runs: runs[:1], "needs 2 files"),
     "a file twice": (lambda runs: [runs[0], runs[0]], "holds the same samples"),
@@ -301,21 +334,39 @@ def test_files_one_after_the_other_need_a_baseline(sides):
     assert slower.code == 1 and slower.of(STREAM)["verdict"] == "slower"
 
 
-def test_interleaved_baselines_tell_a_slower_machine_from_slower_code(sides):
-    """In turn, and all that the new side ran was slower by a fifth, the library as well."""
+def test_a_slowdown_of_all_that_runs_in_turn_is_one(sides, tmp_path):
+    """The library as well, whose code is equal: in turn a drift of the machine cannot follow the sides."""
     rows = [row(), row(OTHER), row(BASELINE, time=5000)]
     olds, news = runs(12, scatter=0.003, rows=rows), runs(12, 1.0, 0.003, 2, 1, rows=rows)
     for document in news:
         for found in document["benchmarks"]:
             slow_down(found, 1.2)
+    done = sides(olds, news, "--power", "15", "--junit", tmp_path / "all.xml")
+    assert done.code == 1 and set(done.verdicts()) == {"slower"}
+    assert "the library's row changed as well, by 1." in done.out and "around all kernels did, or the machine" in done.out
+    (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "all.xml"))
+    assert (suite.tests, suite.failures, suite.skipped) == (3, 3, 0)
+
+
+def test_drift_from_pair_to_pair_is_no_slowdown(sides):
+    rows = [row(), row(OTHER), row(BASELINE, time=5000)]
+    olds, news = (runs(12, 1.0, 0.003, seed, seed - 1, rows=rows, drift=1.03) for seed in (1, 2))
     done = sides(olds, news)
-    assert done.code == 0 and "the machine changed between the sides" in done.out
-    assert done.of(STREAM)["basis"] == "baseline" and done.of(STREAM)["verdict"] == "same"
-    slow_rows = copy.deepcopy(news)
-    for document in slow_rows:
-        slow_down(document["benchmarks"][0], 1.15)
-    done = sides(olds, slow_rows)
-    assert done.code == 1 and done.of(STREAM)["verdict"] == "slower" and done.of(OTHER)["verdict"] == "same"
+    assert done.code == 0 and set(done.verdicts()) == {"same"} and "changed as well" not in done.out
+
+
+def test_a_baseline_without_a_verdict_is_no_case_that_passed(sides, tmp_path):
+    """One side after the other: rows are judged against it, and it says nothing itself."""
+    rows = [row(), row(BASELINE, time=5000)]
+    news = runs(6, 1.0, 0.003, 2, 30, rows=rows)
+    for document in news:
+        for found in document["benchmarks"]:
+            slow_down(found, 1.2)
+    done = sides(runs(6, 1.0, 0.003, rows=rows), news, "--junit", tmp_path / "all.xml")
+    assert done.of(BASELINE)["verdict"] == "baseline"
+    (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "all.xml"))
+    (case,) = [case for case in suite if case.classname == BASELINE]
+    assert "not judged itself" in case.result[0].message and isinstance(case.result[0], junitparser.Skipped)
 
 
 def test_one_file_beside_several(sides):

@@ -9,6 +9,7 @@ import subprocess
 import numpy
 import pytest
 from conftest import REPOSITORY, run_program, run_script
+from ruamel.yaml import YAML
 
 from plots.history import changes
 
@@ -52,20 +53,28 @@ class Runs:
         self.folder.mkdir()
         self.out = folder / "out"
 
-    def write(self, name, times, day=0, revision="0123456789ab", cpu="c"):
-        """times: {kernel: factor}"""
+    def write(self, name, times, day=0, revision="0123456789ab", cpu="c", cache="hot", **context):
+        """times: {kernel: factor}; `context`: further keys"""
         rows = [
             result(kernel, layer, 1000.0 * place * factor)
             for kernel, factor in times.items()
             for place, layer in enumerate(LAYERS, 1)
         ]
         date = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(days=day)
-        context = {"eie_format": "1", "eie_cpu_name": cpu, "num_cpus": 2, "date": date.isoformat(), "eie_revision": revision}
+        for row in rows:
+            row["eie_cache"] = cache
+        context |= {
+            "eie_format": "1",
+            "eie_cpu_name": cpu,
+            "num_cpus": 2,
+            "date": date.isoformat(),
+            "eie_revision": revision,
+        }
         document = {"context": context, "benchmarks": rows, "eie_missing": []}
         (self.folder / f"{name}.json").write_text(json.dumps(document))
 
-    def generate(self, random, steps=(), count=RUNS, cpu="c"):
-        """`steps`: (kernels, first run, factor)"""
+    def generate(self, random, steps=(), count=RUNS, cpu="c", context=lambda run: {}):
+        """`steps`: (kernels, first run, factor); `context`: of a run further keys"""
         common = scatter(random, count)
         for run in range(count):
             times = {}
@@ -73,7 +82,7 @@ class Runs:
                 value = common[run] + random.normal(0, OWN)
                 value += sum(math.log(factor) for kernels, first, factor in steps if kernel in kernels and run >= first)
                 times[kernel] = math.exp(value)
-            self.write(f"{cpu}{run:03}", times, run, f"{run:012x}", cpu)
+            self.write(f"{cpu}{run:03}", times, run, f"{run:012x}", cpu, **context(run))
 
     def history(self, *arguments, paths=None, cwd=REPOSITORY, code=0, run=run_script):
         """`run`: loading the modules takes most of the time of a process of its own."""
@@ -122,6 +131,16 @@ def test_nothing_is_found_where_nothing_changed():
     assert sum(bool(changes.find(series(seed), 0.03)) for seed in range(200)) <= 4
 
 
+def test_the_error_of_a_page_of_twenty_series():
+    """Each is told that it is one of 20: one page in a hundred would be one series in 2,000."""
+    assert sum(bool(changes.find(series(seed), 0.03, 20)) for seed in range(500)) <= 1
+
+
+def test_a_change_among_twenty_series():
+    found = sum(bool(changes.find(series(seed, 15), 0.03, 20)) for seed in range(20))
+    assert found >= 19
+
+
 def test_a_change_and_its_repair():
     values = series(3, 10)
     values[20:] -= math.log(1.1)
@@ -166,6 +185,73 @@ def test_the_machine_is_suspected_where_a_library_changed_too(runs):
     assert text.count("the machine? peers_c changed there too") == 2 and "not this project's code" in text
 
 
+def test_the_machine_is_suspected_a_run_away(runs):
+    """Places are good to a run."""
+    for run in range(RUNS):
+        small = 0.004 * (run * 7 % 5)
+        runs.write(f"{run:02}", {"avx2_a": 1.2 * (run >= 15) or 1 + small, "peers_c": 1.2 * (run >= 16) or 1 + small}, run)
+    runs.history()
+    assert runs.found() == {("c", "avx2_a"): [15], ("c", "peers_c"): [16]}
+    assert "the machine? peers_c changed there too" in (runs.out / "history.md").read_text()
+
+
+SYSTEM = "Debian GNU/Linux 12 (bookworm), Linux 6.18.{}-fc-v657"
+
+
+def test_containers_and_kernel_updates_do_not_cut_a_series(runs):
+    """Each run has a host's name of its own, and the kernel is updated now and then."""
+    runs.generate(
+        numpy.random.default_rng(16),
+        [(("avx2_a",), 15, 1.3)],
+        context=lambda run: {"host_name": f"c{run:05x}", "eie_operating_system": SYSTEM.format(run // 7)},
+    )
+    done = runs.history()
+    assert "1 change in 3 series" in done.stdout and abs(runs.found()["c", "avx2_a"][0] - 15) <= 1
+    assert "host changed" not in (runs.out / "history.md").read_text()
+    paths = sorted(runs.folder.iterdir())[:3]
+    assert "in 3 series; 3 of them with fewer" in runs.history("--hosts", "--kernel", "avx2_a", paths=paths).stdout
+
+
+def test_another_distribution_is_another_machine(runs):
+    for run in range(6):
+        runs.write(
+            f"{run}", {"avx2_a": 1.0}, run, eie_operating_system=("Debian 12, Linux 6.1", "Debian 13, Linux 6.1")[run % 2]
+        )
+    assert "in 2 series" in runs.history().stdout
+
+
+def test_a_host_and_a_kernel_that_changed_at_the_same_place(runs):
+    runs.generate(
+        numpy.random.default_rng(13),
+        [(("avx2_a",), 15, 1.3)],
+        context=lambda run: {"host_name": "ab"[run >= 15], "eie_operating_system": SYSTEM.format(int(run >= 15))},
+    )
+    runs.history()
+    assert runs.found()["c", "avx2_a"] == [15]
+    text = (runs.out / "history.md").read_text()
+    assert "host changed there: a -> b" in text and "Linux 6.18.0-fc-v657 -> Debian" in text
+
+
+def test_rows_that_half_of_the_runs_have(runs):
+    """The later half counts, and the page says that there is another."""
+    for run in range(20):
+        runs.write(f"{run:02}", {"avx2_a": 1 + 0.001 * (run * 7 % 5)}, run, cache="hot" if run < 10 else "llc")
+    done = runs.history()
+    assert (
+        "in 1 series" in done.stdout
+        and "left out: avx2_a: 10 of 20 runs on c, 2 have other rows: tall, hot; wide, hot" in done.stdout
+    )
+    assert len(list(csv.DictReader((runs.out / "history.csv").read_text().splitlines()))) == 10
+    assert "10 of 20 runs" in (runs.out / "history.md").read_text()
+
+
+def test_a_date_to_come_is_to_doubt(runs):
+    runs.write("good", {"avx2_a": 1.0})
+    runs.write("later", {"avx2_a": 1.0}, 400_000)
+    assert "later.json: the file is dated 3121-" in runs.history().stdout
+    assert "which is still to come" in (runs.out / "history.md").read_text()
+
+
 def test_chosen_kernels(runs):
     runs.generate(numpy.random.default_rng(14), count=7)
     runs.history("--kernel", "avx*")
@@ -205,7 +291,21 @@ def test_for_otava(runs):
     assert len(rows) == 6 and list(rows[0]) == ["time", "commit", "file", *KERNELS]
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
     assert all(0.5 < float(row[kernel]) < 2 for row in rows for kernel in KERNELS)
-    assert f"metrics: [{', '.join(KERNELS)}]" in (runs.out / "otava.yaml").read_text()
+    (test,) = YAML(typ="safe").load(runs.out / "otava.yaml")["tests"].values()
+    assert test["metrics"] == {kernel: {"column": kernel, "direction": -1} for kernel in KERNELS}  # less is better
+
+
+def test_otava_has_a_number_in_every_field(runs):
+    """A kernel that a run lacks is in a file of its own."""
+    for run in range(8):
+        times = {"avx2_a": 1.0, "avx512_b": 1.0} | ({"peers_c": 1.0} if run != 3 else {})
+        runs.write(f"{run}", times, run)
+    runs.history()
+    tests = YAML(typ="safe").load(runs.out / "otava.yaml")["tests"]
+    tables = [list(csv.DictReader((runs.out / test["file"]).read_text().splitlines())) for test in tests.values()]
+    assert [len(rows) for rows in tables] == [8, 7] and list(tests) == ["machine-1", "machine-1-2"]
+    for test, rows in zip(tests.values(), tables):
+        assert all(float(row[metric["column"]]) > 0 for row in rows for metric in test["metrics"].values())
 
 
 # ---- bad input ------------------------------------------------------------------------------------

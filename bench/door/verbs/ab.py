@@ -29,7 +29,7 @@ def options_of(arguments):
         "Builds two revisions (. is the working tree), measures them in turn, and compares. It ends early when the verdict is "
         "clear. Exit codes as ./run compare.",
         usage="./run ab REV_A REV_B [--gate] [--budget 2m] [--pairs N] [--threshold 5] [--power 10] [--json FILE]\n"
-        "                [--repeat N --log FILE.csv] [-- BENCH_OPTIONS]",
+        "                [--junit FILE] [--markdown] [--repeat N --log FILE.csv] [-- BENCH_OPTIONS]",
         epilog="What follows -- are options of eie bench. example: ./run ab main . --budget 5m -- --layer 'Alex-*'",
     )
     parser.add_argument("revisions", nargs="*", metavar="REV", help="two of them")
@@ -56,6 +56,7 @@ def options_of(arguments):
         help="exit code 4 where so large a slowdown of a row could not have been seen",
     )
     parser.add_argument("--json", metavar="FILE", help="the comparison for machines")
+    parser.add_argument("--junit", metavar="FILE", help="the same as JUnit's XML: a test case a row")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, for the summary of a CI step")
     parser.add_argument(
         "--repeat",
@@ -71,6 +72,8 @@ def options_of(arguments):
         die("ab needs two revisions; '.' is the working tree", 2)
     if bool(options.repeat) != bool(options.log):
         die("ab: --repeat and --log belong together", 2)
+    if options.json and options.junit and os.path.realpath(options.json) == os.path.realpath(options.junit):
+        die(f"ab: {options.junit} would overwrite the other output", 2)
     if options.gate and options.further:
         die("ab: --gate chooses the rows itself: nothing may follow --", 2)
     if options.gate:
@@ -174,7 +177,8 @@ class Runs:
                 os.replace(f"{self.folder}/{merged}", f"{KEPT}/{kept}")
         except OSError:
             die(f"{KEPT} cannot be written")
-        further = ["--json", self.options.json] if self.options.json else []
+        outputs = (("--json", self.options.json), ("--junit", self.options.junit))
+        further = [word for option, path in outputs if path for word in (option, path)]
         return self._compare(KEPT, KEPT_NAMES, *further, *(["--markdown"] if self.options.markdown else []))
 
     def _compare(self, folder, names, *further, **how):

@@ -1,8 +1,9 @@
 """./run fleet: the matrix on many machines, by ReFrame or by a job array of Slurm."""
 
+import argparse
 import os
 
-from bench.door.arguments import Parser
+from bench.door.arguments import Parser, time_text
 from bench.door.messages import die
 from bench.door.programs import become
 from bench.door.project import LOG, PYTHON, build, install, results_folder
@@ -16,20 +17,22 @@ def main(arguments):
         "fleet",
         "The matrix on many machines: a visit is a layer at a batch on so many threads or a device, checked and timed there by "
         "the bundle, so that nothing is installed on them. The results go to ./run report.",
-        epilog="example: ./run fleet --site mysite.py --system cluster --out fleet -- --distribute=idle",
+        epilog="Behind --: options of reframe, or of sbatch. Example: ./run fleet --site mysite.py --system cluster --out fleet -- --distribute=idle",
     )
     fleet.add(parser)
-    options = parser.parse(arguments)
+    own, further = fleet.split(arguments)
+    options = parser.parse(own)
     for name in ("bundle", "site", "reference"):
         path = getattr(options, name)
         if path and not os.path.exists(path):
-            die(f"fleet: {path} is not there", 2)
+            die(f"fleet: --{name} {path}: is not there", 2)
+    try:
+        time_text(options.budget)
+    except argparse.ArgumentTypeError as error:
+        die(f"fleet: --budget: {error}", 2)
     install("build", "python", *(["fleet"] if options.by == "reframe" else []))
-    bundle = options.bundle or _made_bundle()
-    out = results_folder(options.out)
-    # what comes again is argparse's last word: the folders that were found
-    cut = arguments.index("--") if "--" in arguments else len(arguments)
-    become(PYTHON, "-B", "-m", "bench.fleet", *arguments[:cut], "--bundle", bundle, "--out", out, *arguments[cut:])
+    places = ["--bundle", options.bundle or _made_bundle(), "--out", results_folder(options.out)]
+    become(PYTHON, "-B", "-m", "bench.fleet", *own, *places, "--", *further)
 
 
 def _made_bundle():
