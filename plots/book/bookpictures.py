@@ -6,7 +6,7 @@ import math
 import matplotlib
 
 matplotlib.use("Agg")
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from plots.book.numbers import DEPTHS, FC8, MATCHED, PES, ROWS, WIDTHS
 from plots.core.drawing import Figure, spread
@@ -14,6 +14,7 @@ from plots.core.published import EIE, LAYERS, PLATFORMS, POWER_LAYERS
 
 PAPER, OURS, OTHER = "#222222", "#D55E00", "#0072B2"
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # ticks of logarithmic axes: no powers, no ".0"
 
 
 def _png(figure):
@@ -44,7 +45,7 @@ def _legend(figure, panels, columns=3):
 def _log2(axes, values):
     axes.set_xscale("log", base=2)
     axes.set_xticks(values)
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_formatter(PLAIN)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.tick_params(axis="x", labelsize=7)
 
@@ -232,7 +233,7 @@ def figs11_13(book):
             _log2(axes, PES)
             if row == 0:
                 axes.set_yscale("log", base=2)
-                axes.yaxis.set_major_formatter(ScalarFormatter())
+                axes.yaxis.set_major_formatter(PLAIN)
                 axes.set_title(layer)
                 _lower_bounds(axes, book, layer)
             if row == 2:
@@ -266,7 +267,9 @@ def _lower_bounds(axes, book, layer):
 
 
 EIE_DESIGN = {"pes": 64, "queue_depth": 8, "line_bits": 64, "index_bits": 4}
-NAMES_BESIDE = 0.45  # of the decades of time, at the right, for the names
+TICKS = [step * 10**power for power in range(-3, 7) for step in (1, 2, 3, 5, 7)]
+ALIKE = 1.03  # designs of the front that differ in the queue alone share a name where their energy differs by no more
+NAMES_BESIDE = 0.13  # of the decades of time, at the left, for the names
 
 
 def design_name(row):
@@ -289,40 +292,79 @@ def designs(sweep):
     figure.colorbar(shown, label="area, mm2")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(FixedLocator(TICKS))
+        axis.set_major_formatter(PLAIN)
+        axis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("time, us (geometric mean of nine layers)")
     axes.set_ylabel("energy, uJ (actions; Fig. 9's left panel)")
     axes.set_title(
-        "Designs (simulated); ringed and named: Pareto front of time, energy, area\n"
-        "names: PEs / queue depth / bits of a line / bits of an index; star: EIE's own"
+        "Designs (simulated); ringed and named: Pareto front of time, energy, area; star: EIE's own\n"
+        "names: PEs / queue depths, the deepest being the fastest / bits of a line / bits of an index",
+        fontsize=10,
     )
     _name_designs(axes, rows)
     return _png(figure)
 
 
 def _name_designs(axes, rows):
-    """The Pareto front's names and EIE's in a column at the right, each with a line to its point."""
+    """The Pareto front's names and EIE's, each left of the fastest design that it stands for: the front has no design
+    there."""
     low, high = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    axes.set_xlim(low, high * (high / low) ** NAMES_BESIDE)
+    axes.set_xlim(low / (high / low) ** NAMES_BESIDE, high)
     own = [row for row in rows if all(row[key] == value for key, value in EIE_DESIGN.items())]
     axes.plot(
         [row["time_us"] for row in own], [1e6 * row["energy_left_j"] for row in own], "*", color="#D55E00", markersize=13
     )
-    named = [row for row in rows if row["pareto_left"] and row not in own] + own
-    named.sort(key=lambda row: -row["energy_left_j"])
+    named = [(f"EIE: {design_name(row)}", [row]) for row in own]
+    named += [
+        (_group_name(group), group) for group in _alike([row for row in rows if row["pareto_left"] and row not in own])
+    ]
+    named.sort(key=lambda pair: -_energy(pair[1]))
     ends = math.log10(bottom), math.log10(top)
-    step = (ends[1] - ends[0]) / max(45, len(named) + 2)
-    places = spread([math.log10(1e6 * row["energy_left_j"]) for row in named], step, ends[0] + step, ends[1] - step)
-    for row, place in zip(named, places):
+    step = (ends[1] - ends[0]) / 42
+    places = spread([math.log10(_energy(group)) for _, group in named], step, ends[0] + step, ends[1] - step)
+    for (name, group), place in zip(named, places):
+        fastest = min(row["time_us"] for row in group)
         axes.annotate(
-            ("EIE: " if row in own else "") + design_name(row),
-            (row["time_us"], 1e6 * row["energy_left_j"]),
-            xytext=(high * (high / low) ** (NAMES_BESIDE / 3), 10**place),
-            fontsize=6.5,
-            fontweight="bold" if row in own else "normal",
+            name,
+            (fastest, _energy(group)),
+            xytext=(fastest / (high / low) ** 0.03, 10**place),
+            fontsize=7.5,
+            fontweight="bold" if group[0] in own else "normal",
             va="center",
-            arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.4, "shrinkA": 0, "shrinkB": 3, "relpos": (0, 0.5)},
+            ha="right",
+            arrowprops={"arrowstyle": "-", "color": "#999999", "lw": 0.5, "shrinkA": 0, "shrinkB": 3, "relpos": (1, 0.5)},
         )
+
+
+def _energy(group):
+    return 1e6 * group[0]["energy_left_j"]
+
+
+def _alike(rows):
+    """Groups of designs that differ in the queue alone and lie on one height."""
+    groups = []
+    for row in sorted(
+        rows, key=lambda row: ([row[key] for key in EIE_DESIGN if key != "queue_depth"], row["energy_left_j"])
+    ):
+        last = groups[-1][0] if groups else None
+        same = last and all(row[key] == last[key] for key in EIE_DESIGN if key != "queue_depth")
+        if same and row["energy_left_j"] <= ALIKE * last["energy_left_j"]:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _group_name(group):
+    """As `design_name`, with all queue depths of the group: "4..64" where each is twice the one before."""
+    pes, _, line, index = EIE_DESIGN
+    depths = sorted(row["queue_depth"] for row in group)
+    doubled = len(depths) > 2 and all(after == 2 * before for before, after in zip(depths, depths[1:]))
+    depths = f"{depths[0]}..{depths[-1]}" if doubled else ",".join(map(str, depths))
+    return f"{group[0][pes]}/{depths}/{group[0][line]}/{group[0][index]}"
 
 
 def pictures(book, space):

@@ -59,6 +59,7 @@ def html(page, title, note=""):
             library_style=Markup(_library()[1] if enhanced else ""),
             script=Markup(_library()[0] + "\n" + _own("page.js") if enhanced else ""),
             legend=[(MARKS[word], MEANINGS[word]) for word in MARKS],
+            folded=any("<details" in part for part in body),
             note=note,
         )
     )
@@ -117,6 +118,8 @@ def _library():
 
 def spans(text):
     """The few marks that page.py names."""
+    if isinstance(text, Markup):
+        return text
     parts, end = [], 0
     for found in SPANS.finditer(text):
         parts.append(escape(text[end : found.start()]))
@@ -128,6 +131,17 @@ def spans(text):
             parts.append(Markup(f'<a href="{escape(target)}">') + spans(words) + Markup("</a>"))
         end = found.end()
     return Markup("").join([*parts, escape(text[end:])])
+
+
+def _sourced(text, sources):
+    """The first of each of these words behind the one before it gets a box with where it is from."""
+    parts, rest = [], str(text)
+    for words, source in sources:
+        before, found, behind = rest.partition(str(escape(words)))
+        if found:
+            parts += [before, Markup('<span class="sourced" title="{}">').format(source), found, "</span>"]
+            rest = behind
+    return Markup("".join([*parts, rest]))
 
 
 def anchor(text):
@@ -158,7 +172,7 @@ def _(block: Text):
 
 @_html.register
 def _(block: Lead):
-    return _template("lead", text=block.text)
+    return _template("lead", text=_sourced(spans(block.text), block.sources))
 
 
 @_html.register
@@ -168,7 +182,8 @@ def _(block: Bullets):
 
 @_html.register
 def _(block: Facts):
-    return _template("facts", pairs=block.pairs)
+    sources = dict(block.sources)
+    return _template("facts", pairs=[(name, words, sources.get(name, "")) for name, words in block.pairs])
 
 
 @_html.register

@@ -52,6 +52,7 @@ class Lead:
     """The sentence that a reader takes away."""
 
     text: str
+    sources: tuple = ()  # (words within the text, where they are from), in the order of the text
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Facts:
     """Names and what they are: (("cores", "2"), ...)."""
 
     pairs: tuple
+    sources: tuple = ()  # (name, where its words are from)
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class Column:
     number: bool = False
     missing: float = 0.0  # where a row without a number stands in the order
     code: bool = False
+    most: tuple = ()  # (words, number): rows that have no more than it
+    least: tuple = ()  # the same, no less
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class Listing:
     lines: tuple  # of tuples of entries
     file: str = ""  # the CSV file with every cell
     length: int = 25  # lines at a time
+    paper: str = ""  # what stands below it on paper alone
 
 
 class Page:

@@ -2,8 +2,11 @@
 
 report.html and summary.md begin with it, and the page of several machines has its rows from here."""
 
-from plots.core.cells import Cell, missing, ratio
+import re
+
+from plots.core.cells import WIDE, missing, percent, ratio
 from plots.core.context import size_text
+from plots.core.html import hover
 from plots.core.load import is_number, one_line
 from plots.core.means import partial_mean
 from plots.core.page import Card
@@ -21,6 +24,27 @@ EIE_OVER, BATCHED = "EIE over batch 1", "batch 64, time of an input"
 NUMBERS = (OVER_DENSE, OVER_SPARSE, TIME, EIE_OVER, BATCHED)
 LESS_IS_BETTER = (TIME, EIE_OVER, BATCHED)
 BATCHES = (1, 64)
+ZONE = re.compile(r"(Z|[+-]\d\d:\d\d)$")
+FACT_SOURCES = (
+    ("cores", "results file: context, eie_cores and eie_hardware_threads"),
+    ("caches", "results file: context, eie_l1d_bytes, eie_l2_bytes and eie_l3_bytes"),
+    ("memory", "results file: context, eie_memory_bytes"),
+    ("features", "results file: context, eie_cpu_features"),
+    ("system", "results file: context, eie_operating_system"),
+    ("date", "results file: context, date"),
+    ("revision", "results file: context, eie_revision"),
+    (
+        "quiet",
+        "results file: context, eie_runs, quiet: the median time of a fixed loop over its least (derived); the share of time "
+        "that the hypervisor took, and of samples that were set apart (measured); load averages of a minute (measured)",
+    ),
+    (
+        "could see differences above",
+        "median of the half widths of all rows' 95 % intervals x square root of 2, since two rows have an interval each "
+        "(derived)",
+    ),
+    ("energy", "results file: eie_energy_state of the rows, else context, eie_host_energy"),
+)
 
 
 class Cockpit:
@@ -101,13 +125,56 @@ class Cockpit:
             parts.append(f"at batch 64 an input takes **{numbers[BATCHED].said()}**")
         return "; ".join(parts) + "."
 
+    def verdict_sources(self):
+        """(number, where it is from) in the order of the verdict."""
+        numbers = self.numbers(self.most())
+        cells = [(numbers[TIME], None), (self.eie, 1)] + [
+            (numbers[name], None) for name in (OVER_DENSE, OVER_SPARSE, BATCHED)
+        ]
+        return tuple((cell.said(decimals), hover(cell)) for cell, decimals in cells if cell.is_number)
+
+    def trust(self):
+        """What the warnings mean for the verdict: how sure its numbers are, and how many rows behind it are in doubt; ""
+        without a verdict."""
+        numbers = self.numbers(self.most())
+        there = [numbers[name] for name in (OVER_DENSE, OVER_SPARSE, TIME, BATCHED) if numbers[name].is_number]
+        if not numbers[TIME].is_number:
+            return ""
+        widths = [cell.half_width for cell in there if cell.half_width is not None]
+        if len(widths) < len(there):
+            sure = "How sure the numbers of the verdict are is unknown for want of samples: take them as hints"
+        else:
+            widest = percent(max(widths), "the widest interval of the verdict's numbers")
+            narrow = max(widths) <= WIDE
+            sure = f"The verdict's numbers are {'' if narrow else 'only '}known to +-{widest.said(1)} or better: " + (
+                "they can be trusted that far, single rows less" if narrow else "run again, longer or on a quieter machine"
+            )
+        rows = self._behind()
+        doubted = sum(bool(quiet.said_of(row)) for row in rows)
+        disturbed = sum(row.raw.get("eie_disturbed_counted") is True for row in rows)
+        return (
+            f"{sure}; of the {len(rows)} rows behind them {doubted or 'none'} contradict{'s' * (doubted < 2)} others of the run "
+            f"and {disturbed or 'none'} count{'s' * (disturbed < 2)} disturbed samples"
+        )
+
+    def _behind(self):
+        """The rows that the numbers of a first screen are made of."""
+        found, most = {}, self.most()
+        for view in self.views.values():
+            if view and most in view.thread_counts():
+                best = [view.row(column, layer) for layer, (_, column) in zip(LAYERS, view.best_per_layer(most))]
+                for row in best + view.reference(DENSE, most) + view.reference(SPARSE, most):
+                    if row:
+                        found[id(row)] = row
+        return list(found.values())
+
     def cards(self):
         most = self.most()
         numbers = self.numbers(most)
         further = {
             OVER_DENSE: self.reference_names(DENSE) or "none ran",
             OVER_SPARSE: self.reference_names(SPARSE) or "none ran",
-            TIME: f"EIE by its authors' simulation {self.eie.said(1)}; {_beside(numbers[EIE_OVER])}",
+            TIME: f"EIE by its authors' simulation {self.eie.said(1)}; {EIE_OVER} {numbers[EIE_OVER].said()}",
             BATCHED: f"cache {self.views[64].cache}" if self.views[64] else "not measured",
         }
         return tuple(
@@ -153,13 +220,17 @@ class Cockpit:
             ("memory", size_text(memory) if is_number(memory) else ""),
             ("features", one_line(context.get("eie_cpu_features") or "").replace(",", ", ")),
             ("system", one_line(context.get("eie_operating_system") or "")),
-            ("date", one_line(context.get("date", "undated"))[: len("2000-01-01T00:00")].replace("T", " ")),
+            ("date", _date(one_line(context.get("date", "undated")))),
             ("revision", one_line(context.get("eie_revision", "unknown"))),
-            ("quiet", "; ".join(quiet.quiet(self.results))),
+            ("quiet", "; ".join(quiet.quiet(self.results, quiet.LONG))),
             ("could see differences above", quiet.resolution_words(self.results)),
             ("energy", self.energy()),
         )
         return tuple((name, words) for name, words in pairs if words)
+
+    def fact_sources(self):
+        """(name, where it is from) of `facts`."""
+        return FACT_SOURCES
 
     def name(self):
         return one_line(self.results.context.get("eie_cpu_name") or "unknown CPU")
@@ -169,9 +240,7 @@ def _threads(count):
     return f"{count} thread{'' if count == 1 else 's'}"
 
 
-def _beside(cell):
-    if not cell.is_number:
-        return "no ratio"
-    if cell.value >= 1:
-        return f"EIE is {cell.said()} as fast"
-    return f"this machine is {Cell(1 / cell.value, 'x', cell.provenance, cell.source).said()} as fast"
+def _date(text):
+    """To the minute, with its time zone."""
+    minute, zone = text[: len("2000-01-01T00:00")].replace("T", " "), ZONE.search(text)
+    return f"{minute} {'UTC' if zone[0] in ('Z', '+00:00') else zone[0]}" if zone else minute

@@ -5,6 +5,7 @@ import os
 from plots.core.cells import LETTERS
 from plots.core.context import context_lines
 from plots.core.page import Contents, Figure, Page
+from plots.tables.ceilings import ADDS_MEAN
 
 CONTAINS = (
     "**The nine layers are generated.** They have the shapes and densities of Table III and random positions and "
@@ -72,10 +73,10 @@ PICTURES = (  # section, file, alternative text, what it shows
     (
         "Roofline",
         "roofline",
-        "Multiply-adds per second over multiply-adds per byte, with measured ceilings",
-        "Each point is a kernel on a layer of suite paper: multiply-adds per second, those with zeros included, over "
-        "multiply-adds per byte read or written. Lines are what this machine did at best, by level of memory and by kind "
-        "of arithmetic.",
+        "Useful multiply-adds per second over useful multiply-adds per byte, one point a kernel, with measured ceilings",
+        "A point a kernel: geometric means over the layers of suite paper of useful multiply-adds (weight and input both "
+        "non-zero) per second, over those per byte read or written. Lines are what this host did at best, by level of memory "
+        f"and by kind of arithmetic. {ADDS_MEAN} `roofline_points.csv` has every layer's point, with padding.",
     ),
 )
 

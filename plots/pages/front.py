@@ -22,26 +22,41 @@ from plots.core.page import (
 )
 from plots.pages.document import CONTAINS
 from plots.tables import counters, everyrow
+from plots.tables.ceilings import ADDS_MEAN
 from plots.tables.everyrow import OVER, PER_WEIGHT, PREPARE, SHARE, TIME
 
 PAGE, SUMMARY = "report.html", "summary.md"
 WARNINGS_OF_SUMMARY, WARNINGS_SHOWN = 6, 3
 LAST, LEAST = 1e300, -1.0  # where rows without a number stand in the order of a column
+WIDTHS = (("2 %", 0.02), ("5 %", 0.05), ("10 %", 0.1), ("20 %", 0.2))  # of intervals, to choose rows by
+FACTORS = (("1x", 1), ("2x", 2), ("5x", 5), ("10x", 10), ("20x", 20))
+OVER_MEANS = "A over B: how many times as fast A is as B."
+READING = (
+    "letters",
+    "(m) measured here, (d) derived from measured or cited numbers: the box that opens over one says from which. "
+    f"{OVER_MEANS} Ranges under the four numbers are 95 % intervals.",
+)
+NOTHING_MISSING = "Nothing: every layer has its rows, every row a number."
 CAPTIONS = {
     "roofline": "A point a kernel: geometric means over the nine layers of useful multiply-adds (weight and input both "
-    "non-zero) a second, over those per byte read or written. Lines: what this machine did at best. A dense kernel stands "
-    "low since most of its multiply-adds meet a zero and do not count.",
+    "non-zero) a second, over those per byte read or written. Lines: what this host did at best. A dense kernel stands "
+    f"low since most of its multiply-adds meet a zero and do not count. {ADDS_MEAN}",
     "machine_speed": "Over the published CPU's dense time of each layer, batch 1. Bars of published platforms are derived "
-    "from Table IV's cited times, EIE's from its authors' simulation, this machine's from its measured wall times.",
+    "from Table IV's cited times, EIE's from its authors' simulation, this host's from its measured wall times.",
     "machine_energy": "Over the published CPU's dense energy, batch 1. Published bars are the printed labels of Fig. 7; EIE "
     "is the chip without DRAM.",
-    "ways": "Best dense and best sparse are of each layer the fastest float32 row, whichever library's or our own.",
-    "costs": "Hot repeats one copy of the weights, llc keeps it out of the private caches, dram out of all of them.",
+    "ways": "Geometric means of nine layers. Best dense and best sparse are of each layer the fastest float32 row, whichever "
+    "library's or our own. The two panels have the cache modes that their titles name, so their points at batch 1 differ.",
+}
+CACHES = {
+    "hot": "hot repeats one copy of the weights",
+    "llc": "llc keeps it out of the private caches",
+    "dram": "dram keeps it out of all caches",
 }
 WORDS = {
     "roofline": "Useful multiply-adds per second over useful multiply-adds per byte, one point a kernel, under the ceilings",
-    "machine_speed": "Speed-up over the published dense CPU: published platforms, EIE and this machine",
-    "machine_energy": "Energy efficiency over the published dense CPU: published platforms, EIE and this machine",
+    "machine_speed": "Speed-up over the published dense CPU: published platforms, EIE and this host",
+    "machine_energy": "Energy efficiency over the published dense CPU: published platforms, EIE and this host",
     "ways": "Time of an input over threads and over the batch",
     "costs": "Time by cache mode, and time of preparing, by kernel",
 }
@@ -50,10 +65,11 @@ WORDS = {
 def front_page(report, svgs):
     """`svgs`: {name of WORDS: SVG}; those that are not there are left out."""
     cockpit = report.cockpit
-    page = Page(cockpit.name()).add(Facts(cockpit.facts()), Lead(cockpit.verdict()))
+    page = Page(cockpit.name()).add(Facts((*cockpit.facts(), READING), cockpit.fact_sources()))
+    page.add(Lead(cockpit.verdict(), cockpit.verdict_sources()))
     page.add(
         Split(
-            (Cards(cockpit.cards()), Warnings(tuple(report.last_screen.warnings()), WARNINGS_SHOWN)),
+            (Cards(cockpit.cards()), Warnings(_warnings(report), WARNINGS_SHOWN)),
             _drawing(svgs, "roofline"),
         ),
         Contents(),
@@ -62,7 +78,8 @@ def front_page(report, svgs):
     page.add(
         "Click a column's head to sort. Over best dense and best sparse: within the visits in which both were timed, at the "
         "same layer, batch, cache mode and thread count. Share of the bound: the least time that this run's ceilings allow, "
-        "over the median. ns a weight: time of an input over the layer's non-zero weights."
+        "over the median. ns a weight: time of an input over the layer's non-zero weights. Repeat: one click marks the whole "
+        "command; its budget is the time that the row's own samples took, a second at least."
         + " Cycles are counted in user mode on all threads, in a pass after the samples; at the bound: times the share of it."
         * _counted(report.lines)
     )
@@ -75,12 +92,11 @@ def front_page(report, svgs):
         page.table(headline)
     page.table(report.table4.table, file=f"{report.table4.table.name}.csv")
     page.heading("Threads, batch, caches, preparing")
-    for name in ("ways", "costs"):
-        page.add(*_drawing(svgs, name))
+    page.add(*_drawing(svgs, "ways"), *_drawing(svgs, "costs", _caches(report.ways.caches.columns)))
     for table in report.ways.tables():
         page.table(table, file=f"{table.name}.csv")
     page.heading("What is missing, and why")
-    page.bullets(report.missing or ["Nothing: every layer has its rows, every row a number."])
+    page.bullets(report.missing + report.unmeasured or [NOTHING_MISSING])
     missing = report.sections["Rows without a number"][0]
     if missing.rows:
         page.table(missing, file=f"{missing.name}.csv", remarks=False)
@@ -90,9 +106,20 @@ def front_page(report, svgs):
     return page
 
 
-def _drawing(svgs, name):
+def _warnings(report):
+    """What they mean for the verdict first."""
+    return tuple(filter(None, [report.cockpit.trust(), *report.last_screen.warnings(plain=True)]))
+
+
+def _drawing(svgs, name, caption=""):
     """A tuple with the drawing, or an empty one."""
-    return (Drawing(drawing(svgs[name], name), WORDS[name], CAPTIONS[name]),) if name in svgs else ()
+    return (Drawing(drawing(svgs[name], name), WORDS[name], caption or CAPTIONS[name]),) if name in svgs else ()
+
+
+def _caches(caches):
+    """What the cache modes are that a drawing has."""
+    text = "; ".join(words for name, words in CACHES.items() if name in caches)
+    return f"{text[:1].upper()}{text[1:]}." if text else "No cache mode was measured at batch 1."
 
 
 def _counted(lines):
@@ -100,41 +127,49 @@ def _counted(lines):
 
 
 def listing(lines, file):
-    words = ("suite", "layer", "kernel", "device", "batch", "threads", "cache", "clock")
+    words = ("suite", "layer", "kernel", "batch", "threads", "cache", "status", "provenance")
     columns = [Column(name, filtered=True) for name in words]
-    columns += [Column(TIME, number=True, missing=LAST), Column("+-", number=True, missing=LAST)]
-    columns += [Column(OVER[kind], number=True, missing=LEAST) for kind in OVER]
+    columns += [Column(TIME, number=True, missing=LAST), Column("+-", number=True, missing=LAST, most=WIDTHS)]
+    columns += [Column(OVER[kind], number=True, missing=LEAST, least=FACTORS) for kind in OVER]
     columns += [
         Column(SHARE, number=True, missing=LEAST),
-        Column("set by", filtered=True),
         Column(PER_WEIGHT, number=True, missing=LAST),
+        Column("repeat", code=True),
         *(Column(name, number=True, missing=LAST) for name in counters.ROW_COLUMNS * _counted(lines)),
         Column(PREPARE, number=True, missing=LAST),
-        Column("status", filtered=True),
-        Column("provenance", filtered=True),
-        Column("repeat", code=True),
+        Column("set by", filtered=True),
+        Column("device", filtered=True),
+        Column("clock", filtered=True),
     ]
-    return Listing(everyrow.NAME, tuple(columns), tuple(_entries(line) for line in lines), file)
+    return Listing(
+        everyrow.NAME,
+        tuple(columns),
+        tuple(_entries(line) for line in lines),
+        file,
+        paper=f"On paper: the lines that the screen showed, of {len(lines)}; all of them are in {file}.",
+    )
 
 
 def _entries(line):
     row, cells = line.row, line.cells
     time = cells[TIME]
     half, label = time.half_width, row.label()
-    names = (row.suite, row.layer, row.kernel, row.device, row.batch, row.threads or "", row.cache, row.time_source)
+    names = (row.suite, row.layer, row.kernel, row.batch, row.threads or "", row.cache)
     return (
         *(Entry(str(name)) for name in names),
+        Entry(row.status, row.reason),
+        Entry(row.provenance),
         _number(time, label),
         Entry(time.margin() if time.is_number else "", order=half),
         *(_number(cells[OVER[kind]], label) for kind in OVER),
         _number(cells[SHARE], label),
-        Entry(line.bound),
         _number(cells[PER_WEIGHT], label),
+        Entry(line.again, line.again),
         *(_number(cells[name], label) for name in counters.ROW_COLUMNS if name in cells),
         _number(cells[PREPARE], label),
-        Entry(row.status, row.reason),
-        Entry(row.provenance),
-        Entry(line.again),
+        Entry(line.bound),
+        Entry(row.device),
+        Entry(row.time_source),
     )
 
 
@@ -151,8 +186,8 @@ def summary_page(report, out_names):
     cockpit = report.cockpit
     page = Page(f"{cockpit.name()}: summary").add(cockpit.verdict())
     page.bullets(f"{name}: {words}" for name, words in cockpit.facts())
-    page.heading("Numbers").table(_numbers(cockpit), titled=False)
-    warnings = report.last_screen.warnings()
+    page.heading("Numbers").table(_numbers(cockpit), titled=False).add(OVER_MEANS)
+    warnings = _warnings(report)
     page.heading("Warnings").bullets(warnings[:WARNINGS_OF_SUMMARY] or ["None."])
     if len(warnings) > WARNINGS_OF_SUMMARY:
         page.add(f"And {len(warnings) - WARNINGS_OF_SUMMARY} more in the report.")

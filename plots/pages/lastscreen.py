@@ -105,10 +105,10 @@ class LastScreen:
             + (", ".join(models) or "without a row")
         )
 
-    def warnings(self):
-        """What is to doubt, in one line of counts; then the most important."""
+    def warnings(self, plain=False):
+        """What is to doubt, in one line of counts; then the most important. `plain`: in words for everybody."""
         texts = [] if self._results.rows else ["The results file has no usable row: only published numbers follow"]
-        counts = quiet.counts(self._results)
+        counts = quiet.counts(self._results, plain)
         texts += [counts] if counts else []
         for view in self._views:
             for threads in view.thread_counts():
@@ -117,7 +117,7 @@ class LastScreen:
                 ]
         return (
             texts
-            + [f"doubt: {text}" for text in quiet.doubts(self._results)]
+            + [f"doubt: {text}" for text in quiet.doubts(self._results, together=True)]
             + [f"missing: {text}" for text in self._missing]
         )
 

@@ -10,10 +10,10 @@ from plots.compare.evidence import low
 from plots.compare.matching import MACHINE_KEYS, key
 from plots.core.cells import LETTERS, Cell, missing
 from plots.core.grid import Table, csv_of
-from plots.core.html import hover, html
+from plots.core.html import drawing, hover, html
 from plots.core.load import InputError, is_number, one_line
 from plots.core.markdown import markdown
-from plots.core.page import Column, Contents, Entry, Lead, Listing, Page, Warnings
+from plots.core.page import Column, Contents, Drawing, Entry, Lead, Listing, Page, Warnings
 from plots.core.published import LAYERS
 from plots.fleet.parallel import over
 from plots.fleet.parts import grouped, joined, place_of
@@ -38,6 +38,11 @@ SOFTWARE = (
     ("NUMA nodes", "eie_numa_nodes"),
     ("environment", "eie_environment"),
 )
+CHART_WORDS = "The headline numbers on all threads, a panel a number, a line a machine"
+CHART_CAPTION = (
+    "On all threads of each machine; geometric means of nine layers, lines are 95 % intervals. Each panel says on which side the "
+    "better ones are; blue is as good as the best, orange as bad as the worst, grey neither, or all of them meet."
+)
 ALWAYS = ("CPU", "date", "revision")  # each machine states them, alike or not
 EQUAL = (*MACHINE_KEYS, "eie_cpu_features", "eie_isa_mask", "eie_binary_sha256", "eie_revision")  # of equal machines
 
@@ -61,7 +66,7 @@ class Machine:
         self.numbers = {"all threads": cockpit.numbers(most)} | ({"1 thread": cockpit.numbers(1)} if most > 1 else {})
         self.layers = {batch: cockpit.per_layer(batch, most) for batch in BATCHES}
         self.ceilings = _ceilings(results, most)
-        self.counts = quiet.counts(results)
+        self.counts = quiet.counts(results, plain=True)
         self.usable, self.missing = len(results.rows), len(results.missing)
         self.is_empty = most == 0
 
@@ -116,14 +121,14 @@ def _machines(paths, published):
     return [Machine(results, published) for results in joined(paths)]
 
 
-def files(paths, published, out, differ):
-    """({file: content}, what to say). `differ`: how much equal machines may, in percent."""
+def files(paths, published, out, differ, drawn=True):
+    """({file: content}, what to say). `differ`: how much equal machines may, in percent; `drawn`: with the chart."""
     machines = read(paths, published)
     siblings = equals.judged(machines, differ)
     heads, layers = _headlines(machines), _layers(machines)
     title = f"{len(machines)} machines"
     content = {
-        PAGE: html(_page(title, machines, heads, layers, siblings), f"{title}: eiebench"),
+        PAGE: html(_page(title, machines, heads, layers, siblings, _chart(heads) if drawn else ""), f"{title}: eiebench"),
         SUMMARY: markdown(_summary(title, machines, heads, siblings)),
         CSV: csv_of([_facts(machines), heads, *siblings.tables(), *layers]),
     }
@@ -134,6 +139,13 @@ def files(paths, published, out, differ):
         f"{what + ':':10}{os.path.join(out, name)}" for what, name in (("Page", PAGE), ("Summary", SUMMARY), ("Cells", CSV))
     ]
     return content, "\n".join(lines)
+
+
+def _chart(heads):
+    """The headline numbers by machine as SVG."""
+    from plots.tables.pagefigures import inline, machines_figure  # late: matplotlib is slow to load
+
+    return inline(machines_figure(heads, [(f"{name}, all threads", name, name in LESS_IS_BETTER) for name in NUMBERS]))
 
 
 def warnings(machines):
@@ -241,15 +253,28 @@ def _layers(machines):
 
 
 def _mark(table, row, less_is_better):
-    """The best and the worst of a row, where there are two numbers that differ."""
-    there = [(table.get(row, column).value, column) for column in table.columns if table.get(row, column).is_number]
-    if len(there) < 2 or min(there)[0] == max(there)[0]:
+    """The best and the worst of a row, where their intervals lie apart; whose interval meets that of the best is as good,
+    and likewise of the worst; who meets both gets no mark."""
+    there = [(table.get(row, column), column) for column in table.columns if table.get(row, column).is_number]
+    if len(there) < 2:
         return
-    best, worst = (min, max) if less_is_better else (max, min)
-    table.tones[row, best(there)[1]], table.tones[row, worst(there)[1]] = "good", "bad"
+    ends = [end(there, key=lambda pair: pair[0].value)[0] for end in (min, max)]
+    best, worst = ends if less_is_better else ends[::-1]
+    if best.value == worst.value or _meet(best, worst):
+        return
+    for cell, column in there:
+        good, bad = _meet(cell, best), _meet(cell, worst)
+        if good != bad:
+            table.tones[row, column] = "good" if good else "bad"
 
 
-def _page(title, machines, heads, layers, siblings):
+def _meet(cell, other):
+    """Do their intervals? Without intervals: are they equal?"""
+    ends = [(one.value, one.value) if one.low is None else (one.low, one.high) for one in (cell, other)]
+    return ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
+
+
+def _page(title, machines, heads, layers, siblings, svg):
     facts, alike = _differing(_facts(machines))
     page = Page(title).add(
         Lead(_lead(machines, heads)), Warnings(tuple(siblings.warnings() + warnings(machines))), Contents()
@@ -258,8 +283,14 @@ def _page(title, machines, heads, layers, siblings):
     if alike:
         page.add(f"Alike everywhere: {'; '.join(alike)}.")
     siblings.put(page, CSV)
-    page.heading("Headlines").table(heads, titled=False, file=CSV)
-    page.add("Upward and downward triangles mark the best and the worst of a row.")
+    page.heading("Headlines")
+    if svg:
+        page.add(Drawing(drawing(svg, "machines"), CHART_WORDS, CHART_CAPTION))
+    page.table(heads, titled=False, file=CSV)
+    page.add(
+        "Upward and downward triangles mark the best and the worst of a row, and those whose 95 % interval meets theirs; none "
+        "where the intervals of the best and the worst meet."
+    )
     if len(machines) > MOST_WITH_LAYERS:
         page.heading("Sorted by a number").add(_sortable(machines, heads))
         return page.add(f"With more than {MOST_WITH_LAYERS} machines the layers stand in [{CSV}]({CSV}) alone.")

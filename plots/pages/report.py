@@ -72,6 +72,7 @@ class Report:
         self.headlines.append(decomposition.decomposition_headline(factors))
         self.doubts = quiet.wide(results) + quiet.disturbed(results) + quiet.doubts(results)
         self.missing = hosttables.missing_lines(results)
+        self.unmeasured = hosttables.unmeasured_lines(results)
         fig7.put_host(self.fig7, results, published)
         self.ceilings = ceilings.Ceilings(results)
         floors, counted = ceilings.floor_tables(results), counters.counter_tables(results)
@@ -127,7 +128,7 @@ class Report:
                         self.headlines,
                         {
                             "What to doubt": self.doubts,
-                            "What is missing": self.missing or ["Nothing: every layer has its rows, every row a number."],
+                            "What is missing": self.missing + self.unmeasured or [front.NOTHING_MISSING],
                         },
                         self.sections,
                         drawn,
@@ -191,7 +192,7 @@ def page_drawings(report):
     from plots.tables import pagefigures, roofline
 
     view, energies = report.ways.view, report.machine_energy
-    where = f"this machine: cache {view.cache}, {view.thread_words(report.ways.threads)}" if view else ""
+    where = f"this host: cache {view.cache}, {view.thread_words(report.ways.threads)}" if view else ""
     kind = deviceenergy.processor_kind(report.results.rows)
     return {
         "roofline": roofline.roofline_figure(ceilings.roofline_rows(report.results), report.ceilings, report.cockpit.most()),
@@ -204,9 +205,9 @@ def page_drawings(report):
             "energy efficiency over dense CPU, batch 1",
             (f"{where}, {'power assumed' if kind == 'assumed' else kind}")
             if ways.HOST_BEST in energies.columns
-            else "this machine has no bar: no meter measured its energy",
+            else "this host has no bar: no meter measured its energy",
         ),
-        "ways": pagefigures.ways_figure(report.ways.scaling, report.ways.batches),
+        "ways": pagefigures.ways_figure(report.ways.scaling, report.ways.batches, report.ways.modes),
         "costs": pagefigures.costs_figure(report.ways.caches, report.ways.prepare),
     }
 
@@ -241,7 +242,7 @@ def main(arguments=None):
         published = Published(options.data or DATA)
         whole = _whole(options.results)
         if whole is None:
-            files, said = machines.files(options.results, published, out, options.differ)
+            files, said = machines.files(options.results, published, out, options.differ, not options.no_pictures)
         else:
             files, said = _of_one(whole, published, out, not options.no_pictures)
     except InputError as error:

@@ -16,6 +16,10 @@ BOUNDS = LEVELS + ("arithmetic", "adds", "launch")  # launch: of devices
 WORDS = {level: f"bytes ({'memory' if level == 'dram' else level.upper()})" for level in LEVELS}
 WORDS |= {"arithmetic": "multiply-adds"}  # the others are called by their own names
 ADDS = "random places"
+ADDS_MEAN = (
+    '"Additions one by one" is how fast products are added to sums in memory, each at another place, as kernels do that go '
+    "through the columns of the weights."
+)
 MOST_PER_S = 1e21
 MOST_NS = 1e12
 POOL = {"a run of no work": "run_ns", "a barrier": "barrier_ns"}

@@ -8,7 +8,7 @@ from plots.core.references import BEST, DENSE, SPARSE, References, library_of
 from plots.tables import counters
 from plots.tables.ceilings import bound_words
 from plots.tables.deviceenergy import CPU, processor_cells, processor_kind
-from plots.tables.hostrows import cell_of, number_cell
+from plots.tables.hostrows import cell_of, number_cell, repeating
 
 NAME = "rows"
 TIME, SHARE, PER_WEIGHT, PREPARE = "us an input", "share of the bound", "ns a weight", "prepare (ms)"
@@ -32,7 +32,7 @@ def lines(results):
 
 
 def _line(row, references, counted):
-    bound, again = (row.raw.get(key) for key in ("eie_floor_bound", "eie_again"))
+    bound = row.raw.get("eie_floor_bound")
     cells = {
         TIME: cell_of(row, row.layer),
         **{OVER[kind]: _over(row, kind, references) for kind in (DENSE, SPARSE)},
@@ -41,9 +41,7 @@ def _line(row, references, counted):
         **(counters.row_cells(row) if counted else {}),
         PREPARE: number_cell(row, row.layer, "eie_prepare_ns", "ms", 1e-6, "eie_prepare_ns"),
     }
-    return Line(
-        row, cells, bound_words(bound) if isinstance(bound, str) and bound else "", again if isinstance(again, str) else ""
-    )
+    return Line(row, cells, bound_words(bound) if isinstance(bound, str) and bound else "", repeating(row))
 
 
 def _over(row, kind, references):

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from plots.core.cells import WIDE
 from plots.core.drawing import Figure
+from plots.core.html import hover
 from plots.core.published import EIE, LAYERS, MEAN, POWER_LAYERS
 from plots.tables.fig6 import agrees
 from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES
@@ -290,7 +291,8 @@ def bars(axes, table, series, labels=None, wide=None, bottom=1):
                 x, width = (_x(place, row) + 0.3, 0.24) if column == wide else (_x(place, row) - 0.36 + index * 0.115, 0.105)
             else:
                 x, width = bar_x(place, row, index, len(series)), 0.74 / len(series)
-            axes.bar(x, cell.value - bottom, width, bottom=bottom, color=colour)
+            (bar,) = axes.bar(x, cell.value - bottom, width, bottom=bottom, color=colour)
+            axes.figure.sources.append((bar, f"{row}, {(labels or {}).get(column, column)}: {cell.shown()}: {hover(cell)}"))
         handles.append(Patch(facecolor=colour, label=(labels or {}).get(column, column)))
     return handles
 

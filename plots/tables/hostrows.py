@@ -1,11 +1,15 @@
 """Which rows of a results file are compared with which: baselines, candidates, columns."""
 
+import math
+
 from plots.core.cells import Cell, missing
+from plots.core.load import one_line
 from plots.core.means import geometric
 from plots.core.published import LAYERS
 from plots.core.references import BEST, DENSE, References, apart, kind_of, library_of, named
 
 SUITE = "paper"
+USUAL_TARGET = 0.02  # of `eie bench`
 OTHER_RUN = "last visited in different runs of this file"
 CACHE_ORDER = ("llc", "dram", "hot", "none")  # the first that is there is the one for headlines
 
@@ -58,6 +62,20 @@ def number_cell(row, layer, key, unit, scale, what, provenance=None):
     if value is None:
         return missing("absent", row.provenance, f"{row.label()}: no {key} in this row", unit, f"the row has no {key}")
     return Cell(value * scale, unit, provenance or row.provenance, f"results file: {what}, {row.label()}")
+
+
+def repeating(row):
+    """The command that repeats a row, with the time that its samples took as its budget; "" where the file has none."""
+    again = row.raw.get("eie_again")
+    if not isinstance(again, str) or not again.strip():
+        return ""
+    line = f"./run {one_line(again)}" if again.startswith("eie ") else one_line(again)
+    if not row.usable or row.is_model or "--budget" in line:
+        return line
+    seconds = sum(row.samples) + sum(row.raw.get("eie_disturbed_ns", ()))
+    target = row.number("eie_target")
+    own = f" --target {round(100 * target, 6)}" if target and abs(target - USUAL_TARGET) > 1e-9 else ""
+    return f"{line} --budget {max(1, math.ceil(seconds / 1e9))}{own}"
 
 
 class HostColumn:

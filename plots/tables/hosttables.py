@@ -4,9 +4,12 @@ from plots.core.cells import Cell, missing, number_text
 from plots.core.grid import Table
 from plots.core.means import partial_mean
 from plots.core.published import LAYERS
+from plots.tables.counters import has_counters
 from plots.tables.deviceenergy import assumed_cells, energy_cells, processor_kind
-from plots.tables.hostrows import SUITE, cell_of, exclusion, host_columns, host_groups
+from plots.tables.hostrows import SUITE, cell_of, exclusion, headline_caches, host_columns, host_groups, repeating
 from plots.tables.modelrows import MEAN_ROW
+
+BATCHES, CACHES = (1, 64), ("hot", "llc", "dram")  # that a whole run of suite paper has
 
 
 def host_tables(results):
@@ -118,7 +121,7 @@ def table_missing(results):
         groups.setdefault(key, []).append(row)
     for number, ((place, status, reason, provenance), rows) in enumerate(groups.items(), 1):
         name = f"{number}. {place}"
-        again = [row.raw["eie_again"] for row in rows if isinstance(row.raw.get("eie_again"), str)]
+        again = list(filter(None, map(repeating, rows)))
         columns = {
             "status": status,
             "reason": reason,
@@ -148,6 +151,26 @@ def missing_lines(results):
     """One line for each set of layers without rows, and one for each status and reason; missing_rows.csv has
     every row that is there."""
     return _absent_lines(results) + _reason_lines(results)
+
+
+def unmeasured_lines(results):
+    """What a run can measure of suite paper and this file has nothing of, with why or how it is asked for."""
+    found = []
+    for batch in BATCHES:
+        caches = headline_caches(results, batch)
+        absent = [cache for cache in CACHES if cache not in caches]
+        if absent:
+            modes = ",".join(absent)
+            found.append(
+                f"Batch {batch}, cache {' and '.join(absent)}: no row of suite {SUITE}: not asked for (`./run eie bench --suite "
+                f"{SUITE} --batch {batch} --cache {modes} --also ...`)."
+            )
+    energy = host_energy(results, "uJ")
+    if processor_kind(results.rows) != "measured":
+        found.append(f"Energy measured on this host: none: {energy.reason or 'its power is assumed'}.")
+    if not has_counters(results):
+        found.append("Counters (cycles, instructions, misses): no row has any.")
+    return found
 
 
 def _absent_lines(results):

@@ -1,6 +1,7 @@
 """How far a results file can be trusted: the machine, how quiet it was, what could be seen, what is to doubt."""
 
 import math
+import re
 import statistics
 
 from plots.core.cells import WIDE, Cell, number_text, percent, said_together
@@ -12,6 +13,10 @@ from plots.tables.baselines import notes, paths
 
 CACHES = (("eie_l1d_bytes", "L1d"), ("eie_l2_bytes", "L2"), ("eie_l3_bytes", "L3"))
 MOST_ROWS = 6  # named in a sentence
+SHORT = ("probe", "its best", "steal", "samples disturbed")  # words of how quiet a run was, where a line is short
+LONG = ("a fixed loop took in the middle", "its least time", "the hypervisor took", "samples set apart as disturbed")
+NAMED_OF_GROUP = 2  # of rows of which the same is said
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 def machine(results, longest=None):
@@ -48,24 +53,25 @@ def limits(results):
     return list(dict.fromkeys(text[0].upper() + text[1:] + "." for text in found))
 
 
-def quiet(results):
-    """How quiet the machine was, one sentence a run; how much was set apart."""
+def quiet(results, words=SHORT):
+    """How quiet the machine was, one sentence a run, in these words; how much was set apart."""
     runs = [(number, run["quiet"]) for number, run in enumerate(_runs(results)) if isinstance(run.get("quiet"), dict)]
     return [
-        ("" if len(runs) == 1 else f"run {number}: ") + words
+        ("" if len(runs) == 1 else f"run {number}: ") + text
         for number, state in runs
-        for words in [", ".join(_quiet_parts(state))]
-        if words
+        for text in [", ".join(_quiet_parts(state, words))]
+        if text
     ] or ["not recorded"]
 
 
-def _quiet_parts(state):
+def _quiet_parts(state, words):
+    probe, of_probe, steal, disturbed = words
     best, middle = state.get("probe_best_ns"), state.get("probe_median_ns")
     if is_number(best) and is_number(middle) and best > 0:
-        yield f"probe {Cell(middle / best, 'x', 'derived', 'median of the probe / its best').said()} its best"
-    for key, words in (("steal_share", "steal"), ("disturbed_share", "samples disturbed")):
+        yield f"{probe} {Cell(middle / best, 'x', 'derived', 'median of the probe / its best').said()} {of_probe}"
+    for key, name in (("steal_share", steal), ("disturbed_share", disturbed)):
         if is_number(state.get(key)):
-            yield f"{words} {percent(state[key], f'eie_runs, quiet, {key}', 'measured').said(1)}"
+            yield f"{name} {percent(state[key], f'eie_runs, quiet, {key}', 'measured').said(1)}"
     loads = [
         Cell(state[key][0], "", "measured", f"eie_runs, quiet, {key}")
         for key in ("load_begin", "load_end")
@@ -130,7 +136,7 @@ def resolution_words(results):
     return (
         "unknown: the rows have no intervals"
         if share is None
-        else f"{percent(share, 'half widths of the intervals').said(1)}, median half width of the 95 % intervals x sqrt 2"
+        else f"{percent(share, 'half widths of the intervals').said(1)} between two rows, by the median width of their intervals"
     )
 
 
@@ -195,12 +201,19 @@ def off_target(results):
     ]
 
 
-def counts(results):
-    """One line of how many rows there are of each kind of doubt; "" without one."""
+def counts(results, plain=False):
+    """One line of how many rows there are of each kind of doubt, `plain`: in words that need no explanation; "" without
+    one."""
+    words = (
+        ("known no better than", "wider than the run was asked for", "with disturbed samples for want of others")
+        if plain
+        else ("wide", "off target", "disturbed")
+    )
+    limit = f"+-{100 * WIDE:.0f} %"
     found = (
-        (wide_rows(results), f"wide (+-{100 * WIDE:.0f} %)"),
-        (off_target(results), "off target"),
-        (disturbed_rows(results), "disturbed"),
+        (wide_rows(results), f"{words[0]} {limit}" if plain else f"{words[0]} ({limit})"),
+        (off_target(results), words[1]),
+        (disturbed_rows(results), words[2]),
     )
     parts = [f"{len(rows)} {words}" for rows, words in found if rows]
     parts = [f"of {len(measured(results))} rows {', '.join(parts)}"] if parts else []
@@ -210,26 +223,60 @@ def counts(results):
 
 def contradictions(results):
     """What contradicts itself, in the words of the run and of its rows, and in the file's numbers."""
-    lines = [f"{text[0].upper()}{text[1:]}." for text in impossible(results)]
-    lines += [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
-    lines += [
-        f"{row.label()}: {one_line(text).rstrip('.')}." for row in results.rows for text in _texts(row.raw.get("eie_doubt"))
-    ]
-    lines += [
-        f"{row.label()}: a later visit brought no number: {one_line(row.raw['eie_failed_visit']).rstrip('.')}."
-        for row in results.rows
-        if isinstance(row.raw.get("eie_failed_visit"), str)
-    ]
+    lines = _of_file(results)
+    lines += [f"{row.label()}: {text}." for row in results.rows for text in said_of(row)]
+    lines += [f"{row.label()}: {text}." for row in results.rows for text in _failed_visit(row)]
     return list(dict.fromkeys(lines))
+
+
+def _of_file(results):
+    """What its numbers contradict, and what its runs say."""
+    lines = [f"{text[0].upper()}{text[1:]}." for text in impossible(results)]
+    return lines + [f"{one_line(text).rstrip('.')}." for run in _runs(results) for text in _texts(run.get("doubts"))]
+
+
+def said_of(row):
+    """What a row says against itself or others; sentences without their stop."""
+    return [one_line(text).rstrip(".") for text in _texts(row.raw.get("eie_doubt"))]
+
+
+def _failed_visit(row):
+    words = row.raw.get("eie_failed_visit")
+    return [f"a later visit brought no number: {one_line(words).rstrip('.')}"] if isinstance(words, str) else []
+
+
+def grouped(results):
+    """The same for few lines: rows of which the same is said, but for its numbers, share one."""
+    groups = {}
+    for row in results.rows:
+        for text in said_of(row) + _failed_visit(row):
+            groups.setdefault(NUMBER.sub("#", text), {}).setdefault(row.label(), text)
+    lines = []
+    for found in groups.values():
+        texts = list(found.values())
+        if len(found) == 1:
+            lines.append(f"{next(iter(found))}: {texts[0]}.")
+        else:
+            names = list(found)[:NAMED_OF_GROUP]
+            more = len(found) - len(names)
+            lines.append(f"{len(found)} rows: {_with_ranges(texts)}: {'; '.join(names)}{f'; and {more} more' * (more > 0)}.")
+    return list(dict.fromkeys(_of_file(results) + lines))
+
+
+def _with_ranges(texts):
+    """The sentence that they share, numbers that differ as "from to"."""
+    columns = list(zip(*(NUMBER.findall(text) for text in texts)))
+    ends = iter([(min(column, key=float), max(column, key=float)) for column in columns])
+    return NUMBER.sub(lambda _: " to ".join(dict.fromkeys(next(ends))), texts[0])
 
 
 def _texts(value):
     return [text for text in value if isinstance(text, str) and text.strip()] if isinstance(value, list) else []
 
 
-def doubts(results):
-    """What contradicts itself; libraries that run code for an older CPU, or say that they do."""
-    return contradictions(results) + paths(results) + notes(results)
+def doubts(results, together=False):
+    """What contradicts itself, or `together` in few lines; libraries that run code for an older CPU, or say that they do."""
+    return (grouped(results) if together else contradictions(results)) + paths(results) + notes(results)
 
 
 def head(results):

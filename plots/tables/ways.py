@@ -21,6 +21,7 @@ class Ways:
         self._results, self._published = results, published
         self.view = headline_view(results, published)
         self.threads = self._threads()
+        self.modes = {"threads": self.view.cache if self.view else "", "batch": ""}  # the cache mode of each table
         self.scaling = self._scaling()
         self.batches = self._batches()
         self.caches = self._caches()
@@ -79,6 +80,7 @@ class Ways:
         sizes = sorted({row.batch for row in self._results.rows if row.suite == SUITE and not row.is_model})
         modes = {cache: [size for size in sizes if cache in headline_caches(self._results, size)] for cache in CACHE_ORDER}
         cache = max(CACHE_ORDER, key=lambda mode: (len(modes[mode]), -CACHE_ORDER.index(mode)))
+        self.modes["batch"] = cache
         table = Table(
             "ways_batch",
             f"Time of one input over the batch, cache {cache}, {self.threads} threads, us, geometric mean of {NINE}",

@@ -6,6 +6,20 @@ dark.addEventListener("change", follow);
 
 const exactly = (text) => "^" + text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") + "$";
 
+const limit = (api, place, words, choices, keeps) => {
+  const numbers = api.column(place, { order: "index" }).nodes().toArray().map((cell) => Number(cell.dataset.order));
+  const label = document.createElement("label");
+  const select = document.createElement("select");
+  select.append(new Option("all", ""), ...choices.map(([text, number]) => new Option(text, number)));
+  select.setAttribute("aria-label", words);
+  DataTable.ext.search.push(
+    (settings, _, row) => settings.nTable !== api.table().node() || select.value === "" || keeps(numbers[row], Number(select.value)),
+  );
+  select.addEventListener("change", () => api.draw());
+  label.append(words, select);
+  return label;
+};
+
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   const filters = document.querySelector(`.filters[data-for="${table.id}"]`);
@@ -33,6 +47,11 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
     label.append(head.textContent.trim(), select);
     filters.append(label);
+  });
+  heads.forEach((head, place) => {
+    const name = head.textContent.trim();
+    if (head.dataset.most) filters.append(limit(api, place, `${name} at most`, JSON.parse(head.dataset.most), (a, b) => a <= b));
+    if (head.dataset.least) filters.append(limit(api, place, `${name} at least`, JSON.parse(head.dataset.least), (a, b) => a >= b));
   });
 }
 document.documentElement.classList.remove("waiting");

@@ -80,6 +80,11 @@ class Opened:
             if expected == way:
                 return
 
+    def place(self, column):
+        return self.page.eval_on_selector_all(
+            "#rows thead th", "(heads, name) => heads.findIndex(head => head.textContent.includes(name))", column
+        )
+
     def width(self):
         return self.page.evaluate("document.documentElement.scrollWidth")
 
@@ -111,16 +116,14 @@ def test_the_first_screen_has_what_a_decision_needs(browser, page_file):
 def test_sorting_and_filtering_change_the_rows(browser, page_file):
     with Opened(browser, page_file) as opened:
         first = opened.lines()
-        place = opened.page.eval_on_selector_all(
-            "#rows thead th", "heads => heads.findIndex(head => head.textContent.includes('us an input'))"
-        )
+        place = opened.place("us an input")
         opened.sort("us an input", "ascending")
         rising = [float(line[place].replace(",", "")) for line in opened.lines()]
         assert opened.lines() != first and rising == sorted(rising) and len(rising) == 25
         opened.page.get_by_label("only this kernel").select_option("fake_eie_pool")
         assert {line[2] for line in opened.lines()} == {"fake_eie_pool"}
         opened.page.get_by_label("only this threads").select_option("4")
-        assert {line[5] for line in opened.lines()} == {"4"}
+        assert {line[opened.place("threads")] for line in opened.lines()} == {"4"}
         opened.page.get_by_label("only this status").select_option("suspect")
         assert len(opened.lines()) == 1 and len(opened.lines()[0]) == 1  # "no matching rows"
         assert opened.complaints == [] and len(opened.requests) == 1
@@ -131,8 +134,35 @@ def test_rows_without_a_number_come_behind_those_with_one(browser, page_file):
     with Opened(browser, page_file) as opened:
         opened.page.get_by_label("only this provenance").select_option("measured")
         opened.sort("x over best dense", "descending")
-        shown = [line[10] for line in opened.lines()]
+        shown = [line[opened.place("x over best dense")] for line in opened.lines()]
         assert len(shown) == 25 and all(text.endswith("x") for text in shown), shown
+
+
+@pytest.mark.slow
+def test_rows_by_a_number(browser, page_file):
+    with Opened(browser, page_file) as opened:
+        place = opened.place("x over best dense")
+        opened.page.get_by_label("x over best dense at least").select_option("5x")
+        shown = [line[place] for line in opened.lines()]
+        assert shown and all(float(text.rstrip("x")) >= 5 for text in shown)
+        opened.page.get_by_label("+- at most").select_option("2 %")
+        assert len(opened.lines()) == 1 and len(opened.lines()[0]) == 1  # no row of the made-up file has an interval
+        opened.page.get_by_label("+- at most").select_option("all")
+        assert [line[place] for line in opened.lines()] == shown and opened.complaints == []
+
+
+@pytest.mark.slow
+def test_what_a_row_is_decided_by_is_in_sight(browser, page_file):
+    """Status, provenance and the command at 1280 pixels; the head when rows are scrolled."""
+    with Opened(browser, page_file) as opened:
+        for name in ("status", "provenance", "us an input", "repeat"):
+            box = opened.page.locator("#rows thead th").nth(opened.place(name)).bounding_box()
+            assert box["x"] + box["width"] <= 1280, name
+        opened.page.locator(".dt-length select").select_option("100")
+        part = opened.page.locator(".dt-layout-table").first
+        part.evaluate("part => { part.scrollIntoView(); part.scrollTop = 400; }")
+        assert part.evaluate("part => part.scrollTop") == 400
+        assert abs(opened.page.locator("#rows thead th").first.bounding_box()["y"] - part.bounding_box()["y"]) < 3
 
 
 @pytest.mark.slow
@@ -147,6 +177,13 @@ def test_paper(browser, page_file):
         opened.page.emulate_media(media="print")
         assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert not opened.page.locator("nav").first.is_visible() and not opened.page.locator(".filters").is_visible()
+        folded = opened.page.locator("details li").first
+        assert not folded.evaluate("item => item.closest('details').open")
+        assert opened.page.locator(".paper").is_visible()
+        opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert opened.page.locator("details:not([open])").count() == 0 and folded.is_visible()
+        opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert opened.page.locator("details[open]").count() == 0
         assert opened.page.pdf(format="A4").startswith(b"%PDF")
 
 

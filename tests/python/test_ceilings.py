@@ -1,6 +1,7 @@
 """The roofline and the floors, with and without measured ceilings."""
 
 import json
+import math
 import statistics
 
 import pytest
@@ -18,7 +19,7 @@ from conftest import (
     with_ceilings,
 )
 
-from plots.core.drawing import spread
+from plots.core.drawing import spread, uncrossed
 from plots.core.load import load
 from plots.tables.ceilings import Ceilings, point, roofline_rows
 from plots.tables.roofline import roofline_figure
@@ -151,6 +152,33 @@ def test_each_point_has_its_name_once_and_no_two_names_touch(save):
 )
 def test_names_are_spread(wanted, expected):
     assert spread(wanted, 1, 0, 10) == expected
+
+
+def test_lines_to_names_do_not_cross():
+    """The upper point lies far to the right, so its line would cut that of the lower one, which climbs."""
+    column = [(10, 9), (10, 8)]
+    assert uncrossed([(1, 3), (9, 3.5)], lambda order: column[: len(order)]) == [0, 1]
+    assert (
+        uncrossed([(1, 3), (1, 5)], lambda order: column[: len(order)]) == [1, 0] and uncrossed([], lambda order: []) == []
+    )
+
+
+def test_labels_of_ceilings_keep_clear_of_points(save):
+    for axes in panels(load(save(with_ceilings(fake_document())))):
+        pixels = axes.transData.transform
+        points = [pixels(place) for place in marks(axes).values()]
+        labels = [text for text in axes.texts if "(m)" in text.get_text()]
+        assert len(labels) >= 4 and any("additions one by one" in text.get_text() for text in labels)
+        for text in labels:
+            (x, y), angle = pixels(text.xy), math.radians(text.get_rotation())
+            places = [(x + step * math.cos(angle), y + step * math.sin(angle)) for step in range(12, 100, 8)]
+            assert min(math.dist(place, point) for place in places for point in points) > 5, text.get_text()
+
+
+def test_roofs_run_as_far_as_the_axis(save):
+    for axes in panels(load(save(with_ceilings(fake_document())))):
+        level = [line for line in axes.lines if line.get_linestyle() == "--"]
+        assert level and all(tuple(line.get_xdata()) == tuple(axes.get_xlim()) for line in level)
 
 
 def test_the_cache_mode_of_a_panel_is_said(save, document):

@@ -6,11 +6,25 @@ import json
 import re
 
 import pytest
-from conftest import PICTURES, cell, made_up_report, read, retime, run_report, run_script, with_ceilings
+from conftest import (
+    PICTURES,
+    cell,
+    made_up_report,
+    read,
+    retime,
+    run_report,
+    run_script,
+    scattered,
+    with_ceilings,
+    with_visits,
+)
 
+from plots.core.cells import Cell
+from plots.core.grid import Table
 from plots.core.load import load
 from plots.core.output import DATA
 from plots.core.published import LAYERS, Published
+from plots.pages import machines
 from plots.pages.cockpit import NUMBERS, TIME, Cockpit
 from plots.pages.machines import MOST_WITH_LAYERS
 from plots.tables import everyrow, ways
@@ -74,7 +88,8 @@ def test_the_numbers_of_a_row_by_hand(save, document):
     assert line.cells[everyrow.OVER["dense"]].value == pytest.approx(5)
     assert not line.cells[everyrow.OVER["sparse"]].is_number
     assert line.cells[everyrow.PER_WEIGHT].value == pytest.approx(4096 * 4096 * 40 / 1e3 / weights)
-    assert line.cells[everyrow.PREPARE].value == pytest.approx(5e-6) and line.again == "eie bench --layer Alex-7"
+    assert line.cells[everyrow.PREPARE].value == pytest.approx(5e-6)
+    assert line.again == "./run eie bench --layer Alex-7 --budget 1"
     assert found["peers_openblas_sgemv", "Alex-7", 1, "llc"].cells[everyrow.OVER["dense"]].value == 1
     assert found["fake_fast", "Alex-7", 1, "llc"].cells[everyrow.TIME].reason == "suspect: twice the ceiling of its level"
 
@@ -103,9 +118,59 @@ def test_the_page_asks_for_nothing_and_is_small(tmp_path_factory, document):
     folder, _ = made_up_report(tmp_path_factory.mktemp("drawn"), PICTURES, with_ceilings(document))
     text = text_of(folder)
     assert len(text) < 3_000_000 and text.count("<figure>") == 5
+    assert re.search(r'<g id="roofline-point-fake_eie_pool">\s*<title>fake_eie_pool: [^<]+eie_median_ns', text)
+    for name in ("machine_speed", "machine_energy", "ways", "costs"):
+        assert re.search(rf'<g id="{name}-number-\d+">\s*<title>[^<]+\((derived|measured|cited)\)\.', text), name
     body = re.sub(r"<(style|script)\b.*?</\1>", " ", text, flags=re.DOTALL)
     assert not re.search(r'(src|href)="(?!#|data:|[\w.-]+\.(md|csv)")', body) and "default-src 'none'" in text
     assert not re.search(r"""url\(\s*["']?(?!data:|#)""", "".join(re.findall(r"<style>.*?</style>", text, flags=re.DOTALL)))
+
+
+def test_the_head_says_where_its_numbers_are_from_and_how_sure_the_verdict_is(report):
+    text, words = text_of(report[0]), words_of(report[0])
+    assert re.search(r'<strong><span class="sourced" title="[^"]+Table IV[^"]*">|title="[^"]*best exact compressed', text)
+    assert '<dd title="results file: context, eie_revision">0000000</dd>' in text
+    assert "date 2000-01-01 00:00 UTC" in words and "A over B: how many times as fast A is as B." in words
+    assert words.index("How sure the numbers of the verdict are is unknown") < words.index("Every row")
+    assert "EIE over batch 1 " in words and "x (d) as fast </p>" not in text
+
+
+@pytest.mark.parametrize("zone, shown", [("+02:00", "+02:00"), ("Z", "UTC"), ("", "")])
+def test_a_date_has_its_zone(save, document, zone, shown):
+    document["context"]["date"] = f"2000-01-01T00:00:00{zone}"
+    facts = dict(Cockpit(load(save(document)), Published(DATA)).facts())
+    assert facts["date"] == f"2000-01-01 00:00 {shown}".strip()
+
+
+def test_a_verdict_that_cannot_be_trusted_says_so(save, document):
+    for row in document["benchmarks"]:
+        if row["eie_time_source"] == "wall":
+            row |= with_visits(row, {1: scattered(row["eie_median_ns"], 0.9)}) | {"eie_doubt": ["no"]}
+    trust = Cockpit(load(save(document)), Published(DATA)).trust()
+    assert trust.startswith("The verdict's numbers are only known to +-") and "run again" in trust
+    assert "contradict others of the run and none counts disturbed samples" in trust
+    document["benchmarks"] = []
+    assert Cockpit(load(save(document)), Published(DATA)).trust() == ""
+
+
+def test_what_a_run_did_not_measure_is_missing(report):
+    missing = words_of(report[0]).partition("What is missing, and why")[2].rpartition("What to doubt")[0]
+    assert "Batch 1, cache dram: no row of suite paper: not asked for" in missing
+    assert "Batch 64, cache llc and dram" in missing and "made-up machine without meter" in missing
+    assert "Counters (cycles, instructions, misses): no row has any." in missing and "Nothing: every" not in missing
+
+
+def test_a_budget_that_the_command_has_stays_and_targets_are_kept(save, document):
+    row = next(row for row in document["benchmarks"] if row["eie_time_source"] == "wall")
+    for given, target, time_ns, expected in (
+        ("eie bench --budget 9", 0.05, 1e6, "./run eie bench --budget 9"),
+        ("eie bench", 0.05, 1e6, "./run eie bench --budget 1 --target 5.0"),
+        ("eie bench", 0.02, 7e8, "./run eie bench --budget 3"),  # three samples
+        ("", 0.02, 1e6, ""),
+    ):
+        retime(row, time_ns)
+        row |= {"eie_again": given, "eie_target": target}
+        assert everyrow.lines(load(save(document)))[0].again == expected
 
 
 def test_the_summary_is_one_page(report):
@@ -163,6 +228,33 @@ def test_columns_are_machines(save, tmp_path, document):
     assert "Revisions differ, so kernels do too: 0000000 (1); 1111111 (2)" in words and "Revisions differ" in said
     assert "Alike everywhere:" in words and sorted(path.suffix for path in out.iterdir()) == [".csv", ".html", ".md", ".txt"]
     assert "Revisions differ" in text_of(out, "summary.md")
+
+
+def test_several_machines_have_a_chart(save, tmp_path, document):
+    out, _ = side_by_side(save, tmp_path, [machine(document, "Fast"), machine(document, "Slow", 2.0)])
+    text = text_of(out)
+    assert text.count("<figure>") == 1 and text.count("better: left") == 3 and text.count("better: right") == 2
+    assert "<title>2. Slow, batch 1, time of a layer: " in text and len(text) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    "cells, tones",
+    [
+        (((10, 9, 11), (20, 19, 21)), ("good", "bad")),
+        (((10, 9, 11), (10.5, 9.5, 11.5)), (None, None)),
+        (((10, 9, 11), (10.5, 9.5, 11.5), (20, 19, 21)), ("good", "good", "bad")),
+        (((10, 9, 11), (15, 10, 20), (20, 19, 21)), ("good", None, "bad")),
+        (((10, 9, 11), (15, 14, 16), (20, 19, 21)), ("good", None, "bad")),
+        (((10, None, None), (10, None, None)), (None, None)),
+        (((10, None, None), (11, None, None)), ("good", "bad")),
+    ],
+)
+def test_marks_of_best_and_worst_go_by_intervals(cells, tones):
+    table = Table("", "")
+    for place, (value, low, high) in enumerate(cells):
+        table.put("row", place, Cell(value, "us", "derived", "a test", low=low, high=high))
+    machines._mark(table, "row", True)
+    assert tuple(table.tones.get(("row", place)) for place in range(len(cells))) == tones
 
 
 def test_equal_revisions_raise_no_warning(save, tmp_path, document):

@@ -90,13 +90,30 @@ def test_html_of_every_block():
     page.add(Cards((Card("speed", Cell(2.0, "x", "measured", "a run", low=1.5, high=2.5), ("on 2 threads",)),)))
     page.add(Split((Text("left"),), (Text("right"),)), Drawing("<svg></svg>", "a drawing", "what it is"))
     text = html(page, "A <title>")
-    assert text.startswith("<!DOCTYPE html>") and "<title>A &lt;title&gt;</title>" in text and "<script" not in text
+    assert text.startswith("<!DOCTYPE html>") and "<title>A &lt;title&gt;</title>" in text and "DataTable" not in text
     assert '<a href="#two-words-here">Two words, here</a>' in text and '<h2 id="two-words-here">' in text
     assert '<td title="a test (simulated).">2.00x s</td>' in text and '<a href="made_up.csv">' in text
     assert "<strong>So</strong> it is." in text and "<dt>cores</dt><dd>2</dd>" in text
     assert '<p class="margin">1.50 to 2.50! </p>' in text and "95 % interval 1.50 to 2.50 x." in text
     assert "<summary>and 1 more</summary>" in text and text.index("left") < text.index("right")
     assert "<svg></svg>" in text and 'aria-label="a drawing"' in text
+
+
+def test_sentences_and_facts_say_where_their_numbers_are_from():
+    lead = Lead(
+        "**2 us** and 2 us, <b>.", (("2 us", 'one "run"'), ("2 us", "another"), ("not there", "none"), ("<b>", "third"))
+    )
+    text = html(Page().add(lead, Facts((("cores", "2"), ("date", "x")), (("cores", "context"),))), "t")
+    assert '<strong><span class="sourced" title="one &#34;run&#34;">2 us</span></strong> and <span' in text
+    assert 'title="another">2 us</span>, <span class="sourced" title="third">&lt;b&gt;</span>.' in text
+    assert 'title="none"' not in text and '<dd title="context">2</dd>' in text and "<dd>x</dd>" in text
+
+
+def test_limits_of_a_column_and_what_paper_says():
+    columns = (Column("+-", number=True, most=(("5 %", 0.05),)), Column("over", number=True, least=(("2x", 2),)))
+    text = html(Page().add(Listing("rows", columns, (), "", paper="On paper: less.")), "t")
+    assert 'data-most="[[&#34;5 %&#34;, 0.05]]"' in text and 'data-least="[[&#34;2x&#34;, 2]]"' in text
+    assert '<p class="paper">On paper: less.</p>' in text
 
 
 def test_a_listing_brings_its_script_and_stands_without():
@@ -218,10 +235,12 @@ FORMATTED = {
     "map/points.py": {"percent"},  # densities that were asked for
     "compression/deepcomp.py": {"listed"},  # arguments of eie compress
     "core/cells.py": {"*"},
+    "core/contradictions.py": {"_of_threads", "_of_bounds"},  # words on what cannot be, of a file and not of a machine
     "core/context.py": {"*"},  # facts of the machine
     "core/grid.py": {"_csv_fields"},
     "core/headline.py": {"ratio_text"},  # with the cell's letter
     "core/load.py": {"*"},  # values of a file, and the limits of what is read
+    "book/bookpictures.py": {""},  # ticks of axes
     "book/bookpages.py": {"_fig7"},  # a name of columns, as in the three below
     "tables/energy.py": {"power_column", "_watts"},
     "tables/fig7.py": {"chip_words", "implied_powers"},

@@ -174,3 +174,18 @@ def test_designs_of_the_front_and_eies_own_are_named(files, figures):
     space.designs[1]["pareto_left"], space.designs[0]["pareto_left"] = True, False
     axes = figures.designs(space).axes[0]
     assert sorted(text.get_text() for text in axes.texts) == ["32/8/64/4", "EIE: 64/8/64/4"]
+    ticks = [axes.xaxis.get_major_formatter()(value, 0) for value in (5, 20, 256.0)]
+    assert ticks == ["5", "20", "256"]
+
+
+def test_designs_that_differ_in_the_queue_alone_share_a_name(files, figures):
+    _, space = drawn(files)
+    design = space.designs[1] | {"pareto_left": True}
+    for depth, time, energy in ((4, 21.0, 1.0), (16, 19.0, 1.01), (32, 18.0, 1.5)):
+        further = {"queue_depth": depth, "time_us": time, "energy_left_j": design["energy_left_j"] * energy}
+        space.designs.append(design | further)
+    space.designs[1] = design
+    axes = figures.designs(space).axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["32/32/64/4", "32/4..16/64/4", "EIE: 64/8/64/4"]
+    (several,) = (text for text in axes.texts if ".." in text.get_text())
+    assert several.xy[0] == 19.0

@@ -142,6 +142,18 @@ def test_odd_doubts_of_a_run_are_none(document, save, doubts):
     assert quiet.doubts(load(save(with_run(document, doubts=doubts)))) == []
 
 
+def test_rows_of_which_the_same_is_said_share_a_line(document, save):
+    rows = [row for row in document["benchmarks"] if row["eie_time_source"] == "wall"][:4]
+    for row, text in zip(
+        rows, ("2.5 times as fast on 4 threads", "3 times as fast on 4 threads.", "slow", "2 times as fast")
+    ):
+        row["eie_doubt"] = [text]
+    results = load(save(document))
+    (several, *alone) = quiet.grouped(results)
+    assert several.startswith("2 rows: 2.5 to 3 times as fast on 4 threads: paper/Alex-6, ") and len(alone) == 2
+    assert len(quiet.doubts(results)) == 4 and quiet.doubts(results, together=True) == [several, *alone]
+
+
 # ---- the last screen ---------------------------------------------------------------------------
 
 
@@ -153,7 +165,7 @@ def crowded():
         if row["eie_time_source"] == "wall":
             row = with_visits(row, {1: scattered(row["eie_median_ns"], 0.9)})
             document["benchmarks"][number] = row | {
-                "eie_doubt": [f"doubt {number} " + "words " * 30],
+                "eie_doubt": [f"doubt {chr(97 + number % 20)} " + "words " * 30],
                 "eie_floor_share": 0.1,
                 "eie_floor_bound": "l3",
             }
