@@ -17,6 +17,7 @@ VERBS = {
     "counts": "compare.counts",
     "history": "history.history",
     "map": "map.page",
+    "train": "training.page",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",

@@ -22,6 +22,7 @@ NEEDED = {
     "count": ["a", "b"],
     "history": ["a"],
     "bencher": ["a.json"],
+    "train": ["lenet-5", "--data", "d"],
     "classify": ["a.png", "--network", "a.net"],
 }
 STAND_IN = """#!{python}
