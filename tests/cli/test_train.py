@@ -127,7 +127,12 @@ def test_the_ledger_adds_up(eie, train):
 
 
 def test_a_seed_is_the_same_alone_and_beside_another(eie, train):
-    train("--seeds", "2..3", "--jobs", 2)
+    said = train("--seeds", "2..3", "--jobs", 2).stdout
+    tests = [seed["test"] for seed in ledger_of(eie)["seeds"]]
+    alone = [sum(test[f"only_{who}_wrong"] for test in tests) for who in ("dense", "file")]
+    assert f"of 400 tests the dense network alone is wrong in {alone[0]}, the file alone in {alone[1]}\n" in said
+    deviation = ledger_of(eie)["summary"]["file_error_pct"]["deviation"]
+    assert f" {deviation:.3f} " in next(line for line in said.splitlines() if line.startswith("test error of the file"))
     assert [seed["seed"] for seed in ledger_of(eie)["seeds"]] == [2, 3]
     assert "standard_error" in ledger_of(eie)["summary"]["file_error_pct"]
     train("--seeds", 3, out="alone.safetensors")
