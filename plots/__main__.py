@@ -23,6 +23,7 @@ VERBS = {
     "calibrate-rows": "book.calibrate_rows",
     "compressed": "compression.compressed",
     "deepcomp": "compression.deepcomp",
+    "ppm": "images.ppm",
 }
 
 

@@ -1003,6 +1003,59 @@ def network_files():
     return files
 
 
+# ---- images and graphs ---------------------------------------------------------------------------
+
+
+def image_files():
+    return {
+        "good-colour": b"P6\n2 1\n255\n" + bytes(range(6)),
+        "good-grey": b"P5 # a comment\n3\n# another\n2 255\n" + bytes(range(6)),
+        "empty": b"",
+        "magic-only": b"P6",
+        "comment-without-end": b"P6 #",
+        "cut": b"P6\n2 2\n255\n" + bytes(11),
+        "behind": b"P5\n2 2\n255\n" + bytes(5),
+        "no-width": b"P6\n0 2\n255\n",
+        "large": b"P6\n16384 16384\n255\n",
+        "too-large": b"P6\n99999999999999999999 2\n255\n",
+        "16-bits": b"P6\n1 1\n65535\n" + bytes(6),
+        "text": b"P3\n1 1\n255\n1 2 3\n",
+    }
+
+
+def graph_files():
+    conv = {"kind": "conv", "from": ["image"], "out": 2, "kernel": 3, "stride": 2, "pad": 1, "activation": "relu"}
+    image = {"height": 7, "width": 9, "shorter_side": 9, "order": "rgb", "mean": [0, 1.5, 255]}
+
+    def file(steps=(), **changes):
+        steps = [
+            conv | {"name": "a"},
+            conv | {"name": "b"},
+            {"name": "c", "kind": "concat", "from": ["a", "b"]},
+            {"name": "p", "kind": "pool", "from": ["c"], "kernel": 2, "stride": 2},
+            *steps,
+            {"name": "s", "kind": "average", "from": ["p"]},
+        ]
+        top = {"format": "eie-graph-1", "summary": "", "classes": 4, "image": image, "steps": steps}
+        return json.dumps(top | changes)
+
+    return {
+        "good": file(),
+        "good-squeezenet": (DATA / "graphs/squeezenet.json").read_text(),
+        "no-steps": file(**{"steps": []}),
+        "not-steps": file(**{"steps": [1]}),
+        "later": file([conv | {"name": "d", "from": ["s"]}]),
+        "empty-from": file([conv | {"name": "d", "from": []}]),
+        "two-from": file([conv | {"name": "d", "from": ["a", "b"]}]),
+        "wide-pad": file([conv | {"name": "d", "pad": 64}]),
+        "no-window": file([conv | {"name": "d", "kernel": 64, "pad": 0}]),
+        "other-sides": file([{"name": "d", "kind": "concat", "from": ["c", "p"]}]),
+        "many-classes": file(classes=65536),
+        "long-name": file([conv | {"name": "d" * 64}]),
+        "image-too-large": file(image=image | {"height": 4096, "width": 4096, "shorter_side": 4096}),
+    }
+
+
 def main():
     for target, files in {
         "fuzz_layer_file": layer_files() | stored_files(),
@@ -1023,6 +1076,8 @@ def main():
         "fuzz_network": network_files(),
         "fuzz_topology": topology_files(),
         "fuzz_recipe": recipe_files(),
+        "fuzz_image": image_files(),
+        "fuzz_graph": graph_files(),
     }.items():
         for name, content in files.items():
             write(target, name, content)
