@@ -196,7 +196,7 @@ WHY_BYTES = (
     "rows and columns are left out (`host/layer/network_file.h`)"
 )
 WHY_MORE = "our file is whole, with header, biases and centroids; whether the paper's bytes hold them is not said"
-WHY_OTHERS = "fewer weights and bits than the paper's"
+WHY_OTHERS = "fewer weights or bits than the paper's"
 
 
 def paper_table(training, printed):
