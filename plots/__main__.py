@@ -17,11 +17,13 @@ VERBS = {
     "counts": "compare.counts",
     "history": "history.history",
     "map": "map.page",
+    "train": "training.page",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",
     "compressed": "compression.compressed",
     "deepcomp": "compression.deepcomp",
+    "ppm": "images.ppm",
 }
 
 

@@ -223,7 +223,7 @@ static enum eie_status take_layer(struct options *options, const struct eie_suit
     shape->activations = eie_shape_density((double)spec->active_inputs / spec->inputs);
     snprintf(options->name, sizeof options->name, "%s", spec->name); /* the suite goes */
     options->layer = options->name;
-    return eie_candidates_fit(&options->candidates, shape, error);
+    return options->map ? EIE_OK : eie_candidates_fit(&options->candidates, shape, error);
 }
 
 /* ---- what is said --------------------------------------------------------------------------- */
@@ -253,7 +253,9 @@ static void print_choice(const struct eie_advice *advice)
     const struct eie_offer *dense = &advice->offers[EIE_FAMILY_DENSE];
     printf("take %s: %s, %.4g us a call", eie_family_name(best), offer->kernel, offer->ns / 1e3);
     if (best != EIE_FAMILY_DENSE && isfinite(dense->ns))
-        printf(", %.3g times as fast as dense float32 (%s)", dense->ns / offer->ns, dense->kernel);
+        printf(", %.3g times as fast as dense float32 (%s; %.3g to %.3g times by their intervals)",
+               dense->ns / offer->ns, dense->kernel, dense->low_ns / offer->high_ns,
+               dense->high_ns / offer->low_ns);
     putchar('\n');
     if (*offer->remark) printf("it %s\n", offer->remark);
     if (second != EIE_FAMILIES && eie_advice_is_close(advice, best, second))
@@ -279,26 +281,35 @@ static void print_table(const struct eie_advice *advice)
     }
 }
 
-static void print_threshold(const struct eie_advice *advice)
+static void print_break_even(const char *form, const struct eie_break_even *edge)
 {
-    const double pays = advice->pays_at, not_at = advice->not_at;
-    putchar('\n');
+    const double pays = 100 * edge->pays_at, not_at = 100 * edge->not_at;
     if (isnan(pays) && isnan(not_at))
-        puts("from which density on leaving weights out pays: not known here, one of the two sides "
-             "has no time");
+        printf("%s: not known here from which density on it pays, one of the two sides has no "
+               "time\n",
+               form);
     else if (isnan(not_at))
-        printf("leaving weights out (sparse float32 or compressed) was faster than dense float32 "
-               "up to a density of %.3g %%, the highest that was looked at\n",
-               100 * pays);
+        printf("%s was faster than dense float32 up to a density of %.3g %%, the highest that was "
+               "looked at\n",
+               form, pays);
     else if (isnan(pays))
-        printf("leaving weights out (sparse float32 or compressed) was not faster than dense "
-               "float32 at a density of %.3g %%, the lowest that was looked at\n",
-               100 * not_at);
+        printf("%s was not faster than dense float32 at a density of %.3g %%, the lowest that was "
+               "looked at\n",
+               form, not_at);
     else
-        printf("leaving weights out (sparse float32 or compressed) pays up to a density of the "
-               "weights between %.3g %% (faster than dense float32) and %.3g %% (not faster)\n",
-               100 * pays, 100 * not_at);
-    puts("compressed: 16 shared weights, 16-bit fixed point, as ./run compress makes it");
+        printf("%s pays up to a density of the weights between %.3g %% (faster than dense float32) "
+               "and %.3g %% (not faster)\n",
+               form, pays, not_at);
+}
+
+static void print_break_evens(const struct eie_advice *advice)
+{
+    putchar('\n');
+    print_break_even("leaving weights out (sparse float32 or compressed)", &advice->leaving);
+    print_break_even("sparse float32 alone", &advice->sparse);
+    puts("by medians: another run may move these edges a little\n"
+         "compressed: 16 shared weights, 16-bit fixed point, as ./run compress makes it; at 100 % "
+         "it still skips inputs that are 0");
 }
 
 static json_t *number(double value)
@@ -329,13 +340,15 @@ static void print_json(const struct eie_advice *advice, bool measured, uint32_t 
         if (isfinite(advice->offers[f].ns))
             json_array_append_new(offers,
                                   offer_json((enum eie_family)f, &advice->offers[f], measured));
-    json_t *object =
-        json_pack("{s:I, s:I, s:f, s:f, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:s}", "inputs",
-                  (json_int_t)point->shape.inputs, "outputs", (json_int_t)point->shape.outputs,
-                  "weights", point->shape.weights, "activations", point->shape.activations, "batch",
-                  (json_int_t)point->batch, "threads", (json_int_t)threads, "cache", cache, "basis",
-                  advice->basis, "best", eie_family_name(best), "offers", offers, "pays_at",
-                  number(advice->pays_at), "not_at", number(advice->not_at), "warning", warning);
+    json_t *object = json_pack(
+        "{s:I, s:I, s:f, s:f, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "inputs",
+        (json_int_t)point->shape.inputs, "outputs", (json_int_t)point->shape.outputs, "weights",
+        point->shape.weights, "activations", point->shape.activations, "batch",
+        (json_int_t)point->batch, "threads", (json_int_t)threads, "cache", cache, "basis",
+        advice->basis, "best", eie_family_name(best), "offers", offers, "pays_at",
+        number(advice->leaving.pays_at), "not_at", number(advice->leaving.not_at), "sparse_pays_at",
+        number(advice->sparse.pays_at), "sparse_not_at", number(advice->sparse.not_at), "warning",
+        warning);
     json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
     putchar('\n');
     json_decref(object);
@@ -367,7 +380,7 @@ static void print(const struct options *options, const struct eie_advice *advice
     print_head(options, advice, threads, cache);
     print_choice(advice);
     print_table(advice);
-    print_threshold(advice);
+    print_break_evens(advice);
 }
 
 /* ---- both ways ------------------------------------------------------------------------------ */

@@ -13,12 +13,13 @@
 static const char help_text[] =
     "eie train: Deep Compression whole: a network trained, pruned, shared and stored\n\n"
     "usage: eie train NETWORK --data DIR -o FILE [OPTIONS]\n"
-    "       eie train [NETWORK] --test FILE --data DIR [--kernel NAMES]\n\n"
+    "       eie train [NETWORK] --test FILE --data DIR [--kernel NAMES] [--ledger FILE]\n\n"
     "NETWORK is lenet-300-100, lenet-5, or a file like data/networks/*.json. DIR holds MNIST's\n"
     "four files (train-images-idx3-ubyte, ... or with .gz); without --data EIE_MNIST names it.\n\n"
     "  -o, --out FILE      the stored network (a safetensors file); with several seeds -SEED "
     "stands\n"
-    "                      before its ending. FILE.checkpoint lies beside it until all is done\n"
+    "                      before its ending. FILE.checkpoint lies beside it until all seeds are\n"
+    "                      done and the ledger is written\n"
     "  --recipe R          best (default), paper, eie, dsd, small, or a file like\n"
     "                      data/recipes/*.json\n"
     "  --seeds A..B        one or several (default 1); a seed gives one result on the same "
@@ -28,9 +29,10 @@ static const char help_text[] =
     "  --threads N         of OpenBLAS, for each seed (default 1)\n"
     "  --resume            go on where the checkpoints end\n"
     "  --no-test           leave the test set closed: to choose a recipe by the validation error\n"
-    "  --ledger FILE       every phase, layer and byte as JSON\n"
+    "  --ledger FILE       every phase, layer and byte as JSON; with --test its result\n"
     "  --test FILE         the error of a stored network on the test set, by floats and by the\n"
-    "                      integer kernels; trains nothing\n"
+    "                      integer kernels; trains nothing. NETWORK is needed for files without a\n"
+    "                      network's name: those of floats (recipe dsd)\n"
     "  --kernel NAMES      with --test: comma list of names or globs (default: all)\n\n"
     "The error is that of the file, read back from disk, on the test set, which is opened once a\n"
     "seed, after its last phase; choices are made on images set apart from the training set.\n\n"
@@ -71,7 +73,7 @@ static int parse_number(const char *name, const char *text, uint32_t *number)
 static int parse_option(int option, const char *text, struct request *request)
 {
     struct eie_train_options *options = &request->options;
-    request->trains = request->trains || !strchr("dtk", option);
+    request->trains = request->trains || !strchr("dtkl", option);
     if (option == 'o') options->out = text;
     if (option == 'd') options->data = text;
     if (option == 'R') options->recipe = text;
@@ -122,8 +124,9 @@ static int parse(int argc, char **argv, struct request *request)
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
     if (request->test) {
         if (request->trains)
-            return eie_command_usage(VERB, "--test FILE takes --data and --kernel alone beside it");
-        return -1;
+            return eie_command_usage(
+                VERB, "--test FILE takes --data, --kernel and --ledger alone beside it");
+        return eie_command_claim(request->ledger);
     }
     if (request->kernels) return eie_command_usage(VERB, "--kernel goes with --test FILE");
     if (!options->network) return eie_command_usage(VERB, "needs a network, or --test FILE");
@@ -156,12 +159,16 @@ static int test(const struct request *request)
                                              .network = request->options.network,
                                              .data = request->options.data,
                                              .kernels = request->kernels};
-    struct eie_error error;
+    struct eie_error error, second;
     json_t *result = NULL;
-    const enum eie_status status = eie_test_network(&options, &result, &error);
+    enum eie_status status = EIE_OK, written = EIE_OK;
+    if (request->ledger) status = check_ledger(request->ledger, &error);
+    if (!status) status = eie_test_network(&options, &result, &error);
     if (result) eie_test_network_print(result);
+    if (result && request->ledger) written = write_ledger(request->ledger, result, &second);
     json_decref(result);
-    return status ? eie_command_fail(status, &error) : 0;
+    if (status) return eie_command_fail(status, &error);
+    return written ? eie_command_fail(written, &second) : 0;
 }
 
 int eie_command_train(int argc, char **argv)
@@ -178,6 +185,7 @@ int eie_command_train(int argc, char **argv)
     if (!status) status = eie_train(&request.options, &ledger, &error);
     if (!status && request.ledger) status = write_ledger(request.ledger, ledger, &error);
     if (!status) eie_train_print(ledger);
+    if (!status) status = eie_train_finish(&request.options, &error);
     json_decref(ledger);
     return status ? eie_command_fail(status, &error) : 0;
 }

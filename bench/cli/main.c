@@ -30,6 +30,7 @@ static const struct {
     {"layer", "generate, import, inspect and verify compressed layers", eie_command_layer},
     {"list", "list kernels, layers, suites or devices", eie_command_list},
     {"map", "where dense, sparse and compressed kernels win here", eie_command_map},
+    {"run", "images through a whole network, from pixels to classes", eie_command_run},
     {"train", "networks trained, pruned, shared and stored, with a ledger", eie_command_train},
 };
 

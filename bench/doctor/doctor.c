@@ -11,19 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The command that the words name ("..., or sudo sysctl kernel.x=0, which ..."), or `other`. */
+static void command_of(const char *words, const char *other, char *text, size_t size)
+{
+    const char *found = strstr(words, "sudo ");
+    snprintf(text, size, "%.*s", (int)strcspn(found ? found : other, ","), found ? found : other);
+}
+
 void eie_check_energy(const char *words, struct eie_checkup *checkup)
 {
     static const char name[] = "energy", good[] = "measured: ", locked[] = "no permission";
+    static const char meter[] = "measure on the machine itself, or read a meter at its socket: eie "
+                                "bench --power WATTS";
+    char command[sizeof checkup->all->mend];
+    command_of(words, "run eie as root", command, sizeof command);
     if (!strncmp(words, good, sizeof good - 1))
         eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "", "%s", words);
-    else if (!strncmp(words, locked, sizeof locked - 1))
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        "sudo chmod a+r /sys/class/powercap/*/energy_uj", "%s", words);
     else
-        eie_checkup_add(
-            checkup, name, EIE_HEALTH_WARNING,
-            "measure on the machine itself, or read a meter at its socket: eie bench --power WATTS",
-            "%s", words);
+        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
+                        strncmp(words, locked, sizeof locked - 1) ? meter : command, "%s", words);
 }
 
 void eie_check_instructions(const char *mask, struct eie_checkup *checkup)

@@ -1,4 +1,5 @@
 #include "bench/doctor/system.h"
+#include "bench/measure/counters.h"
 #include "bench/measure/quiet.h"
 #include "host/machine/pages.h"
 #include "host/machine/settings.h"
@@ -305,47 +306,25 @@ void eie_check_caches(const char *root, const struct eie_cache_reach *reach,
 
 /* ---- counters and clocks -------------------------------------------------------------------- */
 
-/* What keeps cycles from being counted, by the error of the attempt. */
-static void no_counters(const char *paranoid, long level, int tried, struct eie_checkup *checkup)
-{
-    static const char name[] = "counters";
-    if (tried == EACCES || tried == EPERM)
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        level > 2 ? "sudo sysctl kernel.perf_event_paranoid=1"
-                                  : "in a container: --cap-add PERFMON, and a seccomp profile that "
-                                    "allows perf_event_open",
-                        "this user may not count cycles (%s, perf_event_paranoid is %s)",
-                        strerror(tried), paranoid);
-    else if (tried == ENOSYS)
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        "in a container: a seccomp profile that allows perf_event_open; else a "
-                        "kernel that has it",
-                        "there is no perf_event_open here");
-    else
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        "give the virtual machine a PMU (cpu host, pmu=on), or measure on the "
-                        "machine itself",
-                        "the system counts no cycles here: %s", strerror(tried));
-}
-
 void eie_check_counters(const char *root, int tried, struct eie_checkup *checkup)
 {
     static const char name[] = "counters";
     struct eie_setting setting;
+    struct eie_refusal refusal;
     long level;
     eie_setting_number(root, "/proc/sys/kernel/perf_event_paranoid", -1, 9, &setting, &level);
+    const bool known = setting.state == EIE_SETTING_KNOWN;
+    eie_counter_refusal(tried > 0 ? tried : EACCES, known ? (int)level : -1, &refusal);
     if (tried > 0)
-        no_counters(setting.state == EIE_SETTING_KNOWN ? setting.text : "unknown", level, tried,
-                    checkup);
+        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING, refusal.mend, "%s", refusal.seen);
     else if (!tried)
         eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "",
                         "cycles can be counted: eie bench --counters");
-    else if (setting.state != EIE_SETTING_KNOWN)
+    else if (!known)
         unknown(checkup, name, &setting, ": this kernel has no perf_event",
                 "a kernel with CONFIG_PERF_EVENTS");
     else if (level > 2)
-        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        "sudo sysctl kernel.perf_event_paranoid=1",
+        eie_checkup_add(checkup, name, EIE_HEALTH_WARNING, refusal.mend,
                         "perf_event_paranoid is %ld: only root may count cycles", level);
     else
         eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "",

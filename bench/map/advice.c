@@ -10,9 +10,9 @@
 #define LOOKS         6    /* at most, beside the layer itself */
 #define POINT_S       3    /* for the layer itself, beside its least samples */
 #define CLOSE         1.25 /* densities are not brought nearer */
-#define SIZES_APART   4    /* in places of the matrix: how far a map is believed */
-#define WEIGHTS_APART 2
-#define DESIGN_PES    64 /* of EIE_MAP_DESIGN */
+#define SIZES_APART   4    /* inputs and outputs together: how far a map is believed */
+#define SHARES_APART  2    /* of either density */
+#define DESIGN_PES    64   /* of EIE_MAP_DESIGN */
 
 static double number_of(const json_t *row, const char *key)
 {
@@ -27,7 +27,7 @@ static const char *text_of(const json_t *row, const char *key)
 
 static void begin(struct eie_advice *advice, const struct eie_point *point)
 {
-    *advice = (struct eie_advice){.point = *point, .pays_at = NAN, .not_at = NAN};
+    *advice = (struct eie_advice){.point = *point, .leaving = {NAN, NAN}, .sparse = {NAN, NAN}};
     for (int f = 0; f < EIE_FAMILIES; f++)
         advice->offers[f] = (struct eie_offer){NAN, NAN, NAN, 0, NAN, "", ""};
 }
@@ -96,10 +96,11 @@ struct search {
     const struct eie_candidates *candidates; /* the family's fastest only */
     struct eie_results *results;
     struct eie_point point;
+    double (*gain)(const struct eie_verdict *verdict);
     uint32_t looks;
 };
 
-/* Is leaving weights out faster at this density? Neither where one of the two has no number. */
+/* Is there a gain at this density? Neither where one of the two has no number. */
 static enum eie_status look(struct search *search, double density, bool *pays, bool *known,
                             struct eie_error *error)
 {
@@ -115,35 +116,37 @@ static enum eie_status look(struct search *search, double density, bool *pays, b
         eie_candidates_measure(search->candidates, &point, 1, 0, search->results, error);
     struct gathering gathering = {.suite = EIE_SHAPE_SUITE, .layer = name, .batch = point.batch};
     const struct eie_verdict verdict = gather(search->results, &gathering, &point);
-    const double gain = eie_verdict_gain(&verdict);
+    const double gain = search->gain(&verdict);
     *known = isfinite(gain);
     *pays = gain > 1;
     return status;
 }
 
 /* Upwards from a density at which it pays, down from one at which it does not; then between. */
-static enum eie_status find_threshold(struct search *search, double gain, struct eie_advice *advice,
-                                      struct eie_error *error)
+static enum eie_status find_threshold(struct search *search, const struct eie_verdict *verdict,
+                                      struct eie_break_even *edge, struct eie_error *error)
 {
-    const double density = advice->point.shape.weights;
+    const double density = search->point.shape.weights, gain = search->gain(verdict);
     bool pays = gain > 1, known = true;
     enum eie_status status = EIE_OK;
+    search->looks = 0;
+    if (!isfinite(gain)) return EIE_OK;
     if (pays) {
-        advice->pays_at = density;
+        edge->pays_at = density;
         if (density < 1) status = look(search, 1, &pays, &known, error);
-        if (!status && known) *(pays ? &advice->pays_at : &advice->not_at) = 1;
+        if (!status && known) *(pays ? &edge->pays_at : &edge->not_at) = 1;
     } else {
-        advice->not_at = density;
-        while (!status && !pays && known && advice->not_at / STEP >= LEAST_DENSITY) {
-            const double next = advice->not_at / STEP;
+        edge->not_at = density;
+        while (!status && !pays && known && edge->not_at / STEP >= LEAST_DENSITY) {
+            const double next = edge->not_at / STEP;
             status = look(search, next, &pays, &known, error);
-            if (!status && known) *(pays ? &advice->pays_at : &advice->not_at) = next;
+            if (!status && known) *(pays ? &edge->pays_at : &edge->not_at) = next;
         }
     }
-    while (!status && known && advice->not_at / advice->pays_at > CLOSE) {
-        const double middle = eie_shape_density(sqrt(advice->not_at * advice->pays_at));
+    while (!status && known && edge->not_at / edge->pays_at > CLOSE) {
+        const double middle = eie_shape_density(sqrt(edge->not_at * edge->pays_at));
         status = look(search, middle, &pays, &known, error);
-        if (!status && known) *(pays ? &advice->pays_at : &advice->not_at) = middle;
+        if (!status && known) *(pays ? &edge->pays_at : &edge->not_at) = middle;
     }
     return status;
 }
@@ -187,14 +190,15 @@ enum eie_status eie_advice_measure(const struct eie_candidates *candidates, stru
     snprintf(advice->basis, sizeof advice->basis, "measured now%s",
              suite ? "; the density from which on it pays, on layers drawn with this one's shape"
                    : ", on a layer drawn with this shape");
-    const double gain = eie_verdict_gain(&verdict);
-    if (!isfinite(gain)) return EIE_OK;
     narrow(&verdict, kernels, sizeof kernels);
     struct eie_candidates few = *candidates;
     few.kernels = kernels;
     few.target = 0;
-    struct search search = {.candidates = &few, .results = results, .point = *point};
-    return find_threshold(&search, gain, advice, error);
+    struct search search = {
+        .candidates = &few, .results = results, .point = *point, .gain = eie_verdict_gain};
+    status = find_threshold(&search, &verdict, &advice->leaving, error);
+    search.gain = eie_verdict_sparse_gain; /* what was measured is not measured again */
+    return status ? status : find_threshold(&search, &verdict, &advice->sparse, error);
 }
 
 /* ---- from a map ----------------------------------------------------------------------------- */
@@ -285,13 +289,14 @@ static void interpolate(enum eie_family family, const struct eie_verdict *low,
 
 /* Along the line, from its lowest density up to the first at which it does not pay. */
 static void read_threshold(const struct eie_map_file *file, const struct eie_verdict *on,
-                           struct eie_advice *advice)
+                           double (*gain_of)(const struct eie_verdict *verdict),
+                           struct eie_break_even *edge)
 {
     const struct eie_verdict *one = beside(file, on, 0, true);
-    while (one && isnan(advice->not_at)) {
-        const double density = one->point.shape.weights, gain = eie_verdict_gain(one);
-        if (gain > 1) advice->pays_at = density;
-        if (gain <= 1) advice->not_at = density;
+    while (one && isnan(edge->not_at)) {
+        const double density = one->point.shape.weights, gain = gain_of(one);
+        if (gain > 1) edge->pays_at = density;
+        if (gain <= 1) edge->not_at = density;
         one = beside(file, on, nextafter(density, 2), true);
     }
 }
@@ -309,10 +314,15 @@ enum eie_status eie_advice_read(const struct eie_map_file *file, const struct ei
                         "the map's size next to %u x %u is %u x %u, which is too far away: leave "
                         "--map out to measure it",
                         shape->inputs, shape->outputs, its->inputs, its->outputs);
+    if (apart(its->activations, shape->activations) > log(SHARES_APART))
+        return eie_fail(error, EIE_USAGE,
+                        "the map's density of inputs next to %g is %g, which is too far away: "
+                        "leave --map out to measure it",
+                        shape->activations, its->activations);
     const struct eie_verdict *low = beside(file, on, shape->weights, false),
                              *high = beside(file, on, shape->weights, true);
     const struct eie_verdict *end = low ? low : high;
-    if ((!low || !high) && apart(end->point.shape.weights, shape->weights) > log(WEIGHTS_APART))
+    if ((!low || !high) && apart(end->point.shape.weights, shape->weights) > log(SHARES_APART))
         return eie_fail(error, EIE_USAGE,
                         "the map's density of weights next to %g is %g, which is too far away: "
                         "leave --map out to measure it",
@@ -321,7 +331,14 @@ enum eie_status eie_advice_read(const struct eie_map_file *file, const struct ei
     if (!high) high = low;
     for (int f = 0; f < EIE_FAMILIES; f++)
         interpolate((enum eie_family)f, low, high, point, &advice->offers[f]);
-    read_threshold(file, on, advice);
+    enum eie_family second;
+    if (eie_advice_best(advice, &second) == EIE_FAMILIES)
+        return eie_fail(error, EIE_USAGE,
+                        "no form has a time both at %g and at %g of the weights, which the map has "
+                        "next to %g: leave --map out to measure it",
+                        low->point.shape.weights, high->point.shape.weights, shape->weights);
+    read_threshold(file, on, eie_verdict_gain, &advice->leaving);
+    read_threshold(file, on, eie_verdict_sparse_gain, &advice->sparse);
     snprintf(advice->basis, sizeof advice->basis,
              "from the map: %s %u x %u, %g to %g of the weights, %g of the inputs%s",
              low == high ? "measured at" : "between points measured at", its->inputs, its->outputs,

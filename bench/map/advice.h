@@ -14,13 +14,18 @@ struct eie_offer {
     char remark[160];           /* what a reader must know of it, or "" */
 };
 
+/* A form was faster than dense float32 at the weight density `pays_at` and not at `not_at`, the
+ * higher one, by medians; NaN: at none that was looked at. */
+struct eie_break_even {
+    double pays_at, not_at;
+};
+
 struct eie_advice {
     struct eie_point point;
     struct eie_offer offers[EIE_FAMILIES];
-    /* Leaving weights out was faster than dense float32 at the density `pays_at` and not at
-       `not_at`, the higher one; NaN: at none that was looked at. */
-    double pays_at, not_at;
-    char basis[512]; /* where the times come from, a phrase */
+    struct eie_break_even leaving; /* sparse float32 or compressed, the faster one */
+    struct eie_break_even sparse;  /* sparse float32 alone */
+    char basis[512];               /* where the times come from, a phrase */
 };
 
 /* Measures the layer (`suite` is taken over, `word` its name on a command line; NULL: one that is
@@ -35,7 +40,8 @@ EIE_MUST_USE enum eie_status eie_advice_measure(const struct eie_candidates *can
 
 /* Reads it off a map: between the two nearest weight densities (times in proportion on logarithmic
  * scales), at the nearest density of the inputs and size. EIE_USAGE where the map has no such
- * batch, no size within 4 times as many places, or no weight density within 2 times. */
+ * batch, no size within 4 times (inputs and outputs together), no density of the inputs or weights
+ * within 2 times, or no form with a time at both points that it would be read between. */
 EIE_MUST_USE enum eie_status eie_advice_read(const struct eie_map_file *file,
                                              const struct eie_point *point,
                                              struct eie_advice *advice, struct eie_error *error);

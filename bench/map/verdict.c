@@ -169,6 +169,11 @@ double eie_verdict_gain(const struct eie_verdict *verdict)
     return verdict->best[EIE_FAMILY_DENSE].ns / verdict->best[eie_verdict_leaver(verdict)].ns;
 }
 
+double eie_verdict_sparse_gain(const struct eie_verdict *verdict)
+{
+    return verdict->best[EIE_FAMILY_DENSE].ns / verdict->best[EIE_FAMILY_SPARSE].ns;
+}
+
 bool eie_verdict_eie_leads(const struct eie_verdict *verdict)
 {
     const enum eie_family winner = eie_verdict_winner(verdict);

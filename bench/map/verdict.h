@@ -78,6 +78,9 @@ enum eie_family eie_verdict_leaver(const struct eie_verdict *verdict);
  * two is missing. */
 double eie_verdict_gain(const struct eie_verdict *verdict);
 
+/* The same of sparse float32 alone: what sharing weights and skipping inputs bring is not in it. */
+double eie_verdict_sparse_gain(const struct eie_verdict *verdict);
+
 /* Is EIE, as modelled, faster than all that runs here? */
 bool eie_verdict_eie_leads(const struct eie_verdict *verdict);
 

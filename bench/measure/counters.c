@@ -21,7 +21,8 @@
 #define CLOCK_MOST_GHZ 10.0
 #define LOADS_MOST     32.0 /* of one instruction: a gather, and as many again for scaling's error */
 #define SCALED_APART   2.0 /* parts of a whole may exceed it by so much where counters take turns */
-#define CLOCK_SLACK_S  1e-3   /* the kernel's account is kept by ticks and switches */
+#define CLOCK_SLACK_S  1e-3 /* the kernel's account is kept by ticks and switches */
+#define OWN_ALLOWED    2    /* kernel.perf_event_paranoid up to which users count their programs */
 #define WHOLE          0.9995 /* a counter that ran so much of the time ran all of it */
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -70,7 +71,7 @@ static int open_once(enum eie_event event, int thread, int leader)
         .config = events[event].config,
         .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
         .inherit = 1,
-        .exclude_kernel = 1, /* what kernel.perf_event_paranoid 2 allows */
+        .exclude_kernel = 1, /* see OWN_ALLOWED */
         .exclude_hv = 1,
     };
     const long file =
@@ -154,41 +155,64 @@ static void EIE_PRINTF(3, 4)
 
 #define AGAIN "run the row again, and where it stays so do not believe this machine's counters"
 
-static void forbid(const struct eie_counter_system *system, struct eie_count *count, int code)
+static void EIE_PRINTF(4, 5) refuse(struct eie_refusal *refusal, enum eie_count_state state,
+                                    const char *mend, const char *seen, ...)
 {
-    const int level = system->paranoid(system->context);
-    if (level > 2)
-        deny(count, EIE_COUNT_NO_PERMISSION,
-             "%s: kernel.perf_event_paranoid is %d: set it to 2 (sudo sysctl "
-             "kernel.perf_event_paranoid=2), or give the program CAP_PERFMON",
-             strerror(code), level);
+    va_list arguments;
+    refusal->state = state;
+    snprintf(refusal->mend, sizeof refusal->mend, "%s", mend);
+    va_start(arguments, seen);
+    vsnprintf(refusal->seen, sizeof refusal->seen, seen, arguments);
+    va_end(arguments);
+}
+
+static void forbid(int code, int paranoid, struct eie_refusal *refusal)
+{
+    char level[16];
+    snprintf(level, sizeof level, "%d", paranoid);
+    if (paranoid > OWN_ALLOWED)
+        refuse(refusal, EIE_COUNT_NO_PERMISSION,
+               "sudo sysctl kernel.perf_event_paranoid=2, or give the program CAP_PERFMON",
+               "%s: kernel.perf_event_paranoid is %s", strerror(code), level);
     else
-        deny(count, EIE_COUNT_NO_PERMISSION,
-             "%s, though kernel.perf_event_paranoid allows it: a sandbox forbids perf_event_open "
-             "(a container: give it CAP_PERFMON, or a seccomp profile with perf_event_open)",
-             strerror(code));
+        refuse(refusal, EIE_COUNT_NO_PERMISSION,
+               "in a container: --cap-add PERFMON, or a seccomp profile with perf_event_open",
+               "%s, and not because of kernel.perf_event_paranoid, which is %s: a sandbox forbids "
+               "perf_event_open",
+               strerror(code), paranoid < 0 ? "-1 or unknown" : level);
+}
+
+void eie_counter_refusal(int code, int paranoid, struct eie_refusal *refusal)
+{
+    static const char virtual[] = "give the virtual machine its host's counters (QEMU: -cpu "
+                                  "host,pmu=on), or measure on the machine itself";
+    const enum eie_count_state none = EIE_COUNT_UNAVAILABLE;
+    if (code == EACCES || code == EPERM)
+        forbid(code, paranoid, refusal);
+    else if (code == ENOSYS)
+        refuse(refusal, none,
+               "count outside of the sandbox, or give it a seccomp profile with perf_event_open",
+               "this kernel, or a sandbox, has no perf_event_open");
+    else if (code == EMFILE || code == ENFILE)
+        refuse(refusal, none, "raise the limit (ulimit -n), or use fewer threads",
+               "%s: a thread takes %d of them", strerror(code), EIE_EVENTS);
+    else if (code == EBUSY)
+        refuse(refusal, none, "end it (perf, a profiler)",
+               "another program has the processor's counters to itself");
+    else if (code == ENODATA)
+        refuse(refusal, none, virtual, "the counter can be opened and stands still");
+    else
+        refuse(refusal, none, virtual,
+               "no such counter (%s): most virtual machines have none, and no processor has all",
+               strerror(code));
 }
 
 /* Why a counter could not be opened. */
 static void explain(const struct eie_counter_system *system, struct eie_count *count, int code)
 {
-    if (code == EACCES || code == EPERM)
-        forbid(system, count, code);
-    else if (code == ENOSYS)
-        deny(count, EIE_COUNT_UNAVAILABLE,
-             "this kernel, or the sandbox, has no perf_event_open: count outside of it");
-    else if (code == EMFILE || code == ENFILE)
-        deny(count, EIE_COUNT_UNAVAILABLE,
-             "%s: a thread takes %d of them: raise the limit (ulimit -n), or use fewer threads",
-             strerror(code), EIE_EVENTS);
-    else if (code == EBUSY)
-        deny(count, EIE_COUNT_UNAVAILABLE,
-             "another program has the processor's counters to itself: end it (perf, a profiler)");
-    else
-        deny(count, EIE_COUNT_UNAVAILABLE,
-             "this machine has no such counter (%s): virtual machines have them only where their "
-             "host passes its processor's on (QEMU: -cpu host,pmu=on), and no processor has all",
-             strerror(code));
+    struct eie_refusal refusal;
+    eie_counter_refusal(code, system->paranoid(system->context), &refusal);
+    deny(count, refusal.state, "%s: %s", refusal.seen, refusal.mend);
 }
 
 /* ---- a pass ---------------------------------------------------------------------------------- */

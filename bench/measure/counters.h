@@ -91,6 +91,16 @@ extern const struct eie_counter_system eie_counter_system; /* the kernel's */
 /* One call, waited for. */
 typedef enum eie_status (*eie_counters_call)(void *context, struct eie_error *error);
 
+/* Why a counter cannot be had, for whoever tries: the word, what was seen, and what to do. */
+struct eie_refusal {
+    enum eie_count_state state;
+    char seen[192], mend[192];
+};
+
+/* `code`: the errno of opening it, ENODATA where it was opened and stands still; `paranoid` as in
+ * struct eie_counter_system. */
+void eie_counter_refusal(int code, int paranoid, struct eie_refusal *refusal);
+
 /* Counts `calls` calls (at least 1; none is made where nothing can be counted); threads of a pool
  * or a library that the process has already are counted with it, and so is their waiting. `system`
  * NULL is the kernel's. What `call` returns when it fails, or EIE_MEMORY; else EIE_OK and *counts,

@@ -1,4 +1,5 @@
 #include "bench/measure/devices.h"
+#include "host/base/clock.h"
 #include "host/base/isolate.h"
 #include "host/base/jsonset.h"
 #include "host/base/names.h"
@@ -8,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define BOARD_LIMIT_S     30
+#define WATCH_S           0.05
 #define DEVICE_COPIES_MAX 4096u /* each has graphs of its own */
 
 /* ---- found at run time ----------------------------------------------------------------------- */
@@ -107,6 +110,25 @@ struct asked {
     char source[320];
 };
 
+/* A counter that takes many steps in the time and stands still is there, and does not count: some
+ * virtual machines have such. */
+static void watch(struct eie_gauge *gauge, struct asked *asked)
+{
+    const struct timespec pause = {0, 1000000};
+    const double begin = eie_now_s();
+    struct eie_look look = {.moved = false};
+    bool late = false;
+    while (asked->state == EIE_ENERGY_MEASURED && !look.moved && !late) {
+        late = eie_now_s() - begin >= WATCH_S;
+        asked->state = eie_gauge_look(gauge, &look, &asked->why);
+        if (!look.moved && !late) nanosleep(&pause, NULL);
+    }
+    if (asked->state != EIE_ENERGY_MEASURED || look.moved) return;
+    asked->state = EIE_ENERGY_TOO_SHORT;
+    eie_fail(&asked->why, EIE_SYSTEM, "the energy counter stood still for %.3g s: %s",
+             eie_now_s() - begin, gauge->meter->advice);
+}
+
 static void ask_board(void *context, void *shared)
 {
     const struct asking *asking = context;
@@ -116,6 +138,7 @@ static void ask_board(void *context, void *shared)
     eie_gauge_describe(&gauge, &asked->board);
     if (asked->state == EIE_ENERGY_MEASURED)
         snprintf(asked->source, sizeof asked->source, "%s", eie_gauge_source(&gauge));
+    if (asking->meter->window_s > 0) watch(&gauge, asked); /* one that takes its steps often */
     eie_meters_end();
 }
 

@@ -39,8 +39,8 @@ void eie_forward_free(struct eie_forward *forward); /* all 0 is fine */
 const float *eie_forward_float(struct eie_forward *forward, const uint8_t *pixels);
 
 /* The same with the parts as layers. inputs and outputs, by part: where its [positions][inputs] and
- * [positions][outputs] go. *saturated counts outputs that did not fit 16 bits. EIE_INPUT: a sum
- * leaves int32. */
+ * [positions][outputs] go. *saturated counts outputs at an end of 16 bits: that did not fit, or
+ * just did. EIE_INPUT: a sum leaves int32. */
 EIE_MUST_USE enum eie_status eie_forward_int16(struct eie_forward *forward,
                                                const struct eie_layer *const *layers,
                                                const uint8_t *pixels, int16_t *const *inputs,

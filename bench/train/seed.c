@@ -3,7 +3,6 @@
 #include "host/base/clock.h"
 #include "host/base/jsonset.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,12 @@
 #include <unistd.h>
 
 #define CHECKPOINT ".checkpoint"
+#define RESULT     "result"
 
 struct run {
     const struct eie_train_shared *shared;
     struct eie_training training;
-    char path[EIE_TRAIN_PATH], checkpoint[EIE_TRAIN_PATH + sizeof CHECKPOINT];
+    char path[EIE_TRAIN_PATH], checkpoint[EIE_TRAIN_PATH];
     json_t *phases; /* of the ledger: those that are done and the one under way */
     bool resumed;
     double begin_s;
@@ -129,13 +129,21 @@ static void print_epoch(const struct run *run, const struct eie_epoch *epoch, do
 /* ---- checkpoints -------------------------------------------------------------------------------
  */
 
-static enum eie_status save(struct run *run, struct eie_error *error)
+/* `result` (or NULL): of a seed that is done, for the ledger. */
+static enum eie_status save(struct run *run, const json_t *result, struct eie_error *error)
 {
+    const struct eie_train_shared *shared = run->shared;
     char *history = json_dumps(run->phases, JSON_COMPACT);
-    json_t *more =
-        json_pack("{s:s, s:s, s:s}", "history", history ? history : "[]", "core",
-                  run->shared->blas->core, "pixels", run->shared->images->pixels_hash.hex);
+    char *done = result ? json_dumps(result, JSON_COMPACT) : NULL;
+    char threads[16];
+    snprintf(threads, sizeof threads, "%u", shared->options->threads);
+    json_t *more = history && (done || !result)
+                       ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*}", "history", history, "core",
+                                   shared->blas->core, "library", shared->blas->library, "threads",
+                                   threads, "pixels", shared->images->pixels_hash.hex, RESULT, done)
+                       : NULL;
     free(history);
+    free(done);
     const enum eie_status status =
         more ? eie_training_save(&run->training, run->checkpoint, more, error)
              : eie_fail(error, EIE_MEMORY, "%s: out of memory", run->checkpoint);
@@ -143,14 +151,27 @@ static enum eie_status save(struct run *run, struct eie_error *error)
     return status;
 }
 
-static enum eie_status load(struct run *run, struct eie_error *error)
+/* What decides beside the seed which result comes out. */
+static bool is_same_library(const struct run *run, const json_t *more)
+{
+    const struct eie_train_shared *shared = run->shared;
+    const char *core = json_string_value(json_object_get(more, "core"));
+    const char *library = json_string_value(json_object_get(more, "library"));
+    const char *threads = json_string_value(json_object_get(more, "threads"));
+    return core && library && threads && !strcmp(core, shared->blas->core) &&
+           !strcmp(library, shared->blas->library) &&
+           strtoul(threads, NULL, 10) == shared->options->threads;
+}
+
+/* *result: where the checkpoint is of a seed that is done, its member of the ledger, else NULL. */
+static enum eie_status load(struct run *run, json_t **result, struct eie_error *error)
 {
     json_t *more = NULL;
     enum eie_status status = eie_training_load(&run->training, run->checkpoint, &more, error);
     if (status) return status;
     const char *history = json_string_value(json_object_get(more, "history"));
-    const char *core = json_string_value(json_object_get(more, "core"));
     const char *pixels = json_string_value(json_object_get(more, "pixels"));
+    const char *done = json_string_value(json_object_get(more, RESULT));
     json_t *phases = history ? json_loads(history, 0, NULL) : NULL;
     const uint32_t wanted = run->training.phase + (run->training.epoch > 0);
     if (!pixels || strcmp(pixels, run->shared->images->pixels_hash.hex)) {
@@ -164,10 +185,12 @@ static enum eie_status load(struct run *run, struct eie_error *error)
         json_decref(run->phases);
         run->phases = json_incref(phases);
         run->resumed = true;
-        if (!core || strcmp(core, run->shared->blas->core))
+        *result = done && eie_training_done(&run->training) ? json_loads(done, 0, NULL) : NULL;
+        if (!is_same_library(run, more))
             fprintf(stderr,
-                    "eie: note: the checkpoint is of another code path of the library: the result "
-                    "is not the one of a single run\n");
+                    "eie: note: %s is of another OpenBLAS, code path or number of threads: the "
+                    "result is not the one of a single run\n",
+                    run->checkpoint);
     }
     json_decref(phases);
     json_decref(more);
@@ -185,7 +208,7 @@ static enum eie_status train(struct run *run, struct eie_error *error)
         if (status) return status;
         const double seconds = eie_now_s() - begin_s;
         note_epoch(run, &epoch, seconds, eie_cpu_s() - begin_cpu_s);
-        status = save(run, error);
+        status = save(run, NULL, error);
         run->epochs++;
         print_epoch(run, &epoch, seconds);
     }
@@ -297,31 +320,66 @@ static enum eie_status write_and_test(struct run *run, json_t *result, struct ei
 /* ---- a seed ------------------------------------------------------------------------------------
  */
 
+enum eie_status eie_train_checkpoint_path(const struct eie_train_options *options, uint64_t seed,
+                                          char path[EIE_TRAIN_PATH], struct eie_error *error)
+{
+    char file[EIE_TRAIN_PATH];
+    const enum eie_status status = eie_train_path(options, seed, file, error);
+    if (status) return status;
+    const int length = snprintf(path, EIE_TRAIN_PATH, "%s" CHECKPOINT, file);
+    if (length > 0 && length < EIE_TRAIN_PATH) return EIE_OK;
+    return eie_fail(error, EIE_USAGE, "the name of the checkpoint is too long");
+}
+
+/* What is left to do of this seed, and its member of the ledger. */
+static enum eie_status run_seed(struct run *run, json_t *result, struct eie_error *error)
+{
+    enum eie_status status = train(run, error);
+    if (status) return status;
+    eie_set_integer(result, "seed", run->training.seed);
+    eie_set(result, "file", run->path);
+    json_object_set_new(result, "resumed", json_boolean(run->resumed));
+    json_object_set(result, "phases", run->phases);
+    status = write_and_test(run, result, error);
+    return status ? status : save(run, result, error);
+}
+
+/* A seed that is done already: its file as it was, the test set stays closed. */
+static enum eie_status restore_file(struct run *run, struct eie_error *error)
+{
+    json_t *layers = NULL, *parts = NULL;
+    uint64_t bytes;
+    const enum eie_status status =
+        eie_trained_write(&run->training, run->path, &layers, &parts, &bytes, error);
+    json_decref(layers);
+    json_decref(parts);
+    return status;
+}
+
 enum eie_status eie_train_seed(const struct eie_train_shared *shared, uint64_t seed,
                                json_t **result, struct eie_error *error)
 {
+    const struct eie_train_options *options = shared->options;
     struct run run = {.shared = shared, .phases = json_array()};
     const struct eie_samples samples = samples_of(shared->images);
-    shared->blas->set_threads((int)shared->options->threads);
-    *result = json_object();
+    json_t *done = NULL;
+    shared->blas->set_threads((int)options->threads);
+    *result = NULL;
     enum eie_status status = eie_training_make(shared->network, shared->recipe, &samples, seed,
                                                shared->blas->sgemm, &run.training, error);
-    if (!status) status = eie_train_path(shared->options, seed, run.path, error);
-    if (status) goto end;
-    snprintf(run.checkpoint, sizeof run.checkpoint, "%s" CHECKPOINT, run.path);
-    if (shared->options->resume && access(run.checkpoint, F_OK) == 0) status = load(&run, error);
-    if (!status) status = train(&run, error);
-    if (!status) {
-        eie_set_integer(*result, "seed", seed);
+    if (!status) status = eie_train_path(options, seed, run.path, error);
+    if (!status) status = eie_train_checkpoint_path(options, seed, run.checkpoint, error);
+    if (!status && options->resume && access(run.checkpoint, F_OK) == 0)
+        status = load(&run, &done, error);
+    if (!status && json_is_object(done) && (options->no_test || json_object_get(done, "test"))) {
+        *result = json_incref(done);
         eie_set(*result, "file", run.path);
-        json_object_set_new(*result, "resumed", json_boolean(run.resumed));
-        json_object_set(*result, "phases", run.phases);
-        status = write_and_test(&run, *result, error);
+        status = restore_file(&run, error);
+    } else if (!status) {
+        *result = json_object();
+        status = run_seed(&run, *result, error);
     }
-    if (!status && unlink(run.checkpoint) && errno != ENOENT)
-        status = eie_fail(error, EIE_SYSTEM, "%s: cannot be removed: %s", run.checkpoint,
-                          strerror(errno));
-end:
+    json_decref(done);
     json_decref(run.phases);
     eie_training_free(&run.training);
     if (!status) return EIE_OK;

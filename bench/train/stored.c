@@ -47,16 +47,6 @@ static enum eie_status size_of(const char *path, uint64_t *bytes, struct eie_err
 /* ---- codes -------------------------------------------------------------------------------------
  */
 
-/* The most at which the largest centroid still fits 16 bits, as the file has it. */
-static uint32_t weight_bits_of(const float *centroids)
-{
-    double most = 0;
-    uint32_t bits = 0;
-    for (int c = 0; c < CENTROIDS; c++) most = fmax(most, fabs((double)centroids[c]));
-    while (bits < 31 && ldexp(most, (int)bits + 1) < 32767.5) bits++;
-    return bits;
-}
-
 static enum eie_status state_scales(struct eie_training *training, struct eie_network_part *parts,
                                     struct eie_error *error)
 {
@@ -67,7 +57,8 @@ static enum eie_status state_scales(struct eie_training *training, struct eie_ne
     if (status) return status;
     uint32_t sum_bits = UINT32_MAX;
     for (uint32_t p = 0; p < network->part_count; p++) {
-        const uint32_t weight_bits = weight_bits_of(training->shared + p * CENTROIDS);
+        const int fraction = eie_network_centroid_bits(training->shared + p * CENTROIDS, CENTROIDS);
+        const uint32_t weight_bits = fraction > 0 ? (uint32_t)fraction : 0; /* -1: is refused */
         uint32_t input_bits = eie_range_input_bits(&ranges[p], !p, weight_bits);
         if (input_bits > sum_bits) input_bits = sum_bits; /* outputs are not shifted up */
         sum_bits = weight_bits + input_bits;
@@ -200,31 +191,42 @@ static enum eie_status write_floats(const struct eie_training *training, const c
     return status;
 }
 
-static enum eie_status read_floats(const struct eie_training *training, const char *path,
-                                   float *values, struct eie_error *error)
+enum eie_status eie_trained_floats(const struct eie_safetensors *file, const char *path,
+                                   const struct eie_network *network, float *values,
+                                   struct eie_error *error)
 {
-    const struct eie_network *network = training->network;
-    struct eie_safetensors file;
-    enum eie_status status = eie_safetensors_read(path, &file, error);
-    if (status) return status;
-    bool same = true;
+    bool same = file->tensor_count == 2 * network->part_count;
     for (uint32_t p = 0; same && p < network->part_count; p++) {
         const struct eie_node *node = eie_network_part(network, p);
         const size_t weights = sizeof *values * (node->bias_at - node->weight_at);
         char name[EIE_NODE_NAME_MAX + 8];
         snprintf(name, sizeof name, "%s.weight", node->name);
-        const struct eie_tensor *weight = eie_safetensors_find(&file, name);
+        const struct eie_tensor *weight = eie_safetensors_find(file, name);
         snprintf(name, sizeof name, "%s.bias", node->name);
-        const struct eie_tensor *bias = eie_safetensors_find(&file, name);
-        same = weight && bias && weight->size == weights &&
-               bias->size == sizeof *values * node->outputs;
+        const struct eie_tensor *bias = eie_safetensors_find(file, name);
+        same = weight && bias && weight->dtype == EIE_F32 && bias->dtype == EIE_F32 &&
+               weight->size == weights && bias->size == sizeof *values * node->outputs;
         if (!same) continue;
         memcpy(values + node->weight_at, weight->data, weights);
         memcpy(values + node->bias_at, bias->data, sizeof *values * node->outputs);
     }
-    eie_safetensors_free(&file);
+    for (size_t i = 0; same && i < network->parameters; i++)
+        if (!isfinite(values[i]))
+            return eie_fail(error, EIE_INPUT, "%s: holds a weight or bias that is not finite",
+                            path);
     return same ? EIE_OK
                 : eie_fail(error, EIE_INPUT, "%s: does not hold network %s", path, network->name);
+}
+
+static enum eie_status read_floats(const struct eie_training *training, const char *path,
+                                   float *values, struct eie_error *error)
+{
+    struct eie_safetensors file;
+    enum eie_status status = eie_safetensors_read(path, &file, error);
+    if (status) return status;
+    status = eie_trained_floats(&file, path, training->network, values, error);
+    eie_safetensors_free(&file);
+    return status;
 }
 
 /* ---- either ------------------------------------------------------------------------------------

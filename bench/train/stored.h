@@ -2,6 +2,7 @@
 #ifndef EIE_BENCH_TRAIN_STORED_H
 #define EIE_BENCH_TRAIN_STORED_H
 
+#include "host/layer/safetensors.h"
 #include "host/train/training.h"
 
 /* Writes what the recipe's last phase has left: codes in the form `network`, or floats where it
@@ -14,5 +15,11 @@ EIE_MUST_USE enum eie_status eie_trained_write(struct eie_training *training, co
 /* values: [parameters], from the file. EIE_INPUT: it holds another network. */
 EIE_MUST_USE enum eie_status eie_trained_read(const struct eie_training *training, const char *path,
                                               float *values, struct eie_error *error);
+
+/* The same of floats in an open file, for any who know the network. EIE_INPUT with `path`: other
+ * tensors, or one with a value that is not finite. */
+EIE_MUST_USE enum eie_status eie_trained_floats(const struct eie_safetensors *file,
+                                                const char *path, const struct eie_network *network,
+                                                float *values, struct eie_error *error);
 
 #endif

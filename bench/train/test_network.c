@@ -1,5 +1,8 @@
 #include "bench/train/test_network.h"
+#include "bench/train/blas.h"
 #include "bench/train/forward.h"
+#include "bench/train/seed.h"
+#include "bench/train/stored.h"
 #include "host/base/jsonset.h"
 #include "host/base/names.h"
 #include "host/layer/network_layers.h"
@@ -32,7 +35,9 @@ struct testing {
     struct eie_images images;
     struct eie_forward forward;
     struct eie_error *error;
-    uint32_t together; /* images at a time */
+    float *values;             /* [parameters] of a file of floats, else NULL */
+    struct eie_passes *passes; /* theirs */
+    uint32_t together;         /* images at a time */
     uint32_t float_errors;
     /* 16 bits */
     char int16_reason[256]; /* "" where it is done */
@@ -57,33 +62,61 @@ static enum eie_status no_memory(const struct testing *in)
 
 /* ---- what is tested ------------------------------------------------------------------------- */
 
-static enum eie_status open_all(struct testing *in)
+/* The form `network`, which has a topology's name. */
+static enum eie_status open_codes(struct testing *in, const struct eie_safetensors *file)
 {
-    const char *folder;
-    const struct eie_extent *extent = &in->network.input;
     const struct eie_test_options *options = in->options;
-    enum eie_status status = eie_network_file_read(options->file, &in->file, NULL, in->error);
+    enum eie_status status = eie_network_file_of(file, options->file, &in->file, NULL, in->error);
     if (!status)
         status = eie_network_read(options->network ? options->network : in->file.name, &in->network,
                                   in->error);
-    if (!status)
-        status = eie_forward_make(&in->network, &in->file, options->file, &in->forward, in->error);
-    if (!status) status = eie_idx_folder(options->data, &folder, in->error);
-    if (!status) status = eie_idx_read_test(folder, &in->images, in->error);
+    return status
+               ? status
+               : eie_forward_make(&in->network, &in->file, options->file, &in->forward, in->error);
+}
+
+/* What a recipe that shares no weights has left: floats, by OpenBLAS where it is there. */
+static enum eie_status open_floats(struct testing *in, const struct eie_safetensors *file)
+{
+    const struct eie_test_options *options = in->options;
+    struct eie_blas blas;
+    struct eie_error unused;
+    if (!options->network)
+        return eie_fail(in->error, EIE_USAGE,
+                        "%s: is not of the form 'network', which states its topology; for weights "
+                        "as floats name it: eie train NETWORK --test FILE",
+                        options->file);
+    enum eie_status status = eie_network_read(options->network, &in->network, in->error);
     if (status) return status;
-    if (extent->channels != 1 || extent->height != in->images.rows ||
-        extent->width != in->images.columns)
-        return eie_fail(in->error, EIE_INPUT,
-                        "%s: images of %" PRIu32 " x %" PRIu32 ", network %s takes %" PRIu32
-                        " x %" PRIu32 " x %" PRIu32,
-                        folder, in->images.rows, in->images.columns, in->network.name,
-                        extent->channels, extent->height, extent->width);
-    return EIE_OK;
+    in->values = malloc(in->network.parameters * sizeof *in->values);
+    if (!in->values) return no_memory(in);
+    status = eie_trained_floats(file, options->file, &in->network, in->values, in->error);
+    if (status) return status;
+    const bool plain = eie_blas_open(1, &blas, &unused) != EIE_OK;
+    return eie_passes_make(&in->network, IMAGES_MAX, plain ? eie_sgemm_plain : blas.sgemm,
+                           &in->passes, in->error);
+}
+
+static enum eie_status open_all(struct testing *in)
+{
+    const char *folder;
+    struct eie_safetensors file;
+    enum eie_status status = eie_safetensors_read(in->options->file, &file, in->error);
+    if (status) return status;
+    status = eie_network_file_is(&file) ? open_codes(in, &file) : open_floats(in, &file);
+    eie_safetensors_free(&file);
+    if (!status) status = eie_idx_folder(in->options->data, &folder, in->error);
+    if (!status) status = eie_idx_read_test(folder, &in->images, in->error);
+    return status ? status
+                  : eie_train_check_images(&in->network, &in->images, "test data", in->error);
 }
 
 /* Why the parts cannot be computed in 16 bits; "" where they can. */
 static void find_reason(struct testing *in)
 {
+    if (in->values)
+        snprintf(in->int16_reason, sizeof in->int16_reason,
+                 "the file holds floats, kernels read shared weights");
     for (uint32_t p = 0; p < in->file.part_count && !*in->int16_reason; p++) {
         const struct eie_network_part *part = &in->file.parts[p];
         if (part->code_bits > 4)
@@ -289,6 +322,19 @@ static enum eie_status sum_image(struct testing *in, const uint8_t *pixels, uint
                              inputs, outputs, &in->saturated, in->error);
 }
 
+static void test_floats(struct testing *in, uint32_t first, uint32_t count)
+{
+    const uint32_t classes = in->network.classes;
+    const size_t size = (size_t)in->images.rows * in->images.columns;
+    const uint8_t *pixels = in->images.pixels + first * size;
+    float *to = eie_passes_input(in->passes);
+    for (size_t i = 0; i < count * size; i++) to[i] = (float)pixels[i] / 255.0f;
+    const float *out = eie_passes_forward(in->passes, in->values, count, NULL);
+    for (uint32_t k = 0; k < count; k++)
+        in->float_errors +=
+            eie_class_of(out + (size_t)k * classes, classes) != in->images.labels[first + k];
+}
+
 /* Images first..first + count - 1. */
 static enum eie_status test_images(struct testing *in, uint32_t first, uint32_t count)
 {
@@ -344,7 +390,7 @@ static json_t *describe(const struct testing *in)
     json_t *result = json_object();
     eie_set(result, "eie_format", FORMAT);
     eie_set(result, "file", in->options->file);
-    eie_set(result, "network", in->file.name);
+    eie_set(result, "network", in->values ? in->network.name : in->file.name);
     eie_set(result, "data", in->images.data);
     eie_set_integer(result, "images", in->images.count);
     eie_set_integer(result, "float_errors", in->float_errors);
@@ -378,6 +424,8 @@ static void free_testing(struct testing *in)
     free(in->batch_inputs);
     free(in->batch_outputs);
     eie_forward_free(&in->forward);
+    eie_passes_free(in->passes);
+    free(in->values);
     eie_images_free(&in->images);
     eie_network_file_free(&in->file);
 }
@@ -399,7 +447,11 @@ enum eie_status eie_test_network(const struct eie_test_options *options, json_t 
     }
     for (uint32_t first = 0; first < in.images.count && !status; first += in.together) {
         const uint32_t left = in.images.count - first;
-        status = test_images(&in, first, left < in.together ? left : in.together);
+        const uint32_t here = left < in.together ? left : in.together;
+        if (in.values)
+            test_floats(&in, first, here);
+        else
+            status = test_images(&in, first, here);
     }
     if (!status) *result = describe(&in);
     for (uint32_t t = 0; t < in.tested_count && !status; t++)

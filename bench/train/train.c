@@ -219,6 +219,31 @@ static json_t *make_summary(const json_t *seeds)
     return summary;
 }
 
+/* A number that one seed alone does not have. */
+static void print_spread(const json_t *summary, const char *key)
+{
+    const json_t *number = json_object_get(summary, key);
+    if (number)
+        printf(" %10.3f", json_number_value(number));
+    else
+        printf(" %10s", "");
+}
+
+/* Discordant pairs of all seeds. */
+static void print_pairs(const json_t *seeds)
+{
+    long long images = 0, dense = 0, file = 0;
+    for (size_t i = 0; i < json_array_size(seeds); i++) {
+        const json_t *test = json_object_get(json_array_get(seeds, i), "test");
+        images += json_integer_value(json_object_get(test, "images"));
+        dense += json_integer_value(json_object_get(test, "only_dense_wrong"));
+        file += json_integer_value(json_object_get(test, "only_file_wrong"));
+    }
+    if (images)
+        printf("of %lld tests the dense network alone is wrong in %lld, the file alone in %lld\n",
+               images, dense, file);
+}
+
 void eie_train_print(const json_t *ledger)
 {
     static const struct {
@@ -239,20 +264,20 @@ void eie_train_print(const json_t *ledger)
     printf("\n%s, recipe %s, %zu seed%s\n", json_string_value(json_object_get(ledger, "network")),
            json_string_value(json_object_get(ledger, "recipe")), seeds, seeds == 1 ? "" : "s");
     if (!rate) return;
-    printf("%-42s %10s %10s %10s %10s\n", "", "mean", "least", "most", "std. err.");
+    printf("%-42s %10s %10s %10s %10s %10s\n", "", "mean", "least", "most", "deviation",
+           "std. err.");
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         const json_t *found = json_object_get(summary, lines[i].key);
-        const json_t *error = json_object_get(found, "standard_error");
         if (!found) continue;
-        printf("%-42s %10.3f %10.3f %10.3f ", lines[i].words,
+        printf("%-42s %10.3f %10.3f %10.3f", lines[i].words,
                json_number_value(json_object_get(found, "mean")),
                json_number_value(json_object_get(found, "least")),
                json_number_value(json_object_get(found, "most")));
-        if (error)
-            printf("%10.3f %s\n", json_number_value(error), lines[i].unit);
-        else
-            printf("%10s %s\n", "", lines[i].unit);
+        print_spread(found, "deviation");
+        print_spread(found, "standard_error");
+        printf(" %s\n", lines[i].unit);
     }
+    print_pairs(json_object_get(ledger, "seeds"));
 }
 
 /* ---- all of it ---------------------------------------------------------------------------------
@@ -263,9 +288,14 @@ static enum eie_status check_outputs(const struct eie_train_options *options,
                                      struct eie_error *error)
 {
     for (uint64_t seed = options->first_seed; seed <= options->last_seed; seed++) {
-        char path[EIE_TRAIN_PATH];
+        char path[EIE_TRAIN_PATH], checkpoint[EIE_TRAIN_PATH];
         struct eie_output output;
         enum eie_status status = eie_train_path(options, seed, path, error);
+        if (!status) status = eie_train_checkpoint_path(options, seed, checkpoint, error);
+        if (!status && !options->resume && access(checkpoint, F_OK) == 0)
+            status = eie_fail(error, EIE_USAGE,
+                              "%s is there: --resume goes on with it; to begin again, remove it",
+                              checkpoint);
         if (!status && eie_output_is_direct(path))
             status = eie_fail(error, EIE_USAGE,
                               "%s: is no regular file: it is read back for its "
@@ -274,6 +304,18 @@ static enum eie_status check_outputs(const struct eie_train_options *options,
         if (!status) status = eie_output_begin(path, &output, error);
         if (status) return status;
         eie_output_abandon(&output);
+    }
+    return EIE_OK;
+}
+
+enum eie_status eie_train_finish(const struct eie_train_options *options, struct eie_error *error)
+{
+    for (uint64_t seed = options->first_seed; seed <= options->last_seed; seed++) {
+        char path[EIE_TRAIN_PATH];
+        const enum eie_status status = eie_train_checkpoint_path(options, seed, path, error);
+        if (status) return status;
+        if (unlink(path) && errno != ENOENT)
+            return eie_fail(error, EIE_SYSTEM, "%s: cannot be removed: %s", path, strerror(errno));
     }
     return EIE_OK;
 }

@@ -14,6 +14,7 @@
 #define HEAD              4u
 #define CHECKSUM          4u
 #define FRACTION_BITS_MAX 30
+#define CENTROID_BITS     16u
 #define BIAS_BITS         16u
 #define SHARES            255.0
 
@@ -68,6 +69,11 @@ static int fraction_bits(const float *values, size_t count, uint32_t bits)
         if (eie_round_even(ldexp(least, f)) >= -limit && eie_round_even(ldexp(most, f)) < limit)
             return f;
     return -1;
+}
+
+int eie_network_centroid_bits(const float *centroids, uint32_t count)
+{
+    return fraction_bits(centroids, count, CENTROID_BITS);
 }
 
 static void put_fixed(struct eie_bits_out *out, double value, int fraction, uint32_t bits)
@@ -160,7 +166,7 @@ static enum eie_status draft_part(const char *path, const struct eie_network_par
     const size_t places = (size_t)part->outputs * part->inputs;
     for (size_t k = 0; k < places; k++) /* a code may name a centroid that is 0 */
         if (part->codes[k] > draft->clusters) draft->clusters = part->codes[k];
-    draft->fraction = fraction_bits(part->centroids, draft->clusters + 1, 16);
+    draft->fraction = eie_network_centroid_bits(part->centroids, draft->clusters + 1);
     if (draft->fraction < 0) return bad_part(path, part, "has centroids beyond 32767", error);
     for (uint32_t c = 0; c <= draft->clusters; c++)
         draft->positive[c] = eie_round_even(ldexp((double)part->centroids[c], draft->fraction)) > 0;
@@ -191,7 +197,7 @@ static void put_centroids(struct eie_bits_out *out, const struct draft *draft)
     eie_bits_put(out, draft->clusters, draft->part->code_bits);
     eie_bits_put(out, (uint32_t)draft->fraction, 5);
     for (uint32_t c = 1; c <= draft->clusters; c++)
-        put_fixed(out, (double)draft->part->centroids[c], draft->fraction, 16);
+        put_fixed(out, (double)draft->part->centroids[c], draft->fraction, CENTROID_BITS);
 }
 
 static enum eie_status put_bias(const char *path, struct eie_bits_out *out,
@@ -384,7 +390,7 @@ static enum eie_status get_centroids(struct reading *reading, struct eie_network
     *clusters = eie_bits_get(in, part->code_bits);
     part->weight_fraction_bits = eie_bits_get(in, 5);
     for (uint32_t c = 1; c <= *clusters; c++) {
-        const int32_t fixed = eie_bits_get_signed(in, 16);
+        const int32_t fixed = eie_bits_get_signed(in, CENTROID_BITS);
         centroids[c] = ldexpf((float)fixed, -(int)part->weight_fraction_bits);
         positive[c] = fixed > 0;
     }

@@ -114,6 +114,10 @@ EIE_MUST_USE enum eie_status eie_network_file_write(const char *path,
                                                     struct eie_network_sizes *sizes,
                                                     struct eie_error *error);
 
+/* Fraction bits in which the centroids of a part are written, -1 where there are none in which they
+ * fit: what a scale is reckoned with. */
+int eie_network_centroid_bits(const float *centroids, uint32_t count);
+
 /* Reads and validates everything; owns what it fills, to be freed. centroids have all 2^code_bits,
  * 0 where the file has none. `sizes` (or NULL) gets [part_count + 1], to be freed with free().
  * EIE_INPUT with the place, EIE_MEMORY. */

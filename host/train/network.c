@@ -4,6 +4,7 @@
 #include "host/base/names.h"
 #include "host/base/random.h"
 #include "host/base/sha256.h"
+#include "host/layer/network_file.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -12,8 +13,8 @@
 
 #define FORMAT      "eie-network-1"
 #define EXTENT_MAX  4096u
-#define WEIGHTS_MAX (UINT64_C(1) << 28)
-#define VALUES_MAX  (UINT64_C(1) << 24) /* of one image between two layers */
+#define WEIGHTS_MAX EIE_NETWORK_PLACES_MAX /* else its file could not be written */
+#define VALUES_MAX  (UINT64_C(1) << 24)    /* of one image between two layers */
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -100,7 +101,7 @@ static enum eie_status read_name(const struct reading *in, const json_t *object,
     if (!*text || strlen(text) >= EIE_NODE_NAME_MAX)
         return eie_json_fail_at(in->file, object, "name", in->error, "must have 1 to %d bytes",
                                 EIE_NODE_NAME_MAX - 1);
-    if (text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")])
+    if (text[strspn(text, EIE_NODE_NAME_CHARACTERS)])
         return eie_json_fail_at(in->file, object, "name", in->error,
                                 "must be of letters, digits, _ and -");
     for (uint32_t i = 0; i < in->network->node_count; i++)
@@ -357,6 +358,11 @@ static enum eie_status set_name(const char *path, struct eie_network *network,
     if (!length || length >= sizeof network->name)
         return eie_fail(error, EIE_INPUT, "%s: a network's name has 1 to %zu bytes", path,
                         sizeof network->name - 1);
+    if (strspn(stem, EIE_NODE_NAME_CHARACTERS ".") < length)
+        return eie_fail(error, EIE_INPUT,
+                        "%s: a network's name, that of its file, is of letters, digits, '-', '_' "
+                        "and '.'",
+                        path);
     memcpy(network->name, stem, length);
     return EIE_OK;
 }

@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EIE_NODES_MAX     16
-#define EIE_NODE_NAME_MAX 32 /* bytes, with the 0 */
-#define EIE_PAD_GROUPS    4
+#define EIE_NODES_MAX            16
+#define EIE_NODE_NAME_MAX        32 /* bytes, with the 0 */
+#define EIE_PAD_GROUPS           4
+#define EIE_NODE_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 enum eie_node_kind { EIE_NODE_CONV, EIE_NODE_POOL, EIE_NODE_FC };
 
@@ -58,8 +59,9 @@ struct eie_network {
 };
 
 /* A name (data/networks/NAME.json of eie_data_dir) or the path of a JSON file: one with a '/' or
- * that ends in .json. EIE_USAGE: no such name; EIE_INPUT with place: not a network, sizes that do
- * not fit each other, no fully-connected layer with `classes` outputs at the end. Nothing to free.
+ * that ends in .json. EIE_USAGE: no such name; EIE_INPUT with place: not a network, a name or more
+ * weights than a file of it can have (host/layer/network_file.h), sizes that do not fit each other,
+ * no fully-connected layer with `classes` outputs at the end. Nothing to free.
  *
  * {"format": "eie-network-1", "summary": text,
  *  "input": {"channels": 1, "height": 28, "width": 28}, "classes": 10,
@@ -101,7 +103,8 @@ void eie_sgemm_plain(int order, int transpose_a, int transpose_b, int m, int n, 
 /* What passes over a network need beside its parameters; for one thread at a time. */
 struct eie_passes;
 
-/* For at most `batch` images at a time. `network` must live as long. EIE_MEMORY. */
+/* For at most `batch` images at a time. `network` must live as long. EIE_INPUT: one layer would
+ * have 2^31 values or more at a time; EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_passes_make(const struct eie_network *network, uint32_t batch,
                                              eie_sgemm sgemm, struct eie_passes **passes,
                                              struct eie_error *error);

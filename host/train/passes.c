@@ -87,9 +87,26 @@ static size_t column_floats(const struct eie_network *network, uint32_t batch)
     return most;
 }
 
+/* sgemm counts in int. */
+static enum eie_status check_sizes(const struct eie_network *network, uint32_t batch,
+                                   struct eie_error *error)
+{
+    uint64_t most = extent_size(network->input);
+    for (uint32_t n = 0; n < network->node_count; n++)
+        if (extent_size(network->nodes[n].out) > most) most = extent_size(network->nodes[n].out);
+    if (most * batch <= INT32_MAX) return EIE_OK;
+    return eie_fail(error, EIE_INPUT,
+                    "network %s with %u images at a time: a layer of %llu values an image has 2^31 "
+                    "or more",
+                    network->name, batch, (unsigned long long)most);
+}
+
 enum eie_status eie_passes_make(const struct eie_network *network, uint32_t batch, eie_sgemm sgemm,
                                 struct eie_passes **out, struct eie_error *error)
 {
+    *out = NULL;
+    const enum eie_status status = check_sizes(network, batch, error);
+    if (status) return status;
     struct eie_passes *passes = calloc(1, sizeof *passes);
     bool good = passes != NULL;
     if (good) {

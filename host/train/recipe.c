@@ -102,6 +102,9 @@ static enum eie_status read_common(const struct reading *in, const json_t *objec
     if (!*name || strlen(name) >= sizeof phase->name)
         return eie_json_fail_at(in->file, object, "name", in->error, "must have 1 to %zu bytes",
                                 sizeof phase->name - 1);
+    if (name[strspn(name, EIE_NODE_NAME_CHARACTERS " ")])
+        return eie_json_fail_at(in->file, object, "name", in->error,
+                                "must be of letters, digits, spaces, _ and -");
     strcpy(phase->name, name);
     for (const struct eie_phase *before = in->recipe->phases; before < phase; before++)
         if (!strcmp(before->name, name))

@@ -282,9 +282,11 @@ static enum eie_status cut(struct eie_training *training, double t, struct eie_e
 static bool is_cut(const struct eie_phase *phase, uint64_t step, uint64_t steps_per_epoch,
                    double *t)
 {
-    const uint64_t all = (uint64_t)phase->epochs * phase->cuts; /* the phase's end is too late */
+    const uint64_t all = (uint64_t)phase->epochs * phase->cuts;
+    /* that have begun by the last step: a later one would never come */
+    const uint64_t most = (phase->epochs * steps_per_epoch - 1) * phase->cuts / steps_per_epoch;
     uint64_t cuts = (uint64_t)llround(phase->ramp * (double)all);
-    if (cuts >= all) cuts = all - 1;
+    if (cuts > most) cuts = most;
     *t = 1;
     if (!cuts || !step) return !cuts && !step;
     const uint64_t here = step * phase->cuts / steps_per_epoch;
@@ -376,7 +378,8 @@ static enum eie_status share(struct eie_training *training, struct eie_error *er
     }
     /* k-means takes the process's pool, which binds this thread to the first core: several
        trainings at a time would all sit there */
-    if (eie_bind_thread(EIE_BIND_ANY, NULL) != EIE_OK) training->steps = 0; /* slow, and right */
+    const enum eie_status freed = eie_bind_thread(EIE_BIND_ANY, NULL);
+    (void)freed; /* where it fails training is slow, and right */
     if (status) return status;
     for (size_t i = 0; i < network->parameters; i++) training->mask[i] = training->codes[i] ? 1 : 0;
     memset(training->moment1, 0, training->shared_count * sizeof *training->moment1);

@@ -43,7 +43,7 @@ static const struct {
     {"fire9-squeeze1x1", 64, 512, 1, 169},
     {"fire9-expand1x1", 256, 64, 1, 169},
     {"fire9-expand3x3", 256, 64, 3, 169},
-    {"conv10-1x1", 1000, 512, 1, 169},
+    {"conv10-1x1", 1000, 512, 1, 225}, /* its input is padded by 1 */
 };
 
 static uint32_t entry_count(const struct eie_weight_file *file, uint32_t index)

@@ -19,7 +19,7 @@ from plots.core.markdown import markdown
 from plots.core.output import write
 from plots.core.page import Figure, Page
 from plots.map.picture import CLEAR, CLOSE, picture
-from plots.map.points import COMPRESSED, EIE, FORMS, INT8, break_even, percent, read_map
+from plots.map.points import COMPRESSED, DENSE, EIE, FORMS, INT8, SPARSE, break_even, percent, read_map
 from plots.options import map as map_options
 
 PAGE, CSV, NAME = "map.md", "map.csv", "map"
@@ -39,7 +39,10 @@ HEADER = [
     "provenance",
 ]
 BUSY = 0.5
-PAYS = "leaving weights out pays up to"
+BREAK_EVENS = {
+    "sparse float32 pays up to": (SPARSE,),
+    "sparse or compressed pays up to": (SPARSE, COMPRESSED),
+}
 
 
 def title(found):
@@ -117,7 +120,9 @@ def break_even_table(found):
     for (inputs, outputs, batch), points in found.panels.items():
         for density, line in _lines(points).items():
             row = f"{inputs} x {outputs}, {batch}, {percent(density)}"
-            table.put(row, PAYS, Cell(break_even(line).words(), "", "derived", "the gains of the line's points, map.csv"))
+            for column, forms in BREAK_EVENS.items():
+                words = break_even(line, *forms).words()
+                table.put(row, column, Cell(words, "", "derived", f"{' or '.join(forms)} over {DENSE}, map.csv"))
             for point, which in ((line[0], "fewest"), (line[-1], "most")):
                 if point.gain is not None:
                     source = f"dense float32 over the faster of sparse float32 and compressed at {percent(point.weights)}"
@@ -146,8 +151,10 @@ def page(found):
     table = break_even_table(found)
     if table.rows:
         its.heading("From which density on").add(
-            "Leaving weights out (sparse float32 or compressed, the faster one) against dense float32, along each line of "
-            "weight densities: the last density at which it was faster, and the next one, at which it was not."
+            "Leaving weights out against dense float32, along each line of weight densities: the last density at which it was "
+            "faster, and the next one, at which it was not; sparse float32 alone, and whichever is faster, it or compressed, "
+            "which also shares weights and skips inputs that are 0, and so may gain where no weight is 0. By medians: another "
+            "run may move an edge by a step. The gains are those of the faster one."
         ).table(table, titled=False)
     if found.without:
         its.heading("What is missing").bullets(

@@ -53,8 +53,12 @@ class Point:
     @property
     def gain(self):
         """How many times faster leaving weights out is than dense float32; None where one side is missing."""
-        left_out = min(self.time(SPARSE), self.time(COMPRESSED))
-        return self.time(DENSE) / left_out if DENSE in self.best and math.isfinite(left_out) else None
+        return self.gain_of(SPARSE, COMPRESSED)
+
+    def gain_of(self, *forms):
+        """How many times faster the fastest of these forms is than dense float32; None where one side is missing."""
+        fastest = min(map(self.time, forms))
+        return self.time(DENSE) / fastest if DENSE in self.best and math.isfinite(fastest) else None
 
     @property
     def eie(self):
@@ -138,8 +142,8 @@ def read_map(path):
 
 @dataclass(frozen=True)
 class BreakEven:
-    """Along one line of weight densities: leaving weights out was faster than dense float32 at `pays` and not at the next
-    density, `not_at`; None: at none of the line."""
+    """Along one line of weight densities: the forms were faster than dense float32 at `pays` and not at the next density,
+    `not_at`; None: at none of the line."""
 
     pays: float | None
     not_at: float | None
@@ -152,13 +156,14 @@ class BreakEven:
         return f"{percent(self.pays)} to {percent(self.not_at)}"
 
 
-def break_even(line):
-    """Of points in the order of their weight density."""
+def break_even(line, *forms):
+    """Of the faster of these forms, of points in the order of their weight density."""
     pays = None
     for point in line:
-        if point.gain is None:
+        gain = point.gain_of(*forms)
+        if gain is None:
             continue
-        if point.gain <= 1:
+        if gain <= 1:
             return BreakEven(pays, point.weights)
         pays = point.weights
     return BreakEven(pays, None)

@@ -22,6 +22,8 @@ NEEDED = {
     "count": ["a", "b"],
     "history": ["a"],
     "bencher": ["a.json"],
+    "train": ["lenet-5", "--data", "d"],
+    "classify": ["a.png", "--network", "a.net"],
 }
 STAND_IN = """#!{python}
 import json, os, signal, sys, time
@@ -165,7 +167,7 @@ def test_a_python_is_installed_only_when_a_verb_is_run(project):
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("eie", "compress")])
 def test_an_unknown_option(project, verb):
     project.refuses("--frob", verb, *NEEDED.get(verb, []), "--frob")
-    if verb not in ("ab", "compare", "count", "history", "report"):  # which take more, or say how many
+    if verb not in ("ab", "classify", "compare", "count", "history", "report"):  # which take more, or say how many
         project.refuses("more", verb, *NEEDED.get(verb, []), "more")
 
 
@@ -307,6 +309,25 @@ def test_compress_hands_its_options_on(project):
     ]
     assert bench[:4] == ["eie", "bench", "--suite", "here/layer.safetensors"]
     assert (project.folder / "here/comparison.md").read_text() == "comparison\n"
+
+
+def test_classify(project):
+    project.installed(eie="sys.exit(7 if '--float' in arguments else 0)")
+    assert project("classify", "in/cat.png", "dog.jpg", "--network", "a.net", "--classes", "names", "--top", "3").returncode == 0
+    ((_, _, _, verb, *_, folder, mark, first, second),) = project.calls("python")
+    assert (verb, mark, first, second) == ("ppm", "--", "in/cat.png", "dog.jpg") and not os.path.exists(folder)
+    ((_, *words),) = project.calls("eie")
+    assert words == [
+        *("run", "--top", "3", "--classes", f"{project.folder}/names"),
+        *("--", f"{project.folder}/a.net", "cat.png.ppm", "dog.jpg.ppm"),
+    ]
+    assert project("classify", "a.png", "--network", "a.net", "--float").returncode == 7
+    project.environment["EIE_MODELS"] = "/models"
+    assert project("classify", "a.png").returncode == 0
+    assert "/models/squeezenet/compressed_SqueezeNet.net" in project.calls("eie")[-1]
+    project.refuses("two images are named 'cat.png'", "classify", "in/cat.png", "cat.png")
+    del project.environment["EIE_MODELS"]
+    project.refuses("EIE_MODELS", "classify", "a.png")
 
 
 def test_deepcomp(project):

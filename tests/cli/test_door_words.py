@@ -12,7 +12,7 @@ import pytest
 from command import REPOSITORY, listing
 from test_door import DOOR, NEEDED, Project
 
-SEED, LISTS, WHOLE = 20261129, 300, 12  # argument lists in this process, and by ./run as it is
+SEED, LISTS, WHOLE = 20261129, 420, 12  # argument lists in this process, and by ./run as it is
 WORDS = [
     *("", "-", "--", "---", "-h", "--=x", "-o", "--frob", "--frob=1", "a", ".", "..", "a.json", "b.json", "w.npy", "HEAD"),
     *("0", "1", "-1", "3", "1e999", "nan", "inf", "-inf", "1_0", "\u0663", "9" * 5000, "5m", "5mm", "1h", ".", "least"),

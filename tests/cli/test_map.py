@@ -1,6 +1,7 @@
 """`eie map` and `eie advise` on small layers: what is measured, resumed, said, and refused."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -171,12 +172,17 @@ def test_advice_on_a_shape(eie):
     assert said["best"] == min(here, key=here.get) and len(here) == 3
     assert said["activations"] == 0.5 and said["basis"].startswith("measured now")
     assert said["pays_at"] or said["not_at"]
+    assert said["sparse_pays_at"] or said["sparse_not_at"]
 
 
 def test_advice_in_words(eie):
     done = eie("advise", "--quiet", *SHAPE)
     assert "64 inputs, 48 outputs, 10 % of the weights and 100 % of the inputs" in done.stdout
+    ratio = re.search(r"(\S+) times as fast as dense float32 \(.*; (\S+) to (\S+) times by their intervals\)", done.stdout)
+    assert not ratio or float(ratio[2]) <= float(ratio[1]) <= float(ratio[3]), ratio
+    assert ratio or "take dense float32" in done.stdout
     assert "take " in done.stdout and "dense float32" in done.stdout and "leaving weights out" in done.stdout
+    assert "sparse float32 alone " in done.stdout
 
 
 def test_advice_on_a_file(eie, tiny, make_suite):
@@ -201,6 +207,7 @@ def test_advice_from_a_map(eie, make_map):
     assert {offer["provenance"] for offer in said["offers"]} == {"derived", "modelled"}
     eie.fails(2, "no point of batch 8", "advise", *asked, "--batch", "8")
     eie.fails(2, "too far away", "advise", "--inputs", "4096", *asked[2:])
+    eie.fails(2, "density of inputs", "advise", *("0.1" if word == "0.5" else word for word in asked))
     eie.fails(2, "--threads", "advise", *asked, "--threads", "1")
 
 

@@ -103,6 +103,8 @@ def test_not_measured(bench, tmp_path, zones, state, what):
     assert not any(key in row for key in NUMBERS)
     if state == "unavailable":
         assert results["context"]["eie_host_energy"] == f"unavailable: {row['eie_energy_reason']}"
+    if what == "stood still":  # there, and opens: nothing to build on
+        assert results["context"]["eie_host_energy"].startswith("window too short: the energy counter stood still")
 
 
 def test_power_of_a_meter(eie):

@@ -127,7 +127,12 @@ def test_the_ledger_adds_up(eie, train):
 
 
 def test_a_seed_is_the_same_alone_and_beside_another(eie, train):
-    train("--seeds", "2..3", "--jobs", 2)
+    said = train("--seeds", "2..3", "--jobs", 2).stdout
+    tests = [seed["test"] for seed in ledger_of(eie)["seeds"]]
+    alone = [sum(test[f"only_{who}_wrong"] for test in tests) for who in ("dense", "file")]
+    assert f"of 400 tests the dense network alone is wrong in {alone[0]}, the file alone in {alone[1]}\n" in said
+    deviation = ledger_of(eie)["summary"]["file_error_pct"]["deviation"]
+    assert f" {deviation:.3f} " in next(line for line in said.splitlines() if line.startswith("test error of the file"))
     assert [seed["seed"] for seed in ledger_of(eie)["seeds"]] == [2, 3]
     assert "standard_error" in ledger_of(eie)["summary"]["file_error_pct"]
     train("--seeds", 3, out="alone.safetensors")
@@ -169,6 +174,33 @@ def test_an_interrupted_training_goes_on(eie, train, signal_when, epochs):
     assert (eie.folder / "out.safetensors").read_bytes() == (eie.folder / "whole.safetensors").read_bytes()
 
 
+def test_a_seed_that_is_done_is_kept_until_the_ledger_is_written(eie, train):
+    train("--seeds", 2, out="alone.safetensors")
+    alone = ledger_of(eie)["seeds"][0]["test"]
+    (eie.folder / "out-3.safetensors.checkpoint").write_text("none")
+    done = train("--seeds", "2..3", "--jobs", 1, "--resume", code=2)
+    assert "out-3.safetensors.checkpoint" in done.stderr and done.stdout.count("seed 2  ") == 9
+    (eie.folder / "out-3.safetensors.checkpoint").unlink()
+    (eie.folder / "out-2.safetensors").unlink()
+    write_set(eie.folder / "data", "t10k", 50, 3)  # who opens it now sees other images
+    done = train("--seeds", "2..3", "--jobs", 1, "--resume")
+    assert "seed 2  " not in done.stdout and done.stdout.count("seed 3  ") == 9
+    assert [seed["test"]["images"] for seed in ledger_of(eie)["seeds"]] == [200, 50]
+    assert ledger_of(eie)["seeds"][0]["test"] == alone
+    assert (eie.folder / "out-2.safetensors").read_bytes() == (eie.folder / "alone.safetensors").read_bytes()
+    assert not list(eie.folder.glob("*.checkpoint"))
+
+
+def test_a_checkpoint_is_not_overwritten_unasked(eie, train, signal_when):
+    train(code=-signal.SIGINT, env=signal_when("renamed", signal.SIGINT, 2))
+    kept = (eie.folder / "out.safetensors.checkpoint").read_bytes()
+    done = train(code=2)
+    assert "--resume goes on" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (eie.folder / "out.safetensors.checkpoint").read_bytes() == kept
+    done = train("--resume", "--threads", 2)
+    assert "another OpenBLAS, code path or number of threads" in done.stderr
+
+
 def test_a_seed_that_fails_ends_the_others(eie, train):
     (eie.folder / "recipe.json").write_text(json.dumps(recipe([phase("dense", "dense", 3, 99, decay=1)])))
     done = train("--seeds", "1..2", code=1)
@@ -189,6 +221,13 @@ def test_dense_sparse_dense_has_its_control(eie, train):
     tensors = load_file(eie.folder / "out.safetensors")
     assert tensors["f1.weight"].shape == (24, 100) and tensors["f2.bias"].shape == (10,)
     assert seed["file_bytes"] == sum(seed["file_parts"].values()) == (eie.folder / "out.safetensors").stat().st_size
+    said = eie("train", "net.json", "--test", "out.safetensors", "--data", "data", "--ledger", "test.json").stdout
+    tested = json.loads((eie.folder / "test.json").read_text())
+    assert tested["eie_format"] == "eie-network-test-1" and tested["network"] == "net" and tested["images"] == 200
+    assert tested["float_errors"] == seed["test"]["file_errors"] and "floats" in tested["int16_reason"]
+    assert f"float32: {tested['float_errors']} wrong" in said
+    eie.fails(2, "eie train NETWORK --test", "train", "--test", "out.safetensors", "--data", "data")
+    eie.fails(2, "does not hold", "train", "lenet-5", "--test", "out.safetensors", "--data", "data")
 
 
 BAD = {
@@ -206,6 +245,7 @@ BAD = {
     "threads": ("--threads", 2, ["train", "net.json", "--data", "data", "-o", "x", "--threads", "0"]),
     "test beside a seed": ("--test", 2, ["train", "--test", "x", "--data", "data", "--seeds", "1"]),
     "kernel without test": ("--kernel", 2, ["train", "net.json", "--data", "data", "-o", "x", "--kernel", "x"]),
+    "name that no file could have": ("letters", 2, ["train", "my net.json", "--data", "data", "-o", "x"]),
     "images of another size": ("784", 2, []),
     "recipe that is none": ("recipe.json", 2, []),
     "too few images": ("none is left", 2, []),
@@ -217,6 +257,7 @@ def test_a_mistake_is_one_line(eie, what):
     culprit, code, command = BAD[what]
     write_set(eie.folder / "data", "train", 100, 1)
     (eie.folder / "net.json").write_text(json.dumps(NETWORK))
+    (eie.folder / "my net.json").write_text(json.dumps(NETWORK))
     (eie.folder / "recipe.json").write_text(json.dumps(recipe(validation=100)))
     if what == "images of another size":
         culprit, command = "lenet-5", ["train", "lenet-5", "--data", "data", "-o", "x"]

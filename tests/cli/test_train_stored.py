@@ -172,4 +172,9 @@ def test_bad_input(eie, folder):
     fails(2, "fraction bits")
     (path / "net.safetensors").write_bytes(good)
     (path / "data/t10k-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, IMAGES, 1, SIDE) + bytes(IMAGES * SIDE))
-    fails(2, "images of 1 x 7")
+    fails(2, "images of 1 x 1 x 7")
+    (path / "data/t10k-images-idx3-ubyte").write_bytes(
+        struct.pack(">4I", 0x803, IMAGES, SIDE, SIDE) + bytes(IMAGES * SIDE**2)
+    )
+    (path / "data/t10k-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, IMAGES) + bytes([4] * IMAGES))
+    fails(2, "label 4 of image 0")

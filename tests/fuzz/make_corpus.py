@@ -319,6 +319,88 @@ def device_files():
     return files
 
 
+def topology_files():
+    conv = {"kind": "conv", "stride": 1, "activation": "relu"}
+    layers = [
+        conv | {"name": "c1", "in": 2, "out": 4, "kernel": 3, "stride": 2, "pad": [1, 0, 2, 1]},
+        {"name": "p1", "kind": "pool", "kernel": 2, "stride": 1},
+        conv | {"name": "c2", "in": 4, "out": 3, "kernel": 2, "pad": [[1, 0, 1, 0], [0, 1, 0, 1]]},
+        {"name": "f1", "kind": "fc", "in": 60, "out": 6, "activation": "relu"},
+        {"name": "f2", "kind": "fc", "in": 6, "out": 3, "activation": "none"},
+    ]
+    good = {
+        "format": "eie-network-1",
+        "summary": "A seed",
+        "input": {"channels": 2, "height": 10, "width": 9},
+        "classes": 3,
+        "layers": layers,
+    }
+    files = changed_texts(
+        json.dumps(good),
+        {
+            "newer": ("eie-network-1", "eie-network-2"),
+            "no-pads": ('"pad": [1, 0, 2, 1]', '"pad": []'),
+            "pads-of-pads": ('"pad": [1, 0, 2, 1]', '"pad": [[[1]]]'),
+            "other-sums": ("[0, 1, 0, 1]]", "[0, 1, 1, 1]]"),
+            "odd-groups": ("[0, 1, 0, 1]]", "[0, 1, 0, 1], [0, 1, 0, 1]]"),
+            "stride-0": ('"stride": 2', '"stride": 0'),
+            "window-too-large": ('"kernel": 3', '"kernel": 64'),
+            "inputs-wrong": ('"in": 60', '"in": 61'),
+            "outputs-many": ('"out": 4, "kernel"', '"out": 1048576, "kernel"'),
+            "image-large": ('"height": 10', '"height": 4096'),
+            "pool-after-fc": ('"kind": "fc", "in": 6,', '"kind": "pool", "in": 6,'),
+            "name-twice": ('"f2"', '"f1"'),
+            "unknown-key": ('"classes"', '"x": 1, "classes"'),
+        },
+    )
+    files["lenet-5"] = (DATA / "networks" / "lenet-5.json").read_text()
+    files["truncated"] = files["good"][:300]
+    files["layers-17"] = json.dumps(good | {"layers": [layers[1] | {"name": f"p{i}", "kernel": 1} for i in range(17)]})
+    files["list"] = "[]"
+    return files
+
+
+def recipe_files():
+    common = {"rate": 0.1, "schedule": "cosine", "momentum": 0.9, "decay": 1e-4, "dropout": 0.2}
+    common |= {"dropout_scaled": True, "shift": 1, "epochs": 2}
+    phases = [
+        common | {"name": "dense", "kind": "dense"},
+        common | {"name": "prune", "kind": "prune", "kept": [0.5, 0.1, 0.4], "ramp": 0.5, "cuts": 3},
+        common
+        | {"name": "share", "kind": "share", "bits": 4, "optimizer": "adam", "centroids": "linear", "bias_bits": 8}
+        | {"int16": True},
+    ]
+    network = {"batch": 16, "validation": 60, "phases": phases}
+    good = {"format": "eie-recipe-1", "summary": "A seed", "control": False, "networks": {"*": network}}
+    files = changed_texts(
+        json.dumps(good),
+        {
+            "good-total": ('"kept": [0.5, 0.1, 0.4]', '"total": 0.05'),
+            "newer": ("eie-recipe-1", "eie-recipe-2"),
+            "of-another-network": ('"*"', '"lenet-5"'),
+            "kept-too-few": ("[0.5, 0.1, 0.4]", "[0.5, 0.1]"),
+            "kept-0": ("[0.5, 0.1, 0.4]", "[0.5, 0, 0.4]"),
+            "kept-words": ("[0.5, 0.1, 0.4]", '[0.5, "a", 0.4]'),
+            "bits-9": ('"bits": 4', '"bits": 9'),
+            "bits-half": ('"bits": 4', '"bits": 4.5'),
+            "epochs-0": ('"epochs": 2', '"epochs": 0'),
+            "rate-large": ('"rate": 0.1', '"rate": 1e308'),
+            "name-escape": ('"name": "dense"', '"name": "\\u001b[2J"'),
+            "name-long": ('"name": "dense"', f'"name": "{"d" * 32}"'),
+            "name-twice": ('"name": "prune"', '"name": "dense"'),
+            "control-of-shares": ('"control": false', '"control": true'),
+            "first-not-dense": ('"kind": "dense"', '"kind": "prune"'),
+        },
+    )
+    files["dsd"] = (DATA / "recipes" / "dsd.json").read_text().replace("lenet-5", "*")
+    files["phases-13"] = json.dumps(good | {"networks": {"net": network | {"phases": [phases[0]] * 13}}})
+    files["phases-none"] = json.dumps(good | {"networks": {"net": network | {"phases": []}}})
+    files["phase-none"] = json.dumps(good | {"networks": {"net": network | {"phases": [1]}}})
+    files["truncated"] = files["good"][:300]
+    files["list"] = "[]"
+    return files
+
+
 # ---- weights -----------------------------------------------------------------------------------
 
 
@@ -921,6 +1003,59 @@ def network_files():
     return files
 
 
+# ---- images and graphs ---------------------------------------------------------------------------
+
+
+def image_files():
+    return {
+        "good-colour": b"P6\n2 1\n255\n" + bytes(range(6)),
+        "good-grey": b"P5 # a comment\n3\n# another\n2 255\n" + bytes(range(6)),
+        "empty": b"",
+        "magic-only": b"P6",
+        "comment-without-end": b"P6 #",
+        "cut": b"P6\n2 2\n255\n" + bytes(11),
+        "behind": b"P5\n2 2\n255\n" + bytes(5),
+        "no-width": b"P6\n0 2\n255\n",
+        "large": b"P6\n16384 16384\n255\n",
+        "too-large": b"P6\n99999999999999999999 2\n255\n",
+        "16-bits": b"P6\n1 1\n65535\n" + bytes(6),
+        "text": b"P3\n1 1\n255\n1 2 3\n",
+    }
+
+
+def graph_files():
+    conv = {"kind": "conv", "from": ["image"], "out": 2, "kernel": 3, "stride": 2, "pad": 1, "activation": "relu"}
+    image = {"height": 7, "width": 9, "shorter_side": 9, "order": "rgb", "mean": [0, 1.5, 255]}
+
+    def file(steps=(), **changes):
+        steps = [
+            conv | {"name": "a"},
+            conv | {"name": "b"},
+            {"name": "c", "kind": "concat", "from": ["a", "b"]},
+            {"name": "p", "kind": "pool", "from": ["c"], "kernel": 2, "stride": 2},
+            *steps,
+            {"name": "s", "kind": "average", "from": ["p"]},
+        ]
+        top = {"format": "eie-graph-1", "summary": "", "classes": 4, "image": image, "steps": steps}
+        return json.dumps(top | changes)
+
+    return {
+        "good": file(),
+        "good-squeezenet": (DATA / "graphs/squeezenet.json").read_text(),
+        "no-steps": file(**{"steps": []}),
+        "not-steps": file(**{"steps": [1]}),
+        "later": file([conv | {"name": "d", "from": ["s"]}]),
+        "empty-from": file([conv | {"name": "d", "from": []}]),
+        "two-from": file([conv | {"name": "d", "from": ["a", "b"]}]),
+        "wide-pad": file([conv | {"name": "d", "pad": 64}]),
+        "no-window": file([conv | {"name": "d", "kernel": 64, "pad": 0}]),
+        "other-sides": file([{"name": "d", "kind": "concat", "from": ["c", "p"]}]),
+        "many-classes": file(classes=65536),
+        "long-name": file([conv | {"name": "d" * 64}]),
+        "image-too-large": file(image=image | {"height": 4096, "width": 4096, "shorter_side": 4096}),
+    }
+
+
 def main():
     for target, files in {
         "fuzz_layer_file": layer_files() | stored_files(),
@@ -939,6 +1074,10 @@ def main():
         "fuzz_settings": settings_files(),
         "fuzz_idx": idx_files(),
         "fuzz_network": network_files(),
+        "fuzz_topology": topology_files(),
+        "fuzz_recipe": recipe_files(),
+        "fuzz_image": image_files(),
+        "fuzz_graph": graph_files(),
     }.items():
         for name, content in files.items():
             write(target, name, content)

@@ -112,8 +112,9 @@ def test_page_picture_and_numbers(draw, tmp_path):
     assert {line["provenance"] for line in lines} == {"measured", "modelled"}
     text = " ".join((out / "map.md").read_text().split())
     assert "![" in text and "map.png" in text
-    assert "| 512 x 512, 1, 100 % | 10 % to 100 % |" in text
-    assert "| 512 x 512, 1, 10 % | 100 %, the highest measured |" in text
+    assert "| sparse float32 pays up to | sparse or compressed pays up to |" in text
+    assert "| 512 x 512, 1, 100 % | 1 % to 10 % | 10 % to 100 % |" in text
+    assert "| 512 x 512, 1, 10 % | 1 % to 10 % | 100 %, the highest measured |" in text
     assert "fastest is compressed at 10, dense float32 at 2" in text and "1 input a call: of 12 points" in done.out
 
 

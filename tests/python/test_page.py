@@ -242,6 +242,9 @@ FORMATTED = {
     "core/load.py": {"*"},  # values of a file, and the limits of what is read
     "book/bookpictures.py": {""},  # ticks of axes
     "book/bookpages.py": {"_fig7"},  # a name of columns, as in the three below
+    "training/curve.py": {"*"},  # axes and labels
+    "training/goals.py": {"_found"},  # digits of a cell, as in the one below
+    "training/tables.py": {"seeds_table"},
     "tables/energy.py": {"power_column", "_watts"},
     "tables/fig7.py": {"chip_words", "implied_powers"},
     "tables/decomposition.py": {"_table"},

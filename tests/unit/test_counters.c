@@ -210,6 +210,7 @@ static void what_cannot_be_opened_says_why(void **state)
         {EPERM, 3, EIE_COUNT_NO_PERMISSION, "sysctl"},
         {EACCES, 1, EIE_COUNT_NO_PERMISSION, "sandbox"},
         {EPERM, -1, EIE_COUNT_NO_PERMISSION, "seccomp"},
+        {EPERM, -1, EIE_COUNT_NO_PERMISSION, "-1 or unknown"},
     };
     for (size_t i = 0; i < TEST_COUNT(cases); i++) {
         good(state);

@@ -529,6 +529,16 @@ static void counters_absent(struct eie_checkup *checkup)
     eie_check_counters(root, ENOENT, checkup);
 }
 
+static void counters_still(struct eie_checkup *checkup)
+{
+    eie_check_counters(root, ENODATA, checkup);
+}
+
+static void counters_taken(struct eie_checkup *checkup)
+{
+    eie_check_counters(root, EBUSY, checkup);
+}
+
 static void counters_filtered(struct eie_checkup *checkup)
 {
     eie_check_counters(root, ENOSYS, checkup);
@@ -542,20 +552,22 @@ static void counters(void **state)
          counters_forbidden,
          WARNING,
          "perf_event_paranoid is 3",
-         "sysctl",
+         "sysctl kernel.perf_event_paranoid=2", /* what a row's reason advises too */
          {{PARANOID, "3\n"}}},
         {"forbidden by a filter",
          counters_forbidden,
          WARNING,
-         "perf_event_paranoid is 1",
+         "perf_event_paranoid, which is 1",
          "--cap-add PERFMON",
          {{PARANOID, "1\n"}}},
         {"forbidden, and nobody knows",
          counters_forbidden,
          WARNING,
-         "is unknown",
+         "or unknown",
          "PERFMON",
          {{PARANOID, "much\n"}}},
+        {"stands still", counters_still, WARNING, "stands still", "pmu=on", {{PARANOID, "2\n"}}},
+        {"taken", counters_taken, WARNING, "another program", "end it", {{PARANOID, "2\n"}}},
         {"no PMU", counters_absent, WARNING, "No such file", "pmu=on", {{PARANOID, "1\n"}}},
         {"no call", counters_filtered, WARNING, "no perf_event_open", "seccomp", {BARE}},
         {"by its file", counters_untried, GOOD, "is 2", "", {{PARANOID, "2\n"}}},
@@ -563,7 +575,7 @@ static void counters(void **state)
          counters_untried,
          WARNING,
          "only root",
-         "sysctl",
+         "sysctl kernel.perf_event_paranoid=2",
          {{PARANOID, "3\n"}}},
         {"garbage", counters_untried, WARNING, "holds '1.5'", "cat", {{PARANOID, "1.5\n"}}},
         {"absent", counters_untried, WARNING, "no perf_event", "CONFIG_PERF_EVENTS", {BARE}},
@@ -819,7 +831,21 @@ static void energy_measured(struct eie_checkup *checkup)
 
 static void energy_locked(struct eie_checkup *checkup)
 {
-    eie_check_energy("no permission: energy_uj is root's", checkup);
+    eie_check_energy("no permission: energy_uj is root's: sudo chmod a+r /a/b:*/energy_uj, which "
+                     "lasts until the next boot",
+                     checkup);
+}
+
+static void energy_of_all_locked(struct eie_checkup *checkup)
+{
+    eie_check_energy("no permission: power/energy-pkg/: counters of the whole machine need "
+                     "CAP_PERFMON, or sudo sysctl kernel.perf_event_paranoid=0",
+                     checkup);
+}
+
+static void energy_locked_somehow(struct eie_checkup *checkup)
+{
+    eie_check_energy("no permission: a board's", checkup);
 }
 
 static void energy_absent(struct eie_checkup *checkup)
@@ -841,7 +867,24 @@ static void words(void **state)
 {
     static const struct state states[] = {
         {"energy", energy_measured, GOOD, "of the package", "", {{NULL, NULL}}},
-        {"no permission", energy_locked, WARNING, "is root's", "chmod a+r", {{NULL, NULL}}},
+        {"no permission",
+         energy_locked,
+         WARNING,
+         "is root's",
+         "sudo chmod a+r /a/b:*/energy_uj",
+         {{NULL, NULL}}},
+        {"no permission by perf_event",
+         energy_of_all_locked,
+         WARNING,
+         "whole machine",
+         "sudo sysctl kernel.perf_event_paranoid=0",
+         {{NULL, NULL}}},
+        {"no permission, no command",
+         energy_locked_somehow,
+         WARNING,
+         "a board's",
+         "as root",
+         {{NULL, NULL}}},
         {"no counter", energy_absent, WARNING, "no counter", "meter", {{NULL, NULL}}},
         {"all instructions", isa_whole, GOOD, "", "", {{NULL, NULL}}},
         {"masked",

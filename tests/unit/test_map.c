@@ -389,7 +389,7 @@ static void read_between_points(void **state)
     assert_true(fabs(advice.offers[EIE_FAMILY_COMPRESSED].ns - 90) < 1e-9);
     assert_true(fabs(advice.offers[EIE_FAMILY_DENSE].ns - 100) < 1e-9);
     assert_true(isnan(advice.offers[EIE_FAMILY_SPARSE].ns));
-    assert_true(advice.pays_at == 0.04 && advice.not_at == 0.16);
+    assert_true(advice.leaving.pays_at == 0.04 && advice.leaving.not_at == 0.16);
     assert_int_equal(eie_advice_best(&advice, &second), EIE_FAMILY_COMPRESSED);
     assert_int_equal(second, EIE_FAMILY_DENSE);
     assert_true(eie_advice_is_close(&advice, EIE_FAMILY_COMPRESSED, second));
@@ -427,16 +427,61 @@ static void what_a_map_does_not_know(void **state)
     assert_int_equal(eie_advice_read(&file, &point, &advice, &error), EIE_USAGE);
     point = at(0.1, 1);
     assert_int_equal(eie_advice_read(&file, &point, &advice, &error), EIE_USAGE);
+    point = at(0.02, 0.4);
+    assert_int_equal(eie_advice_read(&file, &point, &advice, &error), EIE_USAGE);
+    assert_non_null(strstr(error.message, "density of inputs"));
+    point = at(0.02, 0.6);
+    assert_good(eie_advice_read(&file, &point, &advice, &error), error);
     point = at(0.05, 1); /* a little beyond the end */
     assert_good(eie_advice_read(&file, &point, &advice, &error), error);
     assert_true(fabs(advice.offers[EIE_FAMILY_COMPRESSED].ns - 40) < 1e-9);
-    assert_true(advice.pays_at == 0.04 && isnan(advice.not_at));
+    assert_true(advice.leaving.pays_at == 0.04 && isnan(advice.leaving.not_at));
+    eie_verdicts_free(&verdicts);
+}
+
+/* Each point has a winner, and no form has a time at both. */
+static void points_without_a_common_form(void **state)
+{
+    struct eie_verdicts verdicts = {0};
+    struct eie_advice advice;
+    struct eie_error error;
+    const struct eie_point low = at(0.01, 1), high = at(0.04, 1), between = at(0.02, 1);
+    (void)state;
+    add(&verdicts, EIE_FAMILY_DENSE, &low, 100);
+    add(&verdicts, EIE_FAMILY_COMPRESSED, &high, 40);
+    const struct eie_map_file file = made_file(verdicts);
+    assert_int_equal(eie_advice_read(&file, &between, &advice, &error), EIE_USAGE);
+    assert_non_null(strstr(error.message, "no form has a time"));
+    eie_verdicts_free(&verdicts);
+}
+
+/* Sharing weights pays where leaving them out does not. */
+static void sparse_breaks_even_on_its_own(void **state)
+{
+    static const double weights[] = {0.01, 0.04, 0.16, 0.64};
+    struct eie_verdicts verdicts = {0};
+    struct eie_advice advice;
+    struct eie_error error;
+    (void)state;
+    for (size_t i = 0; i < TEST_COUNT(weights); i++) {
+        const struct eie_point point = at(weights[i], 1);
+        add(&verdicts, EIE_FAMILY_DENSE, &point, 100);
+        add(&verdicts, EIE_FAMILY_SPARSE, &point, 1000 * weights[i]);
+        add(&verdicts, EIE_FAMILY_COMPRESSED, &point, 20);
+    }
+    const struct eie_map_file file = made_file(verdicts);
+    const struct eie_point point = at(0.02, 1);
+    assert_good(eie_advice_read(&file, &point, &advice, &error), error);
+    assert_true(advice.sparse.pays_at == 0.04 && advice.sparse.not_at == 0.16);
+    assert_true(advice.leaving.pays_at == 0.64 && isnan(advice.leaving.not_at));
     eie_verdicts_free(&verdicts);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(points_without_a_common_form),
+        cmocka_unit_test(sparse_breaks_even_on_its_own),
         cmocka_unit_test(shapes_have_names),
         cmocka_unit_test(other_names_are_no_shapes),
         cmocka_unit_test(what_cannot_be_made_is_refused),

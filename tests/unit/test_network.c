@@ -322,6 +322,33 @@ static void bad_networks_are_refused(void **state)
     test_folder_remove(&folder);
 }
 
+/* What a file could not hold is refused before it is trained, what sgemm's int cannot count too. */
+static void too_large_networks_are_refused(void **state)
+{
+    static const char text[] =
+        "{\"format\": \"eie-network-1\", \"summary\": \"large\", \"input\": {\"channels\": 1, "
+        "\"height\": 4096, \"width\": 4096}, \"classes\": %u, \"layers\": [{\"name\": \"p\", "
+        "\"kind\": \"pool\", \"kernel\": 1, \"stride\": %u}, {\"name\": \"f\", \"kind\": \"fc\", "
+        "\"in\": %u, \"out\": %u, \"activation\": \"none\"}]}";
+    static struct eie_network network;
+    struct test_folder folder;
+    struct eie_error error;
+    struct eie_passes *passes;
+    char made[512];
+    (void)state;
+    test_folder_make(&folder);
+    const char *path = test_path(&folder, "large.json");
+    snprintf(made, sizeof made, text, 5u, 1u, 1u << 24, 5u);
+    test_write(path, made, strlen(made));
+    assert_bad(eie_network_read(path, &network, &error), EIE_INPUT, error, "at most 67108864");
+    snprintf(made, sizeof made, text, 5u, 64u, 1u << 12, 5u);
+    test_write(path, made, strlen(made));
+    assert_good(eie_network_read(path, &network, &error), error);
+    assert_bad(eie_passes_make(&network, 4096, eie_sgemm_plain, &passes, &error), EIE_INPUT, error,
+               "2^31");
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +359,7 @@ int main(void)
         cmocka_unit_test(first_weights_come_from_the_seed),
         cmocka_unit_test(shipped_networks_are_the_papers),
         cmocka_unit_test(bad_networks_are_refused),
+        cmocka_unit_test(too_large_networks_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,35 @@ static void small_where_there_is_something_to_gain(void **state)
     test_folder_remove(&folder);
 }
 
+/* Those who reckon with the centroids' scale before it is written reckon with the one that is. */
+static void centroid_bits_are_those_of_the_file(void **state)
+{
+    static const uint8_t codes[] = {1, 2, 0, 3};
+    static const float centroids[][4] = {
+        {0, -2, 0.5f, 1}, {0, 1e-9f, -1e-9f, 2e-9f}, {0, 2, 1, 1}, {0, -1.00001f, 0.3f, 0.9f}};
+    static const int bits[] = {14, 30, 13, 15};
+    struct test_folder folder;
+    struct eie_error error;
+    (void)state;
+    test_folder_make(&folder);
+    const char *path = test_path(&folder, "net.safetensors");
+    for (size_t i = 0; i < TEST_COUNT(bits); i++) {
+        struct eie_network_part part = {.name = "a",
+                                        .outputs = 2,
+                                        .inputs = 2,
+                                        .code_bits = 2,
+                                        .codes = codes,
+                                        .centroids = centroids[i]};
+        struct eie_network_file file = {.name = "n", .part_count = 1, .parts = &part}, read;
+        assert_good(eie_network_file_write(path, &file, NULL, &error), error);
+        assert_good(eie_network_file_read(path, &read, NULL, &error), error);
+        assert_int_equal(eie_network_centroid_bits(centroids[i], 4), bits[i]);
+        assert_int_equal(read.parts[0].weight_fraction_bits, bits[i]);
+        eie_network_file_free(&read);
+    }
+    test_folder_remove(&folder);
+}
+
 static void what_cannot_be_written(void **state)
 {
     struct test_folder folder;
@@ -331,6 +360,7 @@ int main(void)
         cmocka_unit_test(long_runs),
         cmocka_unit_test(equal_networks_give_equal_bytes),
         cmocka_unit_test(small_where_there_is_something_to_gain),
+        cmocka_unit_test(centroid_bits_are_those_of_the_file),
         cmocka_unit_test(what_cannot_be_written),
         cmocka_unit_test(parts_are_layers),
     };

@@ -32,15 +32,14 @@ static const char network_text[] =
     "]}}}\n"
 
 static const char whole_text[] =
-    RECIPE(
-        "false", PHASE("dense", "dense", "3", "0.05") "},\n" PHASE(
-                     "prune", "prune",
-                     "4", "0.05") ", \"kept\": [0.5, 0.1, 0.4], \"ramp\": 0.5, \"cuts\": "
-                                  "3},\n" PHASE("share", "share", "2",
-                                                "0.001") ", \"bits\": [3, 2, 4], "
-                                                         "\"optimizer\": \"adam\", \"centroids\": "
-                                                         "\"linear\", \"bias_bits\": 8, "
-                                                         "\"int16\": true}");
+    RECIPE("false", PHASE("dense", "dense", "3", "0.05") "},\n" PHASE(
+                        "prune", "prune", "4",
+                        "0.05") ", \"kept\": [0.5, 0.1, 0.4], \"ramp\": 0.5, \"cuts\": "
+                                "3},\n" PHASE("share", "share", "2",
+                                              "0.001") ", \"bits\": [3, 2, 4], "
+                                                       "\"optimizer\": \"adam\", \"centroids\": "
+                                                       "\"linear\", \"bias_bits\": 8, "
+                                                       "\"int16\": true}");
 static const char control_text[] =
     RECIPE("true", PHASE("dense", "dense", "2", "0.05") "},\n" PHASE(
                        "sparse", "prune", "2", "0.005") ", \"kept\": 0.7, \"ramp\": 0, \"cuts\": "
@@ -441,6 +440,26 @@ static void a_control_has_the_same_epochs_without_a_mask(void **state)
     tear_down(set);
 }
 
+/* One step an epoch, and more cuts than steps: the last one goes all the way. */
+static void a_ramp_of_many_cuts_reaches_its_shares(void **state)
+{
+    char *often =
+        strdup(replaced(whole_text, "\"ramp\": 0.5, \"cuts\": 3", "\"ramp\": 1, \"cuts\": 8"));
+    struct setting *set = set_up(replaced(often, "\"batch\": 16", "\"batch\": 200"));
+    struct eie_training training;
+    const double share[] = {0.5, 0.1, 0.4};
+    size_t sizes[EIE_NODES_MAX];
+    (void)state;
+    sizes_of(set, sizes);
+    make(set, 1, &training);
+    run(&training, 3 + 4);
+    for (uint32_t p = 0; p < 3; p++)
+        assert_int_equal(eie_training_kept(&training, p), llround(share[p] * (double)sizes[p]));
+    eie_training_free(&training);
+    tear_down(set);
+    free(often);
+}
+
 /* ---- faults ------------------------------------------------------------------------------------
  */
 
@@ -492,6 +511,7 @@ static void bad_recipes_are_refused(void **state)
         {"\"linear\"", "\"line\"", "'line'"},
         {"\"bias_bits\": 8", "\"bias_bits\": 1", "outside"},
         {"\"name\": \"prune\"", "\"name\": \"dense\"", "two phases"},
+        {"\"name\": \"prune\"", "\"name\": \"pr\\u001b[2J\"", "letters"},
         {"\"control\": false", "\"control\": true", "no phase of kind share"},
     };
     struct setting *set = set_up(whole_text);
@@ -587,6 +607,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pruned_weights_stay_0),
+        cmocka_unit_test(a_ramp_of_many_cuts_reaches_its_shares),
         cmocka_unit_test(it_learns),
         cmocka_unit_test(a_total_is_spread_by_magnitude),
         cmocka_unit_test(centroids_learn_by_the_sum_of_their_members),

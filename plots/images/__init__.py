@@ -1,0 +1,1 @@
+"""Photographs for the program, which reads PPM."""
