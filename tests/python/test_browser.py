@@ -159,10 +159,12 @@ def test_what_a_row_is_decided_by_is_in_sight(browser, page_file):
             box = opened.page.locator("#rows thead th").nth(opened.place(name)).bounding_box()
             assert box["x"] + box["width"] <= 1280, name
         opened.page.locator(".dt-length select").select_option("100")
-        part = opened.page.locator(".dt-layout-table").first
+        part = opened.page.locator(".dt-layout-table > .dt-layout-cell").first
         part.evaluate("part => { part.scrollIntoView(); part.scrollTop = 400; }")
         assert part.evaluate("part => part.scrollTop") == 400
         assert abs(opened.page.locator("#rows thead th").first.bounding_box()["y"] - part.bounding_box()["y"]) < 3
+        part.evaluate("part => { part.scrollTop = 0; }")
+        assert opened.page.locator("#rows tbody tr").first.bounding_box()["y"] > part.bounding_box()["y"] + 20
 
 
 @pytest.mark.slow
