@@ -313,7 +313,10 @@ def test_compress_hands_its_options_on(project):
 
 def test_classify(project):
     project.installed(eie="sys.exit(7 if '--float' in arguments else 0)")
-    assert project("classify", "in/cat.png", "dog.jpg", "--network", "a.net", "--classes", "names", "--top", "3").returncode == 0
+    assert (
+        project("classify", "in/cat.png", "dog.jpg", "--network", "a.net", "--classes", "names", "--top", "3").returncode
+        == 0
+    )
     ((_, _, _, verb, *_, folder, mark, first, second),) = project.calls("python")
     assert (verb, mark, first, second) == ("ppm", "--", "in/cat.png", "dog.jpg") and not os.path.exists(folder)
     ((_, *words),) = project.calls("eie")

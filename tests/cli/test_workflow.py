@@ -83,7 +83,7 @@ def test_every_script_is_run_by_a_test(tmp_path):
     assert seen.keys() == STEPS.keys() and set(seen.values()) == {0}, (seen, runner.said)
 
 
-@pytest.mark.parametrize("second, code", [(1000, 0), (1300, 1)])
+@pytest.mark.parametrize("second, code", [pytest.param(1000, 0, marks=pytest.mark.slow), (1300, 1)])
 def test_counts(tmp_path, second, code):
     runner = Runner(tmp_path, 1000, second)
     codes = runner.job("counts")
@@ -96,7 +96,10 @@ def test_counts(tmp_path, second, code):
     _everything_named_is_there(runner, "counts")
 
 
-@pytest.mark.parametrize("second, code", [(1000, 0), (1300, 1), ("varies", 0)])
+@pytest.mark.parametrize(
+    "second, code",
+    [pytest.param(1000, 0, marks=pytest.mark.slow), (1300, 1), pytest.param("varies", 0, marks=pytest.mark.slow)],
+)
 def test_times(tmp_path, second, code):
     """A runner on which nothing could have been seen is told, and no failure."""
     runner = Runner(tmp_path, "varies" if second == "varies" else 1000, second)

@@ -22,7 +22,8 @@ static void check_advice(const struct eie_map_file *file, const struct eie_point
         FUZZ_MUST(isnan(offer->ns) == isnan(offer->low_ns));
         FUZZ_MUST(isnan(offer->ns) || offer->low_ns <= offer->high_ns * (1 + 1e-9));
     }
-    FUZZ_MUST(!(advice.pays_at >= advice.not_at));
+    FUZZ_MUST(!(advice.leaving.pays_at >= advice.leaving.not_at));
+    FUZZ_MUST(!(advice.sparse.pays_at >= advice.sparse.not_at));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
