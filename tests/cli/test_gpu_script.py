@@ -267,6 +267,7 @@ def test_run_gpu_does_all_of_it(tmp_path):
     (data / "suites/paper.json").write_text(json.dumps(suite_object(layers)), encoding="utf-8")
     tool(project.folder / "build/release", "eie", f'[ "$1" != check ] || set -- "$@" --case 7\nexec {EMULATED} "$@"')
     tool(project.tools, "nvidia-smi", "echo made up")
+    tool(project.tools, "nvcc", "exit 1")
     tool(project.tools, "compute-sanitizer", REFUSES)
     project.environment |= planted_machine() | {
         "EIE_DATA_DIR": str(data),
