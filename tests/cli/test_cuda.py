@@ -167,12 +167,14 @@ def test_kernel_that_ends_the_context_costs_its_own_rows(rows):
     assert all("cudaErrorIllegalAddress" in row["eie_reason"] for row in missing)
 
 
+@pytest.mark.slow
 def test_other_orders_of_threads_and_blocks(emulated):
     for order in "012":
         done = emulated("check", "--kernel", "cuda_*", "--case", "50", env={"EIE_EMULATOR_ORDER": order})
         assert done.stdout.count("bit for bit on cuda:emulated") == len(KERNELS)
 
 
+@pytest.mark.slow
 def test_many_vectors(emulated):
     """Batches up to 130: slices of all sizes, and one that is not full."""
     done = emulated("check", "--kernel", "cuda_batch_groups,cuda_active_columns,cuda_tensor_codes", "--case", "83")

@@ -102,6 +102,7 @@ def test_all_of_it_and_what_cannot_be_done_is_said(machine):
     assert "== checking" not in done.stderr and "== batch" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_fault_cancels_nothing_but_its_rows(machine):
     """Blocks of 1024 end the process: kernels that try them have no row, and the end says so."""
     done = machine.whole("--no-sanitizer", EIE_EMULATOR_FAULT="1024")
@@ -144,6 +145,7 @@ def test_no_compute_sanitizer_is_one_line(machine):
     assert machine.whole().returncode == 0 and machine.log().count("no compute-sanitizer here") == 1
 
 
+@pytest.mark.slow
 def test_limit_leaves_the_rest_for_the_next_call(machine):
     done = machine.whole("--limit", "1")
     assert done.returncode == 4 and "go on with --out" in done.stderr, done.stderr
@@ -256,6 +258,7 @@ def test_resume_does_not_mind_memory_that_grew(machine):
 # ---- ./run gpu -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_run_gpu_does_all_of_it(tmp_path):
     """Everything is installed; the suite `paper` is a small one, and eie checks one case."""
     project = Project(tmp_path).installed()
