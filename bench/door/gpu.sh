@@ -140,7 +140,7 @@ library_folders() {
     ${HOME:+"$HOME"/.local/lib/python3*/site-packages/nvidia/*/lib} \
     /usr/local/lib/python3*/{site,dist}-packages/nvidia/*/lib /usr/lib/python3*/{site,dist}-packages/nvidia/*/lib \
     /opt/*/lib/python3*/site-packages/nvidia/*/lib /opt/{*/,}.venv/lib/python3*/site-packages/nvidia/*/lib \
-    /opt/*/envs/*/lib/python3*/site-packages/nvidia/*/lib /root/.venv/lib/python3*/site-packages/nvidia/*/lib \
+    /opt/*/envs/*/lib/python3*/site-packages/nvidia/*/lib ${HOME:+"$HOME"/.venv/lib/python3*/site-packages/nvidia/*/lib} \
     /usr/local/cuda*/lib64 /usr/local/cuda*/targets/*/lib /opt/cuda/lib64 /usr/local/nvidia/lib64; do
     [ ! -d "$folder" ] || printf '%s\n' "$folder"
   done
