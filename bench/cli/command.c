@@ -1,6 +1,7 @@
 #include "bench/cli/command.h"
 
 #include "host/base/file.h"
+#include "kernels/registry.h"
 
 #include <errno.h>
 #include <math.h>
@@ -160,4 +161,25 @@ bool eie_parse_bytes(const char *text, uint64_t *bytes)
     }
     *bytes = (uint64_t)number;
     return number < 0x1p60;
+}
+
+void eie_command_line(int argc, char **argv, char *line, size_t size)
+{
+    snprintf(line, size, "eie");
+    for (int i = 0; i < argc; i++) {
+        const size_t used = strlen(line);
+        snprintf(line + used, size - used, " %s", argv[i]);
+    }
+}
+
+int eie_command_kernels(const char *verb, const char *text, char *kernels, size_t size)
+{
+    struct eie_hint hint;
+    char unmatched[256];
+    if (strlen(text) >= size) return eie_command_usage(verb, "--kernel: the list is too long");
+    if (eie_kernels_unmatched(text, unmatched, sizeof unmatched, &hint))
+        return eie_command_usage(verb, "no kernel matches '%s' (eie list kernels)%s", unmatched,
+                                 hint.text);
+    strcpy(kernels, text);
+    return -1;
 }

@@ -6,6 +6,7 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Prints "eie: message" on stderr, one line, and returns the status's exit code. */
@@ -22,6 +23,13 @@ int eie_command_option(int argc, char **argv, const char *verb, const struct opt
 
 /* Options that begin anew: those of `values` may come again (bench --also). */
 void eie_command_again(const char *values);
+
+/* "eie" and the words behind it, cut at `size`: what a results file says that it was made by. */
+void eie_command_line(int argc, char **argv, char *line, size_t size);
+
+/* A list of kernels' names and patterns for --kernel, taken over into `kernels`. -1, or an exit
+ * code after a fault that has been reported: too long, or a part that no kernel matches. */
+int eie_command_kernels(const char *verb, const char *text, char *kernels, size_t size);
 
 /* Standard output is left to the document that is written to `path`, where that is its name (NULL
  * is fine). -1, or an exit code after a fault that has been reported. */

@@ -52,19 +52,6 @@ struct options {
     char kernels[EIE_MAP_KERNELS_MAX], command[1024], name[EIE_NAME_MAX]; /* name: of the layer */
 };
 
-static int parse_kernels(struct options *options, const char *text)
-{
-    struct eie_hint hint;
-    char unmatched[256];
-    if (strlen(text) >= sizeof options->kernels)
-        return eie_command_usage(VERB, "--kernel: the list is too long");
-    if (eie_kernels_unmatched(text, unmatched, sizeof unmatched, &hint))
-        return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)%s", unmatched,
-                                 hint.text);
-    strcpy(options->kernels, text);
-    return -1;
-}
-
 static int parse_shape(int option, struct options *options)
 {
     struct eie_shape *shape = &options->point.shape;
@@ -103,7 +90,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'q') candidates->quiet = true;
     if (strchr("tckmo", option)) options->here = true;
     if (option == 'p') return eie_command_plugin(optarg);
-    if (option == 'k') return parse_kernels(options, optarg);
+    if (option == 'k')
+        return eie_command_kernels(VERB, optarg, options->kernels, sizeof options->kernels);
     if (option == 't') {
         if (strcmp(optarg, "all") != 0 && !eie_parse_uint(optarg, 1, cores, &threads))
             return eie_command_usage(VERB, "--threads %s is not 1 to %u, nor 'all'", optarg, cores);
@@ -150,15 +138,6 @@ static int check_options(struct options *options)
     return -1;
 }
 
-static void write_command(int argc, char **argv, char *command, size_t size)
-{
-    snprintf(command, size, "eie");
-    for (int i = 0; i < argc; i++) {
-        const size_t used = strlen(command);
-        snprintf(command + used, size - used, " %s", argv[i]);
-    }
-}
-
 static int parse(int argc, char **argv, uint32_t cores, struct options *options)
 {
     static const struct option known[] = {
@@ -172,7 +151,7 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
         {"json", no_argument, NULL, 'j'},          {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},          {0},
     };
-    write_command(argc, argv, options->command, sizeof options->command);
+    eie_command_line(argc, argv, options->command, sizeof options->command);
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
         if (option == 'h') return fputs(help, stdout), 0;

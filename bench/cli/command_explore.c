@@ -165,11 +165,7 @@ static int parse(int argc, char **argv, struct options *options)
         {"precision", no_argument, NULL, 'P'},     {"quiet", no_argument, NULL, 'Q'},
         {"help", no_argument, NULL, 'h'},          {0},
     };
-    snprintf(options->command, sizeof options->command, "eie");
-    for (int i = 0; i < argc; i++) {
-        const size_t used = strlen(options->command);
-        snprintf(options->command + used, sizeof options->command - used, " %s", argv[i]);
-    }
+    eie_command_line(argc, argv, options->command, sizeof options->command);
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
         if (option == 'h') return fputs(help, stdout), 0;

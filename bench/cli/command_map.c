@@ -122,19 +122,6 @@ static bool parse_threads(const char *text, uint32_t cores, uint32_t *threads)
     return good;
 }
 
-static int parse_kernels(struct options *options, const char *text)
-{
-    struct eie_hint hint;
-    char unmatched[256];
-    if (strlen(text) >= sizeof options->kernels)
-        return eie_command_usage(VERB, "--kernel: the list is too long");
-    if (eie_kernels_unmatched(text, unmatched, sizeof unmatched, &hint))
-        return eie_command_usage(VERB, "no kernel matches '%s' (eie list kernels)%s", unmatched,
-                                 hint.text);
-    strcpy(options->kernels, text);
-    return -1;
-}
-
 static int parse_grid(int option, struct options *options)
 {
     struct eie_grid *grid = &options->map.grid;
@@ -162,7 +149,8 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'q') candidates->quiet = true;
     if (option == 'r') options->resume = true;
     if (option == 'p') return eie_command_plugin(optarg);
-    if (option == 'k') return parse_kernels(options, optarg);
+    if (option == 'k')
+        return eie_command_kernels(VERB, optarg, options->kernels, sizeof options->kernels);
     if (option == 't' && !parse_threads(optarg, cores, &candidates->threads))
         return eie_command_usage(VERB, "--threads %s is not 1 to %u, nor 'all'", optarg, cores);
     if (option == 'c' && !eie_cache_parse(optarg, &candidates->cache))
@@ -175,15 +163,6 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'm' && !eie_parse_bytes(optarg, &candidates->memory_bytes))
         return eie_command_usage(VERB, "--memory %s is no size (try 512M, 2G)", optarg);
     return parse_grid(option, options);
-}
-
-static void write_command(int argc, char **argv, char *command, size_t size)
-{
-    snprintf(command, size, "eie");
-    for (int i = 0; i < argc; i++) {
-        const size_t used = strlen(command);
-        snprintf(command + used, size - used, " %s", argv[i]);
-    }
 }
 
 static int parse(int argc, char **argv, uint32_t cores, struct options *options)
@@ -206,7 +185,7 @@ static int parse(int argc, char **argv, uint32_t cores, struct options *options)
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    write_command(argc, argv, options->command, sizeof options->command);
+    eie_command_line(argc, argv, options->command, sizeof options->command);
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
         if (option == '?') return eie_exit_code(EIE_USAGE);
         if (option == 'h') return fputs(help, stdout), 0;

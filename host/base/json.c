@@ -314,3 +314,26 @@ enum eie_status eie_json_object(const struct eie_json_file *file, const json_t *
     if (!json_is_object(*value)) return wrong_type(file, object, key, "an object", *value, error);
     return EIE_OK;
 }
+
+enum eie_status eie_json_uint32(const struct eie_json_file *file, const json_t *object,
+                                const char *key, uint32_t low, uint32_t high, uint32_t *value,
+                                struct eie_error *error)
+{
+    uint64_t number = 0;
+    const enum eie_status status = eie_json_uint(file, object, key, low, high, &number, error);
+    *value = (uint32_t)number;
+    return status;
+}
+
+enum eie_status eie_json_either(const struct eie_json_file *file, const json_t *object,
+                                const char *key, const char *first, const char *second,
+                                bool *is_second, struct eie_error *error)
+{
+    const char *text;
+    const enum eie_status status = eie_json_string(file, object, key, &text, error);
+    if (status) return status;
+    *is_second = !strcmp(text, second);
+    if (*is_second || !strcmp(text, first)) return EIE_OK;
+    return eie_json_fail_at(file, object, key, error, "'%s' is neither %s nor %s", text, first,
+                            second);
+}

@@ -6,6 +6,7 @@
 #include "host/base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct eie_json_file {
@@ -43,6 +44,13 @@ EIE_MUST_USE enum eie_status eie_json_string(const struct eie_json_file *file, c
 EIE_MUST_USE enum eie_status eie_json_uint(const struct eie_json_file *file, const json_t *object,
                                            const char *key, uint64_t low, uint64_t high,
                                            uint64_t *value, struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_json_uint32(const struct eie_json_file *file, const json_t *object,
+                                             const char *key, uint32_t low, uint32_t high,
+                                             uint32_t *value, struct eie_error *error);
+/* One of two words; *is_second says which. */
+EIE_MUST_USE enum eie_status eie_json_either(const struct eie_json_file *file, const json_t *object,
+                                             const char *key, const char *first, const char *second,
+                                             bool *is_second, struct eie_error *error);
 EIE_MUST_USE enum eie_status eie_json_number(const struct eie_json_file *file, const json_t *object,
                                              const char *key, double low, double high,
                                              double *value, struct eie_error *error);

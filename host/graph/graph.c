@@ -15,16 +15,6 @@ struct reading {
     struct eie_error *error;
 };
 
-static enum eie_status read_uint(const struct reading *in, const json_t *object, const char *key,
-                                 uint64_t low, uint64_t high, uint32_t *value)
-{
-    uint64_t number = 0;
-    const enum eie_status status =
-        eie_json_uint(in->file, object, key, low, high, &number, in->error);
-    *value = (uint32_t)number;
-    return status;
-}
-
 /* The step of this name, or UINT32_MAX. */
 static uint32_t find(const struct eie_graph *graph, const char *name)
 {
@@ -80,18 +70,6 @@ static enum eie_status read_from(const struct reading *in, const json_t *object,
 /* ---- the kinds --------------------------------------------------------------------------------
  */
 
-static enum eie_status read_relu(const struct reading *in, const json_t *object, bool *relu)
-{
-    const char *text;
-    const enum eie_status status =
-        eie_json_string(in->file, object, "activation", &text, in->error);
-    if (status) return status;
-    *relu = !strcmp(text, "relu");
-    if (*relu || !strcmp(text, "none")) return EIE_OK;
-    return eie_json_fail_at(in->file, object, "activation", in->error,
-                            "'%s' is neither none nor relu", text);
-}
-
 static enum eie_status no_window(const struct reading *in, const json_t *object,
                                  const struct eie_step *step)
 {
@@ -106,11 +84,16 @@ static enum eie_status read_conv(const struct reading *in, const json_t *object,
     static const char *const keys[] = {"name",   "kind", "from",       "out", "kernel",
                                        "stride", "pad",  "activation", NULL};
     enum eie_status status = eie_json_only(in->file, object, keys, in->error);
-    if (!status) status = read_uint(in, object, "out", 1, 1u << 16, &step->outputs);
-    if (!status) status = read_uint(in, object, "kernel", 1, 64, &step->kernel);
-    if (!status) status = read_uint(in, object, "stride", 1, 64, &step->stride);
-    if (!status) status = read_uint(in, object, "pad", 0, 64, &step->pad);
-    if (!status) status = read_relu(in, object, &step->relu);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "out", 1, 1u << 16, &step->outputs, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "kernel", 1, 64, &step->kernel, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "stride", 1, 64, &step->stride, in->error);
+    if (!status) status = eie_json_uint32(in->file, object, "pad", 0, 64, &step->pad, in->error);
+    if (!status)
+        status =
+            eie_json_either(in->file, object, "activation", "none", "relu", &step->relu, in->error);
     if (status) return status;
     const uint32_t height = step->in.height + 2 * step->pad, width = step->in.width + 2 * step->pad;
     if (height < step->kernel || width < step->kernel) return no_window(in, object, step);
@@ -136,8 +119,10 @@ static enum eie_status read_pool(const struct reading *in, const json_t *object,
 {
     static const char *const keys[] = {"name", "kind", "from", "kernel", "stride", NULL};
     enum eie_status status = eie_json_only(in->file, object, keys, in->error);
-    if (!status) status = read_uint(in, object, "kernel", 1, 64, &step->kernel);
-    if (!status) status = read_uint(in, object, "stride", 1, 64, &step->stride);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "kernel", 1, 64, &step->kernel, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "stride", 1, 64, &step->stride, in->error);
     if (status) return status;
     if (step->stride > step->kernel)
         return eie_json_fail_at(in->file, object, "stride", in->error,
@@ -263,11 +248,14 @@ static enum eie_status read_image(struct reading *in)
     const char *order;
     enum eie_status status = eie_json_object(in->file, in->file->root, "image", &image, in->error);
     if (!status) status = eie_json_only(in->file, image, keys, in->error);
-    if (!status) status = read_uint(in, image, "height", 1, SIDE_MAX, &out->height);
-    if (!status) status = read_uint(in, image, "width", 1, SIDE_MAX, &out->width);
+    if (!status)
+        status = eie_json_uint32(in->file, image, "height", 1, SIDE_MAX, &out->height, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, image, "width", 1, SIDE_MAX, &out->width, in->error);
     const uint32_t longer = out->height > out->width ? out->height : out->width;
     if (!status)
-        status = read_uint(in, image, "shorter_side", longer, SIDE_MAX, &graph->shorter_side);
+        status = eie_json_uint32(in->file, image, "shorter_side", longer, SIDE_MAX,
+                                 &graph->shorter_side, in->error);
     if (!status) status = eie_json_string(in->file, image, "order", &order, in->error);
     if (!status) status = read_mean(in, image);
     if (status) return status;
@@ -298,7 +286,8 @@ static enum eie_status read_all(struct reading *in)
             eie_names_newer(format, FORMAT) ? "written for a newer version: " : "", format);
     if ((status = eie_json_only(file, file->root, keys, in->error)) ||
         (status = eie_json_string(file, file->root, "summary", &summary, in->error)) ||
-        (status = read_uint(in, file->root, "classes", 1, 1u << 16, &in->graph->classes)) ||
+        (status = eie_json_uint32(in->file, file->root, "classes", 1, 1u << 16, &in->graph->classes,
+                                  in->error)) ||
         (status = read_image(in)))
         return status;
     return read_steps(in);

@@ -114,16 +114,6 @@ static enum eie_status read_bool(const struct eie_json_file *file, const json_t 
     return EIE_OK;
 }
 
-static enum eie_status read_uint32(const struct eie_json_file *file, const json_t *object,
-                                   const char *key, uint64_t low, uint64_t high, uint32_t *value,
-                                   struct eie_error *error)
-{
-    uint64_t number = 0;
-    enum eie_status status = eie_json_uint(file, object, key, low, high, &number, error);
-    *value = (uint32_t)number;
-    return status;
-}
-
 static enum eie_status read_import(const struct eie_json_file *file, const json_t *object,
                                    struct eie_suite_layer *layer, struct eie_error *error)
 {
@@ -133,7 +123,8 @@ static enum eie_status read_import(const struct eie_json_file *file, const json_
         (status = copy_text(file, object, "import_dump", layer->import_folder,
                             sizeof layer->import_folder, error)))
         return status;
-    return read_uint32(file, object, "outputs", 1, DIMENSION_MAX, &layer->import_outputs, error);
+    return eie_json_uint32(file, object, "outputs", 1, DIMENSION_MAX, &layer->import_outputs,
+                           error);
 }
 
 static enum eie_status read_shape(const struct eie_json_file *file, const json_t *object,
@@ -142,8 +133,10 @@ static enum eie_status read_shape(const struct eie_json_file *file, const json_t
     const char *activation;
     double density;
     enum eie_status status;
-    if ((status = read_uint32(file, object, "inputs", 1, DIMENSION_MAX, &spec->inputs, error)) ||
-        (status = read_uint32(file, object, "outputs", 1, DIMENSION_MAX, &spec->outputs, error)) ||
+    if ((status =
+             eie_json_uint32(file, object, "inputs", 1, DIMENSION_MAX, &spec->inputs, error)) ||
+        (status =
+             eie_json_uint32(file, object, "outputs", 1, DIMENSION_MAX, &spec->outputs, error)) ||
         (status = eie_json_string(file, object, "activation", &activation, error)) ||
         (status = eie_json_number(file, object, "activation_density", 0, 1, &density, error)))
         return status;
@@ -214,8 +207,8 @@ static enum eie_status read_generated(const struct eie_json_file *file, const js
                                 : has_type    ? typed
                                               : uniform,
                                 error)) ||
-        (has_rows && (status = read_uint32(file, object, "row_unevenness_permille", 1, 1000,
-                                           &spec->row_unevenness_permille, error))) ||
+        (has_rows && (status = eie_json_uint32(file, object, "row_unevenness_permille", 1, 1000,
+                                               &spec->row_unevenness_permille, error))) ||
         (has_type && (status = read_input_type(file, object, spec, error))) ||
         (status = read_shape(file, object, spec, error)))
         return status;
@@ -296,8 +289,10 @@ static enum eie_status read_suite(const struct eie_json_file *file, struct eie_s
              read_bool(file, file->root, "default_matrix", &suite->in_default_matrix, error)) ||
         (status = read_bool(file, file->root, "needs_models", &suite->needs_models, error)) ||
         (status = read_bool(file, file->root, "signed", &common.is_signed, error)) ||
-        (status = read_uint32(file, file->root, "pe_count", 1, 65536, &suite->pe_count, error)) ||
-        (status = read_uint32(file, file->root, "samples", 1, 4096, &common.sample_count, error)) ||
+        (status =
+             eie_json_uint32(file, file->root, "pe_count", 1, 65536, &suite->pe_count, error)) ||
+        (status =
+             eie_json_uint32(file, file->root, "samples", 1, 4096, &common.sample_count, error)) ||
         (status = eie_json_uint(file, file->root, "seed", 0, INT64_MAX, &common.seed, error)) ||
         (status = eie_json_array(file, file->root, "layers", &layers, error)))
         return status;

@@ -82,16 +82,6 @@ struct reading {
     struct eie_error *error;
 };
 
-static enum eie_status read_uint(const struct reading *in, const json_t *object, const char *key,
-                                 uint64_t low, uint64_t high, uint32_t *value)
-{
-    uint64_t number = 0;
-    const enum eie_status status =
-        eie_json_uint(in->file, object, key, low, high, &number, in->error);
-    *value = (uint32_t)number;
-    return status;
-}
-
 static enum eie_status read_name(const struct reading *in, const json_t *object,
                                  char name[EIE_NODE_NAME_MAX])
 {
@@ -110,18 +100,6 @@ static enum eie_status read_name(const struct reading *in, const json_t *object,
                                     "two layers are named '%s'", text);
     strcpy(name, text);
     return EIE_OK;
-}
-
-static enum eie_status read_relu(const struct reading *in, const json_t *object, bool *relu)
-{
-    const char *text;
-    const enum eie_status status =
-        eie_json_string(in->file, object, "activation", &text, in->error);
-    if (status) return status;
-    *relu = !strcmp(text, "relu");
-    if (*relu || !strcmp(text, "none")) return EIE_OK;
-    return eie_json_fail_at(in->file, object, "activation", in->error,
-                            "'%s' is neither none nor relu", text);
 }
 
 static bool read_side(const json_t *value, uint32_t *side)
@@ -173,8 +151,10 @@ static uint32_t windows(uint32_t extent, uint32_t kernel, uint32_t stride)
 static enum eie_status read_windows(const struct reading *in, const json_t *object,
                                     struct eie_node *node)
 {
-    enum eie_status status = read_uint(in, object, "kernel", 1, 64, &node->kernel);
-    if (!status) status = read_uint(in, object, "stride", 1, 64, &node->stride);
+    enum eie_status status =
+        eie_json_uint32(in->file, object, "kernel", 1, 64, &node->kernel, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "stride", 1, 64, &node->stride, in->error);
     if (!status && node->kind == EIE_NODE_CONV) status = read_pads(in, object, node);
     if (status) return status;
     const struct eie_pads *pads = &node->pads[0];
@@ -192,8 +172,10 @@ static enum eie_status read_size(const struct reading *in, const json_t *object,
                                  struct eie_node *node, uint32_t wanted)
 {
     uint32_t stated;
-    enum eie_status status = read_uint(in, object, "in", 1, 1u << 24, &stated);
-    if (!status) status = read_uint(in, object, "out", 1, 1u << 20, &node->outputs);
+    enum eie_status status =
+        eie_json_uint32(in->file, object, "in", 1, 1u << 24, &stated, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "out", 1, 1u << 20, &node->outputs, in->error);
     if (status) return status;
     node->out.channels = node->outputs;
     if (stated == wanted) return EIE_OK;
@@ -209,7 +191,9 @@ static enum eie_status read_conv(struct reading *in, const json_t *object, struc
     enum eie_status status = eie_json_only(in->file, object, keys, in->error);
     if (!status) status = read_size(in, object, node, node->in.channels);
     if (!status) status = read_windows(in, object, node);
-    if (!status) status = read_relu(in, object, &node->relu);
+    if (!status)
+        status =
+            eie_json_either(in->file, object, "activation", "none", "relu", &node->relu, in->error);
     if (status) return status;
     const uint64_t inputs = (uint64_t)node->in.channels * node->kernel * node->kernel;
     node->inputs = (uint32_t)inputs;
@@ -235,7 +219,9 @@ static enum eie_status read_fc(struct reading *in, const json_t *object, struct 
     node->out.height = node->out.width = 1;
     enum eie_status status = eie_json_only(in->file, object, keys, in->error);
     if (!status) status = read_size(in, object, node, node->inputs);
-    if (!status) status = read_relu(in, object, &node->relu);
+    if (!status)
+        status =
+            eie_json_either(in->file, object, "activation", "none", "relu", &node->relu, in->error);
     return status;
 }
 
@@ -318,9 +304,13 @@ static enum eie_status read_input(struct reading *in)
     const json_t *input;
     enum eie_status status = eie_json_object(in->file, in->file->root, "input", &input, in->error);
     if (!status) status = eie_json_only(in->file, input, keys, in->error);
-    if (!status) status = read_uint(in, input, "channels", 1, 64, &in->at.channels);
-    if (!status) status = read_uint(in, input, "height", 1, EXTENT_MAX, &in->at.height);
-    if (!status) status = read_uint(in, input, "width", 1, EXTENT_MAX, &in->at.width);
+    if (!status)
+        status = eie_json_uint32(in->file, input, "channels", 1, 64, &in->at.channels, in->error);
+    if (!status)
+        status =
+            eie_json_uint32(in->file, input, "height", 1, EXTENT_MAX, &in->at.height, in->error);
+    if (!status)
+        status = eie_json_uint32(in->file, input, "width", 1, EXTENT_MAX, &in->at.width, in->error);
     in->network->input = in->at;
     if (!status && (uint64_t)in->at.channels * in->at.height * in->at.width > VALUES_MAX)
         return eie_json_fail_at(in->file, input, NULL, in->error,
@@ -343,7 +333,8 @@ static enum eie_status read_all(struct reading *in)
     if ((status = eie_json_only(file, file->root, keys, in->error)) ||
         (status = eie_json_string(file, file->root, "summary", &summary, in->error)) ||
         (status = read_input(in)) ||
-        (status = read_uint(in, file->root, "classes", 2, 256, &in->network->classes)) ||
+        (status = eie_json_uint32(in->file, file->root, "classes", 2, 256, &in->network->classes,
+                                  in->error)) ||
         (status = eie_json_array(file, file->root, "layers", &layers, in->error)))
         return status;
     return read_nodes(in, layers);

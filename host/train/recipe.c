@@ -15,16 +15,6 @@ struct reading {
     struct eie_error *error;
 };
 
-static enum eie_status read_uint(const struct reading *in, const json_t *object, const char *key,
-                                 uint64_t low, uint64_t high, uint32_t *value)
-{
-    uint64_t number = 0;
-    const enum eie_status status =
-        eie_json_uint(in->file, object, key, low, high, &number, in->error);
-    *value = (uint32_t)number;
-    return status;
-}
-
 static enum eie_status read_number(const struct reading *in, const json_t *object, const char *key,
                                    double low, double high, double *value)
 {
@@ -110,7 +100,8 @@ static enum eie_status read_common(const struct reading *in, const json_t *objec
         if (!strcmp(before->name, name))
             return eie_json_fail_at(in->file, object, "name", in->error,
                                     "two phases are named '%s'", name);
-    if ((status = read_uint(in, object, "epochs", 1, 10000, &phase->epochs)) ||
+    if ((status =
+             eie_json_uint32(in->file, object, "epochs", 1, 10000, &phase->epochs, in->error)) ||
         (status = read_number(in, object, "rate", 1e-9, 100, &phase->rate)) ||
         (status = read_word(in, object, "schedule", schedules, &schedule)) ||
         (status = read_number(in, object, "momentum", 0, 0.9999, &phase->momentum)) ||
@@ -119,7 +110,7 @@ static enum eie_status read_common(const struct reading *in, const json_t *objec
         (status = read_bool(in, object, "dropout_scaled", &phase->dropout_scaled)))
         return status;
     phase->schedule = (enum eie_schedule)schedule;
-    return read_uint(in, object, "shift", 0, 8, &phase->shift);
+    return eie_json_uint32(in->file, object, "shift", 0, 8, &phase->shift, in->error);
 }
 
 static enum eie_status read_prune(const struct reading *in, const json_t *object,
@@ -133,7 +124,8 @@ static enum eie_status read_prune(const struct reading *in, const json_t *object
         status = total ? read_number(in, object, "total", 1e-6, 1, &phase->total)
                        : read_each(in, object, "kept", 1e-6, 1, false, phase->kept);
     if (!status) status = read_number(in, object, "ramp", 0, 1, &phase->ramp);
-    if (!status) status = read_uint(in, object, "cuts", 1, 1000, &phase->cuts);
+    if (!status)
+        status = eie_json_uint32(in->file, object, "cuts", 1, 1000, &phase->cuts, in->error);
     return status;
 }
 
@@ -150,7 +142,9 @@ static enum eie_status read_share(const struct reading *in, const json_t *object
     if (!status) status = read_each(in, object, "bits", 2, 8, true, bits);
     if (!status) status = read_word(in, object, "optimizer", optimizers, &optimizer);
     if (!status) status = read_word(in, object, "centroids", starts, &start);
-    if (!status) status = read_uint(in, object, "bias_bits", 2, 16, &phase->bias_bits);
+    if (!status)
+        status =
+            eie_json_uint32(in->file, object, "bias_bits", 2, 16, &phase->bias_bits, in->error);
     if (!status) status = read_bool(in, object, "int16", &phase->int16);
     for (uint32_t p = 0; p < in->network->part_count; p++) phase->bits[p] = (uint32_t)bits[p];
     phase->adam = optimizer == 1;
@@ -219,8 +213,9 @@ static enum eie_status read_network(const struct reading *in, const json_t *obje
     const json_t *phases;
     enum eie_status status;
     if ((status = eie_json_only(in->file, object, keys, in->error)) ||
-        (status = read_uint(in, object, "batch", 1, 4096, &recipe->batch)) ||
-        (status = read_uint(in, object, "validation", 1, 1u << 30, &recipe->validation)) ||
+        (status = eie_json_uint32(in->file, object, "batch", 1, 4096, &recipe->batch, in->error)) ||
+        (status = eie_json_uint32(in->file, object, "validation", 1, 1u << 30, &recipe->validation,
+                                  in->error)) ||
         (status = eie_json_array(in->file, object, "phases", &phases, in->error)))
         return status;
     const size_t count = json_array_size(phases);
