@@ -305,6 +305,11 @@ const float *eie_pass_tensor_float(const struct eie_pass *pass, uint32_t step)
     return pass->tensors[step];
 }
 
+const int16_t *eie_pass_tensor_int16(const struct eie_pass *pass, uint32_t step)
+{
+    return pass->tensors[step];
+}
+
 /* ---- making -----------------------------------------------------------------------------------
  */
 

@@ -51,5 +51,6 @@ EIE_MUST_USE enum eie_status eie_pass_run(struct eie_pass *pass, struct eie_pass
 
 /* The last image's tensor behind a step other than the average: [height][width][channels]. */
 const float *eie_pass_tensor_float(const struct eie_pass *pass, uint32_t step);
+const int16_t *eie_pass_tensor_int16(const struct eie_pass *pass, uint32_t step);
 
 #endif

@@ -7,6 +7,7 @@
 #include "host/base/file.h"
 #include "host/base/jsonset.h"
 #include "host/graph/image.h"
+#include "host/graph/tensor.h"
 #include "host/layer/layer_file.h"
 #include "host/machine/pages.h"
 #include "host/machine/topology.h"
@@ -35,6 +36,8 @@ struct running {
     uint32_t threads;
     const struct eie_kernel *kernel;
     struct eie_pass *pass;
+    struct eie_layer **with_columns; /* [with_count], to be saved */
+    uint32_t with_count;
     char **names; /* [classes] of the classes, or NULL; into `text` */
     struct eie_bytes text;
     double least_step_s[EIE_STEPS_MAX];
@@ -76,18 +79,11 @@ static enum eie_status find_threads(struct running *in)
     return status;
 }
 
-/* OpenBLAS, or plain loops where it is not installed. */
 static enum eie_status open_blas(struct running *in)
 {
-    struct eie_error why;
     if (in->has_blas) return EIE_OK;
-    const enum eie_status status = eie_blas_open(1, &in->blas, &why);
     in->has_blas = true;
-    if (status == EIE_MISSING)
-        in->blas = (struct eie_blas){.sgemm = eie_sgemm_plain, .library = "plain loops"};
-    else if (status)
-        return eie_fail(in->error, status, "%s", why.message);
-    return EIE_OK;
+    return eie_blas_open_or_plain(&in->blas, in->error);
 }
 
 static enum eie_status make_terms(struct running *in)
@@ -101,6 +97,42 @@ static enum eie_status make_terms(struct running *in)
                                               .sgemm = in->blas.sgemm,
                                               .path = options->network};
     return status ? status : eie_share(&in->graph, &in->parts, &sharing, in->error);
+}
+
+/* All layers with the inputs that they have for the last image. */
+static enum eie_status take_columns(struct running *in)
+{
+    enum eie_status status = EIE_OK;
+    for (uint32_t c = 0; c < in->graph.conv_count && !status; c++) {
+        const struct eie_step *step = eie_conv_step(&in->graph, c);
+        const size_t positions = eie_step_positions(step);
+        int16_t *columns = malloc(positions * step->inputs * sizeof *columns);
+        if (!columns) return eie_fail(in->error, EIE_MEMORY, "out of memory");
+        eie_columns_int16(step, eie_pass_tensor_int16(in->pass, step->from[0]), 0, positions,
+                          columns);
+        for (uint32_t t = 0; t < in->parts.part[c].term_count && !status; t++) {
+            struct eie_layer *made, parts = *in->parts.part[c].terms[t];
+            parts.window = eie_step_window(step);
+            parts.sample_count = (uint32_t)positions;
+            parts.sample_inputs = columns;
+            status = eie_layer_create(&parts, &made, in->error);
+            if (status) break;
+            in->with_columns[in->with_count++] = made;
+        }
+        free(columns);
+    }
+    return status;
+}
+
+static enum eie_status save_columns(struct running *in)
+{
+    in->with_columns = calloc(in->graph.conv_count * EIE_TERMS_MAX + 1u, sizeof *in->with_columns);
+    if (!in->with_columns) return eie_fail(in->error, EIE_MEMORY, "out of memory");
+    const enum eie_status status = take_columns(in);
+    return status ? status
+                  : eie_layer_file_write(in->options->save,
+                                         (const struct eie_layer *const *)in->with_columns,
+                                         in->with_count, in->error);
 }
 
 static enum eie_status save(const struct running *in)
@@ -153,7 +185,7 @@ static enum eie_status make_pass(struct running *in)
     if (!options->in_float) {
         enum eie_status status = eie_pages_check(in->error);
         if (!status) status = make_terms(in);
-        if (!status) status = save(in);
+        if (!status && !options->columns) status = save(in);
         return status || !options->image_count ? status : make_int16(in);
     }
     const struct eie_pass_options passing = {in->threads,
@@ -288,12 +320,15 @@ enum eie_status eie_run(const struct eie_run_options *options, json_t **result,
     const bool begun = !status;
     for (uint32_t i = 0; i < options->image_count && !status; i++)
         status = run_image(in, options->images[i]);
+    if (!status && options->columns) status = save_columns(in);
     if (begun) {
         describe(in);
         *result = json_incref(in->result);
     }
     json_decref(in->result);
     eie_pass_free(in->pass);
+    for (uint32_t l = 0; l < in->with_count; l++) eie_layer_free(in->with_columns[l]);
+    free(in->with_columns);
     eie_parts_free(&in->parts);
     free(in->names);
     eie_bytes_free(&in->text);
