@@ -24,6 +24,7 @@ VERBS = {
     "compressed": "compression.compressed",
     "deepcomp": "compression.deepcomp",
     "ppm": "images.ppm",
+    "squeezenet": "convolution.page",
 }
 
 

@@ -24,6 +24,7 @@ NEEDED = {
     "bencher": ["a.json"],
     "train": ["lenet-5", "--data", "d"],
     "classify": ["a.png", "--network", "a.net"],
+    "squeezenet": ["--network", "a.net"],
 }
 STAND_IN = """#!{python}
 import json, os, signal, sys, time
