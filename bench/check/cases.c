@@ -33,7 +33,6 @@ struct shape {
     uint32_t zero_run;            /* >0: every weight follows exactly so many zeros of its PE */
     bool empty_ends;              /* first and last columns are empty */
     int shift;                    /* -1: whatever scaling gives */
-    struct eie_window window; /* inputs are those of all positions of one image, then of another */
 };
 
 static const uint32_t edges[] = {1, 15, 16, 17, 63, 64, 65};
@@ -102,11 +101,13 @@ static const struct shape batched[] = {
 /* Convolutions: 3 x 3 with a pad, 7 x 7 of few channels by steps of 2 that leave pixels out, 1 x 1
  * with a pad, one of a single position. */
 static const struct shape windowed[] = {
-    {37, 72, 8, 0.33, 0.5, VALUES_PLAIN, true, true, false, 0, false, 16, {9, 7, 8, 3, 1, 1}},
-    {96, 147, 64, 0.98, 1, VALUES_SIGNED, true, true, false, 0, false, 16, {20, 14, 3, 7, 2, 0}},
-    {70, 33, 8, 0.2, 0.6, VALUES_U8, false, false, false, 0, false, 8, {3, 4, 33, 1, 1, 1}},
-    {5, 100, 4, 0.5, 0.7, VALUES_S8, false, false, false, 0, false, 8, {2, 2, 4, 5, 3, 2}},
+    {37, 72, 8, 0.33, 0.5, VALUES_PLAIN, true, true, false, 0, false, 16},
+    {96, 147, 64, 0.98, 1, VALUES_SIGNED, true, true, false, 0, false, 16},
+    {70, 33, 8, 0.2, 0.6, VALUES_U8, false, false, false, 0, false, 8},
+    {5, 100, 4, 0.5, 0.7, VALUES_S8, false, false, false, 0, false, 8},
 };
+static const struct eie_window windows[COUNT(windowed)] = {
+    {9, 7, 8, 3, 1, 1}, {20, 14, 3, 7, 2, 0}, {3, 4, 33, 1, 1, 1}, {2, 2, 4, 5, 3, 2}};
 static const uint32_t few_batches[] = {1, 3};
 static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 258};
 
@@ -131,6 +132,14 @@ static uint32_t first_batched(void)
     return first_windowed() - COUNT(batched);
 }
 
+/* NULL: no convolution. */
+static const struct eie_window *window_of(uint32_t index)
+{
+    return index >= first_windowed() && index < eie_check_fixed_cases()
+               ? &windows[index - first_windowed()]
+               : NULL;
+}
+
 static struct load load_of(uint32_t index)
 {
     static uint32_t positions[COUNT(windowed)];
@@ -138,7 +147,7 @@ static struct load load_of(uint32_t index)
         return (struct load){many_batches, COUNT(many_batches), 260};
     if (index >= first_windowed() && index < eie_check_fixed_cases()) {
         const uint32_t at = index - first_windowed();
-        positions[at] = (uint32_t)eie_window_positions(&windowed[at].window);
+        positions[at] = (uint32_t)eie_window_positions(&windows[at]);
         return (struct load){&positions[at], 1, 2 * positions[at]};
     }
     return (struct load){few_batches, COUNT(few_batches), 4};
@@ -317,13 +326,14 @@ static enum eie_status fit_inputs(struct drawn *drawn, uint32_t samples,
 
 /* The inputs of the positions of two images in place of what was drawn; their pixels are the first
  * of that, which are enough. */
-static void take_images(const struct shape *shape, int16_t *image, int16_t *inputs)
+static void take_images(const struct eie_window *window, uint32_t inputs, int16_t *image,
+                        int16_t *values)
 {
-    const size_t positions = eie_window_positions(&shape->window);
-    for (int i = 0; i < 2; i++) {
-        int16_t *columns = inputs + i * positions * shape->inputs;
-        memcpy(image, columns, eie_window_image_size(&shape->window) * sizeof *image);
-        eie_window_columns_int16(&shape->window, image, 0, positions, columns);
+    const size_t positions = eie_window_positions(window);
+    for (size_t i = 0; i < 2; i++) {
+        int16_t *columns = values + i * positions * inputs;
+        memcpy(image, columns, eie_window_image_size(window) * sizeof *image);
+        eie_window_columns_int16(window, image, 0, positions, columns);
     }
 }
 
@@ -341,10 +351,10 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples
         .inputs = malloc((size_t)samples * shape.inputs * sizeof *drawn.inputs),
         .bias = shape.bias ? malloc(shape.outputs * sizeof *drawn.bias) : NULL,
     };
-    const bool convolution = eie_window_is(&shape.window) && /* a companion has other inputs */
-                             samples == 2 * eie_window_positions(&shape.window);
-    int16_t *image =
-        convolution ? malloc(eie_window_image_size(&shape.window) * sizeof *image) : NULL;
+    const struct eie_window *window = window_of(index);
+    /* a companion has other inputs */
+    const bool convolution = window && samples == 2 * eie_window_positions(window);
+    int16_t *image = convolution ? malloc(eie_window_image_size(window) * sizeof *image) : NULL;
     enum eie_status status = EIE_MEMORY;
     if (!drawn.inputs || (shape.bias && !drawn.bias) || (convolution && !image)) {
         eie_fail(error, status, "out of memory for a case");
@@ -353,7 +363,7 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples
     for (uint32_t s = 0; s < samples; s++)
         for (uint32_t j = 0; j < shape.inputs; j++)
             drawn.inputs[(size_t)s * shape.inputs + j] = draw_input(&shape, &random, s, j);
-    if (image) take_images(&shape, image, drawn.inputs);
+    if (image) take_images(window, shape.inputs, image, drawn.inputs);
     for (uint32_t i = 0; drawn.bias && i < shape.outputs; i++)
         drawn.bias[i] = (int32_t)(eie_random_next(&random) >> 36) - (1 << 27);
     const uint32_t shift = shape.shift >= 0 ? (uint32_t)shape.shift : eie_random_below(&random, 20);
@@ -366,8 +376,8 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples
         .input_fraction_bits = 16,
         .output_fraction_bits = 31 - shift,
         .bias = drawn.bias,
-        .window = shape.window,
     };
+    if (window) drawn.parts.window = *window;
     draw_codebook(&shape, &random, drawn.parts.codebook);
     status = encode_case(&shape, &random, &drawn, layer, error);
     if (status) goto done;

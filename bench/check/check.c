@@ -263,8 +263,9 @@ static double sum_bound(const struct eie_kernel *kernel, const struct eie_refere
     if (!(kernel->flags & EIE_KERNEL_APPROXIMATE)) return float_bound(k, 0, magnitude);
     const double weight_most = weight.of_largest * reference->largest_weight;
     const double input_most =
-        input.of_largest * (input.of_call ? reference->largest_of_all
-                                          : reference->largest_input[at / reference->outputs]);
+        input.of_largest * (kernel->flags & EIE_KERNEL_ONE_SCALE
+                                ? reference->largest_of_all
+                                : reference->largest_input[at / reference->outputs]);
     const double rounding =
         (weight.relative + input.relative + weight.relative * input.relative) * magnitude +
         (1 + weight.relative) * input_most * reference->weights[at] +

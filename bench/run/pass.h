@@ -25,12 +25,13 @@ EIE_MUST_USE enum eie_status eie_pass_make_float(const struct eie_graph *graph,
                                                  const struct eie_pass_options *options,
                                                  struct eie_pass **pass, struct eie_error *error);
 
-/* By an exact kernel of the processor on the parts' terms. EIE_INPUT: fraction bits that do not fit
- * each other, sums that may leave 32 bits; EIE_UNSUPPORTED, EIE_MISSING: not this kernel, not here;
+/* By exact kernels of the processor on the parts' terms: `kernels` ([graph->conv_count]), one for
+ * each convolution. EIE_INPUT: fraction bits that do not fit each other, sums that may leave 32
+ * bits; EIE_UNSUPPORTED, EIE_MISSING: not this kernel, not here;
  * EIE_SYSTEM, EIE_MEMORY. `path`, for messages: where the layers come from. */
 EIE_MUST_USE enum eie_status eie_pass_make_int16(const struct eie_graph *graph,
                                                  const struct eie_parts *parts, const char *path,
-                                                 const struct eie_kernel *kernel,
+                                                 const struct eie_kernel *const *kernels,
                                                  const struct eie_pass_options *options,
                                                  struct eie_pass **pass, struct eie_error *error);
 void eie_pass_free(struct eie_pass *pass); /* NULL is fine */

@@ -23,9 +23,18 @@
 #define INT16_BLOCK 64u
 #define NAMES_MAX   (UINT64_C(16) << 20)
 
-/* Exact and for many inputs first; the last runs everywhere. */
-static const char *const preferred[] = {"avx512_batch_pairs", "avx2_window_lookup",
-                                        "neon_window_lookup", "scalar_eie_stream"};
+#define DENSE                                                                                      \
+    0.4 /* share of the weights from which on the dense kernel is faster (results/NOTES.md) */
+
+/* Exact and for many inputs first; the last runs everywhere. `dense`: for layers with most of their
+ * weights, or NULL. */
+static const struct preference {
+    const char *sparse, *dense;
+} preferred[] = {{"avx512_batch_pairs", "avx512_dense_words"},
+                 {"avx512_batch_pairs", NULL},
+                 {"avx2_window_lookup", NULL},
+                 {"neon_window_lookup", NULL},
+                 {"scalar_eie_stream", NULL}};
 
 struct running {
     const struct eie_run_options *options;
@@ -34,7 +43,7 @@ struct running {
     struct eie_blas blas;
     bool has_blas;
     uint32_t threads;
-    const struct eie_kernel *kernel;
+    const struct eie_kernel *kernels[EIE_STEPS_MAX]; /* [conv_count] */
     struct eie_pass *pass;
     struct eie_layer **with_columns; /* [with_count], to be saved */
     uint32_t with_count;
@@ -156,27 +165,58 @@ static enum eie_status save(const struct running *in)
 /* ---- kernels ----------------------------------------------------------------------------------
  */
 
-static enum eie_status make_with(struct running *in, const char *name)
+static enum eie_status find_kernel(const struct running *in, const char *name,
+                                   const struct eie_kernel **kernel)
+{
+    *kernel = eie_kernel_find(name);
+    if (*kernel && (*kernel)->device_kind == EIE_DEVICE_CPU && (*kernel)->flags & EIE_KERNEL_EXACT)
+        return EIE_OK;
+    return eie_fail(in->error, EIE_USAGE,
+                    "'%s' is no exact kernel of the processor (eie list kernels)", name);
+}
+
+static enum eie_status make_with(struct running *in, const struct preference *names)
 {
     const uint32_t block = in->options->block ? in->options->block : INT16_BLOCK;
     const struct eie_pass_options options = {in->threads, block};
-    in->kernel = eie_kernel_find(name);
-    if (!in->kernel || in->kernel->device_kind != EIE_DEVICE_CPU ||
-        !(in->kernel->flags & EIE_KERNEL_EXACT))
-        return eie_fail(in->error, EIE_USAGE,
-                        "'%s' is no exact kernel of the processor (eie list kernels)", name);
-    return eie_pass_make_int16(&in->graph, &in->parts, in->options->network, in->kernel, &options,
+    const struct eie_kernel *sparse, *dense = NULL;
+    enum eie_status status = find_kernel(in, names->sparse, &sparse);
+    if (!status && names->dense) status = find_kernel(in, names->dense, &dense);
+    if (status) return status;
+    for (uint32_t c = 0; c < in->graph.conv_count; c++) {
+        const struct eie_step *step = eie_conv_step(&in->graph, c);
+        const double share =
+            (double)in->parts.part[c].nonzeros / ((double)step->outputs * (double)step->inputs);
+        in->kernels[c] = dense && share >= DENSE ? dense : sparse;
+    }
+    return eie_pass_make_int16(&in->graph, &in->parts, in->options->network, in->kernels, &options,
                                &in->pass, in->error);
 }
 
 static enum eie_status make_int16(struct running *in)
 {
-    if (in->options->kernel) return make_with(in, in->options->kernel);
+    const struct preference asked = {in->options->kernel, NULL};
+    if (asked.sparse) return make_with(in, &asked);
     enum eie_status status = EIE_UNSUPPORTED;
     const size_t count = sizeof preferred / sizeof *preferred;
     for (size_t k = 0; k < count && (status == EIE_UNSUPPORTED || status == EIE_MISSING); k++)
-        if (eie_kernel_find(preferred[k])) status = make_with(in, preferred[k]);
+        if (eie_kernel_find(preferred[k].sparse)) status = make_with(in, &preferred[k]);
     return status;
+}
+
+/* The names of the kernels that run, each once. */
+static const char *kernel_names(const struct running *in, char text[128])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t c = 0; c < in->graph.conv_count && used < 128; c++) {
+        bool known = false;
+        for (uint32_t k = 0; k < c; k++) known = known || in->kernels[k] == in->kernels[c];
+        if (!known)
+            used += (size_t)snprintf(text + used, 128 - used, "%s%s", c ? ", " : "",
+                                     in->kernels[c]->name);
+    }
+    return text;
 }
 
 static enum eie_status make_pass(struct running *in)
@@ -214,6 +254,7 @@ static json_t *describe_step(const struct running *in, uint32_t s, uint32_t conv
     eie_set_integer(object, "inputs", step->inputs);
     eie_set_integer(object, "weights", part->nonzeros);
     if (in->options->in_float) return object;
+    if (in->pass) eie_set(object, "kernel", in->kernels[conv]->name);
     eie_set_integer(object, "layers", part->term_count);
     eie_set_integer(object, "entries", entries);
     eie_set_number(object, "error_one", part->error[0]);
@@ -225,13 +266,14 @@ static void describe(struct running *in)
 {
     const struct eie_run_options *options = in->options;
     json_t *steps = json_array();
+    char names[128];
     eie_set(in->result, "eie_format", FORMAT);
     eie_set(in->result, "network", options->network);
     eie_set(in->result, "graph", in->graph.name);
     eie_set(in->result, "arithmetic", options->in_float ? "float32" : "int16");
     eie_set(in->result, "kernel",
             options->in_float ? in->blas.library
-            : in->kernel      ? in->kernel->name
+            : in->pass        ? kernel_names(in, names)
                               : "none");
     eie_set_integer(in->result, "threads", in->threads);
     eie_set_integer(in->result, "repeats", options->repeats);

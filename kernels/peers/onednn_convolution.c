@@ -362,11 +362,11 @@ const struct eie_kernel eie_kernel_peers_onednn_convolution_int8 = {
     .isa = "avx512,vnni",
     .device_kind = EIE_DEVICE_CPU,
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE | EIE_KERNEL_SKIP_ONE |
-             EIE_KERNEL_SKIP_SEVERAL,
+             EIE_KERNEL_SKIP_SEVERAL | EIE_KERNEL_ONE_SCALE,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
     .weight_rounding = {0, ONEDNN_ROUNDING},
-    .input_rounding = {0, ONEDNN_ROUNDING, true},
+    .input_rounding = {0, ONEDNN_ROUNDING},
     .probe = probe_int8,
     .supports = supports,
     .prepare = prepare_int8,

@@ -137,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t added = 0;
     while (added < UNITS && units[added].done) added++;
     if (added < UNITS) {
+        units[added].samples = layer.samples;
         for (uint32_t d = 0; d < sweep.depths.count; d++) units[added].depth[d].cycles = 1;
         FUZZ_MUST(!eie_journal_add(&journal, &run, &units[added], &error));
     }

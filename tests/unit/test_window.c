@@ -83,10 +83,11 @@ static void an_image_comes_back_and_nothing_else_passes_for_one(void **state)
             assert_false(eie_window_image(window, columns, back));
             columns[0] = 0;
         }
-        /* two windows that share a pixel do not agree */
-        columns[values - 1 - (window->pad ? 2 * inputs_of(window) : 0)] ^= 1;
-        if (window->kernel > window->stride && !window->pad)
+        /* the last position shares its first pixel with others, which then do not agree */
+        if (window->kernel > window->stride && !window->pad) {
+            columns[values - inputs_of(window)] ^= 1;
             assert_false(eie_window_image(window, columns, back));
+        }
         free(again);
         free(image);
         free(columns);
