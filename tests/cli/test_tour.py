@@ -38,6 +38,16 @@ def test_command_prints_what_the_page_says(walked, step):
     came_out(step, walked[step])
 
 
+def test_readme_shows_what_is_printed(tmp_path):
+    """The advice that README.md shows is read off a map of this repository, so it is the same everywhere."""
+    (step,) = [step for step in steps_of(REPOSITORY / "README.md") if " advise " in step.command]
+    step.command = step.command.replace("./run eie", str(BINARY)).replace("results/", f"{REPOSITORY}/results/")
+    done = walk([step], tmp_path, environment(DATA))[step]
+    came_out(step, done)
+    numbers = [word for line in step.expected for word in line.split() if word.replace(".", "").isdigit()]
+    assert len(numbers) > 15 and set(numbers) <= set(done.stdout.split())  # to the last digit
+
+
 @pytest.mark.parametrize("step", LONG, ids=[step.command for step in LONG])
 def test_options_of_long_commands_exist(step):
     options_exist(step)
