@@ -37,7 +37,7 @@ def options_of(arguments):
         metavar="NETWORK",
         help=f"lenet-300-100, lenet-5 or a file (default: {NETWORK}); a FOLDER of ledgers: only its page",
     )
-    parser.add_argument("--recipe", metavar="R", help=f"best, paper, eie, dsd, small or a file (default: {RECIPE})")
+    parser.add_argument("--recipe", metavar="R", help=f"best, paper, eie, dsd, short, small or a file (default: {RECIPE})")
     parser.add_argument("--seeds", type=_seeds, metavar="A..B", help="one or several (default: 1..5)")
     parser.add_argument("--data", metavar="DIR", help="folder of MNIST's four files (default: that of EIE_MNIST)")
     parser.add_argument("--threads", type=number_from(1, 1024, int), metavar="N", help="of the library, for each seed")
