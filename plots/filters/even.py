@@ -30,6 +30,7 @@ CLAIMED = cited("1.4", "x", CLAIM), cited("2", "x", CLAIM)
 LESS, MORE = 1, -1  # the odd size that an even one is held against is larger, or smaller
 BETTER, WORSE, SAME, UNKNOWN = "fewer errors", "more errors", "no difference seen", "one seed: no verdict"
 MEANING = {"gain": BETTER, "loss": WORSE, "no gain seen": SAME}
+CONTEXT = ("Machine:", "System:", "Build:", "Library:", "Date:")  # of what stands around rows
 CLOSE_POINTS = 0.1  # what this page calls comparable
 
 
@@ -297,7 +298,7 @@ class Even:
         )
         for table in (self.costs(LESS), self.machine(), self.layer_by_layer()):
             page.table(table, file=file)
-        page.bullets(context_lines(self.results))
+        page.bullets(line for line in context_lines(self.results) if line.startswith(CONTEXT))
 
     def _origins(self):
         for its in self.filters:

@@ -10,7 +10,7 @@ from bench.door.programs import must
 from bench.door.project import EIE, PLOTS, build, install, is_filled, make_folder
 
 RECIPE, PAGE, OUT = "short", "EVEN_FILTERS.md", "results/local/even"
-ROWS = "layers/bench.json"
+LAYERS, ROWS = "layers", "bench.json"  # a folder of the results, the file in it
 FILTERS = ("5x5", "4x4-symmetric", "4x4-plain", "3x3", "2x2-symmetric", "2x2-plain", "6x6-symmetric", "6x6-plain")
 LAYERS_OF = ("2x2-symmetric", "3x3", "4x4-symmetric", "5x5", "6x6-symmetric")  # plain ones have the same shapes
 KEPT = {"conv1": 0.66, "conv2": 0.12, "fc1": 0.08, "fc2": 0.19}  # Deep Compression, Table 3
@@ -23,7 +23,7 @@ def options_of(arguments):
         "even",
         f"Trains LeNet-5 with filters of 2 x 2 to 6 x 6 by the recipe `{RECIPE}`, compresses the layers of the first seed to "
         "4-bit codes, measures them here and on the model of EIE, a product an output position, and makes "
-        f"{PAGE}. What is there already is kept: called again with the same --out it goes on; {ROWS}, once removed, is "
+        f"{PAGE}. What is there already is kept: called again with the same --out it goes on; {LAYERS}/{ROWS}, once removed, is "
         "measured anew.",
         usage="./run even [FILTERS...] [OPTIONS] | ./run even FOLDER [--out DIR]",
         epilog="example: ./run even --seeds 1..3 --data mnist",
@@ -88,25 +88,26 @@ def compress(source, name, density, samples, active, path):
 
 def bench(seed, out):
     """Layers of the networks of one seed: all weights, and the greatest of them without retraining."""
-    files = {}
+    files, folder = {}, f"{out}/{LAYERS}"
     for filters in LAYERS_OF:
         name = f"{out}/lenet-5-{filters}-{seed}"
         if not is_filled(f"{name}.safetensors") or not is_filled(f"{name}.json"):
             continue
+        make_folder(folder)
         for layer, positions, active in layers_of(f"{name}.json"):
             for form, density in (("dense", 1), ("pruned", KEPT[layer])):
-                path = f"{make_folder(f'{out}/layers')}/{filters[:3]}-{form}-{layer}.safetensors"
-                compress(f"{name}.safetensors", layer, density, positions, active, path)
-                files.setdefault(positions, []).append(path)
+                file = f"{filters[:3]}-{form}-{layer}.safetensors"
+                compress(f"{name}.safetensors", layer, density, positions, active, f"{folder}/{file}")
+                files.setdefault(positions, []).append(file)
     if not files:
         say(f"no network of seed {seed} is in {out}: no layer is measured")
         return
     words = []
-    for positions, paths in files.items():
+    for positions, names in files.items():
         words += ["--also"] if words else []
-        words += ["--suite", ",".join(paths), "--batch", str(positions), "--kernel", KERNELS, "--device", DEVICES]
+        words += ["--suite", ",".join(names), "--batch", str(positions), "--kernel", KERNELS, "--device", DEVICES]
         words += ["--threads", "1", "--cache", "hot"]
-    must(EIE, "bench", *words, "--budget", "2m", "--out", f"{out}/{ROWS}")
+    must(os.path.abspath(EIE), "bench", *words, "--budget", "2m", "--out", ROWS, cwd=folder)
 
 
 def page(ledgers, out):
@@ -124,6 +125,6 @@ def main(arguments):
     out = make_folder(options.out or OUT)
     say(f"results: {out}; called again it goes on")
     train(options, out)
-    if not options.no_bench and not is_filled(f"{out}/{ROWS}"):
+    if not options.no_bench and not is_filled(f"{out}/{LAYERS}/{ROWS}"):
         bench(options.seeds.partition("..")[0], out)
     page(out, out)
