@@ -93,7 +93,7 @@ static struct setting *set_up(const char *recipe)
     assert_good(eie_network_read(path, &set->network, &error), error);
     path = test_path(&set->folder, "recipe.json");
     test_write(path, recipe, strlen(recipe));
-    assert_good(eie_recipe_read(path, &set->network, &set->recipe, &error), error);
+    assert_good(eie_recipe_read(path, &set->network, NULL, &set->recipe, &error), error);
     draw_samples(set);
     return set;
 }
@@ -522,7 +522,7 @@ static void bad_recipes_are_refused(void **state)
     for (size_t i = 0; i < TEST_COUNT(faults); i++) {
         const char *text = replaced(whole_text, faults[i].from, faults[i].to);
         test_write(path, text, strlen(text));
-        assert_bad(eie_recipe_read(path, &set->network, &recipe, &error), EIE_INPUT, error,
+        assert_bad(eie_recipe_read(path, &set->network, NULL, &recipe, &error), EIE_INPUT, error,
                    faults[i].message);
     }
     tear_down(set);
@@ -539,12 +539,12 @@ static void shipped_recipes_fit_the_shipped_networks(void **state)
     for (size_t n = 0; n < TEST_COUNT(networks); n++)
         for (size_t r = 0; r < TEST_COUNT(recipes); r++) {
             assert_good(eie_network_read(networks[n], &network, &error), error);
-            assert_good(eie_recipe_read(recipes[r], &network, &recipe, &error), error);
+            assert_good(eie_recipe_read(recipes[r], &network, NULL, &recipe, &error), error);
             assert_true(recipe.phase_count >= 3);
             assert_int_equal(recipe.controls > 0, !strcmp(recipes[r], "dsd"));
             eie_recipe_free(&recipe);
         }
-    assert_bad(eie_recipe_read("bset", &network, &recipe, &error), EIE_USAGE, error,
+    assert_bad(eie_recipe_read("bset", &network, NULL, &recipe, &error), EIE_USAGE, error,
                "did you mean best?");
 }
 
