@@ -9,6 +9,7 @@ import struct
 
 import numpy
 import pytest
+from command import compile_shared
 from safetensors.numpy import load_file
 
 SIDE, CLASSES = 12, 10
@@ -288,10 +289,23 @@ def test_dense_sparse_dense_has_its_control(eie, train):
     assert tested["eie_format"] == "eie-network-test-1" and tested["network"] == "net" and tested["images"] == 200
     assert tested["float_errors"] == seed["test"]["file_errors"] and "floats" in tested["int16_reason"]
     assert f"float32: {tested['float_errors']} wrong" in said
+    clock = {"LD_PRELOAD": str(compile_shared(eie.folder, "leaping_clock", LEAPING_CLOCK))}
+    done = eie("train", "net.json", "--test", "out.safetensors", "--data", "data", env=clock)
+    assert "100 of 200 images, ETA " in done.stderr and "200 of 200" not in done.stderr and done.stdout == said
     eie.fails(2, "eie train NETWORK --test", "train", "--test", "out.safetensors", "--data", "data")
     eie.fails(2, "does not hold", "train", "lenet-5", "--test", "out.safetensors", "--data", "data")
 
 
+LEAPING_CLOCK = """
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    static time_t seconds = 1;
+    (void)clock;
+    *now = (struct timespec){seconds += 10, 0};
+    return 0;
+}
+"""
 BAD = {
     "network": ("'lenet'", 2, ["train", "lenet", "--data", "data", "-o", "x"]),
     "recipe": ("did you mean best?", 2, ["train", "net.json", "--recipe", "bets", "--data", "data", "-o", "x"]),
