@@ -15,25 +15,27 @@
 /* Trains all seeds, prints a line an epoch, and gives the ledger:
  *
  * eie_format "eie-training-1"; network, parameters, weights, macs, dense_bytes (4 a parameter);
- * recipe, recipe_sha256 (of its file), recipe_text (its own words), where values were changed
- * recipe_changes (kept, bits: lists, of one number where it is for every layer); data, images
- * (learnt), validation (images); library, library_core, threads; revision; seeds: of each seed,
- * file, resumed (true where it went on with a checkpoint; times are those of all its parts) phases:
- * name, kind, taken_from (of one that another training's checkpoint gave: the times are of that
- * training), epochs, seconds (wall), cpu_seconds, loss (the last epoch's), validation_errors,
- * validation_error_pct; where weights were shared shared_validation_errors and
- * shared_validation_error_pct, before the centroids learnt; test_errors, test_error_pct layers:
- * name, outputs, inputs, kept, kept_pct, and where the file has codes code_bits, entries (fillers
- * included), fillers, code_bits_huffman, run_bits_huffman (means a weight), bytes file_bytes,
- * file_parts (header, tables, codes, runs, centroids, biases; of floats header, weights, biases:
- * bytes that add up), rate_x = dense_bytes / file_bytes file_validation_errors,
- * file_validation_error_pct: of the file, read back test_data ("MNIST" or "unknown data"); test:
- * images, dense_errors, file_errors, both_wrong, only_dense_wrong, only_file_wrong (discordant
- * pairs, McNemar's), dense_error_pct, file_error_pct; with a control control_test: the same with
- * `control` for `dense` and summary: rate_x, file_bytes, file_validation_error_pct,
- * dense_error_pct, file_error_pct and the paired file_less_dense_pct; with a control
- * control_error_pct and file_less_control_pct; of each seeds, mean, least, most, and of several
- * seeds deviation and standard_error.
+ * recipe, recipe_sha256 (of its file), recipe_text (the recipe's own words), where values were
+ * changed recipe_changes (kept, bits: lists, of one number where it is for every layer); data, images (learnt), validation
+ * (images); library, library_core, threads; revision; seeds: of each
+ *   seed, file, resumed (true where it went on with a checkpoint; times are those of all its parts)
+ *   phases: name, kind, taken_from (of one that another training's checkpoint gave: the times are
+ *     of that training), epochs, seconds (wall), cpu_seconds, loss (the last epoch's),
+ *     validation_errors, validation_error_pct; where weights were shared shared_validation_errors
+ *     and shared_validation_error_pct, before the centroids learnt; test_errors, test_error_pct
+ *   layers: name, outputs, inputs, positions (products an image), kept, kept_pct, active_pct (of a
+ *     product's inputs those that are not 0, over 100 validation images), and where the file has
+ *     codes code_bits, entries (fillers included), fillers, code_bits_huffman, run_bits_huffman
+ *     (means a weight), bytes
+ *   file_bytes, file_parts (header, tables, codes, runs, centroids, biases; of floats header,
+ *   weights, biases: bytes that add up), rate_x = dense_bytes / file_bytes
+ *   file_validation_errors, file_validation_error_pct: of the file, read back
+ *   test_data ("MNIST" or "unknown data"); test: images, dense_errors, file_errors, both_wrong,
+ *     only_dense_wrong, only_file_wrong (discordant pairs, McNemar's), dense_error_pct,
+ *     file_error_pct; with a control control_test: the same with `control` for `dense`
+ * and summary: rate_x, file_bytes, file_validation_error_pct, dense_error_pct, file_error_pct and
+ * the paired file_less_dense_pct; with a control control_error_pct and file_less_control_pct; of
+ * each seeds, mean, least, most, and of several seeds deviation and standard_error.
  *
  * Checkpoints stay until eie_train_finish: what a seed has come to is not lost with another one.
  * EIE_USAGE: there are some, and options->resume is false.
