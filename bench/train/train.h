@@ -16,8 +16,8 @@
  *
  * eie_format "eie-training-1"; network, parameters, weights, macs, dense_bytes (4 a parameter);
  * recipe, recipe_sha256 (of its file), recipe_text (the recipe's own words), where values were
- * changed recipe_changes (kept, bits: lists, of one number where it is for every layer); data, images (learnt), validation
- * (images); library, library_core, threads; revision; seeds: of each
+ * changed recipe_changes (kept, bits: lists, of one number where it is for every layer); data,
+ * images (learnt), validation (images); library, library_core, threads; revision; seeds: of each
  *   seed, file, resumed (true where it went on with a checkpoint; times are those of all its parts)
  *   phases: name, kind, taken_from (of one that another training's checkpoint gave: the times are
  *     of that training), epochs, seconds (wall), cpu_seconds, loss (the last epoch's),
