@@ -108,7 +108,7 @@ struct eie_unit {
     uint64_t most_entries, stored_entries; /* of one PE, of one whole group: the whole layer */
     uint64_t slowest_pe;                   /* cycles of the busiest PE's work, all samples */
     uint32_t passes, blocks, columns; /* passes over the inputs; blocks of rows and columns (the
-                                         bias is one more) that the layer is cut into */
+                                         bias is one more) that the layer is split into */
     struct eie_depth_counts depth[EIE_SWEEP_MAX]; /* as the sweep's depths */
     uint32_t line_count;
     uint32_t entries_per_line[EIE_LINES_MAX]; /* distinct, of all pairs of line and code bits */
