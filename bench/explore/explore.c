@@ -143,10 +143,11 @@ enum eie_status eie_sweep_layer_make(const struct eie_suite *suite, uint32_t ind
     if (!status) count_weights(layer);
     for (uint32_t c = 0; c < sweep->code_bits.count && !status; c++) {
         const uint32_t bits = (uint32_t)sweep->code_bits.values[c];
-        struct eie_layer *reshared;
+        struct eie_layer *reclustered;
         if (eie_layer_codes_fit(layer->layer, bits)) continue;
-        status = eie_layer_reshare(layer->layer, bits, &reshared, &layer->resharing[bits], error);
-        if (!status) eie_layer_free(reshared);
+        status = eie_layer_recluster(layer->layer, bits, &reclustered, &layer->reclustering[bits],
+                                     error);
+        if (!status) eie_layer_free(reclustered);
     }
     if (status) eie_sweep_layer_free(layer);
     return status;

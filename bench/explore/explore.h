@@ -15,7 +15,7 @@
 #define EIE_BENCH_EXPLORE_EXPLORE_H
 
 #include "host/devices/device.h"
-#include "host/layer/reshare.h"
+#include "host/layer/recluster.h"
 #include "host/layer/suite.h"
 #include "kernels/model/eie_energy.h"
 
@@ -71,8 +71,8 @@ struct eie_sweep_layer {
     uint64_t weights;     /* non-zero weights in the active columns of these samples, added up, and
                              for each sample the biases that are not 0 */
     uint64_t all_weights; /* non-zero weights and biases of the whole layer, once */
-    struct eie_resharing resharing[9]; /* [code bits]: what narrower codes would change, where they
-                                          do not hold the layer as it is; else zeros */
+    struct eie_reclustering reclustering[9]; /* [code bits]: what narrower codes would change, where
+                                          they do not hold the layer as it is; else zeros */
 };
 
 /* Builds or imports layer `index` of the suite, hashes and decodes it. EIE_USAGE: it has fewer

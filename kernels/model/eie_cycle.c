@@ -1,11 +1,11 @@
 /* The accelerator as a kernel: walks the compressed streams as the design stores them, so that y is
  * bit for bit that of any exact kernel, and counts EIE's cycles and reads on the way
  * (eie_cycle_model.h). A batch runs one vector after the other, as EIE does. The matrix is dealt
- * and encoded anew for the design's PEs and bits; where its codes do not fit, its weights are
- * shared anew (host/layer/reshare.h), y is that matrix's, and the row says so. */
+ * and re-encoded for the design's PEs and bits; where its codes do not fit, its weights are
+ * re-clustered (host/layer/recluster.h), y is that matrix's, and the row says so. */
 #include "host/devices/design.h"
 #include "host/layer/numbers.h"
-#include "host/layer/reshare.h"
+#include "host/layer/recluster.h"
 #include "kernels/kernel.h"
 #include "kernels/model/eie_cycle_model.h"
 #include "kernels/model/eie_energy.h"
@@ -21,9 +21,9 @@
 
 struct eie_plan {
     struct eie_setup setup;
-    struct eie_layer *reshared;    /* owned; NULL where the codes fit */
+    struct eie_layer *reclustered; /* owned; NULL where the codes fit */
     const struct eie_layer *layer; /* what is computed */
-    struct eie_resharing resharing;
+    struct eie_reclustering reclustering;
     struct eie_partition partition;
     struct eie_schedule schedule;
     struct eie_cycle_design design;
@@ -76,7 +76,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
         2 * columns * sizeof(uint32_t) +
         (uint64_t)problem->batch * (layer->inputs + (uint64_t)layer->outputs) * sizeof(int16_t) +
         (uint64_t)layer->outputs * sizeof(uint32_t) +
-        /* decoding, and weights shared anew */
+        /* decoding and re-clustering */
         (uint64_t)layer->entry_count * 7 + (uint64_t)layer->pe_count * columns * 4 +
         (uint64_t)layer->sample_count * layer->inputs * sizeof(int16_t);
     return EIE_OK;
@@ -85,7 +85,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 static void destroy(struct eie_plan *plan)
 {
     if (!plan) return;
-    eie_layer_free(plan->reshared);
+    eie_layer_free(plan->reclustered);
     eie_partition_free(&plan->partition);
     eie_schedule_free(&plan->schedule);
     eie_counts_free(&plan->one);
@@ -116,9 +116,9 @@ static enum eie_status make(struct eie_plan *plan, struct eie_error *error)
     enum eie_status status = EIE_OK;
     plan->layer = problem->layer;
     if (!eie_layer_codes_fit(problem->layer, design->code_bits)) {
-        status = eie_layer_reshare(problem->layer, design->code_bits, &plan->reshared,
-                                   &plan->resharing, error);
-        plan->layer = plan->reshared;
+        status = eie_layer_recluster(problem->layer, design->code_bits, &plan->reclustered,
+                                     &plan->reclustering, error);
+        plan->layer = plan->reclustered;
     }
     if (!status) status = eie_energy_data_read(&plan->data, error);
     if (!status) status = cut_layer(plan, error);
@@ -441,15 +441,15 @@ static void describe(const struct eie_plan *plan, eie_column column, void *conte
     column(context, "eie_passes", NULL, plan->schedule.passes_capacity);
     column(context, "eie_index_bits", NULL, design->index_bits);
     column(context, "eie_code_bits", NULL, design->code_bits);
-    if (plan->reshared) {
+    if (plan->reclustered) {
         char text[160];
         snprintf(text, sizeof text,
                  "approximate: %u shared weights instead of %u, weights off by %.3g %% (rms)",
-                 plan->resharing.codes_left, plan->resharing.codes_used,
-                 100 * plan->resharing.relative_rms_error);
+                 plan->reclustering.codes_left, plan->reclustering.codes_used,
+                 100 * plan->reclustering.relative_rms_error);
         column(context, "eie_reshared", text, 0);
         column(context, "eie_reshared_relative_rms_error", NULL,
-               plan->resharing.relative_rms_error);
+               plan->reclustering.relative_rms_error);
     }
     describe_cycles(plan, column, context);
     describe_energy(plan, column, context);
