@@ -545,7 +545,7 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
     return EIE_OK;
 }
 
-/* The case whose layer stands beside: the previous one, of another shape; beside the first of many
+/* The case whose layer is loaded too: the previous one, of another shape; beside the first of many
  * inputs the last of those. */
 static uint32_t companion_of(uint32_t index)
 {

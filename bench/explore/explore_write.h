@@ -1,5 +1,5 @@
 /* The files of a sweep: what is written at the end (JSON or CSV), and the journal of finished units
- * that an interrupted sweep goes on with. */
+ * from which an interrupted sweep continues. */
 #ifndef EIE_BENCH_EXPLORE_EXPLORE_WRITE_H
 #define EIE_BENCH_EXPLORE_EXPLORE_WRITE_H
 

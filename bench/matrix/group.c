@@ -205,7 +205,7 @@ static enum eie_status copies_of(const struct session *session, const struct eie
 }
 
 /* As many copies as the cache mode takes; `bytes` are those of a plan with one. A kernel that
- * chooses by trying may choose another form when there are several: then they are counted anew,
+ * chooses by trying may choose another form when there are several: then they are counted again,
  * once. */
 static enum eie_status make_copies(struct session *session, struct contender *contender,
                                    uint64_t bytes, bool *later, struct eie_error *error)
@@ -296,7 +296,7 @@ static void fail(struct session *session, struct contender *contender, enum eie_
     end_plan(session, contender);
 }
 
-/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
+/* A kernel that chooses another one, and chose differently in earlier visits, starts over: a median
  * of two kernels' times would be that of none. */
 static void keep_choice(struct eie_row *row)
 {
@@ -658,7 +658,7 @@ static bool is_timed(const struct eie_row *row)
     return row->status == EIE_ROW_OK && row->samples.count;
 }
 
-/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them anew.
+/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them again.
  */
 static void measure_ceilings(struct session *session, bool again)
 {

@@ -60,7 +60,7 @@ static enum eie_energy_state read_file(const struct eie_rapl_zone *zone, uint64_
     if (code && code != EFBIG && code != EILSEQ) return judge(code, zone->where, why);
     if (!code && eie_rapl_number(text, raw)) return EIE_ENERGY_MEASURED;
     eie_fail(why, EIE_SYSTEM,
-             "%s holds no number but '%.20s': see what dmesg says of rapl, or load its module anew",
+             "%s holds no number but '%.20s': see what dmesg says of rapl, or reload its module",
              zone->where, code ? "..." : text);
     return EIE_ENERGY_UNAVAILABLE;
 }

@@ -1,4 +1,4 @@
-"""Deep Compression's networks compressed anew: results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, by the names of
+"""Deep Compression's networks compressed here: results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, by the names of
 its columns."""
 
 import os

@@ -113,7 +113,7 @@ class Report:
         self.last_screen = LastScreen(results, published, self.opencl, speeds, self.missing, self.gpus)
 
     def files(self, drawn=True, svgs=()):
-        """All but the pictures; `drawn`: these stand beside report.md. `svgs`: {name: SVG} for report.html."""
+        """All but the pictures; `drawn`: these are next to report.md. `svgs`: {name: SVG} for report.html."""
         tables = [table for tables in self.sections.values() for table in tables]
         own = [self.points, everyrow.table(self.lines), self.machine_speed, self.machine_energy, *self.ways.tables()]
         own += [self.counters] if self.counters.rows else []

@@ -31,7 +31,7 @@ class Ceilings:
 
     def __init__(self, results):
         self.bandwidth, self.peak = {}, {}  # {(threads, level): Cell}, {(threads, operation): Cell}
-        self.adds = {}  # {(threads, ADDS): Cell}; files of before have none
+        self.adds = {}  # {(threads, ADDS): Cell}; older files have none
         self.pool = {}  # {(threads, what): Cell}
         self.runs = _list(results.context, "eie_runs", results.path)
         for number, run in enumerate(self.runs):

@@ -24,8 +24,8 @@ PADDING = {
 }
 NO_IMAGENET = "measuring it takes ImageNet and a trained network, which are not here"
 DRAWN = "drawn weights, whose codes and fillers take more bits than those of trained ones: results/DEEP_COMPRESSION.md"
-ONLY_CITED = "its layers are printed nowhere, so that none can be compressed anew"
-ALONE, ANEW = "the poster alone", "compressed anew here"
+ONLY_CITED = "its layers are not published, so that none can be compressed here"
+ALONE, COMPRESSED_HERE = "the poster alone", "compressed here"
 GIVEN = "a choice of the design: our model takes it as given"
 
 
@@ -365,7 +365,7 @@ class Ways:
         ways = [
             Way(
                 self._energies.get(row, "nine bars of Fig. 7"),
-                "mean of nine printed bars; those of NeuralTalk rest on powers that are printed nowhere",
+                "mean of nine printed bars; those of NeuralTalk rest on powers that the paper does not give",
                 "Fig. 7",
                 verdict=CITED,
             ),
@@ -441,16 +441,16 @@ class Ways:
                 f"{before.text} MB, the poster's size before, x {share:g} %, {total['source']}",
                 "share of the printed size",
             ),
-            self._made_anew(name),
+            self._compressed_here(name),
         ]
 
-    def _made_anew(self, name):
+    def _compressed_here(self, name):
         size = self._networks.cell(NETWORKS[name], HUFFMAN_BYTES)
         words = f"{size.digits(0)} bytes of Huffman-coded files" if size.is_number else "Huffman-coded files"
         return Way(
             Cell(size.value / 1e6, "MB", "measured", size.source) if size.is_number else size,
             f"{words} that `eie compress` makes of layers of the printed shapes, densities and bits; {DRAWN}",
-            ANEW,
+            COMPRESSED_HERE,
             estimate=True,
             rests_on=HERE,
         )
@@ -487,8 +487,8 @@ class Ways:
         ] + (self._rates(NETWORKS[name]) if name in NETWORKS else [])
 
     def _rates(self, network):
-        """By Deep Compression's tables, and of the network compressed anew."""
-        printed, total, layers, anew = (
+        """By Deep Compression's tables, and of the network compressed here."""
+        printed, total, layers, here = (
             self._networks.cell(network, column) for column in (PRINTED_RATE, TOTAL_RATE, LAYERS_RATE, HUFFMAN_RATE)
         )
         printed = replace(printed, text=printed.digits(0)) if printed.is_number else printed
@@ -496,7 +496,13 @@ class Ways:
             Way(printed, "Deep Compression Table 1 prints the same", "Deep Compression", verdict=CITED),
             Way(total, "100 % / the size that the total row of its table prints", "printed total"),
             Way(layers, "all weights / the printed sizes of the layers, added up", "printed layers"),
-            Way(anew, f"dense bytes / bytes of the Huffman-coded files; {DRAWN}", ANEW, estimate=True, rests_on=HERE),
+            Way(
+                here,
+                f"dense bytes / bytes of the Huffman-coded files; {DRAWN}",
+                COMPRESSED_HERE,
+                estimate=True,
+                rests_on=HERE,
+            ),
         ]
 
     def _of_accuracy_before(self, name):

@@ -256,7 +256,7 @@ def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
 
 
 def test_bounds_by_their_names(save, tmp_path):
-    """One kernel whose layers have different bounds; a file of before has no ceiling for additions."""
+    """One kernel whose layers have different bounds; an older file has no ceiling for additions."""
     document = with_ceilings(fake_document())
     bounds = {"Alex-6": "adds", "Alex-7": "adds", "VGG-6": "arithmetic", "VGG-7": "dram"}
     for row in document["benchmarks"]:

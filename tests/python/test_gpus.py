@@ -1,4 +1,4 @@
-"""plots/pages/gpus.py: tables, verdicts and words follow from made-up rows of CUDA devices, computed here anew."""
+"""plots/pages/gpus.py: tables, verdicts and words follow from made-up rows of CUDA devices, computed here again."""
 
 import csv
 import math
