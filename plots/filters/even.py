@@ -11,7 +11,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-from plots.core.cells import LETTERS, Cell, cited, missing, ratio
+from plots.core.cells import LETTERS, Cell, cited, missing, percent, ratio
 from plots.core.commandline import Parser
 from plots.core.context import context_lines
 from plots.core.evenfilters import COLUMN as IN_WORDS
@@ -268,6 +268,28 @@ class Even:
                 )
         return table
 
+    def machine_sentences(self):
+        """What the pairs cost, and what holds EIE up."""
+        costs, machine = self.costs(), self.machine()
+        for row in costs.rows:
+            even, _, odd = row.split()
+            if not costs.get(row, "EIE, dense").is_number:
+                continue
+            times = ", ".join(
+                f"{column} {costs.get(row, column).said(2)}" for column in costs.columns if column != "products"
+            )
+            use = [machine.get(f"{short}, dense", "PEs in use").said(1) for short in (even, odd)]
+            yield (
+                f"**{row}**, odd over even, whole network: products {costs.get(row, 'products').said(2)}; {times}. PEs in use, dense: "
+                f"{use[0]}, odd {use[1]}."
+            )
+        for row in (row for row in machine.rows if row.endswith("pruned")):
+            columns, cycles = (machine.get(row, column) for column in ("columns sent", "cycles"))
+            dense = machine.get(row.replace("pruned", "dense"), "cycles")
+            share = ratio(columns, cycles, f"columns sent / cycles: {row}")
+            saved = ratio(dense, cycles, f"cycles of dense / of pruned weights: {row}")
+            yield f"{row}: columns are {percent(share.value, share.source).said(0)} of EIE's cycles; pruning saves {saved.said(2)}."
+
     def sentences(self):
         table = self.verdicts()
         return [table.get(row, IN_WORDS).value for row in table.rows]
@@ -306,6 +328,7 @@ class Even:
             "a cycle, whatever its entries: *PEs in use* is the share of their cycles in which PEs multiply. Times here are least samples, "
             "one thread.",
         )
+        page.bullets(self.machine_sentences())
         for table in (self.costs(), self.machine(), self.layer_by_layer()):
             page.table(table, file=file)
         page.bullets(line for line in context_lines(self.results) if line.startswith(CONTEXT))
