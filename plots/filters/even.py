@@ -6,6 +6,7 @@ cells.
 Exit codes: 0 good; 2 usage or bad input; 3 the output could not be written.
 """
 
+import math
 import os
 import re
 import sys
@@ -105,7 +106,9 @@ class Pair:
         even, odd = values(self.even), values(self.odd)
         shared = [number for number in even if number in odd]
         words = f"even - odd on equal seeds: {self.name}"
-        return Spread([even[number] - odd[number] for number in shared], "points", words, 3, True) if shared else None
+        return (
+            Spread([round(even[number] - odd[number], 6) for number in shared], "points", words, 3, True) if shared else None
+        )
 
 
 class Even:
@@ -188,6 +191,36 @@ class Even:
         table.decimals = {"products": 2, "in convolutions": 2}
         return table
 
+    def line(self):
+        """Even filters against as many products of odd ones: between both neighbours, straight over the products' logarithm."""
+        table = Table("line", "Even filters against the line between the odd ones next to them", corner="filters")
+        odd = {its.size: its for its in self.filters if not its.padding}
+        for its in self.filters:
+            if its.padding not in ("plain", "symmetric") or not {its.size - 1, its.size + 1} <= odd.keys():
+                continue
+            low, high = odd[its.size - 1], odd[its.size + 1]
+            share = math.log(its.macs().value / low.macs().value) / math.log(high.macs().value / low.macs().value)
+            even, below, above = its.errors(), low.errors(), high.errors()
+            seeds = [seed for seed in even if seed in below and seed in above]
+            if not seeds:
+                continue
+            line = [below[seed] + share * (above[seed] - below[seed]) for seed in seeds]
+            words = f"{its.name}, between {low.name} and {high.name}"
+            less = Spread(
+                [even[seed] - value for seed, value in zip(seeds, line)], "points", f"even - line: {words}", 3, True
+            )
+            cells = {
+                "error": Spread([even[seed] for seed in seeds], "%", its.name, 3).mean(),
+                "of the line": Spread(line, "%", f"line over the products' logarithm: {words}", 3).mean(),
+                "even less line": less.mean(),
+            }
+            cells |= {} if less.error_value is None else {"standard error": less.error()}
+            table.put_cells(
+                words, cells | {"verdict": Cell(MEANING.get(less.verdict(), UNKNOWN), "", "derived", "Student's t, 95 %")}
+            )
+        table.decimals = dict.fromkeys(("error", "of the line", "standard error"), 3)
+        return table
+
     def costs(self):
         """What the even network of a pair costs, odd over even: above 1 is a gain."""
         table = Table("costs", "What that saves: odd over even", corner="filters")
@@ -252,7 +285,7 @@ class Even:
     # ---- the page
 
     def tables(self):
-        found = [self.verdicts(), self.networks(), *map(self.against, PAIRS), self.seeds()]
+        found = [self.verdicts(), self.networks(), *map(self.against, PAIRS), self.line(), self.seeds()]
         return found + ([self.costs(), self.machine(), self.layer_by_layer()] if self.layers else [])
 
     def verdicts(self):
@@ -266,6 +299,11 @@ class Even:
                 table.put(
                     pair.name, IN_WORDS, Cell(f"{words}.", "", "derived", "products, and errors of both on equal seeds")
                 )
+        line = self.line()
+        for row in line.rows:
+            less, verdict = (line.get(row, column) for column in ("even less line", "verdict"))
+            words = f"**{row}**, at as many products on the line of odd sizes: error {less.said()}: {verdict.value}."
+            table.put(row, IN_WORDS, Cell(words, "", "derived", "table line"))
         return table
 
     def machine_sentences(self):
@@ -311,7 +349,7 @@ class Even:
             "A difference is called where the 95 % interval by Student's t over the seeds' pairs leaves 0 out; with three seeds that "
             f"asks for much. *Comparable* means here: a mean of at most {CLOSE_POINTS} points more, ten images of the 10,000."
         )
-        for table in (self.networks(), *map(self.against, PAIRS), self.seeds()):
+        for table in (self.networks(), *map(self.against, PAIRS), self.line(), self.seeds()):
             if table.rows:
                 page.table(table, file=file)
         if self.layers:

@@ -1,6 +1,7 @@
 """plots/filters: ledgers of networks with filters of even size, and rows of their layers, made up and round, as a page."""
 
 import json
+import math
 
 import pytest
 from conftest import base_row, run_script, with_number
@@ -113,6 +114,24 @@ def test_even_filters_stand_beside_their_odd_neighbours(folder):
     assert "not comparable" in sentences[0] and "fewer errors" not in sentences[1]
 
 
+def test_even_filters_stand_beside_the_line_of_odd_ones(tmp_path):
+    write(
+        tmp_path / "ledgers",
+        three=network("3x3", 90, 100),
+        five=network("5x5", 50, 60),
+        four=network("4x4-plain", 100, 110),
+        two=network("2x2-plain", 100, 110),
+    )
+    found = Even(tmp_path / "ledgers")
+    low, middle, high = (found.networks().get(name, "products, M").value for name in ("3 x 3", "4 x 4, plain", "5 x 5"))
+    (row,) = found.line().rows
+    assert row == "4 x 4, plain, between 3 x 3 and 5 x 5"
+    share = math.log(middle / low, high / low)
+    assert found.line().get(row, "of the line").value == pytest.approx(0.95 - 0.4 * share)
+    assert found.line().get(row, "even less line").value == pytest.approx(0.1 + 0.4 * share)
+    assert found.line().get(row, "verdict").value == WORSE and found.sentences()[-1].endswith("more errors.")
+
+
 def test_costs_are_sums_over_the_layers(folder):
     found = Even(folder)
     machine = found.machine()
@@ -143,7 +162,7 @@ def test_page_and_cells(folder, tmp_path):
 def test_without_times_the_errors_stand_alone(tmp_path):
     write(tmp_path / "ledgers", five=network("5x5", 80), four=network("4x4-plain", 90, 91))
     found = Even(tmp_path / "ledgers")
-    assert [table.name for table in found.tables()] == ["verdicts", "networks", LESS, MORE, EQUAL, "seeds"]
+    assert [table.name for table in found.tables()] == ["verdicts", "networks", LESS, MORE, EQUAL, "line", "seeds"]
     assert "On EIE" not in even.markdown(found.page("PAGE.csv"))
 
 
