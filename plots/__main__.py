@@ -18,6 +18,7 @@ VERBS = {
     "history": "history.history",
     "map": "map.page",
     "train": "training.page",
+    "even": "filters.even",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",

@@ -123,7 +123,7 @@ void eie_layer_count_batch(const struct eie_layer *layer, const int16_t *inputs,
                            uint64_t *nonzeros, uint64_t *padding);
 
 /* Largest possible |final sum| for any int16 inputs; at most INT32_MAX proves that no input can
- * overflow the accumulator (design: numbers). */
+ * overflow the accumulator (docs/decisions.md, "exact integers"). */
 EIE_MUST_USE enum eie_status eie_layer_sum_bound(const struct eie_layer *layer, uint64_t *bound,
                                                  struct eie_error *error);
 

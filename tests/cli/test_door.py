@@ -23,6 +23,7 @@ NEEDED = {
     "history": ["a"],
     "bencher": ["a.json"],
     "train": ["lenet-5", "--data", "d"],
+    "even": ["--data", "d"],
     "classify": ["a.png", "--network", "a.net"],
 }
 STAND_IN = """#!{python}
