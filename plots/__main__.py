@@ -25,6 +25,7 @@ VERBS = {
     "compressed": "compression.compressed",
     "deepcomp": "compression.deepcomp",
     "ppm": "images.ppm",
+    "squeezenet": "convolution.page",
 }
 
 

@@ -25,6 +25,7 @@ NEEDED = {
     "train": ["lenet-5", "--data", "d"],
     "even": ["--data", "d"],
     "classify": ["a.png", "--network", "a.net"],
+    "squeezenet": ["--network", "a.net"],
 }
 STAND_IN = """#!{python}
 import json, os, signal, sys, time
