@@ -564,7 +564,7 @@ static enum eie_status check_a_third(const struct eie_kernel *approximate,
                                      struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    for (uint32_t i = turn % 3; i < eie_check_fixed_cases() && !status; i += 3) {
+    for (uint32_t i = (uint32_t)(turn % 3); i < eie_check_fixed_cases() && !status; i += 3) {
         struct eie_check_options options = bound_cases;
         struct eie_check_count count;
         options.only_case = i;
