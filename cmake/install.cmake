@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 
 set(EIE_INSTALLED_HEADERS
     kernels/kernel.h kernels/cpu_plan.h kernels/plugin.h
-    host/base/error.h host/base/hash.h host/devices/device.h host/layer/layer.h host/layer/numbers.h
+    host/base/error.h host/base/hash.h host/devices/device.h host/layer/layer.h host/layer/numbers.h host/layer/window.h
     host/machine/cpu.h host/machine/pages.h host/machine/threads.h host/machine/topology.h)
 
 # The program exports what these headers declare and nothing else, and holds it even where nothing

@@ -41,8 +41,9 @@ enum eie_kernel_flags {
     EIE_KERNEL_BASELINE = 1 << 5, /* in every visit of its group, until a float32 row is measured */
     EIE_KERNEL_DENSE = 1 << 6,  /* FLOAT32, weights as a dense matrix: the fastest of a group is */
     EIE_KERNEL_SPARSE = 1 << 7, /* its dense reference; and the same of weights kept sparse */
-    EIE_KERNEL_SKIP_ONE = 1 << 8,    /* the selection `default` leaves it out at batch 1 */
-    EIE_KERNEL_SKIP_SEVERAL = 1 << 9 /* and at larger batches */
+    EIE_KERNEL_SKIP_ONE = 1 << 8,     /* the selection `default` leaves it out at batch 1 */
+    EIE_KERNEL_SKIP_SEVERAL = 1 << 9, /* and at larger batches */
+    EIE_KERNEL_ONE_SCALE = 1 << 10 /* APPROXIMATE: inputs are rounded with one scale for a load */
 };
 
 /* What is asked of a kernel. */
@@ -81,10 +82,11 @@ struct eie_cost {
 
 /* How far an operand as an APPROXIMATE kernel keeps it lies from the true one, at most:
  *     |kept - true| <= relative * |true| + of_largest * the largest |true|
- * where the largest is the codebook's for weights, and that of the same input vector for inputs. 0
- * is kept as 0. bfloat16, to nearest: relative 2^-8; int8 with one scale, to nearest: of_largest
- * 0.5 / 127. The bound of each output follows from it (bench/check/check.h). Sums of rounded
- * operands can leave int32 where exact ones do not: they must saturate, not wrap. */
+ * where the largest is the codebook's for weights, and for inputs that of the same input vector, or
+ * with ONE_SCALE that of all vectors of a load. 0 is kept as 0.
+ * bfloat16, to nearest: relative 2^-8; int8 with one scale, to nearest: of_largest 0.5 / 127. The
+ * bound of each output follows from it (bench/check/check.h). Sums of rounded operands can leave
+ * int32 where exact ones do not: they must saturate, not wrap. */
 struct eie_rounding {
     double relative, of_largest; /* 0 to 0.5 each */
 };
@@ -132,8 +134,8 @@ struct eie_kernel {
 
     /* Copies int16 [batch][inputs] (2-byte aligned, guarded: not one byte beyond may be read). A
      * FLOAT32 kernel converts to float, exactly, or to a narrower type that its library multiplies
-     * where all of them fit it; an APPROXIMATE one on a device may round here, and its summary says
-     * so. */
+     * where all of them fit it; an APPROXIMATE one may round here on a device, or where the layer
+     * before would have rounded for it (a library's convolution), and its summary says so. */
     enum eie_status (*load)(struct eie_plan *plan, const int16_t *inputs, struct eie_error *error);
 
     /* One product with copy `copy`; no allocation, no I/O. Devices only enqueue. What a library

@@ -77,7 +77,7 @@ static enum eie_status check_flags(const struct eie_kernel *kernel, struct eie_e
 {
     const uint32_t flags = kernel->flags, own = EIE_KERNEL_REFERENCE | EIE_KERNEL_BASELINE;
     const uint32_t form = EIE_KERNEL_DENSE | EIE_KERNEL_SPARSE,
-                   skip = EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,
+                   skip = EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL | EIE_KERNEL_ONE_SCALE,
                    check = flags & ~form & ~skip;
     if (flags & own)
         return eie_fail(error, EIE_INPUT,

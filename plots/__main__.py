@@ -18,12 +18,14 @@ VERBS = {
     "history": "history.history",
     "map": "map.page",
     "train": "training.page",
+    "even": "filters.even",
     "merge": "compare.merge",
     "reproduction": "book.reproduction",
     "calibrate-rows": "book.calibrate_rows",
     "compressed": "compression.compressed",
     "deepcomp": "compression.deepcomp",
     "ppm": "images.ppm",
+    "squeezenet": "convolution.page",
 }
 
 

@@ -36,6 +36,28 @@ void eie_audit_turn(const int16_t *inputs, uint32_t batch, uint32_t count, uint3
     }
 }
 
+enum eie_status eie_audit_turn_of(const struct eie_layer *layer, const int16_t *inputs,
+                                  uint32_t batch, uint32_t by, int16_t *turned,
+                                  struct eie_error *error)
+{
+    const struct eie_window *window = &layer->window;
+    if (!eie_window_is(window) || eie_window_positions(window) != batch) {
+        eie_audit_turn(inputs, batch, layer->inputs, by, turned);
+        return EIE_OK;
+    }
+    const size_t size = eie_window_image_size(window);
+    int16_t *image = malloc(2 * size * sizeof *image);
+    if (!image) return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
+    if (eie_window_image(window, inputs, image)) {
+        eie_audit_turn(image, 1, (uint32_t)size, by, image + size);
+        eie_window_columns_int16(window, image + size, 0, batch, turned);
+    } else {
+        eie_audit_turn(inputs, batch, layer->inputs, by, turned);
+    }
+    free(image);
+    return EIE_OK;
+}
+
 static size_t input_count(const struct eie_audit *audit)
 {
     return (size_t)audit->timed->reference->batch * audit->timed->reference->inputs;
@@ -111,10 +133,14 @@ static enum eie_status find_short_round(struct auditor *auditor, double *least_n
         double spent_ns;
         /* without them the caches, the clock and sleeping threads would count, too */
         if (*rounds) status = time_calls(auditor, WARM_S, 1, &spent_ns, error);
-        eie_audit_turn(audit->timed->inputs, reference->batch, reference->inputs,
-                       (audit->seed * ATTEMPTS * ROUNDS_MAX + ++auditor->turns) * GOLDEN,
-                       auditor->inputs);
-        for (size_t i = 0; audit->divisor > 1 && i < input_count(audit); i++)
+        const uint32_t by = (audit->seed * ATTEMPTS * ROUNDS_MAX + ++auditor->turns) * GOLDEN;
+        if (!audit->layer)
+            eie_audit_turn(audit->timed->inputs, reference->batch, reference->inputs, by,
+                           auditor->inputs);
+        else if (!status)
+            status = eie_audit_turn_of(audit->layer, audit->timed->inputs, reference->batch, by,
+                                       auditor->inputs, error);
+        for (size_t i = 0; !status && audit->divisor > 1 && i < input_count(audit); i++)
             auditor->inputs[i] = (int16_t)(auditor->inputs[i] / audit->divisor);
         if (!status) status = time_round(auditor, auditor->inputs, &spent_ns, error);
         *least_ns = fmin(*least_ns, spent_ns);

@@ -27,6 +27,7 @@ struct eie_audit {
     const struct eie_check_vectors *timed; /* that are loaded and were run */
     const struct eie_check_vectors *fresh; /* that the plan has not seen */
     uint32_t copies;                       /* take turns */
+    const struct eie_layer *layer;         /* of the plan; NULL: no convolution's */
     uint32_t seed;                         /* of the rounds' inputs: another one each time */
     int32_t divisor; /* of these inputs, so that no sum leaves int32; 0 is as 1 */
     double call_ns;  /* as the samples say */
@@ -42,5 +43,11 @@ EIE_MUST_USE enum eie_status eie_audit_plan(const struct eie_audit *audit, char 
 /* The same inputs, each vector turned by `by` places: as many of them are 0. */
 void eie_audit_turn(const int16_t *inputs, uint32_t batch, uint32_t count, uint32_t by,
                     int16_t *turned);
+
+/* The same; but where they are all columns of one image (host/layer/window.h), those of the image
+ * turned: a library's convolution takes an image. EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_audit_turn_of(const struct eie_layer *layer, const int16_t *inputs,
+                                               uint32_t batch, uint32_t by, int16_t *turned,
+                                               struct eie_error *error);
 
 #endif

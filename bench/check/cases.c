@@ -98,6 +98,16 @@ static const struct shape batched[] = {
     {70, 200, 8, 0.1, 1, VALUES_S8, true, false, false, 0, false, 8},
     {97, 32, 8, 0.5, 1, VALUES_TURNS, false, false, false, 0, false, 14},
 };
+/* Convolutions: 3 x 3 with a pad, 7 x 7 of few channels by steps of 2 that leave pixels out, 1 x 1
+ * with a pad, one of a single position. */
+static const struct shape windowed[] = {
+    {37, 72, 8, 0.33, 0.5, VALUES_PLAIN, true, true, false, 0, false, 16},
+    {96, 147, 64, 0.98, 1, VALUES_SIGNED, true, true, false, 0, false, 16},
+    {70, 33, 8, 0.2, 0.6, VALUES_U8, false, false, false, 0, false, 8},
+    {5, 100, 4, 0.5, 0.7, VALUES_S8, false, false, false, 0, false, 8},
+};
+static const struct eie_window windows[COUNT(windowed)] = {
+    {9, 7, 8, 3, 1, 1}, {20, 14, 3, 7, 2, 0}, {3, 4, 33, 1, 1, 1}, {2, 2, 4, 5, 3, 2}};
 static const uint32_t few_batches[] = {1, 3};
 static const uint32_t many_batches[] = {1, 4, 17, 40, 49, 65, 258};
 
@@ -109,18 +119,37 @@ struct load {
 
 uint32_t eie_check_fixed_cases(void)
 {
-    return COUNT(edges) * COUNT(edges) + COUNT(special) + COUNT(batched);
+    return COUNT(edges) * COUNT(edges) + COUNT(special) + COUNT(batched) + COUNT(windowed);
+}
+
+static uint32_t first_windowed(void)
+{
+    return eie_check_fixed_cases() - COUNT(windowed);
 }
 
 static uint32_t first_batched(void)
 {
-    return eie_check_fixed_cases() - COUNT(batched);
+    return first_windowed() - COUNT(batched);
+}
+
+/* NULL: no convolution. */
+static const struct eie_window *window_of(uint32_t index)
+{
+    return index >= first_windowed() && index < eie_check_fixed_cases()
+               ? &windows[index - first_windowed()]
+               : NULL;
 }
 
 static struct load load_of(uint32_t index)
 {
-    if (index >= first_batched() && index < eie_check_fixed_cases())
+    static uint32_t positions[COUNT(windowed)];
+    if (index >= first_batched() && index < first_windowed())
         return (struct load){many_batches, COUNT(many_batches), 260};
+    if (index >= first_windowed() && index < eie_check_fixed_cases()) {
+        const uint32_t at = index - first_windowed();
+        positions[at] = (uint32_t)eie_window_positions(&windows[at]);
+        return (struct load){&positions[at], 1, 2 * positions[at]};
+    }
     return (struct load){few_batches, COUNT(few_batches), 4};
 }
 
@@ -139,7 +168,9 @@ static double uniform(struct eie_random *random)
 static struct shape shape_of(uint32_t index, struct eie_random *random)
 {
     const uint32_t grid = COUNT(edges) * COUNT(edges);
-    if (index >= first_batched() && index < eie_check_fixed_cases())
+    if (index >= first_windowed() && index < eie_check_fixed_cases())
+        return windowed[index - first_windowed()];
+    if (index >= first_batched() && index < first_windowed())
         return batched[index - first_batched()];
     if (index >= grid && index < first_batched()) return special[index - grid];
     struct shape shape = {.shift = -1};
@@ -293,6 +324,19 @@ static enum eie_status fit_inputs(struct drawn *drawn, uint32_t samples,
     }
 }
 
+/* The inputs of the positions of two images in place of what was drawn; their pixels are the first
+ * of that, which are enough. */
+static void take_images(const struct eie_window *window, uint32_t inputs, int16_t *image,
+                        int16_t *values)
+{
+    const size_t positions = eie_window_positions(window);
+    for (size_t i = 0; i < 2; i++) {
+        int16_t *columns = values + i * positions * inputs;
+        memcpy(image, columns, eie_window_image_size(window) * sizeof *image);
+        eie_window_columns_int16(window, image, 0, positions, columns);
+    }
+}
+
 /* A layer and its inputs ([samples][inputs], to be freed) for (seed, index, samples). */
 static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples,
                                  struct eie_layer **layer, int16_t **inputs,
@@ -307,14 +351,19 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples
         .inputs = malloc((size_t)samples * shape.inputs * sizeof *drawn.inputs),
         .bias = shape.bias ? malloc(shape.outputs * sizeof *drawn.bias) : NULL,
     };
+    const struct eie_window *window = window_of(index);
+    /* a companion has other inputs */
+    const bool convolution = window && samples == 2 * eie_window_positions(window);
+    int16_t *image = convolution ? malloc(eie_window_image_size(window) * sizeof *image) : NULL;
     enum eie_status status = EIE_MEMORY;
-    if (!drawn.inputs || (shape.bias && !drawn.bias)) {
+    if (!drawn.inputs || (shape.bias && !drawn.bias) || (convolution && !image)) {
         eie_fail(error, status, "out of memory for a case");
         goto done;
     }
     for (uint32_t s = 0; s < samples; s++)
         for (uint32_t j = 0; j < shape.inputs; j++)
             drawn.inputs[(size_t)s * shape.inputs + j] = draw_input(&shape, &random, s, j);
+    if (image) take_images(window, shape.inputs, image, drawn.inputs);
     for (uint32_t i = 0; drawn.bias && i < shape.outputs; i++)
         drawn.bias[i] = (int32_t)(eie_random_next(&random) >> 36) - (1 << 27);
     const uint32_t shift = shape.shift >= 0 ? (uint32_t)shape.shift : eie_random_below(&random, 20);
@@ -328,12 +377,14 @@ static enum eie_status make_case(uint64_t seed, uint32_t index, uint32_t samples
         .output_fraction_bits = 31 - shift,
         .bias = drawn.bias,
     };
+    if (window) drawn.parts.window = *window;
     draw_codebook(&shape, &random, drawn.parts.codebook);
     status = encode_case(&shape, &random, &drawn, layer, error);
     if (status) goto done;
     status = fit_inputs(&drawn, samples, *layer, error);
     if (status) eie_layer_free(*layer);
 done:
+    free(image);
     free(drawn.bias);
     if (status)
         free(drawn.inputs);
@@ -498,7 +549,7 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
  * inputs the last of those. */
 static uint32_t companion_of(uint32_t index)
 {
-    if (index == first_batched()) return eie_check_fixed_cases() - 1;
+    if (index == first_batched()) return first_windowed() - 1;
     return index ? index - 1 : eie_check_fixed_cases();
 }
 

@@ -135,8 +135,11 @@ static void find_largest(const struct eie_layer *layer, const int16_t *inputs,
                          struct eie_reference *reference)
 {
     reference->largest_weight = eie_largest_magnitude(layer->codebook, EIE_CODEBOOK_SIZE);
-    for (uint32_t b = 0; b < reference->batch; b++, inputs += layer->inputs)
+    for (uint32_t b = 0; b < reference->batch; b++, inputs += layer->inputs) {
         reference->largest_input[b] = eie_largest_magnitude(inputs, layer->inputs);
+        if (reference->largest_input[b] > reference->largest_of_all)
+            reference->largest_of_all = reference->largest_input[b];
+    }
 }
 
 /* Its arrays in one block, which eie_seal closes once they are filled in; the widest come first. */
@@ -259,7 +262,10 @@ static double sum_bound(const struct eie_kernel *kernel, const struct eie_refere
     const double k = reference->products[at], magnitude = reference->magnitude[at];
     if (!(kernel->flags & EIE_KERNEL_APPROXIMATE)) return float_bound(k, 0, magnitude);
     const double weight_most = weight.of_largest * reference->largest_weight;
-    const double input_most = input.of_largest * reference->largest_input[at / reference->outputs];
+    const double input_most =
+        input.of_largest * (kernel->flags & EIE_KERNEL_ONE_SCALE
+                                ? reference->largest_of_all
+                                : reference->largest_input[at / reference->outputs]);
     const double rounding =
         (weight.relative + input.relative + weight.relative * input.relative) * magnitude +
         (1 + weight.relative) * input_most * reference->weights[at] +

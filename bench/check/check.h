@@ -20,6 +20,7 @@ struct eie_reference {
     double *weights;         /* [batch][outputs] sum of |w| over these products */
     double *values;          /* [batch][outputs] sum of |a| over these products */
     double *largest_input;   /* [batch] largest |a| */
+    double largest_of_all;   /* of these */
     double largest_weight;   /* of the codebook */
     uint32_t shift;          /* from a sum to y */
     uint64_t macs_useful;    /* weight stored and input non-zero, all inputs */
@@ -50,7 +51,7 @@ EIE_MUST_USE enum eie_status eie_reference_make_on(const struct eie_device *devi
  * An EXACT kernel must agree bit for bit. The sums of a FLOAT32 kernel may be off by
  * 2 g(k) sum |w a|, k being the products that are not 0 and g(k) = k u / (1 - k u), u = 2^-24. An
  * APPROXIMATE one has rounded its operands, by at most dw = rw |w| + tw and da = ra |a| + ta, so
- * that its sum may be off by
+ * that its sum may be off by (with ONE_SCALE ta is of the batch's largest |a|)
  *
  *     sum (|w| da + |a| dw + dw da)  <=  (rw + ra + rw ra) sum |w a| + (1 + rw) ta sum |w|
  *                                        + (1 + ra) tw sum |a| + k tw ta

@@ -125,12 +125,18 @@ enum eie_status eie_references_get(struct eie_references *references,
     return EIE_OK;
 }
 
-/* They differ from the inputs also where these are all alike. */
-static void turn(const struct eie_references *all, int16_t *turned)
+/* They differ from the inputs also where these are all alike, but for an image's: those of an image
+ * of one value are left. */
+static enum eie_status turn(const struct eie_references *all, int16_t *turned,
+                            struct eie_error *error)
 {
-    const size_t bytes = (size_t)all->batch * all->layer->inputs * sizeof *turned;
-    eie_audit_turn(all->inputs, all->batch, all->layer->inputs, all->layer->inputs / 2, turned);
-    if (!memcmp(turned, all->inputs, bytes)) *turned = *turned ? 0 : 1;
+    const struct eie_layer *layer = all->layer;
+    const size_t bytes = (size_t)all->batch * layer->inputs * sizeof *turned;
+    const enum eie_status status =
+        eie_audit_turn_of(layer, all->inputs, all->batch, layer->inputs / 2, turned, error);
+    if (!status && !eie_window_is(&layer->window) && !memcmp(turned, all->inputs, bytes))
+        *turned = *turned ? 0 : 1;
+    return status;
 }
 
 static enum eie_status add_turned(const struct eie_references *all, const struct eie_device *device,
@@ -141,9 +147,12 @@ static enum eie_status add_turned(const struct eie_references *all, const struct
     if (!turned)
         return eie_fail(error, EIE_MEMORY, "layer %s: out of memory for references",
                         all->layer->name);
-    turn(all, turned);
-    enum eie_status status =
-        eie_reference_make_on(device, all->layer, turned, all->batch, &pair->of_turned, error);
+    enum eie_status status = turn(all, turned, error);
+    if (status) {
+        eie_sealed_free(turned);
+        return status;
+    }
+    status = eie_reference_make_on(device, all->layer, turned, all->batch, &pair->of_turned, error);
     for (int i = 0; i < HALVINGS_MAX && (status == EIE_INPUT || status == EIE_UNSUPPORTED); i++) {
         for (size_t k = 0; k < count; k++) turned[k] /= 2;
         status =

@@ -183,3 +183,14 @@ int eie_command_kernels(const char *verb, const char *text, char *kernels, size_
     strcpy(kernels, text);
     return -1;
 }
+
+enum eie_status eie_command_write_json(const char *path, const json_t *result,
+                                       struct eie_error *error)
+{
+    struct eie_output output;
+    const enum eie_status status = eie_output_begin(path, &output, error);
+    if (status) return status;
+    json_dumpf(result, output.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
+    fputc('\n', output.stream);
+    return eie_output_commit(&output, error);
+}

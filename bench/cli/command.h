@@ -5,6 +5,7 @@
 #include "host/base/error.h"
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,10 @@ int eie_command_kernels(const char *verb, const char *text, char *kernels, size_
 /* Standard output is left to the document that is written to `path`, where that is its name (NULL
  * is fine). -1, or an exit code after a fault that has been reported. */
 int eie_command_claim(const char *path);
+
+/* A document as it goes into a file of its own, whole or not at all. EIE_SYSTEM. */
+EIE_MUST_USE enum eie_status eie_command_write_json(const char *path, const json_t *result,
+                                                    struct eie_error *error);
 
 /* Whole decimal numbers; false when the text is anything else or out of range. */
 bool eie_parse_uint(const char *text, uint64_t low, uint64_t high, uint64_t *value);

@@ -34,7 +34,9 @@ static const char help[] =
     "                    not given, what the suite names, but not the oracle\n"
     "  --device NAMES    comma list of names or globs of devices (%s), or\n"
     "                    paths of descriptions (default: all)\n"
-    "  --batch LIST      inputs per call (default 1); beyond the layer's samples further ones are\n"
+    "  --batch LIST      inputs per call (default 1), 'positions': those of a whole image for "
+    "each\n"
+    "                    convolution; beyond the layer's samples further ones are\n"
     "                    drawn, up to 1024, but for layers of files and real ones\n"
     "  --threads LIST    thread counts; 'all' is every core (default 1,all); devices of\n"
     "                    a runtime (%s) have none\n"
@@ -89,8 +91,8 @@ struct options {
     char command[1024];
 };
 
-/* Comma list of numbers, `all` standing for `all_value` (0: no such word); false when malformed. */
-static bool parse_list(const char *text, uint32_t all_value, struct eie_list *list)
+/* Comma list of numbers, the word `all` standing for `all_value`; false when malformed. */
+static bool parse_list(const char *text, const char *all, uint32_t all_value, struct eie_list *list)
 {
     char copy[512], *rest = NULL;
     list->count = 0;
@@ -98,7 +100,7 @@ static bool parse_list(const char *text, uint32_t all_value, struct eie_list *li
     strcpy(copy, text);
     for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
         uint64_t value;
-        if (all_value && !strcmp(word, "all"))
+        if (!strcmp(word, all))
             value = all_value;
         else if (!eie_parse_uint(word, 1, 65536, &value))
             return false;
@@ -173,9 +175,9 @@ static int parse_option(int option, uint32_t cores, struct options *options)
     if (option == 'C') options->counters = true;
     if (option == 'c') options->caches_named = true;
     if (option == 'p') return eie_command_plugin(optarg);
-    if (option == 'b' && !parse_list(optarg, 0, &matrix->batches))
+    if (option == 'b' && !parse_list(optarg, "positions", EIE_BATCH_POSITIONS, &matrix->batches))
         return eie_command_usage(VERB, "--batch %s is not a list of sizes", optarg);
-    if (option == 't' && !parse_list(optarg, cores, &matrix->threads))
+    if (option == 't' && !parse_list(optarg, "all", cores, &matrix->threads))
         return eie_command_usage(VERB, "--threads %s is not a list of thread counts", optarg);
     for (uint32_t i = 0; option == 't' && i < matrix->threads.count; i++)
         if (matrix->threads.values[i] > cores)

@@ -28,9 +28,15 @@ static const char help[] =
     "eie explore: sweeps of the accelerator model over designs; cycles are exact\n\n"
     "usage: eie explore [OPTIONS]\n\n"
     "  --suite NAMES       comma list of suites or paths (default " SUITE ")\n"
-    "  --layer NAMES       comma list of names or globs (default: all); the first sample is run\n"
+    "  --layer NAMES       comma list of names or globs (default: all)\n"
     "  --device NAME       description of everything that is not swept (default " DEVICE ")\n"
+    "  --samples N         sample inputs of each layer that are run, times are of all of them; "
+    "'all'\n"
+    "                      (default 1, the first)\n"
     "  --pes LIST          processing elements\n"
+    "  --groups LIST       groups of so many PEs in all, each with all weights, that take one "
+    "sample\n"
+    "                      each at a time (of a convolution: one position)\n"
     "  --queue LIST        slots of the activation queue, 2 or more\n"
     "  --line LIST         bits of an Spmat line\n"
     "  --index LIST        bits of a zero run, 2 to 8\n"
@@ -53,8 +59,8 @@ static const char help[] =
 
 struct options {
     const char *suites, *layers, *device, *out;
-    const char *pes, *queue, *line, *index, *code, *clock, *technology;
-    uint64_t threads;
+    const char *pes, *groups, *queue, *line, *index, *code, *clock, *technology;
+    uint64_t threads, samples; /* samples: 0: all */
     bool resume, dry_run, quiet, precision;
     char command[1024];
 };
@@ -151,6 +157,12 @@ static bool parse_technologies(const char *text, struct eie_sweep *sweep)
     return sweep->technology_count > 0;
 }
 
+static bool parse_samples(const char *text, uint64_t *samples)
+{
+    *samples = 0;
+    return !strcmp(text, "all") || eie_parse_uint(text, 1, UINT32_MAX, samples);
+}
+
 /* Returns -1 to go on, or the exit code. */
 static int parse(int argc, char **argv, struct options *options)
 {
@@ -163,6 +175,7 @@ static int parse(int argc, char **argv, struct options *options)
         {"threads", required_argument, NULL, 't'}, {"out", required_argument, NULL, 'o'},
         {"resume", no_argument, NULL, 'r'},        {"dry-run", no_argument, NULL, 'n'},
         {"precision", no_argument, NULL, 'P'},     {"quiet", no_argument, NULL, 'Q'},
+        {"groups", required_argument, NULL, 'g'},  {"samples", required_argument, NULL, 'S'},
         {"help", no_argument, NULL, 'h'},          {0},
     };
     eie_command_line(argc, argv, options->command, sizeof options->command);
@@ -173,6 +186,7 @@ static int parse(int argc, char **argv, struct options *options)
         if (option == 'l') options->layers = optarg;
         if (option == 'd') options->device = optarg;
         if (option == 'p') options->pes = optarg;
+        if (option == 'g') options->groups = optarg;
         if (option == 'q') options->queue = optarg;
         if (option == 'w') options->line = optarg;
         if (option == 'i') options->index = optarg;
@@ -186,6 +200,8 @@ static int parse(int argc, char **argv, struct options *options)
         if (option == 'P') options->precision = true;
         if (option == 't' && !eie_parse_uint(optarg, 1, 4096, &options->threads))
             return eie_command_usage(VERB, "--threads %s is not 1 to 4096", optarg);
+        if (option == 'S' && !parse_samples(optarg, &options->samples))
+            return eie_command_usage(VERB, "--samples %s is neither a number nor 'all'", optarg);
     }
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
     if (options->resume && !options->out)
@@ -202,12 +218,14 @@ static int parse_lists(const struct options *options, struct eie_sweep *sweep)
         struct eie_sweep_list *list;
     } lists[] = {
         {"pes", options->pes, design->pe_count, &sweep->pes},
+        {"groups", options->groups, 1, &sweep->groups},
         {"queue", options->queue, design->queue_depth, &sweep->depths},
         {"line", options->line, design->spmat_line_bits, &sweep->lines},
         {"index", options->index, design->index_bits, &sweep->index_bits},
         {"code", options->code, design->code_bits, &sweep->code_bits},
         {"clock", options->clock, design->clock_hz, &sweep->clocks},
     };
+    sweep->samples = (uint32_t)options->samples;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (!parse_list(lists[i].text, lists[i].own, lists[i].list))
             return eie_command_usage(VERB, "--%s %s is not a list of 1 to %d numbers",
@@ -308,7 +326,8 @@ static double estimate_seconds(const struct exploration *all)
     for (uint32_t w = 0; w < all->wanted_count; w++) {
         seconds += layer_seconds(all, w);
         for (uint32_t p = 0; p < all->sweep.pes.count; p++)
-            seconds += all->sweep.index_bits.count * unit_seconds(all, w, all->sweep.pes.values[p]);
+            seconds += all->sweep.index_bits.count * all->sweep.groups.count *
+                       unit_seconds(all, w, all->sweep.pes.values[p]);
     }
     return seconds;
 }
@@ -436,7 +455,8 @@ static enum eie_status make_units(struct exploration *all, struct eie_error *err
 {
     const struct eie_sweep *sweep = &all->sweep;
     struct eie_sweep_run *run = &all->run;
-    const uint32_t each = sweep->pes.count * sweep->index_bits.count;
+    const uint32_t widths = sweep->index_bits.count;
+    const uint32_t each = sweep->pes.count * sweep->groups.count * widths;
     uint64_t largest = 1;
     run->units = calloc((size_t)each * run->layer_count, sizeof *run->units);
     if (!run->units) return eie_fail(error, EIE_MEMORY, "out of memory for the units");
@@ -444,8 +464,9 @@ static enum eie_status make_units(struct exploration *all, struct eie_error *err
         for (uint32_t u = 0; u < each; u++) {
             struct eie_unit *unit = &run->units[run->unit_count++];
             unit->layer = l;
-            unit->pes = (uint32_t)sweep->pes.values[u / sweep->index_bits.count];
-            unit->index_bits = (uint32_t)sweep->index_bits.values[u % sweep->index_bits.count];
+            unit->pes = (uint32_t)sweep->pes.values[u / widths / sweep->groups.count];
+            unit->groups = (uint32_t)sweep->groups.values[u / widths % sweep->groups.count];
+            unit->index_bits = (uint32_t)sweep->index_bits.values[u % widths];
             eie_unit_lines(sweep, unit);
             const uint64_t bytes = eie_unit_bytes(sweep, &run->layers[l], unit);
             if (bytes > MEMORY_BYTES)
@@ -467,7 +488,9 @@ static void warn_capacity(const struct exploration *all)
         const struct eie_choice choice = {0};
         const struct eie_design *design = all->device.design;
         struct eie_point point;
-        if (unit->pes != design->pe_count || unit->index_bits != design->index_bits) continue;
+        if (unit->pes != design->pe_count || unit->groups > 1 ||
+            unit->index_bits != design->index_bits)
+            continue;
         eie_point_make(&all->sweep, &all->data, &all->run.layers[unit->layer], unit, &choice,
                        &point);
         if (!point.fits)
@@ -545,6 +568,7 @@ int eie_command_explore(int argc, char **argv)
     all->lock.file = -1;
     all->run = (struct eie_sweep_run){
         .sweep = &all->sweep, .data = &all->data, .command = all->options.command};
+    all->options.samples = 1;
     int code = parse(argc, argv, &all->options);
     enum eie_status status = code < 0 ? begin(all, &error) : EIE_OK;
     if (code < 0 && !status) code = parse_lists(&all->options, &all->sweep);

@@ -1,7 +1,6 @@
 #include "bench/cli/command.h"
 #include "bench/cli/commands.h"
 #include "bench/run/run.h"
-#include "host/base/file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +26,8 @@ static const char help_text[] =
     "  --draws N       images that are drawn for that and for the scales (default 4)\n"
     "  --anew          shared and scaled anew, where the file has layers\n"
     "  --save FILE     the layers of 4 bits, as a layer file\n"
+    "  --columns       with --save and one image: the layers' sample inputs are those of all\n"
+    "                  positions of the image (eie bench --batch positions)\n"
     "  --threads N     default: the cores that there are\n"
     "  --block N       output positions at a time (default 64; floats 256)\n"
     "  --repeat N      of each image; the least times are stated\n"
@@ -66,6 +67,7 @@ static int parse_option(int option, const char *text, struct request *request)
     if (option == 's') options->save = text;
     if (option == 'j') request->json = text;
     if (option == 'f') options->in_float = true;
+    if (option == 'C') options->columns = true;
     if (option == 'a') options->anew = true;
     if (option == 'b') return parse_bound(text, &options->bound);
     if (option == 't') return parse_number("--top", text, 65536, &options->top);
@@ -85,27 +87,22 @@ static int check(const struct request *request)
         return eie_command_usage(VERB, "needs an image, or --save FILE");
     if (options->in_float && (options->kernel || options->save || options->anew))
         return eie_command_usage(VERB, "--float goes with none of --kernel, --save and --anew");
+    if (options->columns && (!options->save || options->image_count != 1))
+        return eie_command_usage(VERB, "--columns goes with --save FILE and one image");
     return eie_command_claim(request->json);
 }
 
 static int parse(int argc, char **argv, struct request *request)
 {
     static const struct option known[] = {
-        {"graph", required_argument, NULL, 'g'},
-        {"classes", required_argument, NULL, 'c'},
-        {"top", required_argument, NULL, 't'},
-        {"float", no_argument, NULL, 'f'},
-        {"kernel", required_argument, NULL, 'k'},
-        {"bound", required_argument, NULL, 'b'},
-        {"draws", required_argument, NULL, 'd'},
-        {"anew", no_argument, NULL, 'a'},
-        {"save", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 'T'},
-        {"block", required_argument, NULL, 'B'},
-        {"repeat", required_argument, NULL, 'r'},
-        {"json", required_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"graph", required_argument, NULL, 'g'},   {"classes", required_argument, NULL, 'c'},
+        {"top", required_argument, NULL, 't'},     {"float", no_argument, NULL, 'f'},
+        {"kernel", required_argument, NULL, 'k'},  {"bound", required_argument, NULL, 'b'},
+        {"draws", required_argument, NULL, 'd'},   {"anew", no_argument, NULL, 'a'},
+        {"save", required_argument, NULL, 's'},    {"columns", no_argument, NULL, 'C'},
+        {"threads", required_argument, NULL, 'T'}, {"block", required_argument, NULL, 'B'},
+        {"repeat", required_argument, NULL, 'r'},  {"json", required_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},          {0},
     };
     struct eie_run_options *options = &request->options;
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
@@ -123,16 +120,6 @@ static int parse(int argc, char **argv, struct request *request)
     return check(request);
 }
 
-static enum eie_status write_json(const char *path, const json_t *result, struct eie_error *error)
-{
-    struct eie_output output;
-    const enum eie_status status = eie_output_begin(path, &output, error);
-    if (status) return status;
-    json_dumpf(result, output.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
-    fputc('\n', output.stream);
-    return eie_output_commit(&output, error);
-}
-
 int eie_command_run(int argc, char **argv)
 {
     struct request request = {
@@ -143,7 +130,7 @@ int eie_command_run(int argc, char **argv)
     const int code = parse(argc, argv, &request);
     if (code >= 0) return code;
     enum eie_status status = eie_run(&request.options, &result, &error);
-    if (!status && request.json) status = write_json(request.json, result, &error);
+    if (!status && request.json) status = eie_command_write_json(request.json, result, &error);
     if (!status) eie_run_print(result);
     json_decref(result);
     return status ? eie_command_fail(status, &error) : 0;

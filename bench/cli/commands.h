@@ -16,6 +16,7 @@ int eie_command_list(int argc, char **argv);
 int eie_command_map(int argc, char **argv);
 int eie_command_run(int argc, char **argv);
 int eie_command_train(int argc, char **argv);
+int eie_command_winograd(int argc, char **argv);
 
 /* Option --plugin FILE of the verbs: loads it. Returns -1 to go on, or the exit code after a
  * message.

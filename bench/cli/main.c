@@ -32,6 +32,7 @@ static const struct {
     {"map", "where dense, sparse and compressed kernels win here", eie_command_map},
     {"run", "images through a whole network, from pixels to classes", eie_command_run},
     {"train", "networks trained, pruned, shared and stored, with a ledger", eie_command_train},
+    {"winograd", "products of a network's 3 x 3 layers by Winograd, counted", eie_command_winograd},
 };
 
 static void help(FILE *stream)

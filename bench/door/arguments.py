@@ -71,6 +71,16 @@ def sizes(text):
     return text
 
 
+def seeds_text(text):
+    """A..B or one, handed on as it is written."""
+    if not re.fullmatch(r"\d{1,9}(\.\.\d{1,9})?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"'{text}' are no seeds (try 1..5)")
+    ends = [int(end) for end in text.split("..")]
+    if ends[-1] < ends[0]:
+        raise argparse.ArgumentTypeError(f"'{text}': the last seed lies before the first")
+    return text
+
+
 def watts_text(text):
     """A power that is handed on to eie bench as it is written."""
     if not re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?W?", text, re.ASCII) or not 0 < float(text.rstrip(" W")) <= 1e5:

@@ -10,6 +10,7 @@ from bench.door.programs import call, must, output
 EIE = "build/release/eie"
 PYTHON = ".venv/bin/python"
 PLOTS = (PYTHON, "-m", "plots")
+PUBLISHED = "squeezenet/compressed_SqueezeNet.net"  # within EIE_MODELS
 LOG = "build/log.txt"  # of the last build
 
 
@@ -34,6 +35,13 @@ def build(preset, folder=".", target=""):
 def with_real(suites):
     """The suites, and that of the real layers where they are there."""
     return suites + (",real" if os.environ.get("EIE_MODELS") else "")
+
+
+def published(parser, network):
+    """The file of a network that is named, else the published SqueezeNet."""
+    if not network and not os.environ.get("EIE_MODELS"):
+        parser.error("needs --network FILE, or EIE_MODELS")
+    return network or os.path.join(os.environ["EIE_MODELS"], PUBLISHED)
 
 
 def commit_of(verb, name):

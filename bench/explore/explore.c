@@ -14,12 +14,12 @@ static const struct eie_design *design_of(const struct eie_sweep *sweep)
 
 uint64_t eie_sweep_designs(const struct eie_sweep *sweep)
 {
-    const uint64_t counts[] = {sweep->pes.count,        sweep->depths.count,    sweep->lines.count,
-                               sweep->index_bits.count, sweep->code_bits.count, sweep->clocks.count,
-                               sweep->technology_count};
+    const uint64_t counts[] = {sweep->pes.count,    sweep->groups.count,     sweep->depths.count,
+                               sweep->lines.count,  sweep->index_bits.count, sweep->code_bits.count,
+                               sweep->clocks.count, sweep->technology_count};
     uint64_t product = 1;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) product *= counts[i];
-    return product; /* 64^7 < 2^64 */
+    return product; /* 64^8 = 2^48 */
 }
 
 /* ---- checking ------------------------------------------------------------------------------- */
@@ -54,6 +54,16 @@ static enum eie_status check_lines(const struct eie_sweep *sweep, struct eie_err
     return EIE_OK;
 }
 
+static enum eie_status check_groups(const struct eie_sweep *sweep, struct eie_error *error)
+{
+    for (uint32_t g = 0; g < sweep->groups.count; g++)
+        for (uint32_t p = 0; p < sweep->pes.count; p++)
+            if (fmod(sweep->pes.values[p], sweep->groups.values[g]) != 0)
+                return eie_fail(error, EIE_USAGE, "--groups %.10g does not divide %.10g PEs",
+                                sweep->groups.values[g], sweep->pes.values[p]);
+    return EIE_OK;
+}
+
 enum eie_status eie_sweep_check(const struct eie_sweep *sweep, const struct eie_energy_data *data,
                                 struct eie_error *error)
 {
@@ -64,6 +74,8 @@ enum eie_status eie_sweep_check(const struct eie_sweep *sweep, const struct eie_
                               "--queue 1: a ring of one slot is full and empty at once, so that "
                               "nothing ever moves; give it 2 or more");
     if (!status) status = check_list(&sweep->pes, "pes", 1, 65536, true, error);
+    if (!status) status = check_list(&sweep->groups, "groups", 1, 65536, true, error);
+    if (!status) status = check_groups(sweep, error);
     if (!status) status = check_list(&sweep->depths, "queue", 2, 1 << 20, true, error);
     if (!status) status = check_list(&sweep->lines, "line", 8, 65536, true, error);
     if (!status) status = check_list(&sweep->index_bits, "index", 2, 8, true, error);
@@ -90,12 +102,30 @@ enum eie_status eie_sweep_check(const struct eie_sweep *sweep, const struct eie_
 static void count_weights(struct eie_sweep_layer *layer)
 {
     const struct eie_sparse_codes *codes = &layer->codes;
-    for (uint32_t j = 0; j < codes->inputs; j++)
-        if (layer->layer->sample_inputs[j])
-            layer->weights += codes->column_start[j + 1] - codes->column_start[j];
+    const int16_t *input = layer->layer->sample_inputs;
+    for (uint32_t s = 0; s < layer->samples; s++, input += codes->inputs)
+        for (uint32_t j = 0; j < codes->inputs; j++)
+            if (input[j]) layer->weights += codes->column_start[j + 1] - codes->column_start[j];
     layer->all_weights = codes->column_start[codes->inputs];
     for (uint32_t i = 0; layer->layer->bias && i < codes->outputs; i++)
-        if (layer->layer->bias[i]) layer->weights++, layer->all_weights++;
+        if (layer->layer->bias[i]) layer->weights += layer->samples, layer->all_weights++;
+}
+
+static enum eie_status count_samples(const struct eie_sweep *sweep, struct eie_sweep_layer *layer,
+                                     struct eie_error *error)
+{
+    const uint32_t there = layer->layer->sample_count;
+    layer->samples = sweep->samples ? sweep->samples : there;
+    if (layer->samples > there)
+        return eie_fail(error, EIE_USAGE, "--samples %u: layer %s has %u", layer->samples,
+                        layer->layer->name, there);
+    for (uint32_t g = 0; g < sweep->groups.count; g++)
+        if (sweep->groups.values[g] > layer->samples)
+            return eie_fail(error, EIE_USAGE,
+                            "--groups %.10g take as many samples at once, and %u of layer %s are "
+                            "run: --samples",
+                            sweep->groups.values[g], layer->samples, layer->layer->name);
+    return EIE_OK;
 }
 
 enum eie_status eie_sweep_layer_make(const struct eie_suite *suite, uint32_t index,
@@ -107,6 +137,7 @@ enum eie_status eie_sweep_layer_make(const struct eie_suite *suite, uint32_t ind
     if (status) return status;
     if (!layer->layer->sample_count)
         status = eie_fail(error, EIE_INPUT, "layer %s has no sample input", layer->layer->name);
+    if (!status) status = count_samples(sweep, layer, error);
     if (!status) status = eie_layer_hash(layer->layer, &layer->hash, error);
     if (!status) status = eie_layer_decode(layer->layer, &layer->codes, error);
     if (!status) count_weights(layer);
@@ -152,16 +183,23 @@ static uint32_t registers_of(const struct eie_design *design)
 
 static struct eie_cut_plan plan_of(const struct eie_sweep *sweep, const struct eie_unit *unit)
 {
-    return (struct eie_cut_plan){.pe_count = unit->pes,
+    return (struct eie_cut_plan){.pe_count = eie_unit_own(unit),
                                  .index_bits = unit->index_bits,
                                  .rows_per_block = registers_of(design_of(sweep))};
 }
 
-static void add_depth(const struct eie_cycle_counts *counts, uint32_t pes,
+/* What is added up while the samples go to the groups. */
+struct tally {
+    uint64_t *pe;     /* [groups][own]: cycles of a PE's work */
+    uint64_t *cycles; /* [depths][groups] */
+};
+
+static void add_depth(const struct eie_cycle_counts *counts, uint32_t own, uint64_t *cycles,
                       struct eie_depth_counts *depth)
 {
-    *depth = (struct eie_depth_counts){.cycles = counts->cycles, .blocked = counts->blocked};
-    for (uint32_t k = 0; k < pes; k++) {
+    *cycles += counts->cycles;
+    depth->blocked += counts->blocked;
+    for (uint32_t k = 0; k < own; k++) {
         depth->scan += counts->pe[k].scan;
         depth->fill += counts->pe[k].fill;
         depth->imbalance += counts->pe[k].imbalance;
@@ -170,43 +208,89 @@ static void add_depth(const struct eie_cycle_counts *counts, uint32_t pes,
     }
 }
 
-static enum eie_status run_cut(const struct eie_sweep *sweep, const struct eie_cut *cut,
-                               const struct eie_schedule *schedule, struct eie_unit *unit,
-                               struct eie_error *error)
+static void add_work(const struct eie_cycle_counts *counts, uint32_t own, uint64_t *pe,
+                     struct eie_unit *unit)
+{
+    unit->entries += counts->entries;
+    unit->broadcasts += counts->broadcasts;
+    unit->moves += counts->moves;
+    for (uint32_t k = 0; k < own; k++) {
+        unit->empty += counts->pe[k].empty;
+        pe[k] += counts->pe[k].entries + counts->pe[k].empty;
+        if (pe[k] > unit->slowest_pe) unit->slowest_pe = pe[k];
+    }
+}
+
+/* One sample on its group. */
+static enum eie_status run_sample(const struct eie_sweep *sweep, const struct eie_cut *cut,
+                                  const struct eie_schedule *schedule, uint32_t group,
+                                  struct eie_cycle_counts *counts, const struct tally *tally,
+                                  struct eie_unit *unit, struct eie_error *error)
 {
     const struct eie_design *design = design_of(sweep);
-    const uint32_t registers = registers_of(design);
+    const uint32_t registers = registers_of(design), own = eie_unit_own(unit);
     struct eie_cycle_design cycles = {
         .empty_column_cycles = design->empty_column_cycles,
         .keeps_line = design->spmat_lines_held,
         .load_cycles =
             registers ? 3 * ((registers - 1) / design->activation_words_per_cycle + 1) : 0,
     };
-    struct eie_cycle_counts counts;
-    enum eie_status status = eie_counts_begin(unit->pes, &counts, error);
-    if (status) return status;
+    enum eie_status status = EIE_OK;
     for (uint32_t l = 0; l < unit->line_count && !status; l++) {
         cycles.entries_per_line = unit->entries_per_line[l];
-        status = eie_cycle_work(cut, schedule, &cycles, &counts, error);
-        unit->lines[l] = counts.lines;
+        status = eie_cycle_work(cut, schedule, &cycles, counts, error);
+        unit->lines[l] += counts->lines;
     }
-    if (!status) {
-        unit->entries = counts.entries;
-        unit->broadcasts = counts.broadcasts;
-        unit->moves = counts.moves;
-        unit->empty = unit->slowest_pe = 0;
-        for (uint32_t k = 0; k < unit->pes; k++) {
-            const uint64_t own = counts.pe[k].entries + counts.pe[k].empty;
-            unit->empty += counts.pe[k].empty;
-            if (own > unit->slowest_pe) unit->slowest_pe = own;
-        }
-    }
+    if (!status) add_work(counts, own, tally->pe + (size_t)group * own, unit);
     for (uint32_t d = 0; d < sweep->depths.count && !status; d++) {
         cycles.queue_depth = (uint32_t)sweep->depths.values[d];
-        status = eie_cycle_time(cut, schedule, &cycles, &counts, error);
-        if (!status) add_depth(&counts, unit->pes, &unit->depth[d]);
+        status = eie_cycle_time(cut, schedule, &cycles, counts, error);
+        if (!status)
+            add_depth(counts, own, &tally->cycles[(size_t)d * unit->groups + group],
+                      &unit->depth[d]);
     }
+    return status;
+}
+
+/* The longest group's cycles; the others wait for it. */
+static void finish_depths(const struct eie_sweep *sweep, const struct tally *tally,
+                          struct eie_unit *unit)
+{
+    for (uint32_t d = 0; d < sweep->depths.count; d++) {
+        const uint64_t *cycles = tally->cycles + (size_t)d * unit->groups;
+        struct eie_depth_counts *depth = &unit->depth[d];
+        for (uint32_t g = 0; g < unit->groups; g++)
+            if (cycles[g] > depth->cycles) depth->cycles = cycles[g];
+        for (uint32_t g = 0; g < unit->groups; g++)
+            depth->imbalance += (depth->cycles - cycles[g]) * eie_unit_own(unit);
+    }
+}
+
+static enum eie_status run_cut(const struct eie_sweep *sweep, const struct eie_sweep_layer *layer,
+                               const struct eie_cut *cut, struct eie_unit *unit,
+                               struct eie_error *error)
+{
+    const uint32_t registers = registers_of(design_of(sweep)), inputs = layer->codes.inputs;
+    const struct tally tally = {
+        calloc(unit->pes, sizeof(uint64_t)),
+        calloc((size_t)sweep->depths.count * unit->groups, sizeof(uint64_t))};
+    struct eie_cycle_counts counts = {0};
+    struct eie_schedule schedule = {0};
+    enum eie_status status = tally.pe && tally.cycles
+                                 ? eie_counts_begin(eie_unit_own(unit), &counts, error)
+                                 : eie_fail(error, EIE_MEMORY, "out of memory for a unit");
+    if (!status) status = eie_schedule_begin(cut, registers, &schedule, error);
+    for (uint32_t s = 0; s < layer->samples && !status; s++) {
+        eie_schedule_fill(cut, registers, layer->layer->sample_inputs + (size_t)s * inputs,
+                          &schedule);
+        unit->passes = schedule.pass_count;
+        status = run_sample(sweep, cut, &schedule, s % unit->groups, &counts, &tally, unit, error);
+    }
+    if (!status) finish_depths(sweep, &tally, unit);
+    eie_schedule_free(&schedule);
     eie_counts_free(&counts);
+    free(tally.pe);
+    free(tally.cycles);
     return status;
 }
 
@@ -214,27 +298,18 @@ enum eie_status eie_unit_run(const struct eie_sweep *sweep, const struct eie_swe
                              struct eie_unit *unit, struct eie_error *error)
 {
     const struct eie_cut_plan plan = plan_of(sweep, unit);
-    struct eie_schedule schedule;
     struct eie_cut cut;
     enum eie_status status = eie_cut_make(&layer->codes, layer->layer->bias, &plan, &cut, error);
     if (status) return status;
-    if ((uint64_t)cut.columns * design_of(sweep)->empty_column_cycles * 2 > INT32_MAX) {
-        eie_cut_free(&cut);
-        return eie_fail(error, EIE_INPUT, "layer %s: too many cycles for one pass",
-                        layer->layer->name);
-    }
-    const uint32_t registers = registers_of(design_of(sweep));
-    status = eie_schedule_begin(&cut, registers, &schedule, error);
-    if (!status) {
-        eie_schedule_fill(&cut, registers, layer->layer->sample_inputs, &schedule);
-        unit->most_entries = cut.most_entries;
-        unit->stored_entries = cut.entries;
-        unit->passes = schedule.pass_count;
-        unit->blocks = cut.blocks;
-        unit->columns = cut.columns;
-        status = run_cut(sweep, &cut, &schedule, unit, error);
-        eie_schedule_free(&schedule);
-    }
+    if ((uint64_t)cut.columns * design_of(sweep)->empty_column_cycles * 2 > INT32_MAX)
+        status = eie_fail(error, EIE_INPUT, "layer %s: too many cycles for one pass",
+                          layer->layer->name);
+    unit->samples = layer->samples;
+    unit->most_entries = cut.most_entries;
+    unit->stored_entries = cut.entries;
+    unit->blocks = cut.blocks;
+    unit->columns = cut.columns;
+    if (!status) status = run_cut(sweep, layer, &cut, unit, error);
     eie_cut_free(&cut);
     unit->done = !status;
     return status;
@@ -248,7 +323,7 @@ uint64_t eie_unit_bytes(const struct eie_sweep *sweep, const struct eie_sweep_la
     double depth = 0;
     for (uint32_t d = 0; d < sweep->depths.count; d++) depth = fmax(depth, sweep->depths.values[d]);
     const uint64_t slots = depth < layer->codes.inputs ? (uint64_t)depth : layer->codes.inputs;
-    const uint64_t lanes = (slots + 16) * (unit->pes + EIE_CUT_LANES) * sizeof(uint32_t);
+    const uint64_t lanes = (slots + 16) * (eie_unit_own(unit) + EIE_CUT_LANES) * sizeof(uint32_t);
     return cut > UINT64_MAX - lanes ? UINT64_MAX : cut + lanes;
 }
 
@@ -261,7 +336,8 @@ double eie_unit_seconds(const struct eie_sweep *sweep, const struct eie_suite_la
                                         : 1e6; /* imported: unknown before it is read */
     const double lanes = fmax(pes, EIE_CUT_LANES);
     const double runs = (double)sweep->depths.count + (double)sweep->lines.count;
-    return 8e-9 * weights + lanes * (1.5e-9 * spec->inputs + 0.4e-9 * columns * runs);
+    const double samples = sweep->samples ? sweep->samples : spec->sample_count;
+    return 8e-9 * weights + lanes * (1.5e-9 * spec->inputs + 0.4e-9 * columns * runs * samples);
 }
 
 /* ---- points --------------------------------------------------------------------------------- */
@@ -276,8 +352,9 @@ static void energies(const struct eie_sweep *sweep, const struct eie_energy_data
                                             .broadcasts = unit->broadcasts,
                                             .entries = unit->entries,
                                             .lines = point->lines};
+    const uint32_t own = eie_unit_own(unit);
     const uint32_t nodes =
-        unit->pes == design->pe_count ? design->lnzd_node_count : eie_lnzd_nodes(unit->pes);
+        (own == design->pe_count ? design->lnzd_node_count : eie_lnzd_nodes(own)) * unit->groups;
     struct eie_energy_table table = design->energy;
     table.pointer_pair_read_pj *= scale;
     table.queue_pop_pj *= scale;
@@ -287,10 +364,10 @@ static void energies(const struct eie_sweep *sweep, const struct eie_energy_data
     for (int right = 0; right < 2; right++) {
         table.spmat_row_read_pj = design->energy.spmat_row_read_pj * scale *
                                   eie_width_factor(data, right, design->spmat_line_bits, bits);
-        *(right ? &point->right : &point->left) = eie_energy_of(&counts, unit->pes, nodes, &table);
+        *(right ? &point->right : &point->left) = eie_energy_of(&counts, own, nodes, &table);
     }
     const struct eie_energy_table table1 = eie_energy_table1(data, (uint32_t)bits);
-    point->table1 = eie_energy_of(&counts, unit->pes, nodes, &table1);
+    point->table1 = eie_energy_of(&counts, own, nodes, &table1);
 }
 
 void eie_point_make(const struct eie_sweep *sweep, const struct eie_energy_data *data,
@@ -317,7 +394,7 @@ void eie_point_make(const struct eie_sweep *sweep, const struct eie_energy_data 
     const double cycle_ns = 1e9 / point->clock_hz;
     point->time_ns = (double)unit->depth[choice->depth].cycles * cycle_ns;
     point->theoretical_ns = (double)unit->entries / unit->pes * cycle_ns;
-    point->area_mm2 = eie_area_mm2(design, unit->pes, depth) * scaling.area;
+    point->area_mm2 = unit->groups * eie_area_mm2(design, eie_unit_own(unit), depth) * scaling.area;
     energies(sweep, data, unit, choice, scaling.energy, point);
     /* the power of a PE goes with the clock and with the energy of an action */
     point->constant_power_j = design->power_w * unit->pes / design->pe_count *
@@ -326,8 +403,9 @@ void eie_point_make(const struct eie_sweep *sweep, const struct eie_energy_data 
     const uint64_t longer =
         layer->codes.inputs > layer->codes.outputs ? layer->codes.inputs : layer->codes.outputs;
     point->spmat_bytes = (unit->most_entries * bits + 7) / 8;
+    point->all_spmat_bytes = (unit->groups * unit->stored_entries * bits + 7) / 8;
     point->pointer_bytes = ((uint64_t)unit->blocks * unit->columns + 1) * POINTER_BYTES;
-    point->activation_bytes = (longer + unit->pes - 1) / unit->pes * sizeof(int16_t);
+    point->activation_bytes = (longer - 1) / eie_unit_own(unit) * sizeof(int16_t) + sizeof(int16_t);
     point->fits = point->spmat_bytes <= design->spmat_bytes_per_pe &&
                   point->pointer_bytes <= design->pointer_bytes_per_pe &&
                   point->activation_bytes <= design->activation_bytes_per_pe &&

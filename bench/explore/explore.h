@@ -26,7 +26,8 @@ struct eie_technology {
 
 struct eie_sweep {
     const struct eie_device *device; /* all that is not swept */
-    struct eie_sweep_list pes, depths, lines, index_bits, code_bits, clocks;
+    struct eie_sweep_list pes, groups, depths, lines, index_bits, code_bits, clocks;
+    uint32_t samples; /* of each layer that are run; 0: all */
     uint32_t technology_count;
     struct eie_technology technologies[EIE_SWEEP_MAX];
 };
@@ -47,7 +48,8 @@ struct eie_sweep_layer {
     struct eie_hash hash;
     struct eie_layer *layer;
     struct eie_sparse_codes codes;
-    uint64_t weights; /* non-zeros and biases in the active columns of the first sample */
+    uint32_t samples; /* that are run */
+    uint64_t weights; /* non-zeros and biases in the active columns of these */
     uint64_t all_weights;
     struct eie_resharing resharing[9]; /* by code bits, where they do not hold the layer */
 };
@@ -63,10 +65,14 @@ struct eie_depth_counts {
     uint64_t cycles, blocked, scan, fill, imbalance, load, queued;
 };
 
-/* One layer on one number of PEs at one index width: a unit of work. */
+/* One layer on one number of PEs at one index width: a unit of work. The PEs may be parted into
+ * groups, each with a control unit and all weights of its own, which take one sample each at a time
+ * (of a convolution: one position), in turn: group g the samples g, g + groups, ... Counts are of
+ * all samples, cycles those of the group that is busy the longest. */
 struct eie_unit {
-    uint32_t layer; /* of the sweep's layers */
-    uint32_t pes, index_bits;
+    uint32_t layer;                   /* of the sweep's layers */
+    uint32_t pes, groups, index_bits; /* pes: of all groups together */
+    uint32_t samples;
     bool done;
     uint64_t entries, empty, broadcasts, moves; /* in active columns */
     uint64_t most_entries, stored_entries;      /* of one PE, of all: the whole layer */
@@ -77,6 +83,12 @@ struct eie_unit {
     uint32_t entries_per_line[EIE_LINES_MAX]; /* distinct, of all pairs of line and code bits */
     uint64_t lines[EIE_LINES_MAX];
 };
+
+/* PEs of one group. */
+static inline uint32_t eie_unit_own(const struct eie_unit *unit)
+{
+    return unit->pes / unit->groups;
+}
 
 /* Simulates a unit for all depths and lines. */
 EIE_MUST_USE enum eie_status eie_unit_run(const struct eie_sweep *sweep,
@@ -105,6 +117,7 @@ struct eie_point {
     double constant_power_j;
     double clock_hz;
     uint64_t spmat_bytes, pointer_bytes, activation_bytes; /* of the fullest PE */
+    uint64_t all_spmat_bytes; /* of all PEs: each group has all weights */
     bool fits;
 };
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define FORMAT         "eie-explore-1"
-#define JOURNAL_FORMAT "eie-explore-journal-2"
+#define JOURNAL_FORMAT "eie-explore-journal-3"
 #define JOURNAL_PATH   4096
 
 /* ---- going through points ------------------------------------------------------------------- */
@@ -34,7 +34,7 @@ static void technology_text(const struct eie_sweep_run *run, uint32_t index, cha
         snprintf(text, size, "%s:%g", rule_name(technology->rule), technology->nm);
 }
 
-/* Designs of one pair (PEs, index bits), in order. */
+/* Designs of one kind of unit (PEs, groups, index bits), in order. */
 static uint64_t choices(const struct eie_sweep *sweep)
 {
     return (uint64_t)sweep->depths.count * sweep->lines.count * sweep->code_bits.count *
@@ -72,16 +72,17 @@ static void set_modules(json_t *row, const struct eie_point *point)
     eie_set_number(row, "energy_constant_power_j", point->constant_power_j);
 }
 
-static void set_design(const struct eie_sweep_run *run, json_t *row, uint32_t pes,
-                       uint32_t index_bits, const struct eie_choice *choice)
+static void set_design(const struct eie_sweep_run *run, json_t *row, const struct eie_unit *unit,
+                       const struct eie_choice *choice)
 {
     const struct eie_sweep *sweep = run->sweep;
     char technology[64];
     technology_text(run, choice->technology, technology, sizeof technology);
-    eie_set_integer(row, "pes", pes);
+    eie_set_integer(row, "pes", unit->pes);
+    eie_set_integer(row, "groups", unit->groups);
     eie_set_integer(row, "queue_depth", (uint64_t)sweep->depths.values[choice->depth]);
     eie_set_integer(row, "line_bits", (uint64_t)sweep->lines.values[choice->line]);
-    eie_set_integer(row, "index_bits", index_bits);
+    eie_set_integer(row, "index_bits", unit->index_bits);
     eie_set_integer(row, "code_bits", (uint64_t)sweep->code_bits.values[choice->code]);
     eie_set_number(row, "clock_hz", sweep->clocks.values[choice->clock]);
     eie_set(row, "technology", technology);
@@ -121,16 +122,18 @@ static json_t *point_json(const struct eie_sweep_run *run, const struct eie_unit
     eie_set(row, "suite", layer->suite->name);
     eie_set(row, "layer", layer->layer->name);
     eie_set(row, "layer_basis", layer->suite->basis);
-    set_design(run, row, unit->pes, unit->index_bits, choice);
+    set_design(run, row, unit, choice);
+    eie_set_integer(row, "samples", unit->samples);
     eie_set_number(row, "effective_clock_hz", point->clock_hz);
     eie_set_number(row, "time_us", point->time_ns / 1e3);
     eie_set_number(row, "theoretical_us", point->theoretical_ns / 1e3);
     set_cycles(row, layer, unit, &unit->depth[choice->depth]);
     eie_set_integer(row, "spmat_line_reads", point->lines);
-    eie_set_integer(row, "pointer_pair_reads", unit->broadcasts * unit->pes);
+    eie_set_integer(row, "pointer_pair_reads", unit->broadcasts * eie_unit_own(unit));
     set_modules(row, point);
     eie_set_number(row, "area_mm2", point->area_mm2);
     eie_set_integer(row, "spmat_bytes_fullest_pe", point->spmat_bytes);
+    eie_set_integer(row, "spmat_bytes_all_pes", point->all_spmat_bytes);
     eie_set_integer(row, "pointer_bytes_per_pe", point->pointer_bytes);
     eie_set_integer(row, "activation_bytes_per_pe", point->activation_bytes);
     json_object_set_new(row, "fits", json_boolean(point->fits));
@@ -144,7 +147,7 @@ static json_t *point_json(const struct eie_sweep_run *run, const struct eie_unit
 enum { LEFT, RIGHT, POWER, ENERGIES };
 
 struct design {
-    uint32_t pes, index_bits;
+    const struct eie_unit *unit; /* of the first layer: the same PEs in all */
     struct eie_choice choice;
     double time_us, area_mm2, energy_j[ENERGIES]; /* geometric means over the layers */
     double load_balance;
@@ -236,9 +239,8 @@ static enum eie_status make_designs(const struct eie_sweep_run *run, struct desi
     for (uint64_t d = 0; d < *count; d++) {
         const uint32_t pair = (uint32_t)(d / each);
         (*sorted)[d] = &(*designs)[d];
-        (*designs)[d] = (struct design){.pes = run->units[pair].pes,
-                                        .index_bits = run->units[pair].index_bits,
-                                        .choice = choice_at(run->sweep, d % each)};
+        (*designs)[d] =
+            (struct design){.unit = &run->units[pair], .choice = choice_at(run->sweep, d % each)};
         mean_design(run, pair, &(*designs)[d]);
     }
     qsort(*sorted, *count, sizeof(struct design *), by_time);
@@ -253,7 +255,7 @@ static json_t *design_json(const struct eie_sweep_run *run, const struct design 
                                            "energy_constant_power_j"};
     static const char *const fronts[] = {"pareto_left", "pareto_right", "pareto_constant_power"};
     json_t *row = json_object();
-    set_design(run, row, design->pes, design->index_bits, &design->choice);
+    set_design(run, row, design->unit, &design->choice);
     eie_set_number(row, "time_us", design->time_us);
     eie_set_number(row, "load_balance", design->load_balance);
     eie_set_number(row, "area_mm2", design->area_mm2);
@@ -440,12 +442,17 @@ enum eie_status eie_sweep_print(const struct eie_sweep_run *run, struct eie_erro
            "technology", "us", "balance", "uJ (left)", "uJ (right)", "mm2", "fits");
     for (uint64_t d = 0; d < count && printed < PRINTED_MAX; d++) {
         const struct design *design = sorted[d];
-        char technology[64];
+        const struct eie_unit *unit = design->unit;
+        char technology[64], pes[32];
         if (!design->front[LEFT]) continue;
+        if (unit->groups > 1)
+            snprintf(pes, sizeof pes, "%ux%u", unit->groups, eie_unit_own(unit));
+        else
+            snprintf(pes, sizeof pes, "%u", unit->pes);
         technology_text(run, design->choice.technology, technology, sizeof technology);
-        printf("%6u %6.0f %6.0f %5u %4.0f %9.4g %-20s %10.4g %7.1f%% %10.4g %10.4g %9.4g %u/%u\n",
-               design->pes, run->sweep->depths.values[design->choice.depth],
-               run->sweep->lines.values[design->choice.line], design->index_bits,
+        printf("%6s %6.0f %6.0f %5u %4.0f %9.4g %-20s %10.4g %7.1f%% %10.4g %10.4g %9.4g %u/%u\n",
+               pes, run->sweep->depths.values[design->choice.depth],
+               run->sweep->lines.values[design->choice.line], unit->index_bits,
                run->sweep->code_bits.values[design->choice.code],
                run->sweep->clocks.values[design->choice.clock] / 1e6, technology, design->time_us,
                100 * design->load_balance, design->energy_j[LEFT] * 1e6,
@@ -478,10 +485,10 @@ static json_t *unit_json(const struct eie_sweep_run *run, const struct eie_unit 
 {
     json_t *row = json_object(), *depths = json_array(), *lines = json_array();
     eie_set(row, "layer_hash", run->layers[unit->layer].hash.hex);
-    const uint64_t facts[] = {unit->pes,          unit->index_bits,     unit->entries,
-                              unit->empty,        unit->broadcasts,     unit->moves,
-                              unit->most_entries, unit->stored_entries, unit->slowest_pe,
-                              unit->passes,       unit->blocks,         unit->columns};
+    const uint64_t facts[] = {
+        unit->pes,    unit->index_bits,   unit->entries,        unit->empty,      unit->broadcasts,
+        unit->moves,  unit->most_entries, unit->stored_entries, unit->slowest_pe, unit->passes,
+        unit->blocks, unit->columns,      unit->groups,         unit->samples};
     json_object_set_new(row, "facts", integers(facts, sizeof facts / sizeof *facts));
     for (uint32_t d = 0; d < run->sweep->depths.count; d++) {
         const struct eie_depth_counts *c = &unit->depth[d];
@@ -574,12 +581,13 @@ static bool is_whole(json_t *row)
 static bool take_unit(struct eie_sweep_run *run, const json_t *row)
 {
     const char *hash = json_string_value(json_object_get(row, "layer_hash"));
-    uint64_t v[12];
-    if (!hash || !read_integers(json_object_get(row, "facts"), v, 12)) return false;
+    uint64_t v[14];
+    if (!hash || !read_integers(json_object_get(row, "facts"), v, 14)) return false;
     for (uint32_t u = 0; u < run->unit_count; u++) {
         struct eie_unit *unit = &run->units[u], taken = *unit;
         if (unit->done || strcmp(run->layers[unit->layer].hash.hex, hash) || unit->pes != v[0] ||
-            unit->index_bits != v[1])
+            unit->index_bits != v[1] || unit->groups != v[12] ||
+            run->layers[unit->layer].samples != v[13])
             continue;
         taken.entries = v[2];
         taken.empty = v[3];
@@ -591,6 +599,7 @@ static bool take_unit(struct eie_sweep_run *run, const json_t *row)
         taken.passes = (uint32_t)v[9];
         taken.blocks = (uint32_t)v[10];
         taken.columns = (uint32_t)v[11];
+        taken.samples = (uint32_t)v[13];
         if (!take_depths(run, json_object_get(row, "depths"), &taken) ||
             !take_lines(json_object_get(row, "lines"), &taken))
             return false;

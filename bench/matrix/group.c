@@ -543,6 +543,7 @@ static void check_after(struct contender *contender)
                               .timed = &vectors[0],
                               .fresh = &fresh,
                               .copies = row->copies,
+                              .layer = contender->group->layer,
                               .seed = contender->visit,
                               .call_ns = call_ns_of(contender),
                               .slack_ns = slack_ns_of(row)};

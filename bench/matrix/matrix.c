@@ -129,13 +129,25 @@ static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_
     return matrix->options->kernels ? matrix->options->kernels : suite->default_kernels;
 }
 
+/* A batch of the list for this layer. */
+static uint32_t batch_of(const struct eie_suite_layer *layer, uint32_t value)
+{
+    return value != EIE_BATCH_POSITIONS ? value : (uint32_t)eie_window_positions(&layer->window);
+}
+
+/* Where the layer is not known: positions are many. */
+static uint32_t batch_like(uint32_t value)
+{
+    return value != EIE_BATCH_POSITIONS ? value : UINT32_MAX;
+}
+
 /* At any of the batches. */
 static bool is_chosen(const struct eie_matrix *matrix, const struct eie_suite *suite,
                       const struct eie_kernel *kernel)
 {
     const struct eie_list *batches = &matrix->options->batches;
     for (uint32_t i = 0; i < batches->count; i++)
-        if (eie_kernel_is_chosen(kernels_of(matrix, suite), kernel, batches->values[i]))
+        if (eie_kernel_is_chosen(kernels_of(matrix, suite), kernel, batch_like(batches->values[i])))
             return true;
     return false;
 }
@@ -181,6 +193,24 @@ static enum eie_status read_devices(struct eie_matrix *matrix, struct eie_error 
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
+static enum eie_status check_positions(const struct eie_matrix *matrix, struct eie_error *error)
+{
+    const struct eie_matrix_options *options = matrix->options;
+    bool asked = false;
+    for (uint32_t b = 0; b < options->batches.count; b++)
+        asked = asked || options->batches.values[b] == EIE_BATCH_POSITIONS;
+    for (uint32_t s = 0; s < matrix->suite_count && asked; s++)
+        for (uint32_t i = 0; i < matrix->suites[s].layer_count; i++) {
+            const struct eie_suite_layer *layer = &matrix->suites[s].layers[i];
+            if (eie_names_match(options->layers, layer->spec.name) &&
+                !eie_window_is(&layer->window))
+                return eie_fail(error, EIE_USAGE,
+                                "--batch positions: layer %s of suite %s is no convolution",
+                                layer->spec.name, matrix->suites[s].name);
+        }
+    return EIE_OK;
+}
+
 /* Every pattern of every option must match something. */
 static enum eie_status check_names(const struct eie_matrix *matrix, struct eie_error *error)
 {
@@ -204,7 +234,7 @@ static enum eie_status check_names(const struct eie_matrix *matrix, struct eie_e
     if (eie_names_unmatched(options->layers, names, count, unmatched, sizeof unmatched))
         return eie_fail(error, EIE_USAGE, "no layer matches '%s' (eie list layers)%s", unmatched,
                         eie_names_hint(unmatched, names, count).text);
-    return EIE_OK;
+    return check_positions(matrix, error);
 }
 
 enum eie_status eie_matrix_begin(const struct eie_matrix_options *options,
@@ -281,8 +311,8 @@ static bool takes_batch(const struct eie_kernel *kernel, uint32_t batch,
     if (in_batch_range(kernel, batch)) return true;
     if (!options->kernels || !eie_names_exact(options->kernels, kernel->name)) return false;
     for (uint32_t i = 0; i < list->count; i++)
-        if (in_batch_range(kernel, list->values[i])) return false;
-    return batch == list->values[0];
+        if (in_batch_range(kernel, batch_like(list->values[i]))) return false;
+    return batch == list->values[0] || list->values[0] == EIE_BATCH_POSITIONS;
 }
 
 /* As a command line would name it: one that came by path has no other name. */
@@ -411,6 +441,16 @@ static bool each_of_layer(const struct eie_matrix *matrix, struct eie_group_key 
     return true;
 }
 
+/* A layer may have as many positions as another batch of the list. */
+static bool is_first(const struct eie_suite_layer *layer, const struct eie_list *batches,
+                     uint32_t index)
+{
+    const uint32_t batch = batch_of(layer, batches->values[index]);
+    for (uint32_t b = 0; b < index; b++)
+        if (batch_of(layer, batches->values[b]) == batch) return false;
+    return true;
+}
+
 void eie_matrix_each_group(const struct eie_matrix *matrix,
                            bool (*visit)(void *context, const struct eie_group_key *group),
                            void *context)
@@ -420,11 +460,14 @@ void eie_matrix_each_group(const struct eie_matrix *matrix,
     for (group.suite = 0; group.suite < matrix->suite_count; group.suite++) {
         const struct eie_suite *suite = &matrix->suites[group.suite];
         for (uint32_t b = 0; b < options->batches.count; b++) {
-            group.batch = options->batches.values[b];
-            for (group.layer = 0; group.layer < suite->layer_count; group.layer++)
-                if (eie_names_match(options->layers, suite->layers[group.layer].spec.name) &&
+            for (group.layer = 0; group.layer < suite->layer_count; group.layer++) {
+                const struct eie_suite_layer *layer = &suite->layers[group.layer];
+                group.batch = batch_of(layer, options->batches.values[b]);
+                if (eie_names_match(options->layers, layer->spec.name) &&
+                    is_first(layer, &options->batches, b) &&
                     !each_of_layer(matrix, &group, visit, context))
                     return;
+            }
         }
     }
 }

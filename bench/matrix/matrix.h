@@ -17,6 +17,8 @@ struct eie_list {
     uint32_t count, values[EIE_LIST_MAX];
 };
 
+#define EIE_BATCH_POSITIONS 0u /* among the batches: all positions of each convolution */
+
 /* What the command line asks for; strings are not owned, NULL where nothing was said. */
 struct eie_matrix_options {
     const char *suites, *layers, *kernels, *devices;
@@ -37,7 +39,8 @@ struct eie_matrix {
 };
 
 /* Reads suites and devices; every pattern of every option must match something. EIE_USAGE,
- * EIE_INPUT, EIE_MEMORY. */
+ * EIE_INPUT, EIE_MEMORY. EIE_USAGE too where EIE_BATCH_POSITIONS is asked of a layer that is no
+ * convolution. */
 EIE_MUST_USE enum eie_status eie_matrix_begin(const struct eie_matrix_options *options,
                                               struct eie_matrix *matrix, struct eie_error *error);
 void eie_matrix_end(struct eie_matrix *matrix);

@@ -134,13 +134,15 @@ static void count_facts(const struct eie_target *target, const int16_t *inputs, 
                         struct eie_work_facts *facts)
 {
     const struct eie_layer *layer = target->layer;
-    *facts = (struct eie_work_facts){layer->inputs,
-                                     layer->outputs,
-                                     target->counts.nonzeros,
-                                     target->counts.nonzeros + target->counts.padding,
-                                     0,
-                                     INT16_MAX,
-                                     INT16_MIN};
+    const struct eie_window *window = &layer->window;
+    *facts = (struct eie_work_facts){
+        .inputs = layer->inputs,
+        .outputs = layer->outputs,
+        .positions = eie_window_is(window) ? (uint32_t)eie_window_positions(window) : 0,
+        .nonzeros = target->counts.nonzeros,
+        .entries = target->counts.nonzeros + target->counts.padding,
+        .least_input = INT16_MAX,
+        .largest_input = INT16_MIN};
     for (size_t i = 0; i < (size_t)batch * layer->inputs; i++) {
         const int16_t input = inputs[i];
         facts->active_inputs += input != 0;

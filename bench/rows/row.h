@@ -24,6 +24,7 @@ enum eie_row_status {
 /* Facts of the layer and the inputs, the same for every kernel. */
 struct eie_work_facts {
     uint32_t inputs, outputs;
+    uint32_t positions;                 /* of a convolution: inputs for one image; else 0 */
     uint64_t nonzeros, entries;         /* of the whole layer; entries with padding */
     uint64_t active_inputs;             /* that are not 0, summed over the batch */
     int16_t least_input, largest_input; /* of the batch: do they fit 8 bits? */

@@ -39,6 +39,7 @@ static void add_facts(json_t *object, const struct eie_work_facts *facts)
 {
     eie_set_integer(object, "eie_inputs", facts->inputs);
     eie_set_integer(object, "eie_outputs", facts->outputs);
+    if (facts->positions) eie_set_integer(object, "eie_positions", facts->positions);
     eie_set_integer(object, "eie_nonzeros", facts->nonzeros);
     eie_set_integer(object, "eie_entries", facts->entries);
     eie_set_integer(object, "eie_active_inputs", facts->active_inputs);

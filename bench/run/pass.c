@@ -30,10 +30,10 @@ struct eie_pass {
     const struct eie_parts *parts;
     struct eie_pass_options options;
     struct eie_pool *pool;
-    struct worker *workers; /* [threads] */
-    eie_sgemm sgemm;        /* NULL: in integers */
-    const struct eie_kernel *kernel;
-    struct eie_device *device; /* the host's, for plans */
+    struct worker *workers;                          /* [threads] */
+    eie_sgemm sgemm;                                 /* NULL: in integers */
+    const struct eie_kernel *kernels[EIE_STEPS_MAX]; /* [conv_count]; in integers */
+    struct eie_device *device;                       /* the host's, for plans */
     float *input;
     void *tensors[EIE_STEPS_MAX];     /* of all steps but the last; float: [0] is `input` */
     int fraction_bits[EIE_STEPS_MAX]; /* of these, in integers */
@@ -53,14 +53,16 @@ static size_t element_size(const struct eie_pass *pass)
     return pass->sgemm ? sizeof(float) : sizeof(int16_t);
 }
 
-static uint32_t block_of(const struct eie_pass *pass, const struct eie_step *step)
+static uint32_t block_of(const struct eie_pass *pass, uint32_t conv)
 {
+    const struct eie_step *step = eie_conv_step(pass->graph, conv);
+    const struct eie_kernel *kernel = pass->kernels[conv];
     const size_t positions = eie_step_positions(step);
     uint32_t block = pass->options.block;
     if (block > positions) block = (uint32_t)positions;
-    if (!pass->kernel) return block;
-    if (pass->kernel->batch_max && block > pass->kernel->batch_max) block = pass->kernel->batch_max;
-    return block < pass->kernel->batch_min ? pass->kernel->batch_min : block;
+    if (!kernel) return block;
+    if (kernel->batch_max && block > kernel->batch_max) block = kernel->batch_max;
+    return block < kernel->batch_min ? kernel->batch_min : block;
 }
 
 /* The next positions, or rows, of the step under way. */
@@ -111,7 +113,7 @@ static void conv_float(void *context, uint32_t worker)
 static enum eie_status multiply(struct eie_pass *pass, struct worker *self, uint32_t term,
                                 const int16_t *columns, int16_t *outputs)
 {
-    const struct eie_kernel *kernel = pass->kernel;
+    const struct eie_kernel *kernel = pass->kernels[pass->conv];
     struct eie_plan *plan = self->plans[(size_t)pass->conv * EIE_TERMS_MAX + term];
     struct eie_outcome outcome = {NAN, NAN, NAN, NULL};
     enum eie_status status = kernel->load(plan, columns, &self->error);
@@ -243,7 +245,7 @@ static void take_image(struct eie_pass *pass)
 
 static enum eie_status run_conv(struct eie_pass *pass, struct eie_error *error)
 {
-    pass->block = block_of(pass, current(pass));
+    pass->block = block_of(pass, pass->conv);
     eie_pool_run(pass->pool, pass->sgemm ? conv_float : conv_int16, pass);
     pass->conv++;
     for (uint32_t w = 0; w < pass->options.threads; w++)
@@ -305,6 +307,11 @@ const float *eie_pass_tensor_float(const struct eie_pass *pass, uint32_t step)
     return pass->tensors[step];
 }
 
+const int16_t *eie_pass_tensor_int16(const struct eie_pass *pass, uint32_t step)
+{
+    return pass->tensors[step];
+}
+
 /* ---- making -----------------------------------------------------------------------------------
  */
 
@@ -319,8 +326,7 @@ static size_t largest_block(const struct eie_pass *pass, bool of_inputs)
     size_t most = 1;
     for (uint32_t c = 0; c < pass->graph->conv_count; c++) {
         const struct eie_step *step = eie_conv_step(pass->graph, c);
-        const size_t size =
-            (size_t)block_of(pass, step) * (of_inputs ? step->inputs : step->outputs);
+        const size_t size = (size_t)block_of(pass, c) * (of_inputs ? step->inputs : step->outputs);
         if (size > most) most = size;
     }
     return most;
@@ -376,7 +382,7 @@ void eie_pass_free(struct eie_pass *pass)
         struct worker *worker = &pass->workers[w];
         const size_t plans = (size_t)pass->graph->conv_count * EIE_TERMS_MAX;
         for (size_t p = 0; worker->plans && p < plans; p++)
-            if (worker->plans[p]) pass->kernel->destroy(worker->plans[p]);
+            if (worker->plans[p]) pass->kernels[p / EIE_TERMS_MAX]->destroy(worker->plans[p]);
         free(worker->plans);
         free(worker->columns);
         free(worker->outputs);
@@ -475,34 +481,34 @@ static enum eie_status prepare_plans(const struct eie_pass *pass, struct worker 
     for (uint32_t c = 0; c < pass->graph->conv_count; c++)
         for (uint32_t t = 0; t < pass->parts->part[c].term_count && !status; t++) {
             const struct eie_layer *layer = pass->parts->part[c].terms[t];
-            const struct eie_setup setup = {
-                .problem = {layer, pass->device, block_of(pass, eie_conv_step(pass->graph, c)), 1},
-                .pool = worker->pool,
-                .copies = 1};
+            const struct eie_setup setup = {.problem = {layer, pass->device, block_of(pass, c), 1},
+                                            .pool = worker->pool,
+                                            .copies = 1};
             uint64_t bytes;
-            status = eie_kernel_supports(pass->kernel, &setup.problem, &bytes, error);
+            status = eie_kernel_supports(pass->kernels[c], &setup.problem, &bytes, error);
             if (!status)
-                status = pass->kernel->prepare(
+                status = pass->kernels[c]->prepare(
                     &setup, &worker->plans[(size_t)c * EIE_TERMS_MAX + t], error);
             if (status)
-                return eie_error_prefix(error, status, "%s on layer %s", pass->kernel->name,
+                return eie_error_prefix(error, status, "%s on layer %s", pass->kernels[c]->name,
                                         layer->name);
         }
     return status;
 }
 
 enum eie_status eie_pass_make_int16(const struct eie_graph *graph, const struct eie_parts *parts,
-                                    const char *path, const struct eie_kernel *kernel,
+                                    const char *path, const struct eie_kernel *const *kernels,
                                     const struct eie_pass_options *options, struct eie_pass **pass,
                                     struct eie_error *error)
 {
-    const struct eie_pass like = {
-        .graph = graph, .parts = parts, .options = *options, .kernel = kernel};
+    struct eie_pass like = {.graph = graph, .parts = parts, .options = *options};
+    memcpy(like.kernels, kernels, graph->conv_count * sizeof *kernels);
     enum eie_status status = begin(&like, pass, error);
     if (!status && !((*pass)->device = calloc(1, sizeof *(*pass)->device)))
         status = no_memory(error);
     if (!status) status = eie_device_host((*pass)->device, error);
-    if (!status) status = eie_kernel_probe(kernel, (*pass)->device, error);
+    for (uint32_t c = 0; c < graph->conv_count && !status; c++)
+        status = eie_kernel_probe(kernels[c], (*pass)->device, error);
     if (!status) status = find_fraction_bits(*pass, path, error);
     for (uint32_t w = 0; w < options->threads && !status; w++)
         status = prepare_plans(*pass, &(*pass)->workers[w], error);

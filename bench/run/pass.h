@@ -25,12 +25,13 @@ EIE_MUST_USE enum eie_status eie_pass_make_float(const struct eie_graph *graph,
                                                  const struct eie_pass_options *options,
                                                  struct eie_pass **pass, struct eie_error *error);
 
-/* By an exact kernel of the processor on the parts' terms. EIE_INPUT: fraction bits that do not fit
- * each other, sums that may leave 32 bits; EIE_UNSUPPORTED, EIE_MISSING: not this kernel, not here;
+/* By exact kernels of the processor on the parts' terms: `kernels` ([graph->conv_count]), one for
+ * each convolution. EIE_INPUT: fraction bits that do not fit each other, sums that may leave 32
+ * bits; EIE_UNSUPPORTED, EIE_MISSING: not this kernel, not here;
  * EIE_SYSTEM, EIE_MEMORY. `path`, for messages: where the layers come from. */
 EIE_MUST_USE enum eie_status eie_pass_make_int16(const struct eie_graph *graph,
                                                  const struct eie_parts *parts, const char *path,
-                                                 const struct eie_kernel *kernel,
+                                                 const struct eie_kernel *const *kernels,
                                                  const struct eie_pass_options *options,
                                                  struct eie_pass **pass, struct eie_error *error);
 void eie_pass_free(struct eie_pass *pass); /* NULL is fine */
@@ -51,5 +52,6 @@ EIE_MUST_USE enum eie_status eie_pass_run(struct eie_pass *pass, struct eie_pass
 
 /* The last image's tensor behind a step other than the average: [height][width][channels]. */
 const float *eie_pass_tensor_float(const struct eie_pass *pass, uint32_t step);
+const int16_t *eie_pass_tensor_int16(const struct eie_pass *pass, uint32_t step);
 
 #endif

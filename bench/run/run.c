@@ -7,6 +7,7 @@
 #include "host/base/file.h"
 #include "host/base/jsonset.h"
 #include "host/graph/image.h"
+#include "host/graph/tensor.h"
 #include "host/layer/layer_file.h"
 #include "host/machine/pages.h"
 #include "host/machine/topology.h"
@@ -22,9 +23,18 @@
 #define INT16_BLOCK 64u
 #define NAMES_MAX   (UINT64_C(16) << 20)
 
-/* Exact and for many inputs first; the last runs everywhere. */
-static const char *const preferred[] = {"avx512_batch_pairs", "avx2_window_lookup",
-                                        "neon_window_lookup", "scalar_eie_stream"};
+#define DENSE                                                                                      \
+    0.4 /* share of the weights from which on the dense kernel is faster (results/NOTES.md) */
+
+/* Exact and for many inputs first; the last runs everywhere. `dense`: for layers with most of their
+ * weights, or NULL. */
+static const struct preference {
+    const char *sparse, *dense;
+} preferred[] = {{"avx512_batch_pairs", "avx512_dense_words"},
+                 {"avx512_batch_pairs", NULL},
+                 {"avx2_window_lookup", NULL},
+                 {"neon_window_lookup", NULL},
+                 {"scalar_eie_stream", NULL}};
 
 struct running {
     const struct eie_run_options *options;
@@ -33,8 +43,10 @@ struct running {
     struct eie_blas blas;
     bool has_blas;
     uint32_t threads;
-    const struct eie_kernel *kernel;
+    const struct eie_kernel *kernels[EIE_STEPS_MAX]; /* [conv_count] */
     struct eie_pass *pass;
+    struct eie_layer **with_columns; /* [with_count], to be saved */
+    uint32_t with_count;
     char **names; /* [classes] of the classes, or NULL; into `text` */
     struct eie_bytes text;
     double least_step_s[EIE_STEPS_MAX];
@@ -76,18 +88,11 @@ static enum eie_status find_threads(struct running *in)
     return status;
 }
 
-/* OpenBLAS, or plain loops where it is not installed. */
 static enum eie_status open_blas(struct running *in)
 {
-    struct eie_error why;
     if (in->has_blas) return EIE_OK;
-    const enum eie_status status = eie_blas_open(1, &in->blas, &why);
     in->has_blas = true;
-    if (status == EIE_MISSING)
-        in->blas = (struct eie_blas){.sgemm = eie_sgemm_plain, .library = "plain loops"};
-    else if (status)
-        return eie_fail(in->error, status, "%s", why.message);
-    return EIE_OK;
+    return eie_blas_open_or_plain(&in->blas, in->error);
 }
 
 static enum eie_status make_terms(struct running *in)
@@ -101,6 +106,42 @@ static enum eie_status make_terms(struct running *in)
                                               .sgemm = in->blas.sgemm,
                                               .path = options->network};
     return status ? status : eie_share(&in->graph, &in->parts, &sharing, in->error);
+}
+
+/* All layers with the inputs that they have for the last image. */
+static enum eie_status take_columns(struct running *in)
+{
+    enum eie_status status = EIE_OK;
+    for (uint32_t c = 0; c < in->graph.conv_count && !status; c++) {
+        const struct eie_step *step = eie_conv_step(&in->graph, c);
+        const size_t positions = eie_step_positions(step);
+        int16_t *columns = malloc(positions * step->inputs * sizeof *columns);
+        if (!columns) return eie_fail(in->error, EIE_MEMORY, "out of memory");
+        eie_columns_int16(step, eie_pass_tensor_int16(in->pass, step->from[0]), 0, positions,
+                          columns);
+        for (uint32_t t = 0; t < in->parts.part[c].term_count && !status; t++) {
+            struct eie_layer *made, parts = *in->parts.part[c].terms[t];
+            parts.window = eie_step_window(step);
+            parts.sample_count = (uint32_t)positions;
+            parts.sample_inputs = columns;
+            status = eie_layer_create(&parts, &made, in->error);
+            if (status) break;
+            in->with_columns[in->with_count++] = made;
+        }
+        free(columns);
+    }
+    return status;
+}
+
+static enum eie_status save_columns(struct running *in)
+{
+    in->with_columns = calloc(in->graph.conv_count * EIE_TERMS_MAX + 1u, sizeof *in->with_columns);
+    if (!in->with_columns) return eie_fail(in->error, EIE_MEMORY, "out of memory");
+    const enum eie_status status = take_columns(in);
+    return status ? status
+                  : eie_layer_file_write(in->options->save,
+                                         (const struct eie_layer *const *)in->with_columns,
+                                         in->with_count, in->error);
 }
 
 static enum eie_status save(const struct running *in)
@@ -124,27 +165,58 @@ static enum eie_status save(const struct running *in)
 /* ---- kernels ----------------------------------------------------------------------------------
  */
 
-static enum eie_status make_with(struct running *in, const char *name)
+static enum eie_status find_kernel(const struct running *in, const char *name,
+                                   const struct eie_kernel **kernel)
+{
+    *kernel = eie_kernel_find(name);
+    if (*kernel && (*kernel)->device_kind == EIE_DEVICE_CPU && (*kernel)->flags & EIE_KERNEL_EXACT)
+        return EIE_OK;
+    return eie_fail(in->error, EIE_USAGE,
+                    "'%s' is no exact kernel of the processor (eie list kernels)", name);
+}
+
+static enum eie_status make_with(struct running *in, const struct preference *names)
 {
     const uint32_t block = in->options->block ? in->options->block : INT16_BLOCK;
     const struct eie_pass_options options = {in->threads, block};
-    in->kernel = eie_kernel_find(name);
-    if (!in->kernel || in->kernel->device_kind != EIE_DEVICE_CPU ||
-        !(in->kernel->flags & EIE_KERNEL_EXACT))
-        return eie_fail(in->error, EIE_USAGE,
-                        "'%s' is no exact kernel of the processor (eie list kernels)", name);
-    return eie_pass_make_int16(&in->graph, &in->parts, in->options->network, in->kernel, &options,
+    const struct eie_kernel *sparse, *dense = NULL;
+    enum eie_status status = find_kernel(in, names->sparse, &sparse);
+    if (!status && names->dense) status = find_kernel(in, names->dense, &dense);
+    if (status) return status;
+    for (uint32_t c = 0; c < in->graph.conv_count; c++) {
+        const struct eie_step *step = eie_conv_step(&in->graph, c);
+        const double share =
+            (double)in->parts.part[c].nonzeros / ((double)step->outputs * (double)step->inputs);
+        in->kernels[c] = dense && share >= DENSE ? dense : sparse;
+    }
+    return eie_pass_make_int16(&in->graph, &in->parts, in->options->network, in->kernels, &options,
                                &in->pass, in->error);
 }
 
 static enum eie_status make_int16(struct running *in)
 {
-    if (in->options->kernel) return make_with(in, in->options->kernel);
+    const struct preference asked = {in->options->kernel, NULL};
+    if (asked.sparse) return make_with(in, &asked);
     enum eie_status status = EIE_UNSUPPORTED;
     const size_t count = sizeof preferred / sizeof *preferred;
     for (size_t k = 0; k < count && (status == EIE_UNSUPPORTED || status == EIE_MISSING); k++)
-        if (eie_kernel_find(preferred[k])) status = make_with(in, preferred[k]);
+        if (eie_kernel_find(preferred[k].sparse)) status = make_with(in, &preferred[k]);
     return status;
+}
+
+/* The names of the kernels that run, each once. */
+static const char *kernel_names(const struct running *in, char text[128])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (uint32_t c = 0; c < in->graph.conv_count && used < 128; c++) {
+        bool known = false;
+        for (uint32_t k = 0; k < c; k++) known = known || in->kernels[k] == in->kernels[c];
+        if (!known)
+            used += (size_t)snprintf(text + used, 128 - used, "%s%s", c ? ", " : "",
+                                     in->kernels[c]->name);
+    }
+    return text;
 }
 
 static enum eie_status make_pass(struct running *in)
@@ -153,7 +225,7 @@ static enum eie_status make_pass(struct running *in)
     if (!options->in_float) {
         enum eie_status status = eie_pages_check(in->error);
         if (!status) status = make_terms(in);
-        if (!status) status = save(in);
+        if (!status && !options->columns) status = save(in);
         return status || !options->image_count ? status : make_int16(in);
     }
     const struct eie_pass_options passing = {in->threads,
@@ -182,6 +254,7 @@ static json_t *describe_step(const struct running *in, uint32_t s, uint32_t conv
     eie_set_integer(object, "inputs", step->inputs);
     eie_set_integer(object, "weights", part->nonzeros);
     if (in->options->in_float) return object;
+    if (in->pass) eie_set(object, "kernel", in->kernels[conv]->name);
     eie_set_integer(object, "layers", part->term_count);
     eie_set_integer(object, "entries", entries);
     eie_set_number(object, "error_one", part->error[0]);
@@ -193,13 +266,14 @@ static void describe(struct running *in)
 {
     const struct eie_run_options *options = in->options;
     json_t *steps = json_array();
+    char names[128];
     eie_set(in->result, "eie_format", FORMAT);
     eie_set(in->result, "network", options->network);
     eie_set(in->result, "graph", in->graph.name);
     eie_set(in->result, "arithmetic", options->in_float ? "float32" : "int16");
     eie_set(in->result, "kernel",
             options->in_float ? in->blas.library
-            : in->kernel      ? in->kernel->name
+            : in->pass        ? kernel_names(in, names)
                               : "none");
     eie_set_integer(in->result, "threads", in->threads);
     eie_set_integer(in->result, "repeats", options->repeats);
@@ -288,12 +362,15 @@ enum eie_status eie_run(const struct eie_run_options *options, json_t **result,
     const bool begun = !status;
     for (uint32_t i = 0; i < options->image_count && !status; i++)
         status = run_image(in, options->images[i]);
+    if (!status && options->columns) status = save_columns(in);
     if (begun) {
         describe(in);
         *result = json_incref(in->result);
     }
     json_decref(in->result);
     eie_pass_free(in->pass);
+    for (uint32_t l = 0; l < in->with_count; l++) eie_layer_free(in->with_columns[l]);
+    free(in->with_columns);
     eie_parts_free(&in->parts);
     free(in->names);
     eie_bytes_free(&in->text);

@@ -19,6 +19,7 @@ struct eie_run_options {
     const char *classes;       /* a file with a name a line, or NULL */
     const char *kernel;        /* NULL: the first of a list that this processor can run */
     const char *save;          /* where the layers go, or NULL */
+    bool columns; /* their sample inputs are those of all positions of the (only) image */
     bool in_float;
     bool anew;        /* layers are shared and scaled anew, even where the file has them */
     double bound;     /* bench/run/share.h */

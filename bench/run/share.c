@@ -273,6 +273,7 @@ static enum eie_status make_term(const struct sharing *in, struct work *work, fl
     struct eie_layer parts = {.name = name,
                               .source = source,
                               .pe_count = PES,
+                              .window = eie_step_window(work->step),
                               .input_fraction_bits = (uint32_t)work->input_bits,
                               .output_fraction_bits = (uint32_t)work->output_bits};
     const int bits = choose_weight_bits(work, &shared, bias, parts.codebook);

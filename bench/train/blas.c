@@ -20,3 +20,14 @@ enum eie_status eie_blas_open(uint32_t threads, struct eie_blas *blas, struct ei
     found->set_threads((int)threads);
     return EIE_OK;
 }
+
+enum eie_status eie_blas_open_or_plain(struct eie_blas *blas, struct eie_error *error)
+{
+    struct eie_error why;
+    const enum eie_status status = eie_blas_open(1, blas, &why);
+    if (status == EIE_MISSING)
+        *blas = (struct eie_blas){.sgemm = eie_sgemm_plain, .library = "plain loops"};
+    else if (status)
+        return eie_fail(error, status, "%s", why.message);
+    return EIE_OK;
+}

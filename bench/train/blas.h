@@ -18,4 +18,7 @@ struct eie_blas {
 EIE_MUST_USE enum eie_status eie_blas_open(uint32_t threads, struct eie_blas *blas,
                                            struct eie_error *error);
 
+/* The same on one thread; plain loops where no OpenBLAS is installed. */
+EIE_MUST_USE enum eie_status eie_blas_open_or_plain(struct eie_blas *blas, struct eie_error *error);
+
 #endif

@@ -1,4 +1,5 @@
 #include "bench/train/stored.h"
+#include "bench/train/forward.h"
 #include "host/base/jsonset.h"
 #include "host/layer/network_file.h"
 #include "host/layer/safetensors.h"
@@ -9,8 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define CENTROIDS    256
-#define RANGE_IMAGES 1000u
+#define CENTROIDS     256
+#define RANGE_IMAGES  1000u
+#define ACTIVE_IMAGES 100u
 
 /* The recipe's own last phase, not its control's. */
 static uint32_t last_phase(const struct eie_recipe *recipe)
@@ -30,9 +32,23 @@ static json_t *describe_part(const struct eie_node *node, size_t kept)
     eie_set(layer, "name", node->name);
     eie_set_integer(layer, "outputs", node->outputs);
     eie_set_integer(layer, "inputs", node->inputs);
+    eie_set_integer(layer, "positions", eie_node_positions(node));
     eie_set_integer(layer, "kept", kept);
     eie_set_number(layer, "kept_pct", 100 * (double)kept / weights);
     return layer;
+}
+
+/* What share of its inputs a product of each part finds not to be 0. */
+static enum eie_status describe_inputs(struct eie_training *training, json_t *layers,
+                                       struct eie_error *error)
+{
+    const float *values = eie_training_snapshot(training, last_phase(training->recipe));
+    struct eie_range ranges[EIE_NODES_MAX];
+    const enum eie_status status =
+        eie_ranges_measure(training, values, ACTIVE_IMAGES, ranges, error);
+    for (uint32_t p = 0; !status && p < training->network->part_count; p++)
+        eie_set_number(json_array_get(layers, p), "active_pct", 100 * ranges[p].active);
+    return status;
 }
 
 static enum eie_status size_of(const char *path, uint64_t *bytes, struct eie_error *error)
@@ -248,6 +264,7 @@ enum eie_status eie_trained_write(struct eie_training *training, const char *pat
     enum eie_status status = phase_of_file(training)->kind == EIE_PHASE_SHARE
                                  ? write_codes(training, path, *layers, *parts, error)
                                  : write_floats(training, path, *parts, error);
+    if (!status) status = describe_inputs(training, *layers, error);
     return status ? status : size_of(path, bytes, error);
 }
 

@@ -21,8 +21,10 @@
  *   phases: name, kind, epochs, seconds (wall), cpu_seconds, loss (the last epoch's),
  *     validation_errors, validation_error_pct; where weights were shared shared_validation_errors
  *     and shared_validation_error_pct, before the centroids learnt; test_errors, test_error_pct
- *   layers: name, outputs, inputs, kept, kept_pct, and where the file has codes code_bits, entries
- *     (fillers included), fillers, code_bits_huffman, run_bits_huffman (means a weight), bytes
+ *   layers: name, outputs, inputs, positions (products an image), kept, kept_pct, active_pct (of a
+ *     product's inputs those that are not 0, over 100 validation images), and where the file has
+ *     codes code_bits, entries (fillers included), fillers, code_bits_huffman, run_bits_huffman
+ *     (means a weight), bytes
  *   file_bytes, file_parts (header, tables, codes, runs, centroids, biases; of floats header,
  *   weights, biases: bytes that add up), rate_x = dense_bytes / file_bytes
  *   file_validation_errors, file_validation_error_pct: of the file, read back

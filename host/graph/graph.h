@@ -6,6 +6,7 @@
 #define EIE_HOST_GRAPH_GRAPH_H
 
 #include "host/base/error.h"
+#include "host/layer/window.h"
 #include "host/train/network.h"
 
 #include <stdbool.h>
@@ -73,6 +74,13 @@ static inline size_t eie_step_positions(const struct eie_step *step)
 static inline size_t eie_step_size(const struct eie_step *step)
 {
     return eie_step_positions(step) * step->out.channels;
+}
+
+/* Of a convolution. */
+static inline struct eie_window eie_step_window(const struct eie_step *step)
+{
+    return (struct eie_window){step->in.height, step->in.width, step->in.channels,
+                               step->kernel,    step->stride,   step->pad};
 }
 
 /* Whether a convolution's inputs are the tensor as it lies. */

@@ -1,23 +1,5 @@
 /* The functions of tensor.h for one TYPE, named NAME(function). */
 
-/* One window: a channel's inputs lie kernel x kernel apart from the next one's. */
-static void NAME(window)(const struct eie_step *step, const TYPE *in, uint32_t row, uint32_t column,
-                         TYPE *to)
-{
-    const uint32_t channels = step->in.channels, side = step->kernel, taps = side * side;
-    for (uint32_t r = 0; r < side; r++)
-        for (uint32_t c = 0; c < side; c++, to++) {
-            const int64_t y = (int64_t)row * step->stride + r - step->pad;
-            const int64_t x = (int64_t)column * step->stride + c - step->pad;
-            if (y < 0 || y >= step->in.height || x < 0 || x >= step->in.width) {
-                for (uint32_t k = 0; k < channels; k++) to[(size_t)k * taps] = 0;
-                continue;
-            }
-            const TYPE *from = in + ((size_t)y * step->in.width + (size_t)x) * channels;
-            for (uint32_t k = 0; k < channels; k++) to[(size_t)k * taps] = from[k];
-        }
-}
-
 void NAME(eie_columns)(const struct eie_step *step, const TYPE *in, size_t first, size_t count,
                        TYPE *columns)
 {
@@ -25,8 +7,8 @@ void NAME(eie_columns)(const struct eie_step *step, const TYPE *in, size_t first
         memcpy(columns, in + first * step->inputs, count * step->inputs * sizeof *columns);
         return;
     }
-    for (size_t p = first; p < first + count; p++, columns += step->inputs) NAME(window)
-    (step, in, (uint32_t)(p / step->out.width), (uint32_t)(p % step->out.width), columns);
+    const struct eie_window window = eie_step_window(step);
+    NAME(eie_window_columns)(&window, in, first, count, columns);
 }
 
 static void NAME(pool_window)(const struct eie_step *step, const TYPE *in, uint32_t row,

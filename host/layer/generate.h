@@ -1,4 +1,4 @@
-/* Generated layers: the same on every machine (design: numbers). Exactly the stated number of
+/* Generated layers: the same on every machine (docs/decisions.md). Exactly the stated number of
  * non-zeros at uniformly drawn positions (selection sampling, Knuth's algorithm S), codes uniform
  * over 1..15, an exact number of active inputs in each of the samples, magnitudes scaled so that no
  * final sum leaves int32.

@@ -89,6 +89,29 @@ static bool name_is_good(const char *name)
            length;
 }
 
+#define WINDOW_MAX 16384u /* of each of its numbers */
+
+static enum eie_status validate_window(const struct eie_layer *layer, struct eie_error *error)
+{
+    const struct eie_window *w = &layer->window;
+    const uint32_t numbers[] = {w->height, w->width, w->channels, w->kernel, w->stride};
+    const uint64_t taps = (uint64_t)w->channels * w->kernel * w->kernel;
+    bool good = w->pad <= WINDOW_MAX;
+    if (!eie_window_is(w) && !w->width && !w->channels && !w->kernel && !w->stride && !w->pad)
+        return EIE_OK;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        good = good && numbers[i] >= 1 && numbers[i] <= WINDOW_MAX;
+    if (good && taps == layer->inputs && w->height + 2 * w->pad >= w->kernel &&
+        w->width + 2 * w->pad >= w->kernel && eie_window_positions(w) <= UINT32_MAX)
+        return EIE_OK;
+    return eie_fail(
+        error, EIE_INPUT,
+        "layer %s: a window %u x %u over %u x %u x %u by steps of %u, padded by %u, does "
+        "not give its %u inputs",
+        layer->name, w->kernel, w->kernel, w->height, w->width, w->channels, w->stride, w->pad,
+        layer->inputs);
+}
+
 /* Everything but the streams. */
 static enum eie_status validate_fields(const struct eie_layer *layer, struct eie_error *error)
 {
@@ -125,7 +148,7 @@ static enum eie_status validate_fields(const struct eie_layer *layer, struct eie
                         layer->codebook[0]);
     if (layer->sample_count && !layer->sample_inputs)
         return eie_fail(error, EIE_INPUT, "layer %s: sample inputs are missing", name);
-    return EIE_OK;
+    return validate_window(layer, error);
 }
 
 static enum eie_status validate_column(const struct eie_layer *layer, uint32_t pe, uint32_t column,
@@ -463,6 +486,8 @@ enum eie_status eie_layer_hash(const struct eie_layer *layer, struct eie_hash *h
     status = eie_sha256_add(sha, fields, sizeof fields, error);
     for (size_t i = 0; !status && i < sizeof arrays / sizeof *arrays; i++)
         status = hash_array(sha, arrays[i].bytes, arrays[i].size, error);
+    if (!status && eie_window_is(&layer->window))
+        status = eie_sha256_add(sha, &layer->window, sizeof layer->window, error);
     if (!status) return eie_sha256_end(sha, hash, error);
     eie_sha256_free(sha);
     return status;

@@ -15,6 +15,7 @@
 
 #include "host/base/error.h"
 #include "host/base/hash.h"
+#include "host/layer/window.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,7 +55,9 @@ struct eie_layer {
     const int32_t *bias;                 /* [outputs] at the accumulator's scale, or NULL */
     uint32_t sample_count;               /* inputs that travel with the layer, may be 0 */
     const int16_t *sample_inputs;        /* [sample_count][inputs], or NULL when there are none */
-    const char *tensor; /* the name it had where it comes from; NULL: `name`, or none */
+    const char *tensor;       /* the name it had where it comes from; NULL: `name`, or none */
+    struct eie_window window; /* of a convolution: where inputs come from; its sample inputs may be
+                                 those of all positions of one image */
 };
 
 /* The same matrix without PEs: codes by column, rows ascending within a column. */
@@ -104,7 +107,8 @@ void eie_layer_free(struct eie_layer *layer); /* NULL is fine */
 
 /* SHA-256 over inputs, outputs, pe_count, activation, weight, input and output fraction bits
  * (uint32 each), then codebook, column_start, entries, bias and sample_inputs, each preceded by its
- * length in bytes (uint64); all little-endian. Depends on neither the file nor the layer's name. */
+ * length in bytes (uint64); of a convolution then the window's six numbers (uint32). All
+ * little-endian. Depends on neither the file nor the layer's name. */
 EIE_MUST_USE enum eie_status eie_layer_hash(const struct eie_layer *layer, struct eie_hash *hash,
                                             struct eie_error *error);
 
@@ -123,7 +127,7 @@ void eie_layer_count_batch(const struct eie_layer *layer, const int16_t *inputs,
                            uint64_t *nonzeros, uint64_t *padding);
 
 /* Largest possible |final sum| for any int16 inputs; at most INT32_MAX proves that no input can
- * overflow the accumulator (design: numbers). */
+ * overflow the accumulator (docs/decisions.md, "exact integers"). */
 EIE_MUST_USE enum eie_status eie_layer_sum_bound(const struct eie_layer *layer, uint64_t *bound,
                                                  struct eie_error *error);
 

@@ -3,10 +3,21 @@
 #include "host/layer/network_layers.h"
 #include "host/layer/stored.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TENSOR_PARTS 5
+#define WINDOW_TEXT  72 /* six numbers of 32 bits */
+
+static const char *window_text(const struct eie_window *window, char text[WINDOW_TEXT])
+{
+    snprintf(text, WINDOW_TEXT,
+             "%" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32, window->height,
+             window->width, window->channels, window->kernel, window->stride, window->pad);
+    return text;
+}
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -66,6 +77,20 @@ static enum eie_status check_shapes(const struct eie_container_layer *in,
     return EIE_OK;
 }
 
+/* Six decimal numbers with a blank between; no such metadata: no convolution. */
+static enum eie_status read_window(const struct eie_container_layer *in, struct eie_window *window)
+{
+    const char *text = eie_container_find(in, "window");
+    char again[WINDOW_TEXT];
+    if (!text) return EIE_OK;
+    if (sscanf(text, "%" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32,
+               &window->height, &window->width, &window->channels, &window->kernel, &window->stride,
+               &window->pad) == 6 &&
+        eie_window_is(window) && !strcmp(text, window_text(window, again)))
+        return EIE_OK;
+    return eie_container_fault(in, "window", "is not six numbers");
+}
+
 static enum eie_status read_layer(const struct eie_container_layer *in, struct eie_layer **layer)
 {
     static const struct {
@@ -87,6 +112,7 @@ static enum eie_status read_layer(const struct eie_container_layer *in, struct e
     if (!status) status = eie_container_scalars(in, &parts);
     if (!status) status = eie_container_text(in, "source", &parts.source);
     parts.tensor = eie_container_find(in, "tensor");
+    if (!status) status = read_window(in, &parts.window);
     for (int i = 0; i < TENSOR_PARTS && !status; i++) {
         status = eie_container_tensor(in, wanted[i].part, wanted[i].dtype, wanted[i].rank,
                                       wanted[i].optional, &tensors[i]);
@@ -330,6 +356,9 @@ static void add_layer(struct eie_container_writer *out, const struct eie_layer *
     eie_container_add_scalars(out, layer);
     eie_container_add_text(out, layer->name, "source", layer->source);
     if (layer->tensor) eie_container_add_text(out, layer->name, "tensor", layer->tensor);
+    char window[WINDOW_TEXT];
+    if (eie_window_is(&layer->window))
+        eie_container_add_text(out, layer->name, "window", window_text(&layer->window, window));
 }
 
 enum eie_status eie_layer_file_write_parts(const char *path, const struct eie_layer *const *layers,

@@ -5,7 +5,8 @@
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
  * L.source, and L.eie_layer_hash (eie_layer_hash; files of before have none), which covers what
  * eie.sha256 does not. L.tensor is the full name of the tensor that L was made of, where L is not
- * that name (too long, or of other characters); older files have none. A layer may also stand in
+ * that name (too long, or of other characters); older files have none. L.window, of a convolution,
+ * has the six numbers of struct eie_window in order. A layer may also stand in
  * its storage form (host/layer/stored.h), which has the metadata L.form; it is read like any other.
  * So are the parts of a file in the form `network` (host/layer/network_file.h), with drawn sample
  * inputs (host/layer/network_layers.h). */

@@ -1,4 +1,4 @@
-/* From float to the fixed-point numbers of a layer (design: the layer). Rounds to nearest, ties to
+/* From float to the fixed-point numbers of a layer (docs/decisions.md). Rounds to nearest, ties to
  * even: the largest weight fraction bits at which no weight saturates; then the largest input bits
  * at which no input saturates and no final sum of the given inputs leaves int32; then the largest
  * output bits at which no output saturates and the shift stays in 0..31. */

@@ -344,6 +344,7 @@ static enum eie_status read_layer_file(const char *path, struct eie_suite *suite
                                               .sample_count = layer->sample_count};
         snprintf(entry->spec.name, sizeof entry->spec.name, "%s", layer->name);
         snprintf(entry->source, sizeof entry->source, "%.255s", layer->source);
+        entry->window = layer->window;
         if (strstr(layer->source, "(drawn)"))
             strcpy(suite->basis, "generated");
         else if (strstr(layer->source, "(drawn at their measured share)"))

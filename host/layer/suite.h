@@ -10,7 +10,8 @@ struct eie_suite_layer {
     struct eie_layer_spec spec; /* generated layers */
     char import_folder[256];    /* imported layers: folder below EIE_MODELS, else "" */
     uint32_t import_outputs;
-    char source[256]; /* where the numbers come from; travels in a generated layer */
+    char source[256];         /* where the numbers come from; travels in a generated layer */
+    struct eie_window window; /* of a convolution */
 };
 
 struct eie_suite {

@@ -12,52 +12,16 @@
  * them for a type of inputs: prepare does it for that of the layer's samples, and load anew where
  * it gets another.
  *
- * The library's constants stand below as its documentation states them. Without VNNI, or told to
- * do without (DNNL_MAX_CPU_ISA), it would halve the weights so that 16-bit sums do not saturate,
- * which is less exact than stated here: unsupported. */
-#include "host/base/library.h"
+ * Without VNNI, or told to do without (DNNL_MAX_CPU_ISA), it is unsupported: it would round further
+ * than stated here. */
 #include "host/machine/cpu.h"
 #include "kernels/float_plan.h"
-#include "kernels/peers/onednn.h"
+#include "kernels/peers/onednn_calls.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum dnnl_constant {
-    DNNL_CPU = 1,
-    DNNL_IN_ORDER = 1, /* stream */
-    DNNL_F32 = 3,      /* data types */
-    DNNL_S32 = 4,
-    DNNL_S8 = 5,
-    DNNL_U8 = 6,
-    DNNL_ISA_VNNI = 0x67, /* a set of bits: AVX-512 with VNNI */
-    DNNL_ANY = 1,         /* layouts: the library's choice, rows first, columns first */
-    DNNL_AB = 3,
-    DNNL_BA = 22,
-    DNNL_IMPLEMENTATION = 8, /* queries: a name, the form of the weights */
-    DNNL_PACKED_WEIGHTS = 131,
-    DNNL_SOURCE = 1, /* arguments */
-    DNNL_DESTINATION = 17,
-    DNNL_WEIGHTS = 33
-};
-
-#define STEPS      127                     /* int8 values on each side of 0 */
-#define ROUNDING   (0.5 / STEPS + 0x1p-22) /* to nearest, after a product in float32 */
-#define INPUTS_MAX 65536                   /* 255 * 127 times that fits int32 */
-
-/* What the library calls a descriptor; its members are its own. Larger than theirs. */
-struct description {
-    uint64_t words[128];
-};
-struct operation {
-    uint64_t words[1024];
-};
-struct argument {
-    int which;
-    void *memory;
-};
 
 /* What becomes of the inputs, and what of the sums. */
 enum form { ROUNDED, KEPT_S8, KEPT_U8, FORMS };
@@ -70,42 +34,11 @@ static const struct {
     [KEPT_U8] = {DNNL_U8, DNNL_F32, "as they are, u8"},
 };
 
-static struct {
-    const struct onednn *library;
-    void *engine, *stream;
-    int (*engine_create)(void **engine, int kind, size_t index);
-    int (*stream_create)(void **stream, void *engine, unsigned flags);
-    int (*describe)(struct description *memory, int dimensions, const int64_t *sizes, int type,
-                    int layout);
-    size_t (*bytes)(const struct description *memory);
-    int (*memory_create)(void **memory, const struct description *description, void *engine,
-                         void *data);
-    int (*memory_destroy)(void *memory);
-    int (*matmul)(struct operation *operation, const struct description *source,
-                  const struct description *weights, const struct description *bias,
-                  const struct description *destination);
-    int (*attributes_create)(void **attributes);
-    int (*attributes_destroy)(void *attributes);
-    int (*set_scales)(void *attributes, int64_t count, int mask, const float *scales);
-    int (*plan)(void **plan, const struct operation *operation, const void *attributes,
-                void *engine, const void *hint);
-    int (*plan_reorder)(void **plan, const struct description *from, void *from_engine,
-                        const struct description *to, void *to_engine, const void *attributes);
-    int (*plan_destroy)(void *plan);
-    const struct description *(*query_memory)(const void *plan, int what, int index);
-    int (*query)(const void *plan, int what, int index, void *result);
-    int (*primitive_create)(void **primitive, const void *plan);
-    int (*primitive_destroy)(void *primitive);
-    int (*execute)(const void *primitive, void *stream, int count,
-                   const struct argument *arguments);
-    int (*finish)(void *stream);
-} dnnl;
-
 /* What the library will do with inputs of a form: the product's own plan, and the form that it
  * wants the weights in. */
 struct shape {
-    struct description source, plain, sums;
-    const struct description *packed; /* part of the product's plan */
+    struct onednn_description source, plain, sums;
+    const struct onednn_description *packed; /* part of the product's plan */
     void *product;
 };
 
@@ -124,65 +57,12 @@ struct plan {
     char implementation[64], operands[96];
 };
 
-static enum eie_status check(int code, const char *where, struct eie_error *error)
-{
-    if (!code) return EIE_OK;
-    return eie_fail(error, EIE_SYSTEM, "oneDNN's %s fails with its code %d", where, code);
-}
-
-/* ---- the library ---------------------------------------------------------------------------- */
-
-static enum eie_status load_library(struct eie_error *error)
-{
-    static const struct eie_library_need needs[] = {
-        {"dnnl_engine_create", &dnnl.engine_create},
-        {"dnnl_stream_create", &dnnl.stream_create},
-        {"dnnl_memory_desc_init_by_tag", &dnnl.describe},
-        {"dnnl_memory_desc_get_size", &dnnl.bytes},
-        {"dnnl_memory_create", &dnnl.memory_create},
-        {"dnnl_memory_destroy", &dnnl.memory_destroy},
-        {"dnnl_matmul_desc_init", &dnnl.matmul},
-        {"dnnl_primitive_attr_create", &dnnl.attributes_create},
-        {"dnnl_primitive_attr_destroy", &dnnl.attributes_destroy},
-        {"dnnl_primitive_attr_set_output_scales", &dnnl.set_scales},
-        {"dnnl_primitive_desc_create", &dnnl.plan},
-        {"dnnl_reorder_primitive_desc_create", &dnnl.plan_reorder},
-        {"dnnl_primitive_desc_destroy", &dnnl.plan_destroy},
-        {"dnnl_primitive_desc_query_md", &dnnl.query_memory},
-        {"dnnl_primitive_desc_query", &dnnl.query},
-        {"dnnl_primitive_create", &dnnl.primitive_create},
-        {"dnnl_primitive_destroy", &dnnl.primitive_destroy},
-        {"dnnl_primitive_execute", &dnnl.execute},
-        {"dnnl_stream_wait", &dnnl.finish},
-        {NULL, NULL},
-    };
-    const struct onednn *library;
-    enum eie_status status = onednn_load(&library, error);
-    if (!status) status = eie_library_symbols(library->handle, needs, error);
-    if (!status)
-        status = check(dnnl.engine_create(&dnnl.engine, DNNL_CPU, 0), "dnnl_engine_create", error);
-    if (!status)
-        status = check(dnnl.stream_create(&dnnl.stream, dnnl.engine, DNNL_IN_ORDER),
-                       "dnnl_stream_create", error);
-    if (!status) dnnl.library = library;
-    return status;
-}
+static const struct onednn_calls *dnnl;
 
 static enum eie_status probe(const struct eie_device *device, struct eie_error *error)
 {
-    static const char *const variables[] = {"ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"};
     (void)device;
-    enum eie_status status = dnnl.library ? EIE_OK : load_library(error);
-    if (status || (dnnl.library->isa() & DNNL_ISA_VNNI) == DNNL_ISA_VNNI) return status;
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *value = getenv(variables[i]);
-        if (value && *value)
-            return eie_fail(error, EIE_UNSUPPORTED,
-                            "%s=%s takes VNNI from %s, which would round further without",
-                            variables[i], value, dnnl.library->version);
-    }
-    return eie_fail(error, EIE_UNSUPPORTED, "%s does not use VNNI here and would round further",
-                    dnnl.library->version);
+    return onednn_calls_for_int8(&dnnl, error);
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */
@@ -191,9 +71,9 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     const struct eie_layer *layer = problem->layer;
-    if (layer->inputs > INPUTS_MAX)
+    if (layer->inputs > ONEDNN_INPUTS)
         return eie_fail(error, EIE_UNSUPPORTED, "more than %d inputs, whose sums could leave int32",
-                        INPUTS_MAX);
+                        ONEDNN_INPUTS);
     /* the packed form in whole blocks, and while it is made the plain one */
     *plan_bytes = 2 * ((uint64_t)layer->inputs + 64) * ((uint64_t)layer->outputs + 64) +
                   float_plan_bytes(problem) +
@@ -205,12 +85,12 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 /* Frees what is made for one form of the inputs. */
 static void unpack(struct plan *plan)
 {
-    if (plan->product) dnnl.primitive_destroy(plan->product);
-    if (plan->source_memory) dnnl.memory_destroy(plan->source_memory);
-    if (plan->sums_memory) dnnl.memory_destroy(plan->sums_memory);
+    if (plan->product) dnnl->primitive_destroy(plan->product);
+    if (plan->source_memory) dnnl->memory_destroy(plan->source_memory);
+    if (plan->sums_memory) dnnl->memory_destroy(plan->sums_memory);
     plan->product = plan->source_memory = plan->sums_memory = NULL;
     for (uint32_t c = 0; plan->weights && c < plan->base.base.setup.copies; c++) {
-        if (plan->weights[c]) dnnl.memory_destroy(plan->weights[c]);
+        if (plan->weights[c]) dnnl->memory_destroy(plan->weights[c]);
         plan->weights[c] = NULL;
     }
     plan->form = FORMS;
@@ -219,7 +99,7 @@ static void unpack(struct plan *plan)
 static void free_shapes(struct shape shapes[FORMS])
 {
     for (int f = 0; f < FORMS; f++)
-        if (shapes[f].product) dnnl.plan_destroy(shapes[f].product);
+        if (shapes[f].product) dnnl->plan_destroy(shapes[f].product);
 }
 
 static void destroy(struct eie_plan *opaque)
@@ -236,46 +116,13 @@ static void destroy(struct eie_plan *opaque)
     float_plan_end(&plan->base);
 }
 
-/* What 1 in int8 stands for: the greatest common divisor of the shared weights where all of them
- * are int8 multiples of it, and then nothing is rounded; else the largest has 127 steps. */
-static double step_of(const struct eie_layer *layer, bool *exact)
-{
-    int largest = 0, divisor = 0;
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++) {
-        int rest = abs(layer->codebook[c]);
-        if (rest > largest) largest = rest;
-        while (rest) {
-            const int next = divisor % rest;
-            divisor = rest;
-            rest = next;
-        }
-    }
-    *exact = largest <= STEPS * divisor;
-    return *exact ? divisor : (double)largest / STEPS;
-}
-
-/* [outputs][inputs], to nearest; NULL when out of memory. */
-static int8_t *round_weights(const struct eie_layer *layer, const struct eie_sparse_codes *codes,
-                             double step)
-{
-    int8_t *dense = eie_aligned_zeroed((size_t)layer->outputs * layer->inputs);
-    int8_t value[EIE_CODEBOOK_SIZE];
-    if (!dense) return NULL;
-    for (int c = 0; c < EIE_CODEBOOK_SIZE; c++)
-        value[c] = step > 0 ? (int8_t)lrint(layer->codebook[c] / step) : 0;
-    for (uint32_t j = 0; j < layer->inputs; j++)
-        for (uint32_t e = codes->column_start[j]; e < codes->column_start[j + 1]; e++)
-            dense[(size_t)codes->row[e] * layer->inputs + j] = value[codes->code[e]];
-    return dense;
-}
-
 /* The library's own attributes where it is to scale the sums, else NULL. */
 static int make_attributes(enum form form, float scale, void **attributes)
 {
     *attributes = NULL;
     if (form == ROUNDED) return 0;
-    const int code = dnnl.attributes_create(attributes);
-    return code ? code : dnnl.set_scales(*attributes, 1, 0, &scale);
+    const int code = dnnl->attributes_create(attributes);
+    return code ? code : dnnl->set_scales(*attributes, 1, 0, &scale);
 }
 
 static enum eie_status make_shape(const struct eie_problem *problem, enum form form, float scale,
@@ -285,42 +132,20 @@ static enum eie_status make_shape(const struct eie_problem *problem, enum form f
                   outputs = problem->layer->outputs;
     const int64_t source[] = {batch, inputs}, weights[] = {inputs, outputs},
                   sums[] = {batch, outputs};
-    struct description any;
-    struct operation operation;
+    struct onednn_description any;
+    struct onednn_operation operation;
     void *attributes;
     int code = make_attributes(form, scale, &attributes);
-    if (!code) code = dnnl.describe(&shape->source, 2, source, forms[form].source, DNNL_AB);
-    if (!code) code = dnnl.describe(&shape->plain, 2, weights, DNNL_S8, DNNL_BA);
-    if (!code) code = dnnl.describe(&any, 2, weights, DNNL_S8, DNNL_ANY);
-    if (!code) code = dnnl.describe(&shape->sums, 2, sums, forms[form].sums, DNNL_AB);
-    if (!code) code = dnnl.matmul(&operation, &shape->source, &any, NULL, &shape->sums);
-    if (!code) code = dnnl.plan(&shape->product, &operation, attributes, dnnl.engine, NULL);
-    if (attributes) dnnl.attributes_destroy(attributes);
-    if (code) return check(code, "dnnl_primitive_desc_create", error);
-    shape->packed = dnnl.query_memory(shape->product, DNNL_PACKED_WEIGHTS, 0);
-    return check(!shape->packed, "dnnl_primitive_desc_query_md", error);
-}
-
-/* Packs plain weights into a copy. */
-static enum eie_status pack(const struct shape *shape, int8_t *dense, void *copy, void **weights,
-                            struct eie_error *error)
-{
-    void *plain = NULL, *plan = NULL, *reorder = NULL;
-    int code = dnnl.memory_create(weights, shape->packed, dnnl.engine, copy);
-    if (!code) code = dnnl.memory_create(&plain, &shape->plain, dnnl.engine, dense);
-    if (!code)
-        code =
-            dnnl.plan_reorder(&plan, &shape->plain, dnnl.engine, shape->packed, dnnl.engine, NULL);
-    if (!code) code = dnnl.primitive_create(&reorder, plan);
-    if (!code) {
-        const struct argument arguments[] = {{DNNL_SOURCE, plain}, {DNNL_DESTINATION, *weights}};
-        code = dnnl.execute(reorder, dnnl.stream, 2, arguments);
-    }
-    if (!code) code = dnnl.finish(dnnl.stream);
-    if (reorder) dnnl.primitive_destroy(reorder);
-    if (plan) dnnl.plan_destroy(plan);
-    if (plain) dnnl.memory_destroy(plain);
-    return check(code, "reorder of the weights", error);
+    if (!code) code = dnnl->describe(&shape->source, 2, source, forms[form].source, DNNL_AB);
+    if (!code) code = dnnl->describe(&shape->plain, 2, weights, DNNL_S8, DNNL_BA);
+    if (!code) code = dnnl->describe(&any, 2, weights, DNNL_S8, DNNL_ANY);
+    if (!code) code = dnnl->describe(&shape->sums, 2, sums, forms[form].sums, DNNL_AB);
+    if (!code) code = dnnl->matmul(&operation, &shape->source, &any, NULL, &shape->sums);
+    if (!code) code = dnnl->plan(&shape->product, &operation, attributes, dnnl->engine, NULL);
+    if (attributes) dnnl->attributes_destroy(attributes);
+    if (code) return onednn_check(code, "dnnl_primitive_desc_create", error);
+    shape->packed = dnnl->query_memory(shape->product, DNNL_PACKED_WEIGHTS, 0);
+    return onednn_check(!shape->packed, "dnnl_primitive_desc_query_md", error);
 }
 
 static enum eie_status pack_all(struct plan *plan, const struct shape *shape,
@@ -330,11 +155,12 @@ static enum eie_status pack_all(struct plan *plan, const struct shape *shape,
     struct eie_sparse_codes codes;
     enum eie_status status = eie_layer_decode(layer, &codes, error);
     if (status) return status;
-    int8_t *dense = round_weights(layer, &codes, plan->weight_step);
+    int8_t *dense = onednn_round_weights(layer, &codes, plan->weight_step);
     eie_sparse_codes_free(&codes);
     if (!dense) status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
     for (uint32_t c = 0; c < plan->base.base.setup.copies && !status; c++)
-        status = pack(shape, dense, plan->base.base.copies[c], &plan->weights[c], error);
+        status = onednn_pack(&shape->plain, shape->packed, dense, plan->base.base.copies[c],
+                             &plan->weights[c], error);
     free(dense);
     return status;
 }
@@ -348,13 +174,14 @@ static enum eie_status take_form(struct plan *plan, enum form form, struct eie_e
     unpack(plan);
     enum eie_status status = pack_all(plan, shape, error);
     if (status) return status;
-    int code = dnnl.memory_create(&plan->source_memory, &shape->source, dnnl.engine, plan->source);
+    int code =
+        dnnl->memory_create(&plan->source_memory, &shape->source, dnnl->engine, plan->source);
     if (!code)
-        code = dnnl.memory_create(&plan->sums_memory, &shape->sums, dnnl.engine,
-                                  form == ROUNDED ? (void *)plan->sums : (void *)plan->base.y);
-    if (!code) code = dnnl.primitive_create(&plan->product, shape->product);
-    if (!code) code = dnnl.query(shape->product, DNNL_IMPLEMENTATION, 0, &name);
-    if (code) return check(code, "dnnl_primitive_create", error);
+        code = dnnl->memory_create(&plan->sums_memory, &shape->sums, dnnl->engine,
+                                   form == ROUNDED ? (void *)plan->sums : (void *)plan->base.y);
+    if (!code) code = dnnl->primitive_create(&plan->product, shape->product);
+    if (!code) code = dnnl->query(shape->product, DNNL_IMPLEMENTATION, 0, &name);
+    if (code) return onednn_check(code, "dnnl_primitive_create", error);
     snprintf(plan->implementation, sizeof plan->implementation, "%s", name);
     snprintf(plan->operands, sizeof plan->operands, "inputs %s; weights %s, s8 in steps of %.7g",
              forms[form].words, plan->weights_kept ? "as they are" : "rounded", plan->weight_step);
@@ -407,14 +234,14 @@ static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **
     struct shape shapes[FORMS] = {{.product = NULL}};
     struct float_plan *base = NULL;
     bool kept;
-    const double step = step_of(setup->problem.layer, &kept);
+    const double step = onednn_step_of(setup->problem.layer, &kept);
     size_t copy_bytes = 0;
     enum eie_status status =
-        openmp_take_threads(&dnnl.library->openmp, setup->problem.threads, error);
+        openmp_take_threads(&dnnl->library->openmp, setup->problem.threads, error);
     for (enum form f = 0; f < FORMS && !status; f++) {
         status = make_shape(&setup->problem, f, (float)step, &shapes[f], error);
-        if (!status && dnnl.bytes(shapes[f].packed) > copy_bytes)
-            copy_bytes = dnnl.bytes(shapes[f].packed);
+        if (!status && dnnl->bytes(shapes[f].packed) > copy_bytes)
+            copy_bytes = dnnl->bytes(shapes[f].packed);
     }
     if (!status) status = float_plan_begin(setup, sizeof(struct plan), copy_bytes, &base, error);
     if (status) {
@@ -438,7 +265,7 @@ static enum eie_status load(struct eie_plan *opaque, const int16_t *inputs, stru
     const struct eie_problem *problem = &plan->base.base.setup.problem;
     const size_t count = (size_t)problem->batch * problem->layer->inputs;
     const enum form form = form_of(inputs, count);
-    dnnl.library->openmp.set_threads((int)problem->threads);
+    dnnl->library->openmp.set_threads((int)problem->threads);
     enum eie_status status = take_form(plan, form, error);
     if (status) return status;
     if (form != ROUNDED)
@@ -454,8 +281,8 @@ struct share {
 };
 static struct share share_of(size_t count)
 {
-    const size_t lines = (count + 63) / 64, team = (size_t)dnnl.library->openmp.team();
-    const size_t worker = (size_t)dnnl.library->openmp.worker(),
+    const size_t lines = (count + 63) / 64, team = (size_t)dnnl->library->openmp.team();
+    const size_t worker = (size_t)dnnl->library->openmp.worker(),
                  end = lines * (worker + 1) / team * 64;
     return (struct share){lines * worker / team * 64, end < count ? end : count};
 }
@@ -475,7 +302,7 @@ static void round_input(const int16_t *restrict input, struct share share, int l
                         uint8_t *restrict rounded)
 {
     const float to_integer = 0x1.8p23f; /* added and taken away: what is left is an integer */
-    const float factor = largest ? STEPS / (float)largest : 0;
+    const float factor = largest ? ONEDNN_STEPS / (float)largest : 0;
     for (size_t j = share.begin; j < share.end; j++)
         rounded[j] = (uint8_t)(int8_t)((float)input[j] * factor + to_integer - to_integer);
 }
@@ -487,18 +314,18 @@ static void round_inputs(void *context)
     const uint32_t batch = plan->base.base.setup.problem.batch;
     const uint32_t inputs = plan->base.base.setup.problem.layer->inputs;
     const int16_t *input = plan->base.base.inputs;
-    const size_t team = (size_t)dnnl.library->openmp.team(),
-                 worker = (size_t)dnnl.library->openmp.worker();
+    const size_t team = (size_t)dnnl->library->openmp.team(),
+                 worker = (size_t)dnnl->library->openmp.worker();
     const struct share share = share_of(inputs);
     for (size_t b = 0; b < batch; b++)
         plan->largest[worker * batch + b] = largest_input(input + b * inputs, share);
-    dnnl.library->openmp.barrier();
+    dnnl->library->openmp.barrier();
     for (size_t b = 0; b < batch; b++) {
         int largest = 0;
         for (size_t t = 0; t < team; t++)
             if (plan->largest[t * batch + b] > largest) largest = plan->largest[t * batch + b];
         round_input(input + b * inputs, share, largest, plan->source + b * inputs);
-        if (!worker) plan->scale[b] = (float)plan->weight_step * ((float)largest / STEPS);
+        if (!worker) plan->scale[b] = (float)plan->weight_step * ((float)largest / ONEDNN_STEPS);
     }
 }
 
@@ -520,17 +347,17 @@ static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_er
 {
     struct plan *plan = (struct plan *)opaque;
     const uint32_t threads = plan->base.base.setup.problem.threads;
-    const struct argument arguments[] = {{DNNL_SOURCE, plan->source_memory},
-                                         {DNNL_WEIGHTS, plan->weights[copy]},
-                                         {DNNL_DESTINATION, plan->sums_memory}};
+    const struct onednn_argument arguments[] = {{DNNL_SOURCE, plan->source_memory},
+                                                {DNNL_WEIGHTS, plan->weights[copy]},
+                                                {DNNL_DESTINATION, plan->sums_memory}};
     if (plan->form == FORMS)
         return eie_fail(error, EIE_SYSTEM, "oneDNN's weights could not be packed before");
-    dnnl.library->openmp.set_threads((int)threads);
-    if (plan->form == ROUNDED) dnnl.library->openmp.parallel(round_inputs, plan, threads, 0);
-    int code = dnnl.execute(plan->product, dnnl.stream, 3, arguments);
-    if (!code) code = dnnl.finish(dnnl.stream);
-    if (plan->form == ROUNDED) dnnl.library->openmp.parallel(scale_sums, plan, threads, 0);
-    return check(code, "dnnl_primitive_execute", error);
+    dnnl->library->openmp.set_threads((int)threads);
+    if (plan->form == ROUNDED) dnnl->library->openmp.parallel(round_inputs, plan, threads, 0);
+    int code = dnnl->execute(plan->product, dnnl->stream, 3, arguments);
+    if (!code) code = dnnl->finish(dnnl->stream);
+    if (plan->form == ROUNDED) dnnl->library->openmp.parallel(scale_sums, plan, threads, 0);
+    return onednn_check(code, "dnnl_primitive_execute", error);
 }
 
 static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
@@ -542,8 +369,9 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     uint64_t padding;
     eie_cpu_plan_count(&plan->base.base, &cost->macs_useful, &padding);
     cost->macs_padding = batch * inputs * outputs - cost->macs_useful;
-    cost->prepared_bytes =
-        plan->form == FORMS ? 0 : dnnl.bytes(plan->shapes[plan->form].packed); /* load has failed */
+    cost->prepared_bytes = plan->form == FORMS
+                               ? 0
+                               : dnnl->bytes(plan->shapes[plan->form].packed); /* load has failed */
     cost->bytes_read = cost->prepared_bytes +
                        batch * inputs * (plan->form == ROUNDED ? sizeof(int16_t) : sizeof(uint8_t));
     cost->bytes_written = batch * outputs * sizeof(float);
@@ -552,7 +380,7 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 static void describe(const struct eie_plan *opaque, eie_column column, void *context)
 {
     const struct plan *plan = (const struct plan *)opaque;
-    column(context, "eie_library", dnnl.library->version, 0);
+    column(context, "eie_library", dnnl->library->version, 0);
     column(context, "eie_library_core", plan->implementation, 0);
     column(context, "eie_operands", plan->operands, 0);
 }
@@ -567,8 +395,8 @@ const struct eie_kernel eie_kernel_peers_onednn_int8 = {
     .flags = EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_APPROXIMATE | EIE_KERNEL_SKIP_ONE,
     .max_threads = UINT32_MAX,
     .cpu_features = EIE_CPU_AVX512 | EIE_CPU_VNNI,
-    .weight_rounding = {0, ROUNDING},
-    .input_rounding = {0, ROUNDING},
+    .weight_rounding = {0, ONEDNN_ROUNDING},
+    .input_rounding = {0, ONEDNN_ROUNDING},
     .probe = probe,
     .supports = supports,
     .prepare = prepare,

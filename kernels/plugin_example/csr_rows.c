@@ -1,17 +1,20 @@
-/* A plug-in to start from: compressed sparse rows (CSR) with decoded 16-bit weights, rows shared
- * among threads. It is exact, threaded and complete, and leaves the idea to you: it reads every
- * weight, also where the input is 0, and uses no SIMD of its own.
+/* A complete kernel to start from: compressed sparse rows (CSR) with decoded 16-bit weights, rows
+ * shared among threads. It is exact and threaded, in plain C, and leaves the idea to you: it reads
+ * every weight, also where the input is 0, and uses no SIMD of its own.
  *
  * What happens to it (kernels/kernel.h is the contract):
- *   supports   how much memory a plan will take
+ *   supports   can it do this layer, and how much memory will a plan take?
  *   prepare    once for a layer, a batch and a number of threads; timed on its own
- *   load       the inputs are there
- *   run        what is timed: all that depends on the inputs belongs here
- *   read       the outputs go out and are compared, bit for bit
- *   cost       how much was computed and read, counted exactly
+ *   load       the inputs are copied in
+ *   run, wait  what is timed: all that depends on the inputs belongs here
+ *   read       the outputs are copied out and compared, bit for bit
+ *   cost       how much was computed and read, counted exactly. The row's floor comes from it: the
+ *              least time that the machine's measured ceilings allow. A row faster than that is
+ *              suspect, so a cost that claims too much takes the kernel out of every headline
  *   destroy
  * load, wait and read come from kernels/cpu_plan.h, which does the part that all CPU kernels share.
- */
+ *
+ * To make it a kernel of the program instead of a plug-in: docs/add-kernel.md. */
 #include "host/layer/numbers.h"
 #include "kernels/cpu_plan.h"
 #include "kernels/plugin.h"
@@ -90,7 +93,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     (void)error; /* a kernel that cannot do a layer: return eie_fail(error, EIE_UNSUPPORTED, why) */
-    /* at most one weight for each entry; the decoded codes stand beside the copy for a while */
+    /* at most one weight for each entry; prepare holds the decoded codes as well for a while */
     const uint64_t entries = problem->layer->entry_count;
     *plan_bytes = copy_bytes(problem->layer, entries) + eie_cpu_plan_bytes(problem) + entries * 5 +
                   ((uint64_t)problem->layer->inputs + 1) * sizeof(uint32_t);
@@ -174,7 +177,7 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
 {
     const struct plan *plan = (const struct plan *)opaque;
     const struct eie_problem *problem = &plan->base.setup.problem;
-    uint64_t entries_of_padding; /* those of the layer's own form: this one has none */
+    uint64_t entries_of_padding; /* of the layer's own form; this one has none */
     eie_cpu_plan_count(&plan->base, &cost->macs_useful, &entries_of_padding);
     /* every weight is multiplied, whatever the input: what is not useful is padding */
     cost->macs_padding = (uint64_t)plan->nonzeros * problem->batch - cost->macs_useful;
@@ -182,6 +185,7 @@ static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
     cost->bytes_read =
         cost->prepared_bytes + (uint64_t)problem->batch * problem->layer->inputs * sizeof(int16_t);
     cost->bytes_written = (uint64_t)problem->batch * problem->layer->outputs * sizeof(int16_t);
+    /* cost->adds stays 0: sums are kept in registers, not added to in memory entry by entry */
 }
 
 static const struct eie_kernel csr_rows = {
@@ -201,6 +205,8 @@ static const struct eie_kernel csr_rows = {
     .read = eie_cpu_plan_read,
     .cost = cost,
     .destroy = destroy,
+    /* NULL here: probe (what cpu_features cannot say of the machine), describe (further columns of
+     * the row, such as a block size that was chosen), pass (a device's own clock) */
 };
 
 EIE_PLUGIN(&csr_rows)

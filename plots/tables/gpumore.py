@@ -263,7 +263,9 @@ class More:
                 }
                 table.put(layer, f"{name} from batch", _from_batch(theirs, ours, f"{name} and ours, device time, {layer}"))
             eie = dict.fromkeys(dense, self._eie[layer])
-            table.put(layer, "ours beats EIE from batch", _from_batch(ours, eie, f"ours and EIE actual, device time, {layer}"))
+            table.put(
+                layer, "ours beats EIE from batch", _from_batch(ours, eie, f"ours and EIE actual, device time, {layer}")
+            )
         table.notes.append(
             "The least of the measured batches from which on it is so at every larger one; never: not at the largest. EIE "
             "takes one input at a time. Half and int8 are approximate."

@@ -60,6 +60,11 @@ class Layer:
     code_bits_huffman: float | None
     run_bits_huffman: float | None
     bytes: float | None
+    positions: int | None = None  # products an image; None: the ledger does not say
+
+    @property
+    def macs(self):
+        return None if self.positions is None else self.positions * self.weights
 
 
 @dataclass(frozen=True)
@@ -168,6 +173,7 @@ def _layer(node):
         whole(node, "kept"),
         *((whole(node, key) for key in ("code_bits", "entries", "fillers")) if coded else (None,) * 3),
         *((quantity(node, key) for key in ("code_bits_huffman", "run_bits_huffman", "bytes")) if coded else (None,) * 3),
+        whole(node, "positions", 1) if "positions" in node else None,
     )
 
 

@@ -192,10 +192,10 @@ def test_header_in_cplusplus(prefix, build):
     assert done.returncode == 0 and done.stdout.startswith("0.5 0 1 0\n")
 
 
-def test_lines_of_the_readme(build, layers):
-    """The program that the README shows, with the rest of a program around it."""
-    text = (REPOSITORY / "README.md").read_text().split("## Call it from your program\n")[1].split("\n## ")[0]
-    shown = text.split("    #include <eie.h>\n")[1].split("\n\n`")[0].split("A call costs")[0]
+def test_lines_of_the_manual(build, layers):
+    """The program that docs/library.md shows, with the rest of a program around it."""
+    text = (REPOSITORY / "docs/library.md").read_text().split("## Call it from your program\n")[1].split("\n## ")[0]
+    shown = text.split("    #include <eie.h>\n")[1].split("\n\n`")[0]
     body = shown.replace("fc7.safetensors", str(layers / "odd.safetensors"))
     source = f"""#include <eie.h>
 #include <stdio.h>

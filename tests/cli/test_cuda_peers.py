@@ -164,9 +164,14 @@ def test_calls_that_cannot_be_recorded_are_made_each_time(rows, kernel):
     assert row["eie_cuda_device_launch"] == "held" and row["eie_cuda_chain_calls"] == 20
     assert max(found[clock]["eie_median_ns"] for clock in ("device", "chain")) < 200e3
     found, missing = rows(kernel, EIE_FAKE_QUEUE="waits")
-    assert [(row["eie_time_source"], row["eie_cuda_device_launch"]) for row in found] == [("device", "plain"), ("wall", "plain")]
+    assert [(row["eie_time_source"], row["eie_cuda_device_launch"]) for row in found] == [
+        ("device", "plain"),
+        ("wall", "plain"),
+    ]
     assert found[0]["eie_median_ns"] > 200e3 and "eie_cuda_chain_calls" not in found[0]
-    assert [row["eie_time_source"] for row in missing] == ["chain"] and "while the stream is held" in missing[0]["eie_reason"]
+    assert [row["eie_time_source"] for row in missing] == ["chain"] and "while the stream is held" in missing[0][
+        "eie_reason"
+    ]
 
 
 @EACH

@@ -23,7 +23,9 @@ NEEDED = {
     "history": ["a"],
     "bencher": ["a.json"],
     "train": ["lenet-5", "--data", "d"],
+    "even": ["--data", "d"],
     "classify": ["a.png", "--network", "a.net"],
+    "squeezenet": ["--network", "a.net"],
 }
 STAND_IN = """#!{python}
 import json, os, signal, sys, time

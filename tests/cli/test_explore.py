@@ -315,6 +315,34 @@ def test_precision(eie, tiny):
         assert by[layer, "fixed8-wide"] <= by[layer, "fixed8"] and math.isfinite(by[layer, "float32"])
 
 
+def test_groups_take_samples_in_turn(eie, tiny):
+    """Two groups of four PEs on two samples take as long as four PEs take for the longer one."""
+
+    def points(*words):
+        return {row["layer"]: row for row in run(eie, tiny, *words)["points"]}
+
+    first, both = points("--pes", "4"), points("--pes", "4", "--samples", "2")
+    groups = points("--pes", "8", "--groups", "2", "--samples", "2")
+    for layer, row in groups.items():
+        one, two = first[layer]["cycles"], both[layer]["cycles"]
+        assert row["cycles"] == max(one, two - one) < two
+        assert row["groups"] == 2 and row["samples"] == 2 and row["pes"] == 8 and first[layer]["samples"] == 1
+        for name in ("entries", "weights", "broadcasts", "pointer_pair_reads", "spmat_line_reads"):
+            assert row[name] == both[layer][name]
+        classes = sum(row[f"pe_cycles_{name}"] for name in ("work", "empty_column", "scan", "fill", "imbalance", "load"))
+        assert classes == 8 * row["cycles"] and row["busiest_pe_cycles"] <= row["cycles"]
+        for name in ("area_mm2", "spmat_bytes_all_pes"):
+            assert row[name] == pytest.approx(2 * first[layer][name], abs=1)
+        assert row["spmat_bytes_fullest_pe"] == first[layer]["spmat_bytes_fullest_pe"]
+        assert row["energy_arithmetic_j"] == pytest.approx(both[layer]["energy_arithmetic_j"])
+    everything = points("--pes", "4", "--samples", "all")
+    assert all(row["samples"] == 4 and row["cycles"] > both[layer]["cycles"] for layer, row in everything.items())
+    eie.fails(2, "--groups 3 does not divide 8 PEs", "explore", "--suite", tiny, "--pes", "8", "--groups", "1,3", "--quiet")
+    eie.fails(2, "take as many samples at once", "explore", "--suite", tiny, "--pes", "8", "--groups", "2", "--quiet")
+    eie.fails(2, "--samples 5: layer", "explore", "--suite", tiny, "--samples", "5", "--quiet")
+    eie.fails(2, "--samples x", "explore", "--suite", tiny, "--samples", "x", "--quiet")
+
+
 def test_the_real_layer(eie, models):
     eie("explore", "--suite", "real", "--quiet", "--out", "real.json", env={"EIE_MODELS": models})
     (point,) = json.loads((eie.folder / "real.json").read_text(encoding="utf-8"))["points"]

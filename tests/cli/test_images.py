@@ -184,6 +184,97 @@ def test_integers(net, bound, terms):
     assert numpy.allclose(expanded, scores(made), rtol=0, atol=2e-3)
 
 
+def test_columns_of_an_image_are_measured(net):
+    """Layers with the inputs of all positions; a row for each with as many of them, the library's own convolutions too."""
+    run(net, "weights.safetensors", "image.npy", "--bound", 1000, "--save", "net.safetensors", "--columns")
+    file = File((net.folder / "net.safetensors").read_bytes())
+    image = numpy.rint(prepare(net.pixels, net.graph) * 2.0 ** file.number("first", "input_fraction_bits"))
+    seen = {}
+
+    def keep(step, inputs):
+        seen[step["name"]] = inputs.T
+        return by_integers(file)(step, inputs)
+
+    scores_of(net.graph, image.astype(numpy.int64), keep)
+    assert len(seen) == 5
+    for name, inputs in seen.items():
+        assert (file.array(f"{name}.sample_inputs") == inputs).all()
+    words = ["--suite", "net.safetensors", "--device", "cpu,eie-64pe-45nm", "--threads", 1]
+    kernels = "scalar_eie_stream,peers_onednn_convolution*,model_eie_cycle"
+    rows = net.bench(*words, "--batch", "positions", "--kernel", kernels)["benchmarks"]
+    assert len(rows) == 5 * 4
+    for row in rows:
+        assert row["eie_batch"] == row["eie_positions"] == len(seen[row["eie_layer"]])
+        if row["eie_kernel"].startswith("peers"):
+            assert row["eie_status"] in ("ok", "skipped", "unsupported"), row["eie_reason"]
+        else:
+            assert row["eie_status"] == "ok", row["eie_reason"]
+        if row["eie_status"] == "ok":
+            by_input = (dense(file, row["eie_layer"]) != 0).sum(0)
+            assert row["eie_macs_useful"] == (seen[row["eie_layer"]] != 0).sum(0) @ by_input
+    found = net.bench(*words, "--layer", "right", "--batch", 5, "--kernel", "peers_onednn_convolution", code=3)
+    assert not found["benchmarks"]
+    (row,) = found["eie_missing"]
+    assert row["eie_status"] == "skipped" or "takes an image: batch 25" in row["eie_reason"]
+    assert file.metadata["right.window"] == "5 5 5 3 1 1"
+    file.metadata["right.window"] = "5 5 5 3 1"
+    (net.folder / "bad.safetensors").write_bytes(file.write())
+    net.fails(2, "'right.window' is not six numbers", "bench", "--suite", "bad.safetensors")
+    file.metadata["right.window"] = "5 5 5 2 1 1"
+    (net.folder / "bad.safetensors").write_bytes(file.write())
+    net.fails(2, "layer right: a window 2 x 2", "bench", "--suite", "bad.safetensors")
+    net.fails(2, "layer wide of suite count is no convolution", "bench", "--suite", "count", "--batch", "positions")
+
+
+def filters_of(matrix):
+    half = numpy.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
+    return numpy.einsum("ar,oirc,bc->oiab", half, matrix.astype(float), half)
+
+
+def tiles_of(tensor, pad):
+    """[tiles][channels][4][4], transformed."""
+    lines = numpy.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
+    padded = numpy.pad(tensor, ((0, 0), (pad, pad + 1), (pad, pad + 1)))
+    tiles = numpy.lib.stride_tricks.sliding_window_view(padded, (4, 4), (1, 2))[:, ::2, ::2]
+    return numpy.einsum("ar,iyxrc,bc->yxiab", lines, tiles, lines).reshape(-1, len(tensor), 4, 4)
+
+
+def test_winograd(net):
+    net("winograd", "weights.safetensors", "image.npy", "--graph", "./graph.json", "--json", "winograd.json")
+    (layer,) = json.loads((net.folder / "winograd.json").read_text())["layers"]
+    seen = {}
+
+    def keep(step, inputs):
+        seen[step["name"]] = inputs
+        return by_floats(net.weights)(step, inputs)
+
+    scores_of(net.graph, prepare(net.pixels, net.graph), keep)
+    matrix, inputs = net.weights["right"][0], seen["right"]
+    sides = int(len(inputs.T) ** 0.5)
+    tensor = inputs.reshape(5, 9, sides, sides)[:, 4]  # under the window's middle
+    filters, tiles = filters_of(matrix), tiles_of(tensor, 1)
+    per_input, per_place = (matrix != 0).sum(0).ravel(), (filters != 0).sum(0)
+    assert layer["name"] == "right" and layer["tiles"] == len(tiles) == 9
+    assert layer["direct"] == {
+        "dense": matrix.size * sides**2,
+        "pruned": (matrix != 0).sum() * sides**2,
+        "dense_active": (inputs != 0).sum() * len(matrix),
+        "active": (inputs != 0).sum(1) @ per_input,
+    }
+    assert layer["winograd"] == {
+        "dense": filters.size * len(tiles),
+        "pruned": per_place.sum() * len(tiles),
+        "dense_active": (tiles != 0).sum() * len(matrix),
+        "active": ((tiles != 0).sum(0) * per_place).sum(),
+    }
+    assert layer["values"] == len(set(matrix.ravel()) - {0})
+    no_3x3 = net.graph | {"steps": [step for step in net.graph["steps"] if step["name"] not in ("right", "both")]}
+    no_3x3["steps"][4]["from"] = ["left"]
+    (net.folder / "none.json").write_text(json.dumps(no_3x3))
+    net.fails(2, "weights.safetensors", "winograd", "weights.safetensors", "image.npy", "--graph", "./none.json")
+    net.fails(2, "needs a network and an image", "winograd", "weights.safetensors")
+
+
 def test_two_layers_are_nearer_and_only_where_they_are_asked_for(net):
     floats = scores(run(net, "weights.safetensors", "drawn:9", "--float"))
     found = {bound: run(net, "weights.safetensors", "drawn:9", "--bound", bound) for bound in (0, 0.1, 1000)}

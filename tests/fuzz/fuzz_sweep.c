@@ -10,10 +10,11 @@
 #define UNITS 4u /* one layer, two numbers of PEs, two index widths */
 
 static struct eie_device device = {.name = "fuzz"};
-static struct eie_sweep_layer layer;
+static struct eie_sweep_layer layer = {.samples = 1};
 static struct eie_sweep sweep = {
     .device = &device,
     .pes = {2, {1, 4}},
+    .groups = {1, {1}},
     .depths = {2, {2, 8}},
     .lines = {2, {64, 128}},
     .index_bits = {2, {2, 4}},
@@ -25,6 +26,7 @@ static void make_units(struct eie_unit units[UNITS])
     memset(units, 0, UNITS * sizeof *units);
     for (uint32_t u = 0; u < UNITS; u++) {
         units[u].pes = (uint32_t)sweep.pes.values[u / 2];
+        units[u].groups = 1;
         units[u].index_bits = (uint32_t)sweep.index_bits.values[u % 2];
         eie_unit_lines(&sweep, &units[u]);
     }
@@ -135,6 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint32_t added = 0;
     while (added < UNITS && units[added].done) added++;
     if (added < UNITS) {
+        units[added].samples = layer.samples;
         for (uint32_t d = 0; d < sweep.depths.count; d++) units[added].depth[d].cycles = 1;
         FUZZ_MUST(!eie_journal_add(&journal, &run, &units[added], &error));
     }

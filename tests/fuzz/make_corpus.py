@@ -749,7 +749,7 @@ def sweep_files():
         return "@" + json.dumps(
             {
                 "layer_hash": "2".zfill(64),
-                "facts": [pes, index, 50, 3, 20, 7, 50, 60, 55, 1, 1, 20],
+                "facts": [pes, index, 50, 3, 20, 7, 50, 60, 55, 1, 1, 20, 1, 1],
                 "depths": [list(depth) for depth in depths],
                 "lines": [[length, 9] for length in lengths] if lines is None else lines,
             }
@@ -774,8 +774,8 @@ def sweep_files():
         "depth-missing": file(unit(depths=((2, 90, 1, 2, 3, 4, 5, 6),))),
         "no-cycles": file(unit(depths=((2, 0, 1, 2, 3, 4, 5, 6), (8, 80, 1, 2, 3, 4, 5, 6)))),
         "facts": file(unit(facts=[1, 2])),
-        "negative": file(unit(facts=[1, 2, -1, 3, 20, 7, 50, 60, 55, 1, 1, 20])),
-        "huge": file(unit(facts=[1, 2, 2**63 - 1, 3, 20, 7, 50, 60, 55, 2**33, 1, 20])),
+        "negative": file(unit(facts=[1, 2, -1, 3, 20, 7, 50, 60, 55, 1, 1, 20, 1, 1])),
+        "huge": file(unit(facts=[1, 2, 2**63 - 1, 3, 20, 7, 50, 60, 55, 2**33, 1, 20, 1, 1])),
         "hash": file(unit()[1:]),
         "zero": file(unit() + "\0"),
         "array": file("@[]", unit()),

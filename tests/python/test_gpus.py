@@ -380,7 +380,10 @@ def with_further(document):
         opencl = gpu_row(kernel, layer, "wall", device="opencl:nvidia:made-up", times=3.0)
         document["benchmarks"] += [chain, cold] + [opencl] * (kernel == "cuda_code_groups")
     document["benchmarks"] += [
-        gpu_row("peers_cublaslt_int8", layer, clock, batch) for layer in LAYERS for batch in (1, 64) for clock in ("device", "wall")
+        gpu_row("peers_cublaslt_int8", layer, clock, batch)
+        for layer in LAYERS
+        for batch in (1, 64)
+        for clock in ("device", "wall")
     ]
     for layer in LAYERS:
         four = gpu_row("cuda_batch_groups", layer, "device", 64)

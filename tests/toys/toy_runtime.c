@@ -1,29 +1,24 @@
-/* A runtime whose one device is the host under another name, and a kernel for it: all that a new
- * runtime needs, in one file. TOY_RUNTIME says what is wrong: "absent": the device is; "crash":
- * listing ends the process; "lost": the first call of a kernel loses the device, until the file
- * `lost` stands in the current folder. */
-#include "host/base/clock.h"
+/* A runtime whose one device is the host under another name: all that a new runtime needs. Its
+ * kernel is toy_dense.c. TOY_RUNTIME says what is wrong: "absent": the device is; "crash": listing
+ * ends the process; "lost": the first call of a kernel loses the device, until the file `lost` is
+ * in the current folder. */
 #include "host/devices/runtime.h"
-#include "host/layer/numbers.h"
-#include "kernels/cpu_plan.h"
+#include "tests/toys/toy.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CACHE_BYTES 4096
 
-static bool lost;
+bool toy_lost;
 
-static bool asked(const char *word)
+bool toy_asked(const char *word)
 {
     const char *text = getenv("TOY_RUNTIME");
     return text && !strcmp(text, word);
 }
-
-/* ---- the runtime ---------------------------------------------------------------------------- */
 
 struct facts {
     uint32_t units;
@@ -33,8 +28,8 @@ static void list(struct eie_listing *listing)
 {
     const struct eie_device device = {.kind = EIE_DEVICE_FOUND, .title = "The host as a toy"};
     const struct facts facts = {.units = 3};
-    if (asked("crash")) abort();
-    if (asked("absent"))
+    if (toy_asked("crash")) abort();
+    if (toy_asked("absent"))
         eie_listing_add_absent(listing, "none", "Toy: it was put away");
     else
         eie_listing_add(listing, "host", &device, &facts, sizeof facts);
@@ -73,7 +68,7 @@ static enum eie_status ceilings_of(const struct eie_device *device,
 
 static bool is_lost(void)
 {
-    return lost;
+    return toy_lost;
 }
 
 const struct eie_runtime eie_runtime_toy = {
@@ -87,109 +82,4 @@ const struct eie_runtime eie_runtime_toy = {
     .levels = levels_of,
     .ceilings = ceilings_of,
     .is_lost = is_lost,
-};
-
-/* ---- a kernel ------------------------------------------------------------------------------- */
-
-struct plan {
-    struct eie_cpu_plan base; /* copies: int16 [outputs][inputs] */
-    double device_ns;         /* of the last run */
-};
-
-static uint64_t copy_bytes(const struct eie_layer *layer)
-{
-    return (uint64_t)layer->outputs * layer->inputs * sizeof(int16_t);
-}
-
-static enum eie_status supports(const struct eie_problem *problem, uint64_t *plan_bytes,
-                                struct eie_error *error)
-{
-    (void)error;
-    *plan_bytes = eie_cpu_plan_bytes(problem) + copy_bytes(problem->layer);
-    return EIE_OK;
-}
-
-static enum eie_status prepare(const struct eie_setup *setup, struct eie_plan **made,
-                               struct eie_error *error)
-{
-    const struct eie_layer *layer = setup->problem.layer;
-    struct eie_sparse_codes codes;
-    struct eie_cpu_plan *plan;
-    enum eie_status status = eie_layer_decode(layer, &codes, error);
-    if (status) return status;
-    status = eie_cpu_plan_begin(setup, sizeof(struct plan), copy_bytes(layer), &plan, error);
-    for (uint32_t c = 0; !status && c < setup->copies; c++)
-        for (uint32_t j = 0; j < layer->inputs; j++)
-            for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++)
-                ((int16_t *)plan->copies[c])[(size_t)codes.row[e] * layer->inputs + j] =
-                    layer->codebook[codes.code[e]];
-    eie_sparse_codes_free(&codes);
-    if (!status) *made = (struct eie_plan *)plan;
-    return status;
-}
-
-static enum eie_status run(struct eie_plan *opaque, uint32_t copy, struct eie_error *error)
-{
-    struct plan *plan = (struct plan *)opaque;
-    const struct eie_problem *problem = &plan->base.setup.problem;
-    const struct eie_layer *layer = problem->layer;
-    const double begin = eie_now_s();
-    if (asked("lost") && access("lost", F_OK)) {
-        FILE *file = fopen("lost", "w");
-        if (file) fclose(file);
-        lost = true;
-        return eie_fail(error, EIE_SYSTEM, "the toy has fallen down");
-    }
-    for (uint32_t b = 0; b < problem->batch; b++) {
-        const int16_t *input = plan->base.inputs + (size_t)b * layer->inputs;
-        for (uint32_t i = 0; i < layer->outputs; i++) {
-            const int16_t *row = (int16_t *)plan->base.copies[copy] + (size_t)i * layer->inputs;
-            uint32_t sum = layer->bias ? (uint32_t)layer->bias[i] : 0;
-            for (uint32_t j = 0; j < layer->inputs; j++)
-                sum = eie_accumulate(sum, row[j], input[j]);
-            plan->base.outputs[(size_t)b * layer->outputs + i] =
-                eie_finish((int32_t)sum, layer->activation, eie_layer_shift(layer));
-        }
-    }
-    plan->device_ns = 1e9 * (eie_now_s() - begin);
-    return EIE_OK;
-}
-
-static enum eie_status wait_for(struct eie_plan *opaque, struct eie_outcome *outcome,
-                                struct eie_error *error)
-{
-    (void)error;
-    outcome->device_ns = ((const struct plan *)opaque)->device_ns;
-    return EIE_OK;
-}
-
-static void cost(const struct eie_plan *opaque, struct eie_cost *cost)
-{
-    const struct eie_cpu_plan *plan = (const struct eie_cpu_plan *)opaque;
-    const struct eie_problem *problem = &plan->setup.problem;
-    const uint64_t batch = problem->batch, inputs = problem->layer->inputs;
-    uint64_t padding;
-    eie_cpu_plan_count(plan, &cost->macs_useful, &padding);
-    cost->macs_padding = batch * inputs * problem->layer->outputs - cost->macs_useful;
-    cost->prepared_bytes = copy_bytes(problem->layer);
-    cost->bytes_read = cost->prepared_bytes + batch * inputs * sizeof(int16_t);
-    cost->bytes_written = batch * problem->layer->outputs * sizeof(int16_t);
-}
-
-const struct eie_kernel eie_kernel_toy_dense = {
-    .abi = EIE_KERNEL_ABI,
-    .name = "toy_dense",
-    .summary = "the dense product on the toy",
-    .isa = "any",
-    .device_kind = EIE_DEVICE_FOUND,
-    .runtime = "toy",
-    .flags = EIE_KERNEL_EXACT,
-    .supports = supports,
-    .prepare = prepare,
-    .load = eie_cpu_plan_load,
-    .run = run,
-    .wait = wait_for,
-    .read = eie_cpu_plan_read,
-    .cost = cost,
-    .destroy = eie_cpu_plan_destroy,
 };

@@ -280,6 +280,31 @@ static void shipped_networks_are_the_papers(void **state)
     assert_bad(eie_network_read("lenet-55", &network, &error), EIE_USAGE, error, "lenet-5");
 }
 
+/* Filters of any size give as many outputs as 5 x 5, so that they differ in products alone. */
+static void filters_of_even_size_change_products_alone(void **state)
+{
+    static const char *const names[] = {"2x2-plain", "2x2-symmetric", "3x3",
+                                        "4x4-plain", "4x4-symmetric", "5x5",
+                                        "6x6-plain", "6x6-symmetric"};
+    static struct eie_network network;
+    struct eie_error error;
+    (void)state;
+    for (size_t n = 0; n < TEST_COUNT(names); n++) {
+        const uint32_t kernel = (uint32_t)(names[n][0] - '0');
+        char name[EIE_NODE_NAME_MAX];
+        snprintf(name, sizeof name, "lenet-5-%s", names[n]);
+        assert_good(eie_network_read(name, &network, &error), error);
+        const struct eie_node *second = &network.nodes[2];
+        const struct eie_pads *last = &second->pads[second->pad_groups - 1];
+        assert_int_equal(network.macs,
+                         kernel * kernel * (20u * 784 + 1000u * 196) + 2450u * 500 + 5000u);
+        assert_int_equal(network.nodes[0].out.height, 28);
+        assert_int_equal(second->out.width, 14);
+        assert_int_equal(second->pad_groups, strstr(name, "symmetric") ? 4 : 1);
+        if (second->pad_groups == 4) assert_int_equal(last->top, second->pads[0].bottom);
+    }
+}
+
 static void bad_networks_are_refused(void **state)
 {
     static const struct {
@@ -358,6 +383,7 @@ int main(void)
         cmocka_unit_test(dropout_drops_and_scales),
         cmocka_unit_test(first_weights_come_from_the_seed),
         cmocka_unit_test(shipped_networks_are_the_papers),
+        cmocka_unit_test(filters_of_even_size_change_products_alone),
         cmocka_unit_test(bad_networks_are_refused),
         cmocka_unit_test(too_large_networks_are_refused),
     };

@@ -530,7 +530,7 @@ static void bad_recipes_are_refused(void **state)
 
 static void shipped_recipes_fit_the_shipped_networks(void **state)
 {
-    static const char *const recipes[] = {"paper", "best", "eie", "dsd", "small"};
+    static const char *const recipes[] = {"paper", "best", "eie", "dsd", "small", "short"};
     static const char *const networks[] = {"lenet-300-100", "lenet-5"};
     static struct eie_network network;
     struct eie_recipe recipe;
@@ -540,7 +540,7 @@ static void shipped_recipes_fit_the_shipped_networks(void **state)
         for (size_t r = 0; r < TEST_COUNT(recipes); r++) {
             assert_good(eie_network_read(networks[n], &network, &error), error);
             assert_good(eie_recipe_read(recipes[r], &network, &recipe, &error), error);
-            assert_true(recipe.phase_count >= 3);
+            assert_int_equal(recipe.phase_count >= 3, !!strcmp(recipes[r], "short"));
             assert_int_equal(recipe.controls > 0, !strcmp(recipes[r], "dsd"));
             eie_recipe_free(&recipe);
         }

@@ -6,9 +6,7 @@ import tempfile
 
 from bench.door.arguments import Parser, number_from
 from bench.door.programs import call, hold_signals
-from bench.door.project import EIE, build, install, plots
-
-PUBLISHED = "squeezenet/compressed_SqueezeNet.net"
+from bench.door.project import EIE, PUBLISHED, build, install, plots, published
 
 
 def options_of(arguments):
@@ -36,9 +34,7 @@ def check_names(parser, images):
 
 def main(arguments):
     parser, options = options_of(arguments)
-    network = options.network or os.path.join(os.environ.get("EIE_MODELS") or "", PUBLISHED)
-    if not options.network and not os.environ.get("EIE_MODELS"):
-        parser.error("needs --network FILE, or EIE_MODELS")
+    network = published(parser, options.network)
     names = check_names(parser, options.images)
     install("build", "python")
     build("release")

@@ -68,7 +68,7 @@ def opencl_processors():
 
 def matrices(full):
     """Of one run, so that each row of all gets its least first: the models; batch 1; many inputs at once; OpenCL. Kernels
-    are those that do not leave themselves out (docs/kernels.md); with --full also slow ones."""
+    are those that do not leave themselves out (docs/add-kernel.md); with --full also slow ones."""
     opencl = opencl_processors()
     models = ["--suite", "paper-matched", "--kernel", "model_*"]
     if full:

@@ -1,26 +1,14 @@
 """./run train: Deep Compression whole, from first weights to a small file, and its page."""
 
-import argparse
 import os
-import re
 
-from bench.door.arguments import DATED, Parser, number_from
+from bench.door.arguments import DATED, Parser, number_from, seeds_text
 from bench.door.messages import say
 from bench.door.programs import call, must
 from bench.door.project import EIE, PLOTS, build, install, make_folder, results_folder
 
 NETWORK, RECIPE = "lenet-300-100", "best"
 PAGE = "TRAINING.md"
-
-
-def _seeds(text):
-    """A..B or one, handed on as it is written."""
-    if not re.fullmatch(r"\d{1,9}(\.\.\d{1,9})?", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"'{text}' are no seeds (try 1..5)")
-    ends = [int(end) for end in text.split("..")]
-    if ends[-1] < ends[0]:
-        raise argparse.ArgumentTypeError(f"'{text}': the last seed lies before the first")
-    return text
 
 
 def options_of(arguments):
@@ -37,8 +25,8 @@ def options_of(arguments):
         metavar="NETWORK",
         help=f"lenet-300-100, lenet-5 or a file (default: {NETWORK}); a FOLDER of ledgers: only its page",
     )
-    parser.add_argument("--recipe", metavar="R", help=f"best, paper, eie, dsd, small or a file (default: {RECIPE})")
-    parser.add_argument("--seeds", type=_seeds, metavar="A..B", help="one or several (default: 1..5)")
+    parser.add_argument("--recipe", metavar="R", help=f"best, paper, eie, dsd, short, small or a file (default: {RECIPE})")
+    parser.add_argument("--seeds", type=seeds_text, metavar="A..B", help="one or several (default: 1..5)")
     parser.add_argument("--data", metavar="DIR", help="folder of MNIST's four files (default: that of EIE_MNIST)")
     parser.add_argument("--threads", type=number_from(1, 1024, int), metavar="N", help="of the library, for each seed")
     parser.add_argument("--jobs", type=number_from(1, 1024, int), metavar="N", help="seeds at a time")

@@ -1,0 +1,57 @@
+/* Where the inputs of a convolution's layer come from: one product per output position, whose
+ * inputs are the values under a window of kernel x kernel in an image [height][width][channels], in
+ * the order [channel][row][column] (im2col); positions go row by row. Beyond the image's edges
+ * there are `pad` rows and columns of 0. */
+#ifndef EIE_HOST_LAYER_WINDOW_H
+#define EIE_HOST_LAYER_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct eie_window {
+    uint32_t height, width, channels; /* of the image; all members 0: no convolution */
+    uint32_t kernel, stride, pad;
+};
+
+static inline bool eie_window_is(const struct eie_window *window)
+{
+    return window->height != 0;
+}
+
+/* Output rows of an image of so many, with a window that fits (eie_layer_create). */
+static inline uint32_t eie_window_steps(const struct eie_window *window, uint32_t side)
+{
+    return (side + 2 * window->pad - window->kernel) / window->stride + 1;
+}
+
+static inline size_t eie_window_positions(const struct eie_window *window)
+{
+    return (size_t)eie_window_steps(window, window->height) *
+           eie_window_steps(window, window->width);
+}
+
+static inline size_t eie_window_image_size(const struct eie_window *window)
+{
+    return (size_t)window->height * window->width * window->channels;
+}
+
+/* Inputs of `count` positions from `first` on: columns [count][channels * kernel * kernel]. */
+void eie_window_columns_float(const struct eie_window *window, const float *image, size_t first,
+                              size_t count, float *columns);
+void eie_window_columns_int16(const struct eie_window *window, const int16_t *image, size_t first,
+                              size_t count, int16_t *columns);
+
+/* The image whose columns, of all positions, these are; what no window covers is 0. False where
+ * they are no image's. */
+bool eie_window_image(const struct eie_window *window, const int16_t *columns, int16_t *image);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,138 @@
+"""One image through a network's convolutions: a page and its cells.
+
+    python3 -m plots squeezenet FOLDER [--out FILE.md]
+
+Exit codes: 0 good; 2 usage or bad input; 3 the output could not be written.
+"""
+
+import os
+import sys
+
+from plots.convolution.files import CYCLE, FLOAT, INT8, Convolutions, image_ns
+from plots.convolution.tables import (
+    groups_table,
+    image_table,
+    layers_table,
+    limits_table,
+    whole_table,
+    winograd_table,
+)
+from plots.core.cells import LETTERS, Cell, ratio, said_together
+from plots.core.commandline import Parser
+from plots.core.context import context_lines
+from plots.core.grid import csv_of
+from plots.core.load import InputError
+from plots.core.markdown import markdown
+from plots.core.output import write
+from plots.core.page import Page
+from plots.options import squeezenet as options_of_page
+
+PAGE = "squeezenet.md"
+
+
+def _sum(found, pick, terms, provenance, what):
+    rows = found.rows_of(pick, terms)
+    return Cell(sum(map(image_ns, rows)) / 1e6, "ms", provenance, what) if rows else None
+
+
+def lead(found):
+    """What came of it, in sentences."""
+    terms = sum(layer.terms for layer in found.layers)
+    ours = {count: _sum(found, found.exact, count, "measured", f"bench.json, {count} terms") for count in (1, 2)}
+    eie = _sum(found, lambda name: found.row(name, CYCLE), 1, "simulated", CYCLE)
+    dense = sum(layer.macs for layer in found.layers)
+    active = sum(found.active(layer.name) for layer in found.layers)
+    pruned = sum(found.pruned(layer.name) for layer in found.layers)
+    counts = [Cell(count / 1e6, "M", "measured", "bench.json, first terms") for count in (dense, pruned, active)]
+    yield f"Multiplications for the image: {said_together(counts, ', ', 1, ('dense', 'by pruned weights', 'active'))}."
+    if eie:
+        yield f"EIE as published (64 PEs, 800 MHz): {eie.said()}, {1e3 / eie.value:.0f} images a second."
+    for kernel, words in ((FLOAT, "float32"), (INT8, "int8")):
+        there = _sum(found, lambda name, kernel=kernel: found.row(name, kernel), 1, "measured", kernel)
+        if there is None:
+            continue
+        for count, layers in ((1, len(found.layers)), (2, terms)):
+            if count == 2 and terms == len(found.layers):
+                continue
+            its = ratio(ours[count], there, f"{layers} layers here / oneDNN {words}")
+            wins = sum(
+                sum(image_ns(found.exact(name)) for name in layer.names[:count]) <= image_ns(found.row(layer.name, kernel))
+                for layer in found.layers
+            )
+            yield (
+                f"Exact integers here, {layers} layers of 4 bits: {ours[count].said()}; oneDNN's own convolutions in {words}: "
+                f"{there.said()}; here {its.said()} of that time, and no slower on {wins} of {len(found.layers)} convolutions."
+            )
+
+
+HOW = (
+    "Times are those of the convolutions alone, one behind the other; each is the least of its row's samples for all positions "
+    "of the image (rows at other batches: times positions over batch). Sums of least times are what a quiet machine would take.",
+    "*here*: the fastest exact row of each layer, bit for bit what EIE computes, with bias, activation and rounding. Layers of "
+    "4 bits; where one is not near enough it is the sum of two, and then classes are right (`bench/run/share.h`).",
+    "oneDNN's convolutions take the image as it is; all others, ours too, take the columns of im2col, which no row of this table "
+    "counts (`eie run`, below, does). Libraries compute without bias and activation; int8 rounds weights, and its image when "
+    "it is loaded, outside of the time, as the layer before would have.",
+    "EIE: `model_eie_cycle` follows every column of every position on the published design; energy is its power (Table II) "
+    "times its time. A column costs a cycle in each PE even where the PE has no entry of it: *bubbles*.",
+)
+
+
+def page(found):
+    threads = sorted({row.threads for row in found.results.rows if row.threads})
+    its = Page("SqueezeNet, one image")
+    its.add(f"The image: {os.path.basename(found.image)}; threads: {', '.join(map(str, threads))}. {LETTERS}")
+    its.bullets(lead(found))
+    tables = [image_table(found), whole_table(found), layers_table(found), limits_table(found)]
+    its.heading("One image").table(tables[0], titled=False)
+    its.heading("How to read this").bullets(HOW)
+    if tables[1].rows:
+        its.heading("The whole network").add(
+            "`eie run` with im2col, pools, concatenations and the average, in blocks of positions handed to the threads."
+        ).table(tables[1], titled=False)
+    its.heading("Layer by layer").table(tables[2], titled=False)
+    its.heading("What limits").add(
+        "A layer is faster here where the share of multiplications that is left (weights and inputs not 0) lies below the ratio "
+        "of both sides' multiplications a second: the column *even at*."
+    ).table(tables[3], titled=False)
+    if found.sweep:
+        tables.append(groups_table(found))
+        its.heading("Processing elements in groups").add(
+            "Groups take one position each, and each holds all weights. More PEs in one group find no rows in layers of 16 to 64 "
+            "outputs; in groups they do. KiB: the entries of all groups; mm2: as many published PEs, whose memories hold far "
+            "more than this network needs."
+        ).table(tables[-1], titled=False)
+    if found.winograd:
+        tables.append(winograd_table(found))
+        its.heading("Winograd").add(
+            "Multiplications of the 3 x 3 layers before over those behind F(2x2, 3x3), without the transforms' additions: above "
+            "1 it would save. *dense, inputs*: dense weights, inputs that are not 0; *active*: both not 0, what EIE does. What is "
+            "not 0 and how many weights differ: before > behind."
+        ).table(tables[-1], titled=False)
+    its.heading("Where this is from").bullets(context_lines(found.results))
+    return its, tables
+
+
+def main(arguments=None):
+    parser = Parser("squeezenet", description="One image through SqueezeNet's convolutions as a page and a CSV file.")
+    options_of_page.add(parser)
+    options = parser.parse_args(arguments)
+    out = options.out or os.path.join(options.folder, PAGE)
+    try:
+        found = Convolutions(options.folder)
+        its, tables = page(found)
+    except (InputError, KeyError, TypeError, AttributeError) as error:
+        words = str(error) if isinstance(error, InputError) else f"{options.folder}: a file lacks {error}"
+        print(f"squeezenet: {words}", file=sys.stderr)
+        return 2
+    stem = os.path.splitext(os.path.basename(out))[0]
+    its.add(f"All cells with their sources: [{stem}.csv]({stem}.csv).")
+    try:
+        write(os.path.dirname(out) or ".", {os.path.basename(out): markdown(its), f"{stem}.csv": csv_of(tables)})
+    except OSError as error:
+        print(f"squeezenet: cannot write {out}: {error.strerror or error}", file=sys.stderr)
+        return 3
+    for line in lead(found):
+        print(line)
+    print(f"Page: {out}")
+    return 0

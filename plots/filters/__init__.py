@@ -1,0 +1,1 @@
+"""Convolutions with filters of even size beside odd ones."""
