@@ -16,6 +16,8 @@
 #define TIMEOUT_S    300
 #define TARGET       0.05
 #define BUSY         0.5 /* share of disturbed samples from which on times say little */
+#define FAR_SIZE     1.5 /* times the weights of a map's layer from which on that is said */
+#define FAR_WEIGHTS  4   /* times between two densities of a map */
 
 static const char help[] =
     "eie advise: which kernel for one layer, how much faster than dense, from which density on\n\n"
@@ -260,25 +262,41 @@ static void print_table(const struct eie_advice *advice)
     }
 }
 
+/* "at 10 %", "from 10 % to 30 %"; "": none */
+static void describe_tie(const struct eie_break_even *edge, char *text, size_t size)
+{
+    *text = 0;
+    if (isnan(edge->tie_from)) return;
+    if (edge->tie_from == edge->tie_to)
+        snprintf(text, size, "at %.3g %%", 100 * edge->tie_from);
+    else
+        snprintf(text, size, "from %.3g %% to %.3g %%", 100 * edge->tie_from, 100 * edge->tie_to);
+}
+
 static void print_break_even(const char *form, const struct eie_break_even *edge)
 {
     const double pays = 100 * edge->pays_at, not_at = 100 * edge->not_at;
-    if (isnan(pays) && isnan(not_at))
+    char tie[80];
+    describe_tie(edge, tie, sizeof tie);
+    if (isnan(pays) && isnan(not_at) && *tie)
+        printf("%s and dense float32 tie %s, and nothing else was looked at\n", form, tie);
+    else if (isnan(pays) && isnan(not_at))
         printf("%s: not known here from which density on it pays, one of the two sides has no "
                "time\n",
                form);
     else if (isnan(not_at))
-        printf("%s was faster than dense float32 up to a density of %.3g %%, the highest that was "
-               "looked at\n",
-               form, pays);
+        printf("%s was faster than dense float32 up to a density of %.3g %%, the highest %s", form,
+               pays, *tie ? "at which there was no tie" : "that was looked at");
     else if (isnan(pays))
-        printf("%s was not faster than dense float32 at a density of %.3g %%, the lowest that was "
-               "looked at\n",
-               form, not_at);
+        printf("%s was not faster than dense float32 at a density of %.3g %%, the lowest %s", form,
+               not_at, *tie ? "at which there was no tie" : "that was looked at");
     else
         printf("%s pays up to a density of the weights between %.3g %% (faster than dense float32) "
-               "and %.3g %% (not faster)\n",
+               "and %.3g %% (slower)",
                form, pays, not_at);
+    if (isnan(pays) && isnan(not_at)) return;
+    if (*tie) printf("; a tie %s", tie);
+    putchar('\n');
 }
 
 static void print_break_evens(const struct eie_advice *advice)
@@ -286,8 +304,10 @@ static void print_break_evens(const struct eie_advice *advice)
     putchar('\n');
     print_break_even("leaving weights out (sparse float32 or compressed)", &advice->leaving);
     print_break_even("sparse float32 alone", &advice->sparse);
-    puts("by medians: another run may move these edges a little\n"
-         "compressed: 16 shared weights, 16-bit fixed point, as ./run compress makes it; at 100 % "
+    printf("a tie: less than %g times apart, or 95 %% intervals that meet; another run may turn it "
+           "round\n",
+           EIE_TIE_TIMES);
+    puts("compressed: 16 shared weights, 16-bit fixed point, as ./run compress makes it; at 100 % "
          "it still skips inputs that are 0");
 }
 
@@ -320,14 +340,17 @@ static void print_json(const struct eie_advice *advice, bool measured, uint32_t 
             json_array_append_new(offers,
                                   offer_json((enum eie_family)f, &advice->offers[f], measured));
     json_t *object = json_pack(
-        "{s:I, s:I, s:f, s:f, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "inputs",
-        (json_int_t)point->shape.inputs, "outputs", (json_int_t)point->shape.outputs, "weights",
-        point->shape.weights, "activations", point->shape.activations, "batch",
+        "{s:I, s:I, s:f, s:f, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:o, s:s}",
+        "inputs", (json_int_t)point->shape.inputs, "outputs", (json_int_t)point->shape.outputs,
+        "weights", point->shape.weights, "activations", point->shape.activations, "batch",
         (json_int_t)point->batch, "threads", (json_int_t)threads, "cache", cache, "basis",
         advice->basis, "best", eie_family_name(best), "offers", offers, "pays_at",
-        number(advice->leaving.pays_at), "not_at", number(advice->leaving.not_at), "sparse_pays_at",
-        number(advice->sparse.pays_at), "sparse_not_at", number(advice->sparse.not_at), "warning",
-        warning);
+        number(advice->leaving.pays_at), "not_at", number(advice->leaving.not_at), "tie_from",
+        number(advice->leaving.tie_from), "tie_to", number(advice->leaving.tie_to),
+        "sparse_pays_at", number(advice->sparse.pays_at), "sparse_not_at",
+        number(advice->sparse.not_at), "sparse_tie_from", number(advice->sparse.tie_from),
+        "sparse_tie_to", number(advice->sparse.tie_to), "warning", warning);
     json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(8));
     putchar('\n');
     json_decref(object);
@@ -346,10 +369,31 @@ static void warn_if_busy(const struct eie_advice *advice, char *text, size_t siz
         used ? "; " : "", 100 * share);
 }
 
+/* Times of a map that stand for a layer far from its points. */
+static void warn_if_far(const struct eie_advice *advice, char *text, size_t size)
+{
+    const double times = fmax(advice->times_size, 1 / advice->times_size);
+    size_t used = strlen(text);
+    if (times >= FAR_SIZE)
+        used += (size_t)snprintf(
+            text + used, size - used,
+            "%sthe map's layer has %.3g times %s weights: times went in proportion, which caches "
+            "and what a call costs do not",
+            used ? "; " : "", times, advice->times_size > 1 ? "fewer" : "as many");
+    if (advice->times_weights > FAR_WEIGHTS && used < size)
+        used += (size_t)snprintf(
+            text + used, size - used,
+            "%sthe densities of weights that were read between lie %.3g times apart",
+            used ? "; " : "", advice->times_weights);
+    if ((times >= FAR_SIZE || advice->times_weights > FAR_WEIGHTS) && used < size)
+        snprintf(text + used, size - used, " (without --map the layer is measured)");
+}
+
 /* `warning` (size bytes) is what is known against the map, or "". */
 static void print(const struct options *options, const struct eie_advice *advice, uint32_t threads,
                   const char *cache, char *warning, size_t size)
 {
+    warn_if_far(advice, warning, size);
     warn_if_busy(advice, warning, size);
     if (*warning) fprintf(stderr, "eie: warning: %s\n", warning);
     if (options->as_json) {
@@ -381,7 +425,7 @@ static enum eie_status read_map(const struct options *options, struct eie_error 
 {
     struct eie_map_file file;
     struct eie_advice advice;
-    char warning[768];
+    char warning[1280];
     enum eie_status status = eie_map_file_read(options->map, &file, error);
     if (status) return status;
     status = eie_advice_read(&file, &options->point, &advice, error);
@@ -418,7 +462,7 @@ static enum eie_status measure(struct options *options, struct eie_suite *suite,
     struct eie_results *results = NULL;
     struct eie_suite shapes;
     struct eie_advice advice;
-    char warning[512] = "";
+    char warning[768] = "";
     enum eie_status status = eie_suite_of_shapes(NULL, 0, &shapes, error);
     json_t *suites = json_object();
     if (!status) {

@@ -18,12 +18,13 @@
 
 static const char help[] =
     "eie doctor: is this machine fit to be measured?\n\n"
-    "usage: eie doctor [--quick] [--root DIR] [--json] [--out FILE]\n\n"
+    "usage: eie doctor [--quick] [--budget TIME] [--root DIR] [--json] [--out FILE]\n\n"
     "Each check is good, a warning (numbers come out, and that must be known of them) or bad (it\n"
     "would spoil a run), with what was seen and, unless it is good, the command that mends it.\n"
-    "Takes some 3 s, more on a busy machine. Nothing is changed. Every results file has the quick\n"
-    "part (context.eie_runs, doctor).\n\n"
+    "Takes some 3 s; on a busy machine some checks are not done by the end of the budget, and say\n"
+    "so. Nothing is changed. Every results file has the quick part (context.eie_runs, doctor).\n\n"
     "  --quick     only what takes less than 0.2 s: no caches, quietness, devices or libraries\n"
+    "  --budget TIME  for all but the quick part (default 5s)\n"
     "  --root DIR  read DIR/proc and DIR/sys, copied from another machine: only what files tell\n"
     "  --json      as JSON\n"
     "  --out FILE  as JSON into FILE, beside what is printed\n\n"
@@ -33,14 +34,19 @@ static const char help[] =
 struct options {
     const char *root, *out;
     bool quick, json;
+    double budget_s;
 };
 
 static int parse(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        {"quick", no_argument, NULL, 'q'}, {"root", required_argument, NULL, 'r'},
-        {"json", no_argument, NULL, 'j'},  {"out", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},  {0},
+        {"quick", no_argument, NULL, 'q'},
+        {"root", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},
+        {"budget", required_argument, NULL, 'b'},
+        {"out", required_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct stat info;
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {
@@ -49,6 +55,8 @@ static int parse(int argc, char **argv, struct options *options)
         if (option == 'q') options->quick = true;
         if (option == 'j') options->json = true;
         if (option == 'r') options->root = optarg;
+        if (option == 'b' && !eie_parse_seconds(optarg, &options->budget_s))
+            return eie_command_usage(VERB, "--budget %s is no time (try 5s, 1m)", optarg);
         if (option == 'o') options->out = optarg;
     }
     if (optind < argc) return eie_command_usage(VERB, "unexpected argument '%s'", argv[optind]);
@@ -127,7 +135,7 @@ static int tell(const struct options *options, const struct eie_checkup *checkup
 
 int eie_command_doctor(int argc, char **argv)
 {
-    struct options options = {0};
+    struct options options = {.budget_s = EIE_DOCTOR_BUDGET_S};
     struct eie_error error;
     uint32_t features;
     int code = parse(argc, argv, &options);
@@ -137,7 +145,8 @@ int eie_command_doctor(int argc, char **argv)
     struct eie_checkup *checkup = status ? NULL : calloc(1, sizeof *checkup);
     if (!status && !checkup) status = eie_fail(&error, EIE_MEMORY, "out of memory for checks");
     if (!status) eie_doctor_quick(options.root, checkup);
-    if (!status && !options.quick && !options.root) status = eie_doctor_further(checkup, &error);
+    if (!status && !options.quick && !options.root)
+        status = eie_doctor_further(options.budget_s, checkup, &error);
     code = status ? eie_command_fail(status, &error) : tell(&options, checkup);
     free(checkup);
     return code;

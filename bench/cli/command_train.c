@@ -2,13 +2,15 @@
 #include "bench/cli/commands.h"
 #include "bench/train/test_network.h"
 #include "bench/train/train.h"
+#include "host/base/clock.h"
 #include "host/base/file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define VERB "train"
+#define VERB       "train"
+#define PROGRESS_S 5 /* between lines */
 
 static const char help_text[] =
     "eie train: Deep Compression whole: a network trained, pruned, shared and stored\n\n"
@@ -23,6 +25,11 @@ static const char help_text[] =
     "                      done and the ledger is written\n"
     "  --recipe R          best (default), paper, eie, dsd, short, small, or a file like\n"
     "                      data/recipes/*.json\n"
+    "  --kept S[,S...]     in place of the recipe's shares of weights kept: one, or one a layer\n"
+    "  --bits N[,N...]     in place of its bits of a code, 2 to 8, likewise\n"
+    "  --begin-with FILE   the -o FILE of another training of these seeds, whose checkpoints were\n"
+    "                      kept: phases that both recipes begin with are taken from there\n"
+    "  --keep-checkpoints  leave them there, for --begin-with\n"
     "  --seeds A..B        one or several (default 1); a seed gives one result on the same "
     "library\n"
     "                      core and number of threads\n"
@@ -43,6 +50,7 @@ struct request {
     struct eie_train_options options;
     const char *ledger, *test, *kernels;
     bool trains; /* an option that only makes sense there */
+    bool keep_checkpoints;
 };
 
 /* "5" or "1..5". */
@@ -71,6 +79,32 @@ static int parse_number(const char *name, const char *text, uint32_t *number)
     return -1;
 }
 
+/* --kept or --bits: one number, or one a layer. Returns -1 to go on, or the exit code. */
+static int parse_change(int option, const char *text, struct eie_recipe_changes *changes)
+{
+    uint32_t *count = option == 'K' ? &changes->kept_count : &changes->bits_count;
+    for (const char *rest = text; rest; *count += 1) {
+        const char *comma = strchr(rest, ',');
+        const int length = comma ? (int)(comma - rest) : (int)strlen(rest);
+        char one[32] = "";
+        uint64_t bits = 0;
+        if (*count == EIE_NODES_MAX)
+            return eie_command_usage(VERB, "%s has more than %d numbers",
+                                     option == 'K' ? "--kept" : "--bits", EIE_NODES_MAX);
+        if ((size_t)length < sizeof one) snprintf(one, sizeof one, "%.*s", length, rest);
+        if (option == 'K' && !eie_parse_share(one, &changes->kept[*count]))
+            return eie_command_usage(
+                VERB, "--kept %s is no share above 0 and at most 1, nor a comma list of them",
+                text);
+        if (option == 'B' && !eie_parse_uint(one, 2, 8, &bits))
+            return eie_command_usage(
+                VERB, "--bits %s is no whole number from 2 to 8, nor a comma list of them", text);
+        changes->bits[*count] = option == 'B' ? (uint32_t)bits : changes->bits[*count];
+        rest = comma ? comma + 1 : NULL;
+    }
+    return -1;
+}
+
 static int parse_option(int option, const char *text, struct request *request)
 {
     struct eie_train_options *options = &request->options;
@@ -83,6 +117,9 @@ static int parse_option(int option, const char *text, struct request *request)
     if (option == 'k') request->kernels = text;
     if (option == 'r') options->resume = true;
     if (option == 'n') options->no_test = true;
+    if (option == 'b') options->begin_with = text;
+    if (option == 'c') request->keep_checkpoints = true;
+    if (strchr("KB", option)) return parse_change(option, text, &options->changes);
     if (option == 'T') return parse_number("--threads", text, &options->threads);
     if (option == 'J') return parse_number("--jobs", text, &options->jobs);
     if (option == 's' && !parse_seeds(text, &options->first_seed, &options->last_seed))
@@ -100,6 +137,10 @@ static int parse(int argc, char **argv, struct request *request)
         {"out", required_argument, NULL, 'o'},
         {"data", required_argument, NULL, 'd'},
         {"recipe", required_argument, NULL, 'R'},
+        {"kept", required_argument, NULL, 'K'},
+        {"bits", required_argument, NULL, 'B'},
+        {"begin-with", required_argument, NULL, 'b'},
+        {"keep-checkpoints", no_argument, NULL, 'c'},
         {"seeds", required_argument, NULL, 's'},
         {"threads", required_argument, NULL, 'T'},
         {"jobs", required_argument, NULL, 'J'},
@@ -154,12 +195,29 @@ static enum eie_status check_ledger(const char *path, struct eie_error *error)
     return status;
 }
 
+/* A line now and then of a test that takes minutes, none of one that takes seconds. */
+struct progress {
+    double begin_s, said_s;
+};
+
+static void say_progress(void *its, uint32_t done, uint32_t all)
+{
+    struct progress *progress = its;
+    const double now_s = eie_now_s(), used_s = now_s - progress->begin_s;
+    if (done == all || now_s - progress->said_s < PROGRESS_S) return;
+    progress->said_s = now_s;
+    fprintf(stderr, "%u of %u images, ETA %.0f s\n", done, all, used_s / done * (all - done));
+}
+
 static int test(const struct request *request)
 {
+    struct progress progress = {eie_now_s(), eie_now_s()};
     const struct eie_test_options options = {.file = request->test,
                                              .network = request->options.network,
                                              .data = request->options.data,
-                                             .kernels = request->kernels};
+                                             .kernels = request->kernels,
+                                             .progress = say_progress,
+                                             .progress_its = &progress};
     struct eie_error error, second;
     json_t *result = NULL;
     enum eie_status status = EIE_OK, written = EIE_OK;
@@ -186,7 +244,7 @@ int eie_command_train(int argc, char **argv)
     if (!status) status = eie_train(&request.options, &ledger, &error);
     if (!status && request.ledger) status = write_ledger(request.ledger, ledger, &error);
     if (!status) eie_train_print(ledger);
-    if (!status) status = eie_train_finish(&request.options, &error);
+    if (!status && !request.keep_checkpoints) status = eie_train_finish(&request.options, &error);
     json_decref(ledger);
     return status ? eie_command_fail(status, &error) : 0;
 }

@@ -29,6 +29,13 @@ void eie_checkup_add(struct eie_checkup *checkup, const char *name, enum eie_hea
     clean(check->mend);
 }
 
+void eie_checkup_add_late(struct eie_checkup *checkup, const char *name)
+{
+    eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
+                    "wait for a quieter hour, or give it more time: eie doctor --budget 1m",
+                    "not measured: the machine is busy, and its share of the time was over");
+}
+
 const char *eie_health_word(enum eie_health health)
 {
     static const char *const words[] = {"good", "warning", "bad"};

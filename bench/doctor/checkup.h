@@ -33,6 +33,9 @@ struct eie_checkup {
 void eie_checkup_add(struct eie_checkup *checkup, const char *name, enum eie_health health,
                      const char *mend, const char *format, ...) EIE_PRINTF(5, 6);
 
+/* A warning: its share of the time was over before it was done. */
+void eie_checkup_add_late(struct eie_checkup *checkup, const char *name);
+
 /* "good", "warning", "bad". */
 const char *eie_health_word(enum eie_health health);
 

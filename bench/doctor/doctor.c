@@ -4,12 +4,17 @@
 #include "bench/doctor/trials.h"
 #include "bench/measure/devices.h"
 #include "generated/revision.h"
+#include "host/base/clock.h"
 #include "host/machine/cpu.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Shares of the budget, in their order; devices and libraries have what is left. */
+#define CACHES_SHARE 0.4
+#define QUIET_SHARE  0.2
 
 /* The command that the words name ("..., or sudo sysctl kernel.x=0, which ..."), or `other`. */
 static void command_of(const char *words, const char *other, char *text, size_t size)
@@ -23,13 +28,17 @@ void eie_check_energy(const char *words, struct eie_checkup *checkup)
     static const char name[] = "energy", good[] = "measured: ", locked[] = "no permission";
     static const char meter[] = "measure on the machine itself, or read a meter at its socket: eie "
                                 "bench --power WATTS";
+    static const char off[] = "unset EIE_RAPL";
     char command[sizeof checkup->all->mend];
     command_of(words, "run eie as root", command, sizeof command);
     if (!strncmp(words, good, sizeof good - 1))
         eie_checkup_add(checkup, name, EIE_HEALTH_GOOD, "", "%s", words);
     else
         eie_checkup_add(checkup, name, EIE_HEALTH_WARNING,
-                        strncmp(words, locked, sizeof locked - 1) ? meter : command, "%s", words);
+                        strstr(words, off)                          ? off
+                        : strncmp(words, locked, sizeof locked - 1) ? meter
+                                                                    : command,
+                        "%s", words);
 }
 
 void eie_check_instructions(const char *mask, struct eie_checkup *checkup)
@@ -82,23 +91,27 @@ void eie_doctor_quick(const char *root, struct eie_checkup *checkup)
 }
 
 /* What the quick look said of the caches gives way to what was measured. */
-static void measure_caches(struct eie_checkup *checkup)
+static void measure_caches(double deadline_s, struct eie_checkup *checkup)
 {
     struct eie_cache_reach reach;
+    bool late;
     struct eie_checkup *one = calloc(1, sizeof *one);
     if (!one) return;
-    eie_try_caches(&reach);
-    eie_check_caches(NULL, &reach, one);
+    eie_try_caches(deadline_s, &reach, &late);
+    if (late)
+        eie_checkup_add_late(one, "caches");
+    else
+        eie_check_caches(NULL, &reach, one);
     for (uint32_t i = 0; i < checkup->count && one->count; i++)
         if (!strcmp(checkup->all[i].name, one->all[0].name)) checkup->all[i] = one->all[0];
     free(one);
 }
 
-static void check_quietness(struct eie_checkup *checkup)
+static void check_quietness(double deadline_s, struct eie_checkup *checkup)
 {
     struct eie_quiet_totals *totals = calloc(1, sizeof *totals);
     if (!totals) return;
-    eie_try_quiet(totals);
+    eie_try_quiet(deadline_s, totals);
     eie_check_quiet(totals, checkup);
     free(totals);
 }
@@ -134,12 +147,18 @@ static enum eie_status check_devices(struct eie_checkup *checkup, struct eie_err
     return EIE_OK;
 }
 
-enum eie_status eie_doctor_further(struct eie_checkup *checkup, struct eie_error *error)
+enum eie_status eie_doctor_further(double budget_s, struct eie_checkup *checkup,
+                                   struct eie_error *error)
 {
+    const double begin_s = eie_now_s(), end_s = begin_s + budget_s;
+    enum eie_status status = EIE_OK;
     /* before anything of a library runs: its threads may stay */
-    measure_caches(checkup);
-    check_quietness(checkup);
+    measure_caches(begin_s + CACHES_SHARE * budget_s, checkup);
+    check_quietness(eie_now_s() + QUIET_SHARE * budget_s, checkup);
     check_build(checkup);
-    enum eie_status status = check_devices(checkup, error);
-    return status ? status : eie_check_libraries(checkup, error);
+    if (eie_now_s() < end_s)
+        status = check_devices(checkup, error);
+    else
+        eie_checkup_add_late(checkup, "devices");
+    return status ? status : eie_check_libraries(end_s, checkup, error);
 }

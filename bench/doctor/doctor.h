@@ -10,9 +10,12 @@
  * machine is another one, and nothing is tried on this one. */
 void eie_doctor_quick(const char *root, struct eie_checkup *checkup);
 
-/* The rest, some 3 s: the caches that are had, quietness, devices, libraries. EIE_SYSTEM,
- * EIE_MEMORY. */
-EIE_MUST_USE enum eie_status eie_doctor_further(struct eie_checkup *checkup,
+/* The rest, some 3 s on a quiet machine: the caches that are had, quietness, devices, libraries. Of
+ * `budget_s` each has a share; one whose share is over before it is done is "not measured", a
+ * warning. Beyond the budget goes at most what has begun: one set of memory that is read, one block
+ * a core, the search for devices. EIE_SYSTEM, EIE_MEMORY. */
+#define EIE_DOCTOR_BUDGET_S 5.0
+EIE_MUST_USE enum eie_status eie_doctor_further(double budget_s, struct eie_checkup *checkup,
                                                 struct eie_error *error);
 
 /* Energy: "measured: ...", "no permission: ...", as eie_device_energy_words has it. */

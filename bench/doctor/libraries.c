@@ -1,4 +1,5 @@
 #include "bench/doctor/libraries.h"
+#include "host/base/clock.h"
 #include "host/base/isolate.h"
 #include "host/layer/generate.h"
 
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #define LIMIT_S   20
+#define LEAST_S   0.05 /* less is not begun */
 #define SIDE      64u
 #define NAME_SIZE 64u
 #define WEAK      "weak path"
@@ -17,6 +19,7 @@ struct asking {
     const struct eie_kernel *kernel;
     const struct eie_layer *layer;
     struct eie_device host;
+    double deadline_s;
 };
 
 static void take(void *context, const char *key, const char *text, double number)
@@ -117,9 +120,18 @@ static void check_one(struct asking *asking, const char *name, struct eie_checku
     struct eie_library_said said = {.status = EIE_SYSTEM};
     struct eie_ending ending = {.end = EIE_END_RETURNED};
     struct eie_error error;
-    if (eie_isolate(ask, asking, &said, sizeof said, LIMIT_S, &ending, &error))
+    const double left_s = asking->deadline_s - eie_now_s();
+    if (left_s < LEAST_S) {
+        eie_checkup_add_late(checkup, name);
+        return;
+    }
+    if (eie_isolate(ask, asking, &said, sizeof said, left_s < LIMIT_S ? left_s : LIMIT_S, &ending,
+                    &error))
         snprintf(said.reason, sizeof said.reason, "%.250s", error.message);
-    else if (ending.end != EIE_END_RETURNED) {
+    else if (ending.end == EIE_END_HUNG && left_s < LIMIT_S) {
+        eie_checkup_add_late(checkup, name);
+        return;
+    } else if (ending.end != EIE_END_RETURNED) {
         said.status = EIE_SYSTEM;
         eie_ending_text(&ending, said.reason, sizeof said.reason);
     }
@@ -141,7 +153,8 @@ static void check_all(struct asking *asking, uint32_t flags, uint32_t others,
     }
 }
 
-enum eie_status eie_check_libraries(struct eie_checkup *checkup, struct eie_error *error)
+enum eie_status eie_check_libraries(double deadline_s, struct eie_checkup *checkup,
+                                    struct eie_error *error)
 {
     const struct eie_layer_spec spec = {.name = "doctor",
                                         .seed = 1,
@@ -151,7 +164,7 @@ enum eie_status eie_check_libraries(struct eie_checkup *checkup, struct eie_erro
                                         .nonzeros_active = SIDE * SIDE / 8,
                                         .sample_count = 2};
     struct eie_layer *layer = NULL;
-    struct asking asking = {0};
+    struct asking asking = {.deadline_s = deadline_s};
     enum eie_status status = eie_device_host(&asking.host, error);
     if (!status) status = eie_generate(&spec, 1, &layer, error);
     asking.layer = layer;

@@ -15,8 +15,9 @@ struct eie_library_said {
 
 /* One check for each library that a kernel of the processor looks up, "library FOLDER_LIBRARY": it
  * is loaded and multiplies once, in a process of its own. Takes a second or two where all are
- * there. EIE_MEMORY, EIE_SYSTEM. */
-EIE_MUST_USE enum eie_status eie_check_libraries(struct eie_checkup *checkup,
+ * there. Those that are not done at `deadline_s` (eie_now_s) are "not measured". EIE_MEMORY,
+ * EIE_SYSTEM. */
+EIE_MUST_USE enum eie_status eie_check_libraries(double deadline_s, struct eie_checkup *checkup,
                                                  struct eie_error *error);
 
 /* The judgement alone. */

@@ -21,6 +21,7 @@
 #define SET_LEAST    (UINT64_C(4) << 20) /* where the private caches are not known */
 #define FREE_SHARE   4u
 #define READS        4000u
+#define FILLED       (UINT64_C(4) << 20) /* bytes between two looks at the time */
 #define TRIES        16
 #define ROUNDS       2
 #define FAR_NEAR     1.4 /* less between the first and the last set: no end of a cache was seen */
@@ -148,7 +149,20 @@ static uint64_t power_of_two(uint64_t least)
     return power;
 }
 
-void eie_try_caches(struct eie_cache_reach *reach)
+/* Gives the area pages of its own, not the one of zeros, as far as the deadline allows; false where
+ * that is not to the end. */
+static bool fill(const struct eie_area *area, uint64_t bytes, double deadline_s)
+{
+    for (uint64_t at = 0; at < bytes; at += FILLED) {
+        const uint64_t here = bytes - at < FILLED ? bytes - at : FILLED;
+        if (eie_now_s() > deadline_s) return false;
+        memset((char *)area->memory + at, 1, here);
+        memset((char *)area->memory + at, 0, here);
+    }
+    return true;
+}
+
+void eie_try_caches(double deadline_s, struct eie_cache_reach *reach, bool *late)
 {
     struct eie_cache_reading readings[SETS_MAX];
     struct eie_area area;
@@ -159,28 +173,31 @@ void eie_try_caches(struct eie_cache_reach *reach)
     const uint64_t first = power_of_two(private_bytes ? 2 * private_bytes : SET_LEAST);
     uint64_t most = power_of_two(2 * last);
     *reach = (struct eie_cache_reach){0};
+    *late = false;
     if (most > SET_MOST) most = SET_MOST;
     while (most > spare) most /= 2;
     if (!last || first >= most || !eie_area_make(most, &area)) return;
-    memset(area.memory, 1, most); /* pages of its own, not the one of zeros */
-    memset(area.memory, 0, most);
+    *late = !fill(&area, most, deadline_s);
     bind(0); /* on another core the sets would have to be fetched anew */
-    for (uint64_t bytes = first; bytes <= most && count < SETS_MAX; bytes *= 2)
-        readings[count++] = (struct eie_cache_reading){bytes, read_set_ns(bytes, &area)};
+    for (uint64_t bytes = first; bytes <= most && count < SETS_MAX && !*late; bytes *= 2) {
+        *late = eie_now_s() > deadline_s;
+        if (!*late)
+            readings[count++] = (struct eie_cache_reading){bytes, read_set_ns(bytes, &area)};
+    }
     bind(EIE_BIND_ANY);
     eie_area_free(&area);
-    eie_cache_reach_of(readings, count, reach);
+    if (!*late) eie_cache_reach_of(readings, count, reach);
 }
 
 /* ---- quietness ------------------------------------------------------------------------------ */
 
-void eie_try_quiet(struct eie_quiet_totals *totals)
+void eie_try_quiet(double deadline_s, struct eie_quiet_totals *totals)
 {
     const struct eie_topology *topology;
     const uint32_t cores = eie_topology_get(&topology, NULL) ? 1 : topology->cores;
     struct eie_quiet *quiet = eie_quiet_begin(NULL, totals);
-    for (uint32_t i = 0; i < BLOCKS; i++) {
-        bind(i * cores / BLOCKS);
+    for (uint32_t i = 0; i < BLOCKS && (i < cores || eie_now_s() < deadline_s); i++) {
+        bind(i % cores);
         eie_quiet_before(quiet);
         const double begin = eie_now_s();
         double now = begin;

@@ -21,8 +21,9 @@ int eie_try_counters(void);
 void eie_try_timer(struct eie_timer *timer);
 
 /* About a second: reads from sets of twice the private caches up to twice the last cache, as far as
- * a quarter of the free memory and half a GiB go. All 0 where that is not even two sets. */
-void eie_try_caches(struct eie_cache_reach *reach);
+ * a quarter of the free memory and half a GiB go. All 0 where that is not even two sets, or where
+ * `deadline_s` (eie_now_s) has come before the last one: *late. */
+void eie_try_caches(double deadline_s, struct eie_cache_reach *reach, bool *late);
 
 /* How a set of `bytes` was read, in ns a read: what eie_try_caches makes of these. Sets double. */
 struct eie_cache_reading {
@@ -32,8 +33,9 @@ struct eie_cache_reading {
 void eie_cache_reach_of(const struct eie_cache_reading *readings, uint32_t count,
                         struct eie_cache_reach *reach);
 
-/* 0.4 s: blocks of 5 ms on each core in turn, watched as those of a run are. */
-void eie_try_quiet(struct eie_quiet_totals *totals);
+/* 0.4 s: blocks of 5 ms on each core in turn, watched as those of a run are; fewer where
+ * `deadline_s` comes before, but one for each core. */
+void eie_try_quiet(double deadline_s, struct eie_quiet_totals *totals);
 
 void eie_check_quiet(const struct eie_quiet_totals *totals, struct eie_checkup *checkup);
 

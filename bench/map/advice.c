@@ -27,7 +27,11 @@ static const char *text_of(const json_t *row, const char *key)
 
 static void begin(struct eie_advice *advice, const struct eie_point *point)
 {
-    *advice = (struct eie_advice){.point = *point, .leaving = {NAN, NAN}, .sparse = {NAN, NAN}};
+    *advice = (struct eie_advice){.point = *point,
+                                  .leaving = {NAN, NAN, NAN, NAN},
+                                  .sparse = {NAN, NAN, NAN, NAN},
+                                  .times_size = 1,
+                                  .times_weights = 1};
     for (int f = 0; f < EIE_FAMILIES; f++)
         advice->offers[f] = (struct eie_offer){NAN, NAN, NAN, 0, NAN, "", ""};
 }
@@ -96,17 +100,29 @@ struct search {
     const struct eie_candidates *candidates; /* the family's fastest only */
     struct eie_results *results;
     struct eie_point point;
-    double (*gain)(const struct eie_verdict *verdict);
+    bool sparse_alone;
     uint32_t looks;
 };
 
-/* Is there a gain at this density? Neither where one of the two has no number. */
-static enum eie_status look(struct search *search, double density, bool *pays, bool *known,
-                            struct eie_error *error)
+/* What was found at a density becomes part of the edge. */
+static void note(struct eie_break_even *edge, double density, enum eie_standing standing)
+{
+    if (standing == EIE_STANDING_FASTER) edge->pays_at = density;
+    if (standing == EIE_STANDING_FASTER && edge->tie_to < density)
+        edge->tie_from = edge->tie_to = NAN; /* lie where it pays */
+    if (standing == EIE_STANDING_SLOWER) edge->not_at = density;
+    if (standing != EIE_STANDING_TIE) return;
+    edge->tie_from = fmin(edge->tie_from, density); /* not of NaN */
+    edge->tie_to = fmax(edge->tie_to, density);
+}
+
+/* How it stands at this density, noted. */
+static enum eie_status look(struct search *search, double density, struct eie_break_even *edge,
+                            enum eie_standing *standing, struct eie_error *error)
 {
     char name[EIE_NAME_MAX];
     struct eie_point point = search->point;
-    *known = false;
+    *standing = EIE_STANDING_UNKNOWN;
     point.shape.weights = eie_shape_density(density);
     if (search->looks == LOOKS || eie_candidates_fit(search->candidates, &point.shape, NULL))
         return EIE_OK;
@@ -116,38 +132,33 @@ static enum eie_status look(struct search *search, double density, bool *pays, b
         eie_candidates_measure(search->candidates, &point, 1, 0, search->results, error);
     struct gathering gathering = {.suite = EIE_SHAPE_SUITE, .layer = name, .batch = point.batch};
     const struct eie_verdict verdict = gather(search->results, &gathering, &point);
-    const double gain = search->gain(&verdict);
-    *known = isfinite(gain);
-    *pays = gain > 1;
+    *standing = eie_verdict_standing(&verdict, search->sparse_alone);
+    if (!status) note(edge, density, *standing);
     return status;
 }
 
-/* Upwards from a density at which it pays, down from one at which it does not; then between. */
+/* Up to all weights from a density at which it is not slower, down from one at which it is not
+ * faster; then between, until there is a tie. */
 static enum eie_status find_threshold(struct search *search, const struct eie_verdict *verdict,
                                       struct eie_break_even *edge, struct eie_error *error)
 {
-    const double density = search->point.shape.weights, gain = search->gain(verdict);
-    bool pays = gain > 1, known = true;
+    const double density = search->point.shape.weights;
+    const enum eie_standing first = eie_verdict_standing(verdict, search->sparse_alone);
+    enum eie_standing found = first;
+    double low = density;
     enum eie_status status = EIE_OK;
     search->looks = 0;
-    if (!isfinite(gain)) return EIE_OK;
-    if (pays) {
-        edge->pays_at = density;
-        if (density < 1) status = look(search, 1, &pays, &known, error);
-        if (!status && known) *(pays ? &edge->pays_at : &edge->not_at) = 1;
-    } else {
-        edge->not_at = density;
-        while (!status && !pays && known && edge->not_at / STEP >= LEAST_DENSITY) {
-            const double next = edge->not_at / STEP;
-            status = look(search, next, &pays, &known, error);
-            if (!status && known) *(pays ? &edge->pays_at : &edge->not_at) = next;
-        }
+    note(edge, density, first);
+    if (first > EIE_STANDING_SLOWER && density < 1) status = look(search, 1, edge, &found, error);
+    found = first;
+    while (!status && found && isnan(edge->pays_at) && low / STEP >= LEAST_DENSITY) {
+        low /= STEP;
+        status = look(search, low, edge, &found, error);
     }
-    while (!status && known && edge->not_at / edge->pays_at > CLOSE) {
-        const double middle = eie_shape_density(sqrt(edge->not_at * edge->pays_at));
-        status = look(search, middle, &pays, &known, error);
-        if (!status && known) *(pays ? &edge->pays_at : &edge->not_at) = middle;
-    }
+    found = first;
+    while (!status && found && isnan(edge->tie_from) && edge->not_at / edge->pays_at > CLOSE)
+        status = look(search, eie_shape_density(sqrt(edge->not_at * edge->pays_at)), edge, &found,
+                      error);
     return status;
 }
 
@@ -194,10 +205,9 @@ enum eie_status eie_advice_measure(const struct eie_candidates *candidates, stru
     struct eie_candidates few = *candidates;
     few.kernels = kernels;
     few.target = 0;
-    struct search search = {
-        .candidates = &few, .results = results, .point = *point, .gain = eie_verdict_gain};
+    struct search search = {.candidates = &few, .results = results, .point = *point};
     status = find_threshold(&search, &verdict, &advice->leaving, error);
-    search.gain = eie_verdict_sparse_gain; /* what was measured is not measured again */
+    search.sparse_alone = true; /* what was measured is not measured again */
     return status ? status : find_threshold(&search, &verdict, &advice->sparse, error);
 }
 
@@ -287,16 +297,15 @@ static void interpolate(enum eie_family family, const struct eie_verdict *low,
     offer->high_ns = size * exp(log(a->high_ns) + share * log(b->high_ns / a->high_ns));
 }
 
-/* Along the line, from its lowest density up to the first at which it does not pay. */
+/* Along the line, from its lowest density up to the first at which it is clearly slower. */
 static void read_threshold(const struct eie_map_file *file, const struct eie_verdict *on,
-                           double (*gain_of)(const struct eie_verdict *verdict),
-                           struct eie_break_even *edge)
+                           bool sparse_alone, struct eie_break_even *edge)
 {
     const struct eie_verdict *one = beside(file, on, 0, true);
     while (one && isnan(edge->not_at)) {
-        const double density = one->point.shape.weights, gain = gain_of(one);
-        if (gain > 1) edge->pays_at = density;
-        if (gain <= 1) edge->not_at = density;
+        const double density = one->point.shape.weights;
+        const enum eie_standing standing = eie_verdict_standing(one, sparse_alone);
+        note(edge, density, standing);
         one = beside(file, on, nextafter(density, 2), true);
     }
 }
@@ -337,8 +346,10 @@ enum eie_status eie_advice_read(const struct eie_map_file *file, const struct ei
                         "no form has a time both at %g and at %g of the weights, which the map has "
                         "next to %g: leave --map out to measure it",
                         low->point.shape.weights, high->point.shape.weights, shape->weights);
-    read_threshold(file, on, eie_verdict_gain, &advice->leaving);
-    read_threshold(file, on, eie_verdict_sparse_gain, &advice->sparse);
+    read_threshold(file, on, false, &advice->leaving);
+    read_threshold(file, on, true, &advice->sparse);
+    advice->times_size = places_of(shape) / places_of(its);
+    advice->times_weights = high->point.shape.weights / low->point.shape.weights;
     snprintf(advice->basis, sizeof advice->basis,
              "from the map: %s %u x %u, %g to %g of the weights, %g of the inputs%s",
              low == high ? "measured at" : "between points measured at", its->inputs, its->outputs,

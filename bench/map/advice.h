@@ -14,10 +14,11 @@ struct eie_offer {
     char remark[160];           /* what a reader must know of it, or "" */
 };
 
-/* A form was faster than dense float32 at the weight density `pays_at` and not at `not_at`, the
- * higher one, by medians; NaN: at none that was looked at. */
+/* A form was clearly faster than dense float32 at the weight density `pays_at` and clearly slower
+ * at `not_at`, the higher one; from tie_from to tie_to, densities between the two that were looked
+ * at, neither (eie_verdict_standing). NaN: at none that was looked at. */
 struct eie_break_even {
-    double pays_at, not_at;
+    double pays_at, not_at, tie_from, tie_to;
 };
 
 struct eie_advice {
@@ -26,6 +27,9 @@ struct eie_advice {
     struct eie_break_even leaving; /* sparse float32 or compressed, the faster one */
     struct eie_break_even sparse;  /* sparse float32 alone */
     char basis[512];               /* where the times come from, a phrase */
+    /* of a map: how many times the weights (inputs x outputs) of its size, and how many times apart
+       the two densities of weights that were read between; 1 where measured now */
+    double times_size, times_weights;
 };
 
 /* Measures the layer (`suite` is taken over, `word` its name on a command line; NULL: one that is

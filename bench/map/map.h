@@ -1,6 +1,6 @@
 /* The break-even map: a grid of weight density, activation density, size and batch, measured, and
- * refined where the winner changes. A map's file is a results file whose context has "eie_map"
- * (results/README.md). */
+ * refined where the winner changes or leaving weights out ceases to pay. A map's file is a results
+ * file whose context has "eie_map" (results/README.md). */
 #ifndef EIE_BENCH_MAP_MAP_H
 #define EIE_BENCH_MAP_MAP_H
 

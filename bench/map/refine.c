@@ -6,6 +6,7 @@
 struct proposal {
     struct eie_point point;
     double gap; /* between the neighbours, larger density over smaller */
+    bool edge;  /* of what pays, where the winner is the same */
 };
 
 static double along(const struct eie_shape *shape, bool weights)
@@ -46,16 +47,31 @@ static bool differ(const struct eie_verdict *one, const struct eie_verdict *othe
            eie_verdict_eie_leads(one) != eie_verdict_eie_leads(other);
 }
 
+/* Does leaving weights out clearly pay on one side and not on the other? */
+static bool is_edge(const struct eie_verdict *one, const struct eie_verdict *other)
+{
+    for (int sparse = 0; sparse < 2; sparse++) {
+        const enum eie_standing here = eie_verdict_standing(one, sparse),
+                                there = eie_verdict_standing(other, sparse);
+        if ((here == EIE_STANDING_FASTER && there == EIE_STANDING_SLOWER) ||
+            (here == EIE_STANDING_SLOWER && there == EIE_STANDING_FASTER))
+            return true;
+    }
+    return false;
+}
+
 /* False where there is nothing to look at between one and the next. */
 static bool propose(const struct eie_verdicts *verdicts, const struct eie_verdict *one,
                     bool weights, double closest, struct proposal *proposal)
 {
     const struct eie_verdict *next = next_of(verdicts, one, weights);
-    if (!next || !differ(one, next)) return false;
+    if (!next) return false;
+    const bool winners = differ(one, next);
+    if (!winners && !(weights && is_edge(one, next))) return false;
     const double low = along(&one->point.shape, weights), high = along(&next->point.shape, weights);
     const double middle = eie_shape_density(sqrt(low * high));
     if (high / low <= closest || middle <= low || middle >= high) return false;
-    *proposal = (struct proposal){one->point, high / low};
+    *proposal = (struct proposal){one->point, high / low, !winners};
     if (weights)
         proposal->point.shape.weights = middle;
     else
@@ -73,6 +89,7 @@ static int by_gap(const void *a, const void *b)
     const struct proposal *one = a, *other = b;
     const long gap = lround(20 * log(one->gap)), other_gap = lround(20 * log(other->gap));
     if (gap != other_gap) return gap < other_gap ? 1 : -1;
+    if (one->edge != other->edge) return one->edge ? 1 : -1;
     const double difference = work_of(&one->point) - work_of(&other->point);
     return difference < 0 ? -1 : difference > 0;
 }

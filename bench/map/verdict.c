@@ -174,6 +174,18 @@ double eie_verdict_sparse_gain(const struct eie_verdict *verdict)
     return verdict->best[EIE_FAMILY_DENSE].ns / verdict->best[EIE_FAMILY_SPARSE].ns;
 }
 
+enum eie_standing eie_verdict_standing(const struct eie_verdict *verdict, bool sparse_alone)
+{
+    const struct eie_best *dense = &verdict->best[EIE_FAMILY_DENSE];
+    const struct eie_best *other =
+        &verdict->best[sparse_alone ? EIE_FAMILY_SPARSE : eie_verdict_leaver(verdict)];
+    if (!dense->row || !other->row) return EIE_STANDING_UNKNOWN;
+    const bool meet = dense->low_ns <= other->high_ns && other->low_ns <= dense->high_ns;
+    const double gain = dense->ns / other->ns;
+    if (meet || (gain < EIE_TIE_TIMES && gain > 1 / EIE_TIE_TIMES)) return EIE_STANDING_TIE;
+    return gain > 1 ? EIE_STANDING_FASTER : EIE_STANDING_SLOWER;
+}
+
 bool eie_verdict_eie_leads(const struct eie_verdict *verdict)
 {
     const enum eie_family winner = eie_verdict_winner(verdict);

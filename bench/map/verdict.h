@@ -81,6 +81,18 @@ double eie_verdict_gain(const struct eie_verdict *verdict);
 /* The same of sparse float32 alone: what sharing weights and skipping inputs bring is not in it. */
 double eie_verdict_sparse_gain(const struct eie_verdict *verdict);
 
+/* How one side stands to dense float32. */
+enum eie_standing {
+    EIE_STANDING_UNKNOWN, /* one of the two is missing */
+    EIE_STANDING_SLOWER,
+    EIE_STANDING_TIE, /* less than EIE_TIE_TIMES apart, or their 95 % intervals meet */
+    EIE_STANDING_FASTER,
+};
+#define EIE_TIE_TIMES 1.1 /* also for plots/map */
+
+/* Of leaving weights out, as eie_verdict_gain; `sparse_alone`: as eie_verdict_sparse_gain. */
+enum eie_standing eie_verdict_standing(const struct eie_verdict *verdict, bool sparse_alone);
+
 /* Is EIE, as modelled, faster than all that runs here? */
 bool eie_verdict_eie_leads(const struct eie_verdict *verdict);
 

@@ -154,7 +154,7 @@ static const struct eie_meter *ask(const struct eie_device *device, struct asked
     struct eie_ending ending = {.end = EIE_END_RETURNED};
     *asked = (struct asked){.state = EIE_ENERGY_UNAVAILABLE};
     if (!asking.meter) {
-        eie_meter_none(&asked->why);
+        eie_meter_none(device, &asked->why);
         return NULL;
     }
     if (!eie_isolate(ask_board, &asking, asked, sizeof *asked, BOARD_LIMIT_S, &ending,

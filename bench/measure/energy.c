@@ -222,7 +222,7 @@ enum eie_status eie_energy_measure(const struct eie_device *device, double windo
     const struct eie_meter *kind = eie_meter_of(device);
     if (!kind) {
         struct eie_error why;
-        eie_meter_none(&why);
+        eie_meter_none(device, &why);
         energy->state = EIE_ENERGY_UNAVAILABLE;
         snprintf(energy->reason, sizeof energy->reason, "%.500s", why.message);
         return EIE_OK;

@@ -22,18 +22,32 @@ struct run {
     uint32_t epochs; /* since then */
 };
 
+/* The file of a seed where -o was `out`, and `ending` behind it. */
+static enum eie_status path_of(const struct eie_train_options *options, const char *out,
+                               uint64_t seed, const char *ending, char path[EIE_TRAIN_PATH],
+                               struct eie_error *error)
+{
+    const char *slash = strrchr(out, '/'), *dot = strrchr(slash ? slash : out, '.');
+    const bool one = options->first_seed == options->last_seed;
+    if (!dot || dot == out || dot[-1] == '/') dot = out + strlen(out);
+    const int length = one ? snprintf(path, EIE_TRAIN_PATH, "%s%s", out, ending)
+                           : snprintf(path, EIE_TRAIN_PATH, "%.*s-%llu%s%s", (int)(dot - out), out,
+                                      (unsigned long long)seed, dot, ending);
+    if (length > 0 && length < EIE_TRAIN_PATH) return EIE_OK;
+    return eie_fail(error, EIE_USAGE, "the name of the %s is too long",
+                    *ending ? "checkpoint" : "file to write");
+}
+
 enum eie_status eie_train_path(const struct eie_train_options *options, uint64_t seed,
                                char path[EIE_TRAIN_PATH], struct eie_error *error)
 {
-    const char *out = options->out, *slash = strrchr(out, '/');
-    const char *dot = strrchr(slash ? slash : out, '.');
-    const bool one = options->first_seed == options->last_seed;
-    if (!dot || dot == out || dot[-1] == '/') dot = out + strlen(out);
-    const int length = one ? snprintf(path, EIE_TRAIN_PATH, "%s", out)
-                           : snprintf(path, EIE_TRAIN_PATH, "%.*s-%llu%s", (int)(dot - out), out,
-                                      (unsigned long long)seed, dot);
-    if (length > 0 && length < EIE_TRAIN_PATH) return EIE_OK;
-    return eie_fail(error, EIE_USAGE, "the name of the file to write is too long");
+    return path_of(options, options->out, seed, "", path, error);
+}
+
+enum eie_status eie_train_checkpoint_path(const struct eie_train_options *options, uint64_t seed,
+                                          char path[EIE_TRAIN_PATH], struct eie_error *error)
+{
+    return path_of(options, options->out, seed, CHECKPOINT, path, error);
 }
 
 enum eie_status eie_train_check_images(const struct eie_network *network,
@@ -138,9 +152,10 @@ static enum eie_status save(struct run *run, const json_t *result, struct eie_er
     char threads[16];
     snprintf(threads, sizeof threads, "%u", shared->options->threads);
     json_t *more = history && (done || !result)
-                       ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s*}", "history", history, "core",
-                                   shared->blas->core, "library", shared->blas->library, "threads",
-                                   threads, "pixels", shared->images->pixels_hash.hex, RESULT, done)
+                       ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "history", history,
+                                   "core", shared->blas->core, "library", shared->blas->library,
+                                   "threads", threads, "pixels", shared->images->pixels_hash.hex,
+                                   "labels", shared->images->labels_hash.hex, RESULT, done)
                        : NULL;
     free(history);
     free(done);
@@ -163,36 +178,86 @@ static bool is_same_library(const struct run *run, const json_t *more)
            strtoul(threads, NULL, 10) == shared->options->threads;
 }
 
+/* The images that the checkpoint was trained on are those that are here. */
+static enum eie_status check_hashes(const struct run *run, const char *path, const json_t *more,
+                                    struct eie_error *error)
+{
+    const struct eie_images *images = run->shared->images;
+    const char *pixels = json_string_value(json_object_get(more, "pixels"));
+    const char *labels = json_string_value(json_object_get(more, "labels"));
+    const bool same = pixels && !strcmp(pixels, images->pixels_hash.hex);
+    if (same && labels && !strcmp(labels, images->labels_hash.hex)) return EIE_OK;
+    return eie_fail(error, EIE_INPUT, "%s: a checkpoint of another training: its %s differ", path,
+                    same ? "labels" : "images");
+}
+
+/* What a checkpoint says beside the training: checked, and its first `count` phases into
+ * run->phases. */
+static enum eie_status read_history(struct run *run, const char *path, const json_t *more,
+                                    size_t least, size_t most, struct eie_error *error)
+{
+    const char *history = json_string_value(json_object_get(more, "history"));
+    json_t *phases = history ? json_loads(history, 0, NULL) : NULL;
+    enum eie_status status = check_hashes(run, path, more, error);
+    if (!status && (!json_is_array(phases) || json_array_size(phases) < least ||
+                    json_array_size(phases) > most))
+        status =
+            eie_fail(error, EIE_INPUT, "%s: damaged checkpoint: its history does not fit", path);
+    if (!status && !is_same_library(run, more))
+        fprintf(stderr,
+                "eie: note: %s is of another OpenBLAS, code path or number of threads: the "
+                "result is not the one of a single run\n",
+                path);
+    if (!status) {
+        json_decref(run->phases);
+        run->phases = json_incref(phases);
+    }
+    json_decref(phases);
+    return status;
+}
+
 /* *result: where the checkpoint is of a seed that is done, its member of the ledger, else NULL. */
 static enum eie_status load(struct run *run, json_t **result, struct eie_error *error)
 {
     json_t *more = NULL;
     enum eie_status status = eie_training_load(&run->training, run->checkpoint, &more, error);
     if (status) return status;
-    const char *history = json_string_value(json_object_get(more, "history"));
-    const char *pixels = json_string_value(json_object_get(more, "pixels"));
-    const char *done = json_string_value(json_object_get(more, RESULT));
-    json_t *phases = history ? json_loads(history, 0, NULL) : NULL;
     const uint32_t wanted = run->training.phase + (run->training.epoch > 0);
-    if (!pixels || strcmp(pixels, run->shared->images->pixels_hash.hex)) {
-        status =
-            eie_fail(error, EIE_INPUT, "%s: a checkpoint of another training: its images differ",
-                     run->checkpoint);
-    } else if (!json_is_array(phases) || json_array_size(phases) != wanted) {
-        status = eie_fail(error, EIE_INPUT, "%s: damaged checkpoint: its history does not fit",
-                          run->checkpoint);
-    } else {
-        json_decref(run->phases);
-        run->phases = json_incref(phases);
+    status = read_history(run, run->checkpoint, more, wanted, wanted, error);
+    if (!status) {
+        const char *done = json_string_value(json_object_get(more, RESULT));
         run->resumed = true;
         *result = done && eie_training_done(&run->training) ? json_loads(done, 0, NULL) : NULL;
-        if (!is_same_library(run, more))
-            fprintf(stderr,
-                    "eie: note: %s is of another OpenBLAS, code path or number of threads: the "
-                    "result is not the one of a single run\n",
-                    run->checkpoint);
     }
-    json_decref(phases);
+    json_decref(more);
+    return status;
+}
+
+/* Begins with the phases of another training. Of its ledger the times stay, with where they are
+ * from; its test does not. */
+static enum eie_status take_over(struct run *run, struct eie_error *error)
+{
+    const struct eie_train_options *options = run->shared->options;
+    char path[EIE_TRAIN_PATH];
+    json_t *more = NULL, *phase;
+    uint32_t phases = 0;
+    size_t i;
+    enum eie_status status =
+        path_of(options, options->begin_with, run->training.seed, CHECKPOINT, path, error);
+    if (!status) status = eie_training_take_over(&run->training, path, &phases, &more, error);
+    if (!status) status = read_history(run, path, more, phases, SIZE_MAX, error);
+    while (!status && json_array_size(run->phases) > phases)
+        json_array_remove(run->phases, json_array_size(run->phases) - 1);
+    json_array_foreach(run->phases, i, phase)
+    {
+        const char *slash = strrchr(path, '/');
+        json_object_del(phase, "test_errors");
+        json_object_del(phase, "test_error_pct");
+        eie_set(phase, "taken_from", slash ? slash + 1 : path);
+    }
+    if (!status)
+        printf("seed %llu  goes on behind phase %s of %s\n", (unsigned long long)run->training.seed,
+               run->shared->recipe->phases[phases - 1].name, path);
     json_decref(more);
     return status;
 }
@@ -320,17 +385,6 @@ static enum eie_status write_and_test(struct run *run, json_t *result, struct ei
 /* ---- a seed ------------------------------------------------------------------------------------
  */
 
-enum eie_status eie_train_checkpoint_path(const struct eie_train_options *options, uint64_t seed,
-                                          char path[EIE_TRAIN_PATH], struct eie_error *error)
-{
-    char file[EIE_TRAIN_PATH];
-    const enum eie_status status = eie_train_path(options, seed, file, error);
-    if (status) return status;
-    const int length = snprintf(path, EIE_TRAIN_PATH, "%s" CHECKPOINT, file);
-    if (length > 0 && length < EIE_TRAIN_PATH) return EIE_OK;
-    return eie_fail(error, EIE_USAGE, "the name of the checkpoint is too long");
-}
-
 /* What is left to do of this seed, and its member of the ledger. */
 static enum eie_status run_seed(struct run *run, json_t *result, struct eie_error *error)
 {
@@ -371,6 +425,8 @@ enum eie_status eie_train_seed(const struct eie_train_shared *shared, uint64_t s
     if (!status) status = eie_train_checkpoint_path(options, seed, run.checkpoint, error);
     if (!status && options->resume && access(run.checkpoint, F_OK) == 0)
         status = load(&run, &done, error);
+    else if (!status && options->begin_with)
+        status = take_over(&run, error);
     if (!status && json_is_object(done) && (options->no_test || json_object_get(done, "test"))) {
         *result = json_incref(done);
         eie_set(*result, "file", run.path);

@@ -452,6 +452,8 @@ enum eie_status eie_test_network(const struct eie_test_options *options, json_t 
             test_floats(&in, first, here);
         else
             status = test_images(&in, first, here);
+        if (!status && options->progress)
+            options->progress(options->progress_its, first + here, in.images.count);
     }
     if (!status) *result = describe(&in);
     for (uint32_t t = 0; t < in.tested_count && !status; t++)

@@ -8,6 +8,7 @@
 #include "host/base/error.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct eie_test_options {
     const char *file;
@@ -15,6 +16,9 @@ struct eie_test_options {
                             one of floats has not */
     const char *data;    /* the folder; NULL: that of EIE_MNIST */
     const char *kernels; /* names and globs, comma-separated; NULL: all */
+    /* NULL, or told after every group of images how many of `all` are done, the last time `all` */
+    void (*progress)(void *its, uint32_t done, uint32_t all);
+    void *progress_its;
 };
 
 /* Opens the test images, and only these. *result, to be released:

@@ -320,6 +320,22 @@ enum eie_status eie_train_finish(const struct eie_train_options *options, struct
     return EIE_OK;
 }
 
+/* What stands in recipe_text and not in the recipe's file. */
+static void set_changes(json_t *ledger, const struct eie_recipe_changes *changes)
+{
+    json_t *its = json_object(), *kept = json_array(), *bits = json_array();
+    for (uint32_t i = 0; i < changes->kept_count; i++)
+        json_array_append_new(kept, json_real(changes->kept[i]));
+    for (uint32_t i = 0; i < changes->bits_count; i++)
+        json_array_append_new(bits, json_integer(changes->bits[i]));
+    if (changes->kept_count) json_object_set(its, "kept", kept);
+    if (changes->bits_count) json_object_set(its, "bits", bits);
+    if (json_object_size(its)) json_object_set(ledger, "recipe_changes", its);
+    json_decref(its);
+    json_decref(kept);
+    json_decref(bits);
+}
+
 static json_t *make_ledger(const struct eie_train_shared *shared, json_t *seeds)
 {
     const struct eie_network *network = shared->network;
@@ -334,6 +350,7 @@ static json_t *make_ledger(const struct eie_train_shared *shared, json_t *seeds)
     eie_set(ledger, "recipe", recipe->name);
     eie_set(ledger, "recipe_sha256", recipe->sha256);
     json_object_set_new(ledger, "recipe_text", json_loads(recipe->text, 0, NULL));
+    set_changes(ledger, &shared->options->changes);
     eie_set(ledger, "data", shared->images->data);
     eie_set_integer(ledger, "images", shared->images->count - recipe->validation);
     eie_set_integer(ledger, "validation", recipe->validation);
@@ -387,7 +404,8 @@ enum eie_status eie_train(const struct eie_train_options *options, json_t **ledg
                           (unsigned long long)options->first_seed,
                           (unsigned long long)options->last_seed);
     if (!status) status = eie_network_read(options->network, network, error);
-    if (!status) status = eie_recipe_read(options->recipe, network, recipe, error);
+    if (!status)
+        status = eie_recipe_read(options->recipe, network, &options->changes, recipe, error);
     if (!status) status = check_outputs(options, error);
     if (!status) status = eie_idx_folder(options->data, &shared.folder, error);
     if (!status) status = eie_idx_read_training(shared.folder, &images, error);

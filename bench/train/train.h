@@ -15,10 +15,12 @@
 /* Trains all seeds, prints a line an epoch, and gives the ledger:
  *
  * eie_format "eie-training-1"; network, parameters, weights, macs, dense_bytes (4 a parameter);
- * recipe, recipe_sha256, recipe_text (the recipe's own words); data, images (learnt), validation
- * (images); library, library_core, threads; revision; seeds: of each
+ * recipe, recipe_sha256 (of its file), recipe_text (the recipe's own words), where values were
+ * changed recipe_changes (kept, bits: lists, of one number where it is for every layer); data,
+ * images (learnt), validation (images); library, library_core, threads; revision; seeds: of each
  *   seed, file, resumed (true where it went on with a checkpoint; times are those of all its parts)
- *   phases: name, kind, epochs, seconds (wall), cpu_seconds, loss (the last epoch's),
+ *   phases: name, kind, taken_from (of one that another training's checkpoint gave: the times are
+ *     of that training), epochs, seconds (wall), cpu_seconds, loss (the last epoch's),
  *     validation_errors, validation_error_pct; where weights were shared shared_validation_errors
  *     and shared_validation_error_pct, before the centroids learnt; test_errors, test_error_pct
  *   layers: name, outputs, inputs, positions (products an image), kept, kept_pct, active_pct (of a

@@ -19,9 +19,16 @@ const struct eie_meter *eie_meter_of(const struct eie_device *device)
     return NULL;
 }
 
-void eie_meter_none(struct eie_error *why)
+void eie_meter_none(const struct eie_device *device, struct eie_error *why)
 {
     char whose[256] = "";
+    for (const struct eie_meter *const *one = eie_meters; *one; one++) {
+        const char *setting = (*one)->turned_off ? (*one)->turned_off(device) : NULL;
+        if (!setting) continue;
+        eie_fail(why, EIE_MISSING, "%s: the meter of %s is not asked; unset %.*s", setting,
+                 (*one)->whose, (int)strcspn(setting, "="), setting);
+        return;
+    }
     for (const struct eie_meter *const *one = eie_meters; *one; one++) {
         const size_t used = strlen(whose);
         const char *joint = !used ? "" : one[1] ? ", " : " and ";

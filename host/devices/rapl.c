@@ -187,9 +187,14 @@ static const char *asked_root(void)
     return text && *text ? text : "/sys";
 }
 
+static const char *turned_off(const struct eie_device *device)
+{
+    return device->kind == EIE_DEVICE_CPU && !strcmp(asked_root(), "no") ? "EIE_RAPL=no" : NULL;
+}
+
 static bool covers(const struct eie_device *device)
 {
-    return device->kind == EIE_DEVICE_CPU && strcmp(asked_root(), "no") != 0;
+    return device->kind == EIE_DEVICE_CPU && !turned_off(device);
 }
 
 static void end(void)
@@ -333,4 +338,5 @@ const struct eie_meter eie_meter_rapl = {
     .parts = parts,
     .source_of = source_of,
     .end = end,
+    .turned_off = turned_off,
 };

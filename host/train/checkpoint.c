@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "eie-checkpoint-1"
+#define FORMAT "eie-checkpoint-2"
 
 /* Everything that a training has beside what its network, recipe and seed give. */
 enum { FIELDS = 10 };
@@ -64,6 +64,7 @@ enum eie_status eie_training_save(const struct eie_training *training, const cha
     if ((more && json_object_update(metadata, more)) || !set_text(metadata, "format", FORMAT) ||
         !set_text(metadata, "network", training->network->sha256) ||
         !set_text(metadata, "recipe", training->recipe->sha256) ||
+        !set_text(metadata, "recipe_text", training->recipe->text) ||
         !set_number(metadata, "images", training->samples.count) ||
         !set_number(metadata, "seed", training->seed) ||
         !set_number(metadata, "phase", training->phase) ||
@@ -141,6 +142,7 @@ enum eie_status eie_training_load(struct eie_training *training, const char *pat
     if ((status = check_text(&file, path, "format", FORMAT, error)) ||
         (status = check_text(&file, path, "network", training->network->sha256, error)) ||
         (status = check_text(&file, path, "recipe", recipe->sha256, error)) ||
+        (status = check_text(&file, path, "recipe_text", recipe->text, error)) ||
         (status = check_number(&file, path, "seed", training->seed, error)) ||
         (status = check_number(&file, path, "images", training->samples.count, error)) ||
         (status = read_number(&file, path, "phase", recipe->phase_count, &phase, error)) ||
@@ -158,6 +160,80 @@ enum eie_status eie_training_load(struct eie_training *training, const char *pat
     training->epoch = (uint32_t)epoch;
     training->steps = steps;
     eie_training_list_members(training);
+    *more = json_incref(json_object_get(file.header, "__metadata__"));
+end:
+    eie_safetensors_free(&file);
+    return status;
+}
+
+/* ---- the phases of another training -------------------------------------------------------------
+ */
+
+/* How many phases at the beginning both recipes have in the same words, before any that shares
+ * weights. */
+static uint32_t count_common(const struct eie_recipe *recipe, const char *text)
+{
+    json_t *own = json_loads(recipe->text, 0, NULL),
+           *other = text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *ours = json_object_get(own, "phases"), *theirs = json_object_get(other, "phases");
+    const uint32_t most = recipe->phase_count - recipe->controls;
+    uint32_t count = 0;
+    if (json_equal(json_object_get(own, "batch"), json_object_get(other, "batch")) &&
+        json_equal(json_object_get(own, "validation"), json_object_get(other, "validation")))
+        while (count < most && recipe->phases[count].kind != EIE_PHASE_SHARE &&
+               json_equal(json_array_get(ours, count), json_array_get(theirs, count)))
+            count++;
+    json_decref(own);
+    json_decref(other);
+    return count;
+}
+
+/* Goes on behind phase number phases - 1 with what it has left. */
+static void begin_behind(struct eie_training *training, uint32_t phases, const float *snapshots)
+{
+    const struct eie_network *network = training->network;
+    const size_t parameters = network->parameters;
+    const bool pruned = training->recipe->phases[phases - 1].kind == EIE_PHASE_PRUNE;
+    memcpy(training->snapshots, snapshots, phases * parameters * sizeof *snapshots);
+    memcpy(training->values, snapshots + (phases - 1) * parameters, parameters * sizeof *snapshots);
+    for (size_t i = 0; i < parameters; i++) training->mask[i] = 1;
+    for (uint32_t p = 0; pruned && p < network->part_count; p++) {
+        const struct eie_node *node = eie_network_part(network, p);
+        for (size_t i = node->weight_at; i < node->bias_at; i++)
+            training->mask[i] = training->values[i] != 0.0f ? 1 : 0;
+    }
+    training->phase = phases;
+}
+
+enum eie_status eie_training_take_over(struct eie_training *training, const char *path,
+                                       uint32_t *phases, json_t **more, struct eie_error *error)
+{
+    const struct eie_recipe *recipe = training->recipe;
+    const size_t parameters = training->network->parameters;
+    struct eie_safetensors file;
+    uint64_t done = 0;
+    enum eie_status status = eie_safetensors_read(path, &file, error);
+    if (status) return status;
+    if ((status = check_text(&file, path, "format", FORMAT, error)) ||
+        (status = check_text(&file, path, "network", training->network->sha256, error)) ||
+        (status = check_number(&file, path, "seed", training->seed, error)) ||
+        (status = check_number(&file, path, "images", training->samples.count, error)) ||
+        (status = read_number(&file, path, "phase", EIE_PHASES_MAX, &done, error)))
+        goto end;
+    const uint32_t common = count_common(recipe, eie_safetensors_metadata(&file, "recipe_text"));
+    const struct eie_tensor *snapshots = eie_safetensors_find(&file, "snapshots");
+    *phases = common < done ? common : (uint32_t)done;
+    if (!*phases)
+        status = eie_fail(error, EIE_INPUT,
+                          "%s: has done no phase that recipe %s begins with in the same words",
+                          path, recipe->name);
+    else if (!snapshots || snapshots->dtype != EIE_F32 || snapshots->rank != 1 ||
+             snapshots->shape[0] < *phases * parameters)
+        status = eie_fail(
+            error, EIE_INPUT,
+            "%s: damaged checkpoint: tensor 'snapshots' is missing or of another size", path);
+    if (status) goto end;
+    begin_behind(training, *phases, snapshots->data);
     *more = json_incref(json_object_get(file.header, "__metadata__"));
 end:
     eie_safetensors_free(&file);

@@ -46,6 +46,11 @@ static enum eie_status unknown_name(const char *folder, const char *what, const 
                     hint.text);
 }
 
+static enum eie_status too_long(const char *what, const char *path, struct eie_error *error)
+{
+    return eie_fail(error, EIE_USAGE, "the path of a %s is too long: %.60s...", what, path);
+}
+
 enum eie_status eie_train_data_path(const char *folder, const char *what, const char *name,
                                     char *path, size_t size, struct eie_error *error)
 {
@@ -53,12 +58,14 @@ enum eie_status eie_train_data_path(const char *folder, const char *what, const 
     const char *data;
     char all[4096];
     if (strchr(name, '/') || (length > 5 && !strcmp(name + length - 5, ".json"))) {
-        snprintf(path, size, "%s", name);
+        if (length >= size) return too_long(what, name, error);
+        memcpy(path, name, length + 1);
         return EIE_OK;
     }
     enum eie_status status = eie_data_dir(&data, error);
     if (status) return status;
-    snprintf(all, sizeof all, "%s/%s", data, folder);
+    if ((size_t)snprintf(all, sizeof all, "%s/%s", data, folder) >= sizeof all)
+        return too_long("data folder", data, error);
     struct dirent **entries;
     const int found = scandir(all, &entries, is_json, NULL);
     bool known = false;
@@ -69,8 +76,9 @@ enum eie_status eie_train_data_path(const char *folder, const char *what, const 
     }
     if (found >= 0) free(entries);
     if (!known) return unknown_name(all, what, name, error);
-    snprintf(path, size, "%s/%s.json", all, name);
-    return EIE_OK;
+    return (size_t)snprintf(path, size, "%s/%s.json", all, name) < size
+               ? EIE_OK
+               : too_long(what, all, error);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 struct reading {
     const struct eie_json_file *file;
     const struct eie_network *network;
+    const struct eie_recipe_changes *changes; /* or NULL */
     struct eie_recipe *recipe;
     struct eie_error *error;
 };
@@ -113,6 +114,46 @@ static enum eie_status read_common(const struct reading *in, const json_t *objec
     return eie_json_uint32(in->file, object, "shift", 0, 8, &phase->shift, in->error);
 }
 
+/* Weights of the network that shares by part leave, over all of them. */
+static double share_of_all(const struct eie_network *network, const double *kept)
+{
+    double left = 0, all = 0;
+    for (uint32_t p = 0; p < network->part_count; p++) {
+        const struct eie_node *node = eie_network_part(network, p);
+        const double weights = (double)node->outputs * node->inputs;
+        left += kept[p] * weights;
+        all += weights;
+    }
+    return all > 0 ? left / all : 1;
+}
+
+/* What was pruned stays away: a later phase must not ask for more. */
+static enum eie_status check_kept(const struct reading *in, const json_t *object,
+                                  const struct eie_phase *phase)
+{
+    const struct eie_network *network = in->network;
+    const struct eie_phase *before = phase - 1;
+    const bool by_part = !(phase->total > 0);
+    if (before->kind != EIE_PHASE_PRUNE) return EIE_OK;
+    if (by_part && !(before->total > 0)) {
+        for (uint32_t p = 0; p < network->part_count; p++)
+            if (phase->kept[p] > before->kept[p])
+                return eie_json_fail_at(in->file, object, "kept", in->error,
+                                        "%g of layer %s, of which phase '%s' leaves %g: what was "
+                                        "pruned comes back in a dense phase only",
+                                        phase->kept[p], eie_network_part(network, p)->name,
+                                        before->name, before->kept[p]);
+        return EIE_OK;
+    }
+    const double here = by_part ? share_of_all(network, phase->kept) : phase->total;
+    const double left = before->total > 0 ? before->total : share_of_all(network, before->kept);
+    if (here <= left * (1 + 1e-9)) return EIE_OK;
+    return eie_json_fail_at(in->file, object, by_part ? "kept" : "total", in->error,
+                            "%g of all weights, of which phase '%s' leaves %g: what was pruned "
+                            "comes back in a dense phase only",
+                            here, before->name, left);
+}
+
 static enum eie_status read_prune(const struct reading *in, const json_t *object,
                                   struct eie_phase *phase)
 {
@@ -126,7 +167,7 @@ static enum eie_status read_prune(const struct reading *in, const json_t *object
     if (!status) status = read_number(in, object, "ramp", 0, 1, &phase->ramp);
     if (!status)
         status = eie_json_uint32(in->file, object, "cuts", 1, 1000, &phase->cuts, in->error);
-    return status;
+    return status ? status : check_kept(in, object, phase);
 }
 
 static enum eie_status read_share(const struct reading *in, const json_t *object,
@@ -146,7 +187,13 @@ static enum eie_status read_share(const struct reading *in, const json_t *object
         status =
             eie_json_uint32(in->file, object, "bias_bits", 2, 16, &phase->bias_bits, in->error);
     if (!status) status = read_bool(in, object, "int16", &phase->int16);
-    for (uint32_t p = 0; p < in->network->part_count; p++) phase->bits[p] = (uint32_t)bits[p];
+    for (uint32_t p = 0; p < in->network->part_count && !status; p++) {
+        phase->bits[p] = (uint32_t)bits[p];
+        if (phase->int16 && bits[p] > 4)
+            status = eie_json_fail_at(in->file, object, "bits", in->error,
+                                      "int16 with codes of %g bits: the integer kernels read 4",
+                                      bits[p]);
+    }
     phase->adam = optimizer == 1;
     phase->centroids = (enum eie_centroids)start;
     return status;
@@ -230,6 +277,49 @@ static enum eie_status read_network(const struct reading *in, const json_t *obje
     return recipe->text ? EIE_OK : eie_fail(in->error, EIE_MEMORY, "out of memory");
 }
 
+static json_t *numbers_of(uint32_t count, const double *shares, const uint32_t *bits)
+{
+    json_t *numbers = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        json_array_append_new(numbers, shares ? json_real(shares[i]) : json_integer(bits[i]));
+    return numbers;
+}
+
+/* Puts one of the changes into the last phase of its kind. */
+static enum eie_status change(const struct reading *in, json_t *phases, const char *kind,
+                              const char *key, uint32_t count, const double *shares,
+                              const uint32_t *bits)
+{
+    if (count > 1 && count != in->network->part_count)
+        return eie_fail(in->error, EIE_USAGE, "%u numbers for %s; network %s has %u layers", count,
+                        key, in->network->name, in->network->part_count);
+    for (size_t i = json_array_size(phases); i-- > 0;) {
+        json_t *phase = json_array_get(phases, i), *value;
+        const char *found = json_string_value(json_object_get(phase, "kind"));
+        if (!found || strcmp(found, kind)) continue;
+        value = count == 1 ? (shares ? json_real(shares[0]) : json_integer(bits[0]))
+                           : numbers_of(count, shares, bits);
+        if (shares) json_object_del(phase, "total");
+        return json_object_set_new(phase, key, value)
+                   ? eie_fail(in->error, EIE_MEMORY, "out of memory")
+                   : EIE_OK;
+    }
+    return eie_fail(in->error, EIE_USAGE, "%s has no phase of kind %s, whose %s could be changed",
+                    in->file->path, kind, key);
+}
+
+static enum eie_status apply_changes(const struct reading *in, const json_t *network)
+{
+    const struct eie_recipe_changes *changes = in->changes;
+    json_t *phases = json_object_get(network, "phases");
+    enum eie_status status = EIE_OK;
+    if (changes && changes->kept_count)
+        status = change(in, phases, "prune", "kept", changes->kept_count, changes->kept, NULL);
+    if (!status && changes && changes->bits_count)
+        status = change(in, phases, "share", "bits", changes->bits_count, NULL, changes->bits);
+    return status;
+}
+
 static enum eie_status read_all(const struct reading *in)
 {
     static const char *const keys[] = {"format", "summary", "control", "networks", NULL};
@@ -253,6 +343,7 @@ static enum eie_status read_all(const struct reading *in)
         return eie_json_fail_at(file, file->root, "networks", in->error,
                                 "nothing for network %s, and no \"*\" for any", in->network->name);
     status = eie_json_object(file, networks, key, &found, in->error);
+    if (!status) status = apply_changes(in, found);
     return status ? status : read_network(in, found, control);
 }
 
@@ -270,7 +361,8 @@ static enum eie_status set_name(const char *path, struct eie_recipe *recipe,
 }
 
 enum eie_status eie_recipe_read(const char *name, const struct eie_network *network,
-                                struct eie_recipe *recipe, struct eie_error *error)
+                                const struct eie_recipe_changes *changes, struct eie_recipe *recipe,
+                                struct eie_error *error)
 {
     char path[4096];
     struct eie_json_file file;
@@ -280,7 +372,8 @@ enum eie_status eie_recipe_read(const char *name, const struct eie_network *netw
         eie_train_data_path("recipes", "recipe", name, path, sizeof path, error);
     if (!status) status = eie_json_read(path, &file, error);
     if (status) return status;
-    const struct reading in = {.file = &file, .network = network, .recipe = recipe, .error = error};
+    const struct reading in = {
+        .file = &file, .network = network, .changes = changes, .recipe = recipe, .error = error};
     status = set_name(path, recipe, error);
     if (!status) status = read_all(&in);
     if (!status) status = eie_sha256_of(file.text, strlen(file.text), &hash, error);

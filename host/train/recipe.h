@@ -39,7 +39,8 @@ struct eie_phase {
     double kept[EIE_NODES_MAX]; /* share of each part's weights that stays; with total > 0 it is
                                    chosen when the phase begins */
     double total;  /* share of all weights: layer by layer by magnitude over that of the layer's
-                      larger weights (layer-adaptive magnitude, Lee et al., ICLR 2021) */
+                      larger weights (layer-adaptive magnitude, Lee et al., ICLR 2021); no layer
+                      gets back what a pruning before took from it */
     double ramp;   /* share of the phase in which the weights go, as 1 - (1 - t)^3 (Zhu and Gupta
                       2017); 0: at once */
     uint32_t cuts; /* in an epoch of the ramp */
@@ -57,7 +58,7 @@ struct eie_phase {
 struct eie_recipe {
     char name[EIE_NODE_NAME_MAX];
     char sha256[65]; /* of the file */
-    char *text;      /* the part for this network as JSON, for a ledger */
+    char *text;      /* the part for this network as JSON, for a ledger, changes in it */
     uint32_t batch;
     uint32_t validation; /* images of the training set that choices are made on */
     uint32_t phase_count;
@@ -67,8 +68,20 @@ struct eie_recipe {
     struct eie_phase phases[EIE_PHASES_MAX];
 };
 
+/* What stands in the place of a recipe's own values, for sweeps; all 0: nothing. `kept` goes into
+ * its last phase of kind prune, `bits` into that of kind share. */
+struct eie_recipe_changes {
+    uint32_t kept_count, bits_count; /* 0: as in the file; 1: of every part; else one a part */
+    double kept[EIE_NODES_MAX];
+    uint32_t bits[EIE_NODES_MAX];
+};
+
 /* A name (data/recipes/NAME.json of eie_data_dir) or a path, for this network: the member of
- * "networks" of its name, else "*". EIE_USAGE: no such name; EIE_INPUT with place. To be freed.
+ * "networks" of its name, else "*", with the changes (or NULL) in it, as in recipe->text.
+ * EIE_USAGE: no such name, a change of a phase that the recipe has not, or for another number of
+ * parts; EIE_INPUT with place, also for a phase that would keep more weights than the pruning
+ * before it left (a dense phase between brings them back), and for int16 with codes above 4 bits,
+ * which no kernel reads. To be freed.
  *
  * {"format": "eie-recipe-1", "summary": text, "control": false,
  *  "networks": {"lenet-300-100": {"batch": 128, "validation": 5000, "phases": [
@@ -79,6 +92,7 @@ struct eie_recipe {
  *    {..., "kind": "share", "bits": [6, 6, 6] (or one number), "optimizer": "adam" or "sgd",
  *     "centroids": "linear", "density" or "random", "bias_bits": 16, "int16": false}]}}} */
 EIE_MUST_USE enum eie_status eie_recipe_read(const char *name, const struct eie_network *network,
+                                             const struct eie_recipe_changes *changes,
                                              struct eie_recipe *recipe, struct eie_error *error);
 void eie_recipe_free(struct eie_recipe *recipe);
 

@@ -109,4 +109,13 @@ EIE_MUST_USE enum eie_status eie_training_save(const struct eie_training *traini
 EIE_MUST_USE enum eie_status eie_training_load(struct eie_training *training, const char *path,
                                                json_t **more, struct eie_error *error);
 
+/* Into a training that was just made, from a checkpoint of another one of the same network, seed
+ * and images: what the phases at the beginning have left that both recipes have in the same words
+ * and that are done there; *phases of them. None of those that share weights is taken. The rest
+ * comes out as if all had been trained here. *more as above. EIE_INPUT: no checkpoint, of another
+ * network, seed or images, or nothing in common; then the training is as it was. */
+EIE_MUST_USE enum eie_status eie_training_take_over(struct eie_training *training, const char *path,
+                                                    uint32_t *phases, json_t **more,
+                                                    struct eie_error *error);
+
 #endif

@@ -18,8 +18,8 @@ from plots.core.load import InputError, one_line
 from plots.core.markdown import markdown
 from plots.core.output import write
 from plots.core.page import Figure, Page
-from plots.map.picture import CLEAR, CLOSE, picture
-from plots.map.points import COMPRESSED, DENSE, EIE, FORMS, INT8, SPARSE, break_even, percent, read_map
+from plots.map.picture import CLEAR, picture
+from plots.map.points import CLOSE, COMPRESSED, DENSE, EIE, FORMS, INT8, SPARSE, break_even, percent, read_map
 from plots.options import map as map_options
 
 PAGE, CSV, NAME = "map.md", "map.csv", "map"
@@ -152,9 +152,10 @@ def page(found):
     if table.rows:
         its.heading("From which density on").add(
             "Leaving weights out against dense float32, along each line of weight densities: the last density at which it was "
-            "faster, and the next one, at which it was not; sparse float32 alone, and whichever is faster, it or compressed, "
-            "which also shares weights and skips inputs that are 0, and so may gain where no weight is 0. By medians: another "
-            "run may move an edge by a step. The gains are those of the faster one."
+            "clearly faster, and the first one at which it was clearly slower; sparse float32 alone, and whichever is faster, it "
+            "or compressed, which also shares weights and skips inputs that are 0, and so may gain where no weight is 0. A tie: "
+            f"less than {CLOSE:g} times apart, or 95 % intervals that meet; another run may call it otherwise. The intervals are "
+            "of one visit and know nothing of what changes between two. The gains are those of the faster one, by medians."
         ).table(table, titled=False)
     if found.without:
         its.heading("What is missing").bullets(

@@ -9,12 +9,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from plots.core.drawing import Figure
-from plots.map.points import COMPRESSED, DENSE, FORMS, INT8, SPARSE, percent
+from plots.map.points import CLOSE, COMPRESSED, DENSE, FORMS, INT8, SPARSE, percent
 
 # Okabe and Ito's colours, which nearly all eyes tell apart.
 COLOURS = {DENSE: "#0072B2", INT8: "#CC79A7", SPARSE: "#E69F00", COMPRESSED: "#009E73"}
 LIGHT = {DENSE, COMPRESSED}  # dark enough for white letters
-CLOSE, CLEAR = 1.1, 1.5  # times ahead of the next form
+CLEAR = 1.5  # times ahead of the next form
 SHADES = {CLEAR: 1.0, CLOSE: 0.62, 1.0: 0.3}  # how much of the colour
 WIDE, HIGH = 160, 100  # cells of a panel's raster
 STEP = 4  # of these cells one is looked at for a place for words

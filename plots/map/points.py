@@ -10,6 +10,8 @@ DENSE, INT8, SPARSE, COMPRESSED = "dense float32", "dense int8", "sparse float32
 FORMS = (DENSE, INT8, SPARSE, COMPRESSED)  # that compete here
 EIE = "EIE (modelled)"
 FORMAT = "1"
+CLOSE = 1.1  # times ahead below which another run may turn it round (EIE_TIE_TIMES)
+SLOWER, TIE, FASTER = "slower", "tie", "faster"
 SUITE = "shape"
 NAME = re.compile(r"([1-9]\d{0,9})x([1-9]\d{0,7})-w([0-9][0-9.e-]{0,9})-a([0-9][0-9.e-]{0,9})", re.ASCII)
 
@@ -59,6 +61,18 @@ class Point:
         """How many times faster the fastest of these forms is than dense float32; None where one side is missing."""
         fastest = min(map(self.time, forms))
         return self.time(DENSE) / fastest if DENSE in self.best and math.isfinite(fastest) else None
+
+    def standing(self, *forms):
+        """Of the fastest of these forms against dense float32: a tie where they are less than CLOSE times apart or their 95 %
+        intervals meet; None where one side is missing."""
+        gain = self.gain_of(*forms)
+        if gain is None:
+            return None
+        one, other = self.best[DENSE], self.best[min((form for form in forms if form in self.best), key=self.time)]
+        ends = [row.interval or (row.median_ns, row.median_ns) for row in (one, other)]
+        if 1 / CLOSE < gain < CLOSE or ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]:
+            return TIE
+        return FASTER if gain > 1 else SLOWER
 
     @property
     def eie(self):
@@ -142,31 +156,48 @@ def read_map(path):
 
 @dataclass(frozen=True)
 class BreakEven:
-    """Along one line of weight densities: the forms were faster than dense float32 at `pays` and not at the next density,
-    `not_at`; None: at none of the line."""
+    """Along one line of weight densities: the forms were clearly faster than dense float32 at `pays` and clearly slower at
+    `not_at`, the first such density; None: at none of the line. `ties`: densities above `pays` and below `not_at` at which they
+    were neither; `again`: those above `not_at` at which they were faster once more."""
 
     pays: float | None
     not_at: float | None
+    ties: tuple = ()
+    again: tuple = ()
+
+    def _edge(self):
+        if self.not_at is None:
+            if self.pays is not None:
+                return f"{percent(self.pays)}, the highest measured" if not self.ties else percent(self.pays)
+            return "" if self.ties else "not known"
+        if self.pays is None:
+            return f"none, down to {percent(self.not_at)}" if not self.ties else f"not at {percent(self.not_at)}"
+        return f"{percent(self.pays)} to {percent(self.not_at)}"
 
     def words(self):
-        if self.not_at is None:
-            return f"{percent(self.pays)}, the highest measured" if self.pays is not None else "not known"
-        if self.pays is None:
-            return f"none, down to {percent(self.not_at)}"
-        return f"{percent(self.pays)} to {percent(self.not_at)}"
+        parts = [self._edge()]
+        if self.ties:
+            parts.append("a tie at " + ", ".join(map(percent, self.ties)))
+        if self.again:
+            parts.append("faster again at " + ", ".join(map(percent, self.again)))
+        return "; ".join(filter(None, parts))
 
 
 def break_even(line, *forms):
     """Of the faster of these forms, of points in the order of their weight density."""
-    pays = None
+    pays = not_at = None
+    ties, again = [], []
     for point in line:
-        gain = point.gain_of(*forms)
-        if gain is None:
-            continue
-        if gain <= 1:
-            return BreakEven(pays, point.weights)
-        pays = point.weights
-    return BreakEven(pays, None)
+        standing = point.standing(*forms)
+        if not_at is not None:
+            again += [point.weights] * (standing == FASTER)
+        elif standing == FASTER:
+            pays, ties = point.weights, []
+        elif standing == TIE:
+            ties.append(point.weights)
+        elif standing == SLOWER:
+            not_at = point.weights
+    return BreakEven(pays, not_at, tuple(ties), tuple(again))
 
 
 def percent(share):

@@ -167,7 +167,10 @@ def unmeasured_lines(results):
             )
     energy = host_energy(results, "uJ")
     if processor_kind(results.rows) != "measured":
-        found.append(f"Energy measured on this host: none: {energy.reason or 'its power is assumed'}.")
+        why = (
+            f"{energy.value}; the reason stands with the energy headlines" if energy.reason else "none: its power is assumed"
+        )
+        found.append(f"Energy measured on this host: {why}.")
     if not has_counters(results):
         found.append("Counters (cycles, instructions, misses): no row has any.")
     return found

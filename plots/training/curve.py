@@ -93,6 +93,21 @@ def _others(axes, network, printed):
         )
 
 
+def rate_axis(axes):
+    """Logarithmic, with the rates that a reader looks for."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(RATES))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticks(RATES, [f"{rate}x" for rate in RATES])
+
+
+def save(figure, kind):
+    """The picture's bytes, the same for the same content."""
+    out = io.BytesIO()
+    figure.savefig(out, format=kind, **({"metadata": {"Date": None, "Creator": None}} if kind == "svg" else {"dpi": 160}))
+    return out.getvalue()
+
+
 def _panel(axes, network, trainings, printed):
     _others(axes, network, printed)
     falling = sorted(trainings, key=lambda training: -points(training)[-1][0])
@@ -100,12 +115,10 @@ def _panel(axes, network, trainings, printed):
         _recipe(axes, training, colour, falling.index(training))
     axes.set_xscale("log")
     low, high = axes.get_xlim()
+    rate_axis(axes)
     axes.set_xlim(low, high * 2.8)
     bottom, top = axes.get_ylim()
     axes.set_ylim(bottom - 0.12 * (top - bottom), top + 0.04 * (top - bottom))  # for the names
-    axes.xaxis.set_major_locator(FixedLocator(RATES))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f"{rate}x" for rate in RATES])
     axes.set_xlabel("rate: dense over compressed", fontsize=8)
     axes.set_ylabel("error on the test set, %", fontsize=8)
     axes.grid(True, color="#e5e5e5", linewidth=0.6)
@@ -140,8 +153,4 @@ def picture(trainings, printed, kind="png"):
         for axes, (network, its) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
             _panel(axes, network, its, printed)
         _legend(figure, 3 if len(panels) > 1 else 2)
-        out = io.BytesIO()
-        figure.savefig(
-            out, format=kind, **({"metadata": {"Date": None, "Creator": None}} if kind == "svg" else {"dpi": 160})
-        )
-    return out.getvalue()
+        return save(figure, kind)

@@ -117,6 +117,7 @@ class Training:
     threads: int
     recipe_sha256: str
     recipe_text: dict
+    changes: dict  # of the recipe's file: kept, bits; in `recipe` as words
     alike: tuple
     seeds: list = field(default_factory=list)
 
@@ -209,10 +210,39 @@ def _seed(node, source, revision):
     return seed
 
 
+def words_of_seeds(seeds):
+    """ "seeds 1 to 5", "seed 1"."""
+    numbers = [seed.number for seed in seeds]
+    if len(numbers) > 1 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"seeds {numbers[0]} to {numbers[-1]}"
+    return f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
+def _changes(document):
+    """{"kept": shares, "bits": numbers}, each only where the recipe was changed there."""
+    changes = document.get("recipe_changes", {})
+    if not isinstance(changes, dict) or set(changes) - {"kept", "bits"}:
+        raise ValueError("recipe_changes are no kept and bits")
+    for key in changes:
+        if not all(is_number(each) and 0 < each <= MOST for each in listed(changes, key)):
+            raise ValueError(f"recipe_changes: {key} are no numbers above 0")
+    return changes
+
+
+def _recipe(document, changes):
+    words = [word(document, "recipe")]
+    if "kept" in changes:
+        words.append("kept " + "/".join(f"{100 * share:.4g}" for share in changes["kept"]) + " %")
+    if "bits" in changes:
+        words.append("/".join(f"{bits:g}" for bits in changes["bits"]) + " bits")
+    return ", ".join(words)
+
+
 def _training(document, source):
+    changes = _changes(document)
     training = Training(
         word(document, "network"),
-        word(document, "recipe"),
+        _recipe(document, changes),
         whole(document, "parameters", 1),
         whole(document, "weights", 1),
         whole(document, "dense_bytes", 1),
@@ -224,6 +254,7 @@ def _training(document, source):
         whole(document, "threads", 1),
         word(document, "recipe_sha256"),
         document["recipe_text"] if isinstance(document["recipe_text"], dict) else {},
+        changes,
         tuple(document[key] for key in ALIKE),
     )
     revision = word(document, "revision")

@@ -19,10 +19,12 @@ from plots.core.page import Figure, Page
 from plots.options import train as train_options
 from plots.training.curve import drawn, picture
 from plots.training.goals import goals_table
-from plots.training.ledgers import read_folder
+from plots.training.ledgers import read_folder, words_of_seeds
 from plots.training.notes import read_notes
 from plots.training.printed import PAPER_NAMES, Printed
 from plots.training.spread import Spread
+from plots.training.sweep import picture as sweep_picture
+from plots.training.sweep import points_of, sweep_table
 from plots.training.tables import (
     BYTES,
     CONTROL,
@@ -44,6 +46,7 @@ from plots.training.tables import (
 )
 
 CHOICE = "choice"  # folder of the ledgers that recipes were chosen by
+SWEEP = "sweep"  # folder of those of ./run train --sweep
 NO_LEDGER = "no ledger of eie train"
 
 
@@ -53,9 +56,11 @@ class Training:
     def __init__(self, folder, data_dir=DATA):
         self.printed, self.notes = Printed(data_dir), read_notes(folder)
         self.trainings = read_folder(folder)
-        choice = os.path.join(folder, CHOICE)
-        self.candidates = read_folder(choice) if os.path.isdir(choice) else []
-        if not self.trainings:
+        self.candidates, self.swept = (
+            read_folder(path) if os.path.isdir(path) else []
+            for path in (os.path.join(folder, name) for name in (CHOICE, SWEEP))
+        )
+        if not self.trainings and not self.swept:
             raise InputError(f"{folder}: {NO_LEDGER}")
         self.hidden = [every_phase_table(training) for training in self.trainings]
 
@@ -95,7 +100,7 @@ class Training:
                 errors = Spread([seed.test.file_pct for seed in seeds], "%", f"test of the file: {source}", 3)
                 dense = Spread([seed.test.first_pct for seed in seeds], "%", f"test of dense: {source}", 3)
                 table.put_cells(
-                    f"{training.name}, {_seeds_words(seeds)}",
+                    f"{training.name}, {words_of_seeds(seeds)}",
                     {
                         "revision": _words(seeds[0].revision, source),
                         "recipe's SHA-256": _words(training.recipe_sha256[:12], source),
@@ -119,7 +124,7 @@ class Training:
             cells = {
                 "kept": _words(_kept_words(training), training.recipe),
                 "epochs": _words("+".join(str(phase.epochs) for phase in training.seeds[0].phases), training.recipe),
-                "seeds": _words(_seeds_words(training.seeds), training.recipe),
+                "seeds": _words(words_of_seeds(training.seeds), training.recipe),
                 DENSE: Spread(dense, "%", f"validation, dense: {training.name}", 3).mean(),
                 FILE: Spread(file, "%", f"validation, file: {training.name}", 3).mean(),
                 LESS_DENSE: less.mean(),
@@ -143,16 +148,20 @@ class Training:
         return table
 
     def tables(self):
-        found = [self.summary(), goals_table(self.trainings, self.printed, self.notes["limit"]), self.openings()]
+        found = []
+        if self.trainings:
+            found = [self.summary(), goals_table(self.trainings, self.printed, self.notes["limit"]), self.openings()]
         if self.candidates:
             found.append(self.choice())
+        found += [sweep_table(network, points) for network, points in points_of(self.swept).items()]
         for training in self.trainings:
             found += _tables_of(training, self.printed)
         if any(training.has_control for training in self.trainings):
             found.append(self.dsd_table())
         return found + self.hidden
 
-    def page(self, file, figure):
+    def page(self, file, figure, swept=""):
+        """`figure` and `swept`: files of the two pictures, "" where there is none."""
         page = Page("Deep Compression whole: trained, pruned, shared, coded").add(
             "Networks that `eie train` trained, pruned, shared and stored, from its ledgers; `./run train` makes this page.",
             f"{LETTERS} Errors are of the test images (10,000 of MNIST), where nothing else is said, of the file as it is read back from "
@@ -160,7 +169,8 @@ class Training:
             "parameter, biases too, over the bytes of the whole file. Seconds are CPU seconds: the machine was busy. One seed "
             "tells little: on 10,000 images an error near 1.5 % has a binomial deviation of 0.12 points.",
         )
-        page.heading("What came of it").table(self.summary(), titled=False, file=file)
+        if self.trainings:
+            page.heading("What came of it").table(self.summary(), titled=False, file=file)
         page.bullets(_lead(training) for training in self.trainings if training.is_tested)
         if figure:
             page.heading("Error against rate").add(
@@ -170,25 +180,52 @@ class Training:
                 "bits. Rates in weights are not rates in bytes: they count no places, so that the two kinds of marks must not be "
                 "held against each other.",
             )
-        goals = goals_table(self.trainings, self.printed, self.notes["limit"])
-        page.heading("The goals").add("Judged by the numbers, not as they are rounded.").table(
-            goals, titled=False, file=file
-        )
+        self._sweep(page, file, swept)
+        if self.trainings:
+            goals = goals_table(self.trainings, self.printed, self.notes["limit"])
+            page.heading("The goals").add("Judged by the numbers, not as they are rounded.").table(
+                goals, titled=False, file=file
+            )
         page.heading("Openings of the test set").add(
             "Recipes were committed before; every opening is listed, also those that came out badly. A seed's test set is opened "
             "once, after its last phase, and nothing was run again."
         )
         if self.openings().rows:
             page.table(self.openings(), titled=False, file=file)
-        page.bullets(self.notes["opening"].values())
+        page.bullets([*self.notes["opening"].values(), *_swept_openings(self.swept)])
         if self.candidates:
             page.heading("What the recipe was chosen from").add(
                 "On validation images only, with seeds of their own; the test set stayed closed (`--no-test`)."
             ).table(self.choice(), titled=False, file=file)
         for training in self.trainings:
             self._training(page, training, file)
-        page.heading("Where this is from").bullets(_origin(training) for training in self.trainings)
+        page.heading("Where this is from").bullets(
+            [_origin(training, ", ".join(training.sources)) for training in self.trainings]
+            + [_origin(*its) for its in _by_origin(self.swept)]
+        )
         return page
+
+    def _sweep(self, page, file, figure):
+        found = points_of(self.swept)
+        if not found:
+            return
+        page.heading("Shares and bits").add(
+            "One recipe with its shares and bits varied (`./run train --sweep`; `data/sweeps`), all points trained as long and from "
+            "the same dense networks; no point was chosen or left out by its error. *Kept*: of each layer. Beside it, of the "
+            "network that was pruned and retrained and is still in floats, how far its error lies above dense; and the validation "
+            "error of the shared weights before their centroids learnt. A difference of two errors on the same 10,000 images has a "
+            "deviation of some 0.1 points by itself: a single seed's below 0.2 says nothing."
+        )
+        if figure:
+            page.add(
+                Figure(figure, "error above dense against the rate in bytes, and against the bits of a code"),
+                "After Deep Compression's Fig. 6 and 7. Bars go from the least to the greatest of the seeds. *Pruned alone* has no "
+                "file: its bytes are 4 a weight and bias, and header, tables and places of the file with the same weights. "
+                "*Shared alone* retrains all weights as long as pruned ones are retrained. Fig. 7 asks whether pruned weights need "
+                "more bits than all of them.",
+            )
+        for network, points in found.items():
+            page.table(sweep_table(network, points), titled=len(found) > 1, file=file)
 
     def _training(self, page, training, file):
         page.heading(f"{PAPER_NAMES.get(training.network, training.network)}, recipe `{training.recipe}`")
@@ -215,13 +252,6 @@ def _tables_of(training, printed):
 
 def _words(text, source):
     return Cell(text, "", "derived", source)
-
-
-def _seeds_words(seeds):
-    numbers = [seed.number for seed in seeds]
-    if len(numbers) > 1 and numbers == list(range(numbers[0], numbers[-1] + 1)):
-        return f"seeds {numbers[0]} to {numbers[-1]}"
-    return f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
 def _kept_words(training):
@@ -263,11 +293,33 @@ def _dsd_verdict(training):
     return words + ". A gain or a loss is called where the interval leaves 0 out."
 
 
-def _origin(training):
+def _swept_openings(trainings):
+    """A line for each network: that every point opened it, for each seed."""
+    for network, points in points_of(trainings).items():
+        seeds = [seed for point in points for seed in point.training.seeds]
+        numbers = sorted({seed.number for seed in seeds})
+        yield (
+            f"Sweep of {network}, recipe `{points[0].training.recipe.split(',')[0]}`: {len(points)} points with {len(seeds)} trained "
+            f"networks (seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}), opened once for each, after its last "
+            f"phase; revision {', '.join(sorted({seed.revision for seed in seeds}))}. All results stand under *Shares and bits*; "
+            "nothing was chosen by them."
+        )
+
+
+def _by_origin(trainings):
+    """(one of them, where they are) for all that differ in shares and bits alone."""
+    found = {}
+    for training in trainings:
+        name = f"{training.recipe.split(',')[0]}, shares and bits varied"
+        found.setdefault((training.network, *training.alike), []).append(replace(training, recipe=name))
+    return [(its[0], f"{len(its)} points in {SWEEP}/") for its in found.values()]
+
+
+def _origin(training, where):
     threads = f"{training.threads} thread{'s' * (training.threads > 1)} a seed"
     return (
         f"{training.name}: {training.data}, {training.images} images learnt, {training.validation} set apart; {training.library}, "
-        f"path {training.core}, {threads}; {', '.join(training.sources)}"
+        f"path {training.core}, {threads}; {where}"
     )
 
 
@@ -275,10 +327,10 @@ def files(found, path):
     """{name: content} of the page and what stands beside it."""
     name = os.path.basename(path)
     stem = os.path.splitext(name)[0]
-    drawing = found.picture()
-    page = found.page(f"{stem}.csv", f"{stem}.png" if drawing else "")
-    made = {name: markdown(page), f"{stem}.csv": csv_of(found.tables())}
-    return made | ({f"{stem}.png": drawing} if drawing else {})
+    drawings = {f"{stem}.png": found.picture(), f"{stem}-SWEEP.png": sweep_picture(found.swept)}
+    drawings = {name: drawing for name, drawing in drawings.items() if drawing}
+    page = found.page(f"{stem}.csv", *(name if name in drawings else "" for name in (f"{stem}.png", f"{stem}-SWEEP.png")))
+    return {name: markdown(page), f"{stem}.csv": csv_of(found.tables()), **drawings}
 
 
 def main(arguments=None):

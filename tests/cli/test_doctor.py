@@ -58,7 +58,7 @@ def checks_of(text):
 def test_this_machine(eie):
     """Libraries are told to run code of old processors: their rows would be no baseline."""
     set_back = {"OPENBLAS_CORETYPE": "Prescott", "DNNL_MAX_CPU_ISA": "SSE41"}
-    done = eie.run("doctor", "--out", "found.json", env=set_back)
+    done = eie.run("doctor", "--out", "found.json", "--budget", "10m", env=set_back)
     checks = checks_of((eie.folder / "found.json").read_text())
     names = [check["check"] for check in checks]
     assert done.returncode == (3 if any(check["state"] == "bad" for check in checks) else 0) and done.stderr == ""
@@ -78,6 +78,16 @@ def test_this_machine(eie):
         if "not to be had" not in found["seen"]:
             assert (found["state"], found["mend"]) == ("bad", f"unset {variable}"), found
             assert f"weak path: {variable}=" in found["seen"]
+
+
+def test_what_the_budget_does_not_reach_is_not_measured(eie):
+    done = eie.run("doctor", "--json", "--budget", "0.001s")
+    by_name = {check["check"]: check for check in checks_of(done.stdout)}
+    late = {name for name, check in by_name.items() if check["seen"].startswith("not measured: the machine is busy")}
+    assert {"devices", "library peers_openblas"} <= late <= {name for name in by_name if name not in QUICK} | {"caches"}
+    assert all(by_name[name]["state"] == "warning" and "--budget" in by_name[name]["mend"] for name in late)
+    assert by_name["quietness"]["seen"] and "build" in by_name and by_name["caches"]["seen"]
+    eie.fails(2, "--budget soon", "doctor", "--budget", "soon")
 
 
 def test_results_have_the_quick_part(eie, tiny):

@@ -171,8 +171,8 @@ def test_advice_on_a_shape(eie):
     here = {form: offer["us"] for form, offer in offers.items() if offer["provenance"] == "measured"}
     assert said["best"] == min(here, key=here.get) and len(here) == 3
     assert said["activations"] == 0.5 and said["basis"].startswith("measured now")
-    assert said["pays_at"] or said["not_at"]
-    assert said["sparse_pays_at"] or said["sparse_not_at"]
+    assert said["pays_at"] or said["not_at"] or said["tie_from"]
+    assert said["sparse_pays_at"] or said["sparse_not_at"] or said["sparse_tie_from"]
 
 
 def test_advice_in_words(eie):
@@ -205,6 +205,9 @@ def test_advice_from_a_map(eie, make_map):
     said = advise(eie, *asked)
     assert said["basis"].startswith("from the map") and "another machine" not in said["warning"]
     assert {offer["provenance"] for offer in said["offers"]} == {"derived", "modelled"}
+    assert "20 times apart" in said["warning"] and "caches" not in said["warning"]
+    larger = advise(eie, asked[0], "96", *asked[2:3], "128", *asked[4:])  # 3 times the weights
+    assert "3 times fewer weights" in larger["warning"] and "20 times apart" in larger["warning"]
     eie.fails(2, "no point of batch 8", "advise", *asked, "--batch", "8")
     eie.fails(2, "too far away", "advise", "--inputs", "4096", *asked[2:])
     eie.fails(2, "density of inputs", "advise", *("0.1" if word == "0.5" else word for word in asked))

@@ -191,9 +191,7 @@ def test_processor_without_a_meter(eie, tiny):
     results = eie.bench("--suite", tiny, "--layer", "even", "--threads", "1", "--kernel", f"{CPU},model_*")
     assert len(results["benchmarks"]) > 1
     assert not any(key.startswith("eie_energy_state") for row in results["benchmarks"] for key in row)
-    words = (
-        "unavailable: only the meters of NVIDIA's GPUs and processors with RAPL are read, and this device is none of theirs"
-    )
+    words = "unavailable: EIE_RAPL=no: the meter of processors with RAPL is not asked; unset EIE_RAPL"
     assert results["context"]["eie_host_energy"] == words
 
 

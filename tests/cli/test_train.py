@@ -9,6 +9,7 @@ import struct
 
 import numpy
 import pytest
+from command import compile_shared
 from safetensors.numpy import load_file
 
 SIDE, CLASSES = 12, 10
@@ -201,6 +202,68 @@ def test_a_checkpoint_is_not_overwritten_unasked(eie, train, signal_when):
     assert "another OpenBLAS, code path or number of threads" in done.stderr
 
 
+def phases_of(eie):
+    return ledger_of(eie)["seeds"][0]["phases"]
+
+
+def test_phases_of_another_training_need_no_second_one(eie, train):
+    train("--keep-checkpoints", out="first.safetensors")
+    assert "recipe_changes" not in ledger_of(eie) and (eie.folder / "first.safetensors.checkpoint").exists()
+    for change, taken in {("--bits", "3"): 2, ("--kept", "0.9,0.2,0.6"): 1, ("--bits", "2,3,4"): 2}.items():
+        train(*change, out="whole.safetensors")
+        whole = ledger_of(eie)
+        done = train(*change, "--begin-with", "first.safetensors", "--no-test", out="rest.safetensors")
+        assert done.stdout.count("seed 1  ") == 1 + sum(phase["epochs"] for phase in phases_of(eie)[taken:])
+        rest = (eie.folder / "rest.safetensors").read_bytes()
+        assert rest == (eie.folder / "whole.safetensors").read_bytes() != (eie.folder / "first.safetensors").read_bytes()
+        assert [phase.get("taken_from") for phase in phases_of(eie)[:taken]] == ["first.safetensors.checkpoint"] * taken
+        assert not any("taken_from" in phase or "test_errors" in phase for phase in phases_of(eie)[taken:])
+        assert not any("test_errors" in phase for phase in phases_of(eie))
+        assert [p["validation_errors"] for p in phases_of(eie)] == [
+            p["validation_errors"] for p in whole["seeds"][0]["phases"]
+        ]
+
+
+def test_a_ledger_repeats_what_was_changed(eie, train):
+    train("--bits", "3", "--kept", "0.9,0.2,0.6")
+    ledger = ledger_of(eie)
+    assert ledger["recipe_changes"] == {"kept": [0.9, 0.2, 0.6], "bits": [3]}
+    _, prune, share = ledger["recipe_text"]["phases"]
+    assert prune["kept"] == [0.9, 0.2, 0.6] and share["bits"] == 3
+    assert [layer["code_bits"] for layer in ledger["seeds"][0]["layers"]] == [3] * 3
+    assert [layer["kept"] for layer in ledger["seeds"][0]["layers"]] == [14, 480, 144]
+
+
+def test_phases_of_something_else_are_refused(eie, train):
+    train("--keep-checkpoints", out="first.safetensors")
+
+    def refused(culprit, *arguments):
+        done = train("--begin-with", "first.safetensors", *arguments, code=2)
+        assert culprit in done.stderr and len(done.stderr.splitlines()) == 1
+
+    refused("seed differs", "--seeds", 2)
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe(validation=101)))
+    refused("has done no phase")
+    (eie.folder / "recipe.json").write_text(json.dumps(recipe()))
+    checkpoint = eie.folder / "first.safetensors.checkpoint"
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole.replace(b'"snapshots"', b'"snapshotz"'))
+    refused("'snapshots' is missing")
+    checkpoint.write_bytes(whole.replace(b"eie-checkpoint-2", b"eie-checkpoint-1"))
+    refused("not a checkpoint")
+    checkpoint.unlink()
+    refused("first.safetensors.checkpoint")
+
+
+@pytest.mark.parametrize("option", ["--resume", "--begin-with=first.safetensors"])
+def test_a_checkpoint_of_other_labels_is_refused(eie, train, option):
+    train("--keep-checkpoints", out="first.safetensors")
+    pixels, labels = draw(600, 1)
+    (eie.folder / "data" / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx((labels + 1) % CLASSES)))
+    done = train(option, out="first.safetensors" if option == "--resume" else "out.safetensors", code=2)
+    assert "its labels differ" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 def test_a_seed_that_fails_ends_the_others(eie, train):
     (eie.folder / "recipe.json").write_text(json.dumps(recipe([phase("dense", "dense", 3, 99, decay=1)])))
     done = train("--seeds", "1..2", code=1)
@@ -226,10 +289,23 @@ def test_dense_sparse_dense_has_its_control(eie, train):
     assert tested["eie_format"] == "eie-network-test-1" and tested["network"] == "net" and tested["images"] == 200
     assert tested["float_errors"] == seed["test"]["file_errors"] and "floats" in tested["int16_reason"]
     assert f"float32: {tested['float_errors']} wrong" in said
+    clock = {"LD_PRELOAD": str(compile_shared(eie.folder, "leaping_clock", LEAPING_CLOCK))}
+    done = eie("train", "net.json", "--test", "out.safetensors", "--data", "data", env=clock)
+    assert "100 of 200 images, ETA " in done.stderr and "200 of 200" not in done.stderr and done.stdout == said
     eie.fails(2, "eie train NETWORK --test", "train", "--test", "out.safetensors", "--data", "data")
     eie.fails(2, "does not hold", "train", "lenet-5", "--test", "out.safetensors", "--data", "data")
 
 
+LEAPING_CLOCK = """
+#include <time.h>
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    static time_t seconds = 1;
+    (void)clock;
+    *now = (struct timespec){seconds += 10, 0};
+    return 0;
+}
+"""
 BAD = {
     "network": ("'lenet'", 2, ["train", "lenet", "--data", "data", "-o", "x"]),
     "recipe": ("did you mean best?", 2, ["train", "net.json", "--recipe", "bets", "--data", "data", "-o", "x"]),
@@ -246,6 +322,13 @@ BAD = {
     "test beside a seed": ("--test", 2, ["train", "--test", "x", "--data", "data", "--seeds", "1"]),
     "kernel without test": ("--kernel", 2, ["train", "net.json", "--data", "data", "-o", "x", "--kernel", "x"]),
     "name that no file could have": ("letters", 2, ["train", "my net.json", "--data", "data", "-o", "x"]),
+    "no share": ("--kept 0.5,0", 2, ["train", "net.json", "--data", "data", "-o", "x", "--kept", "0.5,0"]),
+    "no bits": ("--bits 9", 2, ["train", "net.json", "--data", "data", "-o", "x", "--bits", "9"]),
+    "no number": ("--bits 4,", 2, ["train", "net.json", "--data", "data", "-o", "x", "--bits", "4,"]),
+    "too many shares": ("more than 16", 2, ["train", "net.json", "-o", "x", "--kept", ",".join(["1"] * 17)]),
+    "shares of other layers": ("2 numbers for kept", 2, ["train", "net.json", "-o", "x", "--kept", "0.5,0.5"]),
+    "bits that no kernel reads": ("kernels read 4", 2, ["train", "net.json", "-o", "x", "--bits", "4,5,4"]),
+    "path too long": ("too long", 2, ["train", f"{'n' * 4100}.json", "-o", "x"]),
     "images of another size": ("784", 2, []),
     "recipe that is none": ("recipe.json", 2, []),
     "too few images": ("none is left", 2, []),

@@ -24,6 +24,9 @@ static void check_advice(const struct eie_map_file *file, const struct eie_point
     }
     FUZZ_MUST(!(advice.leaving.pays_at >= advice.leaving.not_at));
     FUZZ_MUST(!(advice.sparse.pays_at >= advice.sparse.not_at));
+    FUZZ_MUST(!(advice.sparse.tie_from <= advice.sparse.pays_at));
+    FUZZ_MUST(!(advice.sparse.tie_to >= advice.sparse.not_at));
+    FUZZ_MUST(advice.times_size > 0 && advice.times_weights >= 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct eie_recipe recipe;
     struct eie_error error = {""};
     const enum eie_status status =
-        eie_recipe_read(fuzz_file("fuzz.json", data, size), &network, &recipe, &error);
+        eie_recipe_read(fuzz_file("fuzz.json", data, size), &network, NULL, &recipe, &error);
     if (status) {
         fuzz_refused(status, &error);
         FUZZ_MUST(!recipe.text);

@@ -1,4 +1,4 @@
-"""Writes the seeds of the fuzz targets into corpus/: python3 make_corpus.py
+"""Writes the seeds of the fuzz targets into corpus/, or another folder: python3 make_corpus.py [FOLDER]
 
 Safetensors files are put together here by hand, so they do not depend on the code under test."""
 
@@ -19,7 +19,7 @@ DATA = HERE.parent.parent / "data"
 
 
 def write(target, name, content):
-    folder = HERE / "corpus" / target
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "corpus") / target
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
 
@@ -396,12 +396,15 @@ def recipe_files():
             "name-escape": ('"name": "dense"', '"name": "\\u001b[2J"'),
             "name-long": ('"name": "dense"', f'"name": "{"d" * 32}"'),
             "name-twice": ('"name": "prune"', '"name": "dense"'),
+            "bits-that-no-kernel-reads": ('"bits": 4', '"bits": 5'),
             "control-of-shares": ('"control": false', '"control": true'),
             "first-not-dense": ('"kind": "dense"', '"kind": "prune"'),
         },
     )
     files["dsd"] = (DATA / "recipes" / "dsd.json").read_text().replace("lenet-5", "*")
     files["phases-13"] = json.dumps(good | {"networks": {"net": network | {"phases": [phases[0]] * 13}}})
+    later = phases[1] | {"name": "later", "kept": [0.5, 0.2, 0.4]}
+    files["pruned-comes-back"] = json.dumps(good | {"networks": {"net": network | {"phases": [*phases[:2], later]}}})
     files["phases-none"] = json.dumps(good | {"networks": {"net": network | {"phases": []}}})
     files["phase-none"] = json.dumps(good | {"networks": {"net": network | {"phases": [1]}}})
     files["truncated"] = files["good"][:300]

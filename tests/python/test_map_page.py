@@ -6,7 +6,7 @@ import json
 import pytest
 
 from plots.map import page
-from plots.map.points import read_map
+from plots.map.points import COMPRESSED, SPARSE, TIE, break_even, read_map
 
 WEIGHTS, ACTIVATIONS = (0.01, 0.1, 1.0), (0.1, 1.0)
 FLAGS = {
@@ -116,6 +116,36 @@ def test_page_picture_and_numbers(draw, tmp_path):
     assert "| 512 x 512, 1, 100 % | 1 % to 10 % | 10 % to 100 % |" in text
     assert "| 512 x 512, 1, 10 % | 1 % to 10 % | 100 %, the highest measured |" in text
     assert "fastest is compressed at 10, dense float32 at 2" in text and "1 input a call: of 12 points" in done.out
+
+
+def line_of(write, *sparse_ns):
+    """A line of densities at which dense float32 takes 100 ns, with 1 % to either side, and sparse float32 these times."""
+    found = [
+        row(kernel, 64, weights, 1.0, 1, ns)
+        for weights, sparse in zip((0.01, 0.03, 0.1, 0.3, 1.0), sparse_ns)
+        for kernel, ns in (("lib_dense", 100.0), ("lib_csr", sparse))
+    ]
+    return break_even(read_map(write(document(found))).points, SPARSE).words()
+
+
+def test_a_break_even_knows_of_noise(write):
+    assert line_of(write, 20, 40, 80, 150, 400) == "10 % to 30 %"
+    assert line_of(write, 20, 40, 95, 105, 400) == "3 % to 100 %; a tie at 10 %, 30 %"
+    assert line_of(write, 20, 120, 80, 150, 400) == "1 % to 3 %; faster again at 10 %"
+    assert line_of(write, 20, 99, 80, 90, 99) == "30 %; a tie at 100 %"
+    assert line_of(write, 95, 105, 120, 150, 400) == "not at 10 %; a tie at 1 %, 3 %"
+    assert line_of(write, 100, 101) == "a tie at 1 %, 3 %"
+    assert line_of(write, 20, 30) == "3 %, the highest measured"
+    assert line_of(write, 200, 300) == "none, down to 1 %"
+
+
+def test_intervals_that_meet_are_a_tie(write):
+    found = [
+        row("lib_dense", 64, 0.1, 1.0, 1, 100.0, eie_ci95_high_ns=130.0),
+        row("lib_csr", 64, 0.1, 1.0, 1, 140.0, eie_ci95_low_ns=120.0),
+    ]
+    (point,) = read_map(write(document(found))).points
+    assert point.standing(SPARSE) == TIE and point.standing(COMPRESSED) is None
 
 
 def test_one_line_of_one_size(draw, tmp_path):

@@ -10,7 +10,7 @@ from conftest import DATA, run_script
 
 from plots.core.grid import read_cells
 from plots.core.load import InputError
-from plots.training import curve
+from plots.training import curve, sweep
 from plots.training.goals import MISSED, REACHED, goals_table
 from plots.training.ledgers import read_folder, read_training
 from plots.training.page import Training
@@ -127,7 +127,7 @@ def dsd(differences, seeds=3):
 
 
 def write(folder, **documents):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for name, document in documents.items():
         (folder / f"{name}.json").write_text(json.dumps(document))
     return folder
@@ -317,3 +317,70 @@ def test_what_the_papers_print(tmp_path):
     path.write_text("\n".join(",".join(row) for row in rows))
     with pytest.raises(InputError, match="error_pct is not a number"):
         Printed(str(tmp_path)).others("lenet-300-100")
+
+
+def swept(kept, bits, errors, first=1):
+    """A ledger of a sweep: these shares, and (dense, pruned, file) a seed."""
+    document = ledger(errors=[(dense, file) for dense, _, file in errors], first=first)
+    document["recipe_changes"] = {"kept": kept, "bits": [bits]}
+    for its, (_, pruned, _) in zip(document["seeds"], errors):
+        its["phases"][1] = phase("prune", "prune", 40, pruned)
+        for part, share in zip(its["layers"], kept):
+            part.update(code_bits=bits, kept=round(share * part["outputs"] * part["inputs"]))
+    return document
+
+
+SOME, ALL = [0.03, 0.08, 0.4], [1, 1, 1]
+SWEEP = {
+    "a": swept(SOME, 4, [(150, 155, 160)]),
+    "b": swept(SOME, 2, [(150, 155, 250), (140, 150, 250)]),
+    "c": swept(ALL, 4, [(150, 140, 145)]),
+    "d": swept(ALL, 2, [(150, 140, 190)]),
+    "e": swept([0.01, 0.02, 0.1], 4, [(150, 200, 210)]),
+}
+
+
+def test_a_sweep_has_table_and_picture(folder, tmp_path):
+    write(folder / "sweep", **SWEEP)
+    run_script("train", folder, "--out", tmp_path / "TRAINING.md")
+    text = (tmp_path / "TRAINING.md").read_text()
+    assert (tmp_path / "TRAINING-SWEEP.png").read_bytes().startswith(b"\x89PNG") and "TRAINING-SWEEP.png" in text
+    assert "5 points with 6 trained networks (seeds 1, 2)" in " ".join(text.split())
+    assert "best, shares and bits varied" in text and "5 points in sweep/" in text
+    cells = read_cells(tmp_path / "TRAINING.csv")
+
+    def of(row, column):
+        return cells["lenet-300-100-sweep", row, column]
+
+    assert of("3/8/40 %, 2", "file less dense").value == pytest.approx(1.05)
+    assert of("3/8/40 %, 2", "pruned, less dense").value == pytest.approx(0.075)
+    assert of("3/8/40 %, 2", "seeds").value == "seeds 1 to 2"
+    assert of("100/100/100 %, 4", "weights kept").value == 100
+    assert of("3/8/40 %, 4", "rate").value == pytest.approx(106.644)
+
+
+def test_a_sweep_alone(tmp_path):
+    write(tmp_path / "ledgers" / "sweep", **SWEEP)
+    run_script("train", tmp_path / "ledgers", "--out", tmp_path / "TRAINING.md")
+    assert "## Shares and bits" in (tmp_path / "TRAINING.md").read_text()
+    assert not (tmp_path / "TRAINING.png").exists() and (tmp_path / "TRAINING-SWEEP.png").exists()
+
+
+def test_series_of_a_sweep(tmp_path):
+    (points,) = sweep.points_of(read_folder(write(tmp_path / "sweep", **SWEEP))).values()
+    series = sweep.series_of(points)
+    assert [(point.bits, round(point.kept_pct)) for point in series["shares"]] == [(4, 1), (4, 4)]
+    assert [point.bits for point in series["pruned"]] == [2, 4] and [point.bits for point in series["whole"]] == [2, 4]
+    (one,) = (point for point in points if point.is_whole and point.bits == 4)
+    assert one.pruned_rate == pytest.approx(1066440 / (4 * 266610 + 10 * (150 + 449.5)))
+    assert one.losses == [pytest.approx(-0.05)] and one.pruned_losses == [pytest.approx(-0.1)]
+
+
+def test_changed_recipes_are_recipes_of_their_own(tmp_path):
+    changed = ledger()
+    changed["recipe_changes"] = {"bits": [3, 4, 5]}
+    plain, other = sorted(read_folder(write(tmp_path / "l", a=ledger(), b=changed)), key=lambda one: one.recipe)
+    assert (plain.recipe, other.recipe) == ("best", "best, 3/4/5 bits")
+    for bad in ([], {"rate": [1]}, {"kept": []}, {"bits": ["4"]}, {"kept": [0]}):
+        with pytest.raises(InputError, match="recipe_changes|kept"):
+            read_folder(write(tmp_path / "bad", a=ledger() | {"recipe_changes": bad}))

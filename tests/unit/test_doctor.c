@@ -853,6 +853,11 @@ static void energy_absent(struct eie_checkup *checkup)
     eie_check_energy("unavailable: no counter", checkup);
 }
 
+static void energy_turned_off(struct eie_checkup *checkup)
+{
+    eie_check_energy("unavailable: EIE_RAPL=no: the meter is not asked; unset EIE_RAPL", checkup);
+}
+
 static void isa_whole(struct eie_checkup *checkup)
 {
     eie_check_instructions(NULL, checkup);
@@ -886,6 +891,12 @@ static void words(void **state)
          "as root",
          {{NULL, NULL}}},
         {"no counter", energy_absent, WARNING, "no counter", "meter", {{NULL, NULL}}},
+        {"turned off",
+         energy_turned_off,
+         WARNING,
+         "EIE_RAPL=no",
+         "unset EIE_RAPL",
+         {{NULL, NULL}}},
         {"all instructions", isa_whole, GOOD, "", "", {{NULL, NULL}}},
         {"masked",
          isa_masked,

@@ -257,6 +257,61 @@ static void refined_where_the_winner_changes(void **state)
     eie_verdicts_free(&verdicts);
 }
 
+/* Dense int8 wins everywhere, and sparse float32 or compressed ceases to beat dense float32. */
+static void refined_where_leaving_out_ceases_to_pay(void **state)
+{
+    static const double weights[] = {0.01, 0.04, 0.64};
+    static const enum eie_family families[] = {EIE_FAMILY_SPARSE, EIE_FAMILY_COMPRESSED};
+    struct eie_error error;
+    (void)state;
+    for (size_t f = 0; f < TEST_COUNT(families); f++) {
+        struct eie_verdicts verdicts = {0};
+        struct eie_point *points;
+        uint32_t count;
+        for (size_t i = 0; i < TEST_COUNT(weights); i++) {
+            const struct eie_point point = at(weights[i], 1);
+            add(&verdicts, EIE_FAMILY_DENSE, &point, 100);
+            add(&verdicts, EIE_FAMILY_INT8, &point, 1);
+            add(&verdicts, families[f], &point, 1000 * weights[i]);
+        }
+        assert_good(eie_map_refine(&verdicts, 1.25, NULL, 0, &points, &count, &error), error);
+        assert_int_equal(count, 1);
+        assert_true(points[0].shape.weights == 0.16);
+        free(points);
+        /* a tie there is an answer */
+        const struct eie_point middle = at(0.16, 1);
+        add(&verdicts, EIE_FAMILY_DENSE, &middle, 100);
+        add(&verdicts, EIE_FAMILY_INT8, &middle, 1);
+        add(&verdicts, families[f], &middle, 105);
+        assert_good(eie_map_refine(&verdicts, 1.25, NULL, 0, &points, &count, &error), error);
+        assert_int_equal(count, 0);
+        free(points);
+        eie_verdicts_free(&verdicts);
+    }
+}
+
+/* Of equal gaps those between winners come first. */
+static void winners_are_refined_first(void **state)
+{
+    struct eie_verdicts verdicts = {0};
+    struct eie_point *points;
+    struct eie_error error;
+    uint32_t count;
+    (void)state;
+    for (double weights = 0.01; weights < 0.1; weights *= 4)
+        for (double activations = 0.25; activations <= 1; activations *= 4) {
+            const struct eie_point point = at(weights, activations);
+            add(&verdicts, EIE_FAMILY_DENSE, &point, 100);
+            add(&verdicts, EIE_FAMILY_INT8, &point, activations < 1 ? 1 : 50);
+            add(&verdicts, EIE_FAMILY_SPARSE, &point, weights < 0.02 ? 20 : 200);
+        }
+    assert_good(eie_map_refine(&verdicts, 1.25, NULL, 0, &points, &count, &error), error);
+    assert_int_equal(count, 3);
+    assert_true(points[2].shape.weights == 0.02 && points[2].shape.activations == 0.25);
+    free(points);
+    eie_verdicts_free(&verdicts);
+}
+
 /* Bisection ends, and at the right place. */
 static void refining_ends(void **state)
 {
@@ -396,6 +451,7 @@ static void read_between_points(void **state)
     /* bytes go with the weights that are there, and with all of them */
     assert_true(fabs(advice.offers[EIE_FAMILY_COMPRESSED].weight_bytes - 562.5) < 1e-6);
     assert_true(advice.offers[EIE_FAMILY_DENSE].weight_bytes == 1000);
+    assert_true(advice.times_size == 1 && fabs(advice.times_weights - 4) < 1e-9);
     point.shape.weights = 0.02;
     assert_good(eie_advice_read(&file, &point, &advice, &error), error);
     assert_false(eie_advice_is_close(&advice, EIE_FAMILY_COMPRESSED, EIE_FAMILY_DENSE));
@@ -406,6 +462,7 @@ static void read_between_points(void **state)
     point.shape.inputs = 200;
     assert_good(eie_advice_read(&file, &point, &advice, &error), error);
     assert_true(fabs(advice.offers[EIE_FAMILY_DENSE].ns - 200) < 1e-9);
+    assert_true(advice.times_size == 2 && advice.times_weights == 1);
     eie_verdicts_free(&verdicts);
 }
 
@@ -477,10 +534,37 @@ static void sparse_breaks_even_on_its_own(void **state)
     eie_verdicts_free(&verdicts);
 }
 
+/* Where dense and sparse tie, no edge is claimed; one noisy point below does not hide it. */
+static void ties_are_called_so(void **state)
+{
+    static const struct {
+        double weights, sparse_ns;
+    } line[] = {{0.01, 20}, {0.02, 104}, {0.04, 50}, {0.08, 95}, {0.16, 108}, {0.64, 400}};
+    struct eie_verdicts verdicts = {0};
+    struct eie_advice advice;
+    struct eie_error error;
+    (void)state;
+    for (size_t i = 0; i < TEST_COUNT(line); i++) {
+        const struct eie_point point = at(line[i].weights, 1);
+        add(&verdicts, EIE_FAMILY_DENSE, &point, 100);
+        add(&verdicts, EIE_FAMILY_SPARSE, &point, line[i].sparse_ns);
+    }
+    assert_int_equal(eie_verdict_standing(&verdicts.all[0], true), EIE_STANDING_FASTER);
+    assert_int_equal(eie_verdict_standing(&verdicts.all[3], true), EIE_STANDING_TIE);
+    assert_int_equal(eie_verdict_standing(&verdicts.all[5], true), EIE_STANDING_SLOWER);
+    const struct eie_map_file file = made_file(verdicts);
+    const struct eie_point point = at(0.02, 1);
+    assert_good(eie_advice_read(&file, &point, &advice, &error), error);
+    assert_true(advice.sparse.pays_at == 0.04 && advice.sparse.not_at == 0.64);
+    assert_true(advice.sparse.tie_from == 0.08 && advice.sparse.tie_to == 0.16);
+    eie_verdicts_free(&verdicts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(points_without_a_common_form),
+        cmocka_unit_test(ties_are_called_so),
         cmocka_unit_test(sparse_breaks_even_on_its_own),
         cmocka_unit_test(shapes_have_names),
         cmocka_unit_test(other_names_are_no_shapes),
@@ -490,6 +574,8 @@ int main(void)
         cmocka_unit_test(rows_that_do_not_compete_are_passed_over),
         cmocka_unit_test(a_row_that_contradicts_itself_is_refused),
         cmocka_unit_test(refined_where_the_winner_changes),
+        cmocka_unit_test(refined_where_leaving_out_ceases_to_pay),
+        cmocka_unit_test(winners_are_refined_first),
         cmocka_unit_test(refining_ends),
         cmocka_unit_test(eie_has_a_border_too),
         cmocka_unit_test(a_grid_is_taken_up_again),

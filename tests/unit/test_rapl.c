@@ -117,6 +117,8 @@ static void test_no_tree(void **state)
     assert_said(open_cpu(&gauge, &why), EIE_ENERGY_UNAVAILABLE, &why, "/nonexistent");
     setenv("EIE_RAPL", "no", 1);
     assert_null(eie_meter_of(&cpu));
+    eie_meter_none(&cpu, &why);
+    assert_non_null(strstr(why.message, "EIE_RAPL=no"));
 }
 
 static void test_packages_are_summed(void **state)

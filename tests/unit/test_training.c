@@ -93,7 +93,7 @@ static struct setting *set_up(const char *recipe)
     assert_good(eie_network_read(path, &set->network, &error), error);
     path = test_path(&set->folder, "recipe.json");
     test_write(path, recipe, strlen(recipe));
-    assert_good(eie_recipe_read(path, &set->network, &set->recipe, &error), error);
+    assert_good(eie_recipe_read(path, &set->network, NULL, &set->recipe, &error), error);
     draw_samples(set);
     return set;
 }
@@ -482,6 +482,86 @@ static void a_training_that_diverges_says_so(void **state)
     tear_down(set);
 }
 
+#define PRUNE(name, what)                                                                          \
+    ",\n" PHASE(name, "prune", "2", "0.05") ", " what ", \"ramp\": 0.5, \"cuts\": 3}"
+#define PRUNED(first, second)                                                                      \
+    RECIPE("false",                                                                                \
+           PHASE("dense", "dense", "1", "0.05") "}" PRUNE("one", first) PRUNE("two", second))
+
+/* What is pruned comes back in a dense phase only, so a phase may not ask for it. */
+static void later_prunings_ask_for_less(void **state)
+{
+    /* layers of 27, 576 and 48 weights: 0.5, 0.1, 0.4 leave 0.1395 of all */
+    static const struct {
+        const char *text, *message; /* "": good */
+    } cases[] = {
+        {PRUNED("\"kept\": [0.5, 0.1, 0.4]", "\"kept\": [0.5, 0.1, 0.3]"), ""},
+        {PRUNED("\"kept\": [0.5, 0.1, 0.4]", "\"kept\": [0.5, 0.2, 0.3]"), "0.2 of layer f1"},
+        {PRUNED("\"kept\": [0.5, 0.1, 0.4]", "\"total\": 0.13"), ""},
+        {PRUNED("\"kept\": [0.5, 0.1, 0.4]", "\"total\": 0.15"), "0.15 of all weights"},
+        {PRUNED("\"total\": 0.2", "\"total\": 0.2"), ""},
+        {PRUNED("\"total\": 0.2", "\"total\": 0.21"), "phase 'one' leaves 0.2"},
+        {PRUNED("\"total\": 0.1", "\"kept\": [0.5, 0.1, 0.4]"), "of all weights"},
+        {RECIPE("false",
+                PHASE("dense", "dense", "1", "0.05") "}" PRUNE("one", "\"kept\": 0.1") ",\n" PHASE(
+                    "again", "dense", "1", "0.05") "}" PRUNE("two", "\"kept\": 0.5")),
+         ""},
+    };
+    struct setting *set = set_up(whole_text);
+    struct eie_recipe recipe;
+    struct eie_error error;
+    (void)state;
+    const char *path = test_path(&set->folder, "pruned.json");
+    for (size_t i = 0; i < TEST_COUNT(cases); i++) {
+        test_write(path, cases[i].text, strlen(cases[i].text));
+        if (*cases[i].message)
+            assert_bad(eie_recipe_read(path, &set->network, NULL, &recipe, &error), EIE_INPUT,
+                       error, cases[i].message);
+        else
+            assert_good(eie_recipe_read(path, &set->network, NULL, &recipe, &error), error);
+        eie_recipe_free(&recipe);
+    }
+    tear_down(set);
+}
+
+static void recipes_can_be_changed(void **state)
+{
+    const struct eie_recipe_changes both = {
+        .kept_count = 3, .kept = {0.6, 0.2, 1}, .bits_count = 1, .bits = {2}};
+    const struct eie_recipe_changes two = {.kept_count = 2, .kept = {0.6, 0.2}},
+                                    bits = {.bits_count = 1, .bits = {2}},
+                                    many = {.bits_count = 1, .bits = {5}};
+    struct setting *set = set_up(whole_text);
+    struct eie_recipe recipe;
+    struct eie_error error;
+    (void)state;
+    const char *path = test_path(&set->folder, "changed.json");
+    test_write(path, whole_text, strlen(whole_text));
+    assert_good(eie_recipe_read(path, &set->network, &both, &recipe, &error), error);
+    assert_true(recipe.phases[1].kept[0] == 0.6 && recipe.phases[1].kept[2] == 1);
+    assert_int_equal(recipe.phases[2].bits[0], 2);
+    assert_int_equal(recipe.phases[2].bits[2], 2);
+    assert_non_null(strstr(recipe.text, "\"bits\":2"));
+    assert_non_null(strstr(recipe.text, "\"kept\":[0.6,0.2,1.0]"));
+    assert_string_equal(recipe.sha256, set->recipe.sha256); /* of the file */
+    eie_recipe_free(&recipe);
+    assert_bad(eie_recipe_read(path, &set->network, &two, &recipe, &error), EIE_USAGE, error,
+               "2 numbers for kept");
+    assert_bad(eie_recipe_read(path, &set->network, &many, &recipe, &error), EIE_INPUT, error,
+               "codes of 5 bits");
+    test_write(path, control_text, strlen(control_text));
+    assert_bad(eie_recipe_read(path, &set->network, &bits, &recipe, &error), EIE_USAGE, error,
+               "no phase of kind share");
+    const char *total = PRUNED("\"total\": 0.2", "\"total\": 0.1");
+    const struct eie_recipe_changes kept = {.kept_count = 1, .kept = {0.05}};
+    test_write(path, total, strlen(total));
+    assert_good(eie_recipe_read(path, &set->network, &kept, &recipe, &error), error);
+    assert_true(recipe.phases[1].total == 0.2);
+    assert_true(recipe.phases[2].total == 0 && recipe.phases[2].kept[1] == 0.05);
+    eie_recipe_free(&recipe);
+    tear_down(set);
+}
+
 static void bad_recipes_are_refused(void **state)
 {
     static const struct {
@@ -507,6 +587,7 @@ static void bad_recipes_are_refused(void **state)
         {"\"bits\": [3, 2, 4]", "\"bits\": [3, 2, 9]", "number 3"},
         {"\"bits\": [3, 2, 4]", "\"bits\": 1", "outside"},
         {"\"bits\": [3, 2, 4]", "\"bits\": 2.5", "whole number"},
+        {"\"bits\": [3, 2, 4]", "\"bits\": [3, 2, 5]", "codes of 5 bits"},
         {"\"adam\"", "\"adams\"", "'adams'"},
         {"\"linear\"", "\"line\"", "'line'"},
         {"\"bias_bits\": 8", "\"bias_bits\": 1", "outside"},
@@ -522,7 +603,7 @@ static void bad_recipes_are_refused(void **state)
     for (size_t i = 0; i < TEST_COUNT(faults); i++) {
         const char *text = replaced(whole_text, faults[i].from, faults[i].to);
         test_write(path, text, strlen(text));
-        assert_bad(eie_recipe_read(path, &set->network, &recipe, &error), EIE_INPUT, error,
+        assert_bad(eie_recipe_read(path, &set->network, NULL, &recipe, &error), EIE_INPUT, error,
                    faults[i].message);
     }
     tear_down(set);
@@ -539,12 +620,12 @@ static void shipped_recipes_fit_the_shipped_networks(void **state)
     for (size_t n = 0; n < TEST_COUNT(networks); n++)
         for (size_t r = 0; r < TEST_COUNT(recipes); r++) {
             assert_good(eie_network_read(networks[n], &network, &error), error);
-            assert_good(eie_recipe_read(recipes[r], &network, &recipe, &error), error);
+            assert_good(eie_recipe_read(recipes[r], &network, NULL, &recipe, &error), error);
             assert_int_equal(recipe.phase_count >= 3, !!strcmp(recipes[r], "short"));
             assert_int_equal(recipe.controls > 0, !strcmp(recipes[r], "dsd"));
             eie_recipe_free(&recipe);
         }
-    assert_bad(eie_recipe_read("bset", &network, &recipe, &error), EIE_USAGE, error,
+    assert_bad(eie_recipe_read("bset", &network, NULL, &recipe, &error), EIE_USAGE, error,
                "did you mean best?");
 }
 
@@ -615,6 +696,8 @@ int main(void)
         cmocka_unit_test(one_seed_gives_one_result),
         cmocka_unit_test(a_resumed_training_is_an_uninterrupted_one),
         cmocka_unit_test(foreign_checkpoints_are_refused),
+        cmocka_unit_test(later_prunings_ask_for_less),
+        cmocka_unit_test(recipes_can_be_changed),
         cmocka_unit_test(a_control_has_the_same_epochs_without_a_mask),
         cmocka_unit_test(a_training_that_diverges_says_so),
         cmocka_unit_test(bad_recipes_are_refused),

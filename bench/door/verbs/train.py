@@ -2,6 +2,7 @@
 
 import os
 
+from bench.door import sweep
 from bench.door.arguments import DATED, Parser, number_from, seeds_text
 from bench.door.messages import say
 from bench.door.programs import call, must
@@ -16,7 +17,7 @@ def options_of(arguments):
         "train",
         "Trains a network on MNIST, prunes it while it learns on, shares its weights, stores it Huffman-coded and tests the "
         f"file: {PAGE} with errors, bytes and the paper's rows, beside the ledgers. Ctrl-C leaves checkpoints.",
-        usage="./run train [NETWORK] [OPTIONS] | ./run train FOLDER [--out DIR]",
+        usage="./run train [NETWORK] [OPTIONS] | ./run train --sweep FILE [OPTIONS] | ./run train FOLDER [--out DIR]",
         epilog="example: ./run train lenet-300-100 --recipe paper --seeds 1..5 --data mnist",
     )
     parser.add_argument(
@@ -26,6 +27,11 @@ def options_of(arguments):
         help=f"lenet-300-100, lenet-5 or a file (default: {NETWORK}); a FOLDER of ledgers: only its page",
     )
     parser.add_argument("--recipe", metavar="R", help=f"best, paper, eie, dsd, short, small or a file (default: {RECIPE})")
+    parser.add_argument(
+        "--sweep",
+        metavar="FILE",
+        help="a network by one recipe with many shares and bits, such as data/sweeps/lenet-300-100.json (default of --seeds: 1)",
+    )
     parser.add_argument("--seeds", type=seeds_text, metavar="A..B", help="one or several (default: 1..5)")
     parser.add_argument("--data", metavar="DIR", help="folder of MNIST's four files (default: that of EIE_MNIST)")
     parser.add_argument("--threads", type=number_from(1, 1024, int), metavar="N", help="of the library, for each seed")
@@ -33,7 +39,9 @@ def options_of(arguments):
     parser.add_argument("--resume", action="store_true", help="go on where the checkpoints of --out end")
     parser.add_out(f"{DATED}; with --resume the one that was interrupted")
     options = parser.parse(arguments)
-    further = ("recipe", "seeds", "data", "threads", "jobs", "resume")
+    further = ("recipe", "sweep", "seeds", "data", "threads", "jobs", "resume")
+    if options.sweep and (options.network or options.recipe):
+        parser.error("--sweep FILE names network and recipe: leave them out")
     if options.network is not None and os.path.isdir(options.network):
         for name in further:
             if getattr(options, name):
@@ -59,6 +67,7 @@ def main(arguments):
         install("python")
         page(options.network, make_folder(options.out or options.network))
         return
+    chosen = sweep.read(options.sweep) if options.sweep else None
     network, recipe = options.network or NETWORK, options.recipe or RECIPE
     install("build", "python")
     build("release")
@@ -67,6 +76,10 @@ def main(arguments):
     say(f"training (results: {out}; Ctrl-C leaves checkpoints, --resume --out {out} goes on)")
     given = [(key, getattr(options, key)) for key in ("data", "threads", "jobs")]
     words = [word for key, value in given if value for word in (f"--{key}", str(value))]
+    if chosen:
+        sweep.run(chosen, options.seeds or "1", out, words)
+        page(out, out)
+        return
     code = call(
         *(EIE, "train", network, "--recipe", recipe, "--seeds", options.seeds or "1..5", *words),
         *(["--resume"] if options.resume else []),
