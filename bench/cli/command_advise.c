@@ -262,7 +262,7 @@ static void print_table(const struct eie_advice *advice)
     }
 }
 
-/* "; between 10 % and 30 % neither was clearly faster" */
+/* "at 10 %", "from 10 % to 30 %"; "": none */
 static void describe_tie(const struct eie_break_even *edge, char *text, size_t size)
 {
     *text = 0;
@@ -285,16 +285,18 @@ static void print_break_even(const char *form, const struct eie_break_even *edge
                "time\n",
                form);
     else if (isnan(not_at))
-        printf("%s was faster than dense float32 up to a density of %.3g %%, the highest %s\n",
-               form, pays, *tie ? "at which there was no tie" : "that was looked at");
+        printf("%s was faster than dense float32 up to a density of %.3g %%, the highest %s", form,
+               pays, *tie ? "at which there was no tie" : "that was looked at");
     else if (isnan(pays))
-        printf("%s was not faster than dense float32 at a density of %.3g %%, the lowest %s\n",
-               form, not_at, *tie ? "at which there was no tie" : "that was looked at");
+        printf("%s was not faster than dense float32 at a density of %.3g %%, the lowest %s", form,
+               not_at, *tie ? "at which there was no tie" : "that was looked at");
     else
         printf("%s pays up to a density of the weights between %.3g %% (faster than dense float32) "
-               "and %.3g %% (slower)\n",
+               "and %.3g %% (slower)",
                form, pays, not_at);
-    if (*tie && !(isnan(pays) && isnan(not_at))) printf("  a tie %s\n", tie);
+    if (isnan(pays) && isnan(not_at)) return;
+    if (*tie) printf("; a tie %s", tie);
+    putchar('\n');
 }
 
 static void print_break_evens(const struct eie_advice *advice)

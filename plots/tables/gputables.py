@@ -15,8 +15,10 @@ from plots.tables.modelrows import MEAN_ROW, with_mean
 
 SGEMV, CSR_MV = "peers_cublas_sgemv", "peers_cusparse_csr_mv"
 SGEMM, HALF, CSR_MM = "peers_cublas_sgemm", "peers_cublas_half", "peers_cusparse_csr_mm"
+INT8 = "peers_cublaslt_int8"
 BATCH, BATCHED = 64, "cuda_batch_groups"
-HALF_COLUMN = "cuBLAS half (approximate), us"
+HALF_COLUMN, INT8_COLUMN = "cuBLAS half (approximate), us", "cublasLt int8 (approximate), us"
+INT8_WORDS = (INT8_COLUMN, "int8 us\n(approx.)")
 TITLES = {"device": "device time", "wall": "wall time", "chain": "a call in a chain, device time"}
 GPU, CHIP_WORD = "GPU", "EIE"
 POWER = "chip_power_text"
@@ -66,13 +68,15 @@ class DeviceTables:
             ("us", "ours\nus"),
             ("cuBLAS sgemv, us", "cuBLAS\nsgemv us"),
             ("cuSPARSE CSR, us", "cuSPARSE\nCSR us"),
-            ("cuBLAS half (approximate), us", "half us\n(approx.)"),
+            (HALF_COLUMN, "half us\n(approx.)"),
             ("over cuBLAS", "over\ncuBLAS"),
             ("over cuSPARSE", "over\ncuSPARSE"),
         ]
         chip = [("over EIE", "over\nEIE"), ("faster", "\nfaster")]
+        int8 = self._int8_words()
         more = (
             [
+                *int8,
                 ("floor, us", "floor\nus"),
                 ("set by", "floor\nset by"),
                 ("share of the floor", "share\n%"),
@@ -80,7 +84,8 @@ class DeviceTables:
             ]
             + chip
             if on_device
-            else chip
+            else int8
+            + chip
             + [
                 ("of it on the device, us", "device\nus"),
                 ("empty launch, us", "launch\nus"),
@@ -100,7 +105,8 @@ class DeviceTables:
                 (
                     ("cuBLAS sgemv, us", "over cuBLAS", SGEMV),
                     ("cuSPARSE CSR, us", "over cuSPARSE", CSR_MV),
-                    ("cuBLAS half (approximate), us", None, HALF),
+                    (HALF_COLUMN, None, HALF),
+                    *self._int8_column(),
                 ),
             )
             if on_device:
@@ -122,7 +128,7 @@ class DeviceTables:
                 )
                 table.put(layer, "launched as", _words(row, layer, "eie_cuda_launch"))
         self._means(table, f"batch 1, {clock} time")
-        _no_mean_of_half(table)
+        _no_mean_of_approximate(table)
         self._winner_of_means(table, "over EIE", "faster")
         table.notes.append(MEANS)
         if clock == "chain":
@@ -143,6 +149,12 @@ class DeviceTables:
                 "clock's, of the same calls."
             )
         return table
+
+    def _int8_words(self):
+        return [INT8_WORDS] if self.device.knows(INT8) else []
+
+    def _int8_column(self):
+        return [(INT8_COLUMN, None, INT8)] if self.device.knows(INT8) else []
 
     def _ours(self, table, layer, row):
         self._kernel(table, layer, row)
@@ -308,9 +320,10 @@ class DeviceTables:
                     (f"{BATCHED}, us", "batch\ngroups us"),
                     ("cuBLAS sgemm, us", "cuBLAS\nsgemm us"),
                     ("cuSPARSE SpMM, us", "cuSPARSE\nSpMM us"),
-                    ("cuBLAS half (approximate), us", "half us\n(approx.)"),
+                    (HALF_COLUMN, "half us\n(approx.)"),
                 ],
                 [
+                    *self._int8_words(),
                     ("over sgemm", "over\nsgemm"),
                     ("over SpMM", "over\nSpMM"),
                     (f"{CHIP}, us", "EIE b1\npubl. us"),
@@ -332,17 +345,18 @@ class DeviceTables:
                 (
                     ("cuBLAS sgemm, us", "over sgemm", SGEMM),
                     ("cuSPARSE SpMM, us", "over SpMM", CSR_MM),
-                    ("cuBLAS half (approximate), us", None, HALF),
+                    (HALF_COLUMN, None, HALF),
+                    *self._int8_column(),
                 ),
                 BATCH,
             )
             self._against_chip(table, layer, ours, self._eie[layer], "device")
         self._means(table, f"batch {BATCH}, device time per input")
         self._winner_of_means(table, "over EIE", "faster")
-        _no_mean_of_half(table)
+        _no_mean_of_approximate(table)
         table.notes += [
             MEANS,
-            "Half precision is approximate: its sums are not those of the layer, and it enters no mean. "
+            "Half precision and int8 are approximate: their sums are not those of the layer, and they enter no mean. "
             "EIE takes one input at a time, so its batch 1 stands here.",
         ]
         return table
@@ -446,12 +460,12 @@ class DeviceTables:
         return table
 
 
-def _no_mean_of_half(table):
-    if (MEAN_ROW, HALF_COLUMN) not in table.cells:
-        return
+def _no_mean_of_approximate(table):
     why = "approximate rows enter no mean"
-    table.put(MEAN_ROW, HALF_COLUMN, missing("none: approximate", "derived", why, "us", why))
-    del table.cells[COUNT_ROW, HALF_COLUMN]
+    for column in (HALF_COLUMN, INT8_COLUMN):
+        if (MEAN_ROW, column) in table.cells:
+            table.put(MEAN_ROW, column, missing("none: approximate", "derived", why, "us", why))
+            del table.cells[COUNT_ROW, column]
 
 
 def _winner(over, above=GPU, below=CHIP_WORD):
