@@ -36,7 +36,7 @@ PAIRS = {  # the even ones' paddings, how much larger the odd size is, the table
     MORE: (("plain", "symmetric"), -1, "Even filters one larger than odd ones"),
     EQUAL: (("wide",), 1, "Even filters with the products of odd ones"),
 }
-BETTER, WORSE, SAME, UNKNOWN = "fewer errors", "more errors", "no difference seen", "one seed: no verdict"
+BETTER, WORSE, SAME, UNKNOWN = "fewer errors", "more errors", "no difference proven", "one seed: no verdict"
 MEANING = {"gain": BETTER, "loss": WORSE, "no gain seen": SAME}
 CONTEXT = ("Machine:", "System:", "Build:", "Library:", "Date:")  # of what stands around rows
 CLOSE_POINTS = 0.1  # what this page calls comparable
@@ -396,9 +396,8 @@ def _said(test):
     words = f"error {test.mean().said()}"
     if test.error_value is not None:
         words += f", standard error {test.error().said(3)}, {len(test.values)} seeds"
-    verdict = MEANING.get(test.verdict(), UNKNOWN)
-    close = "comparable" if test.mean_value <= CLOSE_POINTS else "not comparable"
-    return f"{words}: {verdict}, {close}"
+    close = "comparable" if test.mean_value <= CLOSE_POINTS else f"not comparable (beyond {CLOSE_POINTS} points)"
+    return f"{words}: {close}; {MEANING.get(test.verdict(), UNKNOWN)}"
 
 
 def main(arguments=None):
