@@ -110,8 +110,9 @@ def test_even_filters_stand_beside_their_odd_neighbours(folder):
     verdicts = [smaller.get(name, "verdict").value for name in smaller.rows]
     assert verdicts == [UNKNOWN, WORSE, BETTER] and larger.get(larger.rows[1], "verdict").value == SAME
     sentences = found.sentences()
-    assert "1.41x (d) fewer products" in sentences[2] and "as claimed" in sentences[2] and "comparable" in sentences[2]
-    assert "not comparable" in sentences[0] and "fewer errors" not in sentences[1]
+    assert "holds for 4 x 4, symmetric, does not hold for 2 x 2, plain; 4 x 4, plain" in sentences[0]
+    assert "1.41x (d) fewer products" in sentences[3] and "as claimed" in sentences[3] and ": comparable" in sentences[3]
+    assert "not comparable" in sentences[1] and "fewer errors" not in sentences[2]
 
 
 def test_even_filters_stand_beside_the_line_of_odd_ones(tmp_path):
