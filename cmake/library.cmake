@@ -11,7 +11,7 @@ string(REPLACE "(" "" names "${names}")
 file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/library_names.txt CONTENT "${names}\n")
 
 set(names ${EIE_KERNEL_NAMES})
-list(FILTER names EXCLUDE REGEX "^(opencl|cuda|model)_|^peers_(cublas|cusparse|clblast)_")
+list(FILTER names EXCLUDE REGEX "^(opencl|cuda|model)_|^peers_(cublas|cublaslt|cusparse|clblast)_")
 eie_kernel_table(${PROJECT_BINARY_DIR}/generated/library_kernels.c ${names})
 eie_device_tables(${PROJECT_BINARY_DIR}/generated/library_devices.c)
 add_library(eie_api OBJECT kernels/api/eie.c ${PROJECT_BINARY_DIR}/generated/library_kernels.c

@@ -64,6 +64,7 @@ void cuda_calls_plain(struct cuda_calls *calls)
     eie_cuda_graph_free(calls->chain);
     calls->chain = NULL;
     calls->plain = true;
+    calls->held = false;
 }
 
 void cuda_calls_end(struct cuda_calls *calls)
@@ -93,25 +94,41 @@ enum eie_status cuda_calls_wait(struct cuda_calls *calls, struct eie_error *erro
     return eie_cuda_wait(calls->cuda, error);
 }
 
+static bool has_held_chain(const struct cuda_calls *calls)
+{
+    return calls->held && calls->chain_calls <= CUDA_HELD_MAX;
+}
+
+/* A chain: its time in all. */
+static enum eie_status pass_chain(struct cuda_calls *calls, double *ns, struct eie_error *error)
+{
+    if (has_held_chain(calls))
+        return eie_cuda_span_held(calls->cuda, &calls->span, queue_chain, calls, ns, error);
+    if (!calls->chain)
+        return eie_fail(error, EIE_UNSUPPORTED,
+                        "its calls cannot be recorded as a graph, nor so many of them be queued "
+                        "while the stream is held");
+    enum eie_status status = eie_cuda_graph_run(calls->cuda, calls->chain, error);
+    return status ? status : eie_cuda_span_wait(calls->cuda, &calls->span, ns, error);
+}
+
 enum eie_status cuda_calls_pass(struct cuda_calls *calls, enum eie_clock clock, uint32_t copy,
                                 uint32_t *count, double *ns, struct eie_error *error)
 {
     struct one one = {calls, copy};
-    enum eie_status status;
     *count = 1;
     if (clock == EIE_CLOCK_CHAIN) {
-        if (!calls->chain)
-            return eie_fail(error, EIE_UNSUPPORTED, "its calls cannot be recorded as a graph");
+        const enum eie_status chained = pass_chain(calls, ns, error);
         *count = calls->chain_calls;
-        status = eie_cuda_graph_run(calls->cuda, calls->chain, error);
-    } else if (calls->timed) {
-        status = eie_cuda_graph_run(calls->cuda, calls->timed[copy], error);
-    } else {
-        status = eie_cuda_span_run(calls->cuda, &calls->span, queue_one, &one, error);
+        *ns /= *count;
+        return chained;
     }
-    if (!status) status = eie_cuda_span_wait(calls->cuda, &calls->span, ns, error);
-    *ns /= *count;
-    return status;
+    if (calls->held)
+        return eie_cuda_span_held(calls->cuda, &calls->span, queue_one, &one, ns, error);
+    enum eie_status status =
+        calls->timed ? eie_cuda_graph_run(calls->cuda, calls->timed[copy], error)
+                     : eie_cuda_span_run(calls->cuda, &calls->span, queue_one, &one, error);
+    return status ? status : eie_cuda_span_wait(calls->cuda, &calls->span, ns, error);
 }
 
 /* ---- which way ------------------------------------------------------------------------------ */
@@ -188,6 +205,17 @@ static enum eie_status try_graphs(struct cuda_calls *calls, double *device_ns,
     return time_calls(calls, false, 0, &calls->graph_ns, error);
 }
 
+/* While the stream is held, where that is possible; the device's time of that way. */
+static enum eie_status try_held(struct cuda_calls *calls, struct eie_error *error)
+{
+    double ns;
+    calls->held = true;
+    enum eie_status status = time_calls(calls, true, 0, &ns, error);
+    calls->held = !status;
+    if (!status) calls->device_ns = ns;
+    return status == EIE_UNSUPPORTED ? EIE_OK : status;
+}
+
 enum eie_status cuda_calls_ready(struct cuda_calls *calls, struct eie_error *error)
 {
     const double warm_s = calls->cuda->facts.clock_khz ? WARM_S : 0;
@@ -203,14 +231,19 @@ enum eie_status cuda_calls_ready(struct cuda_calls *calls, struct eie_error *err
         calls->device_ns = graph_device_ns;
     else
         cuda_calls_plain(calls); /* a graph that takes longer tells nothing of the device */
-    return EIE_OK;
+    return calls->timed ? EIE_OK : try_held(calls, error);
 }
 
 void cuda_calls_describe(const struct cuda_calls *calls, eie_column column, void *context)
 {
     column(context, "eie_cuda_launch", calls->plain ? "plain" : "graph", 0);
-    column(context, "eie_cuda_device_launch", calls->timed ? "graph" : "plain", 0);
+    column(context, "eie_cuda_device_launch",
+           calls->timed  ? "graph"
+           : calls->held ? "held"
+                         : "plain",
+           0);
     column(context, "eie_cuda_plain_ns", NULL, calls->plain_ns);
     if (isfinite(calls->graph_ns)) column(context, "eie_cuda_graph_ns", NULL, calls->graph_ns);
-    if (calls->chain) column(context, "eie_cuda_chain_calls", NULL, calls->chain_calls);
+    if (calls->chain || has_held_chain(calls))
+        column(context, "eie_cuda_chain_calls", NULL, calls->chain_calls);
 }

@@ -4,10 +4,12 @@
  *  - wall: run and wait, with no event around them, plainly or as a graph, whichever took less wall
  *    time when the plan was made;
  *  - device: the time between two events in a graph around the call: the host is not in it. What
- *    cannot be recorded, or takes longer as a graph, is launched plainly between two events, and
- *    then what the host does between them is in it: the column eie_cuda_device_launch says which;
- *  - chain: a graph of many calls behind each other between one pair of events, divided by how
- *    many: a call of a busy device, without its launch. */
+ *    cannot be recorded, or takes longer as a graph, is queued between two events while the stream
+ *    is held (eie_cuda_span_held), which leaves the host out too. Calls that wait for the device
+ *    themselves allow neither: between two events the host is in their time. The column
+ *    eie_cuda_device_launch says which: "graph", "held" or "plain";
+ *  - chain: many calls behind each other between one pair of events, in a graph or queued while the
+ *    stream is held, divided by how many: a call of a busy device, without its launch. */
 #ifndef EIE_KERNELS_CUDA_CALLS_H
 #define EIE_KERNELS_CUDA_CALLS_H
 
@@ -16,6 +18,7 @@
 
 #define CUDA_CHAIN      20u   /* calls of a chain, at least */
 #define CUDA_COPIES_MAX 4096u /* that a chain goes through, and that have graphs */
+#define CUDA_HELD_MAX   64u   /* calls of a chain that is queued while the stream is held */
 
 /* Queues one call with copy `copy`: a code of the runtime, 0 for good; below 0 a failure that the
  * owner has kept to itself. */
@@ -29,7 +32,8 @@ struct cuda_calls {
     struct eie_cuda_span span;
     struct CUgraphExec_st **walls, **timed; /* [copies] without and with events; NULL: plain */
     struct CUgraphExec_st *chain;           /* NULL: the calls cannot be recorded */
-    bool plain;                             /* by the wall's clock plain launches are faster */
+    bool held;  /* then what the device's clock sees is queued while the stream is held */
+    bool plain; /* by the wall's clock plain launches are faster */
     double plain_ns, graph_ns; /* wall time of a call either way; graph_ns NaN: not recorded */
     double device_ns;          /* of a call, by the device's clock, when the plan was made */
     bool under_way;

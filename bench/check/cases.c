@@ -553,6 +553,28 @@ static uint32_t companion_of(uint32_t index)
     return index ? index - 1 : eie_check_fixed_cases();
 }
 
+/* Case `index` and the one beside it, which the case before may have left in `last`. */
+static enum eie_status begin_sides(uint64_t seed, uint32_t index, uint32_t samples,
+                                   struct side *last, struct side sides[2], struct eie_error *error)
+{
+    enum eie_status status =
+        make_case(seed, index, samples, &sides[0].layer, &sides[0].inputs, error);
+    if (status || last->layer) {
+        sides[1] = *last;
+        *last = (struct side){0};
+        return status;
+    }
+    return make_case(seed, companion_of(index), samples, &sides[1].layer, &sides[1].inputs, error);
+}
+
+static void side_free(struct side *side)
+{
+    forget(side);
+    eie_layer_free(side->layer);
+    free(side->inputs);
+    *side = (struct side){0};
+}
+
 /* `only_case` -1: all of them. */
 static void write_reproducer(const struct eie_kernel *kernel, const struct eie_device *device,
                              const struct eie_check_options *options, int64_t only_case,
@@ -574,22 +596,21 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
     const uint32_t end = options->only_case >= 0 ? begin + 1 : cases;
     *count = (struct eie_check_count){0};
     write_reproducer(kernel, device, options, -1, &count->reproducer);
+    struct side last = {0};
     enum eie_status status = eie_kernel_probe(kernel, device, error);
     for (uint32_t index = begin; index < end && !status; index++) {
         const struct load load = load_of(index);
         struct side sides[2] = {0};
         write_reproducer(kernel, device, options, index, &count->reproducer);
-        status =
-            make_case(options->seed, index, load.samples, &sides[0].layer, &sides[0].inputs, error);
-        if (!status)
-            status = make_case(options->seed, companion_of(index), load.samples, &sides[1].layer,
-                               &sides[1].inputs, error);
+        status = begin_sides(options->seed, index, load.samples, &last, sides, error);
         if (!status) status = check_case(kernel, device, options, load, sides, count, error);
-        for (int i = 0; i < 2; i++) {
-            forget(&sides[i]);
-            eie_layer_free(sides[i].layer);
-            free(sides[i].inputs);
+        if (index + 1 < end && companion_of(index + 1) == index &&
+            load_of(index + 1).samples == load.samples) { /* drawn anew it would be the same */
+            forget(&sides[0]);
+            last = sides[0];
+            sides[0] = (struct side){0};
         }
+        for (int i = 0; i < 2; i++) side_free(&sides[i]);
         if (status)
             eie_error_prefix(error, status, "kernel %s, case %" PRIu32, kernel->name, index);
         if (status && error) {
@@ -598,6 +619,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
                      count->reproducer.line);
         }
     }
+    side_free(&last);
     if (!status) count->reproducer.line[0] = 0;
     return status;
 }

@@ -13,7 +13,7 @@ usage() {
   cat <<'END'
 usage: gpu.sh [OPTIONS]
 
-The NVIDIA GPUs of this machine: their kernels checked and measured beside cuBLAS, cuSPARSE and NVIDIA's OpenCL, then the
+The NVIDIA GPUs of this machine: their kernels checked and measured beside cuBLAS, cublasLt, cuSPARSE and OpenCL, then the
 accelerator's models and this processor on the same layers, then a look by compute-sanitizer, and all of it packed.
 
   --budget TIME     for measuring each of --batches, 90, 4m, 1h, or least (default 4m); packing weights and the windows
@@ -128,19 +128,23 @@ starts() {
   return 1
 }
 
-# Where cuBLAS and cuSPARSE usually are: toolkits, the packages of every Python at hand, Debian's. Those that are named
+# Where cuBLAS, cublasLt and cuSPARSE usually are: toolkits, the packages of every Python at hand, Debian's. Those that are named
 # come first.
 library_folders() {
-  local folder
+  local folder at_hand
+  at_hand=$(type -P python3)
   shopt -s nullglob
   for folder in ${CUDA_HOME:+"$CUDA_HOME"/lib64} ${CUDA_PATH:+"$CUDA_PATH"/lib64} \
     ${VIRTUAL_ENV:+"$VIRTUAL_ENV"/lib/python3*/site-packages/nvidia/*/lib} \
     ${CONDA_PREFIX:+"$CONDA_PREFIX"/lib "$CONDA_PREFIX"/lib/python3*/site-packages/nvidia/*/lib} \
     ${python:+"${python%/bin/*}"/lib/python3*/site-packages/nvidia/*/lib} \
+    ${at_hand:+"${at_hand%/bin/*}"/lib/python3*/site-packages/nvidia/*/lib} \
     ${HOME:+"$HOME"/.local/lib/python3*/site-packages/nvidia/*/lib} \
     /usr/local/lib/python3*/{site,dist}-packages/nvidia/*/lib /usr/lib/python3*/{site,dist}-packages/nvidia/*/lib \
     /opt/*/lib/python3*/site-packages/nvidia/*/lib /opt/{*/,}.venv/lib/python3*/site-packages/nvidia/*/lib \
     /opt/*/envs/*/lib/python3*/site-packages/nvidia/*/lib ${HOME:+"$HOME"/.venv/lib/python3*/site-packages/nvidia/*/lib} \
+    ${HOME:+"$HOME"/{mini,ana}conda3/lib "$HOME"/.pyenv/versions/*/lib/python3*/site-packages/nvidia/*/lib} \
+    ${HOME:+"$HOME"/{mini,ana}conda3/lib/python3*/site-packages/nvidia/*/lib} /opt/nvidia/hpc_sdk/Linux_*/*/math_libs/lib64 \
     /usr/local/cuda*/lib64 /usr/local/cuda*/targets/*/lib /opt/cuda/lib64 /usr/local/nvidia/lib64; do
     [ ! -d "$folder" ] || printf '%s\n' "$folder"
   done
@@ -152,8 +156,10 @@ set_library_path() {
     EIE_LIBRARY_PATH=${EIE_LIBRARY_PATH:-}${EIE_LIBRARY_PATH:+:}$folder
   done < <(library_folders)
   [ -z "${EIE_LIBRARY_PATH:-}" ] || export EIE_LIBRARY_PATH
-  # where container engines put the driver's own libraries
-  [ ! -d /usr/local/nvidia/lib64 ] || export LD_LIBRARY_PATH=/usr/local/nvidia/lib64${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  # where container engines, WSL and others put the driver's own libraries
+  for folder in /usr/local/nvidia/lib64 /usr/lib64-nvidia /usr/lib/wsl/lib /run/opengl-driver/lib; do
+    [ ! -e "$folder/libcuda.so.1" ] || export LD_LIBRARY_PATH=$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+  done
 }
 
 # Device names into cuda, those that are not wanted into left, those of the same GPUs under OpenCL into others; absent
@@ -281,16 +287,14 @@ measure() {
 }
 
 find_sanitizer() {
-  local file
+  local file folder
   shopt -s nullglob
-  for file in "$(type -P compute-sanitizer)" ${CUDA_HOME:+"$CUDA_HOME"/bin/compute-sanitizer} \
-    /usr/local/cuda*/bin/compute-sanitizer /usr/local/cuda*/compute-sanitizer/compute-sanitizer \
-    ${VIRTUAL_ENV:+"$VIRTUAL_ENV"/lib/python3*/site-packages/nvidia/cu*/bin/compute-sanitizer} \
-    ${python:+"${python%/bin/*}"/lib/python3*/site-packages/nvidia/cu*/bin/compute-sanitizer} \
-    /opt/*/lib/python3*/site-packages/nvidia/cu*/bin/compute-sanitizer \
-    /opt/*/.venv/lib/python3*/site-packages/nvidia/cu*/bin/compute-sanitizer; do
+  for file in "$(type -P compute-sanitizer)" /usr/local/cuda*/compute-sanitizer/compute-sanitizer; do
     [ ! -x "$file" ] || { printf '%s\n' "$file"; return; }
   done
+  while IFS= read -r folder; do # it lies in the bin/ beside a toolkit's or a package's libraries
+    [ ! -x "${folder%/lib*}/bin/compute-sanitizer" ] || { printf '%s\n' "${folder%/lib*}/bin/compute-sanitizer"; return; }
+  done < <(library_folders)
 }
 
 # The lines of the tool's files that match, at most so many.

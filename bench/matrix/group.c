@@ -658,14 +658,14 @@ static bool is_timed(const struct eie_row *row)
     return row->status == EIE_ROW_OK && row->samples.count;
 }
 
-/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them again.
+/* The ceilings that the rows' roofline bounds depend on and that are not measured yet, or all of them again.
  */
 static void measure_ceilings(struct session *session, bool again)
 {
     const struct eie_group *group = session->group;
     struct eie_ceilings *ceilings = group->ceilings;
     uint32_t which = 0;
-    struct eie_error without; /* then these rows have no floor */
+    struct eie_error without; /* then these rows have no bound */
     for (uint32_t i = 0; i < group->row_count; i++) {
         const struct eie_demand demand = demand_of(&group->rows[i]);
         if (is_timed(&group->rows[i])) which |= eie_ceilings_for(group->threads, &demand);
@@ -683,13 +683,13 @@ static void find_floor(struct session *session, uint32_t index)
 {
     struct eie_row *row = &session->group->rows[index];
     const struct eie_demand demand = demand_of(row);
-    struct eie_error without; /* then the row has no floor */
+    struct eie_error without; /* then the row has no bound */
     if (row->threads) {
-        row->floor = eie_floor_of(session->group->ceilings, &demand);
+        row->roofline = eie_roofline_of(session->group->ceilings, &demand);
         return;
     }
     enter(&session->contenders[index], "measuring its device's ceilings");
-    if (eie_device_floor(row->device, eie_row_clock(row), &demand, &row->floor, &row->launch_ns,
+    if (eie_device_roofline(row->device, eie_row_clock(row), &demand, &row->roofline, &row->launch_ns,
                          &without))
         tick(session->group, 1, "going on without the device's ceilings");
     enter(&session->contenders[index], NULL);
@@ -703,7 +703,7 @@ static bool find_floors(struct session *session)
         const struct eie_row *row = &session->group->rows[i];
         if (!is_timed(row)) continue;
         find_floor(session, i);
-        above = above || row->stats.median * ABOVE_CEILING < row->floor.ns;
+        above = above || row->stats.median * ABOVE_CEILING < row->roofline.ns;
     }
     return above;
 }
@@ -717,7 +717,7 @@ static void judge(struct session *session)
         measure_ceilings(session, true);
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct eie_row *row = &group->rows[i];
-        if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
+        if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->roofline.ns) continue;
         const struct eie_demand demand = demand_of(row);
         row->status = EIE_ROW_SUSPECT;
         snprintf(
@@ -725,8 +725,8 @@ static void judge(struct session *session)
             "%.3g us a call is %.2f times what this %s's %s ceiling allows for the %llu "
             "bytes, %llu multiplications and %llu additions one by one that the kernel counts: "
             "its counts or its clock are wrong",
-            row->stats.median / 1e3, row->floor.ns / row->stats.median,
-            row->threads ? "machine" : "device", row->floor.bound, (unsigned long long)demand.bytes,
+            row->stats.median / 1e3, row->roofline.ns / row->stats.median,
+            row->threads ? "machine" : "device", row->roofline.bound, (unsigned long long)demand.bytes,
             (unsigned long long)demand.macs, (unsigned long long)demand.adds);
     }
 }

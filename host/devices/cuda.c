@@ -13,6 +13,8 @@
 #define EIE_CUDA_LEAST 75 /* the least compute capability that device code was made for: 7.5 */
 #endif
 
+#define HELD_TRIES 3 /* a host that others keep from queueing is late now and then */
+
 /* ---- codes ---------------------------------------------------------------------------------- */
 
 static bool lost;
@@ -344,6 +346,60 @@ enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda, const struct eie_cuda_
     const cudaError_t code = cudaEventElapsedTime(&ms, span->first, span->last);
     *ns = 1e6 * (double)ms;
     return eie_cuda_status((int)code, "cudaEventElapsedTime", error);
+}
+
+/* Memory of the host that the device reads and writes: whether it may go on, and whether it did not
+ * wait for that. It stays until the process ends, as the stream does. */
+static enum eie_status make_gate(struct eie_cuda *cuda, struct eie_error *error)
+{
+    void *memory = NULL;
+    if (cuda->gate) return EIE_OK;
+    enum eie_status status = choose(cuda, error);
+    if (!status)
+        status = eie_cuda_status(
+            (int)cudaHostAlloc(&memory, 2 * sizeof *cuda->gate, cudaHostAllocMapped),
+            "cudaHostAlloc", error);
+    if (!status) cuda->gate = memory;
+    return status;
+}
+
+/* Once; *late: the device did not wait until all was queued. */
+static enum eie_status run_held(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                int (*enqueue)(void *context), void *context, double *ns,
+                                bool *late, struct eie_error *error)
+{
+    const struct eie_cuda_launch launch = {.blocks = {1, 1}, .threads = 1, .stream = cuda->stream};
+    void *device = NULL;
+    enum eie_status status =
+        eie_cuda_status((int)cudaHostGetDevicePointer(&device, (void *)(uintptr_t)cuda->gate, 0),
+                        "cudaHostGetDevicePointer", error);
+    if (status) return status;
+    const struct eie_cuda_hold hold = {device, (uint32_t *)device + 1, (uint64_t)EIE_CUDA_HOLD_NS};
+    cuda->gate[0] = cuda->gate[1] = 0;
+    status = eie_cuda_status(eie_cuda_code_hold.launch(&launch, &hold), "the launch", error);
+    if (status) return status;
+    status = eie_cuda_span_run(cuda, span, enqueue, context, error);
+    __atomic_store_n(&cuda->gate[0], 1, __ATOMIC_RELEASE);
+    const enum eie_status waited = status ? eie_cuda_wait(cuda, NULL) /* the first one is told */
+                                          : eie_cuda_span_wait(cuda, span, ns, error);
+    *late = cuda->gate[1] != 0;
+    return status ? status : waited;
+}
+
+enum eie_status eie_cuda_span_held(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                   int (*enqueue)(void *context), void *context, double *ns,
+                                   struct eie_error *error)
+{
+    enum eie_status status = make_gate(cuda, error);
+    for (int i = 0; i < HELD_TRIES && !status; i++) {
+        bool late = false;
+        status = run_held(cuda, span, enqueue, context, ns, &late, error);
+        if (!status && !late) return EIE_OK;
+    }
+    if (status) return status;
+    return eie_fail(
+        error, EIE_UNSUPPORTED,
+        "its calls cannot be queued while the stream is held: they wait for the device");
 }
 
 enum eie_status eie_cuda_wait(struct eie_cuda *cuda, struct eie_error *error)

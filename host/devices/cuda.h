@@ -60,6 +60,7 @@ struct eie_cuda {
     struct eie_cuda_facts facts;
     int index;
     struct CUstream_st *stream; /* all work is queued here, in order */
+    volatile uint32_t *gate;    /* of eie_cuda_span_held; NULL before the first */
 };
 
 /* The process's only one for this device; lives until the process ends. EIE_MISSING when the device
@@ -73,7 +74,9 @@ struct eie_cuda_ceilings {
     double launch_device_ns; /* between the events around an empty kernel that is launched plainly:
                                 what the host does between them is in it */
     double graph_wall_ns, graph_device_ns; /* the same, launched as a graph */
+    double held_device_ns;   /* the same, queued while the stream is held; NaN where that fails */
     double chain_ns;         /* of one of many empty kernels behind each other in a graph */
+    double held_chain_ns;    /* the same of many that were queued while the stream was held */
     double l2_bytes_per_s;   /* reading again and again what half of the L2 cache holds; NaN where
                                 the device has none */
     double dram_bytes_per_s; /* reading many times the L2 cache once */
@@ -129,6 +132,18 @@ eie_cuda_span_run(struct eie_cuda *cuda, const struct eie_cuda_span *span,
 EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_span_wait(struct eie_cuda *cuda,
                                                               const struct eie_cuda_span *span,
                                                               double *ns, struct eie_error *error);
+
+/* The time of what `enqueue` queues, on the device's clock and without the host: a kernel holds the
+ * stream until all of it and both events are queued. What may be queued so is limited by the
+ * driver's own queue, some hundreds of launches. Waits for the end. EIE_UNSUPPORTED where the
+ * device has waited in vain several times, EIE_CUDA_HOLD_NS each: `enqueue` waits for its own work,
+ * or launches are not asynchronous here. */
+#define EIE_CUDA_HOLD_NS 50e6
+EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_span_held(struct eie_cuda *cuda,
+                                                              const struct eie_cuda_span *span,
+                                                              int (*enqueue)(void *context),
+                                                              void *context, double *ns,
+                                                              struct eie_error *error);
 
 /* Waits for all that is queued. */
 EIE_CUDA_PART EIE_MUST_USE enum eie_status eie_cuda_wait(struct eie_cuda *cuda,

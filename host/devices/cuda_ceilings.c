@@ -74,6 +74,19 @@ static enum eie_status time_graph(struct eie_cuda *cuda, const struct eie_cuda_s
     return status == EIE_UNSUPPORTED ? EIE_OK : status;
 }
 
+/* The same of what is queued while the stream is held; NaN stays where that cannot be done. */
+static enum eie_status time_held(struct eie_cuda *cuda, const struct eie_cuda_span *span,
+                                 struct launching *launching, int (*queue)(void *context),
+                                 double *ns, struct eie_error *error)
+{
+    double all[LAUNCHES];
+    enum eie_status status = EIE_OK;
+    for (int i = -LAUNCHES_WARM; i < LAUNCHES && !status; i++)
+        status = eie_cuda_span_held(cuda, span, queue, launching, &all[i < 0 ? 0 : i], error);
+    if (!status) *ns = eie_middle(all, LAUNCHES);
+    return status == EIE_UNSUPPORTED ? EIE_OK : status;
+}
+
 static enum eie_status measure_launches(struct eie_cuda *cuda, const struct eie_cuda_span *span,
                                         struct launching *launching,
                                         struct eie_cuda_ceilings *ceilings, struct eie_error *error)
@@ -88,7 +101,12 @@ static enum eie_status measure_launches(struct eie_cuda *cuda, const struct eie_
         status = time_graph(cuda, span, launching, enqueue, &ceilings->graph_device_ns, error);
     if (!status)
         status = time_graph(cuda, span, launching, enqueue_chain, &ceilings->chain_ns, error);
+    if (!status)
+        status = time_held(cuda, span, launching, enqueue, &ceilings->held_device_ns, error);
+    if (!status)
+        status = time_held(cuda, span, launching, enqueue_chain, &ceilings->held_chain_ns, error);
     ceilings->chain_ns /= CHAIN;
+    ceilings->held_chain_ns /= CHAIN;
     return status;
 }
 
@@ -140,7 +158,9 @@ enum eie_status eie_cuda_measure(struct eie_cuda *cuda, struct eie_cuda_ceilings
     if (bytes > cuda->facts.global_bytes / 4) bytes = cuda->facts.global_bytes / 4;
     *ceilings = (struct eie_cuda_ceilings){.graph_wall_ns = NAN,
                                            .graph_device_ns = NAN,
+                                           .held_device_ns = NAN,
                                            .chain_ns = NAN,
+                                           .held_chain_ns = NAN,
                                            .l2_bytes_per_s = NAN,
                                            .dram_bytes_per_s = NAN};
     enum eie_status status = eie_cuda_span_make(cuda, &span, error);

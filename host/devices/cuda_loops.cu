@@ -1,4 +1,4 @@
-/* What the ceilings of a device are measured with. */
+/* What the ceilings of a device are measured with, and what holds its stream. */
 #include "host/devices/cuda_code.h"
 #include "host/devices/cuda_parts.h"
 
@@ -28,3 +28,32 @@ static __global__ void reads(struct eie_cuda_reads a)
 }
 
 EIE_CUDA_CODE(reads, reads, struct eie_cuda_reads);
+
+#ifdef EIE_CUDA_EMULATED
+#define wait_for_host emulated_hold /* its threads do not run beside the host */
+#else
+static __device__ __forceinline__ uint64_t nanoseconds(void)
+{
+    uint64_t ns;
+    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(ns));
+    return ns;
+}
+
+static __device__ __forceinline__ void wait_for_host(const volatile uint32_t *open,
+                                                     volatile uint32_t *late, uint64_t most_ns)
+{
+    const uint64_t begin = nanoseconds();
+    while (!*open)
+        if (nanoseconds() - begin > most_ns) {
+            *late = 1;
+            break;
+        }
+}
+#endif
+
+static __global__ void hold(struct eie_cuda_hold a)
+{
+    wait_for_host(a.open, a.late, a.most_ns);
+}
+
+EIE_CUDA_CODE(hold, hold, struct eie_cuda_hold);

@@ -27,6 +27,15 @@ struct eie_cuda_reads {
 struct eie_cuda_code;
 extern const struct eie_cuda_code eie_cuda_code_reads;
 
+/* The same file: one thread waits until *open is not 0, or for so long by the device's clock; then
+ * *late becomes 1. Both lie in the host's memory. */
+struct eie_cuda_hold {
+    const volatile uint32_t *open;
+    volatile uint32_t *late;
+    uint64_t most_ns;
+};
+extern const struct eie_cuda_code eie_cuda_code_hold;
+
 #ifdef __cplusplus
 }
 #endif

@@ -71,9 +71,10 @@ static enum eie_status measure(const struct eie_device *device,
     if (!status) status = eie_cuda_ceilings(cuda, &most, error);
     if (status) return status;
     *ceilings = (struct eie_device_ceilings){
-        .launch_count = 2,
+        .launch_count = 3,
         .launches = {{"launch", most->launch_wall_ns, most->launch_device_ns, NAN},
-                     {"graph", most->graph_wall_ns, most->graph_device_ns, most->chain_ns}}};
+                     {"graph", most->graph_wall_ns, most->graph_device_ns, most->chain_ns},
+                     {"held", NAN, most->held_device_ns, most->held_chain_ns}}};
     ceilings->level_count = levels_of(device, ceilings->levels);
     ceilings->levels[0].per_s = most->l2_bytes_per_s;
     ceilings->levels[1].per_s = most->dram_bytes_per_s;

@@ -51,7 +51,7 @@ void eie_listing_add_absent(struct eie_listing *listing, const char *word, const
 
 /* A way of starting a kernel, and what that costs where there is no work. */
 struct eie_launch_cost {
-    const char *name;          /* static: "launch", "graph" */
+    const char *name;          /* static: "launch", "graph", "held" */
     double wall_ns, device_ns; /* NaN: not measured */
     double chain_ns;           /* of one of many behind each other; NaN or 0: not measured */
 };

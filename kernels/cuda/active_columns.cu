@@ -1,6 +1,8 @@
 /* A block is a set of neighbouring rows and a slice of the columns: it lists the active columns of
  * the slice, and each warp takes one after the other. The 16 products of a column's input with the
- * codebook lie in the warp's registers; an entry's code picks one (a shuffle), its row takes it. */
+ * codebook lie in the warp's registers; an entry's code picks one (a shuffle), its row takes it.
+ * Where 32 of a warp's columns begin and end, and their inputs, are fetched together, a lane for
+ * each, and a column's first entries before the column before it is added. */
 #include "kernels/cuda/active_columns.h"
 #include "kernels/cuda/columns.cuh"
 
@@ -8,6 +10,23 @@ static __device__ __forceinline__ void add(uint32_t *sum, uint32_t entry, uint32
 {
     const uint32_t product = __shfl_sync(ALL, products, (int)(entry & 15u), 16);
     if (entry & 15u) atomicAdd(&sum[entry >> 4], product);
+}
+
+/* Up to 4 weights of the lane; 0 beyond the column's end. */
+static __device__ __forceinline__ uint2 entries_at(const uint2 *entries, uint32_t at, uint32_t stop)
+{
+    uint2 four;
+    four.x = four.y = 0;
+    if (at < stop) four = __ldg(entries + at);
+    return four;
+}
+
+static __device__ __forceinline__ void add_four(uint32_t *sum, uint2 four, uint32_t products)
+{
+    add(sum, four.x & 0xffffu, products);
+    add(sum, four.x >> 16, products);
+    add(sum, four.y & 0xffffu, products);
+    add(sum, four.y >> 16, products);
 }
 
 CUDA_KERNEL(COLUMNS_THREADS) active_columns(struct columns_arguments a)
@@ -25,18 +44,32 @@ CUDA_KERNEL(COLUMNS_THREADS) active_columns(struct columns_arguments a)
     const struct columns_shared shared = columns_begin(a, memory);
     columns_compact(shared, x, first, end);
     const uint32_t count = shared.numbers[0];
-    for (uint32_t i = threadIdx.x / WARP; i < count; i += blockDim.x / WARP) {
-        const uint32_t column = shared.list[i];
-        const uint32_t products = (uint32_t)(weight * __ldg(x + first + column));
-        const uint32_t begin = __ldg(start + column), stop = __ldg(start + column + 1);
-        for (uint32_t e = begin; e < stop; e += WARP) {
-            uint2 four;
-            four.x = four.y = 0;
-            if (e + lane < stop) four = __ldg(entries + e + lane);
-            add(shared.sum, four.x & 0xffffu, products);
-            add(shared.sum, four.x >> 16, products);
-            add(shared.sum, four.y & 0xffffu, products);
-            add(shared.sum, four.y >> 16, products);
+    const uint32_t warps = blockDim.x / WARP;
+    for (uint32_t i = cuda_warp(); i < count; i += WARP * warps) {
+        const uint32_t mine = i + lane * warps, more = (count - i + warps - 1) / warps;
+        const uint32_t columns = more < WARP ? more : WARP;
+        uint32_t begin = 0, stop = 0;
+        int32_t input = 0;
+        if (mine < count) {
+            const uint32_t column = shared.list[mine];
+            begin = __ldg(start + column);
+            stop = __ldg(start + column + 1);
+            input = __ldg(x + first + column);
+        }
+        uint32_t at = __shfl_sync(ALL, begin, 0), end_at = __shfl_sync(ALL, stop, 0);
+        uint2 four = entries_at(entries, at + lane, end_at);
+        for (uint32_t c = 0; c < columns; c++) {
+            const uint32_t products = (uint32_t)(weight * __shfl_sync(ALL, input, (int)c));
+            const uint32_t next = c + 1 < columns ? c + 1 : c;
+            const uint32_t next_at = __shfl_sync(ALL, begin, (int)next);
+            const uint32_t next_end = __shfl_sync(ALL, stop, (int)next);
+            const uint2 next_four = entries_at(entries, next_at + lane, next_end);
+            add_four(shared.sum, four, products);
+            for (at += WARP; at < end_at; at += WARP)
+                add_four(shared.sum, entries_at(entries, at + lane, end_at), products);
+            at = next_at;
+            end_at = next_end;
+            four = next_four;
         }
     }
     const uint32_t before = set * ACTIVE_COLUMNS_ROWS;

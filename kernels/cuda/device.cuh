@@ -85,6 +85,17 @@ static __device__ __forceinline__ void cuda_add(uint32_t *at, uint32_t value)
 #endif
 }
 
+/* What the thread has written, and the block before a barrier, is seen before what it writes
+ * afterwards; and what it has read before what it reads afterwards. */
+static __device__ __forceinline__ void cuda_fence(void)
+{
+#ifdef EIE_CUDA_EMULATED
+    __threadfence();
+#else
+    asm volatile("fence.acq_rel.gpu;" : : : "memory");
+#endif
+}
+
 /* For blocks that add to the same sums in memory, `blocks` of them: true in the one that comes
  * last, in all of its threads, and then all have added. `done` is 0 before the first and after the
  * last; `word` lies in shared memory, for the block to use. A barrier. */
@@ -92,10 +103,10 @@ static __device__ __forceinline__ bool cuda_is_last(uint32_t *done, uint32_t blo
 {
     __syncthreads();
     if (threadIdx.x == 0) {
-        __threadfence(); /* what the block has added comes before its sign */
+        cuda_fence(); /* what the block has added comes before its sign */
         *word = atomicAdd(done, 1u) == blocks - 1;
         if (*word) *done = 0;
-        __threadfence(); /* and others' signs before their sums are read */
+        cuda_fence(); /* and others' signs before their sums are read */
     }
     __syncthreads();
     return *word != 0;

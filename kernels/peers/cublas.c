@@ -9,19 +9,38 @@ struct cublas_functions cublas;
 static struct {
     void *handle;
     struct cublasContext *contexts[CUDA_FLOAT_DEVICES]; /* until the process ends */
-    char text[64];
+    char text[CUBLAS_NAME_BYTES];
 } library;
 
 /* ---- the library ---------------------------------------------------------------------------- */
 
-enum eie_status cublas_check(unsigned code, const char *what, struct eie_error *error)
+enum eie_status cublas_status(unsigned code, const char *what, cublas_words words,
+                              struct eie_error *error)
 {
     enum eie_status status = EIE_SYSTEM;
     if (code == CUBLAS_SUCCESS) return EIE_OK;
     if (code == CUBLAS_NO_MEMORY) status = EIE_MEMORY;
     if (code == CUBLAS_WRONG_DEVICE || code == CUBLAS_UNSUPPORTED) status = EIE_UNSUPPORTED;
-    return eie_fail(error, status, "%s fails with its code %u%s%s", what, code,
-                    cublas.words ? ": " : "", cublas.words ? cublas.words(code) : "");
+    return eie_fail(error, status, "%s fails with its code %u%s%s", what, code, words ? ": " : "",
+                    words ? words(code) : "");
+}
+
+enum eie_status cublas_check(unsigned code, const char *what, struct eie_error *error)
+{
+    return cublas_status(code, what, cublas.words, error);
+}
+
+enum eie_status cublas_name(const char *name, unsigned (*property)(unsigned which, int *value),
+                            cublas_words words, char text[CUBLAS_NAME_BYTES],
+                            struct eie_error *error)
+{
+    int version[3] = {0, 0, 0};
+    enum eie_status status = EIE_OK;
+    for (unsigned i = 0; i < 3 && !status; i++)
+        status =
+            cublas_status(property(i, &version[i]), "its function for the version", words, error);
+    snprintf(text, CUBLAS_NAME_BYTES, "%s %d.%d.%d", name, version[0], version[1], version[2]);
+    return status;
 }
 
 static enum eie_status load_library(struct eie_error *error)
@@ -43,19 +62,14 @@ static enum eie_status load_library(struct eie_error *error)
     };
     static const struct eie_library_need words[] = {{"cublasGetStatusString", &cublas.words},
                                                     {NULL, NULL}};
-    int version[3] = {0, 0, 0};
     void *handle;
     enum eie_status status = eie_library_open(names, "EIE_CUBLAS", &handle, error);
     if (!status) status = eie_library_symbols(handle, needs, error);
     if (status) return status;
     if (eie_library_symbols(handle, words, NULL)) cublas.words = NULL;
-    for (unsigned i = 0; i < 3 && !status; i++)
-        status = cublas_check(cublas.property(i, &version[i]), "cublasGetProperty", error);
-    if (status) return status;
-    snprintf(library.text, sizeof library.text, "cuBLAS %d.%d.%d", version[0], version[1],
-             version[2]);
-    library.handle = handle;
-    return EIE_OK;
+    status = cublas_name("cuBLAS", cublas.property, cublas.words, library.text, error);
+    if (!status) library.handle = handle;
+    return status;
 }
 
 enum eie_status cublas_probe(const struct eie_device *device, struct eie_error *error)
@@ -139,25 +153,6 @@ void cublas_destroy(struct eie_plan *plan)
     cuda_float_end((struct cuda_float_plan *)plan);
 }
 
-static enum eie_status fill(struct cuda_float_plan *plan, struct eie_error *error)
-{
-    const struct eie_layer *layer = plan->setup.problem.layer;
-    struct eie_sparse_codes codes;
-    enum eie_status status = eie_layer_decode(layer, &codes, error);
-    if (status) return status;
-    void *dense = calloc(plan->needs.copy_bytes, 1);
-    if (!dense) status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
-    for (uint32_t j = 0; j < codes.inputs && !status; j++)
-        for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++)
-            cuda_float_put(plan->needs.type, dense, (size_t)codes.row[e] * plan->needs.x_stride + j,
-                           layer->codebook[codes.code[e]]);
-    for (uint32_t c = 0; c < plan->setup.copies && !status; c++)
-        status = eie_cuda_write(plan->cuda, plan->copies[c], dense, plan->needs.copy_bytes, error);
-    free(dense);
-    eie_sparse_codes_free(&codes);
-    return status;
-}
-
 enum eie_status cublas_prepare(const struct eie_setup *setup, enum cuda_type type,
                                const struct cuda_float_product *product, struct eie_plan **opaque,
                                struct eie_error *error)
@@ -169,25 +164,13 @@ enum eie_status cublas_prepare(const struct eie_setup *setup, enum cuda_type typ
     if (status) return status;
     struct cublas_plan *plan = (struct cublas_plan *)base;
     status = cublas_context(base->cuda, &plan->handle, error);
-    if (!status) status = fill(base, error);
+    if (!status) status = cuda_float_fill(base, setup->problem.layer->codebook, error);
     if (!status) status = cuda_float_ready(base, error);
     if (status)
         cuda_float_end(base);
     else
         *opaque = (struct eie_plan *)base;
     return status;
-}
-
-void cublas_cost(const struct eie_plan *opaque, struct eie_cost *cost)
-{
-    const struct cuda_float_plan *plan = (const struct cuda_float_plan *)opaque;
-    const struct cuda_float_needs *needs = &plan->needs;
-    const uint64_t batch = plan->setup.problem.batch;
-    cost->macs_useful = cuda_float_useful(plan);
-    cost->macs_padding = batch * needs->x_stride * needs->y_stride - cost->macs_useful;
-    cost->prepared_bytes = needs->copy_bytes;
-    cost->bytes_read = needs->copy_bytes + batch * needs->x_stride * cuda_float_width(needs->type);
-    cost->bytes_written = batch * needs->y_stride * sizeof(float);
 }
 
 void cublas_describe(const struct eie_plan *plan, eie_column column, void *context)

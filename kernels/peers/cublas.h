@@ -25,6 +25,8 @@ enum cublas_constant {
 
 struct cublasContext;
 
+typedef const char *(*cublas_words)(unsigned status);
+
 /* The library's enums are unsigned, but for the one with a value below 0. */
 struct cublas_functions {
     unsigned (*property)(unsigned which, int *value);
@@ -46,7 +48,7 @@ struct cublas_functions {
                      int m, int n, int k, const void *alpha, const void *a, unsigned a_type,
                      int a_stride, const void *b, unsigned b_type, int b_stride, const void *beta,
                      void *c, unsigned c_type, int c_stride, unsigned compute_type, int algorithm);
-    const char *(*words)(unsigned status); /* NULL in older ones */
+    cublas_words words; /* NULL in older ones */
 };
 extern struct cublas_functions cublas; /* after a probe */
 
@@ -55,12 +57,20 @@ struct cublas_plan {
     struct cublasContext *handle;
 };
 
+/* Name and version of a library that has such a function for its version's three numbers. */
+#define CUBLAS_NAME_BYTES 64
+enum eie_status cublas_name(const char *name, unsigned (*property)(unsigned which, int *value),
+                            cublas_words words, char text[CUBLAS_NAME_BYTES],
+                            struct eie_error *error);
+
 /* The library on an open device, bound to its stream, with a workspace of its own, so that it
  * allocates none while its calls are recorded: the process's only one for it. */
 enum eie_status cublas_context(struct eie_cuda *cuda, struct cublasContext **context,
                                struct eie_error *error);
 
-/* EIE_OK, or a failure with the library's own words for `what`. */
+/* EIE_OK, or a failure with the library's own words for `what`; cublasLt's codes are the same. */
+enum eie_status cublas_status(unsigned code, const char *what, cublas_words words,
+                              struct eie_error *error);
 enum eie_status cublas_check(unsigned code, const char *what, struct eie_error *error);
 
 /* A plan of floats, or of halves: there rows and columns are rounded up to the 16 bytes that the
@@ -75,7 +85,6 @@ enum eie_status cublas_plan_bytes(const struct eie_problem *problem, enum cuda_t
 enum eie_status cublas_probe(const struct eie_device *device, struct eie_error *error);
 enum eie_status cublas_supports_float(const struct eie_problem *problem, uint64_t *plan_bytes,
                                       struct eie_error *error);
-void cublas_cost(const struct eie_plan *plan, struct eie_cost *cost);
 void cublas_describe(const struct eie_plan *plan, eie_column column, void *context);
 void cublas_destroy(struct eie_plan *plan);
 

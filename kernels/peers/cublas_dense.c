@@ -41,7 +41,7 @@ static enum eie_status prepare_sgemm(const struct eie_setup *setup, struct eie_p
         EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE | EIE_KERNEL_SKIP_ONE | EIE_KERNEL_SKIP_SEVERAL,     \
     .max_threads = 0, .probe = cublas_probe, .supports = cublas_supports_float,                    \
     .load = cuda_float_load, .run = cuda_float_run, .wait = cuda_float_wait,                       \
-    .pass = cuda_float_pass, .read = cuda_float_read, .cost = cublas_cost,                         \
+    .pass = cuda_float_pass, .read = cuda_float_read, .cost = cuda_float_dense_cost,               \
     .describe = cublas_describe, .destroy = cublas_destroy
 
 const struct eie_kernel eie_kernel_peers_cublas_sgemv = {

@@ -49,7 +49,7 @@ const struct eie_kernel eie_kernel_peers_cublas_half = {
     .wait = cuda_float_wait,
     .pass = cuda_float_pass,
     .read = cuda_float_read,
-    .cost = cublas_cost,
+    .cost = cuda_float_dense_cost,
     .describe = cublas_describe,
     .destroy = cublas_destroy,
 };

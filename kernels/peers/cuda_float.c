@@ -7,7 +7,7 @@
 
 size_t cuda_float_width(enum cuda_type type)
 {
-    return type == CUDA_HALF ? sizeof(uint16_t) : sizeof(float);
+    return type == CUDA_HALF ? sizeof(uint16_t) : type == CUDA_BYTE ? 1 : sizeof(float);
 }
 
 /* IEEE binary16 has 11 bits of precision and reaches 65504: integers of 16 bits neither overflow
@@ -28,6 +28,8 @@ void cuda_float_put(enum cuda_type type, void *values, size_t at, int16_t value)
 {
     if (type == CUDA_HALF)
         ((uint16_t *)values)[at] = half_of(value);
+    else if (type == CUDA_BYTE)
+        ((int8_t *)values)[at] = (int8_t)value;
     else
         ((float *)values)[at] = value;
 }
@@ -105,7 +107,7 @@ enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
                                  struct cuda_float_plan **plan, struct eie_error *error)
 {
     const struct eie_problem *problem = &setup->problem;
-    const bool gaps = needs->y_stride != problem->layer->outputs;
+    const bool apart = needs->y_stride != problem->layer->outputs || needs->type == CUDA_BYTE;
     struct cuda_float_plan *made = calloc(1, size);
     if (!made) return eie_fail(error, EIE_MEMORY, "out of memory for a plan");
     made->setup = *setup;
@@ -113,10 +115,10 @@ enum eie_status cuda_float_begin(const struct eie_setup *setup, size_t size,
     made->product = product;
     made->inputs = calloc(input_count(problem), sizeof *made->inputs);
     made->values = calloc(x_bytes(problem, needs), 1);
-    made->sums = gaps ? calloc(y_bytes(problem, needs), 1) : NULL;
+    made->sums = apart ? calloc(y_bytes(problem, needs), 1) : NULL;
     made->copies = calloc(setup->copies, sizeof *made->copies);
     enum eie_status status = EIE_OK;
-    if (!made->inputs || !made->values || (gaps && !made->sums) || !made->copies)
+    if (!made->inputs || !made->values || (apart && !made->sums) || !made->copies)
         status = eie_fail(error, EIE_MEMORY, "out of memory for a plan");
     if (!status) status = eie_cuda_open(problem->device, &made->cuda, error);
     if (!status)
@@ -167,18 +169,45 @@ enum eie_status cuda_float_ready(struct cuda_float_plan *plan, struct eie_error 
     return told(plan, status, error);
 }
 
+enum eie_status cuda_float_fill(struct cuda_float_plan *plan, const int16_t *weights,
+                                struct eie_error *error)
+{
+    const struct eie_layer *layer = plan->setup.problem.layer;
+    struct eie_sparse_codes codes;
+    enum eie_status status = eie_layer_decode(layer, &codes, error);
+    if (status) return status;
+    void *dense = calloc(plan->needs.copy_bytes, 1);
+    if (!dense) status = eie_fail(error, EIE_MEMORY, "out of memory for layer %s", layer->name);
+    for (uint32_t j = 0; j < codes.inputs && !status; j++)
+        for (uint32_t e = codes.column_start[j]; e < codes.column_start[j + 1]; e++)
+            cuda_float_put(plan->needs.type, dense, (size_t)codes.row[e] * plan->needs.x_stride + j,
+                           weights[codes.code[e]]);
+    for (uint32_t c = 0; c < plan->setup.copies && !status; c++)
+        status = eie_cuda_write(plan->cuda, plan->copies[c], dense, plan->needs.copy_bytes, error);
+    free(dense);
+    eie_sparse_codes_free(&codes);
+    return status;
+}
+
+enum eie_status cuda_float_send(struct cuda_float_plan *plan, const int16_t *inputs,
+                                struct eie_error *error)
+{
+    const struct eie_problem *problem = &plan->setup.problem;
+    memmove(plan->inputs, inputs, input_count(problem) * sizeof *inputs);
+    return eie_cuda_write(plan->cuda, plan->x, plan->values, x_bytes(problem, &plan->needs), error);
+}
+
 enum eie_status cuda_float_load(struct eie_plan *opaque, const int16_t *inputs,
                                 struct eie_error *error)
 {
     struct cuda_float_plan *plan = (struct cuda_float_plan *)opaque;
     const struct eie_problem *problem = &plan->setup.problem;
     const size_t columns = problem->layer->inputs;
-    memmove(plan->inputs, inputs, input_count(problem) * sizeof *inputs);
     for (size_t b = 0; b < problem->batch; b++)
         for (size_t j = 0; j < columns; j++)
             cuda_float_put(plan->needs.type, plan->values, b * plan->needs.x_stride + j,
                            inputs[b * columns + j]);
-    return eie_cuda_write(plan->cuda, plan->x, plan->values, x_bytes(problem, &plan->needs), error);
+    return cuda_float_send(plan, inputs, error);
 }
 
 enum eie_status cuda_float_read(struct eie_plan *opaque, void *y, struct eie_error *error)
@@ -189,7 +218,8 @@ enum eie_status cuda_float_read(struct eie_plan *opaque, void *y, struct eie_err
     enum eie_status status = eie_cuda_read(plan->cuda, plan->sums ? plan->sums : y, plan->y,
                                            y_bytes(problem, &plan->needs), error);
     for (size_t b = 0; plan->sums && !status && b < problem->batch; b++)
-        memcpy((float *)y + b * rows, plan->sums + b * plan->needs.y_stride, rows * sizeof(float));
+        memcpy((float *)y + b * rows, (float *)plan->sums + b * plan->needs.y_stride,
+               rows * sizeof(float));
     return status;
 }
 
@@ -199,4 +229,16 @@ uint64_t cuda_float_useful(const struct cuda_float_plan *plan)
     uint64_t useful, padding;
     eie_layer_count_batch(problem->layer, plan->inputs, problem->batch, &useful, &padding);
     return useful;
+}
+
+void cuda_float_dense_cost(const struct eie_plan *opaque, struct eie_cost *cost)
+{
+    const struct cuda_float_plan *plan = (const struct cuda_float_plan *)opaque;
+    const struct cuda_float_needs *needs = &plan->needs;
+    const uint64_t batch = plan->setup.problem.batch;
+    cost->macs_useful = cuda_float_useful(plan);
+    cost->macs_padding = batch * needs->x_stride * needs->y_stride - cost->macs_useful;
+    cost->prepared_bytes = needs->copy_bytes;
+    cost->bytes_read = needs->copy_bytes + batch * needs->x_stride * cuda_float_width(needs->type);
+    cost->bytes_written = batch * needs->y_stride * sizeof(float);
 }

@@ -8,7 +8,7 @@
  *   load       the inputs are copied in
  *   run, wait  what is timed: all that depends on the inputs belongs here
  *   read       the outputs are copied out and compared, bit for bit
- *   cost       how much was computed and read, counted exactly. The row's floor comes from it: the
+ *   cost       how much was computed and read, counted exactly. The row's roofline bound comes from it: the
  *              least time that the machine's measured ceilings allow. A row faster than that is
  *              suspect, so a cost that claims too much takes the kernel out of every headline
  *   destroy

@@ -40,6 +40,7 @@ class Convolutions:
         self.run = self._object("run.json", "eie-run-1", ("steps", "images", "threads", "kernel"))
         self.floats = self._object("float.json", "eie-run-1", ("images", "threads", "kernel"), needed=False)
         self.winograd = self._object("winograd.json", "eie-winograd-1", ("layers",), needed=False)
+        self.file = self._object("file.json", "eie-ledger-1", ("file_bytes", "input_bytes", "file_uses"), needed=False)
         self.sweep = self._object("explore.json", "eie-explore-1", ("points",), needed=False)
         self.results = load(os.path.join(folder, "bench.json"))
         self.layers = [self._layer(step) for step in self.run["steps"] if "positions" in step]

@@ -10,6 +10,7 @@ import sys
 
 from plots.convolution.files import CYCLE, FLOAT, INT8, Convolutions, image_ns
 from plots.convolution.tables import (
+    file_table,
     groups_table,
     image_table,
     layers_table,
@@ -108,6 +109,11 @@ def page(found):
             "Multiplications of the 3 x 3 layers before over those behind F(2x2, 3x3), without the transforms' additions: above "
             "1 it would save. *dense, inputs*: dense weights, inputs that are not 0; *active*: both not 0, what EIE does. What is "
             "not 0 and how many weights differ: before > behind."
+        ).table(tables[-1], titled=False)
+    if found.file:
+        tables.append(file_table(found))
+        its.heading("The weights as a file").add(
+            "The published weights shared anew at 6 bits a weight and Huffman-coded, as the authors' poster states its size."
         ).table(tables[-1], titled=False)
     its.heading("Where this is from").bullets(context_lines(found.results))
     return its, tables

@@ -11,6 +11,7 @@ steps."""
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import median
 
 import numpy
 import ruptures
@@ -41,7 +42,9 @@ def find(values, least=0.0, series=1):
     scatter = scatter_of(values)
     calm = _without_outliers(values, scatter)
     signal = (calm / scatter).reshape(-1, 1)
-    ends = ruptures.Pelt(model="l2", min_size=FEWEST, jump=1).fit(signal).predict(pen=PENALTY * math.log(len(values)))
+    # the linear kernel's cost is the squared error, and this form of PELT is compiled
+    proposed = ruptures.KernelCPD(kernel="linear", min_size=FEWEST, jump=1).fit(signal)
+    ends = proposed.predict(pen=PENALTY * math.log(len(values)))
     return _confirmed(calm, ends[:-1], least, ERROR / series)
 
 
@@ -54,8 +57,7 @@ def scatter_of(values):
 def _without_outliers(values, scatter):
     calm = values.copy()
     for place in range(len(values)):
-        near = numpy.r_[values[max(0, place - 2) : place], values[place + 1 : place + 3]]
-        middle = numpy.median(near)
+        middle = median([*values[max(0, place - 2) : place], *values[place + 1 : place + 3]])
         if abs(values[place] - middle) > CUT * scatter and _stands_alone(values, place, scatter):
             calm[place] = middle
     return calm
@@ -122,4 +124,11 @@ def _by_chance(count):
     sums = numpy.cumsum(numpy.random.default_rng(SEED).permuted(orders, axis=1), axis=1)
     found = [_distance(sums[:, place - 1], place, count) for place in range(FEWEST, count - FEWEST + 1)]
     distances = [numpy.sort(own) for own in found]
-    return distances, numpy.sort(numpy.min([_at_least(*both) for both in zip(distances, found)], axis=0))
+    return distances, numpy.sort(numpy.min([_own_shares(own) for own in found], axis=0))
+
+
+def _own_shares(distances):
+    """`_at_least` of each of those drawn among them all, counted: distances of whole ranks are halves of whole numbers."""
+    halves = numpy.rint(2 * distances).astype(int)
+    counts = numpy.bincount(halves)
+    return 1 - (numpy.cumsum(counts) - counts)[halves] / len(distances)

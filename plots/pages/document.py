@@ -47,7 +47,7 @@ CONTAINS = (
     "behind them, and those that they imply count as reproduced nowhere.",
     "**Claimed energy factors** multiply as if they were independent; the products say what would be saved at "
     "most, not what was measured.",
-    "**Ceilings** of this host are the best of several loops, and a row's floor is the least time that they allow.",
+    "**Ceilings** of this host are the best of several loops, and a row's roofline bound is the least time that they allow.",
     "Reference, approximate and suspect rows, and real layers, are in no mean and no headline.",
 )
 

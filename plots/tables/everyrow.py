@@ -19,7 +19,7 @@ OVER = {kind: f"x over {words}" for kind, words in BEST.items()}
 class Line:
     row: object
     cells: dict  # {column: cell}
-    bound: str  # what sets the row's floor; "" where the file does not say
+    bound: str  # what sets the row's roofline bound; "" where the file does not say
     again: str  # the command that repeats it
 
 

@@ -11,7 +11,7 @@ from plots.tables.hostrows import cell_of, number_cell
 from plots.tables.modelrows import MEAN_ROW
 
 SGEMV, CSR_MV, SGEMM, CSR_MM = "peers_cublas_sgemv", "peers_cusparse_csr_mv", "peers_cublas_sgemm", "peers_cusparse_csr_mm"
-HALF = "peers_cublas_half"
+HALF, INT8 = "peers_cublas_half", "peers_cublaslt_int8"
 LEVELS = {"l2": "l2_bytes_per_s", "dram": "dram_bytes_per_s"}
 SPEEDS = {"l2": "read from the L2 cache", "dram": "read from the memory"}  # words of the ceilings
 
@@ -26,10 +26,11 @@ class More:
         self.how = self._how()
         self.busy = self._busy() if device.has(1, "chain") else None
         self.sweep = self._sweep() if len(device.batches()) > 1 else None
+        self.crossover = self._crossover() if self.sweep else None
         self.opencl = self._opencl() if device.same_card() else None
 
     def all(self):
-        return [table for table in (self.cold, self.how, self.busy, self.sweep, self.opencl) if table]
+        return [table for table in (self.cold, self.how, self.busy, self.sweep, self.crossover, self.opencl) if table]
 
     def lines(self):
         """What they come to, a sentence each."""
@@ -140,7 +141,12 @@ class More:
             [
                 [("kernel", "fastest\nexact kernel"), ("uJ", "ours\nuJ"), ("W", "ours\nW")],
                 [("cuBLAS sgemv, uJ", "cuBLAS\nuJ"), ("cuSPARSE CSR, uJ", "cuSPARSE\nuJ")],
-                [("one by one, uJ", "one by\none uJ"), ("EIE, uJ", "EIE\nuJ"), ("EIE over GPU", "GPU\n/ EIE")],
+                [("EIE, uJ", "EIE\nuJ"), ("EIE over GPU", "GPU\n/ EIE")],
+                [
+                    ("one by one, uJ", "one by one\nours uJ"),
+                    ("cuBLAS one by one, uJ", "one by one\ncuBLAS uJ"),
+                    ("cuSPARSE one by one, uJ", "one by one\ncuSPARSE uJ"),
+                ],
             ],
         )
         for layer in LAYERS:
@@ -149,8 +155,13 @@ class More:
             table.put(layer, "kernel", _name(row, cell_of(row, layer)))
             table.put(layer, "uJ", joules)
             table.put(layer, "W", watts)
-            for column, kernel in (("cuBLAS sgemv, uJ", SGEMV), ("cuSPARSE CSR, uJ", CSR_MV)):
-                table.put(layer, column, _energy(self.device.row(kernel, layer, 1, "chain"), layer)[0])
+            for column, kernel, clock in (
+                ("cuBLAS sgemv, uJ", SGEMV, "chain"),
+                ("cuSPARSE CSR, uJ", CSR_MV, "chain"),
+                ("cuBLAS one by one, uJ", SGEMV, "device"),
+                ("cuSPARSE one by one, uJ", CSR_MV, "device"),
+            ):
+                table.put(layer, column, _energy(self.device.row(kernel, layer, 1, clock), layer)[0])
             table.put(layer, "one by one, uJ", _energy(self.device.ours(layer, 1, "device"), layer)[0])
             table.put(layer, "EIE, uJ", self._energies[layer])
             table.put(layer, "EIE over GPU", ratio(joules, self._energies[layer], f"busy GPU / EIE, energy, {layer}"))
@@ -178,7 +189,12 @@ class More:
             [
                 [("ours, us", "ours\nus"), ("dense float, us", "dense\nfloat us"), ("cuSPARSE, us", "cuSPARSE\nus")],
                 [("over dense float", "over\ndense"), ("over cuSPARSE", "over\ncuSPARSE"), ("over EIE", "over\nEIE")],
-                [("faster than half on", "faster than\nhalf on"), ("faster than EIE on", "faster than\nEIE on")],
+                [
+                    ("faster than half on", "faster than\nhalf on"),
+                    *([("faster than int8 on", "faster than\nint8 on")] if self.device.knows(INT8) else []),
+                    ("faster than EIE on", "faster than\nEIE on"),
+                    ("uJ an input, busy", "busy GPU\nuJ an input"),
+                ],
             ],
         )
         table.corner = "inputs a call"
@@ -188,7 +204,7 @@ class More:
             ours = {layer: cell_of(row, layer) for layer, row in rows.items()}
             peers = {
                 kernel: {layer: cell_of(self.device.row(kernel, layer, batch, "device"), layer) for layer in LAYERS}
-                for kernel in (dense, sparse, HALF)
+                for kernel in (dense, sparse, HALF, INT8)
             }
             where = f"batch {batch}, device time"
             overs = {
@@ -198,6 +214,7 @@ class More:
                 ]
                 for kernel in (dense, sparse)
             }
+            energies = [_energy(self.device.ours(layer, batch, "chain"), layer)[0] for layer in LAYERS]
             table.put_cells(
                 str(batch),
                 {
@@ -212,11 +229,46 @@ class More:
                     ),
                     "faster than half on": _faster(ours, peers[HALF], f"{HALF} and ours, {where}"),
                     "faster than EIE on": _faster(ours, self._eie, f"EIE actual and ours, {where}"),
+                    "uJ an input, busy": partial_mean(energies, f"ours, energy in a chain, batch {batch}"),
                 },
             )
+            if self.device.knows(INT8):
+                table.put(str(batch), "faster than int8 on", _faster(ours, peers[INT8], f"{INT8} and ours, {where}"))
         table.notes.append(
-            "Half precision rounds the weights and enters no mean: here it is counted on how many layers ours, which is "
-            "exact, takes less time. EIE takes one input at a time."
+            "Half precision and int8 round the weights and enter no mean: here it is counted on how many layers ours, which "
+            "is exact, takes less time. EIE takes one input at a time. Energy: of a call in a chain / inputs, whole board."
+        )
+        return table
+
+    def _crossover(self):
+        """Layer by layer, from which of the measured batches on somebody takes less time an input."""
+        dense = {batch: SGEMV if batch == 1 else SGEMM for batch in self.device.batches()}
+        peers = [("dense float", dense), ("half", dict.fromkeys(dense, HALF))]
+        if self.device.knows(INT8):
+            peers.append(("int8", dict.fromkeys(dense, INT8)))
+        table = self._make(
+            "crossover",
+            "Device time an input: from which batch on a dense library is faster than ours, and ours than EIE",
+            [
+                [(f"{name} from batch", f"{name}\nfrom batch") for name, _ in peers]
+                + [("ours beats EIE from batch", "ours beats EIE\nfrom batch")]
+            ],
+        )
+        for layer in LAYERS:
+            ours = {batch: cell_of(self.device.ours(layer, batch, "device"), layer) for batch in dense}
+            for name, kernels in peers:
+                theirs = {
+                    batch: cell_of(self.device.row(kernel, layer, batch, "device"), layer)
+                    for batch, kernel in kernels.items()
+                }
+                table.put(layer, f"{name} from batch", _from_batch(theirs, ours, f"{name} and ours, device time, {layer}"))
+            eie = dict.fromkeys(dense, self._eie[layer])
+            table.put(
+                layer, "ours beats EIE from batch", _from_batch(ours, eie, f"ours and EIE actual, device time, {layer}")
+            )
+        table.notes.append(
+            "The least of the measured batches from which on it is so at every larger one; never: not at the largest. EIE "
+            "takes one input at a time. Half and int8 are approximate."
         )
         return table
 
@@ -303,3 +355,16 @@ def _faster(ours, theirs, what):
         return missing("missing", "derived", what, "", "no layer has both")
     count = sum(ours[layer].value < theirs[layer].value for layer in both)
     return Cell(f"{count} of {len(both)}", "", "derived", what)
+
+
+def _from_batch(these, those, what):
+    """From which batch on `these` take less time than `those`, {batch: cell}; a cell."""
+    both = sorted(batch for batch in these if these[batch].is_number and those[batch].is_number)
+    if not both:
+        return missing("missing", "derived", what, "", "no batch has both")
+    first = None
+    for batch in reversed(both):
+        if these[batch].value >= those[batch].value:
+            break
+        first = batch
+    return Cell("never" if first is None else str(first), "", "derived", what)

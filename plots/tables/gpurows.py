@@ -58,6 +58,10 @@ class Device:
     def has(self, batch, clock, cache=HOT):
         return any((layer, batch, clock, cache) in self._rows for layer in LAYERS)
 
+    def knows(self, kernel):
+        """Has it a row of this kernel, with a number or without?"""
+        return any(kernel in rows for rows in self._rows.values())
+
     def batches(self):
         return sorted({batch for _, batch, _, cache in self._rows if cache == HOT})
 

@@ -15,8 +15,10 @@ from plots.tables.modelrows import MEAN_ROW, with_mean
 
 SGEMV, CSR_MV = "peers_cublas_sgemv", "peers_cusparse_csr_mv"
 SGEMM, HALF, CSR_MM = "peers_cublas_sgemm", "peers_cublas_half", "peers_cusparse_csr_mm"
+INT8 = "peers_cublaslt_int8"
 BATCH, BATCHED = 64, "cuda_batch_groups"
-HALF_COLUMN = "cuBLAS half (approximate), us"
+HALF_COLUMN, INT8_COLUMN = "cuBLAS half (approximate), us", "cublasLt int8 (approximate), us"
+INT8_WORDS = (INT8_COLUMN, "int8 us\n(approx.)")
 TITLES = {"device": "device time", "wall": "wall time", "chain": "a call in a chain, device time"}
 GPU, CHIP_WORD = "GPU", "EIE"
 POWER = "chip_power_text"
@@ -66,21 +68,24 @@ class DeviceTables:
             ("us", "ours\nus"),
             ("cuBLAS sgemv, us", "cuBLAS\nsgemv us"),
             ("cuSPARSE CSR, us", "cuSPARSE\nCSR us"),
-            ("cuBLAS half (approximate), us", "half us\n(approx.)"),
+            (HALF_COLUMN, "half us\n(approx.)"),
             ("over cuBLAS", "over\ncuBLAS"),
             ("over cuSPARSE", "over\ncuSPARSE"),
         ]
         chip = [("over EIE", "over\nEIE"), ("faster", "\nfaster")]
+        int8 = self._int8_words()
         more = (
             [
-                ("floor, us", "floor\nus"),
-                ("set by", "floor\nset by"),
-                ("share of the floor", "share\n%"),
+                *int8,
+                ("bound, us", "bound\nus"),
+                ("set by", "bound\nset by"),
+                ("share of the bound", "share\n%"),
                 (f"{CHIP}, us", "EIE\npubl. us"),
             ]
             + chip
             if on_device
-            else chip
+            else int8
+            + chip
             + [
                 ("of it on the device, us", "device\nus"),
                 ("empty launch, us", "launch\nus"),
@@ -100,16 +105,17 @@ class DeviceTables:
                 (
                     ("cuBLAS sgemv, us", "over cuBLAS", SGEMV),
                     ("cuSPARSE CSR, us", "over cuSPARSE", CSR_MV),
-                    ("cuBLAS half (approximate), us", None, HALF),
+                    (HALF_COLUMN, None, HALF),
+                    *self._int8_column(),
                 ),
             )
             if on_device:
-                table.put(layer, "floor, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "floor", "derived"))
+                table.put(layer, "bound, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "roofline bound", "derived"))
                 table.put(layer, "set by", _words(row, layer, "eie_floor_bound", bound_words))
                 table.put(
                     layer,
-                    "share of the floor",
-                    number_cell(row, layer, "eie_floor_share", "%", 100, "floor / median", "derived"),
+                    "share of the bound",
+                    number_cell(row, layer, "eie_floor_share", "%", 100, "roofline bound / median", "derived"),
                 )
             self._against_chip(table, layer, ours, self._eie[layer], clock, show=on_device)
             if not on_device:
@@ -122,7 +128,7 @@ class DeviceTables:
                 )
                 table.put(layer, "launched as", _words(row, layer, "eie_cuda_launch"))
         self._means(table, f"batch 1, {clock} time")
-        _no_mean_of_half(table)
+        _no_mean_of_approximate(table)
         self._winner_of_means(table, "over EIE", "faster")
         table.notes.append(MEANS)
         if clock == "chain":
@@ -133,7 +139,7 @@ class DeviceTables:
         if on_device:
             table.notes += self._left_out() + self._places() if clock == "device" else []
             table.notes.append(
-                "Floor: the least time that the measured ceilings of this device allow the kernel's bytes, "
+                "Bound: the least time that the measured ceilings of this device allow the kernel's bytes, "
                 "or its launch; 100 % is as fast as these allow."
             )
         else:
@@ -143,6 +149,12 @@ class DeviceTables:
                 "clock's, of the same calls."
             )
         return table
+
+    def _int8_words(self):
+        return [INT8_WORDS] if self.device.knows(INT8) else []
+
+    def _int8_column(self):
+        return [(INT8_COLUMN, None, INT8)] if self.device.knows(INT8) else []
 
     def _ours(self, table, layer, row):
         self._kernel(table, layer, row)
@@ -308,9 +320,10 @@ class DeviceTables:
                     (f"{BATCHED}, us", "batch\ngroups us"),
                     ("cuBLAS sgemm, us", "cuBLAS\nsgemm us"),
                     ("cuSPARSE SpMM, us", "cuSPARSE\nSpMM us"),
-                    ("cuBLAS half (approximate), us", "half us\n(approx.)"),
+                    (HALF_COLUMN, "half us\n(approx.)"),
                 ],
                 [
+                    *self._int8_words(),
                     ("over sgemm", "over\nsgemm"),
                     ("over SpMM", "over\nSpMM"),
                     (f"{CHIP}, us", "EIE b1\npubl. us"),
@@ -332,17 +345,18 @@ class DeviceTables:
                 (
                     ("cuBLAS sgemm, us", "over sgemm", SGEMM),
                     ("cuSPARSE SpMM, us", "over SpMM", CSR_MM),
-                    ("cuBLAS half (approximate), us", None, HALF),
+                    (HALF_COLUMN, None, HALF),
+                    *self._int8_column(),
                 ),
                 BATCH,
             )
             self._against_chip(table, layer, ours, self._eie[layer], "device")
         self._means(table, f"batch {BATCH}, device time per input")
         self._winner_of_means(table, "over EIE", "faster")
-        _no_mean_of_half(table)
+        _no_mean_of_approximate(table)
         table.notes += [
             MEANS,
-            "Half precision is approximate: its sums are not those of the layer, and it enters no mean. "
+            "Half precision and int8 are approximate: their sums are not those of the layer, and they enter no mean. "
             "EIE takes one input at a time, so its batch 1 stands here.",
         ]
         return table
@@ -354,7 +368,7 @@ class DeviceTables:
             table.put(f"{words}, {cell.unit}", "best", cell)
         table.notes.append(
             "What a launch costs by itself, on either clock, and what the two levels of memory give; the "
-            "best of all runs of this file. The floors are made of these."
+            "best of all runs of this file. The roofline bounds are made of these."
         )
         return table
 
@@ -441,17 +455,17 @@ class DeviceTables:
     def drawn(self):
         """What the picture shows: like the first table, but means of all nine layers or none."""
         table = Table("", self.device.title)
-        for column in ("us", "cuBLAS sgemv, us", "cuSPARSE CSR, us", f"{CHIP}, us", "floor, us"):
+        for column in ("us", "cuBLAS sgemv, us", "cuSPARSE CSR, us", f"{CHIP}, us", "bound, us"):
             with_mean(table, column, [self.times.get(layer, column) for layer in LAYERS], column)
         return table
 
 
-def _no_mean_of_half(table):
-    if (MEAN_ROW, HALF_COLUMN) not in table.cells:
-        return
+def _no_mean_of_approximate(table):
     why = "approximate rows enter no mean"
-    table.put(MEAN_ROW, HALF_COLUMN, missing("none: approximate", "derived", why, "us", why))
-    del table.cells[COUNT_ROW, HALF_COLUMN]
+    for column in (HALF_COLUMN, INT8_COLUMN):
+        if (MEAN_ROW, column) in table.cells:
+            table.put(MEAN_ROW, column, missing("none: approximate", "derived", why, "us", why))
+            del table.cells[COUNT_ROW, column]
 
 
 def _winner(over, above=GPU, below=CHIP_WORD):

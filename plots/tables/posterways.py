@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from plots.core.cells import Cell, cited, missing, per_second, ratio
 from plots.core.load import InputError
 from plots.core.means import geometric_mean
-from plots.core.networks import HUFFMAN_BYTES, HUFFMAN_RATE, LAYERS_RATE, PRINTED_RATE, TOTAL_RATE, Networks
+from plots.core.networks import (
+    FLOATS,
+    HUFFMAN_BYTES,
+    HUFFMAN_RATE,
+    LAYERS_RATE,
+    PRINTED_RATE,
+    SIX_BITS,
+    TOTAL_RATE,
+    Networks,
+    SqueezeNet,
+)
 from plots.core.published import EIE, PLATFORMS, POWER_LAYERS
 from plots.tables import decomposition, energy, fig7, speed
 from plots.tables.hostrows import cell_of, number_cell
@@ -24,8 +34,14 @@ PADDING = {
 }
 NO_IMAGENET = "measuring it takes ImageNet and a trained network, which are not here"
 DRAWN = "drawn weights, whose codes and fillers take more bits than those of trained ones: results/DEEP_COMPRESSION.md"
+<<<<<<< HEAD
 ONLY_CITED = "its layers are not published, so that none can be compressed here"
 ALONE, COMPRESSED_HERE = "the poster alone", "compressed here"
+=======
+SQUEEZED_AT = "results/SQUEEZENET.md"
+ONLY_CITED = "its layers are printed nowhere, so that none can be compressed anew"
+ALONE, ANEW = "the poster alone", "compressed anew here"
+>>>>>>> main
 GIVEN = "a choice of the design: our model takes it as given"
 
 
@@ -54,6 +70,7 @@ class Bars:
 class Ways:
     def __init__(self, results, published):
         self._results, self._published, self._networks = results, published, Networks()
+        self._squeezenet = SqueezeNet()
         self._factors = decomposition.decompositions(results, published)
         self.speeds = speed.speed_table(results, published)
         self._energies = energy.energy_table(results, published)
@@ -409,7 +426,7 @@ class Ways:
     def _of_size_before(self, name):
         total = self._total(name)
         if name == SQUEEZENET:
-            return [self._cited("squeezenet_size")]
+            return [self._cited("squeezenet_size"), self._squeezed_before()]
         if total is None:
             return [Way(missing("none", "cited", "no table of layers"), ALONE, verdict=CITED)]
         return [
@@ -469,11 +486,31 @@ class Ways:
             ),
             Way(
                 Cell(least.value / 1000, "MB", "cited", least.source),
-                f"{least.source} cites {least.text} to {most.text} {most.unit}; {ONLY_CITED}",
+                f"{least.source} cites {least.text} to {most.text} {most.unit}",
                 "as EIE cites it",
                 verdict=CITED,
             ),
+            self._squeezed_anew(),
         ]
+
+    def _squeezed_before(self):
+        size = self._squeezenet.bytes_of(FLOATS)
+        return Way(
+            Cell(size.value / 2**20, "MB", "derived", size.source) if size.is_number else size,
+            "all weights and biases of the published network, 4 bytes each, over 2^20: results/SQUEEZENET.md",
+            "published network",
+            rests_on=HERE,
+        )
+
+    def _squeezed_anew(self):
+        size = self._squeezenet.bytes_of(SIX_BITS)
+        return Way(
+            Cell(size.value / 1e6, "MB", "measured", size.source) if size.is_number else size,
+            f"the whole file that `eie compress` makes of the published weights at 6 bits, Huffman-coded: {SQUEEZED_AT}",
+            ANEW,
+            estimate=True,
+            rests_on=HERE,
+        )
 
     def _of_rate(self, name):
         before, after = (self._published.poster_cell(f"size_{when}_{name}") for when in ("before", "after"))
@@ -481,7 +518,7 @@ class Ways:
             Way(
                 ratio(before, after, "the poster's sizes"),
                 f"{before.text} MB / {after.text} MB, the poster's sizes"
-                + (f"; {ONLY_CITED}" if name not in NETWORKS else ""),
+                + (f"; {ONLY_CITED}" if name not in (*NETWORKS, SQUEEZENET) else ""),
                 rests_on=OWN,
             )
         ] + (self._rates(NETWORKS[name]) if name in NETWORKS else [])

@@ -1,12 +1,15 @@
 """The command `eie` as its users run it. EIE_BINARY names it, else build/release/eie; EIE_MODELS as set
 when the tests start names the real layers. Every test works in a folder of its own."""
 
+import atexit
+import functools
 import hashlib
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -72,28 +75,41 @@ def suite_object(layers=None, **changes):
     } | changes
 
 
+@functools.cache
+def _compiled():
+    """What this process has compiled lies here, by its text: many tests want the same."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="eie-compiled-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def compile_shared(folder, name, source, *flags):
     """Compiles C into the shared object folder/name.so against the headers of this tree; its path."""
-    path = pathlib.Path(folder) / f"{name}.c"
-    path.write_text(source, encoding="utf-8")
-    done = subprocess.run(
-        [
-            os.environ.get("CC", "cc"),
-            "-std=gnu11",
-            "-shared",
-            "-fPIC",
-            "-O1",
-            f"-I{REPOSITORY}",
-            "-o",
-            path.with_suffix(".so"),
-            path,
-            *flags,
-        ],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return path.with_suffix(".so")
+    path = pathlib.Path(folder) / f"{name}.so"
+    text = _compiled() / f"{hashlib.sha256(repr((source, flags)).encode()).hexdigest()}.c"
+    if not text.with_suffix(".so").exists():
+        text.write_text(source, encoding="utf-8")
+        compiler = os.environ.get("CC", "cc")
+        done = subprocess.run(
+            [
+                compiler,
+                "-std=gnu11",
+                "-shared",
+                "-fPIC",
+                "-O1",
+                f"-I{REPOSITORY}",
+                "-o",
+                text.with_suffix(".so"),
+                text,
+                *flags,
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+    path.unlink(missing_ok=True)  # nothing is written into a file that somebody may have loaded
+    shutil.copy(text.with_suffix(".so"), path)
+    return path
 
 
 def kernel_source(**macros):

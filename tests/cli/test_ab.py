@@ -150,6 +150,14 @@ def repository(tmp_path):
     return made
 
 
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory):
+    """For mistakes, which must leave it as it is."""
+    made = Repository(tmp_path_factory.mktemp("untouched"))
+    made.commit("first", 1000)
+    return made
+
+
 def test_a_slower_revision(repository):
     repository.commit("second", 1200)
     done = repository.ab("first", "second", "--budget", "60", "--", "--kernel", "some kernel")
@@ -170,6 +178,7 @@ def test_as_many_pairs_as_asked_for(repository):
     assert [run["arguments"][3] for run in repository.runs()] == ["5"] * 14
 
 
+@pytest.mark.slow
 def test_what_varies_is_measured_to_the_end(repository):
     """Times that scatter by a tenth: the verdict is never clear."""
     repository.commit("second", "varies")
@@ -208,6 +217,7 @@ def test_pairs_are_planned_from_the_rows():
         assert last == gate.MOST * first
 
 
+@pytest.mark.slow
 def test_repeated_and_gone_on_with(repository, tmp_path):
     repository.commit("second", 1200)
     log = tmp_path / "log.csv"
@@ -220,10 +230,10 @@ def test_repeated_and_gone_on_with(repository, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["date,b\n1,2\n", "date,commit_a,commit_b,rows,pairs,seconds,exit_code,could\n", "\xff"])
-def test_a_log_of_something_else(repository, tmp_path, text):
+def test_a_log_of_something_else(untouched, tmp_path, text):
     (tmp_path / "log").write_bytes(text.encode("latin1"))
-    done = repository.ab("first", "first", "--repeat", "2", "--log", tmp_path / "log")
-    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and repository.runs() == []
+    done = untouched.ab("first", "first", "--repeat", "2", "--log", tmp_path / "log")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and untouched.runs() == []
 
 
 def test_the_working_tree_as_it_is(repository):
@@ -286,9 +296,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_usage(repository, what):
+def test_bad_usage(untouched, what):
     culprit, *arguments = BAD[what]
-    done = repository.ab(*arguments)
+    done = untouched.ab(*arguments)
     assert done.returncode == 2 and culprit in done.stderr and done.stdout == ""
     assert done.stderr.startswith("run: ") and len(done.stderr.splitlines()) == 1, done.stderr
-    assert repository.runs() == [] and repository.left() == [] and not (repository.folder / "build").exists()
+    assert untouched.runs() == [] and untouched.left() == [] and not (untouched.folder / "build").exists()

@@ -100,8 +100,14 @@ WATCH = """
     """
 
 
-@pytest.mark.parametrize("place", ["codebook[1]", "entries[0]", "column_start[1]", "sample_inputs[0]", "outputs"])
-@pytest.mark.parametrize("hook", ["ON_RUN", "ON_PREPARE"])
+PLACES = ["codebook[1]", "entries[0]", "column_start[1]", "sample_inputs[0]", "outputs"]
+
+
+@pytest.mark.parametrize(
+    "hook, place",
+    [*(("ON_RUN", place) for place in PLACES), ("ON_PREPARE", "entries[0]")]
+    + [pytest.param("ON_PREPARE", place, marks=pytest.mark.slow) for place in PLACES if place != "entries[0]"],
+)
 def test_kernel_that_writes_into_the_layer_costs_its_own_row(eie, plugin, tiny, place, hook):
     """The others of its group and those of the next batch compute the layer that was built."""
     watch = plugin("watch", AFTER_RUN=WATCH)

@@ -48,6 +48,7 @@ class Machine:
             "EIE_DATA_DIR": str(DATA),
             "EIE_EMULATOR_CLOCK": "1",
             "EIE_CUBLAS": str(EMULATED.parent / "libfake_cublas.so"),
+            "EIE_CUBLASLT": str(EMULATED.parent / "libfake_cublaslt.so"),
             "EIE_CUSPARSE": "/nonexistent.so",
             "OCL_ICD_VENDORS": "/nonexistent",
             "HOME": "/nonexistent",
@@ -89,6 +90,7 @@ def test_all_of_it_and_what_cannot_be_done_is_said(machine):
     rows = machine.results()["benchmarks"]
     batches = {(row["eie_kernel"], row["eie_batch"]) for row in rows if row["eie_device"] == "cuda:emulated"}
     assert {(kernel, 1) for kernel in KERNELS} | {("cuda_batch_groups", 4), ("peers_cublas_sgemv", 1)} <= batches
+    assert ("peers_cublaslt_int8", 4) in batches
     others = {row["eie_kernel"] for row in rows if row["eie_device"] != "cuda:emulated"}
     assert "cpu_auto" in others and any(name.startswith("model_eie") for name in others)
     assert "without peers_cusparse_csr_mv: library given by EIE_CUSPARSE" in machine.log()
@@ -276,6 +278,7 @@ def test_run_gpu_does_all_of_it(tmp_path):
         "EIE_DATA_DIR": str(data),
         "EIE_EMULATOR_CLOCK": "1",
         "EIE_CUBLAS": "/nonexistent.so",
+        "EIE_CUBLASLT": "/nonexistent.so",
         "EIE_CUSPARSE": "/nonexistent.so",
         "OCL_ICD_VENDORS": "/nonexistent",
     }

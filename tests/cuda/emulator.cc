@@ -95,8 +95,32 @@ template <typename Work> cudaError_t on_device(const Work &work)
     return code;
 }
 
+/* What lies behind a kernel that waits for the host (emulated_hold). */
+struct {
+    const volatile uint32_t *open; /* NULL: nothing waits */
+    volatile uint32_t *late;
+    double end_ns; /* by then it goes on */
+    std::vector<std::function<cudaError_t()>> behind;
+    cudaError_t code; /* of what was carried out later, for who waits next */
+} held_up;
+
+/* The host has opened it, or looks on while the time runs out. */
+void let_go()
+{
+    if (!held_up.open) return;
+    if (!*held_up.open || host_ns() > held_up.end_ns) {
+        *held_up.late = 1;
+        device_clock.ns = held_up.end_ns;
+    }
+    held_up.open = nullptr;
+    for (const auto &work : held_up.behind)
+        if (held_up.code == cudaSuccess) held_up.code = on_device(work);
+    held_up.behind.clear();
+}
+
 void wait_for_device()
 {
+    let_go();
     if (host_ns() < device_clock.ns) spent_ns += (uint64_t)(device_clock.ns - host_ns()) + 1;
 }
 
@@ -345,6 +369,14 @@ double __wrap_eie_now_s(void)
     return 1e-9 * host_ns();
 }
 
+void emulated_hold(const volatile uint32_t *open, volatile uint32_t *late, uint64_t most_ns)
+{
+    if (*open) return;
+    held_up.open = open;
+    held_up.late = late;
+    held_up.end_ns = device_ns() + (double)most_ns;
+}
+
 emulated_place emulated_now;
 
 unsigned char *emulated_shared(void)
@@ -448,8 +480,8 @@ cudaError_t queue(cudaStream_t stream, std::function<cudaError_t()> work)
     if (!stream) return last_error = cudaErrorInvalidValue;
     if (lost) return lost;
     emulated_spend(QUEUE_NS);
-    if (!stream->recording) return on_device(work);
-    stream->recording->work.push_back(std::move(work));
+    if (!stream->recording && !held_up.open) return on_device(work);
+    (stream->recording ? stream->recording->work : held_up.behind).push_back(std::move(work));
     return cudaSuccess;
 }
 
@@ -610,8 +642,11 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
+    if (stream->recording) return last_error = cudaErrorStreamCaptureUnsupported;
     wait_for_device();
-    return stream->recording ? last_error = cudaErrorStreamCaptureUnsupported : lost;
+    const cudaError_t code = held_up.code;
+    held_up.code = cudaSuccess;
+    return lost ? lost : code;
 }
 
 cudaError_t cudaMalloc(void **memory, size_t bytes)
@@ -635,6 +670,19 @@ cudaError_t cudaFree(void *memory)
     held_bytes -= found->second;
     held().erase(found);
     free(memory);
+    return cudaSuccess;
+}
+
+cudaError_t cudaHostAlloc(void **memory, size_t bytes, unsigned)
+{
+    if (lost) return lost;
+    *memory = malloc(bytes);
+    return *memory ? cudaSuccess : last_error = cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned)
+{
+    *device = host;
     return cudaSuccess;
 }
 
@@ -698,6 +746,12 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     *graph = stream->recording.release();
     return *graph ? cudaSuccess : last_error = cudaErrorInvalidValue;
+}
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status)
+{
+    *status = stream->recording ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    return cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *made, cudaGraph_t graph,

@@ -1,8 +1,8 @@
 /* How the libraries in the place of others queue their work: on the emulated runtime's stream, so
  * that it can be recorded as a graph; in a program without that runtime, at once.
  * EIE_FAKE_QUEUE: with "graphs", a call costs much itself, so that a graph is faster; with
- * "replays", work that runs again does, so that a graph is slower; with "plain", calls fail while
- * they are recorded. */
+ * "replays", work that runs again does, so that a graph is slower; with "plain", calls cost much
+ * and fail while they are recorded; with "waits" too, and they wait for their own work. */
 #ifndef EIE_TESTS_CUDA_FAKE_QUEUE_H
 #define EIE_TESTS_CUDA_FAKE_QUEUE_H
 
@@ -14,6 +14,8 @@
 struct CUstream_st;
 unsigned cudaLaunchHostFunc(struct CUstream_st *stream, void (*work)(void *), void *context)
     __attribute__((weak));
+unsigned cudaStreamSynchronize(struct CUstream_st *stream) __attribute__((weak));
+unsigned cudaStreamIsCapturing(struct CUstream_st *stream, unsigned *status) __attribute__((weak));
 void emulated_spend(double ns) __attribute__((weak)); /* costs time (emulator.cc) */
 
 struct fake_work {
@@ -42,6 +44,12 @@ static void fake_work_run(void *context)
     one->done = true;
 }
 
+static bool fake_is_recorded(struct CUstream_st *stream)
+{
+    unsigned status = 0;
+    return cudaStreamIsCapturing && !cudaStreamIsCapturing(stream, &status) && status;
+}
+
 /* Queues work with a copy of its arguments; false when that fails. */
 static bool fake_queue(struct CUstream_st *stream, void (*work)(void *), const void *arguments,
                        size_t size)
@@ -55,11 +63,14 @@ static bool fake_queue(struct CUstream_st *stream, void (*work)(void *), const v
         fake_work_run(one);
     else if (cudaLaunchHostFunc(stream, fake_work_run, one))
         return free(one), false;
-    if (fake_queue_is("graphs")) fake_spend(200e3);
-    if (one->done) return free(one), true;
+    const bool waits = fake_queue_is("waits"), never = waits || fake_queue_is("plain");
+    if (never || fake_queue_is("graphs")) fake_spend(200e3);
+    const bool good = !(never && fake_is_recorded(stream)) &&
+                      !(waits && cudaStreamSynchronize && cudaStreamSynchronize(stream));
+    if (one->done) return free(one), good;
     one->next = recorded;
     recorded = one;
-    return !fake_queue_is("plain");
+    return good;
 }
 
 #endif

@@ -226,6 +226,34 @@ void test_graph(void **)
     assert_int_equal(cudaGraphExecDestroy(made), 0);
 }
 
+/* Behind a kernel that waits for the host work lies until the host waits for the device. */
+void test_work_behind_a_held_stream(void **)
+{
+    volatile uint32_t open = 0, late = 0;
+    unsigned count = 0;
+    const auto hold = [&]() { emulated_hold(&open, &late, 1000000); };
+    const auto add = [&]() { count++; };
+    for (const bool opened : {true, false}) {
+        open = late = count = 0;
+        assert_int_equal(eie_emulate(nullptr, 1, 1, 1, 0, stream, hold), 0);
+        assert_int_equal(eie_emulate(nullptr, 1, 1, 32, 0, stream, add), 0);
+        assert_int_equal(count, 0);
+        open = opened;
+        assert_int_equal(cudaStreamSynchronize(stream), 0);
+        assert_int_equal(count, 32);
+        assert_int_equal(late, !opened);
+    }
+    /* what a device refuses later is told to who waits */
+    open = 0;
+    assert_int_equal(eie_emulate(nullptr, 1, 1, 1, 0, stream, hold), 0);
+    assert_int_equal(eie_emulate(nullptr, 1, 1, 32, 0, stream,
+                                 []() { threadIdx.x ? __syncthreads() : (void)0; }),
+                     0);
+    open = 1;
+    assert_int_equal(cudaStreamSynchronize(stream), cudaErrorLaunchFailure);
+    assert_int_equal(cudaStreamSynchronize(stream), 0);
+}
+
 void test_memory_is_limited(void **)
 {
     void *memory, *more;
@@ -286,6 +314,7 @@ int main()
         cmocka_unit_test(test_launches_that_a_device_refuses),
         cmocka_unit_test(test_stream_of_another_device),
         cmocka_unit_test(test_graph),
+        cmocka_unit_test(test_work_behind_a_held_stream),
         cmocka_unit_test(test_memory_is_limited),
 #if defined(__SANITIZE_ADDRESS__)
         cmocka_unit_test(test_out_of_bounds),

@@ -11,6 +11,7 @@ FLAGS = {
     "cuda_batch_groups": ["exact"],
     "cuda_eie_stream": ["exact"],
     "peers_cublas_half": ["float32", "approximate"],
+    "peers_cublaslt_int8": ["float32", "approximate"],
 }
 # kernel: microseconds of a call on the device for the first layer; each further layer takes one tenth more
 BATCH_1 = {
@@ -20,6 +21,7 @@ BATCH_1 = {
     "peers_cusparse_csr_mv": 10.0,
     "peers_cublas_half": 1.0,
 }
+INT8 = {1: 5.0, 64: 32.0}  # of peers_cublaslt_int8, which no file had at first
 COLUMNS_US, COLUMNS_LAYERS = 3.0, ("NT-We", "NT-Wd")  # cuda_active_columns is the fastest there alone
 BATCH_64 = {
     "cuda_batch_groups": 64.0,
@@ -49,6 +51,8 @@ def growth(layer):
 def microseconds(kernel, layer, batch=1):
     if kernel == "cuda_active_columns":
         return COLUMNS_US if layer in COLUMNS_LAYERS else 50.0
+    if kernel == "peers_cublaslt_int8":
+        return INT8[batch] * growth(layer)
     return (BATCH_1 if batch == 1 else BATCH_64)[kernel] * growth(layer)
 
 

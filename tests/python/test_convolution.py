@@ -89,6 +89,7 @@ def folder(tmp_path):
         "run": run,
         "explore": {"format": "eie-explore-1", "points": points},
         "winograd": {"eie_format": "eie-winograd-1", "layers": [layer | dict.fromkeys(densities, 0.5)]},
+        "file": {"format": "eie-ledger-1", "file_bytes": 100, "input_bytes": 900, "file_uses": {"bias_bytes": 100}},
         "bench": {"context": {"eie_format": "1", "eie_suites": {}, "eie_runs": []}, "benchmarks": rows(), "eie_missing": []},
     }
     for name, content in files.items():
@@ -131,6 +132,7 @@ def test_sums_and_their_page(folder, capsys):
     assert value("groups", "2 x 4, queue 8", "ms") == pytest.approx(4e-3)
     assert value("groups", "1 x 8, queue 8", "PEs busy") == pytest.approx(25)
     assert value("winograd", "all", "active") == pytest.approx(0.8)
+    assert value("file", "float32", "bytes") == 1000 and value("file", "6 bits, Huffman-coded", "rate") == pytest.approx(10)
     text = (folder / "squeezenet.md").read_text()
     for words in ("## Processing elements in groups", "## Winograd", "cat.ppm", "no slower on 2 of 2"):
         assert words in text
@@ -138,7 +140,7 @@ def test_sums_and_their_page(folder, capsys):
 
 
 def test_what_was_not_measured_is_left_out(folder):
-    for name in ("explore", "winograd"):
+    for name in ("explore", "winograd", "file"):
         (folder / f"{name}.json").unlink()
     assert page.main([str(folder), "--out", str(folder / "other.md")]) == 0
     text = (folder / "other.md").read_text()

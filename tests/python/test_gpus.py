@@ -88,7 +88,7 @@ def test_times_on_the_device(one, pages):
     expect(numbers(out, name, "EIE published, us"), CHIP)
     expect(numbers(out, name, "over EIE"), {layer: CHIP[layer] / ours(layer) for layer in LAYERS})
     expect(numbers(out, name, "floor, us"), {layer: ours(layer) * made.FLOOR for layer in LAYERS})
-    expect(numbers(out, name, "share of the floor"), dict.fromkeys(LAYERS, 100 * made.FLOOR))
+    expect(numbers(out, name, "share of the bound"), dict.fromkeys(LAYERS, 100 * made.FLOOR))
     kernels = values(out, name, "kernel")
     assert {layer for layer in LAYERS if kernels[layer] == "cuda_active_columns"} == set(made.COLUMNS_LAYERS)
     bounds = values(out, name, "set by")
@@ -379,6 +379,12 @@ def with_further(document):
         cold["name"] += "/dram"
         opencl = gpu_row(kernel, layer, "wall", device="opencl:nvidia:made-up", times=3.0)
         document["benchmarks"] += [chain, cold] + [opencl] * (kernel == "cuda_code_groups")
+    document["benchmarks"] += [
+        gpu_row("peers_cublaslt_int8", layer, clock, batch)
+        for layer in LAYERS
+        for batch in (1, 64)
+        for clock in ("device", "wall")
+    ]
     for layer in LAYERS:
         four = gpu_row("cuda_batch_groups", layer, "device", 64)
         document["benchmarks"].append(four | {"eie_batch": 4, "name": four["name"] + "/4"})
@@ -431,6 +437,7 @@ def test_energy_of_a_busy_gpu(one, pages):
     expect(numbers(out, "gpu_energy_busy", "uJ"), dict.fromkeys(LAYERS, made.UJ / 10))
     expect(numbers(out, "gpu_energy_busy", "one by one, uJ"), dict.fromkeys(LAYERS, made.UJ))
     expect(numbers(out, "gpu_energy_busy", "cuBLAS sgemv, uJ"), dict.fromkeys(LAYERS, made.UJ / 10))
+    expect(numbers(out, "gpu_energy_busy", "cuSPARSE one by one, uJ"), dict.fromkeys(LAYERS, made.UJ))
     expect(numbers(out, "gpu_energy_busy", "EIE over GPU"), {layer: made.UJ / 10 / CHIP_W / CHIP[layer] for layer in LAYERS})
     assert "on a busy GPU: 20.0" in " ".join(shown.split())
 
@@ -444,8 +451,37 @@ def test_batch_by_batch(one, pages):
     assert float(found["64"]["over dense float"]) == pytest.approx(3.0)
     assert float(found["4"]["ours, us"]) == pytest.approx(16 * float(found["64"]["ours, us"]))
     assert found["1"]["faster than half on"] == found["64"]["faster than half on"] == "0 of 9"
+    assert found["1"]["faster than int8 on"] == "9 of 9" and found["64"]["faster than int8 on"] == "0 of 9"
+    assert float(found["1"]["uJ an input, busy"]) == pytest.approx(made.UJ / 10)
     assert found["4"]["faster than half on"] == "missing" and found["1"]["faster than EIE on"] == "9 of 9"
     assert "faster an input than dense half precision: 0 of 9 at batch 1, 0 of 9 at batch 64" in " ".join(shown.split())
+
+
+def test_crossovers(one, pages):
+    """Half precision is always faster here, dense floats on one layer, int8 at batch 64; at batch 4 a call takes as long
+    as at batch 64, so that some layers lose to EIE there."""
+    document = with_further(one)
+    slow = find(document, "peers_cublas_sgemm", "NT-We", batch=64)
+    for key in ("eie_median_ns", "real_time", "eie_ci95_low_ns"):
+        slow[key] = 1e3
+    slow["eie_samples_ns"] = [1e3] * len(slow["eie_samples_ns"])
+    out, _ = pages(document)
+    found = {name: values(out, "gpu_crossover", f"{name} from batch") for name in ("half", "int8", "dense float")}
+    assert set(found["half"].values()) == {"1"} and set(found["int8"].values()) == {"64"}
+    assert found["dense float"] == {layer: "64" if layer == "NT-We" else "never" for layer in LAYERS}
+    at_four = {layer: microseconds("cuda_batch_groups", layer, 64) / 4 for layer in LAYERS}
+    wanted = {layer: "1" if at_four[layer] < CHIP[layer] else "64" for layer in LAYERS}
+    assert values(out, "gpu_crossover", "ours beats EIE from batch") == wanted and len(set(wanted.values())) == 2
+
+
+def test_int8_has_a_column_and_no_mean(one, pages):
+    out, _ = pages(with_further(one))
+    column = "cublasLt int8 (approximate), us"
+    for name, batch in (("gpu_batch1_device", 1), ("gpu_batch64", 64)):
+        found = values(out, name, column)
+        wanted = {layer: microseconds("peers_cublaslt_int8", layer, batch) / batch for layer in LAYERS}
+        assert {layer: float(found[layer]) for layer in LAYERS} == pytest.approx(wanted)
+        assert found["geometric mean"] == "none: approximate"
 
 
 def test_opencl_on_the_same_card(one, pages):

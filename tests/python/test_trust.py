@@ -339,23 +339,29 @@ FAULTS = {
 }
 
 
+READERS = {
+    "report": lambda bad, good, folder: ("report", bad, "--out", folder / "out"),
+    "compare, the newer": lambda bad, good, folder: ("compare", good, bad),
+    "compare, the older": lambda bad, good, folder: ("compare", bad, good),
+    "merge": lambda bad, good, folder: ("merge", bad, good, "--out", folder / "m.json"),
+    "poster": lambda bad, good, folder: ("poster", bad, "--out", folder / "P.md"),
+    "gpus": lambda bad, good, folder: ("gpus", bad),
+    "compressed": lambda bad, good, folder: ("compressed", folder / "ledger.json", bad),
+}
+
+
+@pytest.mark.parametrize("every", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["in turn", "every"])
 @pytest.mark.parametrize("name", FAULTS)
-def test_every_reader_refuses_what_contradicts_itself(name, document, save, tmp_path):
-    fault = FAULTS[name]
+def test_every_reader_refuses_what_contradicts_itself(name, every, document, save, tmp_path):
+    """All read by one loader: in turn each reader has some faults and each fault one reader."""
+    fault, turn = FAULTS[name], list(FAULTS).index(name) % len(READERS)
     number = next(number for number, row in enumerate(document["benchmarks"]) if row["eie_time_source"] == "wall")
     good, row = copy.deepcopy(document), document["benchmarks"][number]
     document["benchmarks"][number] = row | (fault(row) if callable(fault) else fault)
     bad, good = save(document, "bad.json"), save(good, "good.json")
     (tmp_path / "ledger.json").write_text('{"layers": []}')
-    for script, arguments in (
-        ("report", [bad, "--out", tmp_path / "out"]),
-        ("compare", [good, bad]),
-        ("compare", [bad, good]),
-        ("merge", [bad, good, "--out", tmp_path / "m.json"]),
-        ("poster", [bad, "--out", tmp_path / "P.md"]),
-        ("gpus", [bad]),
-        ("compressed", [tmp_path / "ledger.json", bad]),
-    ):
+    for reader in READERS.values() if every else [list(READERS.values())[turn]]:
+        script, *arguments = reader(bad, good, tmp_path)
         done = run_script(script, *arguments)
         assert done.returncode == 2 and not done.stdout, (script, done)
         assert len(done.stderr.splitlines()) == 1 and "bad.json" in done.stderr, (script, done.stderr)

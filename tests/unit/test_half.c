@@ -1,4 +1,4 @@
-/* Halves, for GPU libraries: every integer of 16 bits against arithmetic in double. */
+/* Halves, and other types of GPU libraries: every integer of 16 bits against arithmetic in double. */
 #include "kernels/peers/cuda_float.h"
 #include "tests/support/test.h"
 
@@ -42,11 +42,22 @@ static void every_integer_is_a_float(void **state)
     }
 }
 
+static void every_byte_is_a_byte(void **state)
+{
+    (void)state;
+    for (int value = INT8_MIN; value <= INT8_MAX; value++) {
+        int8_t bytes[3] = {1, 1, 1};
+        cuda_float_put(CUDA_BYTE, bytes, 1, (int16_t)value);
+        assert_true(bytes[0] == 1 && bytes[1] == value && bytes[2] == 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_integer_is_rounded_to_nearest),
         cmocka_unit_test(every_integer_is_a_float),
+        cmocka_unit_test(every_byte_is_a_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,4 +184,8 @@ inline unsigned atomicAdd(unsigned *at, unsigned value)
 
 inline void __threadfence(void) {}
 
+/* A thread that waits until *open is not 0, or for so long on the device's clock, when *late
+ * becomes 1: what is queued behind it stays queued until the host waits for the device. */
+void emulated_hold(const volatile uint32_t *open, volatile uint32_t *late, uint64_t most_ns);
+
 #endif
