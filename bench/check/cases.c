@@ -605,7 +605,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
         status = begin_sides(options->seed, index, load.samples, &last, sides, error);
         if (!status) status = check_case(kernel, device, options, load, sides, count, error);
         if (index + 1 < end && companion_of(index + 1) == index &&
-            load_of(index + 1).samples == load.samples) { /* drawn anew it would be the same */
+            load_of(index + 1).samples == load.samples) { /* drawn again it would be the same */
             forget(&sides[0]);
             last = sides[0];
             sides[0] = (struct side){0};

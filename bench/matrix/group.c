@@ -658,7 +658,8 @@ static bool is_timed(const struct eie_row *row)
     return row->status == EIE_ROW_OK && row->samples.count;
 }
 
-/* The ceilings that the rows' roofline bounds depend on and that are not measured yet, or all of them again.
+/* The ceilings that the rows' roofline bounds depend on and that are not measured yet, or all of
+ * them again.
  */
 static void measure_ceilings(struct session *session, bool again)
 {
@@ -689,8 +690,8 @@ static void find_floor(struct session *session, uint32_t index)
         return;
     }
     enter(&session->contenders[index], "measuring its device's ceilings");
-    if (eie_device_roofline(row->device, eie_row_clock(row), &demand, &row->roofline, &row->launch_ns,
-                         &without))
+    if (eie_device_roofline(row->device, eie_row_clock(row), &demand, &row->roofline,
+                            &row->launch_ns, &without))
         tick(session->group, 1, "going on without the device's ceilings");
     enter(&session->contenders[index], NULL);
 }
@@ -726,8 +727,9 @@ static void judge(struct session *session)
             "bytes, %llu multiplications and %llu additions one by one that the kernel counts: "
             "its counts or its clock are wrong",
             row->stats.median / 1e3, row->roofline.ns / row->stats.median,
-            row->threads ? "machine" : "device", row->roofline.bound, (unsigned long long)demand.bytes,
-            (unsigned long long)demand.macs, (unsigned long long)demand.adds);
+            row->threads ? "machine" : "device", row->roofline.bound,
+            (unsigned long long)demand.bytes, (unsigned long long)demand.macs,
+            (unsigned long long)demand.adds);
     }
 }
 

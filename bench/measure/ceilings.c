@@ -315,7 +315,7 @@ uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand)
 }
 
 struct eie_roofline eie_roofline_over(const struct eie_reach *levels, uint32_t count,
-                                const struct eie_demand *demand)
+                                      const struct eie_demand *demand)
 {
     struct eie_roofline roofline = {0, "none"};
     const double footprint =
@@ -341,7 +341,8 @@ struct eie_roofline eie_roofline_over(const struct eie_reach *levels, uint32_t c
     return roofline;
 }
 
-struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
+struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings,
+                                    const struct eie_demand *demand)
 {
     struct eie_reach levels[EIE_LEVELS];
     if (!ceilings->threads) return (struct eie_roofline){0, "none"};
@@ -350,7 +351,8 @@ struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings, const s
                                            ceilings->read[level].per_s};
     struct eie_roofline roofline = eie_roofline_over(levels, EIE_LEVELS, demand);
     const double multiplying_ns = 1e9 * arithmetic_s(ceilings, demand);
-    if (multiplying_ns > roofline.ns) roofline = (struct eie_roofline){multiplying_ns, "arithmetic"};
+    if (multiplying_ns > roofline.ns)
+        roofline = (struct eie_roofline){multiplying_ns, "arithmetic"};
     const double adding_ns =
         ceilings->adds.per_s > 0 ? 1e9 * (double)demand->adds / ceilings->adds.per_s : 0;
     if (adding_ns > roofline.ns) roofline = (struct eie_roofline){adding_ns, "adds"};

@@ -61,7 +61,8 @@ struct eie_demand {
     bool float32;       /* all of them; else in narrower operands where that is faster */
 };
 
-/* The ceilings that the roofline bound of a call on these threads depends on (EIE_CEILING_OF, ...). */
+/* The ceilings that the roofline bound of a call on these threads depends on (EIE_CEILING_OF, ...).
+ */
 uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand);
 
 struct eie_roofline {
@@ -75,11 +76,12 @@ struct eie_roofline {
  * a bound from below. A level that could not be measured is taken to be as fast as the one before
  * it. */
 struct eie_roofline eie_roofline_over(const struct eie_reach *levels, uint32_t count,
-                                const struct eie_demand *demand);
+                                      const struct eie_demand *demand);
 
 /* The same over this machine's levels, or that of the multiplications or of the additions. Where
  * the machine shows no third level (virtual machines hide some), there may be a large one. */
-struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand);
+struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings,
+                                    const struct eie_demand *demand);
 
 /* {"eie_ceilings": [...], "eie_peaks": [...], "eie_adds": [...], "eie_pool": [...]} with units in
  * the keys. */

@@ -252,8 +252,8 @@ enum eie_status eie_device_copies(const struct eie_device *device, enum eie_cach
 }
 
 enum eie_status eie_device_roofline(const struct eie_device *device, enum eie_clock clock,
-                                 const struct eie_demand *demand, struct eie_roofline *roofline,
-                                 double *launch_ns, struct eie_error *error)
+                                    const struct eie_demand *demand, struct eie_roofline *roofline,
+                                    double *launch_ns, struct eie_error *error)
 {
     struct eie_device_ceilings most;
     *roofline = (struct eie_roofline){0, "none"};

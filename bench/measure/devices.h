@@ -71,10 +71,11 @@ EIE_MUST_USE enum eie_status eie_device_copies(const struct eie_device *device,
 /* The least time of such a call on one of the clocks: that of a launch of no work (*launch_ns; in
  * the cheapest of its ways), or of its bytes. The ceilings are measured when they are asked for
  * first. A device without ceilings: no bound, and NaN. EIE_SYSTEM, EIE_MEMORY. */
-EIE_MUST_USE enum eie_status eie_device_roofline(const struct eie_device *device, enum eie_clock clock,
-                                              const struct eie_demand *demand,
-                                              struct eie_roofline *roofline, double *launch_ns,
-                                              struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_device_roofline(const struct eie_device *device,
+                                                 enum eie_clock clock,
+                                                 const struct eie_demand *demand,
+                                                 struct eie_roofline *roofline, double *launch_ns,
+                                                 struct eie_error *error);
 
 /* {"eie_device_ceilings": {NAME: {...}}} with units in the keys; nothing where the device has no
  * ceilings, or they cannot be measured. */

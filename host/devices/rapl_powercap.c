@@ -1,7 +1,7 @@
 /* RAPL by powercap: class/powercap has a folder intel-rapl:N for each package (and for psys, the
- * whole machine), intel-rapl:N:M for what lies in it or beside it, of AMD's processors too. In each
- * `name`, `energy_uj`, which counts microjoules, and `max_energy_range_uj`, behind which it begins
- * anew. Other folders (intel-rapl-mmio) show the same counters once more. From the kernel's
+ * whole machine), intel-rapl:N:M for what lies in it or apart from it, of AMD's processors too. In
+ * each `name`, `energy_uj`, which counts microjoules, and `max_energy_range_uj`, at which it wraps.
+ * Other folders (intel-rapl-mmio) show the same counters once more. From the kernel's
  * Documentation/power/powercap/powercap.rst. */
 #include "host/devices/rapl.h"
 

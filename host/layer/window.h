@@ -3,9 +3,9 @@
  * the order [channel][row][column] (im2col); positions go row by row. Beyond the image's edges
  * there are `pad` rows and columns of 0.
  *
- * Sizes in elements. Nothing here allocates; arrays are the caller's and must not overlap. Windows
- * are checked once, by eie_layer_create (every member but `pad` at least 1, the kernel within the
- * padded image); the functions below take one that fits. */
+ * Sizes in elements. Nothing here allocates; arrays are the caller's and must not overlap. A
+ * window from outside is checked once, by eie_window_fits; the functions below it take one that
+ * fits. */
 #ifndef EIE_HOST_LAYER_WINDOW_H
 #define EIE_HOST_LAYER_WINDOW_H
 
@@ -28,17 +28,15 @@ static inline bool eie_window_is(const struct eie_window *window)
     return window->height != 0;
 }
 
-<<<<<<< HEAD
-/* Output rows (or columns) of an image of `side` rows (or columns); rounded down, so that the last
- * rows of the image may lie under no window. */
-=======
-#define EIE_WINDOW_MAX 16384u /* of each of its numbers */
+#define EIE_WINDOW_MAX 16384u /* of each of its members */
 
-/* Whether it is a convolution's with so many inputs a position, and 2^32 - 1 positions at most. */
+/* Whether all members but `pad` are 1 or more, none beyond EIE_WINDOW_MAX, the kernel fits the
+ * padded image, channels x kernel x kernel is `inputs`, and there are 2^32 - 1 positions at most.
+ */
 bool eie_window_fits(const struct eie_window *window, uint32_t inputs);
 
-/* Output rows of an image of so many, with a window that fits. */
->>>>>>> main
+/* Output rows (or columns) of an image of `side` rows (or columns), with a window that fits;
+ * rounded down, so that the last rows of the image may lie under no window. */
 static inline uint32_t eie_window_steps(const struct eie_window *window, uint32_t side)
 {
     return (side + 2 * window->pad - window->kernel) / window->stride + 1;

@@ -72,7 +72,7 @@ WORST = 3  # layers named
 MISCOUNTED = "conv1_1"  # its count is printed as 2K
 TOTAL = "total"
 KEPT, PRINTED, OURS, OFF, TO_TOTAL = "kept", "printed", "ours", "ours to printed", "layers to total"
-NOWHERE = "the network's layers are not published"
+NOWHERE = "the densities of the network's layers are not published"
 
 
 def derived(value, unit, source, text=""):
@@ -305,7 +305,7 @@ class DeepCompression:
         }
         table.notes.append(
             "GoogleNet's and SqueezeNet's sizes are cited only: nothing says how dense their layers are, so none are "
-            "compressed here. `results/NOTES.md` says what `eie compress` makes of SqueezeNet's published file."
+            "compressed here. `results/SQUEEZENET.md` has what `eie compress` makes of SqueezeNet's published file."
         )
         return table
 

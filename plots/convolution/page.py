@@ -47,7 +47,8 @@ def lead(found):
     counts = [Cell(count / 1e6, "M", "measured", "bench.json, first terms") for count in (dense, pruned, active)]
     yield f"Multiplications for the image: {said_together(counts, ', ', 1, ('dense', 'by pruned weights', 'active'))}."
     if eie:
-        yield f"EIE as published (64 PEs, 800 MHz): {eie.said()}, {1e3 / eie.value:.0f} images a second."
+        rate = Cell(1e3 / eie.value, "images/s", "derived", f"1 / {CYCLE}")
+        yield f"EIE as published (64 PEs, 800 MHz): {eie.said()}, {rate.said(0)}."
     for kernel, words in ((FLOAT, "float32"), (INT8, "int8")):
         there = _sum(found, lambda name, kernel=kernel: found.row(name, kernel), 1, "measured", kernel)
         if there is None:
@@ -113,7 +114,7 @@ def page(found):
     if found.file:
         tables.append(file_table(found))
         its.heading("The weights as a file").add(
-            "The published weights shared anew at 6 bits a weight and Huffman-coded, as the authors' poster states its size."
+            "The published weights re-clustered at 6 bits a weight and Huffman-coded, as the authors' poster states its size."
         ).table(tables[-1], titled=False)
     its.heading("Where this is from").bullets(context_lines(found.results))
     return its, tables

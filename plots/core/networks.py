@@ -1,10 +1,5 @@
-<<<<<<< HEAD
-"""Deep Compression's networks compressed here: results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, by the names of
-its columns."""
-=======
-"""Networks compressed anew: Deep Compression's, results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, and the published
-SqueezeNet, results/SQUEEZENET.csv, which `plots squeezenet` writes; by the names of their columns."""
->>>>>>> main
+"""Networks compressed here: Deep Compression's, results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, and the
+published SqueezeNet, results/SQUEEZENET.csv, which `plots squeezenet` writes; by the names of their columns."""
 
 import os
 

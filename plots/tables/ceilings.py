@@ -137,7 +137,9 @@ def bound_tables(results):
         for column in host_columns(results, suite, batch, cache):
             found = column.rows(results, suite, batch, cache)
             for layer in LAYERS:
-                share = number_cell(found.get(layer), layer, "eie_floor_share", "%", 100, "roofline bound / median", "derived")
+                share = number_cell(
+                    found.get(layer), layer, "eie_floor_share", "%", 100, "roofline bound / median", "derived"
+                )
                 table.put(layer, column.name, share)
             table.put("set by", column.name, _bounds(found))
         table.notes.append(

@@ -110,7 +110,9 @@ class DeviceTables:
                 ),
             )
             if on_device:
-                table.put(layer, "bound, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "roofline bound", "derived"))
+                table.put(
+                    layer, "bound, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "roofline bound", "derived")
+                )
                 table.put(layer, "set by", _words(row, layer, "eie_floor_bound", bound_words))
                 table.put(
                     layer,

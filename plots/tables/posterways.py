@@ -34,14 +34,9 @@ PADDING = {
 }
 NO_IMAGENET = "measuring it takes ImageNet and a trained network, which are not here"
 DRAWN = "drawn weights, whose codes and fillers take more bits than those of trained ones: results/DEEP_COMPRESSION.md"
-<<<<<<< HEAD
-ONLY_CITED = "its layers are not published, so that none can be compressed here"
-ALONE, COMPRESSED_HERE = "the poster alone", "compressed here"
-=======
 SQUEEZED_AT = "results/SQUEEZENET.md"
-ONLY_CITED = "its layers are printed nowhere, so that none can be compressed anew"
-ALONE, ANEW = "the poster alone", "compressed anew here"
->>>>>>> main
+ONLY_CITED = "the densities of its layers are not published, so that none can be compressed here"
+ALONE, COMPRESSED_HERE = "the poster alone", "compressed here"
 GIVEN = "a choice of the design: our model takes it as given"
 
 
@@ -490,7 +485,7 @@ class Ways:
                 "as EIE cites it",
                 verdict=CITED,
             ),
-            self._squeezed_anew(),
+            self._squeezed_here(),
         ]
 
     def _squeezed_before(self):
@@ -502,12 +497,12 @@ class Ways:
             rests_on=HERE,
         )
 
-    def _squeezed_anew(self):
+    def _squeezed_here(self):
         size = self._squeezenet.bytes_of(SIX_BITS)
         return Way(
             Cell(size.value / 1e6, "MB", "measured", size.source) if size.is_number else size,
             f"the whole file that `eie compress` makes of the published weights at 6 bits, Huffman-coded: {SQUEEZED_AT}",
-            ANEW,
+            COMPRESSED_HERE,
             estimate=True,
             rests_on=HERE,
         )

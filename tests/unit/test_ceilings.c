@@ -1,5 +1,5 @@
-/* bench/measure/ceilings.h and bench/measure/cache.h: the roofline of a call, and how many copies are
- * rotated. */
+/* bench/measure/ceilings.h and bench/measure/cache.h: the roofline of a call, and how many copies
+ * are rotated. */
 #include "bench/measure/cache.h"
 #include "bench/measure/ceilings.h"
 #include "bench/measure/loops.h"
@@ -34,7 +34,8 @@ static void bytes_that_fit_the_first_level_come_from_there(void **state)
 {
     const struct eie_ceilings ceilings = made_up();
     const uint64_t bytes = topology()->l1d_bytes / 2;
-    const struct eie_roofline roofline = eie_roofline_of(&ceilings, &(struct eie_demand){.bytes = bytes});
+    const struct eie_roofline roofline =
+        eie_roofline_of(&ceilings, &(struct eie_demand){.bytes = bytes});
     (void)state;
     assert_true(fabs(roofline.ns - (double)bytes) < 1e-6 * (double)bytes);
     assert_string_equal(roofline.bound, "l1");
@@ -64,7 +65,8 @@ static void rotation_moves_a_call_down_the_levels(void **state)
     struct eie_demand rotated = hot;
     (void)state;
     rotated.footprint = 100 * (eie_cache_bytes(3, 1) + eie_cache_bytes(2, 1));
-    const double ratio = eie_roofline_of(&ceilings, &rotated).ns / eie_roofline_of(&ceilings, &hot).ns;
+    const double ratio =
+        eie_roofline_of(&ceilings, &rotated).ns / eie_roofline_of(&ceilings, &hot).ns;
     assert_true(ratio > 7.5 && ratio <= 8); /* nearly all of it from memory */
 }
 
