@@ -119,6 +119,7 @@ def test_sums_and_their_page(folder, capsys):
     # 64 ns for 10 positions: 640 and 320 ns for the images' 100 and 50; the second term adds 160
     assert value("image", "here, exact, 2 layers", "ms") == pytest.approx(960e-6)
     assert value("image", "here, exact, 3 layers", "ms") == pytest.approx(1120e-6)
+    assert value("image", "here, exact, 3 layers, with im2col", "ms") == pytest.approx(500)  # of eie run, without its image
     assert value("image", "EIE, 2 layers", "ms") == pytest.approx(4000e-6)
     assert value("image", "EIE, 2 layers", "J") == pytest.approx(2e-6)
     assert found["image", "here, exact, 2 layers", "J"]["value"] == "no meter"
@@ -136,7 +137,9 @@ def test_sums_and_their_page(folder, capsys):
     text = (folder / "squeezenet.md").read_text()
     for words in ("## Processing elements in groups", "## Winograd", "cat.ppm", "no slower on 2 of 2"):
         assert words in text
-    assert "EIE as published" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "EIE as published" in said and "3 layers of 4 bits, products alone: 0.00112 ms (m)" in said
+    assert "With im2col and copies, which oneDNN's need not: 500 ms (m), " in said
 
 
 def test_what_was_not_measured_is_left_out(folder):
@@ -145,6 +148,25 @@ def test_what_was_not_measured_is_left_out(folder):
     assert page.main([str(folder), "--out", str(folder / "other.md")]) == 0
     text = (folder / "other.md").read_text()
     assert "Winograd" not in text and "in groups" not in text and "[other.csv]" in text
+
+
+def test_further_files_of_rows_count_too(folder, capsys):
+    document = json.loads((folder / "bench.json").read_text())
+    closed = [row(layer, "model_eie_analytic", POSITIONS[layer], 500) for layer in POSITIONS]
+    (folder / "bench-more.json").write_text(json.dumps(document | {"benchmarks": closed}))
+    assert page.main([str(folder)]) == 0
+    assert float(cells(folder)["image", "EIE, 2 layers, closed form", "ms"]["value"]) == pytest.approx(1e-3)
+    assert "Further rows, bench-more.json" in (folder / "squeezenet.md").read_text()
+    capsys.readouterr()
+    change(folder, "bench-more", lambda found: found["benchmarks"][0].update(eie_layer_hash="other"))
+    assert page.main([str(folder)]) == 2
+    assert "bench-more.json: layer one is another" in capsys.readouterr().err
+
+
+def test_a_run_on_other_threads_is_not_held_against_rows(folder):
+    change(folder, "run", lambda found: found.update(threads=2))
+    assert page.main([str(folder)]) == 0
+    assert ("image", "here, exact, 3 layers, with im2col", "ms") not in cells(folder)
 
 
 def test_the_row_that_takes_least_for_an_image_counts(folder):
