@@ -3,10 +3,13 @@
 import csv
 import json
 
+import numpy
 import pytest
+from PIL import Image
 
 from plots.convolution import page
 from plots.convolution.files import Convolutions
+from plots.images import ppm
 
 POSITIONS = {"one": 100, "two": 50}
 NS = {"cpu_auto": 640, "avx512_batch_pairs": 6400, "model_eie_cycle": 2000, "peers_onednn_convolution": 1500}
@@ -190,3 +193,36 @@ def test_bad_files(folder, capsys, culprit, name, edit):
     change(folder, name, edit)
     assert page.main([str(folder)]) == 2
     assert culprit in capsys.readouterr().err
+
+
+# ---- photographs as PPM --------------------------------------------------------------------------
+
+
+def converted(tmp_path, image, name):
+    image.save(tmp_path / name)
+    assert ppm.main([str(tmp_path / name), "--out", str(tmp_path)]) == 0
+    with Image.open(tmp_path / f"{name}.ppm") as its:
+        return numpy.asarray(its)
+
+
+def test_grey_of_16_bits_is_scaled(tmp_path):
+    grey = numpy.arange(0, 65536, 257, dtype=numpy.uint16).reshape(16, 16)
+    found = converted(tmp_path, Image.fromarray(grey), "deep.png")
+    assert found.shape == (16, 16, 3) and (found[:, :, 0] == numpy.arange(256).reshape(16, 16)).all()
+    assert (found == converted(tmp_path, Image.fromarray((grey // 257).astype(numpy.uint8)), "grey.png")).all()
+
+
+def test_images_that_are_not_read(tmp_path, capsys):
+    Image.fromarray(numpy.zeros((4, 4), numpy.float32)).save(tmp_path / "float.tiff")
+    (tmp_path / "text.png").write_text("text")
+    for name, words in {
+        "float.tiff": "32 bits",
+        "text.png": "cannot identify",
+        "none.png": "No such file or directory",
+    }.items():
+        assert ppm.main([str(tmp_path / name), "--out", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
+    Image.new("RGB", (2, 2)).save(tmp_path / "good.png")
+    assert ppm.main([str(tmp_path / "good.png"), "--out", str(tmp_path / "none")]) == 3
+    assert "cannot write" in capsys.readouterr().err
