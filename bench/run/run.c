@@ -2,6 +2,7 @@
 #include "bench/run/parts.h"
 #include "bench/run/pass.h"
 #include "bench/run/share.h"
+#include "bench/run/verify.h"
 #include "bench/train/blas.h"
 #include "host/base/clock.h"
 #include "host/base/file.h"
@@ -341,6 +342,9 @@ static enum eie_status run_image(struct running *in, const char *path)
         for (uint32_t s = 0; s < in->graph.step_count && !status; s++)
             in->least_step_s[s] = fmin(in->least_step_s[s], result.step_s[s]);
     }
+    if (!status && !in->options->in_float &&
+        !json_array_size(json_object_get(in->result, "images")))
+        status = eie_pass_verify(&in->graph, &in->parts, in->pass, in->error);
     if (!status) status = check_scores(in, path, result.scores);
     if (!status) {
         json_t *scores = json_array();

@@ -184,6 +184,16 @@ def test_integers(net, bound, terms):
     assert numpy.allclose(expanded, scores(made), rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize("wrong", ["0", "plan->setup.problem.batch * layer->outputs - 1"])
+def test_a_kernel_that_is_wrong_is_told_of(net, plugin, wrong):
+    """The first or the last output of each block of 10 of the 110 positions."""
+    good, bad = plugin("good"), plugin("bad", AFTER_RUN=f"plan->outputs[{wrong}] ^= 1")
+    words = ("run", "weights.safetensors", "image.npy", "--graph", "./graph.json", "--block", "10", "--bound", "1000")
+    net(*words, "--plugin", good, "--kernel", "test_good")
+    done = net.fails(1, "first: output ", *words, "--plugin", bad, "--kernel", "test_bad")
+    assert not done.stdout
+
+
 def test_columns_of_an_image_are_measured(net):
     """Layers with the inputs of all positions; a row for each with as many of them, the library's own convolutions too."""
     run(net, "weights.safetensors", "image.npy", "--bound", 1000, "--save", "net.safetensors", "--columns")
