@@ -492,7 +492,7 @@ class Ways:
         size = self._squeezenet.bytes_of(FLOATS)
         return Way(
             Cell(size.value / 2**20, "MB", "derived", size.source) if size.is_number else size,
-            "all weights and biases of the published network, 4 bytes each, over 2^20: results/SQUEEZENET.md",
+            f"all weights and biases of the published network, 4 bytes each, over 2^20: {SQUEEZED_AT}",
             "published network",
             rests_on=HERE,
         )
@@ -500,8 +500,9 @@ class Ways:
     def _squeezed_here(self):
         size = self._squeezenet.bytes_of(SIX_BITS)
         return Way(
-            Cell(size.value / 1e6, "MB", "measured", size.source) if size.is_number else size,
-            f"the whole file that `eie compress` makes of the published weights at 6 bits, Huffman-coded: {SQUEEZED_AT}",
+            Cell(size.value / 2**20, "MB", "derived", size.source) if size.is_number else size,
+            "the whole file that `eie compress` makes of the published weights at 6 bits, Huffman-coded, over 2^20 as the size "
+            f"before (over 10^6 {size.value / 1e6 if size.is_number else 0:.2f}): {SQUEEZED_AT}",
             COMPRESSED_HERE,
             estimate=True,
             rests_on=HERE,
