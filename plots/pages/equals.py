@@ -7,6 +7,7 @@ from plots.core.cells import Cell, percent
 from plots.core.grid import Table
 from plots.fleet.siblings import ALL, FAMILY_PERCENT, judge
 
+UNKNOWN = "unknown"  # host of a file that does not say
 STATED = 12  # outliers in sentences; the table has all
 HINTS = ("memory", "system", "governor", "transparent huge pages", "huge pages", "environment", "quiet")
 MOST_HINT = 60  # characters of what differs
@@ -16,8 +17,9 @@ MOST_HINT = 60  # characters of what differs
 class Equals:
     """Of all groups of equal machines."""
 
-    groups: tuple  # ([machine], verdict) of groups of two and more
+    groups: tuple  # ([the first run of each machine], verdict) of groups of two and more
     differ: float  # percent
+    again: tuple = ()  # hosts with several runs
 
     def warnings(self):
         lines = [self._line(group, outlier) for group, verdict in self.groups for outlier in verdict.outliers]
@@ -26,7 +28,8 @@ class Equals:
         )
 
     def sentences(self):
-        return [_seen(group, verdict, self.differ) for group, verdict in self.groups]
+        runs = [f"Runs of one host count as one machine, named by the first: {', '.join(self.again)}."] if self.again else []
+        return [_seen(group, verdict, self.differ) for group, verdict in self.groups] + runs
 
     def tables(self):
         """One, where there is an outlier."""
@@ -75,15 +78,27 @@ def judged(machines, differ):
     """`differ`: how much slower or faster than its siblings, in percent, an equal machine may be."""
     kinds = {}
     for machine in machines:
-        kinds.setdefault(machine.kind, []).append(machine)
-    groups = [group for group in kinds.values() if len(group) > 1]
+        runs = kinds.setdefault(machine.kind, {})
+        runs.setdefault(machine.label if machine.host == UNKNOWN else machine.host, []).append(machine)
+    groups = [list(hosts.values()) for hosts in kinds.values() if len(hosts) > 1]
+    limit = math.log1p(differ / 100)
     return Equals(
         tuple(
-            (group, judge({machine.label: machine.times for machine in group}, math.log1p(differ / 100), len(groups)))
+            ([runs[0] for runs in group], judge({runs[0].label: _times_of(runs) for runs in group}, limit, len(groups)))
             for group in groups
         ),
         differ,
+        tuple(f"{runs[0].host} ({len(runs)})" for group in groups for runs in group if len(runs) > 1),
     )
+
+
+def _times_of(runs):
+    """Of a machine: the means of its runs' logarithms. Its runs are not siblings: they scatter less than machines do."""
+    found = {}
+    for run in runs:
+        for row, time in run.times.items():
+            found.setdefault(row, []).append(time)
+    return {row: sum(times) / len(times) for row, times in found.items()}
 
 
 def _of_name(group, name):
