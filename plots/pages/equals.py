@@ -8,6 +8,7 @@ from plots.core.grid import Table
 from plots.fleet.siblings import ALL, FAMILY_PERCENT, judge
 
 UNKNOWN = "unknown"  # host of a file that does not say
+NAMELESS = (UNKNOWN, "localhost", "localhost.localdomain")  # what tells no machine from another
 STATED = 12  # outliers in sentences; the table has all
 HINTS = ("memory", "system", "governor", "transparent huge pages", "huge pages", "environment", "quiet")
 MOST_HINT = 60  # characters of what differs
@@ -50,9 +51,11 @@ class Equals:
         return [table] if table.rows else []
 
     def put(self, page, file):
-        if not self.groups:
+        if not self.sentences():
             return
         page.heading("Equal machines").bullets(self.sentences())
+        if not self.groups:
+            return
         for table in self.tables():
             page.table(table, titled=False, file=file)
         page.add(
@@ -79,7 +82,7 @@ def judged(machines, differ):
     kinds = {}
     for machine in machines:
         runs = kinds.setdefault(machine.kind, {})
-        runs.setdefault(machine.label if machine.host == UNKNOWN else machine.host, []).append(machine)
+        runs.setdefault(machine.label if machine.host in NAMELESS else machine.host, []).append(machine)
     groups = [list(hosts.values()) for hosts in kinds.values() if len(hosts) > 1]
     limit = math.log1p(differ / 100)
     return Equals(
@@ -88,7 +91,7 @@ def judged(machines, differ):
             for group in groups
         ),
         differ,
-        tuple(f"{runs[0].host} ({len(runs)})" for group in groups for runs in group if len(runs) > 1),
+        tuple(f"{runs[0].host} ({len(runs)})" for hosts in kinds.values() for runs in hosts.values() if len(runs) > 1),
     )
 
 
