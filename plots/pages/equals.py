@@ -62,7 +62,7 @@ class Equals:
             "A machine counts by the mean of its rows, each over the median of its siblings, the tenth percentile of the "
             "samples of a row; its error is how the siblings scatter. It is one run of each: measured again, a machine that "
             f"was merely busy comes back. All tests of this page together call an equal machine an outlier on fewer than "
-            f"{FAMILY_PERCENT} of 100 such pages."
+            f"{FAMILY_PERCENT} of 100 such pages, where equal machines scatter normally."
         )
 
     def _line(self, group, outlier):
