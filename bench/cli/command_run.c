@@ -21,6 +21,7 @@ static const char help_text[] =
     "  --top N         classes that are printed (default 5)\n"
     "  --float         float32 with the weights as they are, instead of integer kernels\n"
     "  --kernel NAME   the exact kernel (default: the first of a list that runs here)\n"
+    "  --plugin FILE   also the kernels of this shared object, for --kernel\n"
     "  --bound E       a layer whose outputs on drawn images are further than E from those of the\n"
     "                  weights as they are becomes the sum of two (default 0.06)\n"
     "  --draws N       images that are drawn for that and for the scales (default 4)\n"
@@ -69,6 +70,7 @@ static int parse_option(int option, const char *text, struct request *request)
     if (option == 'f') options->in_float = true;
     if (option == 'C') options->columns = true;
     if (option == 'a') options->anew = true;
+    if (option == 'p') return eie_command_plugin(text);
     if (option == 'b') return parse_bound(text, &options->bound);
     if (option == 't') return parse_number("--top", text, 65536, &options->top);
     if (option == 'd') return parse_number("--draws", text, 256, &options->draws);
@@ -95,14 +97,23 @@ static int check(const struct request *request)
 static int parse(int argc, char **argv, struct request *request)
 {
     static const struct option known[] = {
-        {"graph", required_argument, NULL, 'g'},   {"classes", required_argument, NULL, 'c'},
-        {"top", required_argument, NULL, 't'},     {"float", no_argument, NULL, 'f'},
-        {"kernel", required_argument, NULL, 'k'},  {"bound", required_argument, NULL, 'b'},
-        {"draws", required_argument, NULL, 'd'},   {"anew", no_argument, NULL, 'a'},
-        {"save", required_argument, NULL, 's'},    {"columns", no_argument, NULL, 'C'},
-        {"threads", required_argument, NULL, 'T'}, {"block", required_argument, NULL, 'B'},
-        {"repeat", required_argument, NULL, 'r'},  {"json", required_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},          {0},
+        {"graph", required_argument, NULL, 'g'},
+        {"classes", required_argument, NULL, 'c'},
+        {"top", required_argument, NULL, 't'},
+        {"float", no_argument, NULL, 'f'},
+        {"kernel", required_argument, NULL, 'k'},
+        {"bound", required_argument, NULL, 'b'},
+        {"draws", required_argument, NULL, 'd'},
+        {"anew", no_argument, NULL, 'a'},
+        {"save", required_argument, NULL, 's'},
+        {"columns", no_argument, NULL, 'C'},
+        {"threads", required_argument, NULL, 'T'},
+        {"block", required_argument, NULL, 'B'},
+        {"repeat", required_argument, NULL, 'r'},
+        {"json", required_argument, NULL, 'j'},
+        {"plugin", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct eie_run_options *options = &request->options;
     for (int option; (option = eie_command_option(argc, argv, VERB, known)) != -1;) {

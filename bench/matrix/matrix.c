@@ -132,7 +132,8 @@ static const char *kernels_of(const struct eie_matrix *matrix, const struct eie_
 /* A batch of the list for this layer. */
 static uint32_t batch_of(const struct eie_suite_layer *layer, uint32_t value)
 {
-    return value != EIE_BATCH_POSITIONS ? value : (uint32_t)eie_window_positions(&layer->window);
+    return value != EIE_BATCH_POSITIONS ? value
+                                        : (uint32_t)eie_window_positions(&layer->spec.window);
 }
 
 /* Where the layer is not known: positions are many. */
@@ -203,7 +204,7 @@ static enum eie_status check_positions(const struct eie_matrix *matrix, struct e
         for (uint32_t i = 0; i < matrix->suites[s].layer_count; i++) {
             const struct eie_suite_layer *layer = &matrix->suites[s].layers[i];
             if (eie_names_match(options->layers, layer->spec.name) &&
-                !eie_window_is(&layer->window))
+                !eie_window_is(&layer->spec.window))
                 return eie_fail(error, EIE_USAGE,
                                 "--batch positions: layer %s of suite %s is no convolution",
                                 layer->spec.name, matrix->suites[s].name);

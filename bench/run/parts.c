@@ -232,6 +232,21 @@ static bool has_layers(const char *path)
     return has;
 }
 
+/* A convolution NAME.rest would be taken for the second term of NAME. */
+static enum eie_status check_names(const struct eie_graph *graph, struct eie_error *error)
+{
+    const size_t rest = strlen(EIE_REST);
+    for (uint32_t c = 0; c < graph->conv_count; c++) {
+        const char *name = eie_conv_step(graph, c)->name;
+        if (strlen(name) >= rest && !strcmp(name + strlen(name) - rest, EIE_REST))
+            return eie_fail(error, EIE_INPUT,
+                            "graph %s: convolution %s: names that end in " EIE_REST
+                            " are those of second layers",
+                            graph->name, name);
+    }
+    return EIE_OK;
+}
+
 enum eie_status eie_parts_read(const char *path, const struct eie_graph *graph,
                                struct eie_parts *parts, struct eie_error *error)
 {
@@ -239,7 +254,8 @@ enum eie_status eie_parts_read(const char *path, const struct eie_graph *graph,
     *parts = (struct eie_parts){.count = graph->conv_count};
     parts->part = calloc(graph->conv_count + 1u, sizeof *parts->part);
     if (!parts->part) return no_memory(&in);
-    const enum eie_status status = has_layers(path) ? read_layers(&in) : read_weights(&in);
+    enum eie_status status = check_names(graph, error);
+    if (!status) status = has_layers(path) ? read_layers(&in) : read_weights(&in);
     for (uint32_t c = 0; c < graph->conv_count && !status; c++) {
         const struct eie_step *step = eie_conv_step(graph, c);
         struct eie_part *part = &parts->part[c];

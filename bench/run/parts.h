@@ -32,8 +32,8 @@ struct eie_parts {
     bool are_layers; /* the file has layers of 4 bits: the terms are theirs */
 };
 
-/* EIE_INPUT: a convolution without weights, sizes that are not the graph's, damaged files;
- * EIE_SYSTEM, EIE_MEMORY. On failure too the caller frees. */
+/* EIE_INPUT: a convolution without weights or whose name ends in EIE_REST, sizes that are not the
+ * graph's, damaged files; EIE_SYSTEM, EIE_MEMORY. On failure too the caller frees. */
 EIE_MUST_USE enum eie_status eie_parts_read(const char *path, const struct eie_graph *graph,
                                             struct eie_parts *parts, struct eie_error *error);
 void eie_parts_free(struct eie_parts *parts);

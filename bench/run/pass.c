@@ -440,19 +440,47 @@ static enum eie_status check_term(const char *path, const struct eie_layer *laye
                     path, layer->name);
 }
 
+/* The image, and what pools and concatenations make of it alone, have the bits of the first layer
+ * that reads any of them: until it comes they have none. */
+#define NO_BITS INT32_MIN
+
+static void settle(int *bits, uint32_t count, int value)
+{
+    for (uint32_t s = 0; s < count; s++)
+        if (bits[s] == NO_BITS) bits[s] = value;
+}
+
+/* Joined tensors must agree; those of the image take what the others have. */
+static enum eie_status join_bits(struct eie_pass *pass, const char *path, uint32_t s,
+                                 struct eie_error *error)
+{
+    const struct eie_step *step = &pass->graph->steps[s];
+    int *bits = pass->fraction_bits;
+    for (uint32_t f = 0; f < step->from_count; f++)
+        if (bits[step->from[f]] != NO_BITS) settle(bits, s, bits[step->from[f]]);
+    bits[s] = bits[step->from[0]];
+    for (uint32_t f = 1; f < step->from_count; f++)
+        if (bits[step->from[f]] != bits[s])
+            return eie_fail(error, EIE_INPUT,
+                            "%s: %s joins outputs of %d and of %d fraction bits; --anew sets them "
+                            "anew",
+                            path, step->name, bits[s], bits[step->from[f]]);
+    return EIE_OK;
+}
+
 /* Of every tensor. */
 static enum eie_status find_fraction_bits(struct eie_pass *pass, const char *path,
                                           struct eie_error *error)
 {
     const struct eie_graph *graph = pass->graph;
     int *bits = pass->fraction_bits;
-    bits[0] = INT32_MIN;
+    bits[0] = NO_BITS;
     for (uint32_t s = 1, conv = 0; s < graph->step_count; s++) {
         const struct eie_step *step = &graph->steps[s];
         if (step->kind == EIE_STEP_CONV) {
             const struct eie_part *part = &pass->parts->part[conv++];
-            if (step->from[0] == 0 && bits[0] == INT32_MIN)
-                bits[0] = (int)part->terms[0]->input_fraction_bits;
+            if (bits[step->from[0]] == NO_BITS)
+                settle(bits, s, (int)part->terms[0]->input_fraction_bits);
             for (uint32_t t = 0; t < part->term_count; t++) {
                 const enum eie_status status =
                     check_term(path, part->terms[t], bits[step->from[0]], part->terms[0],
@@ -462,15 +490,10 @@ static enum eie_status find_fraction_bits(struct eie_pass *pass, const char *pat
             bits[s] = (int)part->terms[0]->output_fraction_bits;
             continue;
         }
-        bits[s] = bits[step->from[0]];
-        for (uint32_t f = 1; f < step->from_count; f++)
-            if (bits[step->from[f]] != bits[s])
-                return eie_fail(error, EIE_INPUT,
-                                "%s: %s joins outputs of %d and of %d fraction bits; --anew sets "
-                                "them anew",
-                                path, step->name, bits[s], bits[step->from[f]]);
+        const enum eie_status status = join_bits(pass, path, s, error);
+        if (status) return status;
     }
-    if (bits[0] == INT32_MIN) bits[0] = 0; /* no convolution reads it */
+    settle(bits, graph->step_count, 0); /* no convolution reads the image */
     return EIE_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "bench/run/parts.h"
 #include "bench/run/pass.h"
 #include "bench/run/share.h"
+#include "bench/run/verify.h"
 #include "bench/train/blas.h"
 #include "host/base/clock.h"
 #include "host/base/file.h"
@@ -73,10 +74,10 @@ static enum eie_status read_names(struct running *in)
         at = stop ? stop + 1 : end;
         if (stop) *stop = 0;
     }
-    if (lines == in->graph.classes) return EIE_OK;
+    if (lines == in->graph.classes && at == end) return EIE_OK;
     return eie_fail(in->error, EIE_INPUT,
-                    "%s: has %" PRIu32 " lines, graph %s has %" PRIu32 " classes, a line each",
-                    path, lines, in->graph.name, in->graph.classes);
+                    "%s: has %s%" PRIu32 " lines, graph %s has %" PRIu32 " classes, a line each",
+                    path, at < end ? "more than " : "", lines, in->graph.name, in->graph.classes);
 }
 
 static enum eie_status find_threads(struct running *in)
@@ -272,9 +273,9 @@ static void describe(struct running *in)
     eie_set(in->result, "graph", in->graph.name);
     eie_set(in->result, "arithmetic", options->in_float ? "float32" : "int16");
     eie_set(in->result, "kernel",
-            options->in_float ? in->blas.library
-            : in->pass        ? kernel_names(in, names)
-                              : "none");
+            options->in_float                  ? in->blas.library
+            : in->pass && in->graph.conv_count ? kernel_names(in, names)
+                                               : "none");
     eie_set_integer(in->result, "threads", in->threads);
     eie_set_integer(in->result, "repeats", options->repeats);
     eie_set_integer(in->result, "top", options->top);
@@ -307,6 +308,19 @@ static json_t *describe_top(const struct running *in, const double *scores)
 /* ---- images -----------------------------------------------------------------------------------
  */
 
+/* Floats may leave their range: weights of users may be anything finite. */
+static enum eie_status check_scores(const struct running *in, const char *path,
+                                    const double *scores)
+{
+    for (uint32_t i = 0; i < in->graph.classes; i++)
+        if (!isfinite(scores[i]))
+            return eie_fail(in->error, EIE_INPUT,
+                            "%s: with these weights its scores are no numbers: values of a layer "
+                            "leave the range of float32",
+                            path);
+    return EIE_OK;
+}
+
 static enum eie_status run_image(struct running *in, const char *path)
 {
     struct eie_image image;
@@ -328,6 +342,10 @@ static enum eie_status run_image(struct running *in, const char *path)
         for (uint32_t s = 0; s < in->graph.step_count && !status; s++)
             in->least_step_s[s] = fmin(in->least_step_s[s], result.step_s[s]);
     }
+    if (!status && !in->options->in_float &&
+        !json_array_size(json_object_get(in->result, "images")))
+        status = eie_pass_verify(&in->graph, &in->parts, in->pass, in->error);
+    if (!status) status = check_scores(in, path, result.scores);
     if (!status) {
         json_t *scores = json_array();
         eie_set_number(object, "prepare_s", prepare_s);

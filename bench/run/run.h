@@ -1,5 +1,5 @@
-/* Images through a network, from pixels to classes, by the kernels that `eie bench` measures or in
- * float32. */
+/* Images through a network, from pixels to classes, by the kernels that `eie bench` measures, which
+ * are checked on the first image (bench/run/verify.h), or in float32. */
 #ifndef EIE_BENCH_RUN_RUN_H
 #define EIE_BENCH_RUN_RUN_H
 
@@ -31,7 +31,8 @@ struct eie_run_options {
 };
 
 /* *result: what was done, a new object also where there is a failure behind the first image; NULL
- * before. EIE_USAGE, EIE_INPUT, EIE_UNSUPPORTED, EIE_MISSING, EIE_SYSTEM, EIE_MEMORY. */
+ * before. EIE_USAGE, EIE_INPUT, EIE_MISMATCH, EIE_UNSUPPORTED, EIE_MISSING, EIE_SYSTEM,
+ * EIE_MEMORY. */
 EIE_MUST_USE enum eie_status eie_run(const struct eie_run_options *options, json_t **result,
                                      struct eie_error *error);
 

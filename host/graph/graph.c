@@ -218,8 +218,10 @@ static enum eie_status read_steps(struct reading *in)
     for (size_t i = 0; i < json_array_size(steps) && !status; i++)
         status = read_step(in, json_array_get(steps, i));
     if (status) return status;
-    if (in->graph->steps[in->graph->step_count - 1].kind != EIE_STEP_AVERAGE)
-        return eie_json_fail(in->file, in->error, "steps", "the last step must be the average");
+    for (uint32_t s = 0; s < in->graph->step_count; s++)
+        if ((in->graph->steps[s].kind == EIE_STEP_AVERAGE) != (s + 1 == in->graph->step_count))
+            return eie_json_fail(in->file, in->error, "steps",
+                                 "the last step, and no other, must be the average");
     return EIE_OK;
 }
 

@@ -30,7 +30,7 @@ static int64_t header_number(const struct eie_bytes *bytes, size_t *at)
     for (bool comment = false; *at < bytes->size; ++*at) {
         const char c = (char)bytes->data[*at];
         if (c == '#') comment = true;
-        if (!comment && !strchr(" \t\r\n\v\f", c)) break;
+        if (!comment && (!c || !strchr(" \t\r\n\v\f", c))) break;
         if (c == '\n') comment = false;
     }
     for (; *at < bytes->size && bytes->data[*at] >= '0' && bytes->data[*at] <= '9'; ++*at) {

@@ -275,6 +275,7 @@ enum eie_status eie_generate(const struct eie_layer_spec *spec, uint32_t pe_coun
         .pe_count = pe_count,
         .activation = spec->activation,
         .weight_fraction_bits = 15,
+        .window = spec->window,
         .sample_count = spec->sample_count,
         .sample_inputs = spec->sample_count ? samples : NULL,
     };

@@ -34,7 +34,9 @@ struct eie_layer_spec {
     bool is_signed; /* 16-bit inputs with random signs; else non-negative, as after ReLU */
     enum eie_input_type input_type;
     uint32_t sample_count; /* 64 in the suites */
-    const char *source;    /* for the layer; NULL: a stated default */
+    struct eie_window
+        window;         /* of a convolution's layer; its samples are no image's all the same */
+    const char *source; /* for the layer; NULL: a stated default */
 };
 
 /* EIE_USAGE when the numbers contradict each other (more non-zeros than places, 8-bit inputs with

@@ -89,21 +89,10 @@ static bool name_is_good(const char *name)
            length;
 }
 
-#define WINDOW_MAX 16384u /* of each of its numbers */
-
 static enum eie_status validate_window(const struct eie_layer *layer, struct eie_error *error)
 {
-    const struct eie_window *w = &layer->window;
-    const uint32_t numbers[] = {w->height, w->width, w->channels, w->kernel, w->stride};
-    const uint64_t taps = (uint64_t)w->channels * w->kernel * w->kernel;
-    bool good = w->pad <= WINDOW_MAX;
-    if (!eie_window_is(w) && !w->width && !w->channels && !w->kernel && !w->stride && !w->pad)
-        return EIE_OK;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        good = good && numbers[i] >= 1 && numbers[i] <= WINDOW_MAX;
-    if (good && taps == layer->inputs && w->height + 2 * w->pad >= w->kernel &&
-        w->width + 2 * w->pad >= w->kernel && eie_window_positions(w) <= UINT32_MAX)
-        return EIE_OK;
+    const struct eie_window *w = &layer->window, none = {0};
+    if (!memcmp(w, &none, sizeof none) || eie_window_fits(w, layer->inputs)) return EIE_OK;
     return eie_fail(
         error, EIE_INPUT,
         "layer %s: a window %u x %u over %u x %u x %u by steps of %u, padded by %u, does "

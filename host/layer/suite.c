@@ -169,6 +169,24 @@ static enum eie_status read_input_type(const struct eie_json_file *file, const j
     return EIE_OK;
 }
 
+static enum eie_status read_window(const struct eie_json_file *file, const json_t *object,
+                                   struct eie_layer_spec *spec, struct eie_error *error)
+{
+    static const char *const keys[] = {"height", "width", "channels", "kernel",
+                                       "stride", "pad",   NULL};
+    struct eie_window *window = &spec->window;
+    uint32_t *const values[] = {&window->height, &window->width,  &window->channels,
+                                &window->kernel, &window->stride, &window->pad};
+    const json_t *found;
+    enum eie_status status = eie_json_object(file, object, "window", &found, error);
+    if (!status) status = eie_json_only(file, found, keys, error);
+    for (size_t k = 0; keys[k] && !status; k++)
+        status = eie_json_uint32(file, found, keys[k], k < 5, EIE_WINDOW_MAX, values[k], error);
+    if (status || eie_window_fits(window, spec->inputs)) return status;
+    return eie_json_fail(file, error, "window", "this window does not give %u inputs",
+                         spec->inputs);
+}
+
 static enum eie_status read_generated(const struct eie_json_file *file, const json_t *object,
                                       struct eie_layer_spec *spec, struct eie_error *error)
 {
@@ -178,6 +196,9 @@ static enum eie_status read_generated(const struct eie_json_file *file, const js
     static const char *const typed[] = {"name",           "inputs",     "outputs",
                                         "weight_density", "activation", "activation_density",
                                         "input_type",     "source",     NULL};
+    static const char *const moving[] = {"name",           "inputs",     "outputs",
+                                         "weight_density", "activation", "activation_density",
+                                         "window",         "source",     NULL};
     static const char *const split[] = {"name",
                                         "inputs",
                                         "outputs",
@@ -201,16 +222,19 @@ static enum eie_status read_generated(const struct eie_json_file *file, const js
     spec->split = !json_object_get(object, "weight_density");
     const bool has_rows = spec->split && json_object_get(object, "row_unevenness_permille");
     const bool has_type = !spec->split && json_object_get(object, "input_type");
+    const bool has_window = !spec->split && !has_type && json_object_get(object, "window");
     if ((status = eie_json_only(file, object,
                                 has_rows      ? uneven
                                 : spec->split ? split
                                 : has_type    ? typed
+                                : has_window  ? moving
                                               : uniform,
                                 error)) ||
         (has_rows && (status = eie_json_uint32(file, object, "row_unevenness_permille", 1, 1000,
                                                &spec->row_unevenness_permille, error))) ||
         (has_type && (status = read_input_type(file, object, spec, error))) ||
-        (status = read_shape(file, object, spec, error)))
+        (status = read_shape(file, object, spec, error)) ||
+        (has_window && (status = read_window(file, object, spec, error))))
         return status;
     if (spec->split) {
         status = eie_json_uint(file, object, "nonzeros_in_active_columns", 0, UINT32_MAX,
@@ -341,10 +365,10 @@ static enum eie_status read_layer_file(const char *path, struct eie_suite *suite
                                               .activation = layer->activation,
                                               .active_inputs = (uint32_t)counts.active_columns,
                                               .nonzeros_active = counts.nonzeros,
+                                              .window = layer->window,
                                               .sample_count = layer->sample_count};
         snprintf(entry->spec.name, sizeof entry->spec.name, "%s", layer->name);
         snprintf(entry->source, sizeof entry->source, "%.255s", layer->source);
-        entry->window = layer->window;
         if (strstr(layer->source, "(drawn)"))
             strcpy(suite->basis, "generated");
         else if (strstr(layer->source, "(drawn at their measured share)"))
@@ -502,7 +526,9 @@ enum eie_status eie_suite_inputs(const struct eie_suite *suite, uint32_t index,
                         "the layer has %u sample inputs, batch %u needs as many, and those of %s "
                         "cannot be drawn",
                         layer->sample_count, count, suite->file.count ? "a file" : "real data");
-    if (count > EIE_SUITE_INPUTS_MAX)
+    const struct eie_window *window = &layer->window;
+    if (count > EIE_SUITE_INPUTS_MAX &&
+        !(eie_window_is(window) && count <= eie_window_positions(window)))
         return eie_fail(error, EIE_UNSUPPORTED,
                         "the layer has %u sample inputs, batch %u needs as many, and no more than "
                         "%u are drawn",

@@ -10,8 +10,7 @@ struct eie_suite_layer {
     struct eie_layer_spec spec; /* generated layers */
     char import_folder[256];    /* imported layers: folder below EIE_MODELS, else "" */
     uint32_t import_outputs;
-    char source[256];         /* where the numbers come from; travels in a generated layer */
-    struct eie_window window; /* of a convolution */
+    char source[256]; /* where the numbers come from; travels in a generated layer */
 };
 
 struct eie_suite {
@@ -67,7 +66,8 @@ EIE_MUST_USE enum eie_status eie_suite_build(const struct eie_suite *suite, uint
                                              uint32_t pe_count, struct eie_layer **layer,
                                              struct eie_error *error);
 
-#define EIE_SUITE_INPUTS_MAX 1024u /* that are drawn, where the layer has fewer */
+/* that are drawn, where the layer has fewer; of a convolution as many as it has positions */
+#define EIE_SUITE_INPUTS_MAX 1024u
 
 /* `count` inputs ([count][inputs]) for the layer that eie_suite_build made: its samples, and behind
  * them, where they are too few, those that the generator would have drawn next

@@ -12,6 +12,19 @@
 #define NAME(function) function##_int16
 #include "host/layer/window_body.h"
 
+bool eie_window_fits(const struct eie_window *window, uint32_t inputs)
+{
+    const uint32_t numbers[] = {window->height, window->width, window->channels, window->kernel,
+                                window->stride};
+    bool good = window->pad <= EIE_WINDOW_MAX;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        good = good && numbers[i] >= 1 && numbers[i] <= EIE_WINDOW_MAX;
+    return good && (uint64_t)window->channels * window->kernel * window->kernel == inputs &&
+           window->height + 2 * window->pad >= window->kernel &&
+           window->width + 2 * window->pad >= window->kernel &&
+           eie_window_positions(window) <= UINT32_MAX;
+}
+
 /* Puts one window's inputs where they come from; false where a pad has another value than 0. */
 static bool put(const struct eie_window *window, const int16_t *from, uint32_t row, uint32_t column,
                 int16_t *image)

@@ -23,7 +23,12 @@ static inline bool eie_window_is(const struct eie_window *window)
     return window->height != 0;
 }
 
-/* Output rows of an image of so many, with a window that fits (eie_layer_create). */
+#define EIE_WINDOW_MAX 16384u /* of each of its numbers */
+
+/* Whether it is a convolution's with so many inputs a position, and 2^32 - 1 positions at most. */
+bool eie_window_fits(const struct eie_window *window, uint32_t inputs);
+
+/* Output rows of an image of so many, with a window that fits. */
 static inline uint32_t eie_window_steps(const struct eie_window *window, uint32_t side)
 {
     return (side + 2 * window->pad - window->kernel) / window->stride + 1;

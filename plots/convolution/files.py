@@ -1,6 +1,8 @@
 """One image through a network's convolutions, from the files of a folder: run.json (eie run), bench.json (eie bench of the
-layers with the image's columns), and where they are there float.json, explore.json and winograd.json."""
+layers with the image's columns; further rows of the same layers from all bench-*.json), and where they are there float.json,
+explore.json, winograd.json and file.json."""
 
+import glob
 import math
 import os
 from dataclasses import dataclass
@@ -40,15 +42,20 @@ class Convolutions:
         self.run = self._object("run.json", "eie-run-1", ("steps", "images", "threads", "kernel"))
         self.floats = self._object("float.json", "eie-run-1", ("images", "threads", "kernel"), needed=False)
         self.winograd = self._object("winograd.json", "eie-winograd-1", ("layers",), needed=False)
+        self.file = self._object("file.json", "eie-ledger-1", ("file_bytes", "input_bytes", "file_uses"), needed=False)
         self.sweep = self._object("explore.json", "eie-explore-1", ("points",), needed=False)
-        self.results = load(os.path.join(folder, "bench.json"))
+        further = sorted(glob.glob(os.path.join(glob.escape(folder), "bench-*.json")))
+        self.results, *self.further = [load(path) for path in (os.path.join(folder, "bench.json"), *further)]
         self.layers = [self._layer(step) for step in self.run["steps"] if "positions" in step]
         if not self.layers:
             raise InputError(f"{folder}/run.json: no convolution among its steps")
         self.rows = {}  # (layer, kernel): the row that takes least for an image
-        for row in self.results.rows:
+        hashes = {}
+        for row in (row for results in (self.results, *self.further) for row in results.rows):
             if row.usable and row.number("eie_positions"):
                 key = row.layer, row.kernel
+                if hashes.setdefault(row.layer, row.raw.get("eie_layer_hash")) != row.raw.get("eie_layer_hash"):
+                    raise InputError(f"{row.file}: layer {row.layer} is another than in the files before it")
                 if key not in self.rows or image_ns(row) < image_ns(self.rows[key]):
                     self.rows[key] = row
         for layer in self.layers:
@@ -96,6 +103,15 @@ class Convolutions:
         """A row of each layer, or of each term; None where one is missing."""
         rows = [pick(name) for layer in self.layers for name in layer.names[:terms]]
         return None if None in rows else rows
+
+    @property
+    def columns_ns(self):
+        """The convolutions of eie run, with im2col and copies, in the layers that the image was run by; None where it took
+        another number of threads than the rows did."""
+        threads = {row.threads for row in self.rows.values() if row.threads}
+        if not self.run["images"] or threads != {self.run["threads"]}:
+            return None
+        return 1e9 * sum(step["least_s"] for step in self.run["steps"] if "positions" in step)
 
     @property
     def image(self):

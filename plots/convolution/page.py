@@ -10,6 +10,7 @@ import sys
 
 from plots.convolution.files import CYCLE, FLOAT, INT8, Convolutions, image_ns
 from plots.convolution.tables import (
+    file_table,
     groups_table,
     image_table,
     layers_table,
@@ -28,6 +29,7 @@ from plots.core.page import Page
 from plots.options import squeezenet as options_of_page
 
 PAGE = "squeezenet.md"
+FURTHER = ("Build:", "Command:", "Date:")  # of what stands around further rows
 
 
 def _sum(found, pick, terms, provenance, what):
@@ -46,32 +48,55 @@ def lead(found):
     counts = [Cell(count / 1e6, "M", "measured", "bench.json, first terms") for count in (dense, pruned, active)]
     yield f"Multiplications for the image: {said_together(counts, ', ', 1, ('dense', 'by pruned weights', 'active'))}."
     if eie:
-        yield f"EIE as published (64 PEs, 800 MHz): {eie.said()}, {1e3 / eie.value:.0f} images a second."
+        both = _sum(found, lambda name: found.row(name, CYCLE), 2, "simulated", CYCLE)
+        words = f"EIE as published (64 PEs, 800 MHz): {_speed(eie)}"
+        yield words + (f"; {terms} layers {_speed(both)}." if both and terms > len(found.layers) else ".")
+    if terms > len(found.layers):
+        yield (
+            f"One layer of 4 bits a convolution ({len(found.layers)} layers) is not near enough to the weights by the bound of "
+            f"`eie run`; with sums of two where it asks for them there are {terms}. What has {len(found.layers)} is what the "
+            "first ones alone would take."
+        )
     for kernel, words in ((FLOAT, "float32"), (INT8, "int8")):
-        there = _sum(found, lambda name, kernel=kernel: found.row(name, kernel), 1, "measured", kernel)
-        if there is None:
+        yield from _against(found, kernel, words, ours)
+
+
+def _speed(time):
+    return f"{time.said()}, {1e3 / time.value:.0f} images a second"
+
+
+def _against(found, kernel, words, ours):
+    """The layers that `eie run` takes, with im2col too, then the first ones alone."""
+    there = _sum(found, lambda name: found.row(name, kernel), 1, "measured", kernel)
+    if there is None:
+        return
+    terms = sum(layer.terms for layer in found.layers)
+    for count, layers in ((2, terms), (1, len(found.layers))):
+        if count == 1 and terms == len(found.layers):
             continue
-        for count, layers in ((1, len(found.layers)), (2, terms)):
-            if count == 2 and terms == len(found.layers):
-                continue
-            its = ratio(ours[count], there, f"{layers} layers here / oneDNN {words}")
-            wins = sum(
-                sum(image_ns(found.exact(name)) for name in layer.names[:count]) <= image_ns(found.row(layer.name, kernel))
-                for layer in found.layers
-            )
-            yield (
-                f"Exact integers here, {layers} layers of 4 bits: {ours[count].said()}; oneDNN's own convolutions in {words}: "
-                f"{there.said()}; here {its.said()} of that time, and no slower on {wins} of {len(found.layers)} convolutions."
-            )
+        its = ratio(ours[count], there, f"{layers} layers here / oneDNN {words}")
+        wins = sum(
+            sum(image_ns(found.exact(name)) for name in layer.names[:count]) <= image_ns(found.row(layer.name, kernel))
+            for layer in found.layers
+        )
+        line = (
+            f"Exact integers here, {layers} layers of 4 bits, products alone: {ours[count].said()}; oneDNN's own convolutions in "
+            f"{words}: {there.said()}; here {its.said()} of that time, and no slower on {wins} of {len(found.layers)} convolutions"
+        )
+        if count == 2 and found.columns_ns:
+            all_of_it = Cell(found.columns_ns / 1e6, "ms", "measured", "run.json, convolutions with im2col and copies")
+            its = ratio(all_of_it, there, f"{layers} layers with im2col here / oneDNN {words}")
+            line += f". With im2col and copies, which oneDNN's need not: {all_of_it.said()}, {its.said()} of that time"
+        yield line + "."
 
 
 HOW = (
     "Times are those of the convolutions alone, one behind the other; each is the least of its row's samples for all positions "
     "of the image (rows at other batches: times positions over batch). Sums of least times are what a quiet machine would take.",
     "*here*: the fastest exact row of each layer, bit for bit what EIE computes, with bias, activation and rounding. Layers of "
-    "4 bits; where one is not near enough it is the sum of two, and then classes are right (`bench/run/share.h`).",
-    "oneDNN's convolutions take the image as it is; all others, ours too, take the columns of im2col, which no row of this table "
-    "counts (`eie run`, below, does). Libraries compute without bias and activation; int8 rounds weights, and its image when "
+    "4 bits; where one is not near enough it is the sum of two (`bench/run/share.h`).",
+    "oneDNN's convolutions take the image as it is; all others, ours too, take the columns of im2col, which only the row *with "
+    "im2col* counts: the convolutions of `eie run`, with im2col, copies and the sums of two. Libraries compute without bias and activation; int8 rounds weights, and its image when "
     "it is loaded, outside of the time, as the layer before would have.",
     "EIE: `model_eie_cycle` follows every column of every position on the published design; energy is its power (Table II) "
     "times its time. A column costs a cycle in each PE even where the PE has no entry of it: *bubbles*.",
@@ -109,7 +134,15 @@ def page(found):
             "1 it would save. *dense, inputs*: dense weights, inputs that are not 0; *active*: both not 0, what EIE does. What is "
             "not 0 and how many weights differ: before > behind."
         ).table(tables[-1], titled=False)
+    if found.file:
+        tables.append(file_table(found))
+        its.heading("The weights as a file").add(
+            "The published weights shared anew at 6 bits a weight and Huffman-coded, as the authors' poster states its size."
+        ).table(tables[-1], titled=False)
     its.heading("Where this is from").bullets(context_lines(found.results))
+    for further in found.further:
+        lines = [line for line in context_lines(further) if line.startswith(FURTHER)]
+        its.add(f"Further rows, {os.path.basename(further.path)}:").bullets(lines)
     return its, tables
 
 

@@ -3,6 +3,7 @@
 from plots.convolution.files import CLOSED, CYCLE, FLOAT, INT8, MATMUL, SGEMM, image_ns, joules
 from plots.core.cells import Cell, missing
 from plots.core.grid import Table
+from plots.core.networks import BYTES, FILE_TABLE, FLOATS, SIX_BITS
 
 PEERS = {
     "oneDNN convolution, float32": FLOAT,
@@ -48,8 +49,22 @@ def image_table(found):
             f"{CYCLE}: {LEAST}",
         )
         _put_image(table, f"here, exact, {words}", found.rows_of(found.exact, count), "measured", LEAST)
+    if found.columns_ns:
+        source = "run.json, least time of each convolution with im2col and copies, added up"
+        table.put_cells(
+            f"here, exact, {terms} layers, with im2col",
+            {
+                "ms": Cell(found.columns_ns / 1e6, "ms", "measured", source),
+                "images/s": Cell(1e9 / found.columns_ns, "1/s", "derived", f"1 / time: {source}"),
+                "J": missing("not metered", "derived", "eie run meters no energy"),
+            },
+        )
     _put_image(
-        table, "EIE, closed form", found.rows_of(lambda name: found.row(name, CLOSED)), "modelled", f"{CLOSED}: {LEAST}"
+        table,
+        f"EIE, {len(found.layers)} layers, closed form",
+        found.rows_of(lambda name: found.row(name, CLOSED)),
+        "modelled",
+        f"{CLOSED}: {LEAST}",
     )
     for words, kernel in PEERS.items():
         _put_image(table, words, found.rows_of(lambda name, kernel=kernel: found.row(name, kernel)), "measured", LEAST)
@@ -154,6 +169,19 @@ def groups_table(found):
             },
         )
     table.decimals = {"PEs busy": 0, "weights KiB": 0}
+    return table
+
+
+def file_table(found):
+    """The weights as a file, at the 6 bits of the poster's size (plots/core/networks.py reads it)."""
+    table = Table(FILE_TABLE, "The weights as a file", corner="weights and biases")
+    dense = found.file["input_bytes"] + found.file["file_uses"]["bias_bytes"]
+    source = "file.json, eie compress --bits 6 --form huffman"
+    table.put(FLOATS, BYTES, Cell(dense, "bytes", "derived", f"{source}: 4 bytes a weight and bias"))
+    table.put(SIX_BITS, BYTES, Cell(found.file["file_bytes"], "bytes", "measured", f"{source}: the whole file"))
+    table.put(SIX_BITS, "rate", Cell(dense / found.file["file_bytes"], "x", "derived", source))
+    table.fill("it is what the other is held against")
+    table.decimals = {BYTES: 0}
     return table
 
 

@@ -6,14 +6,17 @@ cells.
 Exit codes: 0 good; 2 usage or bad input; 3 the output could not be written.
 """
 
+import math
 import os
 import re
 import sys
 from dataclasses import dataclass
 
-from plots.core.cells import LETTERS, Cell, cited, missing, ratio
+from plots.core.cells import LETTERS, Cell, cited, missing, percent, ratio
 from plots.core.commandline import Parser
 from plots.core.context import context_lines
+from plots.core.evenfilters import COLUMN as IN_WORDS
+from plots.core.evenfilters import TABLE as VERDICTS
 from plots.core.grid import Table, csv_of
 from plots.core.load import InputError
 from plots.core.markdown import markdown
@@ -24,11 +27,16 @@ from plots.options import even as even_options
 from plots.training.ledgers import Training, read_folder
 from plots.training.spread import Spread
 
-NETWORK = re.compile(r"lenet-5-(\d)x\1(?:-(plain|symmetric))?")
+NETWORK = re.compile(r"lenet-5-(\d)x\1(?:-(plain|symmetric|wide))?")
 CLAIM = "Yao et al., ICLR workshop 2016, abstract"
 CLAIMED = cited("1.4", "x", CLAIM), cited("2", "x", CLAIM)
-LESS, MORE = 1, -1  # the odd size that an even one is held against is larger, or smaller
-BETTER, WORSE, SAME, UNKNOWN = "fewer errors", "more errors", "no difference seen", "one seed: no verdict"
+LESS, MORE, EQUAL = "fewer-products", "more-products", "equal-products"  # than the odd filters next to them
+PAIRS = {  # the even ones' paddings, how much larger the odd size is, the table's title
+    LESS: (("plain", "symmetric"), 1, "Even filters one smaller than odd ones"),
+    MORE: (("plain", "symmetric"), -1, "Even filters one larger than odd ones"),
+    EQUAL: (("wide",), 1, "Even filters with the products of odd ones"),
+}
+BETTER, WORSE, SAME, UNKNOWN = "fewer errors", "more errors", "no difference proven", "one seed: no verdict"
 MEANING = {"gain": BETTER, "loss": WORSE, "no gain seen": SAME}
 CONTEXT = ("Machine:", "System:", "Build:", "Library:", "Date:")  # of what stands around rows
 CLOSE_POINTS = 0.1  # what this page calls comparable
@@ -37,7 +45,7 @@ CLOSE_POINTS = 0.1  # what this page calls comparable
 @dataclass(frozen=True)
 class Filters:
     size: int
-    padding: str  # "plain", "symmetric", "" of odd sizes
+    padding: str  # "plain", "symmetric", "wide" (symmetric, more channels), "" of odd sizes
     training: Training
 
     @property
@@ -98,7 +106,9 @@ class Pair:
         even, odd = values(self.even), values(self.odd)
         shared = [number for number in even if number in odd]
         words = f"even - odd on equal seeds: {self.name}"
-        return Spread([even[number] - odd[number] for number in shared], "points", words, 3, True) if shared else None
+        return (
+            Spread([round(even[number] - odd[number], 6) for number in shared], "points", words, 3, True) if shared else None
+        )
 
 
 class Even:
@@ -109,8 +119,10 @@ class Even:
         self.layers, self.results = read_layers(folder)
         odd = {its.size: its for its in self.filters if not its.padding}
         self.pairs = {
-            side: [Pair(its, odd[its.size + side]) for its in self.filters if its.padding and its.size + side in odd]
-            for side in (LESS, MORE)
+            kind: [
+                Pair(its, odd[its.size + step]) for its in self.filters if its.padding in paddings and its.size + step in odd
+            ]
+            for kind, (paddings, step, _) in PAIRS.items()
         }
 
     def _layers(self, filters, form, convolutions=False):
@@ -160,10 +172,9 @@ class Even:
 
     # ---- even against odd
 
-    def against(self, side):
-        words = {LESS: "smaller", MORE: "larger"}[side]
-        table = Table(f"{words}-than-odd", f"Even filters one {words} than odd ones", corner="filters")
-        for pair in self.pairs[side]:
+    def against(self, kind):
+        table = Table(kind, PAIRS[kind][2], corner="filters")
+        for pair in self.pairs[kind]:
             cells = {"products": pair.saved(False), "in convolutions": pair.saved(True)}
             test, validation = pair.spread(Filters.errors), pair.spread(Filters.validation)
             if test is None:
@@ -180,10 +191,40 @@ class Even:
         table.decimals = {"products": 2, "in convolutions": 2}
         return table
 
-    def costs(self, side):
+    def line(self):
+        """Even filters against as many products of odd ones: between both neighbours, straight over the products' logarithm."""
+        table = Table("line", "Even filters against the line between the odd ones next to them", corner="filters")
+        odd = {its.size: its for its in self.filters if not its.padding}
+        for its in self.filters:
+            if its.padding not in ("plain", "symmetric") or not {its.size - 1, its.size + 1} <= odd.keys():
+                continue
+            low, high = odd[its.size - 1], odd[its.size + 1]
+            share = math.log(its.macs().value / low.macs().value) / math.log(high.macs().value / low.macs().value)
+            even, below, above = its.errors(), low.errors(), high.errors()
+            seeds = [seed for seed in even if seed in below and seed in above]
+            if not seeds:
+                continue
+            line = [below[seed] + share * (above[seed] - below[seed]) for seed in seeds]
+            words = f"{its.name}, between {low.name} and {high.name}"
+            less = Spread(
+                [even[seed] - value for seed, value in zip(seeds, line)], "points", f"even - line: {words}", 3, True
+            )
+            cells = {
+                "error": Spread([even[seed] for seed in seeds], "%", its.name, 3).mean(),
+                "of the line": Spread(line, "%", f"line over the products' logarithm: {words}", 3).mean(),
+                "even less line": less.mean(),
+            }
+            cells |= {} if less.error_value is None else {"standard error": less.error()}
+            table.put_cells(
+                words, cells | {"verdict": Cell(MEANING.get(less.verdict(), UNKNOWN), "", "derived", "Student's t, 95 %")}
+            )
+        table.decimals = dict.fromkeys(("error", "of the line", "standard error"), 3)
+        return table
+
+    def costs(self):
         """What the even network of a pair costs, odd over even: above 1 is a gain."""
         table = Table("costs", "What that saves: odd over even", corner="filters")
-        for even, odd in dict.fromkeys((pair.even.short, pair.odd.short) for pair in self.pairs[side]):
+        for even, odd in dict.fromkeys((pair.even.short, pair.odd.short) for pair in self.pairs[LESS]):
             smaller, larger = (next(its for its in self.filters if its.short == short) for short in (even, odd))
             row = f"{even} against {odd}"
             table.put(row, "products", Pair(smaller, larger).saved(False))
@@ -244,24 +285,67 @@ class Even:
     # ---- the page
 
     def tables(self):
-        found = [self.networks(), self.against(LESS), self.against(MORE), self.seeds()]
-        return found + ([self.costs(LESS), self.machine(), self.layer_by_layer()] if self.layers else [])
+        found = [self.verdicts(), self.networks(), *map(self.against, PAIRS), self.line(), self.seeds()]
+        return found + ([self.costs(), self.machine(), self.layer_by_layer()] if self.layers else [])
 
     def verdicts(self):
-        """Sentences, the claim's parts one by one."""
-        for pair in self.pairs[LESS]:
-            saved, test = pair.saved(False), pair.spread(Filters.errors)
-            inside = CLAIMED[0].value <= saved.value <= CLAIMED[1].value
-            words = f"**{pair.even.name} against {pair.odd.name}**: {saved.said(2)} fewer products"
-            words += f" ({pair.saved(True).said(2)} in the convolutions), " + (
-                "as claimed; " if inside else "outside the claim; "
+        """A sentence for each pair, the claim's parts one by one."""
+        table = Table(VERDICTS, "What came of it", corner="filters")
+        if self.pairs[LESS]:
+            table.put("the claim", IN_WORDS, Cell(self._claim(), "", "derived", "the sentences below"))
+        for kind, pairs in self.pairs.items():
+            for pair in pairs:
+                test = pair.spread(Filters.errors)
+                words = f"**{pair.even.name} against {pair.odd.name}**: {_products(pair, kind)}; "
+                words += _said(test) if test else "no seed that both have"
+                table.put(
+                    pair.name, IN_WORDS, Cell(f"{words}.", "", "derived", "products, and errors of both on equal seeds")
+                )
+        line = self.line()
+        for row in line.rows:
+            less, verdict = (line.get(row, column) for column in ("even less line", "verdict"))
+            words = f"**{row}**, at as many products on the line of odd sizes: error {less.said()}: {verdict.value}."
+            table.put(row, IN_WORDS, Cell(words, "", "derived", "table line"))
+        return table
+
+    def machine_sentences(self):
+        """What the pairs cost, and what holds EIE up."""
+        costs, machine = self.costs(), self.machine()
+        for row in costs.rows:
+            even, _, odd = row.split()
+            if not costs.get(row, "EIE, dense").is_number:
+                continue
+            times = ", ".join(
+                f"{column} {costs.get(row, column).said(2)}" for column in costs.columns if column != "products"
             )
-            yield words + (_said(test) if test else "no seed that both have") + "."
-        for pair in self.pairs[MORE]:
-            test = pair.spread(Filters.errors)
-            more = ratio(pair.even.macs(), pair.odd.macs(), f"products of even / of odd filters: {pair.name}")
-            words = f"**{pair.even.name} against {pair.odd.name}**: {more.said(2)} the products; "
-            yield words + (_said(test) if test else "no seed that both have") + "."
+            use = [machine.get(f"{short}, dense", "PEs in use").said(1) for short in (even, odd)]
+            yield (
+                f"**{row}**, odd over even, whole network: products {costs.get(row, 'products').said(2)}; {times}. PEs in use, dense: "
+                f"{use[0]}, odd {use[1]}."
+            )
+        for row in (row for row in machine.rows if row.endswith("pruned")):
+            columns, cycles = (machine.get(row, column) for column in ("columns sent", "cycles"))
+            dense = machine.get(row.replace("pruned", "dense"), "cycles")
+            share = ratio(columns, cycles, f"columns sent / cycles: {row}")
+            saved = ratio(dense, cycles, f"cycles of dense / of pruned weights: {row}")
+            yield f"{row}: columns are {percent(share.value, share.source).said(0)} of EIE's cycles; pruning saves {saved.said(2)}."
+
+    def _claim(self):
+        found = {True: [], False: []}
+        for pair in self.pairs[LESS]:
+            test, saved = pair.spread(Filters.errors), pair.saved(False).value
+            holds = test is not None and test.mean_value <= CLOSE_POINTS and _is_claimed(saved)
+            found[holds].append(pair.even.name)
+        parts = [
+            f"{words} for {'; '.join(found[holds])}"
+            for holds, words in ((True, "holds"), (False, "does not hold"))
+            if found[holds]
+        ]
+        return f"**Fewer products at comparable accuracy** {', '.join(parts)} (each against the next odd size)."
+
+    def sentences(self):
+        table = self.verdicts()
+        return [table.get(row, IN_WORDS).value for row in table.rows]
 
     def page(self, file):
         claim = f"{CLAIMED[0].digits()} to {CLAIMED[1].said()}"
@@ -270,16 +354,17 @@ class Even:
             "committed before the test images were opened and in which nothing was tuned; `./run even` makes this page. All networks "
             "are padded to the same 28 x 28 and 14 x 14 outputs a channel, so that they differ in products and weights alone. "
             "*Plain*: an even filter's odd row and column of zeros stand below and to the right. *Symmetric*: in each quarter of "
-            "conv2's input channels towards another corner (Wu et al., NeurIPS 2019); conv1 has one input channel and is plain.",
+            "conv2's input channels towards another corner (Wu et al., NeurIPS 2019); conv1 has one input channel and is plain. *Wide*: symmetric, with "
+            "channels for as many products as the next odd size.",
             f"{LETTERS} Errors are of the 10,000 test images, *validation* of 5,000 set apart. The claim (reference 6 of the poster; "
             f"{CLAIM}): even filters need {claim} fewer FLOPs at comparable accuracy, and at equal FLOPs reach a higher one.",
         )
-        page.heading("What came of it").bullets(self.verdicts())
+        page.heading("What came of it").bullets(self.sentences())
         page.add(
             "A difference is called where the 95 % interval by Student's t over the seeds' pairs leaves 0 out; with three seeds that "
             f"asks for much. *Comparable* means here: a mean of at most {CLOSE_POINTS} points more, ten images of the 10,000."
         )
-        for table in (self.networks(), self.against(LESS), self.against(MORE), self.seeds()):
+        for table in (self.networks(), *map(self.against, PAIRS), self.line(), self.seeds()):
             if table.rows:
                 page.table(table, file=file)
         if self.layers:
@@ -296,7 +381,8 @@ class Even:
             "a cycle, whatever its entries: *PEs in use* is the share of their cycles in which PEs multiply. Times here are least samples, "
             "one thread.",
         )
-        for table in (self.costs(LESS), self.machine(), self.layer_by_layer()):
+        page.bullets(self.machine_sentences())
+        for table in (self.costs(), self.machine(), self.layer_by_layer()):
             page.table(table, file=file)
         page.bullets(line for line in context_lines(self.results) if line.startswith(CONTEXT))
 
@@ -310,14 +396,27 @@ class Even:
             )
 
 
+def _is_claimed(saved):
+    """At least what the claim begins with, in all layers."""
+    return saved >= CLAIMED[0].value
+
+
+def _products(pair, kind):
+    if kind != LESS:
+        more = ratio(pair.even.macs(), pair.odd.macs(), f"products of even / of odd filters: {pair.name}")
+        return f"{more.said(2)} the products"
+    saved = pair.saved(False)
+    words = f"{saved.said(2)} fewer products ({pair.saved(True).said(2)} in the convolutions), "
+    return words + ("as claimed" if _is_claimed(saved.value) else "outside the claim")
+
+
 def _said(test):
     """A difference of errors within a sentence."""
     words = f"error {test.mean().said()}"
     if test.error_value is not None:
         words += f", standard error {test.error().said(3)}, {len(test.values)} seeds"
-    verdict = MEANING.get(test.verdict(), UNKNOWN)
-    close = "comparable" if test.mean_value <= CLOSE_POINTS else "not comparable"
-    return f"{words}: {verdict}, {close}"
+    close = "comparable" if test.mean_value <= CLOSE_POINTS else f"not comparable (beyond {CLOSE_POINTS} points)"
+    return f"{words}: {close}; {MEANING.get(test.verdict(), UNKNOWN)}"
 
 
 def main(arguments=None):
@@ -340,7 +439,7 @@ def main(arguments=None):
     except OSError as error:
         print(f"even: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
         return 3
-    for sentence in found.verdicts():
+    for sentence in found.sentences():
         print(sentence.replace("**", ""))
     print(f"Page: {options.out}")
     return 0

@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from plots.core.cells import Cell, cited, missing, per_second, ratio
 from plots.core.load import InputError
 from plots.core.means import geometric_mean
-from plots.core.networks import HUFFMAN_BYTES, HUFFMAN_RATE, LAYERS_RATE, PRINTED_RATE, TOTAL_RATE, Networks
+from plots.core.networks import (
+    FLOATS,
+    HUFFMAN_BYTES,
+    HUFFMAN_RATE,
+    LAYERS_RATE,
+    PRINTED_RATE,
+    SIX_BITS,
+    TOTAL_RATE,
+    Networks,
+    SqueezeNet,
+)
 from plots.core.published import EIE, PLATFORMS, POWER_LAYERS
 from plots.tables import decomposition, energy, fig7, speed
 from plots.tables.hostrows import cell_of, number_cell
@@ -24,6 +34,7 @@ PADDING = {
 }
 NO_IMAGENET = "measuring it takes ImageNet and a trained network, which are not here"
 DRAWN = "drawn weights, whose codes and fillers take more bits than those of trained ones: results/DEEP_COMPRESSION.md"
+SQUEEZED_AT = "results/SQUEEZENET.md"
 ONLY_CITED = "its layers are printed nowhere, so that none can be compressed anew"
 ALONE, ANEW = "the poster alone", "compressed anew here"
 GIVEN = "a choice of the design: our model takes it as given"
@@ -54,6 +65,7 @@ class Bars:
 class Ways:
     def __init__(self, results, published):
         self._results, self._published, self._networks = results, published, Networks()
+        self._squeezenet = SqueezeNet()
         self._factors = decomposition.decompositions(results, published)
         self.speeds = speed.speed_table(results, published)
         self._energies = energy.energy_table(results, published)
@@ -409,7 +421,7 @@ class Ways:
     def _of_size_before(self, name):
         total = self._total(name)
         if name == SQUEEZENET:
-            return [self._cited("squeezenet_size")]
+            return [self._cited("squeezenet_size"), self._squeezed_before()]
         if total is None:
             return [Way(missing("none", "cited", "no table of layers"), ALONE, verdict=CITED)]
         return [
@@ -469,11 +481,32 @@ class Ways:
             ),
             Way(
                 Cell(least.value / 1000, "MB", "cited", least.source),
-                f"{least.source} cites {least.text} to {most.text} {most.unit}; {ONLY_CITED}",
+                f"{least.source} cites {least.text} to {most.text} {most.unit}",
                 "as EIE cites it",
                 verdict=CITED,
             ),
+            self._squeezed_anew(),
         ]
+
+    def _squeezed_before(self):
+        size = self._squeezenet.bytes_of(FLOATS)
+        return Way(
+            Cell(size.value / 2**20, "MB", "derived", size.source) if size.is_number else size,
+            f"all weights and biases of the published network, 4 bytes each, over 2^20: {SQUEEZED_AT}",
+            "published network",
+            rests_on=HERE,
+        )
+
+    def _squeezed_anew(self):
+        size = self._squeezenet.bytes_of(SIX_BITS)
+        return Way(
+            Cell(size.value / 2**20, "MB", "derived", size.source) if size.is_number else size,
+            "the whole file that `eie compress` makes of the published weights at 6 bits, Huffman-coded, over 2^20 as the size "
+            f"before (over 10^6 {size.value / 1e6 if size.is_number else 0:.2f}): {SQUEEZED_AT}",
+            ANEW,
+            estimate=True,
+            rests_on=HERE,
+        )
 
     def _of_rate(self, name):
         before, after = (self._published.poster_cell(f"size_{when}_{name}") for when in ("before", "after"))
@@ -481,7 +514,7 @@ class Ways:
             Way(
                 ratio(before, after, "the poster's sizes"),
                 f"{before.text} MB / {after.text} MB, the poster's sizes"
-                + (f"; {ONLY_CITED}" if name not in NETWORKS else ""),
+                + (f"; {ONLY_CITED}" if name not in (*NETWORKS, SQUEEZENET) else ""),
                 rests_on=OWN,
             )
         ] + (self._rates(NETWORKS[name]) if name in NETWORKS else [])

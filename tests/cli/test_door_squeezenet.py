@@ -22,12 +22,13 @@ def test_an_image_is_run_measured_and_made_a_page_of(project):
     done = project("squeezenet", "cat.png", "--network", "a.net", "--threads", "1", "--budget", "9s", "--out", "here")
     assert done.returncode == 0, done.stderr
     calls = [call[1:] for call in project.calls("eie")]
-    assert [call[0] for call in calls] == ["run", "run", "run", "winograd", "explore", "bench"]
+    assert [call[0] for call in calls] == ["run", "run", "run", "winograd", "compress", "explore", "bench"]
     layers = "here/squeezenet.safetensors"
     assert calls[0] == ["run", "a.net", "here/cat.png.ppm", "--save", layers, "--columns", "--threads", "1"]
     assert calls[1][1] == layers and "--float" in calls[2] and calls[2][1] == "a.net"
-    assert calls[4][calls[4].index("--layer") + 1] == "one,two"
-    bench = calls[5]
+    assert calls[4][-2:] == ["--ledger", "here/file.json"]
+    assert calls[5][calls[5].index("--layer") + 1] == "one,two"
+    bench = calls[6]
     assert bench.count("--suite") == 3 == bench.count(layers) and bench.count("--also") == 2
     assert bench[bench.index("--layer") + 1] == "one,two" and bench[-4:] == ["--budget", "9s", "--out", "here/bench.json"]
     assert project.calls("python") == [

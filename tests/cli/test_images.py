@@ -184,6 +184,16 @@ def test_integers(net, bound, terms):
     assert numpy.allclose(expanded, scores(made), rtol=0, atol=2e-3)
 
 
+@pytest.mark.parametrize("wrong", ["0", "plan->setup.problem.batch * layer->outputs - 1"])
+def test_a_kernel_that_is_wrong_is_told_of(net, plugin, wrong):
+    """The first or the last output of each block of 10 of the 110 positions."""
+    good, bad = plugin("good"), plugin("bad", AFTER_RUN=f"plan->outputs[{wrong}] ^= 1")
+    words = ("run", "weights.safetensors", "image.npy", "--graph", "./graph.json", "--block", "10", "--bound", "1000")
+    net(*words, "--plugin", good, "--kernel", "test_good")
+    done = net.fails(1, "first: output ", *words, "--plugin", bad, "--kernel", "test_bad")
+    assert not done.stdout
+
+
 def test_columns_of_an_image_are_measured(net):
     """Layers with the inputs of all positions; a row for each with as many of them, the library's own convolutions too."""
     run(net, "weights.safetensors", "image.npy", "--bound", 1000, "--save", "net.safetensors", "--columns")
@@ -336,12 +346,27 @@ def test_formats_of_images(net):
     assert (scores(run(net, "weights.safetensors", "drawn:3", "--float")) == found[4]).all()
 
 
+@pytest.mark.parametrize(
+    "same", [{"kind": "pool", "kernel": 1, "stride": 1}, {"kind": "concat"}], ids=["pool", "concatenation"]
+)
+def test_what_becomes_of_the_image_before_the_first_convolution(net, same):
+    steps = [{"name": "same", "from": ["image"]} | same, {"name": "again", "from": ["same"]} | same, *graph()["steps"]]
+    steps[2]["from"] = ["again"]
+    (net.folder / "behind.json").write_text(json.dumps(graph(steps=steps)))
+    direct = run(net, "weights.safetensors", "image.npy", "--save", "layers.safetensors")
+    for network in ("weights.safetensors", "layers.safetensors"):
+        assert (scores(run(net, network, "image.npy", graph="behind.json")) == scores(direct)).all()
+
+
 def test_names_of_classes(net):
     (net.folder / "names.txt").write_text("".join(f"class {k}\n" for k in range(7)))
     done = net("run", "weights.safetensors", "image.npy", "--graph", "./graph.json", "--classes", "names.txt", "--top", 2)
     listed = [line.split() for line in done.stdout.splitlines() if " class " in line]
     assert len(listed) == 2 and all(number == name for number, _, _, name in listed)
     assert float(listed[0][1]) >= float(listed[1][1])
+    (net.folder / "more.txt").write_text("background\n" + (net.folder / "names.txt").read_text())  # all names one off
+    words = ("run", "weights.safetensors", "image.npy", "--graph", "./graph.json", "--classes", "more.txt")
+    net.fails(2, "has more than 7 lines", *words)
 
 
 # ---- mistakes ------------------------------------------------------------------------------------
@@ -365,6 +390,7 @@ BAD_GRAPHS = {
     "stride": step_changed(1, stride=4),
     "7 classes": step_changed(6, out=8),
     "must be the average": {"steps": graph()["steps"][:-1]},
+    "and no other, must be": {"steps": [*graph()["steps"], graph()["steps"][-1] | {"name": "again"}]},
     "positions": step_changed(5, **{"from": ["first", "right"]}),
     "neither none nor relu": step_changed(0, activation="tanh"),
 }
@@ -386,6 +412,7 @@ BAD_IMAGES = {
     "wide.ppm": b"P6\n99999999999 2\n255\n",
     "deep.ppm": b"P6\n1 1\n65535\n" + bytes(6),
     "header.ppm": b"P6 # no end",
+    "zeros.ppm": b"P6\0" + b"1\0" + b"1\0" + b"255\0" + bytes(3),
 }
 
 
@@ -423,6 +450,19 @@ def test_mistakes(net, culprit, arguments):
     if arguments and "--graph" not in arguments:
         arguments = [*arguments, "--graph", "./graph.json"]
     net.fails(2, culprit, "run", *arguments)
+
+
+def test_scores_that_are_no_numbers(net):
+    tensors = {f"{name}.weight": numpy.where(matrix > 0, 3e38, -3e38) for name, (matrix, _) in net.weights.items()}
+    save_file({name: matrix.astype(numpy.float32) for name, matrix in tensors.items()}, net.folder / "huge.safetensors")
+    net.fails(2, "no numbers", "run", "huge.safetensors", "image.npy", "--graph", "./graph.json", "--float")
+
+
+def test_a_convolution_is_not_named_as_a_second_layer(net):
+    (net.folder / "rest.json").write_text(json.dumps(graph(**step_changed(6, name="both.rest")) | {"classes": 7}))
+    text = (net.folder / "rest.json").read_text().replace('"from": ["last"]', '"from": ["both.rest"]')
+    (net.folder / "rest.json").write_text(text)
+    net.fails(2, "both.rest", "run", "weights.safetensors", "image.npy", "--graph", "rest.json")
 
 
 # ---- the published SqueezeNet --------------------------------------------------------------------

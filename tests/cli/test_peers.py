@@ -48,8 +48,8 @@ def status_of(eie):
 
 
 def test_all_peers_are_known_here(eie):
-    """But those of OpenCL and CUDA devices: test_opencl.py, test_cuda_peers.py."""
-    others = ("peers_clblast_", "peers_cublas_", "peers_cublaslt_", "peers_cusparse_")
+    """But those of OpenCL and CUDA devices: test_opencl.py, test_cuda_peers.py; and of convolutions: test_images.py."""
+    others = ("peers_clblast_", "peers_cublas_", "peers_cublaslt_", "peers_cusparse_", "peers_onednn_convolution")
     names = {name for name in status_of(eie) if name.startswith("peers_") and not name.startswith(others)}
     assert names == {kernel for _, kernel, _ in KERNELS}
 

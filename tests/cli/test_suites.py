@@ -1,6 +1,7 @@
 """The stock suites are what they say: Table III's shapes and densities, Table IV's theoretical times."""
 
 import csv
+import json
 
 import pytest
 from command import DATA
@@ -104,3 +105,60 @@ def test_other_pe_counts_cut_the_same_matrix(eie):
 def test_every_layer_is_that_of_the_manifest(eie, suite):
     printed = eie("layer", "verify", suite).stdout.splitlines()
     assert len(printed) == (3 if "/" in suite else 9) and all(line.endswith("as in the manifest") for line in printed)
+
+
+def test_squeezenet_has_the_windows_of_its_graph(eie):
+    printed = eie("layer", "verify", "squeezenet").stdout.splitlines()
+    assert len(printed) == 26 and all(line.endswith("as in the manifest") for line in printed)
+    steps = json.loads((DATA / "graphs/squeezenet.json").read_text())["steps"]
+    layers = json.loads((DATA / "suites/squeezenet.json").read_text())["layers"]
+    convs = [step for step in steps if step["kind"] == "conv"]
+    assert [layer["name"] for layer in layers] == [step["name"] for step in convs]
+    for layer, step in zip(layers, convs):
+        window = layer["window"]
+        assert {key: window[key] for key in ("kernel", "stride", "pad")} == {
+            key: step[key] for key in ("kernel", "stride", "pad")
+        }
+        assert layer["outputs"] == step["out"] and layer["inputs"] == window["channels"] * step["kernel"] ** 2
+    assert {layer["name"]: layer["window"]["height"] for layer in layers if layer["name"] in ("conv1", "conv10-1x1")} == {
+        "conv1": 227,
+        "conv10-1x1": 13,
+    }
+
+
+MOVING = {"height": 40, "width": 30, "channels": 2, "kernel": 3, "stride": 1, "pad": 1}
+
+
+def moving_suite(make_suite, **changes):
+    layer = {"name": "conv", "inputs": 18, "outputs": 5, "weight_density": 0.5, "activation": "relu"}
+    return make_suite(
+        layers=[layer | {"activation_density": 0.5, "window": MOVING | changes, "source": "a test"}], signed=False
+    )
+
+
+def test_inputs_of_all_positions_are_drawn(eie, make_suite):
+    words = [
+        "--suite",
+        moving_suite(make_suite),
+        "--kernel",
+        "scalar_eie_stream",
+        "--threads",
+        1,
+        "--batch",
+        "positions,1200",
+    ]
+    (row,) = eie.bench(*words)["benchmarks"]  # as many positions: one row
+    assert row["eie_batch"] == row["eie_positions"] == 1200 and row["eie_active_inputs"] == 9 * 1200
+
+
+@pytest.mark.parametrize(
+    "culprit, changes",
+    [
+        ("does not give 18 inputs", {"channels": 3}),
+        ("does not give 18 inputs", {"height": 1, "pad": 0}),
+        ("kernel", {"kernel": 0}),
+        ("depth", {"depth": 1}),
+    ],
+)
+def test_bad_windows(eie, make_suite, culprit, changes):
+    eie.fails(2, culprit, "bench", "--suite", moving_suite(make_suite, **changes))

@@ -117,6 +117,9 @@ def test_the_ledger_adds_up(eie, train):
         assert layer["entries"] == layer["kept"] + layer["fillers"] and layer["code_bits"] == 4
         assert layer["kept_pct"] == pytest.approx(100 * layer["kept"] / (layer["outputs"] * layer["inputs"]))
     assert sum(layer["bytes"] for layer in seed["layers"]) <= size
+    assert [layer["positions"] for layer in seed["layers"]] == [(SIDE // 2) ** 2, 1, 1]
+    pixels, hidden, last = (layer["active_pct"] for layer in seed["layers"])
+    assert 98.5 < pixels < 99.9 and 1 < hidden <= 100 and 1 < last < 100  # a pixel is 0 in one of 120
     test = seed["test"]
     assert test["images"] == 200 and seed["test_data"] == "unknown data"
     assert test["dense_errors"] == test["only_dense_wrong"] + test["both_wrong"] == seed["phases"][0]["test_errors"]

@@ -280,6 +280,14 @@ def suite_files():
         good,
         {
             "zero-rows": ('"outputs": 40', '"outputs": 0'),
+            "window": (
+                '"activation_density": 0.5,',
+                '"activation_density": 0.5, "window": {"height": 4, "width": 3, "channels": 2, "kernel": 2, "stride": 1, "pad": 0},',
+            ),
+            "window-small": (
+                '"activation_density": 0.5,',
+                '"activation_density": 0.5, "window": {"height": 1, "width": 3, "channels": 2, "kernel": 2, "stride": 1, "pad": 0},',
+            ),
             "density-2": ('"weight_density": 0.25', '"weight_density": 2'),
             "density-1e999": ('"weight_density": 0.25', '"weight_density": 1e999'),
             "too-many-nonzeros": ('"nonzeros_in_active_columns": 7', '"nonzeros_in_active_columns": 99'),

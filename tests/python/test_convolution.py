@@ -3,10 +3,13 @@
 import csv
 import json
 
+import numpy
 import pytest
+from PIL import Image
 
 from plots.convolution import page
 from plots.convolution.files import Convolutions
+from plots.images import ppm
 
 POSITIONS = {"one": 100, "two": 50}
 NS = {"cpu_auto": 640, "avx512_batch_pairs": 6400, "model_eie_cycle": 2000, "peers_onednn_convolution": 1500}
@@ -89,6 +92,7 @@ def folder(tmp_path):
         "run": run,
         "explore": {"format": "eie-explore-1", "points": points},
         "winograd": {"eie_format": "eie-winograd-1", "layers": [layer | dict.fromkeys(densities, 0.5)]},
+        "file": {"format": "eie-ledger-1", "file_bytes": 100, "input_bytes": 900, "file_uses": {"bias_bytes": 100}},
         "bench": {"context": {"eie_format": "1", "eie_suites": {}, "eie_runs": []}, "benchmarks": rows(), "eie_missing": []},
     }
     for name, content in files.items():
@@ -118,6 +122,7 @@ def test_sums_and_their_page(folder, capsys):
     # 64 ns for 10 positions: 640 and 320 ns for the images' 100 and 50; the second term adds 160
     assert value("image", "here, exact, 2 layers", "ms") == pytest.approx(960e-6)
     assert value("image", "here, exact, 3 layers", "ms") == pytest.approx(1120e-6)
+    assert value("image", "here, exact, 3 layers, with im2col", "ms") == pytest.approx(500)  # of eie run, without its image
     assert value("image", "EIE, 2 layers", "ms") == pytest.approx(4000e-6)
     assert value("image", "EIE, 2 layers", "J") == pytest.approx(2e-6)
     assert found["image", "here, exact, 2 layers", "J"]["value"] == "no meter"
@@ -131,18 +136,40 @@ def test_sums_and_their_page(folder, capsys):
     assert value("groups", "2 x 4, queue 8", "ms") == pytest.approx(4e-3)
     assert value("groups", "1 x 8, queue 8", "PEs busy") == pytest.approx(25)
     assert value("winograd", "all", "active") == pytest.approx(0.8)
+    assert value("file", "float32", "bytes") == 1000 and value("file", "6 bits, Huffman-coded", "rate") == pytest.approx(10)
     text = (folder / "squeezenet.md").read_text()
     for words in ("## Processing elements in groups", "## Winograd", "cat.ppm", "no slower on 2 of 2"):
         assert words in text
-    assert "EIE as published" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "EIE as published" in said and "3 layers of 4 bits, products alone: 0.00112 ms (m)" in said
+    assert "With im2col and copies, which oneDNN's need not: 500 ms (m), " in said
 
 
 def test_what_was_not_measured_is_left_out(folder):
-    for name in ("explore", "winograd"):
+    for name in ("explore", "winograd", "file"):
         (folder / f"{name}.json").unlink()
     assert page.main([str(folder), "--out", str(folder / "other.md")]) == 0
     text = (folder / "other.md").read_text()
     assert "Winograd" not in text and "in groups" not in text and "[other.csv]" in text
+
+
+def test_further_files_of_rows_count_too(folder, capsys):
+    document = json.loads((folder / "bench.json").read_text())
+    closed = [row(layer, "model_eie_analytic", POSITIONS[layer], 500) for layer in POSITIONS]
+    (folder / "bench-more.json").write_text(json.dumps(document | {"benchmarks": closed}))
+    assert page.main([str(folder)]) == 0
+    assert float(cells(folder)["image", "EIE, 2 layers, closed form", "ms"]["value"]) == pytest.approx(1e-3)
+    assert "Further rows, bench-more.json" in (folder / "squeezenet.md").read_text()
+    capsys.readouterr()
+    change(folder, "bench-more", lambda found: found["benchmarks"][0].update(eie_layer_hash="other"))
+    assert page.main([str(folder)]) == 2
+    assert "bench-more.json: layer one is another" in capsys.readouterr().err
+
+
+def test_a_run_on_other_threads_is_not_held_against_rows(folder):
+    change(folder, "run", lambda found: found.update(threads=2))
+    assert page.main([str(folder)]) == 0
+    assert ("image", "here, exact, 3 layers, with im2col", "ms") not in cells(folder)
 
 
 def test_the_row_that_takes_least_for_an_image_counts(folder):
@@ -166,3 +193,36 @@ def test_bad_files(folder, capsys, culprit, name, edit):
     change(folder, name, edit)
     assert page.main([str(folder)]) == 2
     assert culprit in capsys.readouterr().err
+
+
+# ---- photographs as PPM --------------------------------------------------------------------------
+
+
+def converted(tmp_path, image, name):
+    image.save(tmp_path / name)
+    assert ppm.main([str(tmp_path / name), "--out", str(tmp_path)]) == 0
+    with Image.open(tmp_path / f"{name}.ppm") as its:
+        return numpy.asarray(its)
+
+
+def test_grey_of_16_bits_is_scaled(tmp_path):
+    grey = numpy.arange(0, 65536, 257, dtype=numpy.uint16).reshape(16, 16)
+    found = converted(tmp_path, Image.fromarray(grey), "deep.png")
+    assert found.shape == (16, 16, 3) and (found[:, :, 0] == numpy.arange(256).reshape(16, 16)).all()
+    assert (found == converted(tmp_path, Image.fromarray((grey // 257).astype(numpy.uint8)), "grey.png")).all()
+
+
+def test_images_that_are_not_read(tmp_path, capsys):
+    Image.fromarray(numpy.zeros((4, 4), numpy.float32)).save(tmp_path / "float.tiff")
+    (tmp_path / "text.png").write_text("text")
+    for name, words in {
+        "float.tiff": "32 bits",
+        "text.png": "cannot identify",
+        "none.png": "No such file or directory",
+    }.items():
+        assert ppm.main([str(tmp_path / name), "--out", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert words in error and error.count("\n") == 1
+    Image.new("RGB", (2, 2)).save(tmp_path / "good.png")
+    assert ppm.main([str(tmp_path / "good.png"), "--out", str(tmp_path / "none")]) == 3
+    assert "cannot write" in capsys.readouterr().err

@@ -1,15 +1,17 @@
 """plots/filters: ledgers of networks with filters of even size, and rows of their layers, made up and round, as a page."""
 
 import json
+import math
 
 import pytest
 from conftest import base_row, run_script, with_number
 from test_training import ledger, pair, write
 
+from plots.core import evenfilters
 from plots.core.grid import read_cells
 from plots.core.load import InputError
 from plots.filters import even
-from plots.filters.even import BETTER, LESS, MORE, SAME, UNKNOWN, WORSE, Even
+from plots.filters.even import BETTER, EQUAL, LESS, MORE, SAME, UNKNOWN, WORSE, Even
 
 LAYERS = (("conv1", 20, 1, 784), ("conv2", 50, 20, 196), ("fc1", 500, 2450, 1), ("fc2", 10, 500, 1))
 
@@ -81,13 +83,14 @@ def folder(tmp_path):
         plain=network("4x4-plain", 90, 91, 92),
         three=network("3x3", 75, 65, 84),
         two=network("2x2-plain", 100),
+        wide=network("2x2-wide", 60, 61, 62),
     )
     return measured(tmp_path / "ledgers", *rows_of("5x5", 3000, 900.0), *rows_of("4x4", 2000, 600.0))
 
 
 def test_products_are_those_of_the_layers(folder):
     table = Even(folder).networks()
-    assert table.rows == ["2 x 2, plain", "3 x 3", "4 x 4, plain", "4 x 4, symmetric", "5 x 5"]
+    assert table.rows == ["2 x 2, plain", "2 x 2, wide", "3 x 3", "4 x 4, plain", "4 x 4, symmetric", "5 x 5"]
     convolutions = (25 * 20 * 784 + 25 * 1000 * 196) / 1e6
     assert table.get("5 x 5", "of these in convolutions, M").value == pytest.approx(convolutions)
     assert table.get("5 x 5", "products, M").value == pytest.approx(convolutions + 2450 * 0.0005 + 0.005)
@@ -103,11 +106,31 @@ def test_even_filters_stand_beside_their_odd_neighbours(folder):
     row = "4 x 4, symmetric, against 5 x 5"
     assert smaller.get(row, "in convolutions").value == pytest.approx(25 / 16)
     assert smaller.get(row, "error, even less odd").value == pytest.approx(-0.1)
+    assert found.against(EQUAL).rows == ["2 x 2, wide, against 3 x 3"]
     verdicts = [smaller.get(name, "verdict").value for name in smaller.rows]
     assert verdicts == [UNKNOWN, WORSE, BETTER] and larger.get(larger.rows[1], "verdict").value == SAME
-    sentences = list(found.verdicts())
-    assert "1.41x (d) fewer products" in sentences[2] and "as claimed" in sentences[2] and "comparable" in sentences[2]
-    assert "not comparable" in sentences[0] and "fewer errors" not in sentences[1]
+    sentences = found.sentences()
+    assert "holds for 4 x 4, symmetric, does not hold for 2 x 2, plain; 4 x 4, plain" in sentences[0]
+    assert "1.41x (d) fewer products" in sentences[3] and "as claimed" in sentences[3] and ": comparable" in sentences[3]
+    assert "not comparable" in sentences[1] and "fewer errors" not in sentences[2]
+
+
+def test_even_filters_stand_beside_the_line_of_odd_ones(tmp_path):
+    write(
+        tmp_path / "ledgers",
+        three=network("3x3", 90, 100),
+        five=network("5x5", 50, 60),
+        four=network("4x4-plain", 100, 110),
+        two=network("2x2-plain", 100, 110),
+    )
+    found = Even(tmp_path / "ledgers")
+    low, middle, high = (found.networks().get(name, "products, M").value for name in ("3 x 3", "4 x 4, plain", "5 x 5"))
+    (row,) = found.line().rows
+    assert row == "4 x 4, plain, between 3 x 3 and 5 x 5"
+    share = math.log(middle / low, high / low)
+    assert found.line().get(row, "of the line").value == pytest.approx(0.95 - 0.4 * share)
+    assert found.line().get(row, "even less line").value == pytest.approx(0.1 + 0.4 * share)
+    assert found.line().get(row, "verdict").value == WORSE and found.sentences()[-1].endswith("more errors.")
 
 
 def test_costs_are_sums_over_the_layers(folder):
@@ -117,7 +140,7 @@ def test_costs_are_sums_over_the_layers(folder):
     assert machine.get("5x5, dense", "cycles").value == 6000 and machine.get("5x5, dense", "PEs in use").value == 50
     assert machine.get("5x5, dense", "EIE, us").value == pytest.approx(7.5)
     assert machine.get("5x5, pruned", "here, exact, us").value == pytest.approx(0.9)  # least samples of two layers
-    costs = found.costs(LESS)
+    costs = found.costs()
     assert costs.rows == ["2x2 against 3x3", "4x4 against 5x5"]
     assert costs.get("4x4 against 5x5", "EIE, dense").value == pytest.approx(1.5)
     assert costs.get("4x4 against 5x5", "here, OpenBLAS, dense").value == pytest.approx(1.5)
@@ -131,14 +154,16 @@ def test_page_and_cells(folder, tmp_path):
     text = (tmp_path / "PAGE.md").read_text()
     assert "not retrained" in text and "4 x 4, symmetric against 5 x 5" in done.stdout
     cells = read_cells(tmp_path / "PAGE.csv")
+    assert evenfilters.verdicts(tmp_path / "PAGE.csv") == Even(folder).sentences()
+    assert evenfilters.verdicts(tmp_path / "none.csv") == []
     assert cells["seeds", "5 x 5", "seed 2"].provenance == "measured"
-    assert cells["smaller-than-odd", "4 x 4, plain, against 5 x 5", "verdict"].value == WORSE
+    assert cells[LESS, "4 x 4, plain, against 5 x 5", "verdict"].value == WORSE
 
 
 def test_without_times_the_errors_stand_alone(tmp_path):
     write(tmp_path / "ledgers", five=network("5x5", 80), four=network("4x4-plain", 90, 91))
     found = Even(tmp_path / "ledgers")
-    assert [table.name for table in found.tables()] == ["networks", "smaller-than-odd", "larger-than-odd", "seeds"]
+    assert [table.name for table in found.tables()] == ["verdicts", "networks", LESS, MORE, EQUAL, "line", "seeds"]
     assert "On EIE" not in even.markdown(found.page("PAGE.csv"))
 
 

@@ -88,8 +88,8 @@ def test_what_counts_as_the_same_digits(value, printed, same):
         ("size_after_alexnet", ["contradicted", "reproduced", "contradicted"]),
         ("size_after_vggnet", ["reproduced", "reproduced", "contradicted"]),
         ("size_after_googlenet", ["cited"]),
-        ("size_before_squeezenet", ["cited"]),
-        ("size_after_squeezenet", ["cited", "reproduced", "cited"]),
+        ("size_before_squeezenet", ["cited", "reproduced"]),
+        ("size_after_squeezenet", ["cited", "reproduced", "cited", "contradicted"]),
         ("accuracy_before_alexnet", ["cited"]),
         ("accuracy_after_squeezenet", ["cited"]),
         ("accuracy_after_googlenet", ["out of reach"]),
@@ -110,15 +110,24 @@ def test_networks_compressed_anew_stand_beside_the_printed_ones(page):
         assert size.label == rate.label == "compressed anew here"
         assert size.ours.value == pytest.approx(size_bytes / 1e6) and size.ours.provenance == "measured"
         assert rate.ours.value == pytest.approx(dense_bytes / size_bytes) and rate.ours.provenance == "derived"
-    for key in ("googlenet", "squeezenet"):
-        assert not any("anew here" in way.label for kind in ("size_after", "rate") for way in page.ways[f"{kind}_{key}"])
-        assert "can be compressed anew" in page.ways[f"rate_{key}"][0].how
+    assert not any("anew here" in way.label for kind in ("size_after", "rate") for way in page.ways[f"{kind}_googlenet"])
+    assert "can be compressed anew" in page.ways["rate_googlenet"][0].how
+
+
+def test_the_published_squeezenet_as_a_file(page):
+    cells = read_cells(networks.SQUEEZENET_FILE)
+    dense, coded = (cells[networks.FILE_TABLE, row, networks.BYTES].value for row in (networks.FLOATS, networks.SIX_BITS))
+    before, after = (page.ways[f"{kind}_squeezenet"][-1].ours for kind in ("size_before", "size_after"))
+    assert before.value == pytest.approx(dense / 2**20) and before.provenance == "derived"
+    assert after.value == pytest.approx(coded / 2**20) and after.provenance == "derived"  # one unit for both
 
 
 def test_without_the_file_of_compressed_networks_they_are_out_of_reach(save, document, tmp_path, monkeypatch):
     monkeypatch.setattr(posterways, "Networks", lambda: networks.Networks(tmp_path / "none.csv"))
+    monkeypatch.setattr(posterways, "SqueezeNet", lambda: networks.SqueezeNet(tmp_path / "none.csv"))
     page = Poster(load(save(document)), Published(DATA))
-    assert page.verdicts["size_after_alexnet"][-1] == page.verdicts["rate_vggnet"][-1] == "out of reach"
+    for key in ("size_after_alexnet", "rate_vggnet", "size_before_squeezenet", "size_after_squeezenet"):
+        assert page.verdicts[key][-1] == "out of reach"
     (tmp_path / "none.csv").write_text("table,row\nx,y\n")
     with pytest.raises(InputError, match="none.csv"):
         Poster(load(save(document)), Published(DATA))

@@ -305,6 +305,19 @@ static void filters_of_even_size_change_products_alone(void **state)
     }
 }
 
+static void wide_networks_have_the_products_of_the_next_odd_size(void **state)
+{
+    static struct eie_network wide, odd;
+    struct eie_error error;
+    (void)state;
+    assert_good(eie_network_read("lenet-5-2x2-wide", &wide, &error), error);
+    assert_good(eie_network_read("lenet-5-3x3", &odd, &error), error);
+    assert_true(fabs((double)wide.macs / (double)odd.macs - 1) < 0.005);
+    assert_good(eie_network_read("lenet-5-4x4-wide", &wide, &error), error);
+    assert_good(eie_network_read("lenet-5-5x5", &odd, &error), error);
+    assert_true(fabs((double)wide.macs / (double)odd.macs - 1) < 0.005);
+}
+
 static void bad_networks_are_refused(void **state)
 {
     static const struct {
@@ -384,6 +397,7 @@ int main(void)
         cmocka_unit_test(first_weights_come_from_the_seed),
         cmocka_unit_test(shipped_networks_are_the_papers),
         cmocka_unit_test(filters_of_even_size_change_products_alone),
+        cmocka_unit_test(wide_networks_have_the_products_of_the_next_odd_size),
         cmocka_unit_test(bad_networks_are_refused),
         cmocka_unit_test(too_large_networks_are_refused),
     };

@@ -11,7 +11,8 @@ from bench.door.project import EIE, PLOTS, build, install, is_filled, make_folde
 
 RECIPE, PAGE, OUT = "short", "EVEN_FILTERS.md", "results/local/even"
 LAYERS, ROWS = "layers", "bench.json"  # a folder of the results, the file in it
-FILTERS = ("5x5", "4x4-symmetric", "4x4-plain", "3x3", "2x2-symmetric", "2x2-plain", "6x6-symmetric", "6x6-plain")
+FILTERS = ("5x5", "4x4-symmetric", "4x4-plain", "3x3", "2x2-symmetric", "2x2-plain")
+FILTERS += ("2x2-wide", "4x4-wide", "6x6-symmetric", "6x6-plain")  # wide: as many products as the next odd size
 LAYERS_OF = ("2x2-symmetric", "3x3", "4x4-symmetric", "5x5", "6x6-symmetric")  # plain ones have the same shapes
 KEPT = {"conv1": 0.66, "conv2": 0.12, "fc1": 0.08, "fc2": 0.19}  # Deep Compression, Table 3
 KERNELS = "cpu_auto,peers_openblas_sgem*,model_eie_cycle"

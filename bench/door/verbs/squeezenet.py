@@ -86,6 +86,9 @@ def measure(options, out):
     must(EIE, "run", layers, image, *threads, "--repeat", REPEATS, "--json", f"{out}/run.json")
     must(EIE, "run", network, image, *threads, "--float", "--repeat", REPEATS, "--json", f"{out}/float.json")
     must(EIE, "winograd", network, image, "--json", f"{out}/winograd.json")
+    if network.endswith(".net"):  # its weights at the poster's bits, as a file
+        stored = (f"{out}/stored.safetensors", "--ledger", f"{out}/file.json")
+        must(EIE, "compress", network, "--tensor", "*", "--bits", "6", "--form", "huffman", "-o", *stored)
     with open(f"{out}/run.json", encoding="utf-8") as file:
         names = [step["name"] for step in json.load(file)["steps"] if "positions" in step]
     must(EIE, "explore", "--suite", layers, "--layer", ",".join(names), *SWEEP, "--out", f"{out}/explore.json", "--quiet")
