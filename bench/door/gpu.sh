@@ -376,7 +376,9 @@ report() {
 
 pack() {
   command -v tar >/dev/null && command -v gzip >/dev/null || { say "all of it: $out"; return 0; }
-  tar -czf "$out.tar.gz" -C "${out%/*}" "${out##*/}" && say "all of it: $out.tar.gz"
+  if tar -czf "$out.tar.gz" -C "${out%/*}/" "${out##*/}"; then say "all of it: $out.tar.gz"; return; fi
+  rm -f "$out.tar.gz" # half of it
+  say "it could not be packed; all of it: $out"
 }
 
 # ---- in turn ---------------------------------------------------------------------------------------------------------

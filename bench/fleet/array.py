@@ -1,7 +1,6 @@
 """The matrix as one job array of Slurm: a task a visit. A task whose node dies is queued again by Slurm and visits elsewhere;
 what has no results file in the end stands as missing, with the reason, in fleet.json and as rows in missing.json."""
 
-import fnmatch
 import os
 import re
 import shlex
@@ -9,9 +8,9 @@ import subprocess
 import sys
 import time
 
-from bench.fleet import matrix, rows
+from bench.fleet import matrix, missing, rows
 
-LEDGER, MISSING, LOG, VISITS = "fleet.json", "missing.json", "log.txt", "visits.txt"
+LEDGER, LOG, VISITS = "fleet.json", "log.txt", "visits.txt"
 POLL_S = 2
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "visit.sh")
 
@@ -22,9 +21,12 @@ class Failed(Exception):
 
 def run(plan, out, options, wait_s):
     """Submits, waits and collects; the exit code."""
-    prepare(plan, out)
-    job = _submit(plan, out, options)
-    print(f"job {job}: {len(plan['visits'])} visits", flush=True)
+    left = prepare(plan, out)
+    if not left:
+        return finish(plan, out, {})
+    job = _submit(left, out, options)
+    there = len(plan["visits"]) - len(left)
+    print(f"job {job}: {len(left)} visits" + (f", {there} are there already" if there else ""), flush=True)
     try:
         _wait(job, time.monotonic() + wait_s)
     except KeyboardInterrupt:
@@ -37,6 +39,7 @@ def run(plan, out, options, wait_s):
 
 
 def prepare(plan, out):
+    """Writes what the tasks read; the numbers of the visits that have no results there yet."""
     for folder in ("results", "parts"):
         os.makedirs(os.path.join(out, folder), exist_ok=True)
     lines = [
@@ -44,13 +47,29 @@ def prepare(plan, out):
     ]
     with open(os.path.join(out, VISITS), "w", encoding="utf-8") as file:
         file.write("".join(f"{line}\n" for line in lines))
+    return [
+        number
+        for number, visit in enumerate(plan["visits"])
+        if not os.path.exists(os.path.join(out, "results", f"{visit['name']}.json"))
+    ]
 
 
-def _submit(plan, out, options):
+def ranges(numbers):
+    """Rising numbers as Slurm's --array takes them: 0-2,5."""
+    found = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in found)
+
+
+def _submit(left, out, options):
     words = [
         "sbatch",
         "--parsable",
-        f"--array=0-{len(plan['visits']) - 1}",
+        f"--array={ranges(left)}",
         "--requeue",
         "--exclusive",
         "--job-name=eie-fleet",
@@ -94,11 +113,7 @@ def finish(plan, out, states):
     matrix.write(os.path.join(out, LEDGER), {"visits": ledger})
     lost = [visit for visit in ledger if visit["status"] == "missing"]
     wrong = [visit for visit in ledger if visit["status"] == "failed"]
-    missing = os.path.join(out, MISSING)
-    if lost:
-        matrix.write(missing, _missing(plan, lost))
-    elif os.path.exists(missing):
-        os.unlink(missing)
+    missing.write(plan, lost, out)
     again = sum(len(visit["tries"]) > 1 for visit in ledger)
     print(
         f"{len(ledger) - len(lost)} of {len(ledger)} visits have results, {again} of them tried again, {len(lost)} missing: "
@@ -114,11 +129,11 @@ def _visit(plan, out, number, visit, states):
     tries = _tries(out, number)
     entry = {"number": number, **visit, "tries": tries}
     try:
-        context, _, missing = rows.read(path)
+        context, _, others = rows.read(path)
     except (OSError, ValueError, KeyError) as error:
         reason = _reason(tries, states.get(number)) if isinstance(error, OSError) else f"{path}: {error}"
         return dict(entry, status="missing", reason=reason)
-    faults = rows.faults(missing)
+    faults = rows.faults(others)
     entry.update(file=os.path.relpath(path, out), host=context.get("host_name", ""), status="failed" if faults else "done")
     if faults:
         entry["reason"] = "; ".join(faults)
@@ -127,17 +142,20 @@ def _visit(plan, out, number, visit, states):
 
 def _tries(out, number):
     """[{"node", "try", "ended"}] in the order in which they began; "ended" only where it did."""
-    found = {}
+    found = []
     try:
         with open(os.path.join(out, LOG), encoding="utf-8", errors="replace") as file:
             lines = [re.fullmatch(rf"{number} (\S+) (\d+) (began|ended: .*)\n?", line) for line in file]
     except OSError:
         lines = []
     for node, count, words in (line.groups() for line in lines if line):
-        entry = found.setdefault((node, count), {"node": node, "try": int(count)})
-        if words != "began":
+        if words == "began":  # of a further job too, whose tries begin at 0 again
+            found.append({"node": node, "try": int(count)})
+            continue
+        entry = next((each for each in reversed(found) if (each["node"], each["try"]) == (node, int(count))), None)
+        if entry:
             entry["ended"] = words[len("ended: ") :]
-    return list(found.values())
+    return found
 
 
 def _reason(tries, state):
@@ -150,53 +168,3 @@ def _reason(tries, state):
     if "ended" in last:
         return f"eie's exit code on {last['node']}: {last['ended']}"
     return f"began on {last['node']} and never ended: {slurm}"
-
-
-def _missing(plan, lost):
-    """A results file of rows without a number: the kernels that each visit would have had, with its reason."""
-    known = matrix.listed(plan["program"], "kernels")
-    return {
-        "context": {"eie_format": "1", "host_name": "", "eie_command": "./run fleet", "eie_fleet_missing": len(lost)},
-        "benchmarks": [],
-        "eie_missing": [
-            _row(visit, kernel, cache)
-            for visit in lost
-            for kernel in _kernels(plan["kernel"], known, visit["batch"])
-            for cache in plan["cache"].split(",")
-        ],
-    }
-
-
-def _kernels(names, known, batch):
-    """Those that eie bench would take; "default": those for the batch."""
-    globs = names.split(",")
-    wanted = ("one", "both") if batch == 1 else ("several", "both")
-    return [
-        kernel["name"]
-        for kernel in known
-        if any(
-            kernel["default"] in wanted if glob == "default" else fnmatch.fnmatchcase(kernel["name"], glob) for glob in globs
-        )
-    ]
-
-
-def _row(visit, kernel, cache):
-    kind, _, value = visit["place"].partition("=")
-    threads = int(value) if value.isdigit() else 0  # 0: all of a machine that is not known
-    name = f"{visit['suite']}/{visit['layer']}/{kernel}/{value}/batch:{visit['batch']}/cache:{cache}"
-    return {
-        "name": name,
-        "run_name": name,
-        "eie_suite": visit["suite"],
-        "eie_layer": visit["layer"],
-        "eie_layer_hash": "",
-        "eie_kernel": kernel,
-        "eie_flags": [],
-        "eie_device": "cpu" if kind == "threads" else value,
-        "eie_batch": visit["batch"],
-        "eie_threads": threads,
-        "eie_cache": cache,
-        "eie_time_source": "wall",
-        "eie_status": "error",
-        "eie_reason": visit["reason"],
-    }

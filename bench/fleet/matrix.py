@@ -12,6 +12,7 @@ import re
 import subprocess
 
 PLAN = "plan.json"
+CACHES = ("hot", "llc", "dram")
 
 
 class MatrixError(Exception):
@@ -42,6 +43,8 @@ def layers(program, suite, names):
     for glob in globs:
         if not any(fnmatch.fnmatchcase(name, glob) for name in own):
             raise MatrixError(f"--layer {glob}: suite {suite} has no such layer")
+    if not globs:
+        raise MatrixError("--layer names no layer")
     return [name for name in own if any(fnmatch.fnmatchcase(name, glob) for glob in globs)]
 
 
@@ -51,7 +54,7 @@ def places(threads, devices):
     for count in counts:
         if count != "all" and not (count.isascii() and count.isdigit() and 1 <= int(count) <= 10**6):
             raise MatrixError(f"--threads {count}: no number of threads")
-    found = [f"threads={count}" for count in counts]
+    found = [f"threads={count if count == 'all' else int(count)}" for count in counts]
     found += [f"device={name}" for name in devices.split(",") if name]
     if not found:
         raise MatrixError("neither --threads nor --device names a place")
@@ -68,12 +71,37 @@ def batches(text):
     return [int(count) for count in found]
 
 
+def _check_kernels(program, names):
+    known = [kernel["name"] for kernel in listed(program, "kernels")]
+    globs = names.split(",")
+    for glob in globs:
+        if glob != "default" and not any(fnmatch.fnmatchcase(name, glob) for name in known):
+            raise MatrixError(f"--kernel {glob}: the bundle has no such kernel")
+
+
+def check_folder(out, plan):
+    """A job array goes on in a folder of the same plan alone: a visit of that name would count though it is another."""
+    path = os.path.join(out, PLAN)
+    if not os.path.exists(path):
+        return
+    try:
+        known = read(path)
+    except ValueError:
+        known = None
+    if known != plan:
+        raise MatrixError(f"--out {out} has results of another matrix, or of other options")
+
+
 def make(options):
     """The plan that the options ask for."""
     program = program_of(options.bundle)
+    _check_kernels(program, options.kernel)
+    for mode in options.cache.split(","):
+        if mode not in CACHES:
+            raise MatrixError(f"--cache {mode}: not one of {', '.join(CACHES)}")
     visits = [
         {
-            "name": _name(options.suite, layer, batch, place),
+            "name": name_of(options.suite, layer, batch, place),
             "suite": options.suite,
             "layer": layer,
             "batch": batch,
@@ -99,7 +127,7 @@ def make(options):
     }
 
 
-def _name(suite, layer, batch, place):
+def name_of(suite, layer, batch, place):
     return re.sub(r"[^A-Za-z0-9=.+-]", "_", f"{suite}-{layer}-b{batch}-{place}")
 
 

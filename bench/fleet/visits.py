@@ -12,11 +12,15 @@ import shutil
 import reframe as rfm
 import reframe.utility.sanity as sn
 from reframe.core.builtins import parameter, run_before, sanity_function
+from reframe.core.exceptions import ReframeFatalError
+from reframe.core.runtime import runtime
 
 from bench.fleet import matrix, rows
+from bench.fleet.missing import RESULTS
 
 PLAN = matrix.read(os.environ["EIE_FLEET_PLAN"])
-RESULTS = "results.json"
+if runtime().system.name == "generic":  # what ReFrame falls back to: this machine, where a cluster was meant
+    raise ReframeFatalError("no system of the site's file has a hostname of this machine; --system NAME names one")
 
 
 def _values(name):
@@ -51,7 +55,8 @@ class Matrix(rfm.RunOnlyRegressionTest):
     def keep_results(self):
         """A copy for the table, whatever is found of it."""
         if os.path.isfile(self._path()):
-            where = "-".join((self.unique_name, self.current_partition.fullname.replace(":", "-")))
+            visit = matrix.name_of(self.suite, self.layer, self.batch, self.place)
+            where = "-".join((visit, self.hashcode, self.current_partition.fullname.replace(":", "-")))
             os.makedirs(PLAN["results"], exist_ok=True)
             shutil.copyfile(self._path(), os.path.join(PLAN["results"], f"{where}.json"))
 

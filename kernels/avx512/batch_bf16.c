@@ -1,15 +1,14 @@
 /* Many inputs at once in bfloat16 (kernels/avx512/batch_columns.h): weights and inputs are rounded
  * to 8 bits of mantissa and multiplied by vdpbf16ps, which adds in float32. Approximate, and it
- * says how far it rounds; beside avx512_batch_pairs it shows what exactness costs. A sum is rounded
- * to an integer before bias, activation and shift, and saturates with the bias, as sums of rounded
+ * says how far it rounds; beside avx512_batch_pairs it shows what exactness costs. A sum with its
+ * bias is rounded to an integer before activation and shift, and saturates, as sums of rounded
  * operands may leave int32. */
 #include "host/machine/cpu.h"
 #include "kernels/avx512/batch_columns_work.h"
 
 #define BF16 __attribute__((target("avx512bf16")))
 
-#define ROUNDING 0x1p-8         /* to nearest, of a number with 8 bits */
-#define SUM_MOST 0x1.fffffep30f /* the largest float32 below 2^31 */
+#define ROUNDING 0x1p-8 /* to nearest, of a number with 8 bits */
 
 BF16 BATCH_INLINE __m512i round_inputs(__m512i inputs)
 {
@@ -24,18 +23,22 @@ BF16 BATCH_INLINE __m512i add(__m512i sums, __m512i weights, __m512i both)
         _mm512_dpbf16_ps(_mm512_castsi512_ps(sums), (__m512bh)weights, (__m512bh)both));
 }
 
-/* To integers and the bias added, both saturating: the conversion answers the least integer to
- * whatever is too small, so that only what is too large is clamped. */
+/* Eight sums and biases to integers; the conversion answers the least integer to whatever is too
+ * small, so that only what is too large is clamped. */
+BATCH_INLINE __m256i finish_half(__m256i sums, __m256i bias)
+{
+    const __m512d sum =
+        _mm512_add_pd(_mm512_cvtps_pd(_mm256_castsi256_ps(sums)), _mm512_cvtepi32_pd(bias));
+    return _mm512_cvtpd_epi32(_mm512_min_pd(sum, _mm512_set1_pd(INT32_MAX)));
+}
+
+/* In doubles, which hold both: the sum alone may leave int32 where the bias brings it back. */
 BF16 BATCH_INLINE __m512i finish(__m512i sums, __m512i bias)
 {
-    const __m512i a =
-        _mm512_cvtps_epi32(_mm512_min_ps(_mm512_castsi512_ps(sums), _mm512_set1_ps(SUM_MOST)));
-    const __m512i sum = _mm512_add_epi32(a, bias);
-    /* both of one sign and the sum of the other: it has left int32 on the side of that sign */
-    const __mmask16 left = _mm512_movepi32_mask(
-        _mm512_and_si512(_mm512_xor_si512(a, sum), _mm512_xor_si512(bias, sum)));
-    const __m512i end = _mm512_xor_si512(_mm512_srai_epi32(bias, 31), _mm512_set1_epi32(INT32_MAX));
-    return _mm512_mask_mov_epi32(sum, left, end);
+    const __m256i low = finish_half(_mm512_castsi512_si256(sums), _mm512_castsi512_si256(bias));
+    const __m256i high =
+        finish_half(_mm512_extracti64x4_epi64(sums, 1), _mm512_extracti64x4_epi64(bias, 1));
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
 BF16 static void work(void *plan, uint32_t worker)

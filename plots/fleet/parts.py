@@ -1,5 +1,7 @@
 """Files that are parts of one matrix, measured on one machine with one program, as one results file."""
 
+import hashlib
+import os
 from itertools import accumulate
 
 from plots.core.load import InputError, load, of_document, one_line, read_document, read_json
@@ -39,14 +41,52 @@ def grouped(paths, places):
 
 
 def joined(paths):
-    """[Results]: the files as one where no row is in two of them, else each by itself. Rows of different files have no visit
-    in common: their ratio is one of medians alone."""
+    """[Results]: the files as one where no row is in two of them; else those that share none are one, by the first that they
+    fit to: runs of a matrix in parts are as many wholes. Rows of different files have no visit in common: their ratio is one
+    of medians alone."""
     if len(paths) > 1:
         try:
             return [_together(paths)]
         except InputError:  # a row that two of them have; or a bad one, whose file its own reader names
             pass
-    return [load(path) for path in paths]
+    runs = [load(path) for path in paths]
+    wholes = []  # [[Results], what their rows are]
+    for run in runs:
+        rows = {_row_of(row) for row in run.rows + run.missing}
+        fit = next((whole for whole in wholes if rows and whole[1] and not rows & whole[1]), None)
+        if fit:
+            fit[0].append(run)
+            fit[1].update(rows)
+        else:
+            wholes.append(([run], rows))
+    return [parts[0] if len(parts) == 1 else _together([run.path for run in parts]) for parts, _ in wholes]
+
+
+def _row_of(row):
+    return row.suite, row.layer, row.kernel, row.device, row.batch, row.threads, row.cache, row.time_source
+
+
+def copies(paths):
+    """(a file, an earlier one with the same bytes), or None: what is there twice was measured once."""
+    sizes = {}
+    for path in paths:
+        if os.path.isfile(path):
+            sizes.setdefault(os.path.getsize(path), []).append(path)
+    for alike in sizes.values():
+        seen = {}
+        for path in alike if len(alike) > 1 else ():
+            twin = seen.setdefault(_digest(path), path)
+            if twin is not path:
+                return path, twin
+    return None
+
+
+def _digest(path):
+    try:
+        with open(path, "rb") as file:
+            return hashlib.sha256(file.read()).digest()
+    except OSError:
+        return path  # whoever loads it says so
 
 
 def _together(paths):

@@ -1,5 +1,9 @@
 """Options of `./run fleet`, for the door and for bench/fleet."""
 
+import argparse
+
+from plots.options.values import percent
+
 WAYS = ("reframe", "array")
 
 
@@ -28,15 +32,21 @@ def add(parser):
     parser.add_argument("--reference", metavar="FILE", help="results whose times are the references of ReFrame's tests")
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=percent,
         default=10.0,
         metavar="PERCENT",
         help="how much longer than its reference a row may take (default: %(default)g)",
     )
     parser.add_argument(
         "--wait",
-        type=int,
+        type=_seconds,
         default=86400,
         metavar="SECONDS",
         help="of a job array: what has not ended by then is cancelled and missing (default: %(default)s)",
     )
+
+
+def _seconds(text):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    return int(text)

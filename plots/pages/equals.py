@@ -7,6 +7,8 @@ from plots.core.cells import Cell, percent
 from plots.core.grid import Table
 from plots.fleet.siblings import ALL, FAMILY_PERCENT, judge
 
+UNKNOWN = "unknown"  # host of a file that does not say
+NAMELESS = (UNKNOWN, "localhost", "localhost.localdomain")  # what tells no machine from another
 STATED = 12  # outliers in sentences; the table has all
 HINTS = ("memory", "system", "governor", "transparent huge pages", "huge pages", "environment", "quiet")
 MOST_HINT = 60  # characters of what differs
@@ -16,8 +18,9 @@ MOST_HINT = 60  # characters of what differs
 class Equals:
     """Of all groups of equal machines."""
 
-    groups: tuple  # ([machine], verdict) of groups of two and more
+    groups: tuple  # ([the first run of each machine], verdict) of groups of two and more
     differ: float  # percent
+    again: tuple = ()  # hosts with several runs
 
     def warnings(self):
         lines = [self._line(group, outlier) for group, verdict in self.groups for outlier in verdict.outliers]
@@ -26,7 +29,8 @@ class Equals:
         )
 
     def sentences(self):
-        return [_seen(group, verdict, self.differ) for group, verdict in self.groups]
+        runs = [f"Runs of one host count as one machine, named by the first: {', '.join(self.again)}."] if self.again else []
+        return [_seen(group, verdict, self.differ) for group, verdict in self.groups] + runs
 
     def tables(self):
         """One, where there is an outlier."""
@@ -47,16 +51,18 @@ class Equals:
         return [table] if table.rows else []
 
     def put(self, page, file):
-        if not self.groups:
+        if not self.sentences():
             return
         page.heading("Equal machines").bullets(self.sentences())
+        if not self.groups:
+            return
         for table in self.tables():
             page.table(table, titled=False, file=file)
         page.add(
             "A machine counts by the mean of its rows, each over the median of its siblings, the tenth percentile of the "
             "samples of a row; its error is how the siblings scatter. It is one run of each: measured again, a machine that "
             f"was merely busy comes back. All tests of this page together call an equal machine an outlier on fewer than "
-            f"{FAMILY_PERCENT} of 100 such pages."
+            f"{FAMILY_PERCENT} of 100 such pages, where equal machines scatter normally."
         )
 
     def _line(self, group, outlier):
@@ -75,15 +81,27 @@ def judged(machines, differ):
     """`differ`: how much slower or faster than its siblings, in percent, an equal machine may be."""
     kinds = {}
     for machine in machines:
-        kinds.setdefault(machine.kind, []).append(machine)
-    groups = [group for group in kinds.values() if len(group) > 1]
+        runs = kinds.setdefault(machine.kind, {})
+        runs.setdefault(machine.label if machine.host in NAMELESS else machine.host, []).append(machine)
+    groups = [list(hosts.values()) for hosts in kinds.values() if len(hosts) > 1]
+    limit = math.log1p(differ / 100)
     return Equals(
         tuple(
-            (group, judge({machine.label: machine.times for machine in group}, math.log1p(differ / 100), len(groups)))
+            ([runs[0] for runs in group], judge({runs[0].label: _times_of(runs) for runs in group}, limit, len(groups)))
             for group in groups
         ),
         differ,
+        tuple(f"{runs[0].host} ({len(runs)})" for hosts in kinds.values() for runs in hosts.values() if len(runs) > 1),
     )
+
+
+def _times_of(runs):
+    """Of a machine: the means of its runs' logarithms. Its runs are not siblings: they scatter less than machines do."""
+    found = {}
+    for run in runs:
+        for row, time in run.times.items():
+            found.setdefault(row, []).append(time)
+    return {row: sum(times) / len(times) for row, times in found.items()}
 
 
 def _of_name(group, name):

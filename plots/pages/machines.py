@@ -16,7 +16,7 @@ from plots.core.markdown import markdown
 from plots.core.page import Column, Contents, Drawing, Entry, Lead, Listing, Page, Warnings
 from plots.core.published import LAYERS
 from plots.fleet.parallel import over
-from plots.fleet.parts import grouped, joined, place_of
+from plots.fleet.parts import copies, grouped, joined, place_of
 from plots.pages import equals
 from plots.pages.cockpit import BATCHES, LESS_IS_BETTER, NUMBERS, Cockpit
 from plots.pages.front import LAST, LEAST, PAGE, SUMMARY
@@ -25,6 +25,7 @@ from plots.tables.ceilings import Ceilings
 
 CSV = "machines.csv"
 MOST_WITH_LAYERS = 8  # machines whose layers the page shows; with more, machines.csv has them
+MOST_NUMBERS = 12  # of machines in a sentence
 LONGEST = 40  # characters of a machine's name in a column's head
 SOFTWARE = (
     ("version", "eie_version"),
@@ -55,7 +56,7 @@ class Machine:
         most = cockpit.most()
         self.path, self.threads = results.path, most
         self.label = self.name = cockpit.name()[:LONGEST]
-        self.host = one_line(results.context.get("host_name") or "unknown")
+        self.host = one_line(results.context.get("host_name") or equals.UNKNOWN)
         self.kind = tuple(one_line(results.context.get(name)) for name in EQUAL)
         self.generated = one_line(results.context.get("eie_generated") or "")
         self.times = _times(results)
@@ -109,6 +110,9 @@ def read(paths, published):
         if os.path.realpath(path) in seen:
             raise InputError(f"{path}: given twice")
         seen.add(os.path.realpath(path))
+    twins = copies(paths)
+    if twins:
+        raise InputError(f"{twins[0]}: holds the same samples as {twins[1]}")
     places = over(place_of, paths)
     found = over(partial(_machines, published=published), grouped(paths, places))
     machines = [machine for group in found for machine in group]
@@ -163,7 +167,16 @@ def warnings(machines):
     found += [
         f"{machine.label}: no measured row of suite paper on its processor" for machine in machines if machine.is_empty
     ]
-    return found + [f"{machine.label}: {machine.counts}" for machine in machines if machine.counts]
+    counts = _groups([machine for machine in machines if machine.counts], lambda machine: machine.counts)
+    return found + [f"{_whose(machines, places)}: {words}" for words, places in counts.items()]
+
+
+def _whose(machines, places):
+    """One by its label; several by their numbers, of many some."""
+    if len(places) == 1:
+        return next(machine.label for machine in machines if machine.label.startswith(f"{places[0]}. "))
+    more = len(places) - MOST_NUMBERS
+    return f"machines {', '.join(places[:MOST_NUMBERS])}" + (f" and {more} more, each" if more > 0 else ", each")
 
 
 def _generated(machines):

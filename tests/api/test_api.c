@@ -164,8 +164,10 @@ static uint32_t compare_all(const char *folder)
             for (uint32_t b = 0; b < 3; b++)
                 for (uint32_t threads = 1; threads <= 2; threads++)
                     takes += compare(&e, &kernel, batches[b], threads);
-            if (!takes) fail_msg("%s takes nothing", kernel.name);
-            computed += relu;
+            /* convolutions take layers with a window alone, which these are not */
+            if (!takes && !strstr(kernel.name, "_convolution"))
+                fail_msg("%s takes nothing", kernel.name);
+            computed += relu && takes;
         }
         eie_layer_close(e.layer);
     }

@@ -19,7 +19,8 @@ EIE = """#!{python}
 import json, sys
 words = sys.argv[1:]
 if words[0] == "list":
-    print(json.dumps([{{"suite": "s", "name": name}} for name in ("good", "slow", "wrong", "none", "crash")]))
+    names = ("good", "slow", "wrong", "none", "crash") if words[1] == "layers" else ("k", "w")
+    print(json.dumps([{{"suite": "s", "name": name, "default": "both"}} for name in names]))
     sys.exit()
 def of(name):
     return words[words.index("--" + name) + 1]

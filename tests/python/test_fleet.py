@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import random
+from types import SimpleNamespace
 
 import pytest
 from conftest import run_script
@@ -15,6 +16,7 @@ from plots.fleet.parallel import FEWEST as WORTH_PROCESSES
 from plots.fleet.parallel import over
 from plots.fleet.parts import ROOM, grouped, joined, place_of
 from plots.fleet.siblings import ALL, FEWEST, FEWEST_ROWS, judge
+from plots.pages.equals import judged
 
 ROWS = [
     ("paper", f"L{layer}", "stream", "cpu", batch, threads, cache, "wall")
@@ -98,6 +100,25 @@ def test_a_machine_with_few_of_the_rows_is_no_outlier():
     assert not judge(machines, LIMIT).outliers
 
 
+def machine(label, host, time):
+    return SimpleNamespace(
+        label=label, name="CPU", host=host, kind="k", revision="r", facts={}, path=label, times=dict.fromkeys(ROWS, time)
+    )
+
+
+def test_runs_of_one_host_are_no_siblings():
+    """They agree where machines do not: beside them every other one would look away."""
+    runs = [machine(f"{number}.", "a", 10 + number / 1e4) for number in range(8)]
+    siblings = judged([*runs, machine("9.", "b", 10.05)], 3)
+    ((group, verdict),) = siblings.groups
+    assert [each.host for each in group] == ["a", "b"] and not verdict.outliers and "equal machines" in verdict.reason
+    assert siblings.sentences()[-1].endswith("named by the first: a (8).")
+    alone = judged(runs, 3)
+    assert not alone.groups and "a (8)" in alone.sentences()[0]
+    nameless = judged([machine(f"{number}.", "localhost", 10.0) for number in range(6)], 3)
+    assert len(nameless.groups[0][0]) == 6 and not nameless.again
+
+
 # ---- parts -------------------------------------------------------------------------------------
 
 
@@ -144,6 +165,23 @@ def test_runs_of_the_same_rows_stay_apart(parts, document, tmp_path):
     again = tmp_path / "again.json"
     again.write_text(json.dumps(document), encoding="utf-8")
     assert [run.path for run in joined([parts[0], again])] == [str(parts[0]), str(again)]
+
+
+def test_runs_in_parts_are_as_many_wholes(parts, document, tmp_path):
+    again = document | {"benchmarks": [slower(row, 1.5) for row in document["benchmarks"]]}
+    for number, part in enumerate(parts_of(again, 2)):
+        (tmp_path / f"again{number}.json").write_text(json.dumps(part), encoding="utf-8")
+    wholes = joined([*parts, *sorted(tmp_path.glob("again*.json"))])
+    count = len(document["benchmarks"])
+    assert [len(whole.rows) for whole in wholes] == [count, count]
+    assert [whole.path.rsplit("/", 1)[1] for whole in wholes] == ["part0.json and 2 more", "again0.json and 1 more"]
+
+
+def test_a_copy_is_refused(parts, tmp_path):
+    twin = tmp_path / "twin.json"
+    twin.write_bytes(parts[2].read_bytes())
+    done = report([*parts, twin], tmp_path / "out")
+    assert done.returncode == 2 and f"{twin}: holds the same samples as {parts[2]}" in done.stderr
 
 
 def test_places():

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from bench.fleet import array, matrix, rows
+from bench.fleet import array, matrix, missing, rows
 from plots.core.load import load
 from plots.options import fleet
 
@@ -78,6 +78,12 @@ def test_a_visit_is_a_layer_a_batch_and_a_place(plan):
         (["--threads", "-1"], "--threads -1"),
         (["--threads", ","], "neither"),
         (["--batch", "1,1"], "twice"),
+        (["--threads", "1,01"], "twice"),
+        (["--layer", ","], "--layer"),
+        (["--kernel", "k1,x"], "--kernel x"),
+        (["--cache", "hot,l4"], "--cache l4"),
+        (["--by", "array", "--site", "x"], "--site"),
+        (["--by", "array", "--reference", "x"], "--reference"),
         (["--bundle", "/nowhere"], "no bundle"),
         (["--reference", "result"], "no results file"),
         (["--reference", "calls"], "no results file"),
@@ -150,11 +156,53 @@ def test_what_failed_is_missing_with_its_words(plan, bundle, out, capsys):
     assert code == 3 and [each["status"] for each in visits] == ["missing"] * 3
     assert visits[0]["reason"] == "eie's exit code on n0: 3, eie: no memory"
     assert visits[2]["reason"] == "began on n1 and never ended: Slurm says NODE_FAIL, NodeDown"
-    missing = load(out / "missing.json").missing
-    assert {(row.layer, row.kernel, row.cache) for row in missing} == {
+    absent = load(out / "missing.json").missing
+    assert {(row.layer, row.kernel, row.cache) for row in absent} == {
         (layer, kernel, cache) for layer in ("a", "a2", "b") for kernel in ("k1", "k2") for cache in ("hot", "llc")
     }
     assert capsys.readouterr().err.count("missing: ") == 3
+
+
+def test_a_further_call_visits_what_is_left(plan, out):
+    assert visit(out, 1) == 0
+    assert array.prepare(plan("--threads", "1"), str(out)) == [0, 2]
+    assert array.ranges([0, 1, 2, 5, 7, 8]) == "0-2,5,7-8" and array.ranges([4]) == "4"
+
+
+def test_tries_of_a_further_job_are_its_own(plan, out):
+    """Both jobs begin with try 0, on the same node."""
+    (out / "log.txt").write_text("0 n0 0 began\n0 n0 0 ended: 3, no memory\n0 n0 0 began\n1 n0 0 ended: 0\n")
+    _, visits = finish(plan, out, {0: ("NODE_FAIL", "NodeDown")})
+    assert visits[0]["tries"] == [{"node": "n0", "try": 0, "ended": "3, no memory"}, {"node": "n0", "try": 0}]
+    assert visits[0]["reason"] == "began on n0 and never ended: Slurm says NODE_FAIL, NodeDown" and not visits[1]["tries"]
+
+
+def test_a_folder_of_another_matrix_is_refused(plan, tmp_path):
+    made = plan("--threads", "1")
+    matrix.check_folder(tmp_path, made)
+    matrix.write(str(tmp_path / matrix.PLAN), made)
+    matrix.check_folder(tmp_path, made)
+    with pytest.raises(matrix.MatrixError, match="another matrix"):
+        matrix.check_folder(tmp_path, plan("--threads", "1", "--budget", "1s"))
+
+
+def test_what_reframe_could_not_visit_is_missing(plan, tmp_path):
+    """A case without a results file, whose node died; one that failed its check has its file."""
+    case = {"suite": "s", "layer": "a", "batch": 1, "place": "threads=1", "system": "c", "partition": "p", "result": "fail"}
+    case |= {"job_nodelist": "n1", "fail_reason": "job error:\n node failed", "stagedir": str(tmp_path / "none")}
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / missing.RESULTS).touch()
+    cases = [case, case | {"stagedir": str(kept)}, case | {"result": "pass"}]
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"runs": [{"testcases": cases}]}))
+    (lost,) = missing.of_report(report)
+    assert lost["name"] == "s-a-b1-threads=1 on c:p (n1)" and lost["reason"] == "job error: node failed"
+    assert missing.failures(report) == 2
+    missing.write(plan("--threads", "1"), [lost], tmp_path)
+    assert {row.reason for row in load(tmp_path / "missing.json").missing} == {lost["reason"]}
+    missing.write(plan("--threads", "1"), [], tmp_path)
+    assert not (tmp_path / "missing.json").exists()
 
 
 def test_what_never_began(plan, out):
