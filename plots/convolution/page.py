@@ -62,8 +62,7 @@ def lead(found):
 
 
 def _speed(time):
-    rate = Cell(1e3 / time.value, "images a second", "derived", f"1 / {time.source}")
-    return f"{time.said()}, {rate.said(0)}"
+    return f"{time.said()}, {Cell(1e3 / time.value, 'images/s', 'derived', '1 / ' + time.source).said()}"
 
 
 def _against(found, kernel, words, ours):
