@@ -60,7 +60,7 @@ class Book(Numbers):
         self._page.add(
             "Every table and figure of EIE's evaluation (ISCA 2016) beside this project's accelerator model: the paper's value, "
             "ours, the deviation and its reason. Made by `./run reproduction` from `eie explore` and `data/paper`; sentences, "
-            "and the printed numbers that they quote, stand in `plots/book/bookpages.py`.",
+            "and the printed numbers that they quote, are in `plots/book/bookpages.py`.",
             f"{LETTERS} Simulated is by `model_eie_cycle`. Suites: `{MATCHED}` has the published theoretical work of each "
             f"layer at uniformly drawn positions; `{ROWS}` has rows of uneven density, one number a layer, calibrated to Fig. "
             f"8's bar at queue depth {CALIBRATED_DEPTH}: whatever is simulated on it is simulated on calibrated rows. Error of "
@@ -364,7 +364,7 @@ class Book(Numbers):
             f"geometric mean of nine layers, at the same clock. The printed {rates[0].said()} is {gain.said(1)} that of 64 PEs, "
             f"{rates[1].said()}: {counted.said()} and {of_clock.said(1)} for the clock. But {said_together(clocks, ' to ')} is "
             f"{faster.said(1)}, with which it would be {follows.said(0)}. The other rows of Table V are the other "
-            "platforms' and stand in `data/paper`.",
+            "platforms' and are in `data/paper`.",
         )
         self._technology()
 
@@ -645,7 +645,7 @@ class Book(Numbers):
             )
         self._put(table)
         self._page.add(
-            "There is no ImageNet here: what stands instead is the relative rms error of a layer's outputs, with "
+            "ImageNet is not available here; shown instead is the relative rms error of a layer's outputs, with "
             "accumulators of the same width (as EIE's pipeline has them: shift and add), and with exact sums rounded "
             "once (wide):",
         )

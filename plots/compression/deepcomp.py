@@ -274,8 +274,9 @@ class DeepCompression:
             )
         sizes = [abs(cell.value) for cell in found.values()]
         mean = derived(sum(sizes) / len(sizes), "%", f"mean of the deviations without their signs: {network}")
+        apart = f" ({MISCOUNTED} apart)" if MISCOUNTED in self.layers[network].rows else ""
         return (
-            f"The {len(found)} layers that keep at least {KEPT_FROM_PCT} % ({MISCOUNTED} apart) deviate from the printed size by "
+            f"The {len(found)} layers that keep at least {KEPT_FROM_PCT} %{apart} deviate from the printed size by "
             f"{mean.said(1)} in the mean, without signs; most: {', '.join(f'{layer} {found[layer].said()}' for layer in worst)}."
         )
 
@@ -304,7 +305,7 @@ class DeepCompression:
             "compressed here, MB": 2
         }
         table.notes.append(
-            "GoogleNet's and SqueezeNet's sizes are cited only: nothing says how dense their layers are, so none are "
+            "GoogleNet's and SqueezeNet's sizes are cited only: the papers print no densities of their layers, so none are "
             "compressed here. `results/SQUEEZENET.md` has what `eie compress` makes of SqueezeNet's published file."
         )
         return table

@@ -91,7 +91,7 @@ def _against(found, kernel, words, ours):
 
 
 HOW = (
-    "Times are those of the convolutions alone, one behind the other; each is the least of its row's samples for all positions "
+    "Times are those of the convolutions alone, one after the other; each is the least of its row's samples for all positions "
     "of the image (rows at other batches: times positions over batch). Sums of least times are what a quiet machine would take.",
     "*here*: the fastest exact row of each layer, bit for bit what EIE computes, with bias, activation and rounding. Layers of "
     "4 bits; where one is not near enough it is the sum of two (`bench/run/share.h`).",

@@ -146,7 +146,7 @@ def limits_table(found):
 
 
 def groups_table(found):
-    """Designs of the sweep: an image is the sum over the layers, one behind the other."""
+    """Designs of the sweep: an image is the sum over the layers, one after the other."""
     table = Table("groups", "PEs in groups", corner="groups x PEs")
     names = {layer.name for layer in found.layers}
     designs = {}
@@ -180,7 +180,7 @@ def file_table(found):
     table.put(FLOATS, BYTES, Cell(dense, "bytes", "derived", f"{source}: 4 bytes a weight and bias"))
     table.put(SIX_BITS, BYTES, Cell(found.file["file_bytes"], "bytes", "measured", f"{source}: the whole file"))
     table.put(SIX_BITS, "rate", Cell(dense / found.file["file_bytes"], "x", "derived", source))
-    table.fill("it is what the other is held against")
+    table.fill("the other is compared with it")
     table.decimals = {BYTES: 0}
     return table
 

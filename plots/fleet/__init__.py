@@ -1,1 +1,1 @@
-"""Many results files of many machines: read side by side, parts put together, equal machines held against each other."""
+"""Many results files of many machines: read side by side, parts put together, equal machines compared."""

@@ -1,4 +1,4 @@
-"""Equal machines held against each other: which is slower or faster than its siblings, and what would have been seen.
+"""Equal machines compared with each other: which is slower or faster than its siblings, and what would have been seen.
 
 A machine's effect is the mean, over rows, of the logarithm of its time over the median of all siblings; a run counts by the
 tenth percentile of its samples, as in a comparison. Siblings scatter, by their silicon and by the run: the scatter of their

@@ -135,7 +135,7 @@ class DeviceTables:
         table.notes.append(MEANS)
         if clock == "chain":
             table.notes.append(
-                "A chain is many calls behind each other in one graph, its time divided by how many: what a call costs a "
+                "A chain is many calls one after the other in one graph, its time divided by how many: what a call costs a "
                 "busy GPU, without its launch. Nobody gets an answer in that time."
             )
         if on_device:

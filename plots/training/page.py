@@ -178,7 +178,7 @@ class Training:
                 "After Deep Compression's Fig. 6. Lines join what the phases of a recipe left; the last step, from pruned to "
                 "file, is sharing, tuning and coding: what the paper's Fig. 7 asks, whether pruned weights can be shared at few "
                 "bits. Rates in weights are not rates in bytes: they count no places, so that the two kinds of marks must not be "
-                "held against each other.",
+                "compared.",
             )
         self._sweep(page, file, swept)
         if self.trainings:
@@ -236,8 +236,8 @@ class Training:
             page.table(table, file=file)
         if training.has_control:
             page.table(self.dsd_table(), file=file).add(
-                "**Other networks and other data**: nothing of that table is about the networks here, and it holds DSD against the "
-                "baseline, not against a control that was trained as long.",
+                "**Other networks and other data**: nothing of that table is about the networks here, and it compares DSD with the "
+                "baseline, not with a control that was trained as long.",
             )
 
 
