@@ -17,18 +17,22 @@ STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")  # ticks of logarithmic axes: no powers, no ".0"
 
 
+WIDTH = 6.4  # inches; at a phone's width letters of 8 points stay readable
+
+
 def _png(figure):
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
     return buffer.getvalue()
 
 
 def _grid(title, across, up):
-    figure = Figure(figsize=(9, 7.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
     figure.suptitle(title)
-    figure.supxlabel(across, fontsize=9)
     figure.supylabel(up, fontsize=9)
-    return figure, figure.subplots(3, 3, sharex=True, sharey=True).ravel()
+    panels = figure.subplots(3, 3, sharex=True, sharey=True)
+    panels[-1][1].set_xlabel(across, fontsize=9)  # not of the figure: the legend would lie over it
+    return figure, panels.ravel()
 
 
 def _legend(figure, panels, columns=3):
@@ -51,7 +55,7 @@ def _log2(axes, values):
 
 
 def _bars(title, layers, series, label):
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(series)
     for index, (name, colour, values) in enumerate(series):
@@ -63,11 +67,11 @@ def _bars(title, layers, series, label):
             color=colour,
         )
     axes.set_yscale("log")
-    axes.set_xticks(range(len(layers)), layers)
+    axes.set_xticks(range(len(layers)), layers, fontsize=8)
     axes.set_xlabel("layer")
     axes.set_ylabel(label)
     axes.set_title(title)
-    _legend(figure, [axes])
+    _legend(figure, [axes], 2)
     return _png(figure)
 
 
@@ -127,7 +131,7 @@ def fig8(book):
             for suite in (MATCHED, ROWS)
         ]
         _curves(axes, DEPTHS, [book.published.load_balance(layer, depth).value for depth in DEPTHS], *series)
-        _log2(axes, DEPTHS)
+        _log2(axes, DEPTHS[::2])
         axes.set_title(layer)
     if book.has_real:
         panels[2].plot(
@@ -138,13 +142,13 @@ def fig8(book):
             linewidth=2,
             label="real fc8 (simulated)",
         )
-    _legend(figure, panels, 4)
+    _legend(figure, panels, 2)
     return _png(figure)
 
 
 def fig9(book):
-    figure = Figure(figsize=(9, 4.1), layout="constrained")
-    axes, other = figure.subplots(1, 2)
+    figure = Figure(figsize=(WIDTH, 7), layout="constrained")
+    axes, other = figure.subplots(2, 1)
     axes.plot(WIDTHS, [book.published.spmat_reads(w).value for w in WIDTHS], "o-", color=PAPER, label="paper, left panel")
     axes.plot(
         WIDTHS, [book.reads("Alex-6", w).value for w in WIDTHS], "-", color=OURS, label=f"Alex-6 of {ROWS} (simulated)"
@@ -175,13 +179,13 @@ def fig9(book):
     for panel in (axes, other):
         _log2(panel, WIDTHS)
         panel.set_xlabel("width of the SRAM, bits")
-    _legend(figure, (axes, other))
+    _legend(figure, (axes, other), 2)
     return _png(figure)
 
 
 def fig10(book):
     kinds = ("float32", "fixed16-wide", "fixed16", "fixed8-wide", "fixed8")
-    figure = Figure(figsize=(9, 3.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.9), layout="constrained")
     axes = figure.subplots()
     for place, kind in enumerate(kinds):
         values = [book.queue.precision[MATCHED, layer, kind]["relative_rms_error"] for layer in LAYERS]
@@ -194,7 +198,7 @@ def fig10(book):
             color=("#222222", "#56B4E9", "#0072B2", "#E69F00", "#D55E00")[place],
         )
     axes.set_yscale("log")
-    axes.set_xticks(range(len(LAYERS)), LAYERS)
+    axes.set_xticks(range(len(LAYERS)), LAYERS, fontsize=8)
     axes.set_title("Fig. 10 as numerical error (simulated)")
     axes.set_xlabel("layer")
     axes.set_ylabel("relative rms error of the outputs")
@@ -203,7 +207,7 @@ def fig10(book):
 
 
 def figs11_13(book):
-    figure = Figure(figsize=(9, 9.5), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 7.8), layout="constrained")
     panels = figure.subplots(3, 3, sharex=True)
     chosen = ("Alex-7", "VGG-6", "NT-We")
     for column, layer in enumerate(chosen):
@@ -230,7 +234,7 @@ def figs11_13(book):
             _curves(
                 axes, PES, [paper(pes) for pes in PES], [ours(MATCHED, pes) for pes in PES], [ours(ROWS, pes) for pes in PES]
             )
-            _log2(axes, PES)
+            _log2(axes, PES[::2])
             if row == 0:
                 axes.set_yscale("log", base=2)
                 axes.yaxis.set_major_formatter(PLAIN)
@@ -240,7 +244,7 @@ def figs11_13(book):
                 axes.set_xlabel("PEs")
             if column == 0:
                 axes.set_ylabel(f"Fig. {11 + row}: {words}")
-    _legend(figure, panels.ravel(), 4)
+    _legend(figure, panels.ravel(), 2)
     return _png(figure)
 
 
@@ -269,7 +273,7 @@ def _lower_bounds(axes, book, layer):
 EIE_DESIGN = {"pes": 64, "queue_depth": 8, "line_bits": 64, "index_bits": 4}
 TICKS = [step * 10**power for power in range(-3, 7) for step in (1, 2, 3, 5, 7)]
 ALIKE = 1.03  # designs of the front that differ in the queue alone share a name where their energy differs by no more
-NAMES_BESIDE = 0.13  # of the decades of time, at the left, for the names
+NAMES_BESIDE = 0.2  # of the decades of time, at the left, for the names
 
 
 def design_name(row):
@@ -278,7 +282,7 @@ def design_name(row):
 
 
 def designs(sweep):
-    figure = Figure(figsize=(9, 6.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 6.2), layout="constrained")
     axes = figure.subplots()
     rows = sorted(sweep.designs, key=lambda row: row["pareto_left"])
     shown = axes.scatter(
@@ -301,7 +305,7 @@ def designs(sweep):
     axes.set_title(
         "Designs (simulated); ringed and named: Pareto front of time, energy, area; star: EIE's own\n"
         "names: PEs / queue depths, the deepest being the fastest / bits of a line / bits of an index",
-        fontsize=10,
+        fontsize=8.5,
     )
     _name_designs(axes, rows)
     return _png(figure)

@@ -35,6 +35,12 @@ INK, LEVEL, LINE = "#222222", "#D55E00", "#888888"
 HEADER = ["machine", "kernel", "time", "revision", "file", "ratio", "rows", "change"]
 
 
+def _runs(dates):
+    if len(dates) == 1:
+        return f"1 run of {dates[0]:%Y-%m-%d}"
+    return f"{len(dates)} runs from {min(dates):%Y-%m-%d} to {max(dates):%Y-%m-%d}"
+
+
 class HistoryPage:
     def __init__(self, found, least, by):
         self.history, self.least, self.by = found, least, by
@@ -104,10 +110,7 @@ class HistoryPage:
     def page(self, drawn):
         page = Page("History").add(f"**{self.verdict()}**")
         page.heading("Machines").bullets(
-            (
-                f"{machine_words(machine)}: {len(runs)} runs from {min(runs):%Y-%m-%d} to {max(runs):%Y-%m-%d}"
-                for machine, runs in self._dates()
-            ),
+            (f"{machine_words(machine)}: {_runs(runs)}" for machine, runs in self._dates()),
             numbered=True,
         )
         if self.history.changes():

@@ -264,7 +264,7 @@ class DeviceTables:
         table.notes += [
             f"GPU: the whole board with its memory and with what it draws when idle, in the calls of the kernel that is "
             f"fastest by device time. EIE: {chip.text} W (c; the paper's text and Table V) x actual time of Table IV, the "
-            "chip alone without DRAM; the labels of Fig. 7 stand on the abstract's "
+            "chip alone without DRAM; the labels of Fig. 7 rest on the abstract's "
             f'{self._published.claim("chip_power_abstract").text} W. "EIE over GPU" is how many times less '
             "energy EIE needs; below 1x the GPU needs less.",
             "Idle share: what the board draws without a call / what it draws in the calls; above idle: the rest of its "
@@ -370,7 +370,7 @@ class DeviceTables:
             table.put(f"{words}, {cell.unit}", "best", cell)
         table.notes.append(
             "What a launch costs by itself, on either clock, and what the two levels of memory give; the "
-            "best of all runs of this file. The roofline bounds are made of these."
+            "best of all runs of this file. The roofline bounds follow from these."
         )
         return table
 

@@ -164,7 +164,7 @@ def test_every_picture_has_its_axes_named_and_no_legend_on_its_curves(files, fig
         figure = getattr(figures, name)(book)
         assert figure.legends and not any(axes.get_legend() for axes in figure.axes), name
         assert figure.get_supylabel() or figure.axes[0].get_ylabel(), name
-        assert figure.get_supxlabel() or figure.axes[-1].get_xlabel(), name
+        assert any(axes.get_xlabel() for axes in figure.axes[-3:]), name  # of one column or another of the last line
 
 
 def test_designs_of_the_front_and_eies_own_are_named(files, figures):
