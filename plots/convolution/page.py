@@ -62,7 +62,7 @@ def lead(found):
 
 
 def _speed(time):
-    return f"{time.said()}, {1e3 / time.value:.0f} images a second"
+    return f"{time.said()}, {Cell(1e3 / time.value, 'images/s', 'derived', '1 / ' + time.source).said()}"
 
 
 def _against(found, kernel, words, ours):

@@ -362,7 +362,8 @@ class Even:
         page.heading("What came of it").bullets(self.sentences())
         page.add(
             "A difference is called where the 95 % interval by Student's t over the seeds' pairs leaves 0 out; with three seeds that "
-            f"asks for much. *Comparable* means here: a mean of at most {CLOSE_POINTS} points more, ten images of the 10,000."
+            f"asks for much. *Comparable* means here: a mean of at most {CLOSE_POINTS} points more, ten images of the 10,000; "
+            "*holds* is said of that mean, which the interval of a few seeds, wider than that, does not prove."
         )
         for table in (self.networks(), *map(self.against, PAIRS), self.line(), self.seeds()):
             if table.rows:

@@ -243,6 +243,8 @@ FORMATTED = {
     "book/bookpictures.py": {""},  # ticks of axes
     "book/bookpages.py": {"_fig7"},  # a name of columns, as in the three below
     "training/curve.py": {"*"},  # axes and labels
+    "training/ledgers.py": {"_recipe"},  # shares and bits that were asked for
+    "training/sweep.py": {"sweep_table", "_bits"},  # the same, as names of rows and lines
     "training/goals.py": {"_found"},  # digits of a cell, as in the one below
     "training/tables.py": {"seeds_table"},
     "tables/energy.py": {"power_column", "_watts"},
