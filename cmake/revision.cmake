@@ -1,4 +1,4 @@
-# The revision and the flags that a results file states. The header is written anew at every build,
+# The revision and the flags that a results file states. The header is rewritten at every build,
 # and touched only when it changes.
 set(EIE_REVISION_HEADER ${PROJECT_BINARY_DIR}/generated/revision.h)
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)

@@ -30,9 +30,9 @@ extern "C" {
 struct eie_plugin {
     char magic[8];         /* EIE_PLUGIN_MAGIC */
     uint32_t abi;          /* EIE_KERNEL_ABI of the headers it was built with */
-    uint32_t size_count;   /* of sizes */
+    uint32_t size_count;   /* entries of sizes */
     const uint32_t *sizes; /* of EIE_PLUGIN_STRUCTS, in bytes, as the plug-in's compiler saw them */
-    const struct eie_kernel *const *kernels;
+    const struct eie_kernel *const *kernels; /* [kernel_count], static; at least one */
     uint32_t kernel_count;
 };
 
@@ -41,7 +41,8 @@ __attribute__((visibility("default"))) extern const struct eie_plugin eie_plugin
 
 #define EIE_PLUGIN_MAGIC "eieplug"
 
-/* Every struct that both sides touch. */
+/* Every struct that both sides touch: one that grew or shrank between two versions is refused by
+ * its size. What sizes do not show is what EIE_KERNEL_ABI is for. */
 #define EIE_PLUGIN_STRUCTS(DO)                                                                     \
     DO(eie_kernel)                                                                                 \
     DO(eie_problem)                                                                                \
@@ -58,8 +59,11 @@ __attribute__((visibility("default"))) extern const struct eie_plugin eie_plugin
     DO(eie_error)
 #define EIE_PLUGIN_SIZE(name) sizeof(struct name),
 
-/* Once in each plug-in, outside of functions: the addresses of its kernels, which live as long as
- * the program. */
+/* Once in each plug-in, outside of functions: the addresses of its kernels. The program opens the
+ * shared object once and never closes it, so what they point to may be static. It refuses
+ * (EIE_INPUT, one line with the file's name) what exports no eie_plugin, another magic, abi or
+ * size, no kernel at all, a kernel without a function that its flags demand, a name that is taken
+ * or a folder of its own. */
 #define EIE_PLUGIN(...)                                                                            \
     static const struct eie_kernel *const eie_plugin_kernels[] = {__VA_ARGS__};                    \
     static const uint32_t eie_plugin_sizes[] = {EIE_PLUGIN_STRUCTS(EIE_PLUGIN_SIZE)};              \

@@ -545,7 +545,7 @@ static enum eie_status check_case(const struct eie_kernel *kernel, const struct 
     return EIE_OK;
 }
 
-/* The case whose layer stands beside: the previous one, of another shape; beside the first of many
+/* The case whose layer is loaded too: the previous one, of another shape; beside the first of many
  * inputs the last of those. */
 static uint32_t companion_of(uint32_t index)
 {
@@ -605,7 +605,7 @@ enum eie_status eie_check_kernel(const struct eie_kernel *kernel, const struct e
         status = begin_sides(options->seed, index, load.samples, &last, sides, error);
         if (!status) status = check_case(kernel, device, options, load, sides, count, error);
         if (index + 1 < end && companion_of(index + 1) == index &&
-            load_of(index + 1).samples == load.samples) { /* drawn anew it would be the same */
+            load_of(index + 1).samples == load.samples) { /* drawn again it would be the same */
             forget(&sides[0]);
             last = sides[0];
             sides[0] = (struct side){0};

@@ -3,7 +3,7 @@
 #include "host/base/sealed.h"
 #include "host/devices/design.h"
 #include "host/layer/numbers.h"
-#include "host/layer/reshare.h"
+#include "host/layer/recluster.h"
 #include "kernels/scalar/ref_dense.h"
 
 #include <inttypes.h>
@@ -215,15 +215,16 @@ enum eie_status eie_reference_make_on(const struct eie_device *device,
     const struct eie_design *design = device->design;
     if (eie_layer_codes_fit(layer, design->code_bits))
         return eie_reference_make(layer, inputs, batch, design->pe_count, reference, error);
-    struct eie_layer *reshared;
-    struct eie_resharing report;
-    enum eie_status status = eie_layer_reshare(layer, design->code_bits, &reshared, &report, error);
+    struct eie_layer *reclustered;
+    struct eie_reclustering report;
+    enum eie_status status =
+        eie_layer_recluster(layer, design->code_bits, &reclustered, &report, error);
     if (status) return status;
-    status = eie_reference_make(reshared, inputs, batch, design->pe_count, reference, error);
-    eie_layer_free(reshared);
+    status = eie_reference_make(reclustered, inputs, batch, design->pe_count, reference, error);
+    eie_layer_free(reclustered);
     return status == EIE_INPUT
                ? eie_fail(error, EIE_UNSUPPORTED,
-                          "with its weights shared anew for %u-bit codes, sums leave int32",
+                          "with its weights reclustered for %u-bit codes, sums leave int32",
                           design->code_bits)
                : status;
 }

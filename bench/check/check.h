@@ -37,8 +37,8 @@ EIE_MUST_USE enum eie_status eie_reference_make(const struct eie_layer *layer,
 void eie_reference_free(struct eie_reference *reference);
 
 /* What a kernel on `device` must return: on an EIE design the rows are dealt to its PEs, and where
- * its codes do not hold the layer's (host/layer/reshare.h) the weights are those shared anew. There
- * EIE_UNSUPPORTED when a final sum leaves int32, which the layer itself does not do. */
+ * its codes do not hold the layer's (host/layer/recluster.h) the weights are the reclustered ones.
+ * There EIE_UNSUPPORTED when a final sum leaves int32, which the layer itself does not do. */
 EIE_MUST_USE enum eie_status eie_reference_make_on(const struct eie_device *device,
                                                    const struct eie_layer *layer,
                                                    const int16_t *inputs, uint32_t batch,

@@ -22,7 +22,7 @@ int eie_command_usage(const char *verb, const char *format, ...) EIE_PRINTF(2, 3
  */
 int eie_command_option(int argc, char **argv, const char *verb, const struct option *options);
 
-/* Options that begin anew: those of `values` may come again (bench --also). */
+/* Options that start over: those of `values` may come again (bench --also). */
 void eie_command_again(const char *values);
 
 /* "eie" and the words behind it, cut at `size`: what a results file says that it was made by. */

@@ -64,7 +64,7 @@ static const char help[] =
     "                    energy too, power x time, marked assumed; measured energy stays beside "
     "it\n"
     "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
-    "                    --batch, --threads and --cache begin anew behind it\n"
+    "                    --batch, --threads and --cache start over after it\n"
     "  --out FILE        results as JSON (default: only the table is printed)\n"
     "  --resume          go on with the results file of --out: its rows stay, the rest is run\n"
     "  --quiet           no progress\n\n"
@@ -242,7 +242,7 @@ struct outcome {
     const struct options *options;
     struct eie_supervision *supervision;
     const struct eie_matrix *matrices;
-    struct eie_error stale;      /* an old row that must not stand beside new ones; "" for none */
+    struct eie_error stale;      /* an old row that must not be mixed with new ones; "" for none */
     uint32_t old, rows, numbers; /* that stood there already; matched; with a number */
     int worst;                   /* exit code so far */
     json_t *codes;               /* of the rows that came in this run, by name */

@@ -28,7 +28,7 @@ static const char help_end[] =
     "  --run-bits N        bits of a run of zeros, 2 to 8 (4: a layer for kernels)\n"
     "  --centroids START   linear (default), density or random first centroids of k-means\n"
     "  --rounds N          at most so many rounds of k-means (default 1000)\n"
-    "  --keep-codes        a network's or the published SqueezeNet's codes, nothing shared anew\n"
+    "  --keep-codes        a network's or the published SqueezeNet's codes, no re-clustering\n"
     "  --form FORM         plain (default: EIE's layer), packed, or huffman (storage)\n"
     "  --inputs FILE       sample inputs that travel with the layer, one a row\n"
     "  --samples N         drawn sample inputs instead (default 64); 'positions': as many as a\n"

@@ -41,7 +41,7 @@ static const char help[] =
     "  --line LIST         bits of an Spmat line\n"
     "  --index LIST        bits of a zero run, 2 to 8\n"
     "  --code LIST         bits of a weight's code, 2 to 8; where a layer uses more codes, its\n"
-    "                      weights are shared anew and its points are approximate\n"
+    "                      weights are re-clustered and its points are approximate\n"
     "  --clock LIST        hertz; 800M, 1.2G\n"
     "  --technology LIST   own, paper:NM (the paper's projection), stillmaker-baas:NM\n"
     "  --precision         also the numerical error of the outputs in float32 and in 32, 16 and "
@@ -504,13 +504,13 @@ static void warn_capacity(const struct exploration *all)
     }
     for (uint32_t l = 0; l < all->run.layer_count; l++)
         for (uint32_t bits = 0; bits < 9; bits++) {
-            const struct eie_resharing *resharing = &all->run.layers[l].resharing[bits];
-            if (!resharing->codes_used) continue;
+            const struct eie_reclustering *reclustering = &all->run.layers[l].reclustering[bits];
+            if (!reclustering->codes_used) continue;
             fprintf(stderr,
                     "eie: layer %s with %u-bit codes is approximate: %u shared weights instead of "
                     "%u, weights off by %.3g %% (rms)\n",
-                    all->run.layers[l].layer->name, bits, resharing->codes_left,
-                    resharing->codes_used, 100 * resharing->relative_rms_error);
+                    all->run.layers[l].layer->name, bits, reclustering->codes_left,
+                    reclustering->codes_used, 100 * reclustering->relative_rms_error);
         }
 }
 

@@ -25,7 +25,7 @@ static const char help_text[] =
     "  --bound E       a layer whose outputs on drawn images are further than E from those of the\n"
     "                  weights as they are becomes the sum of two (default 0.06)\n"
     "  --draws N       images that are drawn for that and for the scales (default 4)\n"
-    "  --anew          shared and scaled anew, where the file has layers\n"
+    "  --requantize    cluster and scale again, where the file has layers\n"
     "  --save FILE     the layers of 4 bits, as a layer file\n"
     "  --columns       with --save and one image: the layers' sample inputs are those of all\n"
     "                  positions of the image (eie bench --batch positions)\n"
@@ -69,7 +69,7 @@ static int parse_option(int option, const char *text, struct request *request)
     if (option == 'j') request->json = text;
     if (option == 'f') options->in_float = true;
     if (option == 'C') options->columns = true;
-    if (option == 'a') options->anew = true;
+    if (option == 'a') options->requantize = true;
     if (option == 'p') return eie_command_plugin(text);
     if (option == 'b') return parse_bound(text, &options->bound);
     if (option == 't') return parse_number("--top", text, 65536, &options->top);
@@ -87,8 +87,9 @@ static int check(const struct request *request)
     if (!options->network) return eie_command_usage(VERB, "needs a network");
     if (!options->image_count && !options->save)
         return eie_command_usage(VERB, "needs an image, or --save FILE");
-    if (options->in_float && (options->kernel || options->save || options->anew))
-        return eie_command_usage(VERB, "--float goes with none of --kernel, --save and --anew");
+    if (options->in_float && (options->kernel || options->save || options->requantize))
+        return eie_command_usage(VERB,
+                                 "--float goes with none of --kernel, --save and --requantize");
     if (options->columns && (!options->save || options->image_count != 1))
         return eie_command_usage(VERB, "--columns goes with --save FILE and one image");
     return eie_command_claim(request->json);
@@ -104,7 +105,7 @@ static int parse(int argc, char **argv, struct request *request)
         {"kernel", required_argument, NULL, 'k'},
         {"bound", required_argument, NULL, 'b'},
         {"draws", required_argument, NULL, 'd'},
-        {"anew", no_argument, NULL, 'a'},
+        {"requantize", no_argument, NULL, 'a'},
         {"save", required_argument, NULL, 's'},
         {"columns", no_argument, NULL, 'C'},
         {"threads", required_argument, NULL, 'T'},

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
 {
     open_standard();
     eie_libraries_silence();
-    setenv("HWLOC_HIDE_ERRORS", "2", 0); /* it goes on without /sys, and would print */
+    setenv("HWLOC_HIDE_ERRORS", "2", 0); /* it runs without /sys, and would print */
     end_on(SIGINT);
     end_on(SIGTERM);
     end_on(SIGHUP);

@@ -105,7 +105,7 @@ static void describe_source(const struct eie_compress_options *options,
         if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7E) *c = '?';
 }
 
-/* Of weights that were shared and are shared anew only the bias stays. */
+/* Of shared weights that are re-clustered only the bias stays. */
 static enum eie_status take_own_bias(struct work *work)
 {
     struct eie_shared own = {0};

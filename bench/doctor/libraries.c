@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define LIMIT_S   20
-#define LEAST_S   0.05 /* less is not begun */
+#define LEAST_S   0.05 /* with less none is started */
 #define SIDE      64u
 #define NAME_SIZE 64u
 #define WEAK      "weak path"

@@ -178,7 +178,7 @@ void eie_try_caches(double deadline_s, struct eie_cache_reach *reach, bool *late
     while (most > spare) most /= 2;
     if (!last || first >= most || !eie_area_make(most, &area)) return;
     *late = !fill(&area, most, deadline_s);
-    bind(0); /* on another core the sets would have to be fetched anew */
+    bind(0); /* on another core the sets would have to be fetched again */
     for (uint64_t bytes = first; bytes <= most && count < SETS_MAX && !*late; bytes *= 2) {
         *late = eie_now_s() > deadline_s;
         if (!*late)

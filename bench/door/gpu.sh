@@ -99,7 +99,7 @@ try() { timeout --foreground -k 10 "$(seconds_left)" "$@"; }
 # The step has been done, however it came out, unless the limit ended it.
 ended() { # step, exit code
   if [ "$2" = 124 ] || [ "$2" = 137 ]; then
-    say "--limit ended step $1; it goes on with --out $out"
+    say "--limit ended step $1; continue with --out $out"
     : >"$out/unfinished"
   elif [ "$2" = 130 ] || [ "$2" = 143 ]; then
     tell "stopped: go on with --out $out"

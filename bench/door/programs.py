@@ -1,7 +1,7 @@
 """Other programs, run as a shell runs them: exit codes, signals and what was printed before.
 
 Ctrl-C reaches the program that runs as well. Where that ends by it, the verb ends with exit code 130; where it ends in its
-own way, the verb goes on with its exit code. A verb that has to clean up calls hold_signals(): then each of SIGINT,
+own way, the verb continues with its exit code. A verb that has to clean up calls hold_signals(): then each of SIGINT,
 SIGTERM and SIGHUP ends it, with 130 or 143, once the program that runs has ended. What comes ignored, as SIGINT does in a
 background job, stays ignored."""
 

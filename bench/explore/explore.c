@@ -143,10 +143,11 @@ enum eie_status eie_sweep_layer_make(const struct eie_suite *suite, uint32_t ind
     if (!status) count_weights(layer);
     for (uint32_t c = 0; c < sweep->code_bits.count && !status; c++) {
         const uint32_t bits = (uint32_t)sweep->code_bits.values[c];
-        struct eie_layer *reshared;
+        struct eie_layer *reclustered;
         if (eie_layer_codes_fit(layer->layer, bits)) continue;
-        status = eie_layer_reshare(layer->layer, bits, &reshared, &layer->resharing[bits], error);
-        if (!status) eie_layer_free(reshared);
+        status = eie_layer_recluster(layer->layer, bits, &reclustered, &layer->reclustering[bits],
+                                     error);
+        if (!status) eie_layer_free(reclustered);
     }
     if (status) eie_sweep_layer_free(layer);
     return status;
@@ -181,11 +182,11 @@ static uint32_t registers_of(const struct eie_design *design)
     return design->batching ? design->activation_registers_per_pe : 0;
 }
 
-static struct eie_cut_plan plan_of(const struct eie_sweep *sweep, const struct eie_unit *unit)
+static struct eie_partition_plan plan_of(const struct eie_sweep *sweep, const struct eie_unit *unit)
 {
-    return (struct eie_cut_plan){.pe_count = eie_unit_own(unit),
-                                 .index_bits = unit->index_bits,
-                                 .rows_per_block = registers_of(design_of(sweep))};
+    return (struct eie_partition_plan){.pe_count = eie_unit_own(unit),
+                                       .index_bits = unit->index_bits,
+                                       .rows_per_block = registers_of(design_of(sweep))};
 }
 
 /* What is added up while the samples go to the groups. */
@@ -222,7 +223,8 @@ static void add_work(const struct eie_cycle_counts *counts, uint32_t own, uint64
 }
 
 /* One sample on its group. */
-static enum eie_status run_sample(const struct eie_sweep *sweep, const struct eie_cut *cut,
+static enum eie_status run_sample(const struct eie_sweep *sweep,
+                                  const struct eie_partition *partition,
                                   const struct eie_schedule *schedule, uint32_t group,
                                   struct eie_cycle_counts *counts, const struct tally *tally,
                                   struct eie_unit *unit, struct eie_error *error)
@@ -238,13 +240,13 @@ static enum eie_status run_sample(const struct eie_sweep *sweep, const struct ei
     enum eie_status status = EIE_OK;
     for (uint32_t l = 0; l < unit->line_count && !status; l++) {
         cycles.entries_per_line = unit->entries_per_line[l];
-        status = eie_cycle_work(cut, schedule, &cycles, counts, error);
+        status = eie_cycle_work(partition, schedule, &cycles, counts, error);
         unit->lines[l] += counts->lines;
     }
     if (!status) add_work(counts, own, tally->pe + (size_t)group * own, unit);
     for (uint32_t d = 0; d < sweep->depths.count && !status; d++) {
         cycles.queue_depth = (uint32_t)sweep->depths.values[d];
-        status = eie_cycle_time(cut, schedule, &cycles, counts, error);
+        status = eie_cycle_time(partition, schedule, &cycles, counts, error);
         if (!status)
             add_depth(counts, own, &tally->cycles[(size_t)d * unit->groups + group],
                       &unit->depth[d]);
@@ -266,9 +268,10 @@ static void finish_depths(const struct eie_sweep *sweep, const struct tally *tal
     }
 }
 
-static enum eie_status run_cut(const struct eie_sweep *sweep, const struct eie_sweep_layer *layer,
-                               const struct eie_cut *cut, struct eie_unit *unit,
-                               struct eie_error *error)
+static enum eie_status run_partition(const struct eie_sweep *sweep,
+                                     const struct eie_sweep_layer *layer,
+                                     const struct eie_partition *partition, struct eie_unit *unit,
+                                     struct eie_error *error)
 {
     const uint32_t registers = registers_of(design_of(sweep)), inputs = layer->codes.inputs;
     const struct tally tally = {
@@ -279,12 +282,13 @@ static enum eie_status run_cut(const struct eie_sweep *sweep, const struct eie_s
     enum eie_status status = tally.pe && tally.cycles
                                  ? eie_counts_begin(eie_unit_own(unit), &counts, error)
                                  : eie_fail(error, EIE_MEMORY, "out of memory for a unit");
-    if (!status) status = eie_schedule_begin(cut, registers, &schedule, error);
+    if (!status) status = eie_schedule_begin(partition, registers, &schedule, error);
     for (uint32_t s = 0; s < layer->samples && !status; s++) {
-        eie_schedule_fill(cut, registers, layer->layer->sample_inputs + (size_t)s * inputs,
+        eie_schedule_fill(partition, registers, layer->layer->sample_inputs + (size_t)s * inputs,
                           &schedule);
         unit->passes = schedule.pass_count;
-        status = run_sample(sweep, cut, &schedule, s % unit->groups, &counts, &tally, unit, error);
+        status =
+            run_sample(sweep, partition, &schedule, s % unit->groups, &counts, &tally, unit, error);
     }
     if (!status) finish_depths(sweep, &tally, unit);
     eie_schedule_free(&schedule);
@@ -297,20 +301,21 @@ static enum eie_status run_cut(const struct eie_sweep *sweep, const struct eie_s
 enum eie_status eie_unit_run(const struct eie_sweep *sweep, const struct eie_sweep_layer *layer,
                              struct eie_unit *unit, struct eie_error *error)
 {
-    const struct eie_cut_plan plan = plan_of(sweep, unit);
-    struct eie_cut cut;
-    enum eie_status status = eie_cut_make(&layer->codes, layer->layer->bias, &plan, &cut, error);
+    const struct eie_partition_plan plan = plan_of(sweep, unit);
+    struct eie_partition partition;
+    enum eie_status status =
+        eie_partition_make(&layer->codes, layer->layer->bias, &plan, &partition, error);
     if (status) return status;
-    if ((uint64_t)cut.columns * design_of(sweep)->empty_column_cycles * 2 > INT32_MAX)
+    if ((uint64_t)partition.columns * design_of(sweep)->empty_column_cycles * 2 > INT32_MAX)
         status = eie_fail(error, EIE_INPUT, "layer %s: too many cycles for one pass",
                           layer->layer->name);
     unit->samples = layer->samples;
-    unit->most_entries = cut.most_entries;
-    unit->stored_entries = cut.entries;
-    unit->blocks = cut.blocks;
-    unit->columns = cut.columns;
-    if (!status) status = run_cut(sweep, layer, &cut, unit, error);
-    eie_cut_free(&cut);
+    unit->most_entries = partition.most_entries;
+    unit->stored_entries = partition.entries;
+    unit->blocks = partition.blocks;
+    unit->columns = partition.columns;
+    if (!status) status = run_partition(sweep, layer, &partition, unit, error);
+    eie_partition_free(&partition);
     unit->done = !status;
     return status;
 }
@@ -318,13 +323,14 @@ enum eie_status eie_unit_run(const struct eie_sweep *sweep, const struct eie_swe
 uint64_t eie_unit_bytes(const struct eie_sweep *sweep, const struct eie_sweep_layer *layer,
                         const struct eie_unit *unit)
 {
-    const struct eie_cut_plan plan = plan_of(sweep, unit);
-    const uint64_t cut = eie_cut_bytes(layer->layer, &plan);
+    const struct eie_partition_plan plan = plan_of(sweep, unit);
+    const uint64_t partition = eie_partition_bytes(layer->layer, &plan);
     double depth = 0;
     for (uint32_t d = 0; d < sweep->depths.count; d++) depth = fmax(depth, sweep->depths.values[d]);
     const uint64_t slots = depth < layer->codes.inputs ? (uint64_t)depth : layer->codes.inputs;
-    const uint64_t lanes = (slots + 16) * (eie_unit_own(unit) + EIE_CUT_LANES) * sizeof(uint32_t);
-    return cut > UINT64_MAX - lanes ? UINT64_MAX : cut + lanes;
+    const uint64_t lanes =
+        (slots + 16) * (eie_unit_own(unit) + EIE_PARTITION_LANES) * sizeof(uint32_t);
+    return partition > UINT64_MAX - lanes ? UINT64_MAX : partition + lanes;
 }
 
 double eie_unit_seconds(const struct eie_sweep *sweep, const struct eie_suite_layer *layer,
@@ -334,7 +340,7 @@ double eie_unit_seconds(const struct eie_sweep *sweep, const struct eie_suite_la
     const double columns = spec->active_inputs ? spec->active_inputs : 1000;
     const double weights = spec->inputs ? (double)(spec->nonzeros_active + spec->nonzeros_inactive)
                                         : 1e6; /* imported: unknown before it is read */
-    const double lanes = fmax(pes, EIE_CUT_LANES);
+    const double lanes = fmax(pes, EIE_PARTITION_LANES);
     const double runs = (double)sweep->depths.count + (double)sweep->lines.count;
     const double samples = sweep->samples ? sweep->samples : spec->sample_count;
     return 8e-9 * weights + lanes * (1.5e-9 * spec->inputs + 0.4e-9 * columns * runs * samples);

@@ -117,7 +117,7 @@ static json_t *point_json(const struct eie_sweep_run *run, const struct eie_unit
                           const struct eie_choice *choice, const struct eie_point *point)
 {
     const struct eie_sweep_layer *layer = &run->layers[unit->layer];
-    const struct eie_resharing *resharing = &layer->resharing[point->code_bits];
+    const struct eie_reclustering *reclustering = &layer->reclustering[point->code_bits];
     json_t *row = json_object();
     eie_set(row, "suite", layer->suite->name);
     eie_set(row, "layer", layer->layer->name);
@@ -137,8 +137,8 @@ static json_t *point_json(const struct eie_sweep_run *run, const struct eie_unit
     eie_set_integer(row, "pointer_bytes_per_pe", point->pointer_bytes);
     eie_set_integer(row, "activation_bytes_per_pe", point->activation_bytes);
     json_object_set_new(row, "fits", json_boolean(point->fits));
-    json_object_set_new(row, "approximate", json_boolean(resharing->codes_used > 0));
-    eie_set_number(row, "reshared_relative_rms_error", resharing->relative_rms_error);
+    json_object_set_new(row, "approximate", json_boolean(reclustering->codes_used > 0));
+    eie_set_number(row, "reshared_relative_rms_error", reclustering->relative_rms_error);
     return row;
 }
 
@@ -174,7 +174,7 @@ static void mean_design(const struct eie_sweep_run *run, uint32_t pair, struct d
         for (int v = 0; v < ENERGIES + 2; v++) sums[v] += log(values[v]) / run->layer_count;
         design->area_mm2 = point.area_mm2;
         design->fits += point.fits;
-        design->approximate += run->layers[i].resharing[point.code_bits].codes_used > 0;
+        design->approximate += run->layers[i].reclustering[point.code_bits].codes_used > 0;
     }
     for (int e = 0; e < ENERGIES; e++) design->energy_j[e] = exp(sums[e]);
     design->time_us = exp(sums[ENERGIES]);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One visit of a job array: visit.sh FOLDER, where Slurm's index names the line of FOLDER/visits.txt. What was begun and how it
+# One visit of a job array: visit.sh FOLDER, where Slurm's index names the line of FOLDER/visits.txt. What was started and how it
 # ended stands in FOLDER/log.txt. The results file comes whole and once: under a name of its own first, then linked, which
 # fails where a file is there already (a node that was given up and comes back). Nothing but a POSIX shell is needed.
 folder=$1

@@ -35,7 +35,7 @@ EIE_MUST_USE enum eie_status eie_candidates_fit(const struct eie_candidates *can
                                                 struct eie_error *error);
 
 /* Measures what the points lack in `results`, each kernel's least samples, and where there is a
- * target goes on with the widest intervals for `left_s` in all; else that only says how long the
+ * target continues with the widest intervals for `left_s` in all; else that only says how long the
  * whole run may still take, for its progress. What fails stands in the rows. Returned: as
  * eie_suite_of_shapes, eie_matrix_begin, eie_supervise. */
 EIE_MUST_USE enum eie_status eie_candidates_measure(const struct eie_candidates *candidates,

@@ -205,7 +205,7 @@ static enum eie_status copies_of(const struct session *session, const struct eie
 }
 
 /* As many copies as the cache mode takes; `bytes` are those of a plan with one. A kernel that
- * chooses by trying may choose another form when there are several: then they are counted anew,
+ * chooses by trying may choose another form when there are several: then they are counted again,
  * once. */
 static enum eie_status make_copies(struct session *session, struct contender *contender,
                                    uint64_t bytes, bool *later, struct eie_error *error)
@@ -296,7 +296,7 @@ static void fail(struct session *session, struct contender *contender, enum eie_
     end_plan(session, contender);
 }
 
-/* A kernel that chooses another one, and chose differently in earlier visits, begins anew: a median
+/* A kernel that chooses another one, and chose differently in earlier visits, starts over: a median
  * of two kernels' times would be that of none. */
 static void keep_choice(struct eie_row *row)
 {
@@ -658,14 +658,15 @@ static bool is_timed(const struct eie_row *row)
     return row->status == EIE_ROW_OK && row->samples.count;
 }
 
-/* The ceilings that the rows' floors depend on and that are not measured yet, or all of them anew.
+/* The ceilings that the rows' roofline bounds depend on and that are not measured yet, or all of
+ * them again.
  */
 static void measure_ceilings(struct session *session, bool again)
 {
     const struct eie_group *group = session->group;
     struct eie_ceilings *ceilings = group->ceilings;
     uint32_t which = 0;
-    struct eie_error without; /* then these rows have no floor */
+    struct eie_error without; /* then these rows have no bound */
     for (uint32_t i = 0; i < group->row_count; i++) {
         const struct eie_demand demand = demand_of(&group->rows[i]);
         if (is_timed(&group->rows[i])) which |= eie_ceilings_for(group->threads, &demand);
@@ -683,14 +684,14 @@ static void find_floor(struct session *session, uint32_t index)
 {
     struct eie_row *row = &session->group->rows[index];
     const struct eie_demand demand = demand_of(row);
-    struct eie_error without; /* then the row has no floor */
+    struct eie_error without; /* then the row has no bound */
     if (row->threads) {
-        row->floor = eie_floor_of(session->group->ceilings, &demand);
+        row->roofline = eie_roofline_of(session->group->ceilings, &demand);
         return;
     }
     enter(&session->contenders[index], "measuring its device's ceilings");
-    if (eie_device_floor(row->device, eie_row_clock(row), &demand, &row->floor, &row->launch_ns,
-                         &without))
+    if (eie_device_roofline(row->device, eie_row_clock(row), &demand, &row->roofline,
+                            &row->launch_ns, &without))
         tick(session->group, 1, "going on without the device's ceilings");
     enter(&session->contenders[index], NULL);
 }
@@ -703,7 +704,7 @@ static bool find_floors(struct session *session)
         const struct eie_row *row = &session->group->rows[i];
         if (!is_timed(row)) continue;
         find_floor(session, i);
-        above = above || row->stats.median * ABOVE_CEILING < row->floor.ns;
+        above = above || row->stats.median * ABOVE_CEILING < row->roofline.ns;
     }
     return above;
 }
@@ -717,7 +718,7 @@ static void judge(struct session *session)
         measure_ceilings(session, true);
     for (uint32_t i = 0; i < group->row_count; i++) {
         struct eie_row *row = &group->rows[i];
-        if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->floor.ns) continue;
+        if (!is_timed(row) || row->stats.median * ABOVE_CEILING >= row->roofline.ns) continue;
         const struct eie_demand demand = demand_of(row);
         row->status = EIE_ROW_SUSPECT;
         snprintf(
@@ -725,9 +726,10 @@ static void judge(struct session *session)
             "%.3g us a call is %.2f times what this %s's %s ceiling allows for the %llu "
             "bytes, %llu multiplications and %llu additions one by one that the kernel counts: "
             "its counts or its clock are wrong",
-            row->stats.median / 1e3, row->floor.ns / row->stats.median,
-            row->threads ? "machine" : "device", row->floor.bound, (unsigned long long)demand.bytes,
-            (unsigned long long)demand.macs, (unsigned long long)demand.adds);
+            row->stats.median / 1e3, row->roofline.ns / row->stats.median,
+            row->threads ? "machine" : "device", row->roofline.bound,
+            (unsigned long long)demand.bytes, (unsigned long long)demand.macs,
+            (unsigned long long)demand.adds);
     }
 }
 

@@ -11,7 +11,7 @@
 
 struct eie_supervision {
     struct eie_job job;          /* results, begin_s, broken and watch are set here */
-    struct eie_results *results; /* begun */
+    struct eie_results *results; /* after eie_results_begin */
     double timeout_s;            /* that a kernel may be silent */
     struct eie_progress progress;
     json_t *doubts; /* sentences on the run as a whole; set here */

@@ -142,7 +142,7 @@ static const struct eie_target *aim(struct worker *worker, const struct eie_stat
     return target;
 }
 
-/* Rows of another layer under this name must not stand beside ours. */
+/* Rows of another layer under this name must not be mixed with ours. */
 static enum eie_status same_layer(const struct worker *worker, const struct eie_station *station,
                                   const struct eie_target *target, struct eie_error *error)
 {

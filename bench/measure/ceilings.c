@@ -285,7 +285,7 @@ bool eie_ceilings_doubt(const struct eie_ceilings *one, const struct eie_ceiling
     return is_lower("adds", &one->adds, &several->adds, several->threads, text, size);
 }
 
-/* ---- the floor ------------------------------------------------------------------------------ */
+/* ---- the bound ------------------------------------------------------------------------------ */
 
 static double arithmetic_s(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
 {
@@ -314,10 +314,10 @@ uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand)
     return which;
 }
 
-struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,
-                                const struct eie_demand *demand)
+struct eie_roofline eie_roofline_over(const struct eie_reach *levels, uint32_t count,
+                                      const struct eie_demand *demand)
 {
-    struct eie_floor floor = {0, "none"};
+    struct eie_roofline roofline = {0, "none"};
     const double footprint =
         (double)(demand->footprint > demand->bytes ? demand->footprint : demand->bytes);
     double left = footprint, most = 0, reading_s = 0, per_s = 0;
@@ -334,27 +334,29 @@ struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,
         reading_s += spent;
         if (spent > most) {
             most = spent;
-            floor.bound = name;
+            roofline.bound = name;
         }
     }
-    floor.ns = 1e9 * reading_s;
-    return floor;
+    roofline.ns = 1e9 * reading_s;
+    return roofline;
 }
 
-struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand)
+struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings,
+                                    const struct eie_demand *demand)
 {
     struct eie_reach levels[EIE_LEVELS];
-    if (!ceilings->threads) return (struct eie_floor){0, "none"};
+    if (!ceilings->threads) return (struct eie_roofline){0, "none"};
     for (int level = 0; level < EIE_LEVELS; level++)
         levels[level] = (struct eie_reach){level_names[level], holds(level, ceilings->threads),
                                            ceilings->read[level].per_s};
-    struct eie_floor floor = eie_floor_over(levels, EIE_LEVELS, demand);
+    struct eie_roofline roofline = eie_roofline_over(levels, EIE_LEVELS, demand);
     const double multiplying_ns = 1e9 * arithmetic_s(ceilings, demand);
-    if (multiplying_ns > floor.ns) floor = (struct eie_floor){multiplying_ns, "arithmetic"};
+    if (multiplying_ns > roofline.ns)
+        roofline = (struct eie_roofline){multiplying_ns, "arithmetic"};
     const double adding_ns =
         ceilings->adds.per_s > 0 ? 1e9 * (double)demand->adds / ceilings->adds.per_s : 0;
-    if (adding_ns > floor.ns) floor = (struct eie_floor){adding_ns, "adds"};
-    return floor;
+    if (adding_ns > roofline.ns) roofline = (struct eie_roofline){adding_ns, "adds"};
+    return roofline;
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */

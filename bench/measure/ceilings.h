@@ -2,7 +2,7 @@
  * bandwidth of each level of the memory hierarchy, multiply-accumulates in registers, and additions
  * to sums in the first level at places that the data choose. From them
  * follows the least time that a call can take (its place under the roofline), and that a row which
- * took less is suspect. Beside them, what the thread pool costs, which no floor contains. */
+ * took less is suspect. Beside them, what the thread pool costs, which no bound contains. */
 #ifndef EIE_BENCH_MEASURE_CEILINGS_H
 #define EIE_BENCH_MEASURE_CEILINGS_H
 
@@ -52,7 +52,7 @@ EIE_MUST_USE enum eie_status eie_ceilings_measure(struct eie_pool *pool, uint64_
 bool eie_ceilings_doubt(const struct eie_ceilings *one, const struct eie_ceilings *several,
                         char *text, size_t size);
 
-/* What one call does, for its floor. */
+/* What one call does, for its roofline bound. */
 struct eie_demand {
     uint64_t bytes;     /* read and written by one call */
     uint64_t footprint; /* bytes that are used over and over: of all copies that are rotated */
@@ -61,10 +61,11 @@ struct eie_demand {
     bool float32;       /* all of them; else in narrower operands where that is faster */
 };
 
-/* The ceilings that the floor of a call on these threads depends on (EIE_CEILING_OF, ...). */
+/* The ceilings that the roofline bound of a call on these threads depends on (EIE_CEILING_OF, ...).
+ */
 uint32_t eie_ceilings_for(uint32_t threads, const struct eie_demand *demand);
 
-struct eie_floor {
+struct eie_roofline {
     double ns;         /* 0: no ceilings */
     const char *bound; /* "l1", "l2", "l3", "dram": where most of the time goes, or "arithmetic" or
                           "adds"; of devices also "launch" */
@@ -74,12 +75,13 @@ struct eie_floor {
  * to keep as much of the footprint as they hold, from the first level on, and to hold nothing else:
  * a bound from below. A level that could not be measured is taken to be as fast as the one before
  * it. */
-struct eie_floor eie_floor_over(const struct eie_reach *levels, uint32_t count,
-                                const struct eie_demand *demand);
+struct eie_roofline eie_roofline_over(const struct eie_reach *levels, uint32_t count,
+                                      const struct eie_demand *demand);
 
 /* The same over this machine's levels, or that of the multiplications or of the additions. Where
  * the machine shows no third level (virtual machines hide some), there may be a large one. */
-struct eie_floor eie_floor_of(const struct eie_ceilings *ceilings, const struct eie_demand *demand);
+struct eie_roofline eie_roofline_of(const struct eie_ceilings *ceilings,
+                                    const struct eie_demand *demand);
 
 /* {"eie_ceilings": [...], "eie_peaks": [...], "eie_adds": [...], "eie_pool": [...]} with units in
  * the keys. */

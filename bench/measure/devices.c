@@ -251,21 +251,21 @@ enum eie_status eie_device_copies(const struct eie_device *device, enum eie_cach
     return eie_cache_rotate(cache, (uint64_t)last, DEVICE_COPIES_MAX, copy_bytes, copies, error);
 }
 
-enum eie_status eie_device_floor(const struct eie_device *device, enum eie_clock clock,
-                                 const struct eie_demand *demand, struct eie_floor *floor,
-                                 double *launch_ns, struct eie_error *error)
+enum eie_status eie_device_roofline(const struct eie_device *device, enum eie_clock clock,
+                                    const struct eie_demand *demand, struct eie_roofline *roofline,
+                                    double *launch_ns, struct eie_error *error)
 {
     struct eie_device_ceilings most;
-    *floor = (struct eie_floor){0, "none"};
+    *roofline = (struct eie_roofline){0, "none"};
     *launch_ns = NAN;
     enum eie_status status = ceilings_of(device, &most, error);
     if (status) return status == EIE_UNSUPPORTED ? EIE_OK : status;
-    *floor = eie_floor_over(most.levels, most.level_count, demand);
+    *roofline = eie_roofline_over(most.levels, most.level_count, demand);
     for (uint32_t i = 0; i < most.launch_count; i++) { /* fmin passes over NaN */
         const double ns = empty_ns(&most.launches[i], clock);
         if (ns > 0) *launch_ns = fmin(*launch_ns, ns);
     }
-    if (*launch_ns > floor->ns) *floor = (struct eie_floor){*launch_ns, "launch"};
+    if (*launch_ns > roofline->ns) *roofline = (struct eie_roofline){*launch_ns, "launch"};
     return EIE_OK;
 }
 

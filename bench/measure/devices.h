@@ -1,6 +1,6 @@
 /* Devices that are found at run time, whatever their runtime (host/devices/runtime.h): the one list
  * of them for the whole bench layer, with what listings and results files say of each; and in the
- * process that runs kernels, what they can do at most, for the floors of their rows. */
+ * process that runs kernels, what they can do at most, for the roofline bounds of their rows. */
 #ifndef EIE_BENCH_MEASURE_DEVICES_H
 #define EIE_BENCH_MEASURE_DEVICES_H
 
@@ -70,11 +70,12 @@ EIE_MUST_USE enum eie_status eie_device_copies(const struct eie_device *device,
 
 /* The least time of such a call on one of the clocks: that of a launch of no work (*launch_ns; in
  * the cheapest of its ways), or of its bytes. The ceilings are measured when they are asked for
- * first. A device without ceilings: no floor, and NaN. EIE_SYSTEM, EIE_MEMORY. */
-EIE_MUST_USE enum eie_status eie_device_floor(const struct eie_device *device, enum eie_clock clock,
-                                              const struct eie_demand *demand,
-                                              struct eie_floor *floor, double *launch_ns,
-                                              struct eie_error *error);
+ * first. A device without ceilings: no bound, and NaN. EIE_SYSTEM, EIE_MEMORY. */
+EIE_MUST_USE enum eie_status eie_device_roofline(const struct eie_device *device,
+                                                 enum eie_clock clock,
+                                                 const struct eie_demand *demand,
+                                                 struct eie_roofline *roofline, double *launch_ns,
+                                                 struct eie_error *error);
 
 /* {"eie_device_ceilings": {NAME: {...}}} with units in the keys; nothing where the device has no
  * ceilings, or they cannot be measured. */

@@ -1,6 +1,6 @@
 /* The results file: Google Benchmark's JSON with our keys beside (results/README.md).
  * Rows with a number stand in "benchmarks", the others in "eie_missing" with status and reason. The
- * file is always whole: it is written anew under a temporary name as rows come, then renamed.
+ * file is always whole: it is rewritten under a temporary name as rows come, then renamed.
  */
 #ifndef EIE_BENCH_ROWS_RESULTS_H
 #define EIE_BENCH_ROWS_RESULTS_H

@@ -59,14 +59,14 @@ struct eie_row {
     double huge_share; /* of the copies' bytes, what lies in huge pages; NaN: not known */
     struct eie_cost cost;
     struct eie_outcome outcome;
-    struct eie_energy energy; /* of devices that have a meter, or were found at run time */
-    double assumed_power_w;   /* of the machine, by its user's meter (--power); 0: not known */
-    struct eie_counts counts; /* of the last visit, where they are asked for */
-    struct eie_floor floor;   /* the least time by the ceilings that were measured */
-    double launch_ns;         /* of no work, on this row's clock; 0 or NaN: not measured */
-    const char *resident;     /* of a device whose caches are known, else NULL */
-    bool apart;               /* run alone, after a kernel of its group ended the process */
-    json_t *columns;          /* what the kernel describes, an object; owned */
+    struct eie_energy energy;     /* of devices that have a meter, or were found at run time */
+    double assumed_power_w;       /* of the machine, by its user's meter (--power); 0: not known */
+    struct eie_counts counts;     /* of the last visit, where they are asked for */
+    struct eie_roofline roofline; /* the least time by the ceilings that were measured */
+    double launch_ns;             /* of no work, on this row's clock; 0 or NaN: not measured */
+    const char *resident;         /* of a device whose caches are known, else NULL */
+    bool apart;                   /* run alone, after a kernel of its group ended the process */
+    json_t *columns;              /* what the kernel describes, an object; owned */
 };
 
 /* On a device that was found at run time a kernel has several clocks, and a row for each of one

@@ -165,10 +165,10 @@ static void add_numbers(json_t *object, const struct eie_row *row)
                            : "none");
     eie_set_integer(object, "eie_copies", row->copies);
     if (row->threads) eie_set_number(object, "eie_huge_share", row->huge_share);
-    if (row->floor.ns > 0) {
-        eie_set_number(object, "eie_floor_ns", row->floor.ns);
-        eie_set(object, "eie_floor_bound", row->floor.bound);
-        eie_set_number(object, "eie_floor_share", row->floor.ns / row->stats.median);
+    if (row->roofline.ns > 0) {
+        eie_set_number(object, "eie_floor_ns", row->roofline.ns);
+        eie_set(object, "eie_floor_bound", row->roofline.bound);
+        eie_set_number(object, "eie_floor_share", row->roofline.ns / row->stats.median);
     }
     if (row->launch_ns > 0) eie_set_number(object, "eie_launch_ns", row->launch_ns);
     if (row->apart) json_object_set_new(object, "eie_apart", json_true());

@@ -420,24 +420,26 @@ static enum eie_status check_term(const char *path, const struct eie_layer *laye
     if ((layer->activation == EIE_ACTIVATION_RELU) != relu)
         return eie_fail(
             error, EIE_INPUT,
-            "%s: layer %s has %sReLU, which does not fit the graph; --anew makes layers "
+            "%s: layer %s has %sReLU, which does not fit the graph; --requantize makes layers "
             "that do",
             path, layer->name, relu ? "no " : "");
     if ((int)layer->input_fraction_bits != bits)
         return eie_fail(error, EIE_INPUT,
                         "%s: layer %s takes inputs of %" PRIu32 " fraction bits, what comes before "
-                        "has %d; --anew sets them anew",
+                        "has %d; --requantize sets them again",
                         path, layer->name, layer->input_fraction_bits, bits);
     if (layer->output_fraction_bits != first->output_fraction_bits)
-        return eie_fail(error, EIE_INPUT,
-                        "%s: layers %s and %s have outputs of different fraction bits; --anew sets "
-                        "them anew",
-                        path, first->name, layer->name);
+        return eie_fail(
+            error, EIE_INPUT,
+            "%s: layers %s and %s have outputs of different fraction bits; --requantize sets "
+            "them again",
+            path, first->name, layer->name);
     const enum eie_status status = eie_layer_sum_bound(layer, &bound, error);
     if (status || bound <= INT32_MAX) return status;
-    return eie_fail(error, EIE_INPUT,
-                    "%s: sums of layer %s may leave 32 bits; --anew makes layers whose sums cannot",
-                    path, layer->name);
+    return eie_fail(
+        error, EIE_INPUT,
+        "%s: sums of layer %s may leave 32 bits; --requantize makes layers whose sums cannot", path,
+        layer->name);
 }
 
 /* The image, and what pools and concatenations make of it alone, have the bits of the first layer
@@ -461,10 +463,11 @@ static enum eie_status join_bits(struct eie_pass *pass, const char *path, uint32
     bits[s] = bits[step->from[0]];
     for (uint32_t f = 1; f < step->from_count; f++)
         if (bits[step->from[f]] != bits[s])
-            return eie_fail(error, EIE_INPUT,
-                            "%s: %s joins outputs of %d and of %d fraction bits; --anew sets them "
-                            "anew",
-                            path, step->name, bits[s], bits[step->from[f]]);
+            return eie_fail(
+                error, EIE_INPUT,
+                "%s: %s joins outputs of %d and of %d fraction bits; --requantize sets them "
+                "again",
+                path, step->name, bits[s], bits[step->from[f]]);
     return EIE_OK;
 }
 

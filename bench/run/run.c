@@ -99,7 +99,7 @@ static enum eie_status open_blas(struct running *in)
 static enum eie_status make_terms(struct running *in)
 {
     const struct eie_run_options *options = in->options;
-    if (in->parts.are_layers && !options->anew) return EIE_OK;
+    if (in->parts.are_layers && !options->requantize) return EIE_OK;
     enum eie_status status = open_blas(in);
     const struct eie_share_options sharing = {.bound = options->bound,
                                               .draws = options->draws,

@@ -21,7 +21,7 @@ struct eie_run_options {
     const char *save;          /* where the layers go, or NULL */
     bool columns; /* their sample inputs are those of all positions of the (only) image */
     bool in_float;
-    bool anew;        /* layers are shared and scaled anew, even where the file has them */
+    bool requantize;  /* cluster and scale again, even where the file has layers */
     double bound;     /* bench/run/share.h */
     uint32_t draws;   /* images for scales and choices */
     uint32_t threads; /* 0: the cores that there are */

@@ -294,7 +294,7 @@ static enum eie_status check_outputs(const struct eie_train_options *options,
         if (!status) status = eie_train_checkpoint_path(options, seed, checkpoint, error);
         if (!status && !options->resume && access(checkpoint, F_OK) == 0)
             status = eie_fail(error, EIE_USAGE,
-                              "%s is there: --resume goes on with it; to begin again, remove it",
+                              "%s is there: --resume continues it; to start over, remove it",
                               checkpoint);
         if (!status && eie_output_is_direct(path))
             status = eie_fail(error, EIE_USAGE,

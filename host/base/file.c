@@ -322,7 +322,7 @@ bool eie_output_claimed(void)
 }
 
 /* A descriptor to write `path` directly. The process's own standard output or error is continued
- * where it stands, not opened anew: it may be a regular file, or a socket. -1 and errno 0: no need
+ * where it stands, not reopened: it may be a regular file, or a socket. -1 and errno 0: no need
  * to, the path is free or names a regular file. */
 static int open_direct(const char *path, const struct stat *info)
 {
@@ -465,7 +465,7 @@ static bool is_gone(long process)
 }
 
 /* False with `holder` where another process has it; true with *file -1 where there can be no lock,
- * errno saying why. A lock that its holder removed in between is made anew. */
+ * errno saying why. A lock that its holder removed in between is made again. */
 static bool try_lock(const char *path, int *file, long *holder)
 {
     const struct timespec moment = {0, 20000000};

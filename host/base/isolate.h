@@ -30,7 +30,7 @@ typedef void (*eie_isolated)(void *context, void *shared);
  * what the child wrote, up to the moment when it crashed or was killed. Static strings keep their
  * addresses; other pointers into what the child allocated mean nothing to the caller.
  *
- * The child is a copy of the calling thread alone: a pool of threads must be had anew there
+ * The child is a copy of the calling thread alone: it must get a thread pool of its own
  * (eie_pool_get does so). Output that waits in stdio's buffers is written before; what the child
  * prints, a library perhaps, goes to standard error. Ctrl-C ends both.
  * The child dies with the thread that called. In a build with AddressSanitizer, what leaks in the

@@ -3,7 +3,7 @@
  * it (no nvcc at hand) says so for every device and kernel. One stream per process and device;
  * plans only borrow it.
  *
- * A process that has begun with CUDA must not be forked: listing is done in a child, and
+ * A process that has initialised CUDA must not be forked: listing is done in a child, and
  * eie_cuda_open belongs into the process that runs kernels. No CUDA header is needed to include
  * this one. */
 #ifndef EIE_HOST_DEVICES_CUDA_H

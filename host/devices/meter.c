@@ -62,7 +62,7 @@ enum eie_energy_state eie_gauge_look(struct eie_gauge *gauge, struct eie_look *l
     const double step_j = joules - gauge->joules;
     if (gauge->looked && step_j < 0) {
         eie_fail(why, EIE_SYSTEM,
-                 "the energy counter went back from %.0f to %.0f mJ (the driver was loaded anew, "
+                 "the energy counter went back from %.0f to %.0f mJ (the driver was reloaded, "
                  "or the counter is full): run the row again",
                  1e3 * gauge->joules, 1e3 * joules);
         state = EIE_ENERGY_WRAPPED;

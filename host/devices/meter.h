@@ -37,7 +37,7 @@ struct eie_board {
 };
 
 /* What a meter tells apart: the first part is its counter itself, others may lie in it, hold it, or
- * stand beside it, so parts are never added up. */
+ * be apart from it, so parts are never added up. */
 #define EIE_METER_PARTS_MAX 8
 struct eie_meter_part {
     char name[24]; /* "package", "dram" */
@@ -59,7 +59,7 @@ struct eie_meter {
 
     /* EIE_ENERGY_MEASURED, and *handle is the device's counter, which lives until `end`; else why
      * there is none, and what to do. *handle may be set then too: for `describe`. A process that
-     * has begun with a meter should not be forked. */
+     * has opened a meter should not be forked. */
     enum eie_energy_state (*open)(const struct eie_device *device, void **handle,
                                   struct eie_error *why);
 
@@ -83,7 +83,7 @@ struct eie_meter {
      * known. Quick: it is asked behind every block of calls. */
     int (*held_down)(void *handle);
 
-    /* May be NULL. All handles are void, and the next `open` begins anew. */
+    /* May be NULL. All handles are void, and the next `open` starts over. */
     void (*end)(void);
     /* May be NULL. Which setting of the user's keeps it from covering the device ("EIE_RAPL=no");
        NULL: none does. */

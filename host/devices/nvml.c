@@ -67,11 +67,11 @@ static const char *advice(int code)
         return "load NVIDIA's kernel module (nvidia-smi tells whether it works)";
     case GPU_IS_LOST:
     case RESET_REQUIRED:
-        return "the GPU does not answer any more: reset it, or boot the machine anew";
+        return "the GPU does not answer any more: reset it, or reboot the machine";
     case OPERATING_SYSTEM:
         return "a container or a security module may forbid it";
     case VERSION_MISMATCH:
-        return "library and kernel module are of different versions: boot the machine anew";
+        return "library and kernel module are of different versions: reboot the machine";
     default:
         return "look what nvidia-smi says";
     }

@@ -2,7 +2,7 @@
  * another file to use instead), so that a program without it still runs. One context and one queue
  * per process and device; plans only borrow them.
  *
- * A process that has begun with OpenCL has the driver's threads and must not be forked: listing is
+ * A process that has initialised OpenCL has the driver's threads and must not be forked: listing is
  * done in a child, and eie_opencl_open belongs into the process that runs kernels. */
 #ifndef EIE_HOST_DEVICES_OPENCL_H
 #define EIE_HOST_DEVICES_OPENCL_H

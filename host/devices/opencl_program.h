@@ -19,7 +19,7 @@ struct eie_opencl_program {
 /* The source built for the device; once per process, device, name and options. Files NAME.cl
  * and common.cl in the folder EIE_CL_DIR take the place of the texts. Binaries are kept in
  * $XDG_CACHE_HOME/eiebench (else ~/.cache/eiebench) under the hash of platform, device, driver,
- * their versions, options and source; a file whose content is not what was written is built anew,
+ * their versions, options and source; a file whose content is not what was written is rebuilt,
  * and a folder that cannot be written is no failure. EIE_INPUT with the compiler's first words for
  * a faulty file of EIE_CL_DIR, EIE_SYSTEM for a faulty text of the program's own, EIE_UNSUPPORTED
  * where the device has no compiler. *origin: "built", "cached", or "kept" for one that this process

@@ -5,7 +5,7 @@
  *
  * A zone is one counter of one package; zones of one name are a domain, whose energy is their sum.
  * Domains are never added up: core and uncore lie in the package, psys is the whole machine with
- * it, dram stands beside it. Which there are, and their names, the system says; no table of
+ * it, dram is apart from it. Which there are, and their names, the system says; no table of
  * processors is kept here. */
 #ifndef EIE_HOST_DEVICES_RAPL_H
 #define EIE_HOST_DEVICES_RAPL_H
@@ -22,7 +22,7 @@ struct eie_rapl_zone {
     uint64_t config;
     int cpu;
     double unit_j;
-    uint64_t range; /* the counter begins anew behind it; 0: never, or nobody knows where */
+    uint64_t range; /* the counter wraps there; 0: never, or nobody knows where */
     /* MEASURED where the zone can be read; else the reason stands in `why` */
     enum eie_energy_state state;
     char why[256];

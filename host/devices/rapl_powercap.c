@@ -1,7 +1,7 @@
 /* RAPL by powercap: class/powercap has a folder intel-rapl:N for each package (and for psys, the
- * whole machine), intel-rapl:N:M for what lies in it or beside it, of AMD's processors too. In each
- * `name`, `energy_uj`, which counts microjoules, and `max_energy_range_uj`, behind which it begins
- * anew. Other folders (intel-rapl-mmio) show the same counters once more. From the kernel's
+ * whole machine), intel-rapl:N:M for what lies in it or apart from it, of AMD's processors too. In
+ * each `name`, `energy_uj`, which counts microjoules, and `max_energy_range_uj`, at which it wraps.
+ * Other folders (intel-rapl-mmio) show the same counters once more. From the kernel's
  * Documentation/power/powercap/powercap.rst. */
 #include "host/devices/rapl.h"
 
@@ -60,7 +60,7 @@ static enum eie_energy_state read_file(const struct eie_rapl_zone *zone, uint64_
     if (code && code != EFBIG && code != EILSEQ) return judge(code, zone->where, why);
     if (!code && eie_rapl_number(text, raw)) return EIE_ENERGY_MEASURED;
     eie_fail(why, EIE_SYSTEM,
-             "%s holds no number but '%.20s': see what dmesg says of rapl, or load its module anew",
+             "%s holds no number but '%.20s': see what dmesg says of rapl, or reload its module",
              zone->where, code ? "..." : text);
     return EIE_ENERGY_UNAVAILABLE;
 }

@@ -85,7 +85,7 @@ struct eie_runtime {
     void (*ability)(const void *facts, char *text, size_t size);
 
     /* Begins with a device that is not absent; again is no work. Only in the process that runs
-     * kernels: it must not be forked afterwards. NULL where nothing is to be begun. EIE_MISSING
+     * kernels: it must not be forked afterwards. NULL where there is nothing to start. EIE_MISSING
      * when the device is not the one that was listed; EIE_SYSTEM. */
     enum eie_status (*open)(const struct eie_device *device, struct eie_error *error);
 

@@ -12,7 +12,7 @@
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-#define EIE_LAYER_HASH_KEY "eie_layer_hash" /* of a layer's metadata; files of before have none */
+#define EIE_LAYER_HASH_KEY "eie_layer_hash" /* of a layer's metadata; older files have none */
 
 /* A layer of an open file. */
 struct eie_container_layer {
@@ -39,7 +39,7 @@ EIE_MUST_USE enum eie_status eie_container_uint(const struct eie_container_layer
                                                 uint32_t *number);
 
 /* EIE_INPUT where the file states another hash for this layer, or for these numbers that stand for
- * a matrix of floats, than the one that they have; files of before state none. */
+ * a matrix of floats, than the one that they have; older files state none. */
 EIE_MUST_USE enum eie_status eie_container_check_layer(const struct eie_container_layer *in,
                                                        const struct eie_layer *layer);
 EIE_MUST_USE enum eie_status eie_container_check_hash(const struct eie_container_layer *in,

@@ -3,7 +3,7 @@
  * [outputs], L.sample_inputs I16 [k, inputs]; metadata, all strings: eie.format "1", eie.layers
  * (names, comma-separated, in order), eie.sha256 of all bytes after the header, and for each layer
  * L.outputs, L.activation, L.weight_fraction_bits, L.input_fraction_bits, L.output_fraction_bits,
- * L.source, and L.eie_layer_hash (eie_layer_hash; files of before have none), which covers what
+ * L.source, and L.eie_layer_hash (eie_layer_hash; older files have none), which covers what
  * eie.sha256 does not. L.tensor is the full name of the tensor that L was made of, where L is not
  * that name (too long, or of other characters); older files have none. L.window, of a convolution,
  * has the six numbers of struct eie_window in order. A layer may also stand in

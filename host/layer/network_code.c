@@ -377,7 +377,7 @@ void eie_network_plan_free(struct eie_network_plan *plan)
     free_weights(plan);
 }
 
-/* Takes the chosen lines out of the choices and makes the tables anew. */
+/* Takes the chosen lines out of the choices and rebuilds the tables. */
 static enum eie_status settle(const struct found *found, struct choice *rows,
                               struct choice *columns, struct eie_network_plan *plan,
                               struct eie_error *error)

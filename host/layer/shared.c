@@ -37,7 +37,7 @@ enum eie_status eie_shared_columns(const struct eie_shared *shared, struct eie_s
     *codes = (struct eie_sparse_codes){.inputs = inputs, .outputs = outputs};
     if (shared->code_bits != 4)
         return eie_fail(error, EIE_USAGE,
-                        "%s: a layer has 4-bit codes, not %u-bit ones: share its weights anew",
+                        "%s: a layer has 4-bit codes, not %u-bit ones: re-cluster its weights",
                         shared->name, shared->code_bits);
     if (nonzeros > UINT32_MAX)
         return eie_fail(error, EIE_INPUT, "%s: more than 2^32 - 1 weights", shared->name);

@@ -568,7 +568,7 @@ enum eie_status eie_stored_layer(const struct eie_stored *stored, struct eie_lay
     if (!stored->is_layer)
         return eie_fail(error, EIE_INPUT,
                         "layer %s is stored with %u-bit codes and %u-bit runs in floats, which no "
-                        "kernel reads: 'eie expand' it, or compress it anew with 4 and 4",
+                        "kernel reads: 'eie expand' it, or compress it again with 4 and 4",
                         stored->shared.name, stored->relative.code_bits, stored->relative.run_bits);
     uint32_t *start = calloc((size_t)inputs + 2, sizeof *start);
     uint32_t *row = malloc((weights + 1) * sizeof *row);

@@ -57,7 +57,7 @@ void *eie_pages_zeroed(size_t align, size_t bytes)
     if (posix_memalign(&found, align, size)) return NULL; /* sizes need not be multiples there */
     char *memory = found;
     const size_t whole = whole_pages(memory, size, &skipped);
-    /* what was used before lies in small pages: it is given back and comes anew */
+    /* what was used before lies in small pages: it is given back and faulted in again */
     if (whole) (void)madvise(memory + skipped, whole, MADV_DONTNEED);
     eie_pages_advise(memory, size);
     return memset(memory, 0, size);

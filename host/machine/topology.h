@@ -40,7 +40,7 @@ EIE_MUST_USE enum eie_status eie_bind_threads_apart(uint32_t count, struct eie_e
 
 /* The threads that the process has at this moment, by number: the system's numbers (gettid), the
  * first `most` of them, ascending; returns how many there are, 0 where the system does not say.
- * Later ones mostly have higher numbers, but the system begins anew some time. */
+ * Later ones mostly have higher numbers, until the system's numbers wrap. */
 uint32_t eie_threads_now(int *ids, uint32_t most);
 
 /* Binds the `count` threads of these numbers to usable cores of their own, the i-th to the i-th;

@@ -4,7 +4,7 @@
  * bias is rounded to an integer before activation and shift, and saturates, as sums of rounded
  * operands may leave int32. */
 #include "host/machine/cpu.h"
-#include "kernels/avx512/batch_columns.h"
+#include "kernels/avx512/batch_columns_work.h"
 
 #define BF16 __attribute__((target("avx512bf16")))
 

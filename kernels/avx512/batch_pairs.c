@@ -1,7 +1,7 @@
 /* Many inputs at once, exact: pairs of weights against pairs of inputs by vpdpwssd, two products
  * and a sum a lane, modulo 2^32 (kernels/avx512/batch_columns.h). */
 #include "host/machine/cpu.h"
-#include "kernels/avx512/batch_columns.h"
+#include "kernels/avx512/batch_columns_work.h"
 
 #define VNNI __attribute__((target("avx512vnni")))
 

@@ -20,6 +20,7 @@
  * high two bits of vectors 0, 1 and 2, 3, the high half first. Permutes ignore high index bits and
  * the codebook's tables are filled four times, so that hardly a mask is needed. */
 #include "host/machine/cpu.h"
+#include "kernels/avx512/finish_lanes.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/window_walk.h"
 #include "kernels/byte_digits.h"

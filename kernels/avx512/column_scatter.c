@@ -15,7 +15,7 @@
  * another. */
 #include "host/machine/cpu.h"
 #include "host/machine/threads.h"
-#include "kernels/avx512/row_groups.h"
+#include "kernels/avx512/finish_lanes.h"
 #include "kernels/cpu_plan.h"
 
 #include <stdatomic.h>

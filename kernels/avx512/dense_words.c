@@ -9,6 +9,7 @@
  * 6 inputs go together, 24 sums at most, so that a weight is loaded once for 6 inputs and a pair of
  * inputs once for 64 rows: 24 dot products take 10 loads. */
 #include "host/machine/cpu.h"
+#include "kernels/avx512/finish_lanes.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/cpu_plan.h"
 

@@ -139,7 +139,7 @@ static void play_long(const struct eie_stream *stream, uint32_t *restrict acc)
     add_lists(&lists, acc);
 }
 
-/* Needs the products: here it pays to load them instead of multiplying anew for each PE. */
+/* Needs the products: here it pays to load them instead of multiplying again for each PE. */
 static void play_short(const struct eie_stream *stream, uint32_t *restrict acc)
 {
     const __m512i *products = (const __m512i *)(const void *)stream->products;

@@ -18,6 +18,7 @@
  * fifth vector holds the codes of slots 32 + w of all four steps. Permutes ignore high index bits
  * and the codebook's table is filled twice, so that a shift is all that unpacking needs. */
 #include "host/machine/cpu.h"
+#include "kernels/avx512/finish_lanes.h"
 #include "kernels/avx512/row_groups.h"
 #include "kernels/avx512/window_walk.h"
 #include "kernels/cpu_plan.h"

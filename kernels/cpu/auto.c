@@ -10,7 +10,7 @@
  * trial goes through several too, so that a form with fewer bytes can show it. For that while the
  * plans of all candidates are held, TRIAL_BYTES of them at most or one copy each.
  *
- * The process remembers what a trial said: a layer that is prepared anew with the same batch,
+ * The process remembers what a trial said: a layer that is prepared again with the same batch,
  * threads and more or fewer than one copy gets the same kernel, so that times taken in several
  * visits are of one.
  *

@@ -39,7 +39,7 @@ EIE_MUST_USE enum eie_status cuda_plan_begin(const struct eie_setup *setup, size
                                              struct cuda_plan **plan, struct eie_error *error);
 void cuda_plan_end(struct cuda_plan *plan); /* NULL is fine */
 
-/* Makes all copies anew, of the same bytes; while ways are tried only one, and what was there
+/* Remakes all copies, of the same bytes; while ways are tried only one, and what was there
  * before stays until cuda_plan_let_go. EIE_UNSUPPORTED when the device is too small. */
 EIE_MUST_USE enum eie_status cuda_plan_fill(struct cuda_plan *plan, const void *bytes,
                                             uint64_t count, struct eie_error *error);

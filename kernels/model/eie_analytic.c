@@ -1,6 +1,7 @@
 /* The analytical model of EIE as a kernel: counts one layer's work on a design and states time,
- * energy and area by the formulas of eie_formula.h. Has no y. A layer cut for another number of PEs
- * is cut anew for the design's. Batch runs one vector after the other, as EIE does. */
+ * energy and area by the formulas of eie_formula.h. Has no y. A layer partitioned for another
+ * number of PEs is repartitioned for the design's. Batch runs one vector after the other, as EIE
+ * does. */
 #include "host/devices/design.h"
 #include "kernels/kernel.h"
 #include "kernels/model/eie_formula.h"

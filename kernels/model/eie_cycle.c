@@ -1,11 +1,11 @@
 /* The accelerator as a kernel: walks the compressed streams as the design stores them, so that y is
  * bit for bit that of any exact kernel, and counts EIE's cycles and reads on the way
  * (eie_cycle_model.h). A batch runs one vector after the other, as EIE does. The matrix is dealt
- * and encoded anew for the design's PEs and bits; where its codes do not fit, its weights are
- * shared anew (host/layer/reshare.h), y is that matrix's, and the row says so. */
+ * and re-encoded for the design's PEs and bits; where its codes do not fit, its weights are
+ * re-clustered (host/layer/recluster.h), y is that matrix's, and the row says so. */
 #include "host/devices/design.h"
 #include "host/layer/numbers.h"
-#include "host/layer/reshare.h"
+#include "host/layer/recluster.h"
 #include "kernels/kernel.h"
 #include "kernels/model/eie_cycle_model.h"
 #include "kernels/model/eie_energy.h"
@@ -21,10 +21,10 @@
 
 struct eie_plan {
     struct eie_setup setup;
-    struct eie_layer *reshared;    /* owned; NULL where the codes fit */
+    struct eie_layer *reclustered; /* owned; NULL where the codes fit */
     const struct eie_layer *layer; /* what is computed */
-    struct eie_resharing resharing;
-    struct eie_cut cut;
+    struct eie_reclustering reclustering;
+    struct eie_partition partition;
     struct eie_schedule schedule;
     struct eie_cycle_design design;
     struct eie_energy_data data;
@@ -35,9 +35,9 @@ struct eie_plan {
     uint32_t *acc;             /* [outputs] */
 };
 
-static struct eie_cut_plan cut_plan_of(const struct eie_design *design)
+static struct eie_partition_plan partition_plan_of(const struct eie_design *design)
 {
-    return (struct eie_cut_plan){
+    return (struct eie_partition_plan){
         .pe_count = design->pe_count,
         .index_bits = design->index_bits,
         .rows_per_block = design->batching ? design->activation_registers_per_pe : 0,
@@ -55,7 +55,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 {
     const struct eie_layer *layer = problem->layer;
     const struct eie_design *design = problem->device->design;
-    const struct eie_cut_plan plan = cut_plan_of(design);
+    const struct eie_partition_plan plan = partition_plan_of(design);
     if (design->queue_depth < 2)
         return eie_fail(error, EIE_UNSUPPORTED,
                         "a queue of one slot can never move: the ring keeps one slot empty, so it "
@@ -64,7 +64,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
         return eie_fail(error, EIE_UNSUPPORTED,
                         "an Spmat line of %u bits holds no entry of %u bits",
                         design->spmat_line_bits, design->index_bits + design->code_bits);
-    const uint64_t bytes = eie_cut_bytes(layer, &plan);
+    const uint64_t bytes = eie_partition_bytes(layer, &plan);
     const uint64_t columns = (uint64_t)layer->inputs + (layer->bias != NULL);
     const uint64_t slots = design->queue_depth < columns ? design->queue_depth : columns;
     const uint64_t cycles = columns * design->empty_column_cycles * 2;
@@ -76,7 +76,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
         2 * columns * sizeof(uint32_t) +
         (uint64_t)problem->batch * (layer->inputs + (uint64_t)layer->outputs) * sizeof(int16_t) +
         (uint64_t)layer->outputs * sizeof(uint32_t) +
-        /* decoding, and weights shared anew */
+        /* decoding and re-clustering */
         (uint64_t)layer->entry_count * 7 + (uint64_t)layer->pe_count * columns * 4 +
         (uint64_t)layer->sample_count * layer->inputs * sizeof(int16_t);
     return EIE_OK;
@@ -85,8 +85,8 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
 static void destroy(struct eie_plan *plan)
 {
     if (!plan) return;
-    eie_layer_free(plan->reshared);
-    eie_cut_free(&plan->cut);
+    eie_layer_free(plan->reclustered);
+    eie_partition_free(&plan->partition);
     eie_schedule_free(&plan->schedule);
     eie_counts_free(&plan->one);
     eie_counts_free(&plan->sum);
@@ -99,11 +99,12 @@ static void destroy(struct eie_plan *plan)
 static enum eie_status cut_layer(struct eie_plan *plan, struct eie_error *error)
 {
     const struct eie_design *design = plan->setup.problem.device->design;
-    const struct eie_cut_plan cut_plan = cut_plan_of(design);
+    const struct eie_partition_plan partition_plan = partition_plan_of(design);
     struct eie_sparse_codes codes;
     enum eie_status status = eie_layer_decode(plan->layer, &codes, error);
     if (status) return status;
-    status = eie_cut_make(&codes, plan->layer->bias, &cut_plan, &plan->cut, error);
+    status =
+        eie_partition_make(&codes, plan->layer->bias, &partition_plan, &plan->partition, error);
     eie_sparse_codes_free(&codes);
     return status;
 }
@@ -115,14 +116,15 @@ static enum eie_status make(struct eie_plan *plan, struct eie_error *error)
     enum eie_status status = EIE_OK;
     plan->layer = problem->layer;
     if (!eie_layer_codes_fit(problem->layer, design->code_bits)) {
-        status = eie_layer_reshare(problem->layer, design->code_bits, &plan->reshared,
-                                   &plan->resharing, error);
-        plan->layer = plan->reshared;
+        status = eie_layer_recluster(problem->layer, design->code_bits, &plan->reclustered,
+                                     &plan->reclustering, error);
+        plan->layer = plan->reclustered;
     }
     if (!status) status = eie_energy_data_read(&plan->data, error);
     if (!status) status = cut_layer(plan, error);
     plan->registers = design->batching ? design->activation_registers_per_pe : 0;
-    if (!status) status = eie_schedule_begin(&plan->cut, plan->registers, &plan->schedule, error);
+    if (!status)
+        status = eie_schedule_begin(&plan->partition, plan->registers, &plan->schedule, error);
     if (!status) status = eie_counts_begin(design->pe_count, &plan->one, error);
     if (!status) status = eie_counts_begin(design->pe_count, &plan->sum, error);
     plan->inputs = calloc((size_t)problem->batch * problem->layer->inputs, sizeof(int16_t));
@@ -171,14 +173,14 @@ static enum eie_status load(struct eie_plan *plan, const int16_t *inputs, struct
 static uint32_t walk_column(struct eie_plan *plan, uint32_t pe, uint32_t block, uint32_t j,
                             int16_t input)
 {
-    const struct eie_cut *cut = &plan->cut;
-    const uint32_t *here = eie_cut_pointers(cut, block, j);
-    uint32_t row = block * cut->rows_per_block, padding = 0; /* local */
-    for (uint32_t e = here[pe]; e < here[pe + cut->stride]; e++) {
-        const uint16_t entry = cut->pe_entries[pe][e];
+    const struct eie_partition *partition = &plan->partition;
+    const uint32_t *here = eie_partition_pointers(partition, block, j);
+    uint32_t row = block * partition->rows_per_block, padding = 0; /* local */
+    for (uint32_t e = here[pe]; e < here[pe + partition->stride]; e++) {
+        const uint16_t entry = partition->pe_entries[pe][e];
         row += entry & 0xFF;
         if (entry >> 8) {
-            uint32_t *acc = &plan->acc[(size_t)row * cut->pe_count + pe];
+            uint32_t *acc = &plan->acc[(size_t)row * partition->pe_count + pe];
             *acc = eie_accumulate(*acc, plan->layer->codebook[entry >> 8], input);
         } else {
             padding++;
@@ -191,12 +193,12 @@ static uint32_t walk_column(struct eie_plan *plan, uint32_t pe, uint32_t block, 
 static void multiply(struct eie_plan *plan, const int16_t *input, int16_t *output)
 {
     const struct eie_layer *layer = plan->layer;
-    const struct eie_cut *cut = &plan->cut;
+    const struct eie_partition *partition = &plan->partition;
     const uint32_t shift = eie_layer_shift(layer);
     for (uint32_t i = 0; i < layer->outputs; i++)
         plan->acc[i] = layer->bias ? (uint32_t)layer->bias[i] : 0;
-    for (uint32_t block = 0; block < cut->blocks; block++)
-        for (uint32_t pe = 0; pe < cut->pe_count; pe++)
+    for (uint32_t block = 0; block < partition->blocks; block++)
+        for (uint32_t pe = 0; pe < partition->pe_count; pe++)
             for (uint32_t j = 0; j < layer->inputs; j++)
                 if (input[j]) plan->padding += walk_column(plan, pe, block, j, input[j]);
     for (uint32_t i = 0; i < layer->outputs; i++)
@@ -230,7 +232,7 @@ static void add_counts(struct eie_cycle_counts *sum, const struct eie_cycle_coun
 static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_error *error)
 {
     const struct eie_layer *layer = plan->layer;
-    const uint32_t pes = plan->cut.pe_count;
+    const uint32_t pes = plan->partition.pe_count;
     struct eie_pe_cycles *pe = plan->sum.pe;
     (void)copy;
     memset(pe, 0, pes * sizeof *pe);
@@ -239,11 +241,12 @@ static enum eie_status run(struct eie_plan *plan, uint32_t copy, struct eie_erro
     for (uint32_t b = 0; b < plan->setup.problem.batch; b++) {
         const int16_t *input = plan->inputs + (size_t)b * layer->inputs;
         multiply(plan, input, plan->outputs + (size_t)b * layer->outputs);
-        eie_schedule_fill(&plan->cut, plan->registers, input, &plan->schedule);
+        eie_schedule_fill(&plan->partition, plan->registers, input, &plan->schedule);
         enum eie_status status =
-            eie_cycle_work(&plan->cut, &plan->schedule, &plan->design, &plan->one, error);
+            eie_cycle_work(&plan->partition, &plan->schedule, &plan->design, &plan->one, error);
         if (!status)
-            status = eie_cycle_time(&plan->cut, &plan->schedule, &plan->design, &plan->one, error);
+            status =
+                eie_cycle_time(&plan->partition, &plan->schedule, &plan->design, &plan->one, error);
         if (status) return status;
         add_counts(&plan->sum, &plan->one, pes);
     }
@@ -277,11 +280,12 @@ static enum eie_status read_outputs(struct eie_plan *plan, void *y, struct eie_e
 static uint64_t weights_taken(const struct eie_plan *plan)
 {
     uint64_t bias = 0; /* its column's entries: weights and their padding */
-    if (plan->cut.columns > plan->cut.inputs)
-        for (uint32_t block = 0; block < plan->cut.blocks; block++) {
-            const uint32_t *here = eie_cut_pointers(&plan->cut, block, plan->cut.inputs);
-            for (uint32_t k = 0; k < plan->cut.pe_count; k++)
-                bias += here[k + plan->cut.stride] - here[k];
+    if (plan->partition.columns > plan->partition.inputs)
+        for (uint32_t block = 0; block < plan->partition.blocks; block++) {
+            const uint32_t *here =
+                eie_partition_pointers(&plan->partition, block, plan->partition.inputs);
+            for (uint32_t k = 0; k < plan->partition.pe_count; k++)
+                bias += here[k + plan->partition.stride] - here[k];
         }
     return plan->sum.entries - bias * plan->setup.problem.batch - plan->padding;
 }
@@ -291,14 +295,15 @@ static void cost(const struct eie_plan *plan, struct eie_cost *cost)
     const struct eie_problem *problem = &plan->setup.problem;
     const uint64_t vectors = (uint64_t)problem->batch * sizeof(int16_t);
     const uint64_t pointers =
-        plan->cut.pe_count * ((uint64_t)plan->cut.blocks * plan->cut.columns + 1);
+        plan->partition.pe_count * ((uint64_t)plan->partition.blocks * plan->partition.columns + 1);
     const uint64_t entry_bits =
         problem->device->design->index_bits + problem->device->design->code_bits;
     cost->macs_useful = weights_taken(plan);
     cost->macs_padding = plan->padding;
-    cost->prepared_bytes = (plan->cut.entries * entry_bits + 7) / 8 + pointers * POINTER_BYTES;
+    cost->prepared_bytes =
+        (plan->partition.entries * entry_bits + 7) / 8 + pointers * POINTER_BYTES;
     cost->bytes_read = plan->sum.lines * (problem->device->design->spmat_line_bits / 8) +
-                       plan->sum.broadcasts * plan->cut.pe_count * 2 * POINTER_BYTES +
+                       plan->sum.broadcasts * plan->partition.pe_count * 2 * POINTER_BYTES +
                        vectors * plan->layer->inputs;
     cost->bytes_written = vectors * plan->layer->outputs;
 }
@@ -312,8 +317,9 @@ static void describe_capacity(const struct eie_plan *plan, eie_column column, vo
     const struct eie_design *design = plan->setup.problem.device->design;
     const uint64_t pes = design->pe_count;
     const uint64_t bits = design->index_bits + design->code_bits;
-    const uint64_t spmat = (plan->cut.most_entries * bits + 7) / 8;
-    const uint64_t pointers = ((uint64_t)plan->cut.blocks * plan->cut.columns + 1) * POINTER_BYTES;
+    const uint64_t spmat = (plan->partition.most_entries * bits + 7) / 8;
+    const uint64_t pointers =
+        ((uint64_t)plan->partition.blocks * plan->partition.columns + 1) * POINTER_BYTES;
     const uint64_t longer = layer->inputs > layer->outputs ? layer->inputs : layer->outputs;
     const uint64_t activations = (longer + pes - 1) / pes * sizeof(int16_t);
     const uint64_t addressed = (UINT64_C(1) << 8 * POINTER_BYTES) - 1; /* entries */
@@ -321,10 +327,11 @@ static void describe_capacity(const struct eie_plan *plan, eie_column column, vo
     const struct {
         const char *what;
         uint64_t need, has;
-    } memories[] = {{"Spmat SRAM bytes", spmat, design->spmat_bytes_per_pe},
-                    {"pointer SRAM bytes", pointers, design->pointer_bytes_per_pe},
-                    {"activation SRAM bytes", activations, design->activation_bytes_per_pe},
-                    {"entries that a 16-bit pointer reaches", plan->cut.most_entries, addressed}};
+    } memories[] = {
+        {"Spmat SRAM bytes", spmat, design->spmat_bytes_per_pe},
+        {"pointer SRAM bytes", pointers, design->pointer_bytes_per_pe},
+        {"activation SRAM bytes", activations, design->activation_bytes_per_pe},
+        {"entries that a 16-bit pointer reaches", plan->partition.most_entries, addressed}};
     for (size_t i = 0; i < sizeof memories / sizeof *memories; i++) {
         const size_t used = strlen(text);
         if (memories[i].need > memories[i].has)
@@ -363,8 +370,8 @@ static void describe_pes(const struct eie_plan *plan, const char *key, size_t me
 {
     char text[PE_COLUMNS * 21];
     size_t used = 0;
-    if (plan->cut.pe_count > PE_COLUMNS) return;
-    for (uint32_t k = 0; k < plan->cut.pe_count; k++) {
+    if (plan->partition.pe_count > PE_COLUMNS) return;
+    for (uint32_t k = 0; k < plan->partition.pe_count; k++) {
         uint64_t value;
         memcpy(&value, (const char *)&plan->sum.pe[k] + member, sizeof value);
         used +=
@@ -393,11 +400,11 @@ static void describe_cycles(const struct eie_plan *plan, eie_column column, void
         {"eie_spmat_line_reads", "eie_each_pe_spmat_line_reads",
          offsetof(struct eie_pe_cycles, lines)},
     };
-    const double pes = plan->cut.pe_count, cycles = (double)plan->sum.cycles;
+    const double pes = plan->partition.pe_count, cycles = (double)plan->sum.cycles;
     double queued = 0;
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
         uint64_t sum = 0, value;
-        for (uint32_t k = 0; k < plan->cut.pe_count; k++) {
+        for (uint32_t k = 0; k < plan->partition.pe_count; k++) {
             memcpy(&value, (const char *)&plan->sum.pe[k] + classes[i].member, sizeof value);
             sum += value;
         }
@@ -423,25 +430,26 @@ static void describe(const struct eie_plan *plan, eie_column column, void *conte
     column(context, "eie_entries_active", NULL, (double)plan->sum.entries);
     column(context, "eie_columns_active", NULL, (double)plan->sum.broadcasts);
     column(context, "eie_activation_sram_reads", NULL,
-           batch * ((double)plan->layer->inputs * plan->cut.blocks +
+           batch * ((double)plan->layer->inputs * plan->partition.blocks +
                     (design->batching ? (double)plan->layer->outputs *
-                                            plan->schedule.passes_capacity / plan->cut.blocks
+                                            plan->schedule.passes_capacity / plan->partition.blocks
                                       : 0)));
     column(context, "eie_activation_sram_writes", NULL,
            batch * plan->layer->outputs *
-               (design->batching ? (double)plan->schedule.passes_capacity / plan->cut.blocks : 1));
+               (design->batching ? (double)plan->schedule.passes_capacity / plan->partition.blocks
+                                 : 1));
     column(context, "eie_passes", NULL, plan->schedule.passes_capacity);
     column(context, "eie_index_bits", NULL, design->index_bits);
     column(context, "eie_code_bits", NULL, design->code_bits);
-    if (plan->reshared) {
+    if (plan->reclustered) {
         char text[160];
         snprintf(text, sizeof text,
                  "approximate: %u shared weights instead of %u, weights off by %.3g %% (rms)",
-                 plan->resharing.codes_left, plan->resharing.codes_used,
-                 100 * plan->resharing.relative_rms_error);
+                 plan->reclustering.codes_left, plan->reclustering.codes_used,
+                 100 * plan->reclustering.relative_rms_error);
         column(context, "eie_reshared", text, 0);
         column(context, "eie_reshared_relative_rms_error", NULL,
-               plan->resharing.relative_rms_error);
+               plan->reclustering.relative_rms_error);
     }
     describe_cycles(plan, column, context);
     describe_energy(plan, column, context);

@@ -8,10 +8,10 @@
 /* What the control unit sends: the columns in order, and the rows that it leaves before each. With
  * batching the inputs come in several passes; the PEs run dry and swap registers between them. */
 struct eie_pass {
-    uint32_t block;        /* of the cut */
+    uint32_t block;        /* of the partition */
     uint32_t first, count; /* into `column` and `moves` */
     uint32_t trailing;     /* rows left behind the last broadcast */
-    uint32_t begin, end;   /* columns of the cut, with their zeros */
+    uint32_t begin, end;   /* columns of the partition, with their zeros */
 };
 struct eie_schedule {
     uint32_t pass_count, column_count; /* column_count: over all passes */

@@ -3,8 +3,8 @@
 #ifndef EIE_KERNELS_MODEL_EIE_CYCLE_LOOPS_H
 #define EIE_KERNELS_MODEL_EIE_CYCLE_LOOPS_H
 
-#include "kernels/model/eie_cut.h"
 #include "kernels/model/eie_cycle_counts.h"
+#include "kernels/model/eie_partition.h"
 
 /* Sums of the PEs ([stride] each) over columns, in 32 bits: the caller moves them on in time. */
 struct eie_lane_work {
@@ -24,10 +24,11 @@ struct eie_clockwork {
 
 struct eie_cycle_loops {
     /* Adds the work of these columns ([count]) in `block`. */
-    void (*work)(const struct eie_cut *cut, const uint32_t *column, uint32_t count, uint32_t block,
-                 const struct eie_cycle_design *design, const struct eie_lane_work *lanes);
+    void (*work)(const struct eie_partition *partition, const uint32_t *column, uint32_t count,
+                 uint32_t block, const struct eie_cycle_design *design,
+                 const struct eie_lane_work *lanes);
     /* One pass from all idle to all idle; returns its cycles. */
-    uint32_t (*time)(const struct eie_cut *cut, const struct eie_schedule *schedule,
+    uint32_t (*time)(const struct eie_partition *partition, const struct eie_schedule *schedule,
                      const struct eie_pass *pass, struct eie_clockwork *work,
                      struct eie_cycle_counts *counts);
 };

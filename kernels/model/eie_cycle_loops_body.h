@@ -7,7 +7,7 @@
 /* Tells the compiler that a row of PEs is whole vectors: no rests, no checks. */
 #define WHOLE_VECTORS(stride)                                                                      \
     do {                                                                                           \
-        if ((stride) % EIE_CUT_LANES || !(stride)) __builtin_unreachable();                        \
+        if ((stride) % EIE_PARTITION_LANES || !(stride)) __builtin_unreachable();                  \
     } while (0)
 
 /* One column: entries and cycles of each PE. */
@@ -56,13 +56,13 @@ static uint32_t shift_of(uint32_t per_line)
     return 1u << shift == per_line ? shift : UINT32_MAX;
 }
 
-static void work_loop(const struct eie_cut *cut, const uint32_t *column, uint32_t count,
+static void work_loop(const struct eie_partition *partition, const uint32_t *column, uint32_t count,
                       uint32_t block, const struct eie_cycle_design *design,
                       const struct eie_lane_work *lanes)
 {
-    const uint32_t stride = cut->stride, shift = shift_of(design->entries_per_line);
+    const uint32_t stride = partition->stride, shift = shift_of(design->entries_per_line);
     for (uint32_t c = 0; c < count; c++) {
-        const uint32_t *here = eie_cut_pointers(cut, block, column[c]);
+        const uint32_t *here = eie_partition_pointers(partition, block, column[c]);
         add_work(stride, here, here + stride, design->empty_column_cycles, lanes->cycles,
                  lanes->entries);
         if (!design->keeps_line) memset(lanes->held, 0, stride * sizeof *lanes->held);
@@ -117,9 +117,10 @@ static void refill(uint32_t stride, const uint32_t *restrict taken, const uint32
     for (uint32_t k = 0; k < stride; k++) fill[k] += taken[k] + 1 == finish[k] && taken[k] >= ready;
 }
 
-static void flush(const struct eie_cut *cut, struct eie_clockwork *work, struct eie_pe_cycles *pe)
+static void flush(const struct eie_partition *partition, struct eie_clockwork *work,
+                  struct eie_pe_cycles *pe)
 {
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
         pe[k].queued += work->queued[k];
         pe[k].full += work->full[k];
         pe[k].scan += work->scan[k];
@@ -128,9 +129,9 @@ static void flush(const struct eie_cut *cut, struct eie_clockwork *work, struct 
     memset(work->queued, 0, 4 * (size_t)work->stride * sizeof *work->queued);
 }
 
-static uint32_t time_loop(const struct eie_cut *cut, const struct eie_schedule *schedule,
-                          const struct eie_pass *pass, struct eie_clockwork *work,
-                          struct eie_cycle_counts *counts)
+static uint32_t time_loop(const struct eie_partition *partition,
+                          const struct eie_schedule *schedule, const struct eie_pass *pass,
+                          struct eie_clockwork *work, struct eie_cycle_counts *counts)
 {
     const uint32_t stride = work->stride, slots = work->slots;
     uint32_t clock = 0, slot = 0; /* clock: the first cycle in which nothing was sent yet */
@@ -147,20 +148,20 @@ static uint32_t time_loop(const struct eie_cut *cut, const struct eie_schedule *
             if (slots == 1) refill(stride, taken, work->finish, ready, work->fill);
         }
         if (moves) idle_until(stride, work->finish, ready + 1, work->scan);
-        const uint32_t *here = eie_cut_pointers(cut, pass->block, schedule->column[at]);
+        const uint32_t *here = eie_partition_pointers(partition, pass->block, schedule->column[at]);
         work->last_taken[slot] = take(stride, here, here + stride, work->least, sent + 1,
                                       work->finish, taken, work->queued);
         clock = sent + 1;
         if (++slot == slots) slot = 0;
-        if (c % work->flush_columns == work->flush_columns - 1) flush(cut, work, counts->pe);
+        if (c % work->flush_columns == work->flush_columns - 1) flush(partition, work, counts->pe);
     }
     const uint32_t scanned = clock + pass->trailing;
     uint32_t cycles = scanned;
-    for (uint32_t k = 0; k < cut->pe_count; k++)
+    for (uint32_t k = 0; k < partition->pe_count; k++)
         if (pass->count && work->finish[k] > cycles) cycles = work->finish[k];
     if (pass->trailing)
         idle_until(stride, work->finish, cycles < scanned + 1 ? cycles : scanned + 1, work->scan);
-    for (uint32_t k = 0; k < cut->pe_count; k++) work->fill[k] += cycles > 0;
-    flush(cut, work, counts->pe);
+    for (uint32_t k = 0; k < partition->pe_count; k++) work->fill[k] += cycles > 0;
+    flush(partition, work, counts->pe);
     return cycles;
 }

@@ -7,19 +7,19 @@
 
 /* ---- what is sent --------------------------------------------------------------------------- */
 
-static uint32_t pass_inputs(const struct eie_cut *cut, uint32_t registers)
+static uint32_t pass_inputs(const struct eie_partition *partition, uint32_t registers)
 {
-    const uint64_t inputs = (uint64_t)registers * cut->pe_count;
-    return registers && inputs < cut->columns ? (uint32_t)inputs : cut->columns;
+    const uint64_t inputs = (uint64_t)registers * partition->pe_count;
+    return registers && inputs < partition->columns ? (uint32_t)inputs : partition->columns;
 }
 
-enum eie_status eie_schedule_begin(const struct eie_cut *cut, uint32_t registers,
+enum eie_status eie_schedule_begin(const struct eie_partition *partition, uint32_t registers,
                                    struct eie_schedule *schedule, struct eie_error *error)
 {
-    const uint32_t inputs = pass_inputs(cut, registers);
-    const size_t columns = (size_t)cut->blocks * cut->columns;
+    const uint32_t inputs = pass_inputs(partition, registers);
+    const size_t columns = (size_t)partition->blocks * partition->columns;
     *schedule = (struct eie_schedule){
-        .passes_capacity = cut->blocks * ((cut->columns - 1) / inputs + 1),
+        .passes_capacity = partition->blocks * ((partition->columns - 1) / inputs + 1),
         .columns_capacity = (uint32_t)columns,
     };
     if (columns <= UINT32_MAX) {
@@ -41,13 +41,14 @@ void eie_schedule_free(struct eie_schedule *schedule)
     *schedule = (struct eie_schedule){0};
 }
 
-static void fill_pass(const struct eie_cut *cut, const int16_t *input, struct eie_pass *pass,
-                      struct eie_schedule *schedule)
+static void fill_pass(const struct eie_partition *partition, const int16_t *input,
+                      struct eie_pass *pass, struct eie_schedule *schedule)
 {
     uint32_t row = 0, count = schedule->column_count;
-    for (uint32_t begin = pass->begin; begin < pass->end; begin += cut->pe_count) {
-        const uint32_t end = pass->end - begin > cut->pe_count ? begin + cut->pe_count : pass->end;
-        const uint32_t inputs = end < cut->inputs ? end : cut->inputs, before = count;
+    for (uint32_t begin = pass->begin; begin < pass->end; begin += partition->pe_count) {
+        const uint32_t end =
+            pass->end - begin > partition->pe_count ? begin + partition->pe_count : pass->end;
+        const uint32_t inputs = end < partition->inputs ? end : partition->inputs, before = count;
         for (uint32_t j = begin; j < inputs; j++) { /* no branch: zeros come at random */
             schedule->column[count] = j;
             schedule->moves[count] = 0;
@@ -71,17 +72,18 @@ static void fill_pass(const struct eie_cut *cut, const int16_t *input, struct ei
     schedule->column_count = count;
 }
 
-void eie_schedule_fill(const struct eie_cut *cut, uint32_t registers, const int16_t *input,
-                       struct eie_schedule *schedule)
+void eie_schedule_fill(const struct eie_partition *partition, uint32_t registers,
+                       const int16_t *input, struct eie_schedule *schedule)
 {
-    const uint32_t inputs = pass_inputs(cut, registers);
+    const uint32_t inputs = pass_inputs(partition, registers);
     schedule->pass_count = schedule->column_count = 0;
-    for (uint32_t block = 0; block < cut->blocks; block++) {
-        for (uint32_t begin = 0; begin < cut->columns;) {
-            const uint32_t end = cut->columns - begin > inputs ? begin + inputs : cut->columns;
+    for (uint32_t block = 0; block < partition->blocks; block++) {
+        for (uint32_t begin = 0; begin < partition->columns;) {
+            const uint32_t end =
+                partition->columns - begin > inputs ? begin + inputs : partition->columns;
             struct eie_pass *pass = &schedule->pass[schedule->pass_count++];
             *pass = (struct eie_pass){.block = block, .begin = begin, .end = end};
-            fill_pass(cut, input, pass, schedule);
+            fill_pass(partition, input, pass, schedule);
             begin = end;
         }
     }
@@ -134,16 +136,17 @@ static uint32_t flush_interval(uint64_t most_per_column)
     return columns > FLUSH_COLUMNS ? FLUSH_COLUMNS : columns ? (uint32_t)columns : 1;
 }
 
-static uint32_t longest_work(const struct eie_cut *cut, const struct eie_cycle_design *design)
+static uint32_t longest_work(const struct eie_partition *partition,
+                             const struct eie_cycle_design *design)
 {
-    return cut->longest_column > design->empty_column_cycles ? cut->longest_column
-                                                             : design->empty_column_cycles;
+    return partition->longest_column > design->empty_column_cycles ? partition->longest_column
+                                                                   : design->empty_column_cycles;
 }
 
-static void flush_work(const struct eie_cut *cut, const struct eie_lane_work *lane,
+static void flush_work(const struct eie_partition *partition, const struct eie_lane_work *lane,
                        struct eie_pe_cycles *pe)
 {
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
         pe[k].entries += lane->entries[k];
         pe[k].empty += lane->cycles[k] - lane->entries[k];
         pe[k].lines += lane->lines[k];
@@ -151,19 +154,22 @@ static void flush_work(const struct eie_cut *cut, const struct eie_lane_work *la
     }
 }
 
-enum eie_status eie_cycle_work(const struct eie_cut *cut, const struct eie_schedule *schedule,
+enum eie_status eie_cycle_work(const struct eie_partition *partition,
+                               const struct eie_schedule *schedule,
                                const struct eie_cycle_design *design,
                                struct eie_cycle_counts *counts, struct eie_error *error)
 {
     const struct eie_cycle_loops *loops = best_loops();
-    const uint32_t stride = cut->stride, interval = flush_interval(longest_work(cut, design));
+    const uint32_t stride = partition->stride,
+                   interval = flush_interval(longest_work(partition, design));
     uint32_t *memory = lanes(stride, 4);
-    if (!memory) return eie_fail(error, EIE_MEMORY, "out of memory for %u PEs", cut->pe_count);
+    if (!memory)
+        return eie_fail(error, EIE_MEMORY, "out of memory for %u PEs", partition->pe_count);
     const struct eie_lane_work lane = {memory, memory + stride, memory + 2 * (size_t)stride,
                                        memory + 3 * (size_t)stride};
     struct eie_pe_cycles *pe = counts->pe;
     *counts = (struct eie_cycle_counts){.broadcasts = schedule->column_count, .pe = pe};
-    memset(pe, 0, cut->pe_count * sizeof *pe);
+    memset(pe, 0, partition->pe_count * sizeof *pe);
     for (uint32_t p = 0; p < schedule->pass_count; p++) {
         const struct eie_pass *pass = &schedule->pass[p];
         counts->moves += pass->trailing;
@@ -171,11 +177,12 @@ enum eie_status eie_cycle_work(const struct eie_cut *cut, const struct eie_sched
             counts->moves += schedule->moves[pass->first + c];
         for (uint32_t c = 0; c < pass->count; c += interval) {
             const uint32_t count = pass->count - c > interval ? interval : pass->count - c;
-            loops->work(cut, schedule->column + pass->first + c, count, pass->block, design, &lane);
-            flush_work(cut, &lane, pe);
+            loops->work(partition, schedule->column + pass->first + c, count, pass->block, design,
+                        &lane);
+            flush_work(partition, &lane, pe);
         }
     }
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
         counts->entries += pe[k].entries;
         counts->lines += pe[k].lines;
     }
@@ -185,7 +192,8 @@ enum eie_status eie_cycle_work(const struct eie_cut *cut, const struct eie_sched
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-enum eie_status eie_cycle_time(const struct eie_cut *cut, const struct eie_schedule *schedule,
+enum eie_status eie_cycle_time(const struct eie_partition *partition,
+                               const struct eie_schedule *schedule,
                                const struct eie_cycle_design *design,
                                struct eie_cycle_counts *counts, struct eie_error *error)
 {
@@ -194,13 +202,13 @@ enum eie_status eie_cycle_time(const struct eie_cut *cut, const struct eie_sched
                         "a queue of %u slot can never move: one slot of the ring stays empty, so "
                         "it is full and empty at once; give it 2 or more",
                         design->queue_depth);
-    const uint32_t stride = cut->stride;
+    const uint32_t stride = partition->stride;
     uint32_t slots = design->queue_depth - 1, longest = 1;
     for (uint32_t p = 0; p < schedule->pass_count; p++)
         if (schedule->pass[p].count > longest) longest = schedule->pass[p].count;
     if (slots > longest) slots = longest; /* further slots are never used */
     /* no input waits longer than for a full queue's work */
-    const uint64_t wait = (slots + UINT64_C(1)) * longest_work(cut, design) + 2;
+    const uint64_t wait = (slots + UINT64_C(1)) * longest_work(partition, design) + 2;
     struct eie_clockwork work = {.stride = stride,
                                  .slots = slots,
                                  .least = design->empty_column_cycles,
@@ -211,8 +219,8 @@ enum eie_status eie_cycle_time(const struct eie_cut *cut, const struct eie_sched
     if (!work.finish || !work.last_taken) {
         free(work.finish);
         free(work.last_taken);
-        return eie_fail(error, EIE_MEMORY, "out of memory for %u queues of %u slots", cut->pe_count,
-                        slots);
+        return eie_fail(error, EIE_MEMORY, "out of memory for %u queues of %u slots",
+                        partition->pe_count, slots);
     }
     work.queued = work.finish + stride;
     work.full = work.queued + stride;
@@ -220,15 +228,15 @@ enum eie_status eie_cycle_time(const struct eie_cut *cut, const struct eie_sched
     work.fill = work.scan + stride;
     work.taken = work.fill + stride;
     counts->cycles = counts->blocked = 0;
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
         struct eie_pe_cycles *pe = &counts->pe[k];
         pe->scan = pe->fill = pe->imbalance = pe->load = pe->full = pe->queued = 0;
     }
     for (uint32_t p = 0; p < schedule->pass_count; p++)
-        counts->cycles += loops->time(cut, schedule, &schedule->pass[p], &work, counts);
+        counts->cycles += loops->time(partition, schedule, &schedule->pass[p], &work, counts);
     const uint64_t load = (uint64_t)design->load_cycles * schedule->pass_count;
     counts->cycles += load;
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
         struct eie_pe_cycles *pe = &counts->pe[k];
         pe->load = load;
         pe->imbalance = counts->cycles - pe->entries - pe->empty - pe->scan - pe->fill - pe->load;

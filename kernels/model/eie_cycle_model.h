@@ -22,19 +22,19 @@
 #ifndef EIE_KERNELS_MODEL_EIE_CYCLE_MODEL_H
 #define EIE_KERNELS_MODEL_EIE_CYCLE_MODEL_H
 
-#include "kernels/model/eie_cut.h"
 #include "kernels/model/eie_cycle_counts.h"
+#include "kernels/model/eie_partition.h"
 
-/* Allocates for any input of this cut. `registers` is the inputs of a pass for one PE; 0: no
+/* Allocates for any input of this partition. `registers` is the inputs of a pass for one PE; 0: no
  * batching, all inputs in one pass. Free with eie_schedule_free. */
-EIE_MUST_USE enum eie_status eie_schedule_begin(const struct eie_cut *cut, uint32_t registers,
-                                                struct eie_schedule *schedule,
+EIE_MUST_USE enum eie_status eie_schedule_begin(const struct eie_partition *partition,
+                                                uint32_t registers, struct eie_schedule *schedule,
                                                 struct eie_error *error);
 void eie_schedule_free(struct eie_schedule *schedule);
 
 /* The schedule of one input ([inputs]); allocates nothing. */
-void eie_schedule_fill(const struct eie_cut *cut, uint32_t registers, const int16_t *input,
-                       struct eie_schedule *schedule);
+void eie_schedule_fill(const struct eie_partition *partition, uint32_t registers,
+                       const int16_t *input, struct eie_schedule *schedule);
 
 EIE_MUST_USE enum eie_status eie_counts_begin(uint32_t pe_count, struct eie_cycle_counts *counts,
                                               struct eie_error *error);
@@ -43,12 +43,12 @@ void eie_counts_free(struct eie_cycle_counts *counts);
 /* Fast path in two steps. Work depends on no queue: entries, empty, lines, broadcasts, moves. Time
  * adds the rest and may be called again for another depth on the same work. EIE_MEMORY; EIE_USAGE
  * for a depth below 2. */
-EIE_MUST_USE enum eie_status eie_cycle_work(const struct eie_cut *cut,
+EIE_MUST_USE enum eie_status eie_cycle_work(const struct eie_partition *partition,
                                             const struct eie_schedule *schedule,
                                             const struct eie_cycle_design *design,
                                             struct eie_cycle_counts *counts,
                                             struct eie_error *error);
-EIE_MUST_USE enum eie_status eie_cycle_time(const struct eie_cut *cut,
+EIE_MUST_USE enum eie_status eie_cycle_time(const struct eie_partition *partition,
                                             const struct eie_schedule *schedule,
                                             const struct eie_cycle_design *design,
                                             struct eie_cycle_counts *counts,
@@ -56,8 +56,8 @@ EIE_MUST_USE enum eie_status eie_cycle_time(const struct eie_cut *cut,
 
 /* The same counts, cycle by cycle: the test of the above. Reads the input itself, not a schedule.
  */
-EIE_MUST_USE enum eie_status eie_cycle_simulate(const struct eie_cut *cut, const int16_t *input,
-                                                uint32_t registers,
+EIE_MUST_USE enum eie_status eie_cycle_simulate(const struct eie_partition *partition,
+                                                const int16_t *input, uint32_t registers,
                                                 const struct eie_cycle_design *design,
                                                 struct eie_cycle_counts *counts,
                                                 struct eie_error *error);

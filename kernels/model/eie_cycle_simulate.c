@@ -15,7 +15,7 @@ struct pe {
 };
 
 struct machine {
-    const struct eie_cut *cut;
+    const struct eie_partition *partition;
     const int16_t *input;
     const struct eie_cycle_design *design;
     struct eie_cycle_counts *counts;
@@ -28,10 +28,10 @@ struct machine {
 
 static void begin_column(struct machine *machine, uint32_t k, uint32_t column)
 {
-    const struct eie_cut *cut = machine->cut;
+    const struct eie_partition *partition = machine->partition;
     struct pe *pe = &machine->pe[k];
-    const uint32_t *here = eie_cut_pointers(cut, machine->block, column);
-    pe->entries = here[k + cut->stride] - here[k];
+    const uint32_t *here = eie_partition_pointers(partition, machine->block, column);
+    pe->entries = here[k + partition->stride] - here[k];
     pe->cycles = pe->entries > machine->design->empty_column_cycles
                      ? pe->entries
                      : machine->design->empty_column_cycles;
@@ -70,12 +70,13 @@ static void idle(struct machine *machine, uint32_t k)
 /* What the control unit does in this cycle; `any_full` as the cycle began. */
 static enum action control(struct machine *machine, bool any_full)
 {
-    const struct eie_cut *cut = machine->cut;
+    const struct eie_partition *partition = machine->partition;
     if (machine->row >= machine->end) return IS_DONE;
-    const uint32_t row_end =
-        machine->end - machine->row > cut->pe_count ? machine->row + cut->pe_count : machine->end;
+    const uint32_t row_end = machine->end - machine->row > partition->pe_count
+                                 ? machine->row + partition->pe_count
+                                 : machine->end;
     uint32_t j = machine->next;
-    while (j < row_end && j < cut->inputs && !machine->input[j]) j++;
+    while (j < row_end && j < partition->inputs && !machine->input[j]) j++;
     if (j == row_end) {
         machine->row = machine->next = row_end;
         return LEAVES_ROW;
@@ -89,7 +90,7 @@ static enum action control(struct machine *machine, bool any_full)
 
 static void step(struct machine *machine, uint32_t slots)
 {
-    const uint32_t pes = machine->cut->pe_count;
+    const uint32_t pes = machine->partition->pe_count;
     bool any_full = false;
     for (uint32_t k = 0; k < pes; k++) {
         any_full = any_full || machine->pe[k].queued == slots;
@@ -122,44 +123,46 @@ static void step(struct machine *machine, uint32_t slots)
 static bool busy(const struct machine *machine)
 {
     if (machine->row < machine->end) return true;
-    for (uint32_t k = 0; k < machine->cut->pe_count; k++)
+    for (uint32_t k = 0; k < machine->partition->pe_count; k++)
         if (machine->pe[k].cycles || machine->pe[k].queued) return true;
     return false;
 }
 
-enum eie_status eie_cycle_simulate(const struct eie_cut *cut, const int16_t *input,
+enum eie_status eie_cycle_simulate(const struct eie_partition *partition, const int16_t *input,
                                    uint32_t registers, const struct eie_cycle_design *design,
                                    struct eie_cycle_counts *counts, struct eie_error *error)
 {
-    struct machine machine = {.cut = cut, .input = input, .design = design, .counts = counts};
-    const uint64_t inputs = (uint64_t)registers * cut->pe_count;
+    struct machine machine = {
+        .partition = partition, .input = input, .design = design, .counts = counts};
+    const uint64_t inputs = (uint64_t)registers * partition->pe_count;
     if (design->queue_depth < 2)
         return eie_fail(error, EIE_USAGE, "a queue of %u slot can never move", design->queue_depth);
-    machine.pe = calloc(cut->pe_count, sizeof *machine.pe);
-    machine.sent = malloc(cut->columns * sizeof *machine.sent);
+    machine.pe = calloc(partition->pe_count, sizeof *machine.pe);
+    machine.sent = malloc(partition->columns * sizeof *machine.sent);
     struct eie_pe_cycles *all = counts->pe;
     *counts = (struct eie_cycle_counts){.pe = all};
-    memset(all, 0, cut->pe_count * sizeof *all);
+    memset(all, 0, partition->pe_count * sizeof *all);
     if (!machine.pe || !machine.sent) {
         free(machine.pe);
         free(machine.sent);
-        return eie_fail(error, EIE_MEMORY, "out of memory for %u PEs", cut->pe_count);
+        return eie_fail(error, EIE_MEMORY, "out of memory for %u PEs", partition->pe_count);
     }
-    for (uint32_t k = 0; k < cut->pe_count; k++) machine.pe[k].held = UINT64_MAX;
-    for (machine.block = 0; machine.block < cut->blocks; machine.block++) {
-        for (uint32_t begin = 0; begin < cut->columns; begin = machine.end) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) machine.pe[k].held = UINT64_MAX;
+    for (machine.block = 0; machine.block < partition->blocks; machine.block++) {
+        for (uint32_t begin = 0; begin < partition->columns; begin = machine.end) {
             machine.row = machine.next = begin;
-            machine.end = registers && cut->columns - begin > inputs ? begin + (uint32_t)inputs
-                                                                     : cut->columns;
+            machine.end = registers && partition->columns - begin > inputs
+                              ? begin + (uint32_t)inputs
+                              : partition->columns;
             machine.sent_count = 0;
             machine.last = NOTHING_YET;
-            for (uint32_t k = 0; k < cut->pe_count; k++) machine.pe[k].head = 0;
+            for (uint32_t k = 0; k < partition->pe_count; k++) machine.pe[k].head = 0;
             while (busy(&machine)) step(&machine, design->queue_depth - 1);
             counts->cycles += design->load_cycles;
-            for (uint32_t k = 0; k < cut->pe_count; k++) all[k].load += design->load_cycles;
+            for (uint32_t k = 0; k < partition->pe_count; k++) all[k].load += design->load_cycles;
         }
     }
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
         counts->entries += all[k].entries;
         counts->lines += all[k].lines;
     }

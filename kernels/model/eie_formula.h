@@ -33,7 +33,7 @@ struct eie_estimate {
     double area_mm2;             /* PEs and LNZD nodes added up */
 };
 
-/* Counts the work of one input vector ([inputs]) on the layer as it is cut. */
+/* Counts the work of one input vector ([inputs]) on the layer as it is partitioned. */
 EIE_MUST_USE enum eie_status eie_work_count(const struct eie_layer *layer, const int16_t *input,
                                             uint32_t spmat_line_bits, struct eie_work *work,
                                             struct eie_error *error);

@@ -9,7 +9,7 @@
  *
  * Weights are rounded unless they are int8 multiples of one integer. Approximate for that, and it
  * says how far it rounds: no rival of the exact kernels. The library packs the weights as it wants
- * them for a type of inputs: prepare does it for that of the layer's samples, and load anew where
+ * them for a type of inputs: prepare does it for that of the layer's samples, and load again where
  * it gets another.
  *
  * Without VNNI, or told to do without (DNNL_MAX_CPU_ISA), it is unsupported: it would round further

@@ -255,8 +255,8 @@ struct board {
 
 static struct board *board; /* shared memory */
 
-/* Workers are forked, and each loads the library anew: what one has found out must be there before
- * the first of them, whichever it is. */
+/* Workers are forked, and each loads the library itself: what one has found out must be there
+ * before the first of them, whichever it is. */
 __attribute__((constructor)) static void hang_up_board(void)
 {
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

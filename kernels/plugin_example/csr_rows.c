@@ -8,11 +8,10 @@
  *   load       the inputs are copied in
  *   run, wait  what is timed: all that depends on the inputs belongs here
  *   read       the outputs are copied out and compared, bit for bit
- *   cost       how much was computed and read, counted exactly. The row's floor comes from it: the
- *              least time that the machine's measured ceilings allow. A row faster than that is
- *              suspect, so a cost that claims too much takes the kernel out of every headline
- *   destroy
- * load, wait and read come from kernels/cpu_plan.h, which does the part that all CPU kernels share.
+ *   cost       how much was computed and read, counted exactly. The row's roofline bound comes from
+ * it: the least time that the machine's measured ceilings allow. A row faster than that is suspect,
+ * so a cost that claims too much takes the kernel out of every headline destroy load, wait and read
+ * come from kernels/cpu_plan.h, which does the part that all CPU kernels share.
  *
  * To make it a kernel of the program instead of a plug-in: docs/add-kernel.md. */
 #include "host/layer/numbers.h"

@@ -16,7 +16,7 @@ static enum eie_status supports(const struct eie_problem *problem, uint64_t *pla
                                 struct eie_error *error)
 {
     (void)error;
-    /* while it is filled in, the codes stand beside it */
+    /* while it is filled in, the codes are there too */
     *plan_bytes = dense_bytes(problem->layer) / 2 * 3 + eie_cpu_plan_bytes(problem);
     return EIE_OK;
 }

@@ -498,7 +498,7 @@ class Book(Numbers):
         self._put(table)
         self._page.add(
             f"Error of the six labels: {error_of(pairs, f'labels of Fig. 7, {ROWS}').said(2)}, all of it the times' (the powers of "
-            "the CPU are those of Deep Compression, Table 9; NeuralTalk's are printed nowhere). The labels follow to the last "
+            "the CPU are those of Deep Compression, Table 9; the paper gives none for NeuralTalk). The labels follow to the last "
             "digit from 0.600 W, not from the 0.59 W of the text.",
         )
 

@@ -78,7 +78,7 @@ class Ledger:
         return table
 
     def lost(self):
-        """Sentences on what 16-bit fixed point and float32 do not hold; ledgers of before say less."""
+        """Sentences on what 16-bit fixed point and float32 do not hold; older ledgers say less."""
         fixed, below = self._layer.get("layer", {}), self._layer.get("below_float32", {})
         for key, words in LOST.items():
             if fixed.get(key):
@@ -147,7 +147,7 @@ def _over(references, row, kind):
 
 
 def file_sizes(path, ledger):
-    """What was given, the file that it became, and what the file is made of; None of a ledger of before."""
+    """What was given, the file that it became, and what the file is made of; None of an older ledger."""
     if "file_uses" not in ledger:
         return None
     where = os.path.basename(path)

@@ -72,7 +72,7 @@ WORST = 3  # layers named
 MISCOUNTED = "conv1_1"  # its count is printed as 2K
 TOTAL = "total"
 KEPT, PRINTED, OURS, OFF, TO_TOTAL = "kept", "printed", "ours", "ours to printed", "layers to total"
-NOWHERE = "the network's layers are printed nowhere"
+NOWHERE = "the densities of the network's layers are not published"
 
 
 def derived(value, unit, source, text=""):
@@ -294,18 +294,18 @@ class DeepCompression:
                     PRINTED_RATE: self._published.poster_cell(f"rate_{key}"),
                     "rate of these sizes": ratio(before, after, "the poster's sizes"),
                     LAYERS_RATE: self.networks.get(network, LAYERS_RATE) if network else none,
-                    "compressed anew, rate": self.networks.get(network, HUFFMAN_RATE) if network else none,
-                    "compressed anew, MB": Cell(size.value / 1e6, "MB", "measured", size.source)
+                    "compressed here, rate": self.networks.get(network, HUFFMAN_RATE) if network else none,
+                    "compressed here, MB": Cell(size.value / 1e6, "MB", "measured", size.source)
                     if network and (size := self.networks.get(network, HUFFMAN_BYTES))
                     else none,
                 },
             )
-        table.decimals = dict.fromkeys(("rate of these sizes", LAYERS_RATE, "compressed anew, rate"), 1) | {
-            "compressed anew, MB": 2
+        table.decimals = dict.fromkeys(("rate of these sizes", LAYERS_RATE, "compressed here, rate"), 1) | {
+            "compressed here, MB": 2
         }
         table.notes.append(
-            "GoogleNet's and SqueezeNet's sizes are cited only: nothing says how dense their layers are, so none are made "
-            "anew. `results/NOTES.md` says what `eie compress` makes of SqueezeNet's published file."
+            "GoogleNet's and SqueezeNet's sizes are cited only: nothing says how dense their layers are, so none are "
+            "compressed here. `results/SQUEEZENET.md` has what `eie compress` makes of SqueezeNet's published file."
         )
         return table
 
@@ -334,7 +334,7 @@ class DeepCompression:
 
     def page(self, file):
         """`file`: the CSV file beside it, or ""."""
-        page = Page("Deep Compression: printed, recomputed, made anew").add(
+        page = Page("Deep Compression: printed, recomputed, compressed here").add(
             __doc__.split("\n")[0],
             f"{LETTERS} Measured are the bytes of files that `eie compress` wrote. The layers are generated: shapes and kept "
             "percentages are the paper's, the weights are drawn from a near-normal distribution and pruned by magnitude, so "

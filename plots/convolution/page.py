@@ -137,7 +137,7 @@ def page(found):
     if found.file:
         tables.append(file_table(found))
         its.heading("The weights as a file").add(
-            "The published weights shared anew at 6 bits a weight and Huffman-coded, as the authors' poster states its size."
+            "The published weights re-clustered at 6 bits a weight and Huffman-coded, as the authors' poster states its size."
         ).table(tables[-1], titled=False)
     its.heading("Where this is from").bullets(context_lines(found.results))
     for further in found.further:

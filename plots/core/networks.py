@@ -1,5 +1,5 @@
-"""Networks compressed anew: Deep Compression's, results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, and the published
-SqueezeNet, results/SQUEEZENET.csv, which `plots squeezenet` writes; by the names of their columns."""
+"""Networks compressed here: Deep Compression's, results/DEEP_COMPRESSION.csv, which `plots deepcomp` writes, and the
+published SqueezeNet, results/SQUEEZENET.csv, which `plots squeezenet` writes; by the names of their columns."""
 
 import os
 

@@ -32,7 +32,7 @@ class Bullets:
 class TableBlock:
     table: Table
     titled: bool = True  # its title above it
-    file: str = ""  # the CSV file, as seen from the page, that has every cell with its source; a legend stands beside it
+    file: str = ""  # the CSV file, as seen from the page, that has every cell with its source; with a legend next to it
     remarks: bool = True  # its notes and why cells are missing, below it
 
 

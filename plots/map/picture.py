@@ -170,7 +170,7 @@ def _legend(figure, found):
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=4 if len({point.panel[:2] for point in found.points}) > 2 else 3,
+        ncols=3 if len({point.panel[2] for point in found.points}) > 1 else 2,
         fontsize=7.5,
         frameon=False,
     )
@@ -183,21 +183,20 @@ def picture(found, title, kind):
     batches = sorted({panel[2] for panel in panels})
     with matplotlib.rc_context(STYLE):
         figure = Figure(
-            figsize=(max(6.5, 0.8 + 2.9 * len(sizes)), 1.5 + 2.5 * len(batches)), layout="constrained", facecolor="white"
+            figsize=(max(5.6, 0.8 + 2.6 * len(batches)), 1.7 + 2.3 * len(sizes)), layout="constrained", facecolor="white"
         )
-        grid = figure.subplots(len(batches), len(sizes), squeeze=False)
-        for line, batch in zip(grid, batches):
-            for axes, size in zip(line, sizes):
+        grid = figure.subplots(len(sizes), len(batches), squeeze=False)
+        for line, size in zip(grid, sizes):
+            for axes, batch in zip(line, batches):
                 panel = (*size, batch)
                 if panel in panels:
                     _panel(axes, panels[panel])
                 else:
                     axes.set_axis_off()
-        for axes, size in zip(grid[0], sizes):
-            above = f"{size[0]} inputs, {size[1]} outputs"
-            axes.set_title(f"{above}\n{axes.get_title()}", fontsize=8.5)
-        for line, batch in zip(grid, batches):
-            line[0].set_ylabel(f"{batch} input{'s' * (batch > 1)} a call\n\ninputs that are not 0", fontsize=8)
+        for axes, batch in zip(grid[0], batches):
+            axes.set_title(f"{batch} input{'s' * (batch > 1)} a call\n{axes.get_title()}", fontsize=8.5)
+        for line, size in zip(grid, sizes):
+            line[0].set_ylabel(f"{size[0]} inputs, {size[1]} outputs\n\ninputs that are not 0", fontsize=8)
         for axes in grid[-1]:
             axes.set_xlabel("weights that are not 0", fontsize=8)
         figure.suptitle(f"Which form of a layer is fastest where\n{title}", fontsize=9.5)

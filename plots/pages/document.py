@@ -47,7 +47,7 @@ CONTAINS = (
     "behind them, and those that they imply count as reproduced nowhere.",
     "**Claimed energy factors** multiply as if they were independent; the products say what would be saved at "
     "most, not what was measured.",
-    "**Ceilings** of this host are the best of several loops, and a row's floor is the least time that they allow.",
+    "**Ceilings** of this host are the best of several loops, and a row's roofline bound is the least time that they allow.",
     "Reference, approximate and suspect rows, and real layers, are in no mean and no headline.",
 )
 
@@ -67,7 +67,7 @@ PICTURES = (  # section, file, alternative text, what it shows
         "fig7_energy",
         "Energy efficiency over dense CPU: published and modelled",
         "Bars are the printed labels, over the published CPU. Those of the six AlexNet and VGG layers can be recomputed "
-        "from printed powers and times; NeuralTalk's powers are printed nowhere. Marks: the CPU's printed power x time "
+        "from printed powers and times; the paper gives no powers for NeuralTalk. Marks: the CPU's printed power x time "
         "over the model's energy.",
     ),
     (
@@ -83,7 +83,7 @@ PICTURES = (  # section, file, alternative text, what it shows
 
 def document(results, trust, warnings, headlines, remarks, sections, drawn=True, pages=()):
     """The page. `trust`: sentences on how far the run is to be trusted; `remarks`: {heading: sentences}; `sections`:
-    {heading: [table]}; `drawn`: the pictures stand beside the file; `pages`: sentences on further pages."""
+    {heading: [table]}; `drawn`: the pictures are next to the file; `pages`: sentences on further pages."""
     page = Page("EIE: published, modelled, measured")
     page.add(
         f"From `{os.path.basename(results.path)}`: {len(results.rows)} usable rows, {len(results.missing)} without "

@@ -177,12 +177,12 @@ def _number(cell, label):
     if not cell.is_number:
         return Entry("", cell.reason)
     unit = {"x": "x", "%": " %"}.get(cell.unit, "")
-    source = cell.source.replace(f", {label}", "").partition(": median of ")[0]  # the row's own name stands beside it
+    source = cell.source.replace(f", {label}", "").partition(": median of ")[0]  # the row's own name is next to it
     return Entry(cell.digits() + unit, hover(replace(cell, source=source)), cell.value)
 
 
 def summary_page(report, out_names):
-    """One page of Markdown. `out_names`: (what, file) pairs of what stands beside it."""
+    """One page of Markdown. `out_names`: (what, file) pairs of the files next to it."""
     cockpit = report.cockpit
     page = Page(f"{cockpit.name()}: summary").add(cockpit.verdict())
     page.bullets(f"{name}: {words}" for name, words in cockpit.facts())

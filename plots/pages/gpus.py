@@ -37,7 +37,7 @@ CONTAINS = [
     "EIE: 64 PEs, 45 nm, 800 MHz; its times are its authors' simulation (Table IV, actual) and contain no loading of "
     "weights, no DRAM and no launch. It takes one input at a time.",
     "A row that is suspect, missing or approximate enters no mean and no ratio. A ratio needs both rows from one "
-    "run. What stands at the head of a device needs all nine layers; with fewer the mean of those stands beside the reason.",
+    "run. A device's headline needs all nine layers; with fewer, the mean of those is given with the reason.",
     "The layers are generated: shapes and densities of Table III, random places and weights.",
 ]
 
@@ -56,7 +56,7 @@ class Gpus:
             self.devices.append(DeviceTables(Device(results, name), published, stem))
 
     def files(self, drawn=True):
-        """The page and the tables; `drawn`: the picture stands beside them."""
+        """The page and the tables; `drawn`: the picture is next to them."""
         return {f"{table.name}.csv": table.csv() for each in self.devices for table in each.all()} | {
             PAGE: markdown(self.page(drawn and self.has_times()))
         }

@@ -75,7 +75,7 @@ class Report:
         self.unmeasured = hosttables.unmeasured_lines(results)
         fig7.put_host(self.fig7, results, published)
         self.ceilings = ceilings.Ceilings(results)
-        floors, counted = ceilings.floor_tables(results), counters.counter_tables(results)
+        bounds, counted = ceilings.bound_tables(results), counters.counter_tables(results)
         self.counters = counters.every_row(results)
         self.points = ceilings.points_table(results)
         self.gpus = gpus.Gpus(results, published)
@@ -106,14 +106,14 @@ class Report:
             + deviceenergy.processor_energy(results)
             + deviceenergy.device_energy(results)
             + self.fig6_host,
-            "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + floors,
+            "Ceilings of this host": [ceilings.ceilings_table(self.ceilings)] + bounds,
             **({"Counters of this host": counted} if counted else {}),
             "Rows without a number": [hosttables.table_missing(results)],
         }
         self.last_screen = LastScreen(results, published, self.opencl, speeds, self.missing, self.gpus)
 
     def files(self, drawn=True, svgs=()):
-        """All but the pictures; `drawn`: these stand beside report.md. `svgs`: {name: SVG} for report.html."""
+        """All but the pictures; `drawn`: these are next to report.md. `svgs`: {name: SVG} for report.html."""
         tables = [table for tables in self.sections.values() for table in tables]
         own = [self.points, everyrow.table(self.lines), self.machine_speed, self.machine_energy, *self.ways.tables()]
         own += [self.counters] if self.counters.rows else []

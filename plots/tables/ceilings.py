@@ -1,8 +1,8 @@
-"""How near this host's kernels come to what the machine can do: the measured ceilings and each row's floor.
+"""How near this host's kernels come to what the machine can do: the measured ceilings and each row's roofline bound.
 
-A row's floor is the least time that the measured ceilings allow it: for its bytes at its level of memory, for
+A row's roofline bound is the least time that the measured ceilings allow it: for its bytes at its level of memory, for
 its multiplications at the peak of its arithmetic, or, of kernels that go through columns, for adding product by
-product to sums in memory. C measures the ceilings and computes the floor.
+product to sums in memory. C measures the ceilings and computes the bound.
 """
 
 from plots.core.cells import Cell, missing
@@ -31,7 +31,7 @@ class Ceilings:
 
     def __init__(self, results):
         self.bandwidth, self.peak = {}, {}  # {(threads, level): Cell}, {(threads, operation): Cell}
-        self.adds = {}  # {(threads, ADDS): Cell}; files of before have none
+        self.adds = {}  # {(threads, ADDS): Cell}; older files have none
         self.pool = {}  # {(threads, what): Cell}
         self.runs = _list(results.context, "eie_runs", results.path)
         for number, run in enumerate(self.runs):
@@ -112,9 +112,9 @@ def ceilings_table(ceilings):
         return table
     table.notes.append(
         "The best of several loops, each over a working set that fits the level; additions go to sums in 16 KiB, "
-        "one by one or by 16 at different places. They bound the floor "
+        "one by one or by 16 at different places. They make the roofline bound "
         "of a row; a row that is more than 1.15 times faster than its level's ceiling is suspect. The "
-        "thread pool's own cost is the least of several tries and in no floor."
+        "thread pool's own cost is the least of several tries and in no bound."
     )
     return table
 
@@ -123,25 +123,27 @@ def _rank(name):
     return (BOUNDS.index(name), "") if name in BOUNDS else (len(BOUNDS), name)
 
 
-def floor_tables(results):
-    """For each suite, batch and cache mode the share of its floor that each kernel reaches."""
+def bound_tables(results):
+    """For each suite, batch and cache mode the share of its roofline bound that each kernel reaches."""
     tables = []
     for suite, batch, cache in host_groups(results):
         rows = results.select(suite=suite, batch=batch, cache=cache)
         if suite != SUITE or not any(row.number("eie_floor_share") for row in rows if not row.is_model):
             continue
         table = Table(
-            f"floor_{suite}_batch{batch}_{cache}",
-            f"Share of the floor, suite {suite}, batch {batch}, cache {cache}: least time / median time",
+            f"bound_{suite}_batch{batch}_{cache}",
+            f"Share of the roofline bound, suite {suite}, batch {batch}, cache {cache}: bound / median time",
         )
         for column in host_columns(results, suite, batch, cache):
             found = column.rows(results, suite, batch, cache)
             for layer in LAYERS:
-                share = number_cell(found.get(layer), layer, "eie_floor_share", "%", 100, "floor / median", "derived")
+                share = number_cell(
+                    found.get(layer), layer, "eie_floor_share", "%", 100, "roofline bound / median", "derived"
+                )
                 table.put(layer, column.name, share)
             table.put("set by", column.name, _bounds(found))
         table.notes.append(
-            "100 % is as fast as the measured ceilings allow. Set by: what the floor is made of, by layer where it differs: "
+            "100 % is as fast as the measured ceilings allow. Set by: what sets the bound, by layer where it differs: "
             "bytes at the bandwidth of a level, multiply-adds in registers, or adds to sums in memory, where the kernel "
             "goes through columns."
         )
@@ -182,7 +184,7 @@ def points_table(results):
 
 
 def point(row):
-    """MACs per byte, MAC/s and the floor of a row."""
+    """MACs per byte, MAC/s and the roofline bound of a row."""
     useful, padding, moved = (row.number(key) for key in ("eie_macs_useful", "eie_macs_padding", "eie_bytes"))
     absent = missing("absent", "measured", f"{row.label()}: no eie_macs_useful, eie_macs_padding or eie_bytes")
     cells = {"MACs per byte": absent, "MAC/s": absent}

@@ -180,7 +180,7 @@ def _processor_notes(rows, kind):
         notes.append(f"{source[0].upper()}{source[1:]}.")
     if kind == "measured":
         notes.append(
-            "Domains are not added up: core and uncore lie in the package, psys holds all, dram stands beside the package. "
+            "Domains are not added up: core and uncore lie in the package, psys holds all, dram is apart from the package. "
             "Idle power is in all of them; above idle: without what the processor draws between calls."
         )
     if kind == "assumed":

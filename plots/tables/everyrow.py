@@ -19,7 +19,7 @@ OVER = {kind: f"x over {words}" for kind, words in BEST.items()}
 class Line:
     row: object
     cells: dict  # {column: cell}
-    bound: str  # what sets the row's floor; "" where the file does not say
+    bound: str  # what sets the row's roofline bound; "" where the file does not say
     again: str  # the command that repeats it
 
 
@@ -49,7 +49,7 @@ def _over(row, kind, references):
     if not row.usable:
         return cell_of(row, row.layer, "x")
     if row.is_model:
-        return missing("none", row.provenance, "a model stands beside no row of this host", "x")
+        return missing("none", row.provenance, "a model has no row of this host to compare with", "x")
     if row.device != "cpu":
         return missing("none", "measured", "a device has no thread count that a CPU's row could be compared at", "x")
     found = references.over(row, kind)

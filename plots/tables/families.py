@@ -45,7 +45,7 @@ def _table(view):
     table.fill("not run at this thread count")
     table.notes.append(
         "A family takes its fastest exact kernel on each layer. Prepacked: the weights were laid out "
-        "anew once, which is not in the time; on the EIE stream: they are read as the file has them. Least: "
+        "once beforehand, which is not in the time; on the EIE stream: they are read as the file has them. Least: "
         "the layer on which the family is worst against the float32 row that is fastest there; below 1x "
         "that one is faster. Float32 kernels and libraries (oneDNN: int8) stop at W a."
     )

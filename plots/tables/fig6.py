@@ -105,7 +105,7 @@ def _label_row(labels, name, layer, printed, recomputed, published):
 
 def fig6_host(results, published):
     """Speed-up over this host's own fastest dense rows, a table for one thread and one for all. Each compares
-    that thread count only; devices, which have no threads, stand beside all threads."""
+    that thread count only; devices, which have no threads, appear with every thread count."""
     view = headline_view(results, published)
     counts = view.thread_counts() if view else []
     return [

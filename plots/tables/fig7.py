@@ -1,6 +1,6 @@
 """The numbers of Fig. 7, energy efficiency over the dense CPU: printed, recomputed, modelled; figures.py draws them.
 
-Energy is printed power x printed time. The powers of the NeuralTalk layers are printed nowhere: their bars
+Energy is printed power x printed time. The paper gives no powers for the NeuralTalk layers: their bars
 are cited, the powers that they imply are derived, and neither counts as reproduced.
 """
 
@@ -19,7 +19,7 @@ from plots.tables.modelrows import MEAN_ROW, MODEL_SUITES, model_kernels, model_
 SIX_ROW = "geometric mean of six"
 OTHERS = "others"
 HOST_DENSE, HOST_BEST = "this host, best dense", "this host, best compressed"
-UNPRINTED = "the power of the NeuralTalk layers is printed nowhere"
+UNPRINTED = "the paper gives no power for the NeuralTalk layers"
 
 
 def chip_words(chip):

@@ -26,7 +26,7 @@ SERIES = (
     ("us", "#D55E00", "fastest exact kernel (measured)"),
     ("EIE published, us", PUBLISHED_COLOURS["EIE"], "EIE, Table IV (cited, simulated by its authors)"),
 )
-OURS, FLOOR = "us", "floor, us"
+OURS, BOUND = "us", "bound, us"
 LABELLED = {OURS: -0.04, "EIE published, us": 0.04}  # neighbours: their numbers move apart
 HEIGHT = LOWER + 0.9
 
@@ -62,11 +62,11 @@ def _panel(axes, table, lowest, highest):
                     value_text(cell.value),
                     base=lowest,
                 )
-        floor, middle = table.get(row, FLOOR), bar_x(place, row, [name for name, *_ in SERIES].index(OURS), len(SERIES))
-        if floor.is_number:
+        bound, middle = table.get(row, BOUND), bar_x(place, row, [name for name, *_ in SERIES].index(OURS), len(SERIES))
+        if bound.is_number:
             axes.plot(
                 [middle - 0.11, middle + 0.11],
-                [floor.value] * 2,
+                [bound.value] * 2,
                 color="#222222",
                 linewidth=1.6,
                 zorder=5,
@@ -79,5 +79,5 @@ def _panel(axes, table, lowest, highest):
         f"{table.title[:60]}: one product, batch 1, device time",
         "us, logarithmic: shorter is faster; a mean stands only where all nine layers have a number",
     )
-    handles.append(Line2D([], [], color="#222222", linewidth=1.6, label="floor of that kernel (derived)"))
+    handles.append(Line2D([], [], color="#222222", linewidth=1.6, label="roofline bound of that kernel (derived)"))
     put_legend(axes, handles, columns=3)

@@ -77,9 +77,9 @@ class DeviceTables:
         more = (
             [
                 *int8,
-                ("floor, us", "floor\nus"),
-                ("set by", "floor\nset by"),
-                ("share of the floor", "share\n%"),
+                ("bound, us", "bound\nus"),
+                ("set by", "bound\nset by"),
+                ("share of the bound", "share\n%"),
                 (f"{CHIP}, us", "EIE\npubl. us"),
             ]
             + chip
@@ -110,12 +110,14 @@ class DeviceTables:
                 ),
             )
             if on_device:
-                table.put(layer, "floor, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "floor", "derived"))
+                table.put(
+                    layer, "bound, us", number_cell(row, layer, "eie_floor_ns", "us", 1e-3, "roofline bound", "derived")
+                )
                 table.put(layer, "set by", _words(row, layer, "eie_floor_bound", bound_words))
                 table.put(
                     layer,
-                    "share of the floor",
-                    number_cell(row, layer, "eie_floor_share", "%", 100, "floor / median", "derived"),
+                    "share of the bound",
+                    number_cell(row, layer, "eie_floor_share", "%", 100, "roofline bound / median", "derived"),
                 )
             self._against_chip(table, layer, ours, self._eie[layer], clock, show=on_device)
             if not on_device:
@@ -139,7 +141,7 @@ class DeviceTables:
         if on_device:
             table.notes += self._left_out() + self._places() if clock == "device" else []
             table.notes.append(
-                "Floor: the least time that the measured ceilings of this device allow the kernel's bytes, "
+                "Bound: the least time that the measured ceilings of this device allow the kernel's bytes, "
                 "or its launch; 100 % is as fast as these allow."
             )
         else:
@@ -368,7 +370,7 @@ class DeviceTables:
             table.put(f"{words}, {cell.unit}", "best", cell)
         table.notes.append(
             "What a launch costs by itself, on either clock, and what the two levels of memory give; the "
-            "best of all runs of this file. The floors are made of these."
+            "best of all runs of this file. The roofline bounds are made of these."
         )
         return table
 
@@ -455,7 +457,7 @@ class DeviceTables:
     def drawn(self):
         """What the picture shows: like the first table, but means of all nine layers or none."""
         table = Table("", self.device.title)
-        for column in ("us", "cuBLAS sgemv, us", "cuSPARSE CSR, us", f"{CHIP}, us", "floor, us"):
+        for column in ("us", "cuBLAS sgemv, us", "cuSPARSE CSR, us", f"{CHIP}, us", "bound, us"):
             with_mean(table, column, [self.times.get(layer, column) for layer in LAYERS], column)
         return table
 

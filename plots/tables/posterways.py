@@ -35,8 +35,8 @@ PADDING = {
 NO_IMAGENET = "measuring it takes ImageNet and a trained network, which are not here"
 DRAWN = "drawn weights, whose codes and fillers take more bits than those of trained ones: results/DEEP_COMPRESSION.md"
 SQUEEZED_AT = "results/SQUEEZENET.md"
-ONLY_CITED = "its layers are printed nowhere, so that none can be compressed anew"
-ALONE, ANEW = "the poster alone", "compressed anew here"
+ONLY_CITED = "the densities of its layers are not published, so that none can be compressed here"
+ALONE, COMPRESSED_HERE = "the poster alone", "compressed here"
 GIVEN = "a choice of the design: our model takes it as given"
 
 
@@ -377,7 +377,7 @@ class Ways:
         ways = [
             Way(
                 self._energies.get(row, "nine bars of Fig. 7"),
-                "mean of nine printed bars; those of NeuralTalk rest on powers that are printed nowhere",
+                "mean of nine printed bars; those of NeuralTalk rest on powers that the paper does not give",
                 "Fig. 7",
                 verdict=CITED,
             ),
@@ -453,16 +453,16 @@ class Ways:
                 f"{before.text} MB, the poster's size before, x {share:g} %, {total['source']}",
                 "share of the printed size",
             ),
-            self._made_anew(name),
+            self._compressed_here(name),
         ]
 
-    def _made_anew(self, name):
+    def _compressed_here(self, name):
         size = self._networks.cell(NETWORKS[name], HUFFMAN_BYTES)
         words = f"{size.digits(0)} bytes of Huffman-coded files" if size.is_number else "Huffman-coded files"
         return Way(
             Cell(size.value / 1e6, "MB", "measured", size.source) if size.is_number else size,
             f"{words} that `eie compress` makes of layers of the printed shapes, densities and bits; {DRAWN}",
-            ANEW,
+            COMPRESSED_HERE,
             estimate=True,
             rests_on=HERE,
         )
@@ -485,7 +485,7 @@ class Ways:
                 "as EIE cites it",
                 verdict=CITED,
             ),
-            self._squeezed_anew(),
+            self._squeezed_here(),
         ]
 
     def _squeezed_before(self):
@@ -497,13 +497,13 @@ class Ways:
             rests_on=HERE,
         )
 
-    def _squeezed_anew(self):
+    def _squeezed_here(self):
         size = self._squeezenet.bytes_of(SIX_BITS)
         return Way(
             Cell(size.value / 2**20, "MB", "derived", size.source) if size.is_number else size,
             "the whole file that `eie compress` makes of the published weights at 6 bits, Huffman-coded, over 2^20 as the size "
             f"before (over 10^6 {size.value / 1e6 if size.is_number else 0:.2f}): {SQUEEZED_AT}",
-            ANEW,
+            COMPRESSED_HERE,
             estimate=True,
             rests_on=HERE,
         )
@@ -520,8 +520,8 @@ class Ways:
         ] + (self._rates(NETWORKS[name]) if name in NETWORKS else [])
 
     def _rates(self, network):
-        """By Deep Compression's tables, and of the network compressed anew."""
-        printed, total, layers, anew = (
+        """By Deep Compression's tables, and of the network compressed here."""
+        printed, total, layers, here = (
             self._networks.cell(network, column) for column in (PRINTED_RATE, TOTAL_RATE, LAYERS_RATE, HUFFMAN_RATE)
         )
         printed = replace(printed, text=printed.digits(0)) if printed.is_number else printed
@@ -529,7 +529,13 @@ class Ways:
             Way(printed, "Deep Compression Table 1 prints the same", "Deep Compression", verdict=CITED),
             Way(total, "100 % / the size that the total row of its table prints", "printed total"),
             Way(layers, "all weights / the printed sizes of the layers, added up", "printed layers"),
-            Way(anew, f"dense bytes / bytes of the Huffman-coded files; {DRAWN}", ANEW, estimate=True, rests_on=HERE),
+            Way(
+                here,
+                f"dense bytes / bytes of the Huffman-coded files; {DRAWN}",
+                COMPRESSED_HERE,
+                estimate=True,
+                rests_on=HERE,
+            ),
         ]
 
     def _of_accuracy_before(self, name):

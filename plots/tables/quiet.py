@@ -179,7 +179,7 @@ def wide(results):
                 f"{len(found)} {of_all} have an interval wider than +-{100 * WIDE:.0f} % (marked !). "
                 f"The widest: {_named(found)}.",
             ),
-            (short, f"{len(short)} {of_all} are wider than their target; --resume goes on with them."),
+            (short, f"{len(short)} {of_all} are wider than their target; --resume continues with them."),
         )
         if rows
     ]

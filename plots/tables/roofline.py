@@ -24,7 +24,7 @@ KINDS = (  # (words, colour, marker): float32 rows that multiply everything, tho
 )
 MOST = 24  # kernels in a panel; slower ones are left out
 ROOF, PEAK = "#222222", "#888888"
-HEIGHT, WIDTH, NARROW = 5.6, 10.4, 6.6  # inches
+WIDTH, HEIGHT, FURTHER = 6.6, 5.6, 4.6  # inches; panels are one above the other, for narrow screens
 NAME_POINTS = 9.0  # from one name to the next
 TOGETHER_POINTS = 6.0  # points of a page within which points count as one spot
 COLUMN = 1.05  # where the names begin, as a share of a panel's width
@@ -60,9 +60,9 @@ def roofline_figure(rows, ceilings, only=None):
     found = {count: kernel_points(rows, count) for count in threads}
     found = {count: points for count, points in found.items() if points[1]}
     with matplotlib.rc_context(STYLE):
-        size = (WIDTH if len(found) > 1 else NARROW, HEIGHT if found else 1.2)
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(1, max(1, len(found)), sharex=True, sharey=True, squeeze=False)[0]
+        height = HEIGHT + FURTHER * (len(found) - 1) if found else 1.2
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        panels = figure.subplots(max(1, len(found)), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
         if not found:
             panels[0].set_axis_off()
             panels[0].text(0.5, 0.5, "This host: no measured row of suite paper at batch 1.", ha="center", va="center")
@@ -73,8 +73,8 @@ def roofline_figure(rows, ceilings, only=None):
             left_out = max(left_out, len(points) - MOST)
             _points(axes, points[:MOST])
             axes.set_title(f"{count} thread{'' if count == 1 else 's'}, cache {cache}", fontsize=10, loc="left")
-            axes.set_xlabel("useful multiply-adds per byte")
-        panels[0].set_ylabel("useful multiply-adds per second")
+            axes.set_ylabel("useful multiply-adds per second")
+        panels[-1].set_xlabel("useful multiply-adds per byte")
         _put_title(
             figure,
             "This host: what each kernel does, under what the machine can do"
@@ -127,7 +127,9 @@ def _point(kernel, rows):
 def _put_title(figure, title, subtitle):
     """Above all panels: as a part of the first one it would push the others aside."""
     figure.suptitle(f"{title}\n", x=0.01, ha="left", fontweight="bold", fontsize=11)
-    figure.text(0.01, 0.945, subtitle, fontsize=9, color="#444444", va="top").set_in_layout(False)
+    figure.text(0.01, 1 - 0.31 / figure.get_figheight(), subtitle, fontsize=9, color="#444444", va="top").set_in_layout(
+        False
+    )
 
 
 def _limits(panels, points, ceilings, threads):

@@ -149,8 +149,8 @@ def picture(trainings, printed, kind="png"):
     if not panels:
         return None
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(5.6 * len(panels) + 0.4, 4.6), layout="constrained", facecolor="white")
-        for axes, (network, its) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
+        figure = Figure(figsize=(5.6, 4.1 * len(panels) + 0.6), layout="constrained", facecolor="white")
+        for axes, (network, its) in zip(figure.subplots(len(panels), 1, squeeze=False)[:, 0], panels.items()):
             _panel(axes, network, its, printed)
-        _legend(figure, 3 if len(panels) > 1 else 2)
+        _legend(figure, 2)
         return save(figure, kind)

@@ -324,7 +324,7 @@ def _origin(training, where):
 
 
 def files(found, path):
-    """{name: content} of the page and what stands beside it."""
+    """{name: content} of the page and the files next to it."""
     name = os.path.basename(path)
     stem = os.path.splitext(name)[0]
     drawings = {f"{stem}.png": found.picture(), f"{stem}-SWEEP.png": sweep_picture(found.swept)}

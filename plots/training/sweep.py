@@ -196,10 +196,11 @@ def picture(trainings, kind="png"):
     if not found:
         return None
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11.6, 4.2 * len(found)), layout="constrained", facecolor="white")
-        for (left, right), (network, points) in zip(figure.subplots(len(found), 2, squeeze=False), found.items()):
+        figure = Figure(figsize=(5.8, 7.8 * len(found)), layout="constrained", facecolor="white")
+        panels = figure.subplots(2 * len(found), 1, squeeze=False).reshape(len(found), 2)
+        for (upper, lower), (network, points) in zip(panels, found.items()):
             series = series_of(points)
             numbers = sorted({seed.number for point in points for seed in point.training.seeds})
-            _rates(left, series, network, f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}")
-            _bits(right, series)
+            _rates(upper, series, network, f"seed{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}")
+            _bits(lower, series)
         return save(figure, kind)

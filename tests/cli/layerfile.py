@@ -1,4 +1,4 @@
-"""The layer file and the numbers, written anew from the contract (host/layer/layer.h), so that the tests share
+"""The layer file and the numbers, written from the contract (host/layer/layer.h), so that the tests share
 nothing with the program."""
 
 import hashlib

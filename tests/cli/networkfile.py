@@ -1,4 +1,4 @@
-"""The form `network` written anew from its layout (host/layer/network_file.h), so that the tests share nothing with the
+"""The form `network` written from its layout (host/layer/network_file.h), so that the tests share nothing with the
 program: a writer with every choice open, and a reader."""
 
 import hashlib

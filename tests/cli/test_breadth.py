@@ -1,4 +1,4 @@
-"""Breadth first: every row's least before any row's more, visits, what --resume goes on with, several matrices."""
+"""Breadth first: every row's least before any row's more, visits, what --resume continues, several matrices."""
 
 import json
 

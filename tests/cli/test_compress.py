@@ -558,7 +558,7 @@ def squeezenet():
 
 
 def published(path):
-    """Read anew from the file's description: matrices with their published weights."""
+    """Read here from the file's description: matrices with their published weights."""
     content, outputs = open(path, "rb").read(), [96]
     for squeeze, expand in ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)):
         outputs += [squeeze, expand, expand]

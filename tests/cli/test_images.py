@@ -297,7 +297,7 @@ def test_two_layers_are_nearer_and_only_where_they_are_asked_for(net):
             assert step["entries"] >= step["weights"]
 
 
-def test_layers_of_eie_compress_are_read_and_made_anew(net):
+def test_layers_of_eie_compress_are_read_and_requantized(net):
     shapes = {name: matrix.reshape(len(bias), -1) for name, (matrix, bias) in net.weights.items()}
     save_file(shapes, net.folder / "matrices.safetensors")
     net(
@@ -321,7 +321,7 @@ def test_layers_of_eie_compress_are_read_and_made_anew(net):
         assert numpy.allclose(scores(run(net, file, "image.npy", "--float")), wanted, rtol=0, atol=0.2)
     assert numpy.allclose(scores(run(net, "wide.safetensors", "image.npy", "--bound", 0)), wanted, rtol=0, atol=0.05)
     net.fails(2, "ReLU", "run", "own.safetensors", "image.npy", "--graph", "./graph.json")
-    run(net, "own.safetensors", "image.npy", "--anew")
+    run(net, "own.safetensors", "image.npy", "--requantize")
 
 
 # ---- images --------------------------------------------------------------------------------------

@@ -313,7 +313,7 @@ def test_resume_of_a_damaged_file_leaves_it_alone(eie, tiny):
         assert not done.stdout, what
 
 
-def test_resume_of_an_empty_file_begins_anew(eie, tiny):
+def test_resume_of_an_empty_file_starts_over(eie, tiny):
     (eie.folder / "out.json").write_bytes(b"")
     assert eie.bench("--suite", tiny, "--kernel", "model_*", "--resume")["benchmarks"]
 

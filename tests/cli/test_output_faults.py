@@ -284,5 +284,5 @@ def test_an_option_given_twice_is_refused(eie, tiny, arguments, option):
     eie.fails(2, f"option {option} was given twice", *arguments)
 
 
-def test_options_begin_anew_behind_also(eie, tiny):
+def test_options_start_over_after_also(eie, tiny):
     eie("bench", "--quiet", "--suite", tiny, "--kernel", "model_*", "--also", "--suite", tiny, "--kernel", "model_eie_cycle")

@@ -286,7 +286,7 @@ def test_path_that_is_what_the_processor_offers(eie, tiny, tmp_path, avx2):
 
 
 def test_paths_are_tried_once_for_all_processes(eie, tiny, tmp_path, avx2, plugin):
-    """A kernel that ends its worker makes others, each of which loads the library anew."""
+    """A kernel that ends its worker makes others, each of which loads the library itself."""
     blas = OpenBlas(tmp_path, Prescott=f"o{SLOW}", Zen=f"o{SLOW}", Haswell="o")
     crash = plugin("crash", ON_RUN="abort();")
     kernels = "peers_openblas_sgemv,peers_openblas_sgemm,test_crash"

@@ -1,5 +1,5 @@
 # cmake -DFOLDER=... -P kernel_names.cmake: which kernels cmake/kernel_names.cmake finds in sources, and
-# what it refuses. FOLDER is made anew.
+# what it refuses. FOLDER is remade.
 cmake_minimum_required(VERSION 3.25)
 get_filename_component(root ${CMAKE_CURRENT_LIST_DIR}/../.. ABSOLUTE)
 

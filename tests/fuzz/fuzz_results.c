@@ -1,4 +1,4 @@
-/* Any bytes as the file that `eie bench --resume` goes on with. Only this machine's own files are
+/* Any bytes as the file that `eie bench --resume` continues. Only this machine's own files are
  * gone on with, so the first '@' stands for the members that describe it. What is accepted can be
  * added to and written, and is the same when it is read again. */
 #include "bench/measure/samples.h"

@@ -1,4 +1,4 @@
-/* Any bytes as the journal that `eie explore --resume` goes on with. A line that begins with '@' is
+/* Any bytes as the journal that `eie explore --resume` continues. A line that begins with '@' is
  * given what it must have for the rest of it to be looked at: the first one is the head, the others
  * get their hash. What is accepted leaves whole units, and the journal can be gone on with. */
 #include "bench/explore/explore_write.h"

@@ -1,4 +1,4 @@
-"""The roofline and the floors, with and without measured ceilings."""
+"""The roofline and the bounds, with and without measured ceilings."""
 
 import json
 import math
@@ -49,9 +49,9 @@ def test_the_share_of_the_floor_by_hand(ceilings_report):
     inputs, outputs, *_ = SHAPES["Alex-7"]
     floor_ns = inputs * outputs / CEILINGS["l3"] * 1e9
     median_ns = inputs * outputs * 20 / 1000
-    found = cell(ceilings_report[0], "floor_paper_batch1_hot", "Alex-7", "scalar_eie_stream@1")
+    found = cell(ceilings_report[0], "bound_paper_batch1_hot", "Alex-7", "scalar_eie_stream@1")
     assert float(found["value"]) == pytest.approx(100 * floor_ns / median_ns) and found["unit"] == "%"
-    assert cell(ceilings_report[0], "floor_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"] == "bytes (L3)"
+    assert cell(ceilings_report[0], "bound_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"] == "bytes (L3)"
 
 
 def test_points_of_the_roofline_by_hand(ceilings_report):
@@ -74,7 +74,7 @@ def test_roofline_with_and_without_ceilings(ceilings_report, report):
         assert (folder / "roofline.png").read_bytes().startswith(b"\x89PNG")
     missing = cell(report[0], "ceilings", "bandwidths and peaks", "this host")
     assert missing["value"] == "absent" and "no measured ceilings" in missing["source"]
-    assert not (report[0] / "floor_paper_batch1_hot.csv").exists()
+    assert not (report[0] / "bound_paper_batch1_hot.csv").exists()
     assert "this results file has no measured ceilings" in (report[0] / "report.md").read_text(encoding="utf-8")
     assert "eie bench --made-up" in (ceilings_report[0] / "report.md").read_text(encoding="utf-8")
 
@@ -221,7 +221,7 @@ def test_floors_of_some_rows_only(save, tmp_path):
                 row.pop(key, None)
     done = run_report(save(document), "--out", tmp_path / "out", pictures=[])
     assert done.returncode == 0, done.stderr
-    shares = column(tmp_path / "out", "floor_paper_batch1_hot", "scalar_eie_stream@1")
+    shares = column(tmp_path / "out", "bound_paper_batch1_hot", "scalar_eie_stream@1")
     assert shares["Alex-7"]["value"] == "absent" and float(shares["Alex-6"]["value"]) > 0
 
 
@@ -256,7 +256,7 @@ def test_bad_ceilings_give_one_line_and_exit_2(save, document, tmp_path, runs):
 
 
 def test_bounds_by_their_names(save, tmp_path):
-    """One kernel whose layers have different bounds; a file of before has no ceiling for additions."""
+    """One kernel whose layers have different bounds; an older file has no ceiling for additions."""
     document = with_ceilings(fake_document())
     bounds = {"Alex-6": "adds", "Alex-7": "adds", "VGG-6": "arithmetic", "VGG-7": "dram"}
     for row in document["benchmarks"]:
@@ -265,7 +265,7 @@ def test_bounds_by_their_names(save, tmp_path):
     del document["context"]["eie_runs"][0]["eie_adds"]
     done = run_report(save(document), "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
-    words = cell(tmp_path / "out", "floor_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"]
+    words = cell(tmp_path / "out", "bound_paper_batch1_hot", "set by", "scalar_eie_stream@1")["value"]
     assert {"bytes (memory): VGG-7", "multiply-adds: VGG-6", "adds: Alex-6, Alex-7"} <= set(words.split("; "))
     rows = {line["row"] for line in read(tmp_path / "out", "ceilings")}
     assert not any("add at" in row for row in rows) and any("multiply-add" in row for row in rows)

@@ -68,7 +68,7 @@ def test_page_from_ledgers(folder):
         "most: fc8 +50.0 % (d), " in words and "The 13 layers" in words and "ip3, deviates from the printed size by" in words
     )
     assert "within 3 %" not in words and "+50.0 % d" in words
-    assert "cited only, the network's layers are printed nowhere" in page and "10.0x d" in page
+    assert "cited only, the densities of the network's layers are not published" in page and "10.0x d" in page
 
 
 def test_vgg_16_contradicts_itself(folder):

@@ -1,4 +1,4 @@
-"""plots/pages/gpus.py: tables, verdicts and words follow from made-up rows of CUDA devices, computed here anew."""
+"""plots/pages/gpus.py: tables, verdicts and words follow from made-up rows of CUDA devices, computed here again."""
 
 import csv
 import math
@@ -87,8 +87,8 @@ def test_times_on_the_device(one, pages):
         expect(numbers(out, name, over), {layer: microseconds(kernel, layer) / ours(layer) for layer in LAYERS})
     expect(numbers(out, name, "EIE published, us"), CHIP)
     expect(numbers(out, name, "over EIE"), {layer: CHIP[layer] / ours(layer) for layer in LAYERS})
-    expect(numbers(out, name, "floor, us"), {layer: ours(layer) * made.FLOOR for layer in LAYERS})
-    expect(numbers(out, name, "share of the floor"), dict.fromkeys(LAYERS, 100 * made.FLOOR))
+    expect(numbers(out, name, "bound, us"), {layer: ours(layer) * made.FLOOR for layer in LAYERS})
+    expect(numbers(out, name, "share of the bound"), dict.fromkeys(LAYERS, 100 * made.FLOOR))
     kernels = values(out, name, "kernel")
     assert {layer for layer in LAYERS if kernels[layer] == "cuda_active_columns"} == set(made.COLUMNS_LAYERS)
     bounds = values(out, name, "set by")
@@ -105,7 +105,7 @@ def test_every_cell_says_where_it_is_from(one, pages):
         "over cuBLAS": "derived",
         "EIE published, us": "cited",
         "over EIE": "derived",
-        "floor, us": "derived",
+        "bound, us": "derived",
     }
     for column, provenance in wanted.items():
         found = cell(out, f"gpu_batch1_device_{STEM}", "Alex-7", column)

@@ -99,7 +99,7 @@ def test_verdicts_that_rest_on_published_numbers_alone(page, key, verdicts):
     assert page.verdicts[key] == verdicts
 
 
-def test_networks_compressed_anew_stand_beside_the_printed_ones(page):
+def test_networks_compressed_here_are_shown_with_the_printed_ones(page):
     cells = read_cells(networks.FILE)
     for key, network in (("alexnet", "AlexNet"), ("vggnet", "VGG-16")):
         size, rate = (page.ways[f"{kind}_{key}"][-1] for kind in ("size_after", "rate"))
@@ -107,11 +107,13 @@ def test_networks_compressed_anew_stand_beside_the_printed_ones(page):
             sum(cell.value * factor for (table, _, column), cell in cells.items() if (table, column) == (network, name))
             for name, factor in (("Huffman file, bytes", 1), ("weights", 4))
         )
-        assert size.label == rate.label == "compressed anew here"
+        assert size.label == rate.label == "compressed here"
         assert size.ours.value == pytest.approx(size_bytes / 1e6) and size.ours.provenance == "measured"
         assert rate.ours.value == pytest.approx(dense_bytes / size_bytes) and rate.ours.provenance == "derived"
-    assert not any("anew here" in way.label for kind in ("size_after", "rate") for way in page.ways[f"{kind}_googlenet"])
-    assert "can be compressed anew" in page.ways["rate_googlenet"][0].how
+    assert not any(
+        "compressed here" in way.label for kind in ("size_after", "rate") for way in page.ways[f"{kind}_googlenet"]
+    )
+    assert "can be compressed here" in page.ways["rate_googlenet"][0].how
 
 
 def test_the_published_squeezenet_as_a_file(page):

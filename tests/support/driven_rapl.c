@@ -1,5 +1,5 @@
 /* open() for trees of powercap that were made by hand: before a file `energy_uj` is opened that has
- * a file `watts` beside it, it is written anew, as a counter that has counted so many watts since
+ * a file `watts` beside it, it is rewritten, as a counter that has counted so many watts since
  * CLOCK_MONOTONIC began, from the microjoules in `start` (0 where there is none), modulo
  * `max_energy_range_uj`. Linked into a program, or preloaded. */
 #include <fcntl.h>

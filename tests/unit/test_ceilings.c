@@ -1,5 +1,5 @@
-/* bench/measure/ceilings.h and bench/measure/cache.h: the floor of a call, and how many copies are
- * rotated. */
+/* bench/measure/ceilings.h and bench/measure/cache.h: the roofline of a call, and how many copies
+ * are rotated. */
 #include "bench/measure/cache.h"
 #include "bench/measure/ceilings.h"
 #include "bench/measure/loops.h"
@@ -34,10 +34,11 @@ static void bytes_that_fit_the_first_level_come_from_there(void **state)
 {
     const struct eie_ceilings ceilings = made_up();
     const uint64_t bytes = topology()->l1d_bytes / 2;
-    const struct eie_floor floor = eie_floor_of(&ceilings, &(struct eie_demand){.bytes = bytes});
+    const struct eie_roofline roofline =
+        eie_roofline_of(&ceilings, &(struct eie_demand){.bytes = bytes});
     (void)state;
-    assert_true(fabs(floor.ns - (double)bytes) < 1e-6 * (double)bytes);
-    assert_string_equal(floor.bound, "l1");
+    assert_true(fabs(roofline.ns - (double)bytes) < 1e-6 * (double)bytes);
+    assert_string_equal(roofline.bound, "l1");
 }
 
 /* Of what is larger than all caches, they keep what they hold and memory gives the rest. */
@@ -47,12 +48,12 @@ static void the_rest_comes_from_memory(void **state)
     const double l1 = (double)eie_cache_bytes(1, 1), l2 = (double)eie_cache_bytes(2, 1),
                  l3 = (double)eie_cache_bytes(3, 1), all = 4 * (l1 + l2 + l3);
     const struct eie_demand demand = {.bytes = (uint64_t)all};
-    const struct eie_floor floor = eie_floor_of(&ceilings, &demand);
+    const struct eie_roofline roofline = eie_roofline_of(&ceilings, &demand);
     const double expected = l1 + 2 * l2 + 4 * l3 + 8 * (all - l1 - l2 - l3);
     (void)state;
     if (!(l1 > 0 && l2 > 0 && l3 > 0)) skip(); /* this machine hides a level */
-    assert_true(fabs(floor.ns - expected) < 1e-6 * expected);
-    assert_string_equal(floor.bound, "dram");
+    assert_true(fabs(roofline.ns - expected) < 1e-6 * expected);
+    assert_string_equal(roofline.bound, "dram");
 }
 
 /* Rotated copies leave each call the same share of every level. */
@@ -64,7 +65,8 @@ static void rotation_moves_a_call_down_the_levels(void **state)
     struct eie_demand rotated = hot;
     (void)state;
     rotated.footprint = 100 * (eie_cache_bytes(3, 1) + eie_cache_bytes(2, 1));
-    const double ratio = eie_floor_of(&ceilings, &rotated).ns / eie_floor_of(&ceilings, &hot).ns;
+    const double ratio =
+        eie_roofline_of(&ceilings, &rotated).ns / eie_roofline_of(&ceilings, &hot).ns;
     assert_true(ratio > 7.5 && ratio <= 8); /* nearly all of it from memory */
 }
 
@@ -76,12 +78,12 @@ static void levels_that_were_not_measured_raise_no_floor(void **state)
     const struct eie_demand demand = {.bytes = eie_cache_bytes(2, 1) + (8 << 20)};
     (void)state;
     holes.read[EIE_L3].per_s = 0;
-    assert_true(eie_floor_of(&holes, &demand).ns <= eie_floor_of(&whole, &demand).ns);
+    assert_true(eie_roofline_of(&holes, &demand).ns <= eie_roofline_of(&whole, &demand).ns);
     holes.read[EIE_L2].per_s = 0;
     holes.read[EIE_DRAM].per_s = 0;
-    const struct eie_floor floor = eie_floor_of(&holes, &demand);
-    assert_true(fabs(floor.ns - (double)demand.bytes) < 1e-6 * (double)demand.bytes);
-    assert_string_equal(floor.bound, "l1");
+    const struct eie_roofline roofline = eie_roofline_of(&holes, &demand);
+    assert_true(fabs(roofline.ns - (double)demand.bytes) < 1e-6 * (double)demand.bytes);
+    assert_string_equal(roofline.bound, "l1");
 }
 
 static void many_multiplications_make_arithmetic_the_bound(void **state)
@@ -89,12 +91,12 @@ static void many_multiplications_make_arithmetic_the_bound(void **state)
     const struct eie_ceilings ceilings = made_up();
     struct eie_demand demand = {.bytes = 1000, .macs = 4000000};
     (void)state;
-    struct eie_floor floor = eie_floor_of(&ceilings, &demand);
-    assert_string_equal(floor.bound, "arithmetic");
-    assert_true(fabs(floor.ns - 1e6) < 1); /* integers: the faster of both kinds */
+    struct eie_roofline roofline = eie_roofline_of(&ceilings, &demand);
+    assert_string_equal(roofline.bound, "arithmetic");
+    assert_true(fabs(roofline.ns - 1e6) < 1); /* integers: the faster of both kinds */
     demand.float32 = true;
-    floor = eie_floor_of(&ceilings, &demand);
-    assert_true(fabs(floor.ns - 4e6) < 1);
+    roofline = eie_roofline_of(&ceilings, &demand);
+    assert_true(fabs(roofline.ns - 4e6) < 1);
 }
 
 static void additions_one_by_one_make_the_bound(void **state)
@@ -103,18 +105,18 @@ static void additions_one_by_one_make_the_bound(void **state)
     struct eie_demand demand = {.bytes = 1000, .macs = 4000000, .adds = 4000000};
     (void)state;
     ceilings.adds.per_s = 1e9;
-    struct eie_floor floor = eie_floor_of(&ceilings, &demand);
-    assert_string_equal(floor.bound, "adds");
-    assert_true(fabs(floor.ns - 4e6) < 1);
+    struct eie_roofline roofline = eie_roofline_of(&ceilings, &demand);
+    assert_string_equal(roofline.bound, "adds");
+    assert_true(fabs(roofline.ns - 4e6) < 1);
     ceilings.adds.per_s = 1e10; /* faster than the multiplications */
-    floor = eie_floor_of(&ceilings, &demand);
-    assert_string_equal(floor.bound, "arithmetic");
+    roofline = eie_roofline_of(&ceilings, &demand);
+    assert_string_equal(roofline.bound, "arithmetic");
     ceilings.adds.per_s = 0; /* not measured */
-    floor = eie_floor_of(&ceilings, &demand);
-    assert_string_equal(floor.bound, "arithmetic");
+    roofline = eie_roofline_of(&ceilings, &demand);
+    assert_string_equal(roofline.bound, "arithmetic");
     ceilings.adds.per_s = 1e9;
     demand.adds = 0;
-    assert_string_equal(eie_floor_of(&ceilings, &demand).bound, "arithmetic");
+    assert_string_equal(eie_roofline_of(&ceilings, &demand).bound, "arithmetic");
 }
 
 /* Each loop adds once a place and round; 16 neighbours differ, or a scatter would lose some. */
@@ -176,7 +178,7 @@ static void without_ceilings_there_is_no_floor(void **state)
 {
     const struct eie_ceilings none = {0};
     (void)state;
-    assert_true(eie_floor_of(&none, &(struct eie_demand){.bytes = 1 << 20}).ns == 0);
+    assert_true(eie_roofline_of(&none, &(struct eie_demand){.bytes = 1 << 20}).ns == 0);
 }
 
 /* Measured ones are positive, and a second look never lowers them. */

@@ -9,13 +9,13 @@
 
 #include <math.h>
 
-/* One layer cut for some design, with its counts by both ways. */
+/* One layer partitioned for some design, with its counts by both ways. */
 struct cycle_case {
     struct eie_layer *layer;
     struct eie_sparse_codes codes;
     int16_t *input;
     int32_t *bias;
-    struct eie_cut cut;
+    struct eie_partition partition;
     struct eie_schedule schedule;
     struct eie_cycle_counts fast, slow;
     uint32_t registers;
@@ -36,12 +36,12 @@ static void begin_case(struct cycle_case *c, uint32_t inputs, uint32_t outputs, 
         c->input[j] = eie_random_below(random, 1000) < active * 1000;
     for (uint32_t i = 0; bias && i < outputs; i++)
         c->bias[i] = (int32_t)eie_random_below(random, 3) - 1;
-    const struct eie_cut_plan plan = {pes, index_bits, registers, true};
-    assert_good(eie_cut_make(&c->codes, c->bias, &plan, &c->cut, &error), error);
-    assert_good(eie_schedule_begin(&c->cut, registers, &c->schedule, &error), error);
+    const struct eie_partition_plan plan = {pes, index_bits, registers, true};
+    assert_good(eie_partition_make(&c->codes, c->bias, &plan, &c->partition, &error), error);
+    assert_good(eie_schedule_begin(&c->partition, registers, &c->schedule, &error), error);
     assert_good(eie_counts_begin(pes, &c->fast, &error), error);
     assert_good(eie_counts_begin(pes, &c->slow, &error), error);
-    eie_schedule_fill(&c->cut, registers, c->input, &c->schedule);
+    eie_schedule_fill(&c->partition, registers, c->input, &c->schedule);
 }
 
 static void end_case(struct cycle_case *c)
@@ -49,7 +49,7 @@ static void end_case(struct cycle_case *c)
     eie_counts_free(&c->fast);
     eie_counts_free(&c->slow);
     eie_schedule_free(&c->schedule);
-    eie_cut_free(&c->cut);
+    eie_partition_free(&c->partition);
     eie_sparse_codes_free(&c->codes);
     eie_layer_free(c->layer);
     free(c->input);
@@ -59,8 +59,8 @@ static void end_case(struct cycle_case *c)
 static void run_fast(struct cycle_case *c, const struct eie_cycle_design *design)
 {
     struct eie_error error = {""};
-    assert_good(eie_cycle_work(&c->cut, &c->schedule, design, &c->fast, &error), error);
-    assert_good(eie_cycle_time(&c->cut, &c->schedule, design, &c->fast, &error), error);
+    assert_good(eie_cycle_work(&c->partition, &c->schedule, design, &c->fast, &error), error);
+    assert_good(eie_cycle_time(&c->partition, &c->schedule, design, &c->fast, &error), error);
 }
 
 static void assert_same_counts(const struct eie_cycle_counts *a, const struct eie_cycle_counts *b,
@@ -93,11 +93,12 @@ static uint64_t slowest_sum(const struct cycle_case *c, uint32_t least)
     for (uint32_t p = 0; p < c->schedule.pass_count; p++) {
         const struct eie_pass *pass = &c->schedule.pass[p];
         for (uint32_t at = pass->first; at < pass->first + pass->count; at++) {
-            const uint32_t *here = eie_cut_pointers(&c->cut, pass->block, c->schedule.column[at]);
+            const uint32_t *here =
+                eie_partition_pointers(&c->partition, pass->block, c->schedule.column[at]);
             uint32_t slowest = least;
-            for (uint32_t k = 0; k < c->cut.pe_count; k++)
-                if (here[k + c->cut.stride] - here[k] > slowest)
-                    slowest = here[k + c->cut.stride] - here[k];
+            for (uint32_t k = 0; k < c->partition.pe_count; k++)
+                if (here[k + c->partition.stride] - here[k] > slowest)
+                    slowest = here[k + c->partition.stride] - here[k];
             sum += slowest;
         }
     }
@@ -108,13 +109,13 @@ static void assert_invariants(const struct cycle_case *c, const struct eie_cycle
 {
     const struct eie_cycle_counts *counts = &c->fast;
     const uint64_t load = (uint64_t)design->load_cycles * c->schedule.pass_count;
-    for (uint32_t k = 0; k < c->cut.pe_count; k++) {
+    for (uint32_t k = 0; k < c->partition.pe_count; k++) {
         const struct eie_pe_cycles *pe = &counts->pe[k];
         assert_int_equal(pe->entries + pe->empty + pe->scan + pe->fill + pe->imbalance + pe->load,
                          counts->cycles);
         assert_true(counts->cycles >= pe->entries + pe->empty);
         assert_true(pe->imbalance <= counts->cycles); /* no wrap below 0 */
-        if (c->cut.pe_count == 1) assert_int_equal(pe->imbalance, 0);
+        if (c->partition.pe_count == 1) assert_int_equal(pe->imbalance, 0);
     }
     assert_true(counts->cycles <= counts->broadcasts + counts->moves +
                                       slowest_sum(c, design->empty_column_cycles) +
@@ -147,9 +148,10 @@ static void the_fast_path_counts_what_the_simulation_counts(void **state)
             };
             struct eie_error error = {""};
             run_fast(&c, &design);
-            assert_good(eie_cycle_simulate(&c.cut, c.input, registers, &design, &c.slow, &error),
-                        error);
-            assert_same_counts(&c.fast, &c.slow, c.cut.pe_count);
+            assert_good(
+                eie_cycle_simulate(&c.partition, c.input, registers, &design, &c.slow, &error),
+                error);
+            assert_same_counts(&c.fast, &c.slow, c.partition.pe_count);
             assert_invariants(&c, &design);
         }
         end_case(&c);
@@ -179,20 +181,21 @@ static void all_instruction_sets_count_alike(void **state)
     run_fast(&c, &design);
     for (size_t t = 0; t < TEST_COUNT(tables); t++) {
         if (needs[t] & ~features) continue;
-        uint32_t *memory = aligned_alloc(64, (size_t)c.cut.stride * (9 + 7) * sizeof *memory);
+        uint32_t *memory = aligned_alloc(64, (size_t)c.partition.stride * (9 + 7) * sizeof *memory);
         assert_non_null(memory);
-        memset(memory, 0, (size_t)c.cut.stride * (9 + 7) * sizeof *memory);
+        memset(memory, 0, (size_t)c.partition.stride * (9 + 7) * sizeof *memory);
         uint32_t *lane[16], last_taken[7] = {0};
-        for (int i = 0; i < 16; i++) lane[i] = memory + (size_t)i * c.cut.stride;
+        for (int i = 0; i < 16; i++) lane[i] = memory + (size_t)i * c.partition.stride;
         const struct eie_lane_work work = {lane[0], lane[1], lane[2], lane[3]};
-        tables[t]->work(&c.cut, c.schedule.column, c.schedule.column_count, 0, &design, &work);
-        struct eie_clockwork clockwork = {c.cut.stride, 7,       1,         4096,
-                                          lane[4],      lane[5], lane[6],   lane[7],
-                                          lane[8],      lane[9], last_taken};
+        tables[t]->work(&c.partition, c.schedule.column, c.schedule.column_count, 0, &design,
+                        &work);
+        struct eie_clockwork clockwork = {
+            c.partition.stride, 7, 1, 4096, lane[4], lane[5], lane[6], lane[7], lane[8], lane[9],
+            last_taken};
         struct eie_cycle_counts counts;
         assert_good(eie_counts_begin(64, &counts, &error), error);
         assert_int_equal(
-            tables[t]->time(&c.cut, &c.schedule, &c.schedule.pass[0], &clockwork, &counts),
+            tables[t]->time(&c.partition, &c.schedule, &c.schedule.pass[0], &clockwork, &counts),
             c.fast.cycles);
         for (uint32_t k = 0; k < 64; k++) {
             assert_int_equal(lane[1][k], c.fast.pe[k].entries);
@@ -242,14 +245,14 @@ static void padding_and_macs_agree_with_the_matrix(void **state)
                 if (c.input[j]) weights += c.codes.column_start[j + 1] - c.codes.column_start[j];
             for (uint32_t k = 0; k < pes; k++)
                 for (uint32_t j = 0; j < 400; j++) {
-                    const uint32_t *here = eie_cut_pointers(&c.cut, 0, j);
-                    for (uint32_t e = here[k]; c.input[j] && e < here[k + c.cut.stride]; e++)
-                        padding += !(c.cut.pe_entries[k][e] >> 8);
+                    const uint32_t *here = eie_partition_pointers(&c.partition, 0, j);
+                    for (uint32_t e = here[k]; c.input[j] && e < here[k + c.partition.stride]; e++)
+                        padding += !(c.partition.pe_entries[k][e] >> 8);
                 }
             const struct eie_cycle_design design = {8, 1, 8, true, 0};
             run_fast(&c, &design);
             assert_int_equal(c.fast.entries - padding, weights);
-            assert_true(more ? c.cut.padding > 0 : c.cut.padding == 0);
+            assert_true(more ? c.partition.padding > 0 : c.partition.padding == 0);
             end_case(&c);
         }
     }
@@ -264,20 +267,20 @@ static void the_paper_s_example_is_cut_as_printed(void **state)
     static const uint32_t pointers[] = {0, 3, 4, 6, 6, 8, 10, 11, 13};
     struct test_matrix matrix = test_matrix_empty(8, 16);
     struct eie_error error = {""};
-    struct eie_cut cut;
+    struct eie_partition partition;
     (void)state;
     for (size_t i = 0; i < TEST_COUNT(places); i++)
         *test_at(&matrix, places[i][0], places[i][1]) = (uint8_t)(i + 1);
     struct eie_sparse_codes codes = test_codes(&matrix);
-    const struct eie_cut_plan plan = {4, 4, 0, true};
-    assert_good(eie_cut_make(&codes, NULL, &plan, &cut, &error), error);
+    const struct eie_partition_plan plan = {4, 4, 0, true};
+    assert_good(eie_partition_make(&codes, NULL, &plan, &partition, &error), error);
     for (uint32_t j = 0; j <= 8; j++)
-        assert_int_equal(eie_cut_pointers(&cut, 0, j)[0], pointers[j]);
+        assert_int_equal(eie_partition_pointers(&partition, 0, j)[0], pointers[j]);
     for (size_t e = 0; e < TEST_COUNT(runs); e++) {
-        assert_int_equal(cut.pe_entries[0][e] >> 8, e + 1);
-        assert_int_equal(cut.pe_entries[0][e] & 0xFF, runs[e]);
+        assert_int_equal(partition.pe_entries[0][e] >> 8, e + 1);
+        assert_int_equal(partition.pe_entries[0][e] & 0xFF, runs[e]);
     }
-    eie_cut_free(&cut);
+    eie_partition_free(&partition);
     test_codes_free(&codes);
     test_matrix_free(&matrix);
 }
@@ -291,10 +294,10 @@ static void a_queue_of_one_slot_is_refused(void **state)
     (void)state;
     eie_random_seed(&random, 64);
     begin_case(&c, 10, 10, 0.5, 1, 2, 4, 0, false, &random);
-    assert_bad(eie_cycle_time(&c.cut, &c.schedule, &design, &c.fast, &error), EIE_USAGE, error,
-               "can never move");
-    assert_bad(eie_cycle_simulate(&c.cut, c.input, 0, &design, &c.slow, &error), EIE_USAGE, error,
-               "can never move");
+    assert_bad(eie_cycle_time(&c.partition, &c.schedule, &design, &c.fast, &error), EIE_USAGE,
+               error, "can never move");
+    assert_bad(eie_cycle_simulate(&c.partition, c.input, 0, &design, &c.slow, &error), EIE_USAGE,
+               error, "can never move");
     end_case(&c);
 }
 
@@ -310,19 +313,19 @@ static double error_of_table4(const char *suite_name)
         struct eie_layer *layer;
         struct eie_sparse_codes codes;
         struct cycle_case c = {.registers = 0};
-        const struct eie_cut_plan plan = {64, 4, 0, false};
+        const struct eie_partition_plan plan = {64, 4, 0, false};
         const struct eie_cycle_design design = {8, 1, 8, true, 0};
         assert_good(eie_suite_build(&suite, i, 0, &layer, &error), error);
         assert_good(eie_layer_decode(layer, &codes, &error), error);
-        assert_good(eie_cut_make(&codes, layer->bias, &plan, &c.cut, &error), error);
-        assert_good(eie_schedule_begin(&c.cut, 0, &c.schedule, &error), error);
+        assert_good(eie_partition_make(&codes, layer->bias, &plan, &c.partition, &error), error);
+        assert_good(eie_schedule_begin(&c.partition, 0, &c.schedule, &error), error);
         assert_good(eie_counts_begin(64, &c.fast, &error), error);
-        eie_schedule_fill(&c.cut, 0, layer->sample_inputs, &c.schedule);
+        eie_schedule_fill(&c.partition, 0, layer->sample_inputs, &c.schedule);
         run_fast(&c, &design);
         sum += fabs(log((double)c.fast.cycles / 800 / actual_us[i])) / suite.layer_count;
         eie_counts_free(&c.fast);
         eie_schedule_free(&c.schedule);
-        eie_cut_free(&c.cut);
+        eie_partition_free(&c.partition);
         eie_sparse_codes_free(&codes);
         eie_layer_free(layer);
     }
@@ -349,7 +352,7 @@ static void the_real_layer_is_within_a_thousandth(void **state)
     struct eie_quantization report;
     struct eie_sparse_codes codes;
     struct eie_error error = {""};
-    const struct eie_cut_plan plan = {64, 4, 0, false};
+    const struct eie_partition_plan plan = {64, 4, 0, false};
     const struct eie_cycle_design design = {8, 1, 8, true, 0};
     struct cycle_case c = {.registers = 0};
     (void)state;
@@ -360,13 +363,13 @@ static void the_real_layer_is_within_a_thousandth(void **state)
     snprintf(path, sizeof path, "%s/alexnet-fc8-dump", models);
     assert_good(eie_import_dump(path, "alexnet-fc8", 1000, &layer, &report, &error), error);
     assert_good(eie_layer_decode(layer, &codes, &error), error);
-    assert_good(eie_cut_make(&codes, layer->bias, &plan, &c.cut, &error), error);
-    assert_good(eie_schedule_begin(&c.cut, 0, &c.schedule, &error), error);
+    assert_good(eie_partition_make(&codes, layer->bias, &plan, &c.partition, &error), error);
+    assert_good(eie_schedule_begin(&c.partition, 0, &c.schedule, &error), error);
     assert_good(eie_counts_begin(64, &c.fast, &error), error);
     assert_good(eie_counts_begin(64, &c.slow, &error), error);
-    eie_schedule_fill(&c.cut, 0, layer->sample_inputs, &c.schedule);
+    eie_schedule_fill(&c.partition, 0, layer->sample_inputs, &c.schedule);
     run_fast(&c, &design);
-    assert_good(eie_cycle_simulate(&c.cut, layer->sample_inputs, 0, &design, &c.slow, &error),
+    assert_good(eie_cycle_simulate(&c.partition, layer->sample_inputs, 0, &design, &c.slow, &error),
                 error);
     assert_same_counts(&c.fast, &c.slow, 64);
     printf("  alexnet-fc8: %.0f cycles, authors 7926\n", (double)c.fast.cycles);
@@ -375,7 +378,7 @@ static void the_real_layer_is_within_a_thousandth(void **state)
     eie_counts_free(&c.fast);
     eie_counts_free(&c.slow);
     eie_schedule_free(&c.schedule);
-    eie_cut_free(&c.cut);
+    eie_partition_free(&c.partition);
     eie_sparse_codes_free(&codes);
     eie_layer_free(layer);
 }

@@ -464,12 +464,12 @@ static void check_floor(enum eie_clock clock, uint64_t bytes, double ns, double 
 {
     const struct eie_device device = device_of(false);
     const struct eie_demand demand = {.bytes = bytes, .footprint = bytes};
-    struct eie_floor floor;
+    struct eie_roofline roofline;
     struct eie_error error;
     double launch;
-    assert_good(eie_device_floor(&device, clock, &demand, &floor, &launch, &error), error);
-    assert_true(fabs(floor.ns - ns) < 1e-9 * ns && launch == launch_ns);
-    assert_string_equal(floor.bound, bound);
+    assert_good(eie_device_roofline(&device, clock, &demand, &roofline, &launch, &error), error);
+    assert_true(fabs(roofline.ns - ns) < 1e-9 * ns && launch == launch_ns);
+    assert_string_equal(roofline.bound, bound);
 }
 
 static void test_floor_of_a_device(void **state)
@@ -573,7 +573,7 @@ static void test_rows_with_floors(void **state)
     run_group(&device, rows);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(rows[i].status, EIE_ROW_OK);
-        assert_string_equal(rows[i].floor.bound, "launch");
+        assert_string_equal(rows[i].roofline.bound, "launch");
         assert_string_equal(rows[i].resident, "l2");
         assert_true(number_of(&rows[i], "eie_launch_ns") == (i ? 1 : 3));
         assert_true(number_of(&rows[i], "eie_floor_ns") == (i ? 1 : 3));
@@ -629,7 +629,7 @@ static void test_rows_without_ceilings(void **state)
     run_group(&device, rows);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(rows[i].status, EIE_ROW_OK);
-        assert_true(rows[i].floor.ns == 0 && !(rows[i].launch_ns > 0));
+        assert_true(rows[i].roofline.ns == 0 && !(rows[i].launch_ns > 0));
     }
     end_rows(rows);
 }

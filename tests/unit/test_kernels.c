@@ -64,7 +64,7 @@ static void check_kernel(const struct eie_kernel *kernel, const struct eie_probl
     const size_t one = plan_holds(kernel, &setup, &cost);
     setup.copies = COPIES;
     const size_t many = plan_holds(kernel, &setup, &cost);
-    /* which kernel cpu_auto takes is decided anew each time, so that `one` may be another's */
+    /* which kernel cpu_auto takes is decided each time, so that `one` may be another's */
     const size_t first = strcmp(kernel->name, "cpu_auto") ? one : (size_t)bound;
     if (one > bound)
         fail_msg("%s, %u x %u, batch %u, %u threads: holds %zu bytes, states %ju", kernel->name,
@@ -305,7 +305,7 @@ static void set_memory_limit(rlim_t bytes)
     assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
 }
 
-/* A load of another type packs the weights anew. Where there is no memory for them the plan has
+/* A load of another type repacks the weights. Where there is no memory for them the plan has
  * none, says so, and goes on with the next load. */
 static void onednn_outlives_a_load_that_failed(void **state)
 {

@@ -60,7 +60,7 @@ static void test_states_without_a_meter(void **state)
          "load NVIDIA's kernel module"},
         {EIE_FAKE_NVML, "init=4", pci, EIE_ENERGY_NO_PERMISSION, "Insufficient Permissions",
          "/dev/nvidia"},
-        {EIE_FAKE_NVML, "init=18", pci, EIE_ENERGY_UNAVAILABLE, "code 18", "boot the machine anew"},
+        {EIE_FAKE_NVML, "init=18", pci, EIE_ENERGY_UNAVAILABLE, "code 18", "reboot the machine"},
         {EIE_FAKE_NVML, "", "0000:01:00.0", EIE_ENERGY_UNAVAILABLE, "0000:01:00.0", "nvidia-smi"},
         {EIE_FAKE_NVML, "handle=4", pci, EIE_ENERGY_NO_PERMISSION, pci, "/dev/nvidia"},
         {EIE_FAKE_NVML, "energy=3", pci, EIE_ENERGY_UNAVAILABLE, "energy counter", "Volta"},

@@ -82,7 +82,7 @@ static void bounded_draws_are_the_documented_ones(void **state)
     for (size_t i = 0; i < TEST_COUNT(tens); i++)
         assert_int_equal(eie_random_below(&random, 10), tens[i]);
     eie_random_seed(&random, 5);
-    for (size_t i = 0; i < TEST_COUNT(wide); i++) /* a limit at which a quarter is drawn anew */
+    for (size_t i = 0; i < TEST_COUNT(wide); i++) /* a limit at which a quarter is drawn again */
         assert_int_equal(eie_random_below(&random, 0xC0000001u), wide[i]);
     for (int i = 0; i < 100; i++) assert_int_equal(eie_random_below(&random, 1), 0);
 }

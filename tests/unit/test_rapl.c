@@ -538,7 +538,7 @@ static void measure(const char *name, struct eie_energy *energy)
 {
     struct eie_device device = cpu;
     struct eie_error error = {""};
-    snprintf(device.name, sizeof device.name, "%s", name); /* each is asked for anew */
+    snprintf(device.name, sizeof device.name, "%s", name); /* each is looked up again */
     assert_good(eie_energy_measure(&device, 1, call, NULL, energy, &error), error);
 }
 

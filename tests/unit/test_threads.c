@@ -204,7 +204,7 @@ static void after_fork(void **state)
     assert_true(WIFEXITED(code) && WEXITSTATUS(code) == 0);
 }
 
-/* Pools of one's own stand beside each other and beside the process's, and bind nobody. */
+/* Pools of one's own live side by side with each other and with the process's, and bind nobody. */
 static void own_pools(void **state)
 {
     struct eie_pool *own[3], *none = NULL;

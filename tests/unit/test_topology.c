@@ -168,7 +168,7 @@ static void bind_each(void **state)
     assert_true(ids[0] < ids[1]);
     assert_true(ids[0] == gettid() || ids[1] == gettid());
     const int other = ids[ids[0] == gettid()];
-    ids[0] = gettid(), ids[1] = other; /* numbers may have begun anew since the process did */
+    ids[0] = gettid(), ids[1] = other; /* numbers may have wrapped since the process began */
     const uint32_t count = get()->hardware_threads > 1 ? 2 : 1;
     assert_int_equal(eie_bind_each(ids + 2 - count, count, &error), EIE_OK);
     assert_int_equal(pthread_getaffinity_np(thread, sizeof set, &set), 0);

@@ -12,7 +12,7 @@ from bench.door.project import EIE, PLOTS, build, install, make_folder, plots
 
 def main(arguments):
     parser = Parser(
-        "deepcomp", "Deep Compression's tables beside layers of the same shapes and densities, compressed anew. Minutes."
+        "deepcomp", "Deep Compression's tables beside layers of the same shapes and densities, compressed here. Minutes."
     )
     parser.add_out("folder of DEEP_COMPRESSION.md and the ledgers (default: results/local/deepcomp)")
     out = parser.parse(arguments).out or "results/local/deepcomp"

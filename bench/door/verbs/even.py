@@ -25,7 +25,7 @@ def options_of(arguments):
         f"Trains LeNet-5 with filters of 2 x 2 to 6 x 6 by the recipe `{RECIPE}`, compresses the layers of the first seed to "
         "4-bit codes, measures them here and on the model of EIE, a product an output position, and makes "
         f"{PAGE}. What is there already is kept: called again with the same --out it goes on; {LAYERS}/{ROWS}, once removed, is "
-        "measured anew.",
+        "measured again.",
         usage="./run even [FILTERS...] [OPTIONS] | ./run even FOLDER [--out DIR]",
         epilog="example: ./run even --seeds 1..3 --data mnist",
     )

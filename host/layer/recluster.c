@@ -1,4 +1,4 @@
-#include "host/layer/reshare.h"
+#include "host/layer/recluster.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -81,18 +81,18 @@ static void form_groups(const struct used *used, uint32_t count, uint32_t groups
     }
 }
 
-enum eie_status eie_layer_reshare(const struct eie_layer *layer, uint32_t code_bits,
-                                  struct eie_layer **reshared, struct eie_resharing *report,
-                                  struct eie_error *error)
+enum eie_status eie_layer_recluster(const struct eie_layer *layer, uint32_t code_bits,
+                                    struct eie_layer **reclustered, struct eie_reclustering *report,
+                                    struct eie_error *error)
 {
     struct used used[EIE_CODEBOOK_SIZE];
     uint32_t group_of[EIE_CODEBOOK_SIZE] = {0};
     int16_t weights[EIE_CODEBOOK_SIZE] = {0};
     const uint32_t count = count_codes(layer, used);
     const uint32_t limit = code_bits < 4 ? (1u << code_bits) - 1 : EIE_CODEBOOK_SIZE - 1;
-    *report = (struct eie_resharing){.codes_used = count, .codes_left = count};
+    *report = (struct eie_reclustering){.codes_used = count, .codes_left = count};
     struct eie_layer parts = *layer;
-    if (count <= limit) return eie_layer_create(&parts, reshared, error);
+    if (count <= limit) return eie_layer_create(&parts, reclustered, error);
 
     uint8_t *entries = malloc((size_t)layer->entry_count + 1), new_code[EIE_CODEBOOK_SIZE] = {0};
     if (!entries) return eie_fail(error, EIE_MEMORY, "layer %s: out of memory", layer->name);
@@ -114,7 +114,7 @@ enum eie_status eie_layer_reshare(const struct eie_layer *layer, uint32_t code_b
     for (uint32_t e = 0; e < layer->entry_count; e++)
         entries[e] = (uint8_t)(new_code[layer->entries[e] >> 4] << 4 | (layer->entries[e] & 15));
     parts.entries = entries;
-    const enum eie_status status = eie_layer_create(&parts, reshared, error);
+    const enum eie_status status = eie_layer_create(&parts, reclustered, error);
     free(entries);
     return status;
 }

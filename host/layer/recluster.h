@@ -1,11 +1,11 @@
-/* Weights shared anew, for entries whose codes have fewer bits than a layer uses (ISCA 2016,
- * section III: 16 shared weights, of which code 0 belongs to padding). */
-#ifndef EIE_HOST_LAYER_RESHARE_H
-#define EIE_HOST_LAYER_RESHARE_H
+/* Re-clustering: fewer shared weights, for entries whose codes have fewer bits than a layer uses
+ * (ISCA 2016, section III: 16 shared weights, of which code 0 belongs to padding). */
+#ifndef EIE_HOST_LAYER_RECLUSTER_H
+#define EIE_HOST_LAYER_RECLUSTER_H
 
 #include "host/layer/layer.h"
 
-struct eie_resharing {
+struct eie_reclustering {
     uint32_t codes_used;       /* of the layer: 0 to 15 */
     uint32_t codes_left;       /* 2^code_bits - 1 at most */
     double relative_rms_error; /* of the weights: root mean square of the error over that of the
@@ -23,9 +23,9 @@ bool eie_layer_codes_fit(const struct eie_layer *layer, uint32_t code_bits);
  * rounded mean of its entries: of all ways the one with the least sum of squared errors. Positions,
  * biases and samples stay. A layer whose codes fit comes back as it is, copied. code_bits is 1 or
  * more. EIE_MEMORY. */
-EIE_MUST_USE enum eie_status eie_layer_reshare(const struct eie_layer *layer, uint32_t code_bits,
-                                               struct eie_layer **reshared,
-                                               struct eie_resharing *report,
-                                               struct eie_error *error);
+EIE_MUST_USE enum eie_status eie_layer_recluster(const struct eie_layer *layer, uint32_t code_bits,
+                                                 struct eie_layer **reclustered,
+                                                 struct eie_reclustering *report,
+                                                 struct eie_error *error);
 
 #endif

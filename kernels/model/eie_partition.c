@@ -1,4 +1,4 @@
-#include "kernels/model/eie_cut.h"
+#include "kernels/model/eie_partition.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@ static uint32_t local_rows(uint32_t outputs, uint32_t pe_count)
     return (outputs - 1) / pe_count + 1;
 }
 
-static uint32_t block_count(uint32_t outputs, const struct eie_cut_plan *plan)
+static uint32_t block_count(uint32_t outputs, const struct eie_partition_plan *plan)
 {
     return plan->rows_per_block
                ? (local_rows(outputs, plan->pe_count) - 1) / plan->rows_per_block + 1
@@ -19,10 +19,10 @@ static uint32_t block_count(uint32_t outputs, const struct eie_cut_plan *plan)
 
 static uint32_t stride_of(uint32_t pe_count)
 {
-    return (pe_count + EIE_CUT_LANES - 1) / EIE_CUT_LANES * EIE_CUT_LANES;
+    return (pe_count + EIE_PARTITION_LANES - 1) / EIE_PARTITION_LANES * EIE_PARTITION_LANES;
 }
 
-uint64_t eie_cut_bytes(const struct eie_layer *layer, const struct eie_cut_plan *plan)
+uint64_t eie_partition_bytes(const struct eie_layer *layer, const struct eie_partition_plan *plan)
 {
     const uint64_t columns = (uint64_t)layer->inputs + (layer->bias != NULL);
     const uint64_t pointers =
@@ -41,8 +41,8 @@ uint64_t eie_cut_bytes(const struct eie_layer *layer, const struct eie_cut_plan 
 
 /* Where each row lies, and how far each PE has come in the column under way. */
 struct maker {
-    const struct eie_cut_plan *plan;
-    struct eie_cut *cut;
+    const struct eie_partition_plan *plan;
+    struct eie_partition *partition;
     uint32_t *pe, *local; /* [outputs] */
     uint32_t *next;       /* [pe_count]: local row after the last one of this column */
     uint32_t *block;      /* [pe_count]: the block that row is in */
@@ -58,13 +58,13 @@ static void begin_column(struct maker *maker)
  * block. */
 static uint32_t zeros_before(struct maker *maker, uint32_t i, uint32_t column, uint32_t *block)
 {
-    const struct eie_cut *cut = maker->cut;
+    const struct eie_partition *partition = maker->partition;
     const uint32_t k = maker->pe[i], local = maker->local[i];
-    *block = cut->blocks > 1 ? local / cut->rows_per_block : 0;
+    *block = partition->blocks > 1 ? local / partition->rows_per_block : 0;
     if (*block != maker->block[k]) {
         maker->block[k] = *block;
-        maker->next[k] = *block * cut->rows_per_block;
-        maker->at[k] = eie_cut_pointers(cut, *block, column)[k];
+        maker->next[k] = *block * partition->rows_per_block;
+        maker->at[k] = eie_partition_pointers(partition, *block, column)[k];
     }
     const uint32_t zeros = local - maker->next[k];
     maker->next[k] = local + 1;
@@ -73,22 +73,23 @@ static uint32_t zeros_before(struct maker *maker, uint32_t i, uint32_t column, u
 
 static void count_row(struct maker *maker, uint32_t i, uint32_t column)
 {
-    struct eie_cut *cut = maker->cut;
+    struct eie_partition *partition = maker->partition;
     uint32_t block;
-    const uint32_t padding = zeros_before(maker, i, column, &block) >> cut->index_bits;
+    const uint32_t padding = zeros_before(maker, i, column, &block) >> partition->index_bits;
     /* one column further on, so that the sums become the starts */
-    cut->pointer[((size_t)block * cut->columns + column + 1) * cut->stride + maker->pe[i]] +=
-        padding + 1u;
-    cut->padding += padding;
-    cut->entries += padding + 1u;
+    partition->pointer[((size_t)block * partition->columns + column + 1) * partition->stride +
+                       maker->pe[i]] += padding + 1u;
+    partition->padding += padding;
+    partition->entries += padding + 1u;
 }
 
 static void store_row(struct maker *maker, uint32_t i, uint32_t column, uint8_t code)
 {
-    const struct eie_cut *cut = maker->cut;
-    const uint32_t k = maker->pe[i], span = 1u << cut->index_bits;
+    const struct eie_partition *partition = maker->partition;
+    const uint32_t k = maker->pe[i], span = 1u << partition->index_bits;
     uint32_t block, zeros = zeros_before(maker, i, column, &block);
-    uint16_t *entries = cut->entry_store + (cut->pe_entries[k] - cut->entry_store);
+    uint16_t *entries =
+        partition->entry_store + (partition->pe_entries[k] - partition->entry_store);
     for (; zeros >= span; zeros -= span) entries[maker->at[k]++] = (uint16_t)(span - 1);
     entries[maker->at[k]++] = (uint16_t)((uint32_t)code << 8 | zeros);
 }
@@ -115,46 +116,47 @@ static void each_row(struct maker *maker, const struct eie_sparse_codes *codes, 
     }
 }
 
-static void sum_pointers(struct eie_cut *cut)
+static void sum_pointers(struct eie_partition *partition)
 {
-    const size_t columns = (size_t)cut->blocks * cut->columns;
+    const size_t columns = (size_t)partition->blocks * partition->columns;
     for (size_t c = 1; c <= columns; c++) {
-        uint32_t *here = cut->pointer + c * cut->stride, *before = here - cut->stride;
-        for (uint32_t k = 0; k < cut->stride; k++) {
-            if (here[k] > cut->longest_column) cut->longest_column = here[k];
+        uint32_t *here = partition->pointer + c * partition->stride,
+                 *before = here - partition->stride;
+        for (uint32_t k = 0; k < partition->stride; k++) {
+            if (here[k] > partition->longest_column) partition->longest_column = here[k];
             here[k] += before[k];
         }
     }
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
-        const uint32_t entries = cut->pointer[columns * cut->stride + k];
-        if (entries > cut->most_entries) cut->most_entries = entries;
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
+        const uint32_t entries = partition->pointer[columns * partition->stride + k];
+        if (entries > partition->most_entries) partition->most_entries = entries;
     }
 }
 
 static enum eie_status store_entries(struct maker *maker, const struct eie_sparse_codes *codes,
                                      const int32_t *bias, struct eie_error *error)
 {
-    struct eie_cut *cut = maker->cut;
-    cut->entry_store = malloc((cut->entries + 1) * sizeof *cut->entry_store);
-    cut->pe_entries = malloc(cut->pe_count * sizeof *cut->pe_entries);
-    if (!cut->entry_store || !cut->pe_entries)
-        return eie_fail(error, EIE_MEMORY, "out of memory for %u PEs", cut->pe_count);
-    const uint32_t *last = eie_cut_pointers(cut, cut->blocks, 0);
+    struct eie_partition *partition = maker->partition;
+    partition->entry_store = malloc((partition->entries + 1) * sizeof *partition->entry_store);
+    partition->pe_entries = malloc(partition->pe_count * sizeof *partition->pe_entries);
+    if (!partition->entry_store || !partition->pe_entries)
+        return eie_fail(error, EIE_MEMORY, "out of memory for %u PEs", partition->pe_count);
+    const uint32_t *last = eie_partition_pointers(partition, partition->blocks, 0);
     size_t at = 0;
-    for (uint32_t k = 0; k < cut->pe_count; k++) {
-        cut->pe_entries[k] = cut->entry_store + at;
+    for (uint32_t k = 0; k < partition->pe_count; k++) {
+        partition->pe_entries[k] = partition->entry_store + at;
         at += last[k];
     }
     each_row(maker, codes, bias, true);
     return EIE_OK;
 }
 
-enum eie_status eie_cut_make(const struct eie_sparse_codes *codes, const int32_t *bias,
-                             const struct eie_cut_plan *plan, struct eie_cut *cut,
-                             struct eie_error *error)
+enum eie_status eie_partition_make(const struct eie_sparse_codes *codes, const int32_t *bias,
+                                   const struct eie_partition_plan *plan,
+                                   struct eie_partition *partition, struct eie_error *error)
 {
     enum eie_status status = EIE_OK;
-    *cut = (struct eie_cut){
+    *partition = (struct eie_partition){
         .pe_count = plan->pe_count,
         .index_bits = plan->index_bits,
         .inputs = codes->inputs,
@@ -165,19 +167,19 @@ enum eie_status eie_cut_make(const struct eie_sparse_codes *codes, const int32_t
                                                : local_rows(codes->outputs, plan->pe_count),
         .stride = stride_of(plan->pe_count),
     };
-    const size_t places = ((size_t)cut->blocks * cut->columns + 1) * cut->stride;
-    struct maker maker = {.plan = plan, .cut = cut};
+    const size_t places = ((size_t)partition->blocks * partition->columns + 1) * partition->stride;
+    struct maker maker = {.plan = plan, .partition = partition};
     maker.pe = malloc((size_t)codes->outputs * 2 * sizeof *maker.pe);
     maker.next = calloc((size_t)plan->pe_count * 3, sizeof *maker.next);
     void *pointers = NULL;
-    if (posix_memalign(&pointers, 64, places * sizeof *cut->pointer)) pointers = NULL;
-    cut->pointer = pointers;
-    if (!maker.pe || !maker.next || !cut->pointer) {
+    if (posix_memalign(&pointers, 64, places * sizeof *partition->pointer)) pointers = NULL;
+    partition->pointer = pointers;
+    if (!maker.pe || !maker.next || !partition->pointer) {
         status =
             eie_fail(error, EIE_MEMORY, "out of memory for the pointers of %u PEs", plan->pe_count);
         goto done;
     }
-    memset(cut->pointer, 0, places * sizeof *cut->pointer);
+    memset(partition->pointer, 0, places * sizeof *partition->pointer);
     maker.local = maker.pe + codes->outputs;
     maker.block = maker.next + plan->pe_count;
     maker.at = maker.block + plan->pe_count;
@@ -186,22 +188,22 @@ enum eie_status eie_cut_make(const struct eie_sparse_codes *codes, const int32_t
         maker.local[i] = i / plan->pe_count;
     }
     each_row(&maker, codes, bias, false);
-    if (cut->entries > ENTRIES_MAX)
+    if (partition->entries > ENTRIES_MAX)
         status = eie_fail(error, EIE_UNSUPPORTED, "%u PEs with %u index bits: 2^31 entries or more",
                           plan->pe_count, plan->index_bits);
-    if (!status) sum_pointers(cut);
+    if (!status) sum_pointers(partition);
     if (!status && plan->with_entries) status = store_entries(&maker, codes, bias, error);
 done:
     free(maker.pe);
     free(maker.next);
-    if (status) eie_cut_free(cut);
+    if (status) eie_partition_free(partition);
     return status;
 }
 
-void eie_cut_free(struct eie_cut *cut)
+void eie_partition_free(struct eie_partition *partition)
 {
-    free(cut->pointer);
-    free(cut->entry_store);
-    free(cut->pe_entries);
-    *cut = (struct eie_cut){0};
+    free(partition->pointer);
+    free(partition->entry_store);
+    free(partition->pe_entries);
+    *partition = (struct eie_partition){0};
 }

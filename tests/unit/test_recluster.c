@@ -1,5 +1,5 @@
-/* host/layer/reshare.h: the least squared error of all groupings, and what stays as it was. */
-#include "host/layer/reshare.h"
+/* host/layer/recluster.h: the least squared error of all groupings, and what stays as it was. */
+#include "host/layer/recluster.h"
 #include "tests/support/layers.h"
 
 #include <math.h>
@@ -48,12 +48,12 @@ static double least_error(const struct eie_layer *layer)
     return best;
 }
 
-static struct eie_layer *reshare(const struct eie_layer *layer, uint32_t bits,
-                                 struct eie_resharing *report)
+static struct eie_layer *recluster(const struct eie_layer *layer, uint32_t bits,
+                                   struct eie_reclustering *report)
 {
     struct eie_layer *made;
     struct eie_error error = {""};
-    assert_good(eie_layer_reshare(layer, bits, &made, report, &error), error);
+    assert_good(eie_layer_recluster(layer, bits, &made, report, &error), error);
     return made;
 }
 
@@ -61,16 +61,16 @@ static void no_grouping_is_better(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed < 20; seed++) {
-        struct eie_layer *drawn = test_layer_draw("reshare", 40, 60, 4, 0.2, seed), *uneven;
+        struct eie_layer *drawn = test_layer_draw("recluster", 40, 60, 4, 0.2, seed), *uneven;
         struct eie_layer parts = *drawn;
-        struct eie_resharing report;
+        struct eie_reclustering report;
         struct eie_error error = {""};
         struct eie_random random;
         eie_random_seed(&random, seed);
         for (int c = 1; c < EIE_CODEBOOK_SIZE; c++)
             parts.codebook[c] = (int16_t)(eie_random_below(&random, 65536) - 32768u);
         assert_good(eie_layer_create(&parts, &uneven, &error), error);
-        struct eie_layer *made = reshare(uneven, 2, &report);
+        struct eie_layer *made = recluster(uneven, 2, &report);
         assert_int_equal(report.codes_left, 3);
         assert_int_equal(eie_layer_codes_used(made), 3);
         assert_true(fabs(error_between(uneven, made) - least_error(uneven)) < 1e-3);
@@ -91,18 +91,18 @@ static void no_grouping_is_better(void **state)
 
 static void what_fits_stays(void **state)
 {
-    struct eie_layer *layer = test_layer_draw("reshare", 40, 60, 4, 0.2, 3);
-    struct eie_resharing report;
+    struct eie_layer *layer = test_layer_draw("recluster", 40, 60, 4, 0.2, 3);
+    struct eie_reclustering report;
     (void)state;
     for (uint32_t bits = 4; bits <= 8; bits++) {
-        struct eie_layer *made = reshare(layer, bits, &report);
+        struct eie_layer *made = recluster(layer, bits, &report);
         assert_true(eie_layer_codes_fit(layer, bits));
         assert_same_layer(layer, made);
         assert_true(report.relative_rms_error == 0 && report.largest_error == 0);
         eie_layer_free(made);
     }
     assert_false(eie_layer_codes_fit(layer, 3));
-    struct eie_layer *few = reshare(layer, 3, &report);
+    struct eie_layer *few = recluster(layer, 3, &report);
     assert_true(report.codes_left == 7 && report.relative_rms_error > 0);
     assert_true(eie_layer_codes_fit(few, 3));
     eie_layer_free(few);
@@ -111,11 +111,11 @@ static void what_fits_stays(void **state)
 
 static void an_empty_layer_has_no_codes(void **state)
 {
-    struct eie_layer *layer = test_layer_draw("reshare", 5, 5, 2, 0, 1);
-    struct eie_resharing report;
+    struct eie_layer *layer = test_layer_draw("recluster", 5, 5, 2, 0, 1);
+    struct eie_reclustering report;
     (void)state;
     assert_int_equal(eie_layer_codes_used(layer), 0);
-    struct eie_layer *made = reshare(layer, 2, &report);
+    struct eie_layer *made = recluster(layer, 2, &report);
     assert_int_equal(report.codes_left, 0);
     eie_layer_free(made);
     eie_layer_free(layer);
