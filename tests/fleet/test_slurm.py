@@ -140,3 +140,19 @@ def test_reframe_on_slurm(slurm, bundle, tmp_path):
     assert code == 0, said + words
     assert "Ran 6/6 test case(s)" in said and "@cluster:cpu" in said
     assert rows_of(tmp_path / "out") == EVERY_ROW
+
+
+def test_what_reframe_loses_with_a_node_is_missing(slurm, bundle, tmp_path):
+    if not REFRAME.is_file():
+        pytest.skip("ReFrame is not installed: ./run fleet or ./run test --all does it")
+    (bundle / "stuck-n1").touch()
+    site = (REPOSITORY / "bench/fleet/sites/slurm.py").read_text().replace('["--exclusive"]', '["--no-requeue"]')
+    (tmp_path / "site.py").write_text(site)
+    running = begin(slurm, bundle, tmp_path / "out", "--site", str(tmp_path / "site.py"))
+    wait_for(lambda: "n1" in slurm.ask("squeue", "--noheader", "--states=RUNNING", "--format=%N"))
+    slurm.kill_node("n1")
+    code, said, words = end(running, slurm)
+    assert code == 3, said + words
+    assert words.count("missing: ") == 1 and "on cluster:cpu (n1)" in words
+    missing = load(tmp_path / "out/missing.json").missing
+    assert sorted([row.label() for row in missing] + rows_of(tmp_path / "out")) == EVERY_ROW
