@@ -61,12 +61,12 @@ static const char help[] =
     "                    where there are no counters the row says why\n"
     "  --power WATTS     what a meter at the wall shows while this runs: rows of the processor "
     "then have\n"
-    "                    energy too, power x time, marked assumed; measured energy stays beside "
+    "                    energy too, power x time, marked assumed; measured energy is kept with "
     "it\n"
     "  --also            a further matrix in the same run: --suite, --layer, --kernel, --device,\n"
     "                    --batch, --threads and --cache start over after it\n"
     "  --out FILE        results as JSON (default: only the table is printed)\n"
-    "  --resume          go on with the results file of --out: its rows stay, the rest is run\n"
+    "  --resume          continue the results file of --out: its rows stay, the rest is run\n"
     "  --quiet           no progress\n\n"
     "example: eie bench --suite paper --layer 'Alex-*' --threads 1 --budget 30s --out alex.json\n";
 

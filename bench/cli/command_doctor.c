@@ -20,7 +20,7 @@ static const char help[] =
     "eie doctor: is this machine fit to be measured?\n\n"
     "usage: eie doctor [--quick] [--budget TIME] [--root DIR] [--json] [--out FILE]\n\n"
     "Each check is good, a warning (numbers come out, and that must be known of them) or bad (it\n"
-    "would spoil a run), with what was seen and, unless it is good, the command that mends it.\n"
+    "would spoil a run), with what was seen and, unless it is good, the command that fixes it.\n"
     "Takes some 3 s; on a busy machine some checks are not done by the end of the budget, and say\n"
     "so. Nothing is changed. Every results file has the quick part (context.eie_runs, doctor).\n\n"
     "  --quick     only what takes less than 0.2 s: no caches, quietness, devices or libraries\n"

@@ -50,7 +50,7 @@ static const char help[] =
     "  --threads N         default: all cores\n"
     "  --out FILE          all points: FILE.csv as CSV, else JSON with the designs' means and the\n"
     "                      Pareto front; FILE.part is the journal while the sweep goes on\n"
-    "  --resume            go on with the journal of a sweep that was interrupted\n"
+    "  --resume            continue a sweep that was interrupted, from its journal\n"
     "  --dry-run           print the number of points and the estimate, run nothing\n"
     "  --quiet             no progress, no table\n\n"
     "A LIST is 1,2,4 or 2..256*2 (times two) or 2..8 (in steps of one). Without an option, the\n"

@@ -37,7 +37,7 @@ static const char help[] =
     "  --memory SIZE      for all plans alive at once (default 2G)\n"
     "  --timeout TIME     a kernel that gives no sign of life for so long is stopped (default 5m)\n"
     "  --out FILE         the map: results as JSON\n"
-    "  --resume           go on with the map in FILE; its grid stays, and lists that are given "
+    "  --resume           continue the map in FILE; its grid stays, and lists that are given "
     "join\n"
     "                     it. Ctrl-C ends a run and keeps what is measured\n"
     "  --quiet            no progress\n\n"

@@ -29,7 +29,7 @@ static const char help_text[] =
     "  --save FILE     the layers of 4 bits, as a layer file\n"
     "  --columns       with --save and one image: the layers' sample inputs are those of all\n"
     "                  positions of the image (eie bench --batch positions)\n"
-    "  --threads N     default: the cores that there are\n"
+    "  --threads N     default: all cores\n"
     "  --block N       output positions at a time (default 64; floats 256)\n"
     "  --repeat N      of each image; the least times are stated\n"
     "  --json FILE     all of it, and every class's score\n\n"
