@@ -9,16 +9,16 @@ from plots.tables.ceilings import ADDS_MEAN
 
 CONTAINS = (
     "**The nine layers are generated.** They have the shapes and densities of Table III and random positions and "
-    "weights, not the trained weights. `alexnet-fc8` is real and stands apart, in no mean.",
+    "weights, not the trained weights. `alexnet-fc8` is real, listed apart and in no mean.",
     "**Batch 1, one layer.** Each time is one matrix-vector product; no network, no latency of a whole request. "
     "Batch 64, where shown, is per input vector: time of the call / 64. EIE takes one input at a time, so its "
-    "batch-1 time stands against the others' batch 64.",
+    "batch-1 time is compared with the others' batch 64.",
     "**Best dense and best sparse** are of each layer, batch, cache mode and thread count the fastest float32 row "
     "of this run, dense or CSR, whichever library's or our own, that passed its bound; each ratio says whose. "
     "Ratios are formed within the visits in which both rows were timed, interleaved, and of undisturbed samples "
     "of both; `~` marks a ratio, or a mean with one, that no such visit has, so that all samples of the common "
     "visits count, disturbed ones too: its interval reaches to the quotient with the least of them, and in a mean "
-    "such widths add up. *Weak baseline* stands where best dense stays below 70 % of the measured bandwidth of "
+    "such widths add up. *Weak baseline* is said where best dense stays below 70 % of the measured bandwidth of "
     "the level that its weights can live in (batch 1; memory, where they are more than half of the L3 that the "
     "system reports) or 60 % of the measured float32 peak (larger batches, 600 inputs and more): a good library "
     "would make the ratio smaller.",
@@ -43,7 +43,7 @@ CONTAINS = (
     "**The model's expected time is an estimate in closed form with nothing fitted.** Suite `paper` predicts from "
     "Table III; the theoretical times of suite `paper-matched` are calibrated to Table IV.",
     "**Energy** of EIE is the chip without DRAM; that of the CPU is socket and DRAM. This host's energy is "
-    "measured only where a number stands. Fig. 7's bars of NeuralTalk are cited: no paper prints the powers "
+    "measured only where there is a number. Fig. 7's bars of NeuralTalk are cited: no paper prints the powers "
     "behind them, and those that they imply count as reproduced nowhere.",
     "**Claimed energy factors** multiply as if they were independent; the products say what would be saved at "
     "most, not what was measured.",
@@ -51,7 +51,9 @@ CONTAINS = (
     "Reference, approximate and suspect rows, and real layers, are in no mean and no headline.",
 )
 
-MARKS_TEXT = f'{LETTERS} `-` is a missing number; the reason stands under the table. "3x faster" means a third of the time.'
+MARKS_TEXT = (
+    f'{LETTERS} `-` is a missing number; the reason is given under the table. "3x faster" means a third of the time.'
+)
 PICTURES = (  # section, file, alternative text, what it shows
     (
         "Fig. 6",

@@ -359,7 +359,7 @@ class DeviceTables:
         table.notes += [
             MEANS,
             "Half precision and int8 are approximate: their sums are not those of the layer, and they enter no mean. "
-            "EIE takes one input at a time, so its batch 1 stands here.",
+            "EIE takes one input at a time, so its batch 1 is shown.",
         ]
         return table
 

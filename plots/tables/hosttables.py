@@ -32,7 +32,7 @@ def host_tables(results):
         table.fill("not run: no such row in the results file")
         table.notes.append(
             "kernel@threads, wall time where nothing else is said. Means say how many of the nine layers "
-            "they have and leave out reference, approximate and suspect rows. Real layers stand below "
+            "they have and leave out reference, approximate and suspect rows. Real layers are below "
             "the mean and not in it."
         )
         if _inputs_of_8_bits(results.select(suite=suite, batch=batch, cache=cache)):
@@ -168,7 +168,9 @@ def unmeasured_lines(results):
     energy = host_energy(results, "uJ")
     if processor_kind(results.rows) != "measured":
         why = (
-            f"{energy.value}; the reason stands with the energy headlines" if energy.reason else "none: its power is assumed"
+            f"{energy.value}; the reason is given with the energy headlines"
+            if energy.reason
+            else "none: its power is assumed"
         )
         found.append(f"Energy measured on this host: {why}.")
     if not has_counters(results):

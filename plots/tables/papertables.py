@@ -139,13 +139,13 @@ def table4_model(results, published, kernel):
     table.decimals = {
         column: 1 if column.startswith("EIE") else 2 for column in table.columns if not column.endswith("deviation")
     }
-    table.fill("not compared: the real layer is not in this suite, and the simulator's times stand in EIE's columns")
+    table.fill("not compared: the real layer is not in this suite, and the simulator's times are in EIE's columns")
     table.notes.append(
         "Suite paper predicts from the densities of Table III. Suite paper-matched has as many "
         "entries in active columns as Table IV's theoretical times imply, so its theoretical "
         "times are calibrated and only its expected times are a statement. Expected includes "
         "the waiting that finite queues cause and compares with Table IV's actual times. The "
-        "real layer stands below the means and in none of them; it compares with the published "
+        "real layer is listed below the means and is in none of them; it compares with the published "
         "Alex-8, and the authors' simulator ran on this very layer."
     )
     return table

@@ -83,7 +83,7 @@ class BatchedSideBySide(_Beside):
         self._column(EIE_ACTUAL, published.times(EIE, "actual"), None, 1)
         self._ratios()
         self.table.notes.append(
-            "EIE takes one input at a time, so its batch 1 stands here. EIE / GPU, in x: how many times faster EIE is; "
+            "EIE takes one input at a time, so its batch 1 is shown. EIE / GPU, in x: how many times faster EIE is; "
             "below 1 the GPU is."
         )
         view = headline_view(results, published, self.BATCH)

@@ -422,7 +422,7 @@ def test_energy_of_the_host_is_never_a_silent_zero(report):
         found = cell(report[0], "headline_energy", "this host", column_name)
         assert found["value"] == "unavailable" and "made-up machine without meter" in found["source"]
     assert "This host's energy is unavailable: made-up machine without meter." in page(report[0])
-    assert "Energy measured on this host: unavailable; the reason stands with the energy headlines." in page(report[0])
+    assert "Energy measured on this host: unavailable; the reason is given with the energy headlines." in page(report[0])
 
 
 def test_no_usable_row_still_gives_the_published_part(document, save, tmp_path):
