@@ -115,7 +115,10 @@ static bool is_there(const struct eie_checkup *checkup, const char *name)
     return false;
 }
 
-static void check_one(struct asking *asking, const char *name, struct eie_checkup *checkup)
+/* `only`: no other kernel is left to speak for the library, so that one that does not take the
+ * layer (a convolution's, say) is listed. */
+static void check_one(struct asking *asking, const char *name, bool only,
+                      struct eie_checkup *checkup)
 {
     struct eie_library_said said = {.status = EIE_SYSTEM};
     struct eie_ending ending = {.end = EIE_END_RETURNED};
@@ -135,11 +138,11 @@ static void check_one(struct asking *asking, const char *name, struct eie_checku
         said.status = EIE_SYSTEM;
         eie_ending_text(&ending, said.reason, sizeof said.reason);
     }
-    eie_check_library(name, &said, checkup);
+    if (only || said.status != EIE_UNSUPPORTED) eie_check_library(name, &said, checkup);
 }
 
 /* Those that have all of `flags` and none of `others`. */
-static void check_all(struct asking *asking, uint32_t flags, uint32_t others,
+static void check_all(struct asking *asking, uint32_t flags, uint32_t others, bool only,
                       struct eie_checkup *checkup)
 {
     for (uint32_t i = 0; i < eie_kernel_count(); i++) {
@@ -149,7 +152,7 @@ static void check_all(struct asking *asking, uint32_t flags, uint32_t others,
             (asking->kernel->flags & (flags | others)) != flags)
             continue;
         name_of(asking->kernel, name);
-        if (!is_there(checkup, name)) check_one(asking, name, checkup);
+        if (!is_there(checkup, name)) check_one(asking, name, only, checkup);
     }
 }
 
@@ -170,8 +173,10 @@ enum eie_status eie_check_libraries(double deadline_s, struct eie_checkup *check
     asking.layer = layer;
     /* dense float32 kernels speak for their library before others do */
     if (!status)
-        check_all(&asking, EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE, EIE_KERNEL_APPROXIMATE, checkup);
-    if (!status) check_all(&asking, EIE_KERNEL_FLOAT32, 0, checkup);
+        check_all(&asking, EIE_KERNEL_FLOAT32 | EIE_KERNEL_DENSE, EIE_KERNEL_APPROXIMATE, false,
+                  checkup);
+    for (int only = 0; only < 2 && !status; only++)
+        check_all(&asking, EIE_KERNEL_FLOAT32, 0, only, checkup);
     eie_layer_free(layer);
     return status;
 }
