@@ -205,6 +205,7 @@ def test_models_are_not_metered(bench):
 VENDORS = re.compile("cuda|opencl|nvml|nvidia|pocl|rapl|intel", re.IGNORECASE)
 NAMED = {  # files of bench that may name a runtime, and in what lines
     "rows/context.c": r'"(POCL|CUDA|NVIDIA)_',  # variables of the environment that a results file keeps
+    "doctor/doctor.c": r'"unset EIE_RAPL"',  # what to do
 }
 
 

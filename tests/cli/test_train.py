@@ -199,7 +199,7 @@ def test_a_checkpoint_is_not_overwritten_unasked(eie, train, signal_when):
     train(code=-signal.SIGINT, env=signal_when("renamed", signal.SIGINT, 2))
     kept = (eie.folder / "out.safetensors.checkpoint").read_bytes()
     done = train(code=2)
-    assert "--resume goes on" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert "--resume continues" in done.stderr and len(done.stderr.splitlines()) == 1
     assert (eie.folder / "out.safetensors.checkpoint").read_bytes() == kept
     done = train("--resume", "--threads", 2)
     assert "another OpenBLAS, code path or number of threads" in done.stderr
