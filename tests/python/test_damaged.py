@@ -156,7 +156,7 @@ class Canvas:
 
     def subplots(self, rows=1, columns=1, **_):
         grid = numpy.full((rows, columns), self, dtype=object)
-        return self if grid.size == 1 else grid if rows > 1 else grid[0]
+        return self if grid.size == 1 else numpy.squeeze(grid)
 
     def get_xlim(self):
         return 1.0, 10.0
