@@ -14,8 +14,11 @@ PEERS = {
 LEAST = "bench.json, least of the samples, sum over the convolutions"
 
 
-def _put_image(table, name, rows, provenance, source):
-    """A line of the sum table; without rows one that says so."""
+def _put_image(table, name, rows, provenance, source, lacking=()):
+    """A line of the sum table; without all rows one that names the layers which lack theirs."""
+    if not rows and lacking:
+        reason = f"no number of {', '.join(lacking)}; bench.json has the reason"
+        table.put_cells(name, {"ms": missing("incomplete", provenance, source, reason=reason)})
     if not rows:
         return
     ns, energy = sum(map(image_ns, rows)), joules(rows)
@@ -67,7 +70,10 @@ def image_table(found):
         f"{CLOSED}: {LEAST}",
     )
     for words, kernel in PEERS.items():
-        _put_image(table, words, found.rows_of(lambda name, kernel=kernel: found.row(name, kernel)), "measured", LEAST)
+        rows = found.rows_of(lambda name, kernel=kernel: found.row(name, kernel))
+        names = [layer.names[0] for layer in found.layers]
+        lacking = [name for name in names if not found.row(name, kernel)]
+        _put_image(table, words, rows, "measured", LEAST, lacking if len(lacking) < len(names) else ())
     return table
 
 

@@ -153,6 +153,17 @@ def test_what_was_not_measured_is_left_out(folder):
     assert "Winograd" not in text and "in groups" not in text and "[other.csv]" in text
 
 
+def test_a_library_without_a_layer_has_no_sum_and_a_reason(folder):
+    def lose(found):
+        rows = found["benchmarks"]
+        gone = next(i for i, row in enumerate(rows) if row["eie_kernel"] == "peers_onednn_convolution")
+        del rows[gone]
+
+    change(folder, "bench", lose)
+    assert page.main([str(folder)]) == 0
+    assert "no number of one; bench.json has the reason" in (folder / "squeezenet.md").read_text()
+
+
 def test_further_files_of_rows_count_too(folder, capsys):
     document = json.loads((folder / "bench.json").read_text())
     closed = [row(layer, "model_eie_analytic", POSITIONS[layer], 500) for layer in POSITIONS]
