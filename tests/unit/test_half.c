@@ -1,4 +1,5 @@
-/* Halves, and other types of GPU libraries: every integer of 16 bits against arithmetic in double. */
+/* Halves, and other types of GPU libraries: every integer of 16 bits against arithmetic in double.
+ */
 #include "kernels/peers/cuda_float.h"
 #include "tests/support/test.h"
 
