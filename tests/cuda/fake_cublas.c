@@ -21,6 +21,8 @@ enum {
     EXECUTION_FAILED = 13,
     NOT_SUPPORTED = 15
 };
+
+#include "tests/cuda/fake_words.h" /* of these codes */
 enum { R_32F = 0, R_16F = 2, COMPUTE_32F = 68, DEFAULT_MATH = 0, FAST_TF32 = 3 };
 
 struct cublasContext {
@@ -67,22 +69,7 @@ unsigned cublasGetProperty(unsigned which, int *value)
 
 const char *cublasGetStatusString(unsigned status)
 {
-    switch (status) {
-    case SUCCESS:
-        return "the fake's success";
-    case NOT_INITIALIZED:
-        return "the fake was not initialised";
-    case ALLOC_FAILED:
-        return "the fake has no memory";
-    case INVALID_VALUE:
-        return "the fake does not take this value";
-    case EXECUTION_FAILED:
-        return "the fake is broken";
-    case NOT_SUPPORTED:
-        return "the fake does not do this";
-    default:
-        return "none of the fake's";
-    }
+    return fake_words(status);
 }
 
 unsigned cublasCreate_v2(struct cublasContext **handle)

@@ -17,6 +17,8 @@ enum {
     EXECUTION_FAILED = 13,
     NOT_SUPPORTED = 15
 };
+
+#include "tests/cuda/fake_words.h" /* of these codes */
 enum { R_8I = 3, R_32I = 10, COMPUTE_32I = 72 };
 enum { OPERATION_A = 3, OPERATION_B = 4, MOST_WORKSPACE = 1, NONE = 0, TRANSPOSED = 1 };
 #define MARK       UINT64_C(0x6c74) /* of an algorithm of this library */
@@ -97,18 +99,7 @@ unsigned cublasLtGetProperty(unsigned which, int *value)
 
 const char *cublasLtGetStatusString(unsigned status)
 {
-    switch (status) {
-    case ALLOC_FAILED:
-        return "the fake has no memory";
-    case INVALID_VALUE:
-        return "the fake does not take this value";
-    case EXECUTION_FAILED:
-        return "the fake is broken";
-    case NOT_SUPPORTED:
-        return "the fake does not do this";
-    default:
-        return "none of the fake's";
-    }
+    return fake_words(status);
 }
 
 unsigned cublasLtCreate(struct cublasLtContext **handle)

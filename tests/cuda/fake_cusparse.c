@@ -24,6 +24,8 @@ enum {
     EXECUTION_FAILED = 6,
     NOT_SUPPORTED = 10
 };
+
+#include "tests/cuda/fake_words.h" /* of these codes */
 enum { R_32F = 0, INDEX_32I = 2, BASE_ZERO = 0, ORDER_COL = 1, ORDER_ROW = 2 };
 
 struct cusparseContext {
@@ -105,22 +107,7 @@ unsigned cusparseGetProperty(unsigned which, int *value)
 
 const char *cusparseGetErrorString(unsigned status)
 {
-    switch (status) {
-    case SUCCESS:
-        return "the fake's success";
-    case NOT_INITIALIZED:
-        return "the fake was not initialised";
-    case ALLOC_FAILED:
-        return "the fake has no memory";
-    case INVALID_VALUE:
-        return "the fake does not take this value";
-    case EXECUTION_FAILED:
-        return "the fake is broken";
-    case NOT_SUPPORTED:
-        return "the fake does not do this";
-    default:
-        return "none of the fake's";
-    }
+    return fake_words(status);
 }
 
 unsigned cusparseCreate(context **handle)
