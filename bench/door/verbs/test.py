@@ -130,7 +130,7 @@ def all_tests(everything, left_out):
     build("release")
     build("asan+ubsan")
     longer = () if everything else ("-LE", "cuda|slow")  # longer forms of the others
-    libraries = () if everything else ("-E", r"check\.(peers_|opencl)")
+    libraries = () if everything else ("-E", r"check\.(peers_|opencl|emulated_cuda)")
     good = [run_tests("release", *longer), run_tests("asan+ubsan", "-L", BRIEF, *longer, *libraries)]
     if everything:
         build("clang")
