@@ -130,7 +130,7 @@ static enum eie_status find_short_round(struct auditor *auditor, double *least_n
     for (; !status && !is_short(auditor, *least_ns) && *rounds < ROUNDS_MAX &&
            (*rounds < ROUNDS_LEAST || eie_now_s() - begin < ROUNDS_S);
          ++*rounds) {
-        double spent_ns;
+        double spent_ns = *least_ns;
         /* without them the caches, the clock and sleeping threads would count, too */
         if (*rounds) status = time_calls(auditor, WARM_S, 1, &spent_ns, error);
         const uint32_t by = (audit->seed * ATTEMPTS * ROUNDS_MAX + ++auditor->turns) * GOLDEN;

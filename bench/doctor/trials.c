@@ -194,7 +194,8 @@ void eie_try_caches(double deadline_s, struct eie_cache_reach *reach, bool *late
 void eie_try_quiet(double deadline_s, struct eie_quiet_totals *totals)
 {
     const struct eie_topology *topology;
-    const uint32_t cores = eie_topology_get(&topology, NULL) ? 1 : topology->cores;
+    const uint32_t known = eie_topology_get(&topology, NULL) ? 1 : topology->cores;
+    const uint32_t cores = known ? known : 1;
     struct eie_quiet *quiet = eie_quiet_begin(NULL, totals);
     for (uint32_t i = 0; i < BLOCKS && (i < cores || eie_now_s() < deadline_s); i++) {
         bind(i % cores);

@@ -351,8 +351,7 @@ static enum eie_status make_worker(const struct eie_pass *pass, struct worker *w
                                    struct eie_error *error)
 {
     worker->columns = calloc(largest_block(pass, true), element_size(pass));
-    worker->plans =
-        calloc((size_t)pass->graph->conv_count * EIE_TERMS_MAX + 1, sizeof *worker->plans);
+    worker->plans = calloc((size_t)pass->graph->conv_count * EIE_TERMS_MAX + 1, sizeof(void *));
     worker->outputs =
         pass->sgemm ? NULL
                     : malloc(EIE_TERMS_MAX * largest_block(pass, false) * sizeof *worker->outputs);
@@ -528,7 +527,7 @@ enum eie_status eie_pass_make_int16(const struct eie_graph *graph, const struct 
                                     struct eie_error *error)
 {
     struct eie_pass like = {.graph = graph, .parts = parts, .options = *options};
-    memcpy(like.kernels, kernels, graph->conv_count * sizeof *kernels);
+    memcpy(like.kernels, kernels, graph->conv_count * sizeof(void *));
     enum eie_status status = begin(&like, pass, error);
     if (!status && !((*pass)->device = calloc(1, sizeof *(*pass)->device)))
         status = no_memory(error);

@@ -136,7 +136,7 @@ static enum eie_status take_columns(struct running *in)
 
 static enum eie_status save_columns(struct running *in)
 {
-    in->with_columns = calloc(in->graph.conv_count * EIE_TERMS_MAX + 1u, sizeof *in->with_columns);
+    in->with_columns = calloc(in->graph.conv_count * EIE_TERMS_MAX + 1u, sizeof(void *));
     if (!in->with_columns) return eie_fail(in->error, EIE_MEMORY, "out of memory");
     const enum eie_status status = take_columns(in);
     return status ? status
@@ -148,7 +148,7 @@ static enum eie_status save_columns(struct running *in)
 static enum eie_status save(const struct running *in)
 {
     const uint32_t most = in->graph.conv_count * EIE_TERMS_MAX;
-    const struct eie_layer **layers = calloc(most + 1u, sizeof *layers);
+    const struct eie_layer **layers = calloc(most + 1u, sizeof(void *));
     uint32_t count = 0;
     if (!in->options->save || !layers) {
         free(layers);
@@ -324,7 +324,7 @@ static enum eie_status check_scores(const struct running *in, const char *path,
 static enum eie_status run_image(struct running *in, const char *path)
 {
     struct eie_image image;
-    struct eie_pass_result result;
+    struct eie_pass_result result = {0};
     double least_s = INFINITY;
     enum eie_status status = eie_image_read(path, &image, in->error);
     if (status) return status;
@@ -342,6 +342,8 @@ static enum eie_status run_image(struct running *in, const char *path)
         for (uint32_t s = 0; s < in->graph.step_count && !status; s++)
             in->least_step_s[s] = fmin(in->least_step_s[s], result.step_s[s]);
     }
+    if (!status && !result.scores)
+        status = eie_fail(in->error, EIE_USAGE, "%s: to be run no times", path);
     if (!status && !in->options->in_float &&
         !json_array_size(json_object_get(in->result, "images")))
         status = eie_pass_verify(&in->graph, &in->parts, in->pass, in->error);

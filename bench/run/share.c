@@ -31,6 +31,7 @@ struct work {
 };
 
 struct sharing {
+    uint32_t conv_count; /* the graph's */
     const struct eie_graph *graph;
     struct eie_parts *parts;
     const struct eie_share_options *options;
@@ -86,8 +87,9 @@ static enum eie_status run_drawn(struct sharing *in, struct eie_pass *pass, uint
     if (!status) status = eie_pass_run(pass, &result, in->error);
     if (status) return status;
     for (uint32_t s = 1; s + 1 < in->graph->step_count; s++) note_range(in, pass, s);
-    for (uint32_t c = 0; c < in->graph->conv_count; c++)
-        take_samples(&in->works[c], eie_pass_tensor_float(pass, in->works[c].step->from[0]));
+    for (uint32_t c = 0; c < in->conv_count; c++)
+        take_samples(&in->works[c],
+                     eie_pass_tensor_float(pass, in->graph->steps[in->graph->conv[c]].from[0]));
     return EIE_OK;
 }
 
@@ -389,9 +391,9 @@ done:
 
 static enum eie_status begin(struct sharing *in)
 {
-    in->works = calloc(in->graph->conv_count + 1u, sizeof *in->works);
+    in->works = calloc(in->conv_count + 1u, sizeof *in->works);
     if (!in->works) return no_memory(in);
-    for (uint32_t c = 0; c < in->graph->conv_count; c++) {
+    for (uint32_t c = 0; c < in->conv_count; c++) {
         struct work *work = &in->works[c];
         work->step = eie_conv_step(in->graph, c);
         work->part = &in->parts->part[c];
@@ -405,17 +407,21 @@ static enum eie_status begin(struct sharing *in)
 enum eie_status eie_share(const struct eie_graph *graph, struct eie_parts *parts,
                           const struct eie_share_options *options, struct eie_error *error)
 {
-    struct sharing in = {.graph = graph, .parts = parts, .options = options, .error = error};
+    struct sharing in = {.graph = graph,
+                         .conv_count = graph->conv_count,
+                         .parts = parts,
+                         .options = options,
+                         .error = error};
     enum eie_status status = begin(&in);
     if (!status) status = look_at_drawn(&in);
     if (!status) find_groups(&in);
-    for (uint32_t c = 0; c < graph->conv_count && !status; c++) {
+    for (uint32_t c = 0; c < in.conv_count && !status; c++) {
         struct work *work = &in.works[c];
-        work->input_bits = fraction_bits(&in, work->step->from[0]);
+        work->input_bits = fraction_bits(&in, graph->steps[graph->conv[c]].from[0]);
         work->output_bits = fraction_bits(&in, graph->conv[c]);
         status = share_part(&in, work);
     }
-    for (uint32_t c = 0; in.works && c < graph->conv_count; c++) free(in.works[c].samples);
+    for (uint32_t c = 0; in.works && c < in.conv_count; c++) free(in.works[c].samples);
     free(in.works);
     return status;
 }
