@@ -8,12 +8,13 @@ written.
 """
 
 import json
+import os
 import sys
 
 from plots.compare import counts
 from plots.core.commandline import Parser
 from plots.core.load import InputError, load, read_json
-from plots.core.output import write_file
+from plots.core.output import written
 from plots.options import bencher as bencher_options
 
 
@@ -62,9 +63,4 @@ def main(arguments=None):
     if not options.out:
         print(text, end="")
         return 0
-    try:
-        write_file(options.out, text)
-    except OSError as error:
-        print(f"bencher: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
-        return 3
-    return 0
+    return 0 if written("bencher", options.out, {os.path.basename(options.out): text}) else 3

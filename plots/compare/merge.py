@@ -18,7 +18,7 @@ from plots.compare.evidence import low
 from plots.compare.matching import key, label, machine_differences, printable, status
 from plots.core.commandline import Parser
 from plots.core.load import InputError, load
-from plots.core.output import write
+from plots.core.output import written
 
 WORST_FIRST = ("mismatch", "error", "suspect", "unsupported", "skipped", "ok")
 OF_ONE_RUN = (
@@ -107,9 +107,6 @@ def main(arguments=None):
     except InputError as error:
         print(f"merge: {printable(error)}", file=sys.stderr)
         return 2
-    try:
-        write(os.path.dirname(options.out) or ".", {os.path.basename(options.out): json.dumps(document) + "\n"})
-    except OSError as error:
-        print(f"merge: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+    if not written("merge", options.out, {os.path.basename(options.out): json.dumps(document) + "\n"}):
         return 3
     return 0

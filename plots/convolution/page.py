@@ -24,7 +24,7 @@ from plots.core.context import context_lines
 from plots.core.grid import csv_of
 from plots.core.load import InputError
 from plots.core.markdown import markdown
-from plots.core.output import write
+from plots.core.output import written
 from plots.core.page import Page
 from plots.options import squeezenet as options_of_page
 
@@ -160,10 +160,7 @@ def main(arguments=None):
         return 2
     stem = os.path.splitext(os.path.basename(out))[0]
     its.add(f"All cells with their sources: [{stem}.csv]({stem}.csv).")
-    try:
-        write(os.path.dirname(out) or ".", {os.path.basename(out): markdown(its), f"{stem}.csv": csv_of(tables)})
-    except OSError as error:
-        print(f"squeezenet: cannot write {out}: {error.strerror or error}", file=sys.stderr)
+    if not written("squeezenet", out, {os.path.basename(out): markdown(its), f"{stem}.csv": csv_of(tables)}):
         return 3
     for line in lead(found):
         print(line)

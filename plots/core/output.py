@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import tempfile
 
 DATA = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "data")
@@ -50,6 +51,16 @@ def write(folder, files):
 def write_file(path, content):
     """One file by its path."""
     write(os.path.dirname(path) or ".", {os.path.basename(path): content})
+
+
+def written(verb, path, files):
+    """The files into the folder of `path`. False, and one line of the verb's, where that cannot be."""
+    try:
+        write(os.path.dirname(path) or ".", files)
+    except OSError as error:
+        print(f"{verb}: cannot write {path}: {error.strerror or error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _replace(folder, name, data):

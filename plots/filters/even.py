@@ -20,7 +20,7 @@ from plots.core.evenfilters import TABLE as VERDICTS
 from plots.core.grid import Table, csv_of
 from plots.core.load import InputError
 from plots.core.markdown import markdown
-from plots.core.output import write
+from plots.core.output import written
 from plots.core.page import Page
 from plots.filters.measured import NOT_MEASURED, counted, host_time, model_time, read_layers, utilisation
 from plots.options import even as even_options
@@ -435,10 +435,7 @@ def main(arguments=None):
     except InputError as error:
         print(f"even: {error}", file=sys.stderr)
         return 2
-    try:
-        write(os.path.dirname(options.out) or ".", made)
-    except OSError as error:
-        print(f"even: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+    if not written("even", options.out, made):
         return 3
     for sentence in found.sentences():
         print(sentence.replace("**", ""))

@@ -14,7 +14,7 @@ from plots.core.commandline import Parser
 from plots.core.grid import Table, csv_of
 from plots.core.load import InputError
 from plots.core.markdown import markdown
-from plots.core.output import DATA, write
+from plots.core.output import DATA, written
 from plots.core.page import Figure, Page
 from plots.options import train as train_options
 from plots.training.curve import drawn, picture
@@ -346,10 +346,7 @@ def main(arguments=None):
     except InputError as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
-    try:
-        write(os.path.dirname(options.out) or ".", made)
-    except OSError as error:
-        print(f"train: cannot write {options.out}: {error.strerror or error}", file=sys.stderr)
+    if not written("train", options.out, made):
         return 3
     for training in found.trainings:
         if training.is_tested:
